@@ -1,0 +1,1 @@
+"""Tensor operations of the engine: a public function each, its PyTorch reference, its Triton kernel."""

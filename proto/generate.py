@@ -1,0 +1,86 @@
+"""Generate the Python, C# and GDScript code of the contract: `make proto`.
+
+With --check, generate into a temporary folder and exit 1 when the checked-in code differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import shutil
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTO = ROOT / "proto"
+SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("townsfolk/v1/*.proto"))
+GODOT_PLUGIN = PROTO / "protoc_gen_gdscript.py"
+
+# Where each language's code lies below the repository's root, and what counts as generated there.
+OUTPUTS = {
+    "python": (Path("runtime"), "townsfolk/v1/*_pb2*.py*"),
+    "gdscript": (Path("plugins/godot/addons/townsfolk/generated"), "*.gd"),
+}
+
+
+def generate(root: Path) -> None:
+    """Write all generated code below root, in the repository's layout; raise RuntimeError when protoc fails."""
+    directories = {name: root / folder for name, (folder, _) in OUTPUTS.items()}
+    for directory in directories.values():
+        directory.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"--python_out={directories['python']}",
+        f"--pyi_out={directories['python']}",
+        f"--grpc_python_out={directories['python']}",
+    ]
+    if GODOT_PLUGIN.exists():
+        options += [
+            f"--plugin=protoc-gen-gdscript={GODOT_PLUGIN}",
+            f"--gdscript_out={directories['gdscript']}",
+        ]
+    well_known = str(files("grpc_tools") / "_proto")
+    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", *options, *SOURCES]
+    if protoc.main(arguments) != 0:
+        raise RuntimeError("protoc failed; its message is above")
+
+
+def differences(generated: Path) -> list[str]:
+    """Return the paths of checked-in files that differ from, lack in, or are not in the generated tree."""
+    found = []
+    for folder, pattern in OUTPUTS.values():
+        fresh = {path.relative_to(generated) for path in (generated / folder).glob(pattern)}
+        kept = {path.relative_to(ROOT) for path in (ROOT / folder).glob(pattern)}
+        for path in sorted(fresh | kept):
+            here, there = ROOT / path, generated / path
+            if not (here.exists() and there.exists() and filecmp.cmp(here, there, shallow=False)):
+                found.append(path.as_posix())
+    return found
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    check = parser.parse_args().check
+    with tempfile.TemporaryDirectory() as name:
+        generated = Path(name)
+        generate(generated)
+        if check:
+            stale = differences(generated)
+            for path in stale:
+                print(f"{path} is not what proto/ generates: run `make proto`", file=sys.stderr)
+            return 1 if stale else 0
+        for folder, pattern in OUTPUTS.values():
+            for path in (generated / folder).glob(pattern):
+                target = ROOT / path.relative_to(generated)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

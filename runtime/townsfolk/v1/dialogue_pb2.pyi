@@ -1,0 +1,230 @@
+from townsfolk.v1 import sampling_pb2 as _sampling_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OverflowPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OVERFLOW_POLICY_UNSPECIFIED: _ClassVar[OverflowPolicy]
+    OVERFLOW_POLICY_DROP_OLDEST: _ClassVar[OverflowPolicy]
+
+class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENTRY_KIND_UNSPECIFIED: _ClassVar[EntryKind]
+    ENTRY_KIND_HEARD: _ClassVar[EntryKind]
+    ENTRY_KIND_SPOKE: _ClassVar[EntryKind]
+    ENTRY_KIND_EVENT: _ClassVar[EntryKind]
+
+class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_CODE_UNSPECIFIED: _ClassVar[ErrorCode]
+    ERROR_CODE_INVALID_ARGUMENT: _ClassVar[ErrorCode]
+    ERROR_CODE_NOT_FOUND: _ClassVar[ErrorCode]
+    ERROR_CODE_RESOURCE_EXHAUSTED: _ClassVar[ErrorCode]
+    ERROR_CODE_FAILED_PRECONDITION: _ClassVar[ErrorCode]
+    ERROR_CODE_DEADLINE_EXCEEDED: _ClassVar[ErrorCode]
+    ERROR_CODE_INTERNAL: _ClassVar[ErrorCode]
+    ERROR_CODE_ALREADY_EXISTS: _ClassVar[ErrorCode]
+OVERFLOW_POLICY_UNSPECIFIED: OverflowPolicy
+OVERFLOW_POLICY_DROP_OLDEST: OverflowPolicy
+ENTRY_KIND_UNSPECIFIED: EntryKind
+ENTRY_KIND_HEARD: EntryKind
+ENTRY_KIND_SPOKE: EntryKind
+ENTRY_KIND_EVENT: EntryKind
+ERROR_CODE_UNSPECIFIED: ErrorCode
+ERROR_CODE_INVALID_ARGUMENT: ErrorCode
+ERROR_CODE_NOT_FOUND: ErrorCode
+ERROR_CODE_RESOURCE_EXHAUSTED: ErrorCode
+ERROR_CODE_FAILED_PRECONDITION: ErrorCode
+ERROR_CODE_DEADLINE_EXCEEDED: ErrorCode
+ERROR_CODE_INTERNAL: ErrorCode
+ERROR_CODE_ALREADY_EXISTS: ErrorCode
+
+class Persona(_message.Message):
+    __slots__ = ("name", "description", "goals", "speaking_style", "taboos", "example_lines")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    GOALS_FIELD_NUMBER: _ClassVar[int]
+    SPEAKING_STYLE_FIELD_NUMBER: _ClassVar[int]
+    TABOOS_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLE_LINES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    goals: _containers.RepeatedScalarFieldContainer[str]
+    speaking_style: str
+    taboos: _containers.RepeatedScalarFieldContainer[str]
+    example_lines: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., goals: _Optional[_Iterable[str]] = ..., speaking_style: _Optional[str] = ..., taboos: _Optional[_Iterable[str]] = ..., example_lines: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Lore(_message.Message):
+    __slots__ = ("lore_id", "text")
+    LORE_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    lore_id: str
+    text: str
+    def __init__(self, lore_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class TranscriptEntry(_message.Message):
+    __slots__ = ("kind", "speaker", "text", "cut", "turn_id")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    kind: EntryKind
+    speaker: str
+    text: str
+    cut: bool
+    turn_id: str
+    def __init__(self, kind: _Optional[_Union[EntryKind, str]] = ..., speaker: _Optional[str] = ..., text: _Optional[str] = ..., cut: _Optional[bool] = ..., turn_id: _Optional[str] = ...) -> None: ...
+
+class SessionConfig(_message.Message):
+    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PERSONA_FIELD_NUMBER: _ClassVar[int]
+    LORE_IDS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    OVERFLOW_POLICY_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    persona: Persona
+    lore_ids: _containers.RepeatedScalarFieldContainer[str]
+    sampling: _sampling_pb2.SamplingParams
+    priority: int
+    history: _containers.RepeatedCompositeFieldContainer[TranscriptEntry]
+    overflow_policy: OverflowPolicy
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ...) -> None: ...
+
+class Utterance(_message.Message):
+    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    speaker: str
+    turn_id: str
+    sampling: _sampling_pb2.SamplingParams
+    deadline_ms: int
+    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
+class SessionOpened(_message.Message):
+    __slots__ = ("session_id", "resumed", "system_tokens", "context_tokens")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    resumed: bool
+    system_tokens: int
+    context_tokens: int
+    def __init__(self, session_id: _Optional[str] = ..., resumed: _Optional[bool] = ..., system_tokens: _Optional[int] = ..., context_tokens: _Optional[int] = ...) -> None: ...
+
+class TurnStarted(_message.Message):
+    __slots__ = ("turn_id",)
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    def __init__(self, turn_id: _Optional[str] = ...) -> None: ...
+
+class TextDelta(_message.Message):
+    __slots__ = ("turn_id", "text", "tokens")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    text: str
+    tokens: _containers.RepeatedCompositeFieldContainer[_sampling_pb2.Token]
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., tokens: _Optional[_Iterable[_Union[_sampling_pb2.Token, _Mapping]]] = ...) -> None: ...
+
+class SentenceCompleted(_message.Message):
+    __slots__ = ("turn_id", "index", "text")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    index: int
+    text: str
+    def __init__(self, turn_id: _Optional[str] = ..., index: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class TurnFinished(_message.Message):
+    __slots__ = ("turn_id", "text", "finish_reason", "usage")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    text: str
+    finish_reason: _sampling_pb2.FinishReason
+    usage: _sampling_pb2.Usage
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ...) -> None: ...
+
+class TurnInterrupted(_message.Message):
+    __slots__ = ("turn_id", "text", "usage")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    text: str
+    usage: _sampling_pb2.Usage
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ...) -> None: ...
+
+class ContextTrimmed(_message.Message):
+    __slots__ = ("turn_id", "dropped")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    dropped: _containers.RepeatedCompositeFieldContainer[TranscriptEntry]
+    def __init__(self, turn_id: _Optional[str] = ..., dropped: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ...) -> None: ...
+
+class Notified(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class PriorityUpdated(_message.Message):
+    __slots__ = ("priority",)
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    priority: int
+    def __init__(self, priority: _Optional[int] = ...) -> None: ...
+
+class SessionError(_message.Message):
+    __slots__ = ("code", "message", "turn_id")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    code: ErrorCode
+    message: str
+    turn_id: str
+    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
+
+class SessionEvent(_message.Message):
+    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_DELTA_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    TURN_FINISHED_FIELD_NUMBER: _ClassVar[int]
+    TURN_INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TRIMMED_FIELD_NUMBER: _ClassVar[int]
+    NOTIFIED_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_UPDATED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    opened: SessionOpened
+    turn_started: TurnStarted
+    text_delta: TextDelta
+    sentence_completed: SentenceCompleted
+    turn_finished: TurnFinished
+    turn_interrupted: TurnInterrupted
+    context_trimmed: ContextTrimmed
+    notified: Notified
+    priority_updated: PriorityUpdated
+    error: SessionError
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ...) -> None: ...

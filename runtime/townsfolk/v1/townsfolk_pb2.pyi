@@ -1,0 +1,295 @@
+from townsfolk.v1 import dialogue_pb2 as _dialogue_pb2
+from townsfolk.v1 import sampling_pb2 as _sampling_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OpenSession(_message.Message):
+    __slots__ = ("config", "resume")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    config: _dialogue_pb2.SessionConfig
+    resume: bool
+    def __init__(self, config: _Optional[_Union[_dialogue_pb2.SessionConfig, _Mapping]] = ..., resume: _Optional[bool] = ...) -> None: ...
+
+class Interrupt(_message.Message):
+    __slots__ = ("turn_id", "heard_characters")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    HEARD_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    heard_characters: int
+    def __init__(self, turn_id: _Optional[str] = ..., heard_characters: _Optional[int] = ...) -> None: ...
+
+class ConverseRequest(_message.Message):
+    __slots__ = ("open", "say", "notify", "interrupt", "update_priority", "close")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    SAY_FIELD_NUMBER: _ClassVar[int]
+    NOTIFY_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPT_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    open: OpenSession
+    say: _dialogue_pb2.Utterance
+    notify: str
+    interrupt: Interrupt
+    update_priority: int
+    close: bool
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., say: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ..., notify: _Optional[str] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., update_priority: _Optional[int] = ..., close: _Optional[bool] = ...) -> None: ...
+
+class ConverseResponse(_message.Message):
+    __slots__ = ("event",)
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    event: _dialogue_pb2.SessionEvent
+    def __init__(self, event: _Optional[_Union[_dialogue_pb2.SessionEvent, _Mapping]] = ...) -> None: ...
+
+class OpenSessionRequest(_message.Message):
+    __slots__ = ("open",)
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    open: OpenSession
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ...) -> None: ...
+
+class OpenSessionResponse(_message.Message):
+    __slots__ = ("opened",)
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    opened: _dialogue_pb2.SessionOpened
+    def __init__(self, opened: _Optional[_Union[_dialogue_pb2.SessionOpened, _Mapping]] = ...) -> None: ...
+
+class SayRequest(_message.Message):
+    __slots__ = ("session_id", "utterance")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    utterance: _dialogue_pb2.Utterance
+    def __init__(self, session_id: _Optional[str] = ..., utterance: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ...) -> None: ...
+
+class SayResponse(_message.Message):
+    __slots__ = ("event",)
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    event: _dialogue_pb2.SessionEvent
+    def __init__(self, event: _Optional[_Union[_dialogue_pb2.SessionEvent, _Mapping]] = ...) -> None: ...
+
+class InterruptSessionRequest(_message.Message):
+    __slots__ = ("session_id", "interrupt")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    interrupt: Interrupt
+    def __init__(self, session_id: _Optional[str] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ...) -> None: ...
+
+class InterruptSessionResponse(_message.Message):
+    __slots__ = ("turn_ids",)
+    TURN_IDS_FIELD_NUMBER: _ClassVar[int]
+    turn_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, turn_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class NotifySessionRequest(_message.Message):
+    __slots__ = ("session_id", "text")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    text: str
+    def __init__(self, session_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class NotifySessionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class UpdateSessionRequest(_message.Message):
+    __slots__ = ("session_id", "priority")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    priority: int
+    def __init__(self, session_id: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
+
+class UpdateSessionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSessionRequest(_message.Message):
+    __slots__ = ("session_id",)
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+
+class GetSessionResponse(_message.Message):
+    __slots__ = ("config", "current_turn_id", "queued_turns")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_TURNS_FIELD_NUMBER: _ClassVar[int]
+    config: _dialogue_pb2.SessionConfig
+    current_turn_id: str
+    queued_turns: int
+    def __init__(self, config: _Optional[_Union[_dialogue_pb2.SessionConfig, _Mapping]] = ..., current_turn_id: _Optional[str] = ..., queued_turns: _Optional[int] = ...) -> None: ...
+
+class ListSessionsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SessionSummary(_message.Message):
+    __slots__ = ("session_id", "persona_name", "priority", "transcript_entries", "speaking")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PERSONA_NAME_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    SPEAKING_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    persona_name: str
+    priority: int
+    transcript_entries: int
+    speaking: bool
+    def __init__(self, session_id: _Optional[str] = ..., persona_name: _Optional[str] = ..., priority: _Optional[int] = ..., transcript_entries: _Optional[int] = ..., speaking: _Optional[bool] = ...) -> None: ...
+
+class ListSessionsResponse(_message.Message):
+    __slots__ = ("sessions",)
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    sessions: _containers.RepeatedCompositeFieldContainer[SessionSummary]
+    def __init__(self, sessions: _Optional[_Iterable[_Union[SessionSummary, _Mapping]]] = ...) -> None: ...
+
+class CloseSessionRequest(_message.Message):
+    __slots__ = ("session_id",)
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+
+class CloseSessionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RegisterLoreRequest(_message.Message):
+    __slots__ = ("lore",)
+    LORE_FIELD_NUMBER: _ClassVar[int]
+    lore: _dialogue_pb2.Lore
+    def __init__(self, lore: _Optional[_Union[_dialogue_pb2.Lore, _Mapping]] = ...) -> None: ...
+
+class RegisterLoreResponse(_message.Message):
+    __slots__ = ("tokens",)
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
+    def __init__(self, tokens: _Optional[int] = ...) -> None: ...
+
+class TokenIds(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("text", "token_ids", "sampling", "echo", "priority")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    ECHO_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    token_ids: TokenIds
+    sampling: _sampling_pb2.SamplingParams
+    echo: bool
+    priority: int
+    def __init__(self, text: _Optional[str] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., echo: _Optional[bool] = ..., priority: _Optional[int] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("prompt", "text", "finished")
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    prompt: EchoedPrompt
+    text: GeneratedText
+    finished: GenerationFinished
+    def __init__(self, prompt: _Optional[_Union[EchoedPrompt, _Mapping]] = ..., text: _Optional[_Union[GeneratedText, _Mapping]] = ..., finished: _Optional[_Union[GenerationFinished, _Mapping]] = ...) -> None: ...
+
+class EchoedPrompt(_message.Message):
+    __slots__ = ("tokens",)
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    tokens: _containers.RepeatedCompositeFieldContainer[_sampling_pb2.Token]
+    def __init__(self, tokens: _Optional[_Iterable[_Union[_sampling_pb2.Token, _Mapping]]] = ...) -> None: ...
+
+class GeneratedText(_message.Message):
+    __slots__ = ("text", "tokens")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    tokens: _containers.RepeatedCompositeFieldContainer[_sampling_pb2.Token]
+    def __init__(self, text: _Optional[str] = ..., tokens: _Optional[_Iterable[_Union[_sampling_pb2.Token, _Mapping]]] = ...) -> None: ...
+
+class GenerationFinished(_message.Message):
+    __slots__ = ("finish_reason", "usage", "stop_text")
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    STOP_TEXT_FIELD_NUMBER: _ClassVar[int]
+    finish_reason: _sampling_pb2.FinishReason
+    usage: _sampling_pb2.Usage
+    stop_text: str
+    def __init__(self, finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ..., stop_text: _Optional[str] = ...) -> None: ...
+
+class GetRuntimeInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetRuntimeInfoResponse(_message.Message):
+    __slots__ = ("version", "model", "parameters", "device", "dtype", "context_tokens", "kv_memory_mib", "kv_capacity_tokens", "max_sessions", "max_batch", "max_message_bytes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    KV_MEMORY_MIB_FIELD_NUMBER: _ClassVar[int]
+    KV_CAPACITY_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    model: str
+    parameters: int
+    device: str
+    dtype: str
+    context_tokens: int
+    kv_memory_mib: int
+    kv_capacity_tokens: int
+    max_sessions: int
+    max_batch: int
+    max_message_bytes: int
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., kv_memory_mib: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., max_sessions: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
+
+class WatchStatsRequest(_message.Message):
+    __slots__ = ("interval_ms",)
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    interval_ms: int
+    def __init__(self, interval_ms: _Optional[int] = ...) -> None: ...
+
+class WatchStatsResponse(_message.Message):
+    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total")
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    KV_BLOCKS_USED_FIELD_NUMBER: _ClassVar[int]
+    KV_BLOCKS_CACHED_FIELD_NUMBER: _ClassVar[int]
+    KV_BLOCKS_FREE_FIELD_NUMBER: _ClassVar[int]
+    TTFT_P50_MS_FIELD_NUMBER: _ClassVar[int]
+    TTFT_P99_MS_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    GENERATED_TOKENS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    CACHED_TOKENS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTIONS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    running: int
+    waiting: int
+    tokens_per_second: float
+    kv_blocks_used: int
+    kv_blocks_cached: int
+    kv_blocks_free: int
+    ttft_p50_ms: float
+    ttft_p99_ms: float
+    sessions: int
+    generated_tokens_total: int
+    prompt_tokens_total: int
+    cached_tokens_total: int
+    requests_total: int
+    preemptions_total: int
+    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ...) -> None: ...
