@@ -1,0 +1,46 @@
+# The two commands: `make talk` and `make test`. Windows: `./make.ps1 talk`, `./make.ps1 test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help talk test lint format types proto tavern
+
+help:
+	@echo "make talk    talk to a character of the starter model, in this terminal"
+	@echo "make test    run every test"
+	@echo "make tavern  five characters in one terminal"
+	@echo "make lint    check style, format and imports"
+	@echo "make types   check types"
+	@echo "make format  format the code"
+	@echo "make proto   generate code from proto/"
+
+.venv/run.stamp: pyproject.toml constraints.txt runtime/bootstrap.py
+	@$(PYTHON) runtime/bootstrap.py --stamp $@ >&2
+
+.venv/dev.stamp: pyproject.toml constraints.txt runtime/bootstrap.py
+	@$(PYTHON) runtime/bootstrap.py --extras dev,metrics,web,hub,train --stamp $@ >&2
+	@touch .venv/run.stamp
+
+talk: .venv/run.stamp
+	@$(BIN)/townsfolk talk
+
+tavern: .venv/run.stamp
+	@$(BIN)/python samples/python/tavern.py
+
+test: .venv/dev.stamp
+	@$(BIN)/pytest $(TESTS)
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: .venv/dev.stamp
+	$(BIN)/mypy runtime kernels
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+proto: .venv/dev.stamp
+	$(BIN)/python proto/generate.py

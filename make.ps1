@@ -1,0 +1,22 @@
+# The two commands on Windows: ./make.ps1 talk and ./make.ps1 test. See the Makefile for the others.
+param(
+    [Parameter(Mandatory = $true)]
+    [ValidateSet("talk", "test", "tavern")]
+    [string]$Command,
+    [string]$Python = "python"
+)
+$ErrorActionPreference = "Stop"
+Set-Location $PSScriptRoot
+
+$Extras = if ($Command -eq "test") { "dev,metrics,web,hub,train" } else { "" }
+$Stamp = if ($Command -eq "test") { ".venv/dev.stamp" } else { ".venv/run.stamp" }
+if (-not (Test-Path $Stamp)) {
+    & $Python runtime/bootstrap.py --extras $Extras --stamp $Stamp
+    if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+}
+switch ($Command) {
+    "talk" { & .venv/Scripts/townsfolk.exe talk }
+    "tavern" { & .venv/Scripts/python.exe samples/python/tavern.py }
+    "test" { & .venv/Scripts/python.exe -m pytest }
+}
+exit $LASTEXITCODE

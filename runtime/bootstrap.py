@@ -1,0 +1,108 @@
+"""Set up the virtual environment `.venv` of a clone: `make talk` and `make test` run this when needed.
+
+Needs only Python 3.11 or later. It picks the PyTorch build for this machine: with an NVIDIA card the
+CUDA build, otherwise a CPU build where one is offered, as the CUDA build is several gigabytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv"
+CONSTRAINTS = ROOT / "constraints.txt"
+CUDA_REQUIREMENT = re.compile(r"^(nvidia|cuda)[-_]", re.IGNORECASE)
+
+
+def python() -> str:
+    """Return the path of the environment's interpreter."""
+    inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    return str(ENVIRONMENT / inside)
+
+
+def pip(*arguments: str) -> None:
+    """Run pip inside the environment; raise CalledProcessError when it fails."""
+    subprocess.run([python(), "-m", "pip", "--disable-pip-version-check", *arguments], check=True)
+
+
+def pinned(package: str) -> str:
+    """Return the requirement `package==version` that constraints.txt names."""
+    for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{package}=="):
+            return line
+    raise SystemExit(f"constraints.txt does not pin {package}")
+
+
+def has_nvidia_card() -> bool:
+    """Whether the NVIDIA driver is installed and answers."""
+    program = shutil.which("nvidia-smi")
+    return program is not None and subprocess.run([program], capture_output=True).returncode == 0
+
+
+def pip_offers_cpu_build(requirement: str) -> bool:
+    """Whether the build that pip would take here depends on no CUDA packages; nothing is installed."""
+    command = [python(), "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
+    found = subprocess.run(
+        [*command, "--quiet", "--report", "-", requirement], capture_output=True, text=True
+    )
+    if found.returncode != 0:
+        return False
+    metadata = json.loads(found.stdout)["install"][0]["metadata"]
+    needs_cuda = any(CUDA_REQUIREMENT.match(need) for need in metadata.get("requires_dist", []))
+    return not (needs_cuda and sys.platform == "linux")
+
+
+def install_torch() -> None:
+    """Install the pinned PyTorch in the build that fits this machine."""
+    requirement = pinned("torch")
+    cuda = has_nvidia_card()
+    if not cuda and pip_offers_cpu_build(requirement):
+        pip("install", "--quiet", requirement)
+        return
+    # uv knows where PyTorch offers each build; pip knows only the default one.
+    pip("install", "--quiet", "uv")
+    backend = "auto" if cuda else "cpu"
+    chosen = subprocess.run(
+        [python(), "-m", "uv", "pip", "install", f"--torch-backend={backend}", requirement]
+    )
+    if chosen.returncode != 0:
+        print("uv found no such build; taking pip's default build of PyTorch", file=sys.stderr)
+        pip("install", requirement)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--extras", default="", help="comma-separated extras of pyproject.toml")
+    parser.add_argument("--stamp", type=Path, help="file to touch when all is installed")
+    options = parser.parse_args()
+    if sys.version_info < (3, 11):
+        raise SystemExit(
+            f"Townsfolk needs Python 3.11 or later; this is {sys.version.split()[0]}. "
+            "Name a newer one with `make PYTHON=python3.12 ...`."
+        )
+    if not Path(python()).exists():
+        print("Setting up .venv; the first time takes a minute or two.", file=sys.stderr)
+        venv.create(ENVIRONMENT, with_pip=True)
+        pip("install", "--quiet", "--upgrade", pinned("pip"))
+    install_torch()
+    target = f".[{options.extras}]" if options.extras else "."
+    os.chdir(ROOT)
+    pip("install", "--quiet", "--constraint", str(CONSTRAINTS), "--editable", target)
+    if options.stamp is not None:
+        options.stamp.touch()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"set-up failed: {' '.join(map(str, error.cmd))}") from error
