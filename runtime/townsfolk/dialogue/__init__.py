@@ -1,0 +1,1 @@
+"""What makes tokens into a character: persona, lore, transcript, turns and sessions."""

@@ -1,0 +1,28 @@
+"""Who a character is."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from townsfolk.dialogue.outside import Outside
+
+
+def _single_line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise ValueError("must be a single line")
+    return text
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_single_line)]
+"""Text without surrounding white space and without line breaks."""
+
+
+class Persona(Outside):
+    """Who a character is. Only the name is required."""
+
+    name: Line = Field(min_length=1, max_length=64, description="1 to 64 characters, one line")
+    description: str = ""
+    goals: tuple[str, ...] = ()
+    speaking_style: str = ""
+    taboos: tuple[str, ...] = ()
+    example_lines: tuple[str, ...] = ()
