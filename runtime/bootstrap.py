@@ -1,7 +1,7 @@
-"""Set up the virtual environment `.venv` of a clone: `make talk` and `make test` run this when needed.
+"""Set up the virtual environment `.venv` of a clone; `make talk` and `make test` run this.
 
-Needs only Python 3.11 or later. It picks the PyTorch build for this machine: with an NVIDIA card the
-CUDA build, otherwise a CPU build where one is offered, as the CUDA build is several gigabytes.
+Needs only Python 3.11 or later. It picks the PyTorch build for this machine: with an NVIDIA card
+the CUDA build, otherwise a CPU build where one is offered, as the CUDA build takes gigabytes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def has_nvidia_card() -> bool:
 
 
 def pip_offers_cpu_build(requirement: str) -> bool:
-    """Whether the build that pip would take here depends on no CUDA packages; nothing is installed."""
+    """Whether the build that pip would take here needs no CUDA packages; installs nothing."""
     command = [python(), "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
     found = subprocess.run(
         [*command, "--quiet", "--report", "-", requirement], capture_output=True, text=True
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--extras", default="", help="comma-separated extras of pyproject.toml")
     parser.add_argument("--stamp", type=Path, help="file to touch when all is installed")
     options = parser.parse_args()
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  this runs before pip could refuse
         raise SystemExit(
             f"Townsfolk needs Python 3.11 or later; this is {sys.version.split()[0]}. "
             "Name a newer one with `make PYTHON=python3.12 ...`."

@@ -1,0 +1,57 @@
+"""The Python client: `Runtime` for ordinary code, `AsyncRuntime` for asyncio.
+
+from townsfolk.client import Persona, Runtime
+
+with Runtime.launch() as runtime:
+npc = runtime.npc(Persona(name="Mira", description="The innkeeper of the Salted Herring."))
+for piece in npc.say("Hello! What is your name?"):
+print(piece, end="", flush=True)
+"""
+
+from townsfolk.client.aio import AsyncRuntime
+from townsfolk.client.errors import (
+    AlreadyExistsError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    ResourceExhaustedError,
+    RuntimeFaultError,
+    RuntimeUnavailableError,
+    TownsfolkError,
+    UnauthenticatedError,
+)
+from townsfolk.client.npc import AsyncNpc
+from townsfolk.client.process import RuntimeProcess
+from townsfolk.client.sync import Npc, Runtime, Turn
+from townsfolk.client.turn import AsyncTurn
+from townsfolk.v1.dialogue_pb2 import Lore, Persona, SessionConfig, SessionEvent, TranscriptEntry
+from townsfolk.v1.sampling_pb2 import FinishReason, SamplingParams, Usage
+
+__all__ = [
+    "AlreadyExistsError",
+    "AsyncNpc",
+    "AsyncRuntime",
+    "AsyncTurn",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "FinishReason",
+    "InvalidArgumentError",
+    "Lore",
+    "NotFoundError",
+    "Npc",
+    "Persona",
+    "ResourceExhaustedError",
+    "Runtime",
+    "RuntimeFaultError",
+    "RuntimeProcess",
+    "RuntimeUnavailableError",
+    "SamplingParams",
+    "SessionConfig",
+    "SessionEvent",
+    "TownsfolkError",
+    "TranscriptEntry",
+    "Turn",
+    "UnauthenticatedError",
+    "Usage",
+]
