@@ -1,1 +1,21 @@
-"""Tensor operations of the engine: a public function each, its PyTorch reference, its Triton kernel."""
+"""Tensor operations of the engine: a public function each, its reference and its fast paths."""
+
+from townsfolk_kernels.activation import swiglu
+from townsfolk_kernels.attention import PagedLayout, paged_attention
+from townsfolk_kernels.embedding import embedding
+from townsfolk_kernels.linear import linear
+from townsfolk_kernels.registry import use_reference
+from townsfolk_kernels.rms_norm import add_rms_norm, rms_norm
+from townsfolk_kernels.rope import rope_and_store
+
+__all__ = [
+    "PagedLayout",
+    "add_rms_norm",
+    "embedding",
+    "linear",
+    "paged_attention",
+    "rms_norm",
+    "rope_and_store",
+    "swiglu",
+    "use_reference",
+]

@@ -1,0 +1,92 @@
+"""Attention of a flat batch of tokens over paged keys and values.
+
+The pages are those of Kwon et al. 2023, arXiv:2309.06180.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from townsfolk_kernels.registry import Implementations
+
+
+@dataclass(slots=True)
+class PagedLayout:
+    """Which token of a flat batch belongs to which sequence, and where its keys and values lie.
+
+    Sequence b owns the tokens `query_starts[b] : query_starts[b + 1]`, which are the last ones of
+    its `kv_lengths[b]` positions.
+
+    Attributes:
+        query_starts: [sequences + 1], int32.
+        kv_lengths: [sequences], int32, with the batch's own tokens.
+        block_tables: [sequences, max_blocks], int32; entries past a sequence's length are unused.
+        block_size: tokens a block holds.
+    """
+
+    query_starts: Tensor
+    kv_lengths: Tensor
+    block_tables: Tensor
+    block_size: int
+
+
+def paged_attention(
+    q: Tensor,
+    k_pages: Tensor,
+    v_pages: Tensor,
+    layout: PagedLayout,
+    scale: float,
+    sliding_window: int | None = None,
+) -> Tensor:
+    """Causal attention of every token to its own sequence's positions, its own included.
+
+    Args:
+        q: [tokens, heads, head_dim], bf16, fp16 or fp32.
+        k_pages: [num_blocks, block_size, kv_heads, head_dim], dtype of `q`; heads is a multiple of
+            kv_heads, and query head h reads key head h // (heads / kv_heads).
+        v_pages: like `k_pages`.
+        layout: the sequences of the batch; their keys and values are already in the pages.
+        scale: factor of the scores, 1 / sqrt(head_dim) as a rule.
+        sliding_window: a token sees this many positions, itself included; None for all.
+
+    Returns:
+        [tokens, heads, head_dim], dtype of `q`; the softmax is taken in fp32.
+    """
+    return _PAGED_ATTENTION.pick(q.device.type)(q, k_pages, v_pages, layout, scale, sliding_window)
+
+
+def _paged_attention_reference(
+    q: Tensor,
+    k_pages: Tensor,
+    v_pages: Tensor,
+    layout: PagedLayout,
+    scale: float,
+    sliding_window: int | None,
+) -> Tensor:
+    out = torch.empty_like(q)
+    group = q.shape[1] // k_pages.shape[2]
+    starts, lengths = layout.query_starts.tolist(), layout.kv_lengths.tolist()
+    for sequence, length in enumerate(lengths):
+        begin, end = starts[sequence], starts[sequence + 1]
+        blocks = layout.block_tables[sequence, : -(-length // layout.block_size)]
+        k = k_pages[blocks].flatten(0, 1)[:length].float()  # [length, kv_heads, head_dim]
+        v = v_pages[blocks].flatten(0, 1)[:length].float()
+        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        scores = torch.einsum("qhd,khd->hqk", q[begin:end].float(), k) * scale
+        keys = torch.arange(length, device=q.device)
+        queries = keys[length - (end - begin) :, None]  # positions of the batch's own tokens
+        hidden = keys > queries  # [queries, length]
+        if sliding_window is not None:
+            hidden |= keys <= queries - sliding_window
+        weights = scores.masked_fill(hidden, float("-inf")).softmax(dim=-1)
+        out[begin:end] = torch.einsum("hqk,khd->qhd", weights, v).to(q.dtype)
+    return out
+
+
+_PAGED_ATTENTION: Implementations[
+    Callable[[Tensor, Tensor, Tensor, PagedLayout, float, int | None], Tensor]
+] = Implementations(_paged_attention_reference)

@@ -1,0 +1,61 @@
+"""Which implementation of an operation runs: one per device type, else the reference.
+
+An operation's module declares its reference and registers fast paths::
+
+    _IMPLEMENTATIONS = Implementations(_reference)
+
+    @_IMPLEMENTATIONS.register("cpu")
+    def _cpu(...): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib.util import find_spec
+from typing import Generic, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_reference_only: ContextVar[bool] = ContextVar("townsfolk_reference_only", default=False)
+
+
+class Implementations(Generic[Function]):
+    """The implementations of one operation, by device type ("cpu", "cuda")."""
+
+    __slots__ = ("_by_device", "reference")
+
+    def __init__(self, reference: Function) -> None:
+        self.reference = reference
+        self._by_device: dict[str, Function] = {}
+
+    def register(self, device_type: str) -> Callable[[Function], Function]:
+        """Decorator that makes a function the one to use on tensors of `device_type`."""
+
+        def add(function: Function) -> Function:
+            self._by_device[device_type] = function
+            return function
+
+        return add
+
+    def pick(self, device_type: str) -> Function:
+        """The fast path of `device_type`; the reference where there is none or it is forced."""
+        if _reference_only.get():
+            return self.reference
+        return self._by_device.get(device_type, self.reference)
+
+
+@contextmanager
+def use_reference() -> Iterator[None]:
+    """Within this context (and this thread) every operation runs its PyTorch reference."""
+    token = _reference_only.set(True)
+    try:
+        yield
+    finally:
+        _reference_only.reset(token)
+
+
+def has_triton() -> bool:
+    """Whether Triton can be imported; without it the references run on every device."""
+    return find_spec("triton") is not None

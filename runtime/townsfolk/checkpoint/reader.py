@@ -1,0 +1,115 @@
+"""Tensors of a model directory, memory-mapped from one or several safetensors files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
+_NAMES_SHOWN = 8
+
+
+class CheckpointError(ValueError):
+    """The weights do not fit the model, and the message names them."""
+
+
+class Checkpoint:
+    """Reads tensors by name. Files are memory-mapped: a tensor costs no memory of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the files of `directory`.
+
+        Raises:
+            CheckpointError: there is no safetensors file, one of the index is missing, one is
+                damaged, or two hold the same tensor.
+        """
+        # safe_open carries no types; name -> the open file that holds the tensor.
+        self._files: dict[str, Any] = {}
+        for path in _weight_files(directory):
+            try:
+                file: Any = safe_open(path, framework="pt")
+            except (SafetensorError, OSError) as error:
+                raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from (
+                    error
+                )
+            for name in file.keys():  # noqa: SIM118 (safe_open is no mapping)
+                if name in self._files:
+                    raise CheckpointError(f"{path} holds {name} again; another file has it too")
+                self._files[name] = file
+
+    def check(self, expected: Mapping[str, tuple[int, ...]], ignored: Sequence[str] = ()) -> None:
+        """Compare with what a model needs.
+
+        Args:
+            expected: names and shapes.
+            ignored: suffixes of names that may be there without being needed.
+
+        Raises:
+            CheckpointError: tensors are missing, unexpected, or of the wrong shape or dtype.
+        """
+        problems = []
+        missing = [name for name in expected if name not in self._files]
+        if missing:
+            problems.append(f"missing: {_listed(missing)}")
+        unexpected = [
+            name
+            for name in self._files
+            if name not in expected and not name.endswith(tuple(ignored))
+        ]
+        if unexpected:
+            problems.append(f"unexpected: {_listed(unexpected)}")
+        misshapen = []
+        for name, shape in expected.items():
+            if name not in self._files:
+                continue
+            view = self._files[name].get_slice(name)
+            found, dtype = tuple(view.get_shape()), view.get_dtype()
+            if found != shape:
+                misshapen.append(f"{name} is {list(found)}, the configuration says {list(shape)}")
+            elif dtype not in _DTYPES:
+                misshapen.append(f"{name} is {dtype}, only {', '.join(_DTYPES)} are read")
+        if misshapen:
+            problems.append(f"wrong: {_listed(misshapen)}")
+        if problems:
+            raise CheckpointError(
+                "the checkpoint does not fit its config.json; " + "; ".join(problems)
+            )
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of this name, a view of the mapped file."""
+        tensor: Tensor = self._files[name].get_tensor(name)
+        return tensor
+
+
+def _weight_files(directory: Path) -> list[Path]:
+    index = directory / "model.safetensors.index.json"
+    if not index.exists():
+        files = sorted(directory.glob("*.safetensors"))
+        if not files:
+            raise CheckpointError(
+                f"{directory} holds no *.safetensors; other formats (pickled *.bin) are not read"
+            )
+        single = directory / "model.safetensors"
+        return [single] if single in files else files
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{index} cannot be read: {error!r}") from error
+    # The index comes with the download: it must not lead out of the directory.
+    files = [directory / name for name in names if Path(name).name == name]
+    absent = [path.name for path in files if not path.exists()]
+    if absent or len(files) < len(names):
+        raise CheckpointError(f"{index} names files that are not there: {_listed(absent or names)}")
+    return files
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    rest = f" and {len(every) - _NAMES_SHOWN} more" if len(every) > _NAMES_SHOWN else ""
+    return ", ".join(every[:_NAMES_SHOWN]) + rest

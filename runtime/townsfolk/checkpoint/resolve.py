@@ -1,0 +1,70 @@
+"""From the name of a model to the directory that holds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_STARTER = Path(__file__).parent.parent / "starter" / "model"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+# Never pickle: weights come from safetensors alone.
+_WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
+
+
+class ModelNotFoundError(FileNotFoundError):
+    """No model of this name can be had, and the message says what to do."""
+
+
+def resolve(model: str | Path) -> Path:
+    """Find a model's directory, downloading it where needed.
+
+    Args:
+        model: a directory; "starter" for the model that ships with Townsfolk; or a Hugging Face
+            hub id such as "meta-llama/Llama-3.2-1B-Instruct", which is downloaded once (with a
+            progress bar) into the hub's own cache. That needs the extra `hub`.
+
+    Raises:
+        ModelNotFoundError: no such directory, or the download failed.
+    """
+    directory = Path(model).expanduser()
+    if directory.is_dir():
+        return directory
+    name = str(model)
+    if name == "starter":
+        if not (_STARTER / "config.json").exists():
+            raise ModelNotFoundError(f"the starter model is not in this installation ({_STARTER})")
+        return _STARTER
+    if isinstance(model, Path) or not _HUB_ID.fullmatch(name):
+        raise ModelNotFoundError(
+            f"{name} is neither a directory, nor 'starter', nor a hub id such as 'owner/model'"
+        )
+    return _download(name)
+
+
+def _download(hub_id: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+        )
+    except ImportError:
+        raise ModelNotFoundError(
+            f"{hub_id} is not a directory here; to download it from the Hugging Face hub install "
+            "the extra: pip install 'townsfolk[hub]'"
+        ) from None
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_WANTED))
+    except GatedRepoError as error:
+        raise ModelNotFoundError(
+            f"{hub_id} is gated: accept its licence on the hub, then log in with `hf auth login`"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelNotFoundError(f"the hub has no model {hub_id} (or it is private)") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ModelNotFoundError(
+            f"{hub_id} is not in the local cache and cannot be downloaded ({error}); go online, or "
+            "give a directory"
+        ) from error

@@ -1,0 +1,173 @@
+"""The Llama decoder (Touvron et al. 2023, arXiv:2302.13971), which Mistral shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from townsfolk_kernels import (
+    add_rms_norm,
+    embedding,
+    linear,
+    paged_attention,
+    rms_norm,
+    rope_and_store,
+    swiglu,
+)
+
+from townsfolk.checkpoint import Checkpoint
+from townsfolk.models.batch import KvPages, ModelBatch
+from townsfolk.models.config import DecoderConfig
+from townsfolk.models.rope import RotaryAngles
+from townsfolk.models.weights import DecoderWeights, TensorSpec, expected_tensors
+
+Progress = Callable[[int, int], None]
+"""Called while loading with the bytes read so far and in all."""
+
+
+class Decoder:
+    """A decoder with its weights on one device.
+
+    Attributes:
+        config: its shape.
+        dtype: of weights, activations, keys and values.
+        device: where it runs.
+        num_parameters: tied embeddings are counted once.
+        weight_bytes: memory the weights take.
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        weights: DecoderWeights,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.config = config
+        self.dtype = dtype
+        self.device = device
+        self.num_parameters = sum(math.prod(shape) for shape in expected_tensors(config).values())
+        self.weight_bytes = self.num_parameters * dtype.itemsize
+        self._weights = weights
+        self._angles = RotaryAngles(config.rope, config.head_dim, device)
+        self._scale = config.head_dim**-0.5
+
+    @classmethod
+    def load(
+        cls,
+        directory: Path,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+        progress: Progress | None = None,
+    ) -> Decoder:
+        """Load a Hugging Face model directory.
+
+        Args:
+            directory: holds `config.json` and one or several `*.safetensors`.
+            dtype: bf16, fp16 or fp32; None for the checkpoint's own.
+            device: where the weights go.
+            progress: called with bytes read and bytes in all.
+
+        Raises:
+            UnsupportedModelError: the model has a feature that is not implemented.
+            CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
+        """
+        config = DecoderConfig.from_directory(directory)
+        target = torch.device(device)
+        dtype = dtype or config.dtype
+        checkpoint = Checkpoint(directory)
+        expected = expected_tensors(config)
+        checkpoint.check(expected, ignored=_ignored(config))
+        total = sum(math.prod(shape) for shape in expected.values()) * dtype.itemsize
+        done = 0
+
+        def read(specs: Sequence[TensorSpec]) -> Tensor:
+            nonlocal done
+            rows = sum(spec.shape[0] for spec in specs)
+            fused = torch.empty((rows, *specs[0].shape[1:]), dtype=dtype, device=target)
+            parts = torch.split(fused, [spec.shape[0] for spec in specs])
+            for spec, part in zip(specs, parts, strict=True):
+                part.copy_(checkpoint.tensor(spec.name))
+            done += fused.nbytes
+            if progress is not None:
+                progress(done, total)
+            return fused
+
+        return cls(config, DecoderWeights.build(config, read), dtype, target)
+
+    @classmethod
+    def random(
+        cls,
+        config: DecoderConfig,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+    ) -> Decoder:
+        """A decoder with random weights: normal with deviation 0.02, norms near one.
+
+        Args:
+            config: its shape.
+            dtype: bf16, fp16 or fp32; None for the configuration's.
+            device: where the weights go.
+            seed: of the draw.
+        """
+        target = torch.device(device)
+        dtype = dtype or config.dtype
+        generator = torch.Generator(device=target).manual_seed(seed)
+
+        def draw(specs: Sequence[TensorSpec]) -> Tensor:
+            shape = (sum(spec.shape[0] for spec in specs), *specs[0].shape[1:])
+            weight = torch.empty(shape, dtype=dtype, device=target)
+            mean = 1.0 if specs[0].name.endswith("norm.weight") else 0.0
+            return weight.normal_(mean, 0.02, generator=generator)
+
+        return cls(config, DecoderWeights.build(config, draw), dtype, target)
+
+    @torch.inference_mode()
+    def forward(self, batch: ModelBatch, kv: KvPages) -> Tensor:
+        """Run the tokens of a batch and write their keys and values into the pages.
+
+        Args:
+            batch: T tokens, on this decoder's device.
+            kv: pages of its dtype, on the same device.
+
+        Returns:
+            Hidden states after the last norm, [T, hidden], ready for `logits`.
+
+        Raises:
+            IndexError: a token id lies outside the vocabulary (on CPU).
+        """
+        weights, eps = self._weights, self.config.rms_norm_eps
+        tokens = batch.token_ids.shape[0]
+        cos, sin = self._angles(batch.positions)
+        residual = embedding(batch.token_ids, weights.embedding)  # [T, hidden]
+        normed = rms_norm(residual, weights.layers[0].attention_norm, eps)
+        next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
+        for layer, next_norm, k_pages, v_pages in zip(
+            weights.layers, next_norms, kv.k, kv.v, strict=True
+        ):
+            qkv = linear(normed, layer.qkv.weight, layer.qkv.bias)
+            q = rope_and_store(qkv, cos, sin, k_pages, v_pages, batch.slots)
+            attended = paged_attention(
+                q, k_pages, v_pages, batch.layout, self._scale, self.config.sliding_window
+            )  # [T, heads, head_dim]
+            out = linear(attended.view(tokens, -1), layer.output.weight, layer.output.bias)
+            normed, residual = add_rms_norm(out, residual, layer.mlp_norm, eps)
+            inner = swiglu(linear(normed, layer.gate_up.weight, layer.gate_up.bias))
+            out = linear(inner, layer.down.weight, layer.down.bias)
+            normed, residual = add_rms_norm(out, residual, next_norm, eps)
+        return normed
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
+        return linear(hidden, self._weights.head.weight).float()
+
+
+def _ignored(config: DecoderConfig) -> tuple[str, ...]:
+    """Suffixes of tensors that old checkpoints hold and no decoder needs."""
+    computed = ("rotary_emb.inv_freq",)
+    return (*computed, "lm_head.weight") if config.tie_embeddings else computed
