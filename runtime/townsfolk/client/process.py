@@ -94,6 +94,7 @@ class RuntimeProcess:
                     errors="replace",
                     # Ctrl-C in the terminal interrupts the character, not the runtime.
                     start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 )
             except OSError as error:
                 raise RuntimeUnavailableError(f"can't start {command[0]}: {error}") from error

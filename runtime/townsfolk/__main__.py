@@ -1,0 +1,5 @@
+"""`python -m townsfolk` is the command line."""
+
+from townsfolk.cli import main
+
+main()

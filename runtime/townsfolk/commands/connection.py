@@ -1,0 +1,36 @@
+"""How a command reaches a runtime: one it launches, or one that runs already."""
+
+from __future__ import annotations
+
+import argparse
+
+from townsfolk.client import Runtime
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `open_runtime` reads."""
+    parser.add_argument(
+        "--connect",
+        metavar="HOST:PORT",
+        help="use the runtime that listens there instead of starting one",
+    )
+    parser.add_argument("--token", default="", help="the token of that runtime")
+    parser.add_argument(
+        "--model", default="starter", help="the model of a started runtime. Default starter."
+    )
+
+
+def open_runtime(options: argparse.Namespace) -> Runtime:
+    """Return the runtime that the options name; use it as a context manager."""
+    if options.connect:
+        return Runtime.connect(options.connect, options.token)
+    return Runtime.launch("--model", options.model)
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """Add the most used sampling parameters."""
+    parser.add_argument("--seed", type=int, help="the same seed gives the same text")
+    parser.add_argument("--temperature", type=float, help="0 is always the likeliest token")
+    parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens up to p")
+    parser.add_argument("--max-new-tokens", type=int, help="the longest reply")

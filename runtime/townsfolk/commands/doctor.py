@@ -1,0 +1,156 @@
+"""`townsfolk doctor`: what hardware there is, what will be used, what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from townsfolk import __version__
+from townsfolk.commands.connection import add_connection
+
+GIB = 1024**3
+
+# package: (what it is for, the extra that brings it)
+OPTIONAL_PACKAGES = {
+    "triton": ("fast kernels on a GPU", "gpu"),
+    "huggingface_hub": ("models by hub id", "hub"),
+    "prometheus_client": ("metrics", "metrics"),
+    "uvicorn": ("gRPC-Web", "web"),
+    "matplotlib": ("plots", "train"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; a finding that is not fine says what to do."""
+
+    what: str
+    text: str
+    fine: bool = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_connection(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report; return 0 when Townsfolk can run here."""
+    checks: list[Callable[[argparse.Namespace], list[Finding]]] = [
+        _system,
+        _device,
+        _packages,
+        _model,
+        _network,
+    ]
+    fine = True
+    for check in checks:
+        for finding in check(options):
+            fine = fine and finding.fine
+            mark = "ok " if finding.fine else "NO "
+            print(f"{mark} {finding.what + ':':12} {finding.text}")
+    print("\nTownsfolk can run here." if fine else "\nSomething is missing; see the lines with NO.")
+    return 0 if fine else 1
+
+
+def _system(_: argparse.Namespace) -> list[Finding]:
+    new_enough = sys.version_info >= (3, 11)
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if not new_enough:
+        python += "; Townsfolk needs 3.11 or later"
+    return [
+        Finding("Townsfolk", __version__),
+        Finding("Python", python, new_enough),
+        Finding("memory", _memory()),
+    ]
+
+
+def _memory() -> str:
+    try:
+        pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return "unknown on this system"
+    return f"{pages * page / GIB:.1f} GiB"
+
+
+def _device(_: argparse.Namespace) -> list[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        return [Finding("PyTorch", "missing: run `make talk`, or `pip install torch`", fine=False)]
+    import torch
+
+    found = [
+        Finding("PyTorch", torch.__version__),
+        Finding(
+            "CPU", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+        ),
+    ]
+    if not torch.cuda.is_available():
+        hint = "this PyTorch is built without CUDA" if torch.version.cuda is None else "none found"
+        found.append(Finding("GPU", f"{hint}; the CPU will be used"))
+        return found
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        found.append(
+            Finding(
+                f"GPU {index}",
+                f"{properties.name}, {properties.total_memory / GIB:.1f} GiB, "
+                f"compute capability {properties.major}.{properties.minor}"
+                + (": will be used" if index == 0 else ""),
+            )
+        )
+    return found
+
+
+def _packages(_: argparse.Namespace) -> list[Finding]:
+    found = []
+    for package, (purpose, extra) in OPTIONAL_PACKAGES.items():
+        if importlib.util.find_spec(package) is None:
+            text = f"not installed; only needed for {purpose}: pip install 'townsfolk[{extra}]'"
+        else:
+            version = importlib.metadata.version(package.replace("_", "-"))
+            text = f"{version}, for {purpose}"
+        found.append(Finding(package, text))
+    return found
+
+
+def _model(options: argparse.Namespace) -> list[Finding]:
+    from townsfolk.checkpoint import resolve
+    from townsfolk.models.config import DecoderConfig
+
+    try:
+        directory = resolve(options.model)
+        config = DecoderConfig.from_directory(directory)
+    except (OSError, ValueError) as error:
+        return [Finding("model", f"{options.model}: {error}", fine=False)]
+    return [
+        Finding(
+            "model",
+            f"{options.model}: {config.num_layers} layers of {config.hidden_size}, "
+            f"context {config.context_length} tokens",
+        )
+    ]
+
+
+def _network(options: argparse.Namespace) -> list[Finding]:
+    if options.connect:
+        from townsfolk.client import Runtime, TownsfolkError
+
+        try:
+            with Runtime.connect(options.connect, options.token) as runtime:
+                info = runtime.info()
+        except TownsfolkError as error:
+            return [Finding("runtime", f"{options.connect}: {error}", fine=False)]
+        return [Finding("runtime", f"{options.connect}: {info.model} on {info.device}")]
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 0))
+        except OSError as error:
+            return [Finding("loopback", f"no port can be opened: {error}", fine=False)]
+    return [Finding("loopback", "ports can be opened")]

@@ -1,0 +1,65 @@
+"""`townsfolk generate`: complete a prompt, with no character involved."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from townsfolk.client import SamplingParams, TownsfolkError
+from townsfolk.commands.connection import add_connection, add_sampling, open_runtime
+from townsfolk.v1.sampling_pb2 import Token
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("prompt", help="the text to go on with; - reads standard input")
+    add_connection(parser)
+    add_sampling(parser)
+    parser.add_argument("--stop", action="append", default=[], help="end before this text")
+    parser.add_argument("--echo", action="store_true", help="show the prompt's tokens, too")
+    parser.add_argument(
+        "--logprobs",
+        type=int,
+        metavar="N",
+        help="show a line a token: its log-probability and the N likeliest alternatives",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Complete the prompt; return the exit status."""
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    sampling = SamplingParams(
+        seed=options.seed,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        max_new_tokens=options.max_new_tokens,
+        stop=options.stop,
+        logprobs=options.logprobs,
+    )
+    by_token = options.logprobs is not None
+    try:
+        with open_runtime(options) as runtime:
+            for response in runtime.generate(prompt, sampling, echo=options.echo):
+                match response.WhichOneof("event"):
+                    case "prompt" if by_token:
+                        _print_tokens(response.prompt.tokens)
+                    case "prompt":
+                        tokens = response.prompt.tokens
+                        text = b"".join(token.token.token_bytes for token in tokens)
+                        print(text.decode("utf-8", "replace"), end="", flush=True)
+                    case "text" if by_token:
+                        _print_tokens(response.text.tokens)
+                    case "text":
+                        print(response.text.text, end="", flush=True)
+        print()
+    except TownsfolkError as error:
+        print(f"townsfolk: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_tokens(tokens: list[Token]) -> None:
+    for token in tokens:
+        alternatives = "  ".join(f"{top.token_bytes!r} {top.logprob:.3f}" for top in token.top)
+        print(f"{token.token.logprob:9.3f}  {token.token.token_bytes!r:20}  {alternatives}")

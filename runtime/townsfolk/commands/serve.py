@@ -1,0 +1,22 @@
+"""`townsfolk serve`: host a model for games."""
+
+from __future__ import annotations
+
+import argparse
+
+from townsfolk.commands.options import add_settings, read_settings
+from townsfolk.config import EngineSettings
+from townsfolk.service.settings import ServiceSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_settings(parser, EngineSettings)
+    add_settings(parser, ServiceSettings)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until ended; return the exit status."""
+    from townsfolk.service import serve
+
+    return serve(read_settings(options, ServiceSettings), read_settings(options, EngineSettings))

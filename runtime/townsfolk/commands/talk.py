@@ -1,0 +1,107 @@
+"""`townsfolk talk`: a conversation with one character in this terminal."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf.json_format import ParseDict, ParseError
+
+from townsfolk.client import Npc, Persona, SamplingParams, TownsfolkError, Turn
+from townsfolk.commands.connection import add_connection, add_sampling, open_runtime
+from townsfolk.starter.cast import LORE, innkeeper
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_connection(parser)
+    add_sampling(parser)
+    parser.add_argument("--persona", type=Path, help="a JSON file with a persona; see the README")
+    parser.add_argument("--lore", type=Path, help="a text file of what the character knows")
+    parser.add_argument("--name", default="", help='your name. Default "Player".')
+    parser.add_argument("--stats", action="store_true", help="show what each answer cost")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Talk until the input ends or `/quit`; return the exit status."""
+    try:
+        persona = _persona(options.persona)
+        with open_runtime(options) as runtime:
+            runtime.register_lore("here", options.lore.read_text("utf-8") if options.lore else LORE)
+            npc = runtime.npc(persona, lore=["here"], sampling=_sampling(options)).open()
+            model = runtime.info().model
+            print(f"{persona.name} is here (model: {model}). Ctrl-C interrupts, /quit leaves.\n")
+            _converse(npc, persona.name, options)
+    except (TownsfolkError, OSError, ValueError) as error:
+        print(f"townsfolk: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _converse(npc: Npc, name: str, options: argparse.Namespace) -> None:
+    for line in _lines(options.name or "You"):
+        try:
+            _answer(npc.say(line, options.name), name, stats=options.stats)
+        except TownsfolkError as error:  # this turn failed; the conversation goes on
+            print(f"\n[{error}]\n")
+
+
+def _answer(turn: Turn, name: str, *, stats: bool) -> None:
+    shown = 0
+    print(f"{name}: ", end="", flush=True)
+    while True:
+        try:
+            for piece in turn:
+                piece = piece if shown else piece.lstrip()
+                shown += len(piece)
+                print(piece, end="", flush=True)
+            break
+        except KeyboardInterrupt:
+            # The character remembers exactly what was on the screen.
+            turn.interrupt(heard_characters=shown)
+    print(" —\n" if turn.interrupted else "\n")
+    if stats:
+        usage = turn.usage
+        print(
+            f"[{usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them cached; "
+            f"{usage.generated_tokens} generated, the first after "
+            f"{usage.time_to_first_token_ms:.0f} ms, then {usage.tokens_per_second:.0f} a second]\n"
+        )
+
+
+def _lines(name: str) -> Iterator[str]:
+    """Yield what the player says until the input ends or says `/quit`."""
+    terminal = sys.stdin.isatty()
+    if terminal:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  line editing and history; not on Windows
+    while True:
+        try:
+            line = input(f"{name}: ").strip()
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return
+        if not terminal:
+            print(line)  # piped input: let the output read as the whole conversation
+        if line == "/quit":
+            return
+        if line:
+            yield line
+
+
+def _persona(path: Path | None) -> Persona:
+    if path is None:
+        return innkeeper()
+    try:
+        return ParseDict(json.loads(path.read_text("utf-8")), Persona())
+    except (ParseError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no persona: {error}") from error
+
+
+def _sampling(options: argparse.Namespace) -> SamplingParams:
+    names = ("seed", "temperature", "top_k", "top_p", "max_new_tokens")
+    return SamplingParams(**{name: getattr(options, name) for name in names})
