@@ -1,0 +1,22 @@
+"""What holds for all tests."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+# Tests of CUDA kernels can't run without CUDA: they are no part of the suite there.
+collect_ignore = [] if torch.cuda.is_available() else ["gpu"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a skipped test is a failure: everything that tests need is installed there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter is not None:
+        skipped = reporter.stats.get("skipped", [])
+        if skipped and exitstatus == pytest.ExitCode.OK:
+            reporter.write_line(f"\n{len(skipped)} tests were skipped; in CI nothing may skip")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
