@@ -18,13 +18,16 @@ help:
 	@$(PYTHON) runtime/bootstrap.py --stamp $@ >&2
 
 .venv/dev.stamp: pyproject.toml constraints.txt runtime/bootstrap.py
-	@$(PYTHON) runtime/bootstrap.py --extras dev,metrics,web,hub,train --stamp $@ >&2
+	@$(PYTHON) runtime/bootstrap.py --extras dev,metrics,web,hub,train,samples --stamp $@ >&2
 	@touch .venv/run.stamp
 
 talk: .venv/run.stamp
 	@$(BIN)/townsfolk talk
 
-tavern: .venv/run.stamp
+.venv/samples.stamp: pyproject.toml constraints.txt runtime/bootstrap.py
+	@$(PYTHON) runtime/bootstrap.py --extras samples --stamp $@ >&2
+
+tavern: .venv/samples.stamp
 	@$(BIN)/python samples/python/tavern.py
 
 test: .venv/dev.stamp

@@ -8,8 +8,8 @@ param(
 $ErrorActionPreference = "Stop"
 Set-Location $PSScriptRoot
 
-$Extras = if ($Command -eq "test") { "dev,metrics,web,hub,train" } else { "" }
-$Stamp = if ($Command -eq "test") { ".venv/dev.stamp" } else { ".venv/run.stamp" }
+$Extras = @{ talk = ""; tavern = "samples"; test = "dev,metrics,web,hub,train,samples" }[$Command]
+$Stamp = ".venv/$Command.stamp"
 if (-not (Test-Path $Stamp)) {
     & $Python runtime/bootstrap.py --extras $Extras --stamp $Stamp
     if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
