@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
+from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Footer, Header, Input, Static
 from townsfolk.client import AsyncNpc, AsyncRuntime, AsyncTurn, Persona, TownsfolkError
@@ -76,7 +78,10 @@ class Tavern(App[None]):
     """The room: five corners and a line to speak."""
 
     TITLE = "The Salted Herring"
-    BINDINGS = [("escape", "interrupt", "Interrupt"), ("ctrl+q", "quit", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "interrupt", "Interrupt"),
+        ("ctrl+q", "quit", "Leave"),
+    ]
     CSS = """
     Grid { grid-size: 3 2; }
     .speaker { border: round $accent; padding: 0 1; }
