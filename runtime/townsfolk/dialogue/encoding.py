@@ -1,0 +1,111 @@
+"""From rendered prompts to token ids, keeping what the model has already computed.
+
+A conversation grows at its end. Two things keep its token ids, and with them the KV of all earlier
+turns, as they were: units that were encoded before are not encoded again, and a reply keeps the
+ids that the model generated, which need not be those that its text would be encoded to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from townsfolk.dialogue.chat_template import Unit
+from townsfolk.text.tokenizer import Tokenizer
+
+# Text that a continuation is encoded behind, so that it is not taken for the start of a text (where
+# SentencePiece vocabularies put a space). One of them hardly ever merges with what follows.
+_ANCHORS = ("x", ".", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """A prompt and its token ids."""
+
+    units: tuple[Unit, ...] = ()
+    unit_ids: tuple[tuple[int, ...], ...] = ()
+    """The ids of each unit."""
+
+    @property
+    def token_ids(self) -> list[int]:
+        """The ids of the whole prompt."""
+        return [token_id for ids in self.unit_ids for token_id in ids]
+
+    def __len__(self) -> int:
+        """The number of tokens."""
+        return sum(map(len, self.unit_ids))
+
+
+class PromptEncoder:
+    """Encodes the prompts of one session."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._last = EncodedPrompt()
+        self._generated: tuple[int, ...] = ()
+
+    def encode(self, units: Sequence[Unit]) -> EncodedPrompt:
+        """Encode a prompt. Changes nothing: a prompt that is used is given to `remember`."""
+        seen = dict(zip(self._last.units, self._last.unit_ids, strict=True))
+        return EncodedPrompt(
+            tuple(units),
+            tuple(
+                self._kept(index, unit) or seen.get(unit) or self._encode_unit(unit)
+                for index, unit in enumerate(units)
+            ),
+        )
+
+    def remember(self, prompt: EncodedPrompt, generated_ids: Sequence[int]) -> None:
+        """The model has continued `prompt` with these ids."""
+        self._last = prompt
+        self._generated = tuple(generated_ids)
+
+    def _encode_unit(self, unit: Unit) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode_parts([(unit.control or "", True), (unit.text, False)]))
+
+    def _kept(self, index: int, unit: Unit) -> tuple[int, ...] | None:
+        """The ids of a unit that the last prompt had at this place, or ended in."""
+        if index >= len(self._last.units):
+            return None
+        last, ids = self._last.units[index], self._last.unit_ids[index]
+        if unit == last:
+            return ids
+        was_open = index == len(self._last.units) - 1
+        if not was_open or unit.control != last.control or not unit.text.startswith(last.text):
+            return None
+        reply_ids = self._reply_ids(unit.text[len(last.text) :])
+        return None if reply_ids is None else ids + reply_ids
+
+    def _reply_ids(self, text: str) -> tuple[int, ...] | None:
+        """The ids of `text`, which begins with the reply: as generated as far as they agree.
+
+        White space before the reply is the model's affair: the template may write another.
+        """
+        wanted = text.lstrip().encode()
+        generated = b""
+        kept, kept_bytes = 0, 0
+        for count, token_id in enumerate(self._generated, start=1):
+            generated += self._tokenizer.token_bytes(token_id)
+            said = generated.lstrip()
+            if self._tokenizer.is_control(token_id) or not wanted.startswith(said):
+                break
+            if said and _is_boundary(wanted, len(said)):
+                kept, kept_bytes = count, len(said)
+        if not kept:
+            return None
+        rest = self._continuation_ids(wanted[kept_bytes:].decode())
+        return None if rest is None else self._generated[:kept] + rest
+
+    def _continuation_ids(self, text: str) -> tuple[int, ...] | None:
+        """The ids of text that goes on after other text; None where they can't be told apart."""
+        if not text:
+            return ()
+        for anchor in _ANCHORS:
+            before = self._tokenizer.encode(anchor)
+            ids = self._tokenizer.encode(anchor + text)
+            if ids[: len(before)] == before:
+                return tuple(ids[len(before) :])
+        return None
+
+
+def _is_boundary(data: bytes, index: int) -> bool:
+    """Whether no character of this UTF-8 text lies across `index`."""
+    return index >= len(data) or data[index] & 0xC0 != 0x80
