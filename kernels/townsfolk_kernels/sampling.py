@@ -1,0 +1,289 @@
+"""Choosing tokens from logits: edits, filters, draws, log-probabilities.
+
+Every function works on each row of its batch as if the row were alone, to the last bit on a CPU:
+reductions over the vocabulary go by groups of a fixed size, since `sum` over one long row is split
+among threads and rounds differently from `sum` over many. Nothing here waits for a device: what
+decides the shape of the work comes as plain Python numbers.
+
+The order of the steps is that of transformers: penalties, bias, temperature, top-k, top-p, min-p,
+each filter on what the one before left. Equal logits are ordered by token id, lowest first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+GROUP = 64  # tokens in a group of the vocabulary when all of it takes part in a draw
+NUCLEUS_CANDIDATES = 1024  # how many are sorted before all are, where top-p stands without top-k
+LARGEST_BELOW_ONE = 1 - 2.0**-53
+
+
+def penalize(
+    logits: Tensor,
+    in_prompt: Tensor,
+    reply_counts: Tensor,
+    repetition: Tensor,
+    presence: Tensor,
+    frequency: Tensor,
+) -> Tensor:
+    """Makes tokens that were there already less likely.
+
+    The repetition penalty is that of CTRL (Keskar et al. 2019, section 4.1), for tokens of prompt
+    and reply; the other two count the reply only.
+
+    Args:
+        logits: [n, vocab] float32.
+        in_prompt: [n, vocab] bool.
+        reply_counts: [n, vocab] int32, how often each token is in the reply.
+        repetition: [n] float32; 1 changes nothing.
+        presence: [n] float32; 0 changes nothing.
+        frequency: [n] float32; 0 changes nothing.
+
+    Returns:
+        [n, vocab] float32, new.
+    """
+    in_reply = reply_counts > 0
+    factor = repetition[:, None]
+    repeated = torch.where(logits > 0, logits / factor, logits * factor)
+    penalized = torch.where(in_prompt | in_reply, repeated, logits)
+    return penalized - (in_reply * presence[:, None] + reply_counts * frequency[:, None])
+
+
+def add_at(logits: Tensor, token_ids: Tensor, values: Tensor) -> Tensor:
+    """Adds values to some logits of each row; `-inf` forbids a token.
+
+    Args:
+        logits: [n, vocab] float32.
+        token_ids: [n, m] int64; unused places hold any id with the value 0.
+        values: [n, m] float32.
+
+    Returns:
+        [n, vocab] float32, new.
+    """
+    return logits.scatter_add(1, token_ids, values)
+
+
+def top_candidates(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest logits of each row, largest first; equal ones by token id, lowest first.
+
+    The groups with the k largest maxima hold all of them, so that only these are sorted: at a
+    vocabulary of 32,000 and k = 40 this is several times faster than `torch.topk`, which also
+    leaves open which of several equal logits it gives.
+
+    Args:
+        logits: [n, vocab] float32, no NaN.
+        k: from 1 to vocab.
+
+    Returns:
+        values [n, k] float32 and token ids [n, k] int64.
+    """
+    rows, vocab = logits.shape
+    group = 2 ** int(math.log2(math.sqrt(vocab / k)))
+    if group < 2:
+        ids = torch.arange(vocab, device=logits.device).expand(rows, vocab)
+        return _largest(logits, ids, k)
+    groups = _grouped(logits, group, -math.inf)  # [n, groups, group]
+    maxima = groups.amax(-1)  # [n, groups]
+    group_ids = torch.arange(maxima.shape[1], device=logits.device).expand_as(maxima)
+    _, chosen = _largest(maxima, group_ids, k)  # [n, k]
+    values = groups.gather(1, chosen[:, :, None].expand(-1, -1, group))  # [n, k, group]
+    ids = chosen[:, :, None] * group + torch.arange(group, device=logits.device)
+    return _largest(values.reshape(rows, -1), ids.reshape(rows, -1), k)
+
+
+def draw_from_candidates(
+    logits: Tensor,
+    uniforms: Tensor,
+    temperature: Tensor,
+    top_k: Tensor,
+    top_p: Tensor,
+    min_p: Tensor,
+    max_top_k: int,
+) -> Tensor:
+    """Draws from the k likeliest tokens, less those that top-p and min-p leave out.
+
+    A greedy choice is a row with top_k 1.
+
+    Args:
+        logits: [n, vocab] float32.
+        uniforms: [n] float64 in [0, 1).
+        temperature: [n] float64, above 0.
+        top_k: [n] int64, from 1 to max_top_k.
+        top_p: [n] float64, above 0; 1 keeps all.
+        min_p: [n] float64 in [0, 1]; 0 keeps all.
+        max_top_k: at least the largest of top_k; more than the vocabulary means all of it.
+
+    Returns:
+        Token ids [n] int64.
+    """
+    max_top_k = min(max_top_k, logits.shape[1])
+    values, ids = top_candidates(logits, max_top_k)  # [n, max_top_k]
+    weights = _weights(values, values[:, :1], temperature)
+    cumulative = weights.cumsum(-1)
+    last = top_k.clamp(max=max_top_k)[:, None] - 1  # [n, 1]
+    mass = cumulative.gather(1, last)  # [n, 1]
+    places = torch.arange(max_top_k, device=logits.device)
+    allowed = places <= last
+    return _draw_sorted(ids, weights, cumulative, mass, allowed, uniforms, top_p, min_p)
+
+
+def draw_from_nucleus(
+    logits: Tensor, uniforms: Tensor, temperature: Tensor, top_p: Tensor, min_p: Tensor
+) -> Tensor:
+    """Draws from the smallest set of tokens whose probability reaches top_p, of all tokens.
+
+    A CPU sorts the whole vocabulary only for rows whose nucleus is larger than
+    NUCLEUS_CANDIDATES: 2.4 ms a row at a vocabulary of 32,000, against 0.5 ms.
+
+    Args:
+        logits: [n, vocab] float32.
+        uniforms: [n] float64 in [0, 1).
+        temperature: [n] float64, above 0.
+        top_p: [n] float64, above 0 and below 1.
+        min_p: [n] float64 in [0, 1]; 0 keeps all.
+
+    Returns:
+        Token ids [n] int64.
+    """
+    vocab = logits.shape[1]
+    largest = logits.amax(-1, keepdim=True)
+    mass = _group_masses(_weights(logits, largest, temperature)).cumsum(-1)[:, -1:]  # [n, 1]
+
+    def draw(rows: Tensor | slice, candidates: int) -> tuple[Tensor, Tensor]:
+        values, ids = top_candidates(logits[rows], candidates)
+        weights = _weights(values, largest[rows], temperature[rows])
+        cumulative = weights.cumsum(-1)
+        enough = cumulative[:, -1] >= top_p[rows] * mass[rows, 0]
+        everything = torch.ones_like(weights, dtype=torch.bool)
+        tokens = _draw_sorted(
+            ids,
+            weights,
+            cumulative,
+            mass[rows],
+            everything,
+            uniforms[rows],
+            top_p[rows],
+            min_p[rows],
+        )
+        return tokens, enough
+
+    if logits.device.type != "cpu" or vocab <= NUCLEUS_CANDIDATES:
+        return draw(slice(None), vocab)[0]
+    tokens, enough = draw(slice(None), NUCLEUS_CANDIDATES)
+    if not enough.all():
+        short = (~enough).nonzero()[:, 0]
+        tokens[short] = draw(short, vocab)[0]
+    return tokens
+
+
+def draw_from_vocabulary(
+    logits: Tensor, uniforms: Tensor, temperature: Tensor, min_p: Tensor
+) -> Tensor:
+    """Draws from all tokens, less those that min-p leaves out. Nothing is sorted.
+
+    Args:
+        logits: [n, vocab] float32.
+        uniforms: [n] float64 in [0, 1).
+        temperature: [n] float64, above 0.
+        min_p: [n] float64 in [0, 1]; 0 keeps all.
+
+    Returns:
+        Token ids [n] int64.
+    """
+    vocab = logits.shape[1]
+    weights = _weights(logits, logits.amax(-1, keepdim=True), temperature)  # [n, vocab]
+    weights = weights.where(weights >= min_p[:, None], 0.0)
+    masses = _group_masses(weights)  # [n, groups]
+    cumulative = masses.cumsum(-1)
+    target = uniforms[:, None] * cumulative[:, -1:]
+    group = (cumulative <= target).sum(-1, keepdim=True).clamp(max=masses.shape[1] - 1)  # [n, 1]
+    # Where in its group the target lies, as a share: the two levels round each in its own way.
+    mass = masses.gather(1, group)
+    share = ((target - (cumulative.gather(1, group) - mass)) / mass).clamp(0, LARGEST_BELOW_ONE)
+    ids = group * GROUP + torch.arange(GROUP, device=logits.device)  # [n, GROUP]
+    inside = weights.gather(1, ids.clamp(max=vocab - 1)).where(ids < vocab, 0.0).cumsum(-1)
+    place = (inside <= share * inside[:, -1:]).sum(-1, keepdim=True).clamp(max=GROUP - 1)
+    return ids.gather(1, place)[:, 0].clamp(max=vocab - 1)
+
+
+def token_logprobs(logits: Tensor, token_ids: Tensor, top_n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probabilities of certain tokens and of the likeliest ones, in nats.
+
+    Args:
+        logits: [n, vocab] float32, as the model gave them.
+        token_ids: [n] int64.
+        top_n: how many of the likeliest; 0 for none; no more than the vocabulary are given.
+
+    Returns:
+        logprobs [n] float32, top ids [n, top_n] int64 and their logprobs [n, top_n] float32,
+        likeliest first.
+    """
+    logprobs = torch.log_softmax(logits, -1)
+    chosen = logprobs.gather(1, token_ids[:, None])[:, 0]
+    if top_n == 0:
+        return chosen, token_ids.new_empty(len(token_ids), 0), chosen.new_empty(len(token_ids), 0)
+    _, top_ids = top_candidates(logits, min(top_n, logits.shape[1]))
+    return chosen, top_ids, logprobs.gather(1, top_ids)
+
+
+def _weights(logits: Tensor, largest: Tensor, temperature: Tensor) -> Tensor:
+    """Unnormalised probabilities [n, m] float64; the largest logit [n, 1] gets 1.
+
+    Float64 throughout: a float32 running sum over a vocabulary is too coarse for rare tokens.
+    """
+    return ((logits - largest).double() / temperature[:, None]).exp_()
+
+
+def _grouped(values: Tensor, group: int, filler: float) -> Tensor:
+    """[n, vocab] -> [n, groups, group], the last group filled up."""
+    short = -values.shape[1] % group
+    if short:
+        values = pad(values, (0, short), value=filler)
+    return values.view(values.shape[0], -1, group)
+
+
+def _group_masses(weights: Tensor) -> Tensor:
+    """Sums over groups of GROUP neighbours: [n, vocab] -> [n, groups]."""
+    return _grouped(weights, GROUP, 0.0).sum(-1)
+
+
+def _largest(values: Tensor, ids: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row of `values` [n, m], and their ids [n, k]; equal ones by id.
+
+    Value and id are packed into one integer, so that no two are equal: the bits of a float32 as a
+    whole number keep its order (negative ones turned round), and the id breaks ties.
+    """
+    bits = (values + 0.0).view(torch.int32)  # + 0.0 makes -0 and 0 equal
+    ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    keys = (ordered.long() << 32) | (0xFFFFFFFF - ids)
+    keys = keys.sort(-1, descending=True)[0] if k == keys.shape[1] else keys.topk(k)[0]
+    found = (keys >> 32).int()
+    found ^= (found >> 31) & 0x7FFFFFFF
+    return found.view(torch.float32), 0xFFFFFFFF - (keys & 0xFFFFFFFF)
+
+
+def _draw_sorted(
+    ids: Tensor,
+    weights: Tensor,
+    cumulative: Tensor,
+    mass: Tensor,
+    allowed: Tensor,
+    uniforms: Tensor,
+    top_p: Tensor,
+    min_p: Tensor,
+) -> Tensor:
+    """Draws from candidates [n, k] sorted by weight, of which top-p and min-p keep a prefix.
+
+    `mass` [n, 1] is what top-p is a share of; `allowed` [n, k] is a prefix already.
+    """
+    before = pad(cumulative[:, :-1], (1, 0))  # weight of all likelier candidates
+    allowed = allowed & ((before < top_p[:, None] * mass) | (top_p[:, None] >= 1))
+    allowed = allowed & (weights >= min_p[:, None])
+    last = (allowed.sum(-1, keepdim=True) - 1).clamp(min=0)  # [n, 1]
+    target = uniforms[:, None] * cumulative.gather(1, last)
+    place = torch.minimum((cumulative <= target).sum(-1, keepdim=True), last)
+    return ids.gather(1, place)[:, 0]
