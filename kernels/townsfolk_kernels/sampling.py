@@ -22,49 +22,50 @@ NUCLEUS_CANDIDATES = 1024  # how many are sorted before all are, where top-p sta
 LARGEST_BELOW_ONE = 1 - 2.0**-53
 
 
-def penalize(
+def penalize_(
     logits: Tensor,
-    in_prompt: Tensor,
+    rows: Tensor,
+    seen_ids: Tensor,
     reply_counts: Tensor,
     repetition: Tensor,
     presence: Tensor,
     frequency: Tensor,
-) -> Tensor:
-    """Makes tokens that were there already less likely.
+) -> None:
+    """Makes tokens that were there already less likely, in place.
 
     The repetition penalty is that of CTRL (Keskar et al. 2019, section 4.1), for tokens of prompt
-    and reply; the other two count the reply only.
+    and reply; the other two count the reply only. Work and memory go with the length of the text,
+    not with the vocabulary.
 
     Args:
-        logits: [n, vocab] float32.
-        in_prompt: [n, vocab] bool.
-        reply_counts: [n, vocab] int32, how often each token is in the reply.
-        repetition: [n] float32; 1 changes nothing.
-        presence: [n] float32; 0 changes nothing.
-        frequency: [n] float32; 0 changes nothing.
-
-    Returns:
-        [n, vocab] float32, new.
+        logits: [n, vocab] float32, contiguous.
+        rows: [m] int64, which rows to change.
+        seen_ids: [m, length] int64, the tokens of prompt and reply; one may stand there many times.
+        reply_counts: [m, length] int32, how often each of these is in the reply.
+        repetition: [m] float32; 1 changes nothing.
+        presence: [m] float32; 0 changes nothing.
+        frequency: [m] float32; 0 changes nothing.
     """
-    in_reply = reply_counts > 0
+    places = rows[:, None] * logits.shape[1] + seen_ids  # [m, length]
+    flat = logits.view(-1)
+    seen = flat[places]
     factor = repetition[:, None]
-    repeated = torch.where(logits > 0, logits / factor, logits * factor)
-    penalized = torch.where(in_prompt | in_reply, repeated, logits)
-    return penalized - (in_reply * presence[:, None] + reply_counts * frequency[:, None])
+    seen = torch.where(seen > 0, seen / factor, seen * factor)
+    seen -= (reply_counts > 0) * presence[:, None] + reply_counts * frequency[:, None]
+    flat[places] = seen  # a token that stands there twice gets the same value twice
 
 
-def add_at(logits: Tensor, token_ids: Tensor, values: Tensor) -> Tensor:
-    """Adds values to some logits of each row; `-inf` forbids a token.
+def add_at_(logits: Tensor, rows: Tensor, token_ids: Tensor, values: Tensor) -> None:
+    """Adds values to some logits of some rows, in place; `-inf` forbids a token.
 
     Args:
-        logits: [n, vocab] float32.
-        token_ids: [n, m] int64; unused places hold any id with the value 0.
-        values: [n, m] float32.
-
-    Returns:
-        [n, vocab] float32, new.
+        logits: [n, vocab] float32, contiguous.
+        rows: [m] int64, which rows to change.
+        token_ids: [m, k] int64; unused places hold any id with the value 0.
+        values: [m, k] float32.
     """
-    return logits.scatter_add(1, token_ids, values)
+    places = rows[:, None] * logits.shape[1] + token_ids  # [m, k]
+    logits.view(-1).scatter_add_(0, places.view(-1), values.reshape(-1))
 
 
 def top_candidates(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -151,7 +152,9 @@ def draw_from_nucleus(
     """
     vocab = logits.shape[1]
     largest = logits.amax(-1, keepdim=True)
-    mass = _group_masses(_weights(logits, largest, temperature)).cumsum(-1)[:, -1:]  # [n, 1]
+    mass = _group_masses(_weights(logits, largest, temperature.float())).cumsum(-1)[
+        :, -1:
+    ]  # [n, 1]
 
     def draw(rows: Tensor | slice, candidates: int) -> tuple[Tensor, Tensor]:
         values, ids = top_candidates(logits[rows], candidates)
@@ -195,8 +198,8 @@ def draw_from_vocabulary(
         Token ids [n] int64.
     """
     vocab = logits.shape[1]
-    weights = _weights(logits, logits.amax(-1, keepdim=True), temperature)  # [n, vocab]
-    weights = weights.where(weights >= min_p[:, None], 0.0)
+    weights = _weights_float32(logits, logits.amax(-1, keepdim=True), temperature)  # [n, vocab]
+    weights.masked_fill_(weights < min_p[:, None], 0.0)
     masses = _group_masses(weights)  # [n, groups]
     cumulative = masses.cumsum(-1)
     target = uniforms[:, None] * cumulative[:, -1:]
@@ -205,7 +208,8 @@ def draw_from_vocabulary(
     mass = masses.gather(1, group)
     share = ((target - (cumulative.gather(1, group) - mass)) / mass).clamp(0, LARGEST_BELOW_ONE)
     ids = group * GROUP + torch.arange(GROUP, device=logits.device)  # [n, GROUP]
-    inside = weights.gather(1, ids.clamp(max=vocab - 1)).where(ids < vocab, 0.0).cumsum(-1)
+    inside = weights.gather(1, ids.clamp(max=vocab - 1)).where(ids < vocab, 0.0)
+    inside = inside.cumsum(-1, dtype=torch.float64)
     place = (inside <= share * inside[:, -1:]).sum(-1, keepdim=True).clamp(max=GROUP - 1)
     return ids.gather(1, place)[:, 0].clamp(max=vocab - 1)
 
@@ -231,11 +235,14 @@ def token_logprobs(logits: Tensor, token_ids: Tensor, top_n: int) -> tuple[Tenso
 
 
 def _weights(logits: Tensor, largest: Tensor, temperature: Tensor) -> Tensor:
-    """Unnormalised probabilities [n, m] float64; the largest logit [n, 1] gets 1.
+    """Unnormalised probabilities [n, m] float64; the largest logit [n, 1] gets 1."""
+    return (logits - largest).double().div_(temperature[:, None]).exp_()
 
-    Float64 throughout: a float32 running sum over a vocabulary is too coarse for rare tokens.
-    """
-    return ((logits - largest).double() / temperature[:, None]).exp_()
+
+def _weights_float32(logits: Tensor, largest: Tensor, temperature: Tensor) -> Tensor:
+    """As `_weights`, for whole vocabularies: half the memory to move."""
+    divisor = temperature.float().clamp_(min=torch.finfo(torch.float32).tiny)
+    return (logits - largest).div_(divisor[:, None]).exp_()
 
 
 def _grouped(values: Tensor, group: int, filler: float) -> Tensor:
@@ -247,8 +254,11 @@ def _grouped(values: Tensor, group: int, filler: float) -> Tensor:
 
 
 def _group_masses(weights: Tensor) -> Tensor:
-    """Sums over groups of GROUP neighbours: [n, vocab] -> [n, groups]."""
-    return _grouped(weights, GROUP, 0.0).sum(-1)
+    """Sums over groups of GROUP neighbours: [n, vocab] -> [n, groups] float64.
+
+    Running sums over the vocabulary need the precision: in float32 rare tokens would be lost.
+    """
+    return _grouped(weights, GROUP, 0.0).sum(-1).double()
 
 
 def _largest(values: Tensor, ids: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """Choosing tokens: parameters, penalties, filters, seeded draws and log-probabilities."""
 
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
-from townsfolk.sampling.sampler import SampledTokens, Sampler, prompt_logprobs
+from townsfolk.sampling.report import SampledTokens, prompt_logprobs
+from townsfolk.sampling.sampler import Sampler
 
 __all__ = [
     "InvalidSamplingError",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -82,7 +82,6 @@ class Tokenizer:
         self._adds_prefix_space = not self._byte_level and _adds_prefix_space(spec)
         _check_covers_bytes(model["vocab"], byte_level=self._byte_level)
         _keep_control_tokens_out_of_text(spec, control)
-        # `spec` no longer adds BOS by itself: who builds a prompt decides that.
         spec["post_processor"] = None
         spec["truncation"] = spec["padding"] = None
         self._backend = _backend(spec)
@@ -107,53 +106,28 @@ class Tokenizer:
         """
         return cls(TokenizerFiles.read(Path(path)))
 
-    def encode(self, text: str, *, specials: bool = False) -> list[int]:
+    def encode(self, text: str, *, specials: bool = False, continues: bool = False) -> list[int]:
         """Turns text into token ids. Adds no beginning-of-sequence token.
 
         Args:
             text: any text that can be written as UTF-8.
             specials: whether control tokens written in `text` become those tokens. When false,
                 which is right for everything that comes from outside, they are plain text.
+            continues: whether the text follows other tokens, say a control token. Some
+                vocabularies begin a text with a space and what follows without.
 
         Raises:
             ValueError: `text` holds half of a surrogate pair.
         """
-        return self.encode_parts([(text, specials)])
-
-    def encode_parts(self, parts: Iterable[tuple[str, bool]]) -> list[int]:
-        """Encodes a text of which only some parts may hold control tokens.
-
-        The parts are tokenized as the one text that they make together, so a boundary between
-        them changes no token; but only a control token that stands whole in a part that allows
-        it is one.
-
-        Args:
-            parts: pairs of text and whether control tokens in it become those tokens.
-
-        Raises:
-            ValueError: a text holds half of a surrogate pair.
-        """
         ids: list[int] = []
-        plain: list[str] = []
-
-        def encode_plain() -> None:
-            text = "".join(plain)
-            plain.clear()
-            if text:
-                ids.extend(self._encode_plain(text, begins=not ids))
-
-        for text, specials in parts:
-            end = 0
-            if specials and self._control_pattern is not None:
-                for match in self._control_pattern.finditer(text):
-                    plain.append(text[end : match.start()])
-                    encode_plain()
-                    assert match.lastindex is not None
-                    ids.append(self._control_order[match.lastindex - 1])
-                    end = match.end()
-            plain.append(text[end:])
-        encode_plain()
-        return ids
+        end = 0
+        if specials:
+            for match in self._control_pattern.finditer(text):
+                ids += self._encode_plain(text[end : match.start()], inner=continues or bool(ids))
+                assert match.lastindex is not None
+                ids.append(self._control_order[match.lastindex - 1])
+                end = match.end()
+        return ids + self._encode_plain(text[end:], inner=continues or bool(ids))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turns token ids into text; control tokens are left out.
@@ -201,8 +175,8 @@ class Tokenizer:
             return bytes.fromhex(byte[1])
         return token.replace(SPACE_SYMBOL, " ").encode()
 
-    def _encode_plain(self, text: str, *, begins: bool) -> list[int]:
-        backend = self._backend if begins else self._inner_backend
+    def _encode_plain(self, text: str, *, inner: bool) -> list[int]:
+        backend = self._inner_backend if inner else self._backend
         try:
             ids: list[int] = backend.encode(text, add_special_tokens=False).ids
         except (UnicodeEncodeError, TypeError) as error:
@@ -264,18 +238,15 @@ def _added_tokens(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(added)
 
 
-def _control_pattern(control: Sequence[Mapping[str, Any]]) -> re.Pattern[str] | None:
+def _control_pattern(control: Sequence[Mapping[str, Any]]) -> re.Pattern[str]:
     """Finds control tokens, which come longest first: one group for each, in their order."""
-    if not control:
-        return None
-    return re.compile(
-        "|".join(
-            (r"\s*" if token.get("lstrip") else "")
-            + f"({re.escape(token['content'])})"
-            + (r"\s*" if token.get("rstrip") else "")
-            for token in control
-        )
+    alternatives = (
+        (r"\s*" if token.get("lstrip") else "")
+        + f"({re.escape(token['content'])})"
+        + (r"\s*" if token.get("rstrip") else "")
+        for token in control
     )
+    return re.compile("|".join(alternatives) or "(?!)")
 
 
 def _supported_model(spec: Mapping[str, Any]) -> dict[str, Any]:

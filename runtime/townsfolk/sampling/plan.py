@@ -1,0 +1,109 @@
+"""How a batch is drawn: which row takes which way, with its parameters on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+import torch
+from torch import Tensor
+from townsfolk_kernels import sampling as ops
+
+from townsfolk.sampling.history import Penalized
+from townsfolk.sampling.params import SamplingParams
+from townsfolk.sampling.report import LogprobRequest
+
+
+class Way(Enum):
+    """From what a row draws; the three cost very different amounts of work."""
+
+    CANDIDATES = auto()
+    """Top-k, and greedy as the case k = 1: only k tokens are sorted."""
+    NUCLEUS = auto()
+    """Top-p without top-k: as many tokens are sorted as it takes."""
+    VOCABULARY = auto()
+    """Neither: nothing is sorted."""
+
+    @classmethod
+    def of(cls, params: SamplingParams, vocab_size: int) -> Way:
+        """The way that does least for what `params` ask."""
+        if params.temperature == 0 or 0 < params.top_k < vocab_size:
+            return cls.CANDIDATES
+        return cls.NUCLEUS if params.top_p < 1 else cls.VOCABULARY
+
+
+class Part:
+    """The rows of a batch that take one way."""
+
+    def __init__(
+        self, way: Way, places: Sequence[int], batch: Sequence[SamplingParams], device: torch.device
+    ) -> None:
+        params = [batch[n] for n in places]
+        # Most batches have one part: then nothing is copied.
+        everything = len(places) == len(batch)
+        self.places = slice(None) if everything else torch.tensor(places, device=device)
+        self._way = way
+        greedy = [p.temperature == 0 for p in params]
+
+        def numbers(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, dtype=torch.float64, device=device)
+
+        self._temperature = numbers(
+            [1.0 if g else p.temperature for g, p in zip(greedy, params, strict=True)]
+        )
+        self._top_p = numbers([p.top_p for p in params])
+        self._min_p = numbers([p.min_p for p in params])
+        top_k = [1 if g else p.top_k for g, p in zip(greedy, params, strict=True)]
+        self._max_top_k = max(top_k)
+        self._top_k = torch.tensor(top_k, device=device)
+
+    def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+        """One token for each of its rows: [n] int64."""
+        temperature, top_p, min_p = self._temperature, self._top_p, self._min_p
+        if self._way is Way.CANDIDATES:
+            return ops.draw_from_candidates(
+                logits, uniforms, temperature, self._top_k, top_p, min_p, self._max_top_k
+            )
+        if self._way is Way.NUCLEUS:
+            return ops.draw_from_nucleus(logits, uniforms, temperature, top_p, min_p)
+        return ops.draw_from_vocabulary(logits, uniforms, temperature, min_p)
+
+
+class Plan:
+    """All that follows from which rows a batch has: equal batches need not find it again."""
+
+    def __init__(
+        self,
+        rows: Sequence[int],
+        params: Sequence[SamplingParams],
+        vocab_size: int,
+        device: torch.device,
+    ) -> None:
+        self.rows = tuple(rows)
+        self.params = tuple(params)
+        self.row_ids = torch.tensor(self.rows, device=device)  # [n]
+        biased = [n for n, p in enumerate(params) if p.logit_bias]
+        self.biased = torch.tensor(biased, device=device) if biased else None
+        self.penalized = Penalized.of(rows, params, device)
+        self.logprobs = LogprobRequest.of([p.logprobs for p in params], device)
+        ways: dict[Way, list[int]] = {}
+        for n, p in enumerate(params):
+            ways.setdefault(Way.of(p, vocab_size), []).append(n)
+        self._parts = [Part(way, places, params, device) for way, places in ways.items()]
+
+    def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+        """One token for each row.
+
+        Args:
+            logits: [n, vocab] float32, edited.
+            uniforms: [n] float64.
+
+        Returns:
+            [n] int64.
+        """
+        if len(self._parts) == 1:
+            return self._parts[0].draw(logits, uniforms)
+        drawn = torch.empty_like(self.row_ids)
+        for part in self._parts:
+            drawn[part.places] = part.draw(logits[part.places], uniforms[part.places])
+        return drawn
