@@ -1,0 +1,205 @@
+"""The ports of a runtime: what listens where, and how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from townsfolk.service.auth import TokenInterceptor
+from townsfolk.service.calls import SERVICE, CallInterceptor
+from townsfolk.service.gate import Backend, Gate
+from townsfolk.service.servicer import TownsfolkServicer
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.v1 import townsfolk_pb2_grpc
+
+if TYPE_CHECKING:
+    from townsfolk.service.metrics import MetricsServer
+    from townsfolk.service.web import WebServer
+
+logger = logging.getLogger(__name__)
+
+HEALTH_NAMES = ("", SERVICE.full_name)
+LOOPBACK_ANY = "127.0.0.1:0"
+# How long calls get to send their last words after their answers ended or were cut off.
+LAST_WORDS_S = 0.5
+
+
+class StartError(Exception):
+    """The runtime can't start; the message says what to change."""
+
+
+class RuntimeServer:
+    """gRPC, and where settings ask for them gRPC-Web and Prometheus, over one backend."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        """Prepare; nothing listens yet."""
+        self.settings = settings
+        self.token = _token(settings)
+        self.port = 0
+        self._gate = Gate()
+        self._servicer = TownsfolkServicer(self._gate, settings)
+        self._health = health.aio.HealthServicer()
+        self._grpc: grpc.aio.Server | None = None
+        self._web: WebServer | None = None
+        self._metrics: MetricsServer | None = None
+
+    @property
+    def web_port(self) -> int | None:
+        """The gRPC-Web port; None when there is none."""
+        return self._web.port if self._web else None
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The Prometheus port; None when there is none."""
+        return self._metrics.port if self._metrics else None
+
+    async def start(self) -> None:
+        """Listen. Until `open`, health says NOT_SERVING and other calls end with UNAVAILABLE.
+
+        Raises:
+            StartError: A port is taken, a package is missing, or a file can't be read.
+        """
+        settings = self.settings
+        if settings.metrics_port is not None:
+            self._metrics = self._make_metrics(settings.metrics_port)
+        interceptors: list[grpc.aio.ServerInterceptor] = []
+        if self.token:
+            interceptors.append(TokenInterceptor(self.token))
+        interceptors.append(CallInterceptor(self._metrics))
+        server = grpc.aio.server(interceptors=interceptors, options=_options(settings))
+        townsfolk_pb2_grpc.add_TownsfolkServiceServicer_to_server(self._servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(
+            (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )
+        for name in HEALTH_NAMES:
+            await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.port = _bind(server, settings)
+        if settings.web_port is not None:
+            self._web = self._make_web()
+            inner_port = server.add_insecure_port(LOOPBACK_ANY)
+        await server.start()
+        self._grpc = server
+        if self._web is not None:
+            await self._web.start(inner_port)
+
+    async def open(self, backend: Backend) -> None:
+        """Let calls through to the backend."""
+        self._gate.open(backend)
+        for name in HEALTH_NAMES:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, hurried: asyncio.Event | None = None) -> None:
+        """Stop: refuse new turns, let answers under way finish for a while, then cut them off.
+
+        Args:
+            hurried: Cuts the answers off at once when it is set.
+        """
+        self._gate.close()
+        await self._health.enter_graceful_shutdown()
+        waits = [asyncio.create_task(self._gate.idle())]
+        if hurried is not None:
+            waits.append(asyncio.create_task(hurried.wait()))
+        await asyncio.wait(
+            waits, timeout=self.settings.shutdown_grace_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
+        self._servicer.interrupt_all()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._gate.idle()
+        if self._grpc is not None:
+            await self._grpc.stop(LAST_WORDS_S)
+        if self._web is not None:
+            await self._web.stop()
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.stop)
+
+    def _make_metrics(self, port: int) -> MetricsServer:
+        try:
+            from townsfolk.service.metrics import MetricsServer
+        except ModuleNotFoundError as error:
+            raise StartError(_missing(error, "metrics_port", "metrics")) from None
+        try:
+            return MetricsServer(self.settings.metrics_host, port, self._servicer.stats)
+        except OSError as error:
+            raise StartError(_taken("metrics_port", self.settings.metrics_host, port)) from error
+
+    def _make_web(self) -> WebServer:
+        try:
+            from townsfolk.service.web import WebServer
+        except ModuleNotFoundError as error:
+            raise StartError(_missing(error, "web_port", "web")) from None
+        try:
+            return WebServer(self.settings)
+        except OSError as error:
+            raise StartError(
+                _taken("web_port", self.settings.host, self.settings.web_port or 0)
+            ) from error
+
+
+def _token(settings: ServiceSettings) -> str:
+    if settings.auth_token is not None:
+        return settings.auth_token.get_secret_value()
+    return secrets.token_urlsafe(32) if settings.has_token else ""
+
+
+def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Without this a second runtime would share the port, and with it the first one's calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", round(settings.keepalive_timeout_s * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients may ping as often as they like.
+        ("grpc.http2.max_ping_strikes", 0),
+    ]
+
+
+def _bind(server: grpc.aio.Server, settings: ServiceSettings) -> int:
+    host = settings.host.strip("[]")
+    address = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+    credentials = _credentials(settings)
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise StartError(_taken("port", settings.host, settings.port)) from error
+
+
+def _credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    try:
+        # gRPC itself only says that the port could not be bound.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.tls_certificate, settings.tls_key
+        )
+        key, chain = settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes()
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"tls_certificate and tls_key can't be used: {error}") from error
+    return grpc.ssl_server_credentials([(key, chain)])
+
+
+def _taken(field: str, host: str, port: int) -> str:
+    return (
+        f"can't listen on {host}, port {port}: another program may have it, perhaps another "
+        f"runtime; choose another {field}, or 0 for a free one"
+    )
+
+
+def _missing(error: ModuleNotFoundError, field: str, extra: str) -> str:
+    return f"{field} needs the package {error.name}: pip install 'townsfolk[{extra}]'"

@@ -1,0 +1,139 @@
+"""What `townsfolk serve` can be told about the service; the model's settings are in config.py."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+MIB = 1024 * 1024
+
+
+class ServiceSettings(BaseModel):
+    """Where the runtime listens, whom it lets in, how much it takes, and when it ends."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on, for gRPC and gRPC-Web."
+    )
+    port: int = Field(50151, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    auth_token: SecretStr | None = Field(
+        None,
+        description="Token every call must carry. Not set: a random one when ready_file is set, "
+        "as whoever launched the runtime reads it there; else none. Empty: none.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the certificate chain; with tls_key, both ports speak TLS."
+    )
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+
+    web_port: int | None = Field(
+        None, ge=0, le=65535, description="gRPC-Web port (HTTP/1.1); 0 takes a free one."
+    )
+    web_origins: tuple[str, ...] = Field(
+        (),
+        description="Web pages that may call the gRPC-Web port, such as https://game.example; "
+        "'*' allows all. Callers that are no web pages send no origin and need none.",
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Prometheus port; 0 takes a free one."
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on for Prometheus; no token."
+    )
+
+    ready_file: Path | None = Field(
+        None, description="JSON file that says address, ports, token and pid once the model serves."
+    )
+    exit_with_parent: int | None = Field(
+        None, ge=1, description="End when the process with this id ends."
+    )
+    exit_with_stdin: bool = Field(False, description="End when standard input is closed.")
+    shutdown_grace_s: float = Field(
+        5.0, ge=0, le=600, description="Seconds that answers under way get to finish at the end."
+    )
+
+    max_message_bytes: int = Field(
+        1 * MIB, ge=1024, le=64 * MIB, description="The largest request, in bytes."
+    )
+    max_sessions: int = Field(
+        256, ge=1, le=65536, description="The most sessions that can be open at once."
+    )
+    session_idle_timeout_s: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds after which a session that no stream holds and nobody speaks to ends.",
+    )
+    keepalive_s: float = Field(
+        20.0, ge=1, le=3600, description="Seconds of silence after which a client is pinged."
+    )
+    keepalive_timeout_s: float = Field(
+        10.0, ge=1, le=3600, description="Seconds a pinged client has to answer; then it is gone."
+    )
+
+    log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important lines to log; debug has every call."
+    )
+
+    @field_validator("auth_token")
+    @classmethod
+    def _token_is_printable(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value() if token else ""
+        if not all("!" <= character <= "~" for character in text):
+            raise ValueError("must be printable ASCII without spaces, as it travels in a header")
+        return token
+
+    @field_validator("web_origins")
+    @classmethod
+    def _origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != "*" and origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError(
+                    f"{origin!r} is no origin: write scheme://host or scheme://host:port, or *"
+                )
+        return origins
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> ServiceSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        if not is_loopback(self.host) and not self.has_token:
+            raise ValueError(
+                f"host {self.host} can be reached from other machines: set auth_token, "
+                "or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def has_token(self) -> bool:
+        """Whether calls must carry a token."""
+        if self.auth_token is None:
+            return self.ready_file is not None
+        return bool(self.auth_token.get_secret_value())
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach what listens on `host`."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False  # a name: it may resolve to anything
+
+
+def dial_address(host: str) -> str:
+    """Return the address by which this machine reaches what listens on `host`, for `host:port`."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return str(address) if address.version == 4 else f"[{address}]"

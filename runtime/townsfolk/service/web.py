@@ -1,0 +1,282 @@
+"""The gRPC-Web port: HTTP/1.1 for engines and browsers that have no HTTP/2.
+
+Each request becomes a call on a channel to this process's own gRPC server, with its bytes as they
+are. So there is one servicer, and authentication, limits, deadlines, cancellation and back-pressure
+are the gRPC server's own. The way through the loopback interface costs a fraction of a millisecond
+a message; an adapter that imitates a gRPC context would have to do all of those again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+import uvicorn
+from townsfolk.service import web_frames as frames
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.v1 import townsfolk_pb2
+
+# ASGI's own types, as its specification has them.
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Call = grpc.aio.UnaryStreamCall[bytes, bytes]
+
+_BINARY = frozenset({"application/grpc-web", "application/grpc-web+proto"})
+_TEXT = frozenset({"application/grpc-web-text", "application/grpc-web-text+proto"})
+_ALLOWED_HEADERS = b"authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"
+_PREFLIGHT_S = b"7200"
+
+_SERVICE = townsfolk_pb2.DESCRIPTOR.services_by_name["TownsfolkService"]
+_CLIENT_STREAMING = frozenset(
+    f"/{_SERVICE.full_name}/{method.name}" for method in _SERVICE.methods if method.client_streaming
+)
+
+
+class RefusedError(Exception):
+    """The call ends before it reaches the gRPC server."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        """Remember the status to answer with."""
+        super().__init__(message)
+        self.code = code
+
+
+class DisconnectedError(Exception):
+    """The client went away before its request was whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The HTTP answer to one call: its messages, then its trailers."""
+
+    send: Send
+    content_type: str
+    cors: Headers
+
+    async def start(self) -> None:
+        """Send status and headers: 200, as the call's own status travels in the trailers."""
+        headers = [(b"content-type", self.content_type.encode()), *self.cors]
+        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def message(self, message: bytes) -> None:
+        """Send one message; waits while the client reads slowly."""
+        await self._frame(frames.data_frame(message), more=True)
+
+    async def end(self, code: grpc.StatusCode, message: str) -> None:
+        """Send the trailers."""
+        await self._frame(frames.trailer_frame(code.value[0], message), more=False)
+
+    async def _frame(self, frame: bytes, *, more: bool) -> None:
+        body = frames.encode_text(frame) if self.content_type in _TEXT else frame
+        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+class GrpcWebApp:
+    """The ASGI application: gRPC-Web in, calls on a channel out."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, origins: Collection[str], max_message_bytes: int
+    ) -> None:
+        """Forward to the channel; let web pages of these origins call."""
+        self._channel = channel
+        self._origins = frozenset(origins)
+        self._max_message_bytes = max_message_bytes
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        headers = {
+            name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]
+        }
+        origin = headers.get("origin")
+        cors = [] if origin is None else _cors(origin)
+        content_type = headers.get("content-type", "")
+        if origin is not None and not self._origins & {origin, "*"}:
+            await _answer(send, 403, "this origin may not call; --web-origins allows it")
+        elif scope["method"] == "OPTIONS":
+            await _answer(send, 204, "", cors + _preflight(headers))
+        elif scope["method"] != "POST":
+            await _answer(send, 405, "a gRPC-Web call is a POST", [(b"allow", b"OPTIONS, POST")])
+        elif content_type not in _BINARY | _TEXT:
+            await _answer(send, 415, "the content type must be application/grpc-web+proto", cors)
+        else:
+            await self._serve(scope["path"], headers, receive, Reply(send, content_type, cors))
+
+    async def _serve(
+        self, path: str, headers: dict[str, str], receive: Receive, reply: Reply
+    ) -> None:
+        try:
+            body = await self._body(receive, text=reply.content_type in _TEXT)
+            call = self._call(path, headers, body)
+        except DisconnectedError:
+            return
+        except RefusedError as refused:
+            await reply.start()
+            await reply.end(refused.code, str(refused))
+            return
+        await reply.start()
+        await _forward(call, receive, reply)
+
+    async def _body(self, receive: Receive, *, text: bool) -> bytes:
+        limit = self._max_message_bytes + frames.HEADER_BYTES
+        wire_limit = len(frames.encode_text(bytes(3))) * (limit // 3 + 1) if text else limit
+        body, more = bytearray(), True
+        while more:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise DisconnectedError
+            more = event.get("more_body", False)
+            # What is too long is read to its end and thrown away, so that the answer arrives.
+            if len(body) <= wire_limit:
+                body += event.get("body", b"")
+        if len(body) > wire_limit:
+            raise RefusedError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"the request is larger than this runtime's limit of {self._max_message_bytes} "
+                "bytes; shorten it or raise --max-message-bytes",
+            )
+        try:
+            return frames.only_message(frames.decode_text(bytes(body)) if text else bytes(body))
+        except frames.BrokenFrameError as error:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+
+    def _call(self, path: str, headers: dict[str, str], message: bytes) -> Call:
+        if path in _CLIENT_STREAMING:
+            raise RefusedError(
+                grpc.StatusCode.UNIMPLEMENTED,
+                "gRPC-Web can't stream both ways: use OpenSession, Say, InterruptSession, "
+                "NotifySession, UpdateSession and CloseSession, or the gRPC port",
+            )
+        try:
+            timeout = (
+                frames.timeout_s(headers["grpc-timeout"]) if "grpc-timeout" in headers else None
+            )
+        except frames.BrokenFrameError as error:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+        token = headers.get("authorization", "")
+        metadata = [("authorization", token)] if token.isascii() and token.isprintable() else []
+        # A unary answer is, on the wire, a stream of one message: one kind of call serves both.
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
+        method = self._channel.unary_stream(path, None, None)
+        return method(message, timeout=timeout, metadata=grpc.aio.Metadata(*metadata))
+
+
+async def _forward(call: Call, receive: Receive, reply: Reply) -> None:
+    """Send what the call answers. A client that goes away cancels it."""
+    watch = asyncio.create_task(_until_disconnected(receive))
+    watch.add_done_callback(lambda _: call.cancel())
+    code: grpc.StatusCode
+    details: str | None
+    try:
+        async for message in call:
+            await reply.message(message)
+        code, details = await call.code(), await call.details()
+    except grpc.aio.AioRpcError as error:
+        code, details = error.code(), error.details()
+    except asyncio.CancelledError:
+        if watch.done():
+            return  # the client went away: nobody is there to answer
+        raise
+    finally:
+        call.cancel()
+        watch.cancel()
+    await reply.end(code, details or "")
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _answer(send: Send, status: int, text: str, headers: Headers | None = None) -> None:
+    body = f"{text}\n".encode() if text else b""
+    head = [(b"content-type", b"text/plain; charset=utf-8"), *(headers or [])]
+    if body:
+        head.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _cors(origin: str) -> Headers:
+    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+
+
+def _preflight(headers: dict[str, str]) -> Headers:
+    allow: Headers = [
+        (b"access-control-allow-methods", b"POST"),
+        (b"access-control-allow-headers", _ALLOWED_HEADERS),
+        (b"access-control-max-age", _PREFLIGHT_S),
+    ]
+    # A page from the internet asks so before it may call a server on this machine.
+    if headers.get("access-control-request-private-network") == "true":
+        allow.append((b"access-control-allow-private-network", b"true"))
+    return allow
+
+
+class _Uvicorn(uvicorn.Server):
+    """A uvicorn that leaves the process's signals to lifetime.py."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class WebServer:
+    """uvicorn, in this process's event loop, on one port."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        """Bind the port.
+
+        Raises:
+            OSError: The port is taken or the address is not of this machine.
+        """
+        assert settings.web_port is not None
+        self._settings = settings
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        self._socket = socket.create_server(
+            (settings.host.strip("[]"), settings.web_port), family=family
+        )
+        self.port: int = self._socket.getsockname()[1]
+        self._server: _Uvicorn | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._channel: grpc.aio.Channel | None = None
+
+    async def start(self, grpc_port: int) -> None:
+        """Serve, forwarding to the gRPC server on this port of the loopback interface."""
+        self._channel = grpc.aio.insecure_channel(
+            f"127.0.0.1:{grpc_port}",
+            options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)],
+        )
+        settings = self._settings
+        app = GrpcWebApp(self._channel, settings.web_origins, settings.max_message_bytes)
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+        )
+        self._server = _Uvicorn(config)
+        self._task = asyncio.create_task(self._server.serve([self._socket]))
+
+    async def stop(self) -> None:
+        """End; to be called after the gRPC server, so that calls under way get its last word."""
+        if self._server is None or self._task is None or self._channel is None:
+            self._socket.close()
+            return
+        self._server.should_exit = True
+        await self._task
+        await self._channel.close()
