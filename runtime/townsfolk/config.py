@@ -1,0 +1,62 @@
+"""Settings: one class a concern, every field with a description and a unit."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class EngineSettings(BaseModel):
+    """What the engine runs and how much it may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(
+        default="starter",
+        description='A model directory, a Hugging Face hub id, or "starter" for the bundled one.',
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the model runs; auto takes CUDA where there is one."
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        default="auto", description="Type of weights and KV; auto takes the checkpoint's."
+    )
+    kv_memory_mib: int = Field(
+        default=512, ge=1, description="Memory for the KV cache, in MiB. At least 1."
+    )
+    block_size: int = Field(default=16, ge=1, le=256, description="Tokens in a KV block. 1 to 256.")
+    max_batch: int = Field(
+        default=64, ge=1, le=1024, description="Requests that run in one batch. 1 to 1024."
+    )
+    step_token_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "Tokens that one step computes at most, at least max_batch. A long prompt is split "
+            "into steps of this size, between which others go on speaking. Not set: 128 on the "
+            "CPU, 2048 on a GPU, or max_batch if that is more."
+        ),
+    )
+    max_context: int | None = Field(
+        default=None,
+        ge=2,
+        description="Longest prompt and reply together, in tokens. Not set: what the model can.",
+    )
+    max_waiting: int = Field(
+        default=1024,
+        ge=0,
+        description="Requests beyond max_batch that may wait before new ones are refused.",
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads of the model. Not set: what PyTorch takes."
+    )
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> Self:
+        if self.step_token_budget is not None and self.step_token_budget < self.max_batch:
+            raise ValueError(
+                f"step_token_budget must be at least max_batch ({self.max_batch}), "
+                f"but is {self.step_token_budget}"
+            )
+        return self

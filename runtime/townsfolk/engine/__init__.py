@@ -1,0 +1,36 @@
+"""The engine: requests, the scheduler, the runner and the loop that ties them together."""
+
+from townsfolk.engine.engine import Engine, EngineInfo
+from townsfolk.engine.errors import (
+    DeadlineExceededError,
+    EngineClosedError,
+    EngineError,
+    EngineOverloadedError,
+    GenerationFailedError,
+    InvalidPromptError,
+    NotEnoughMemoryError,
+    PromptTooLongError,
+)
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.stats import EngineStats
+
+__all__ = [
+    "Completion",
+    "DeadlineExceededError",
+    "Engine",
+    "EngineClosedError",
+    "EngineError",
+    "EngineInfo",
+    "EngineOverloadedError",
+    "EngineStats",
+    "FinishReason",
+    "Generation",
+    "GenerationFailedError",
+    "InvalidPromptError",
+    "NotEnoughMemoryError",
+    "PromptTooLongError",
+    "TextDelta",
+    "TokenInfo",
+    "Usage",
+]

@@ -1,0 +1,372 @@
+"""The engine: a model, its memory, and the thread that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from townsfolk.checkpoint import resolve
+from townsfolk.config import EngineSettings
+from townsfolk.engine.errors import (
+    EngineClosedError,
+    EngineOverloadedError,
+    InvalidPromptError,
+    NotEnoughMemoryError,
+    PromptTooLongError,
+)
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.loop import EngineLoop
+from townsfolk.engine.outputs import Completion
+from townsfolk.engine.reply import Reply
+from townsfolk.engine.request import Request
+from townsfolk.engine.runner import EagerRunner
+from townsfolk.engine.scheduler import Scheduler
+from townsfolk.engine.stats import EngineStats, Meter
+from townsfolk.kv import BlockPool, BlockTable, KvCache
+from townsfolk.kv.cache import MIB, block_bytes
+from townsfolk.models import Decoder
+from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
+from townsfolk.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+_STEP_TOKENS = {"cpu": 128, "cuda": 2048}
+_MAX_PRIORITY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What runs here.
+
+    Attributes:
+        model: the model's name.
+        parameters: its number of parameters.
+        device: "cpu" or "cuda:0 (NVIDIA ...)".
+        dtype: type of weights and KV: "bfloat16", "float16" or "float32".
+        context_length: longest prompt and reply together, in tokens.
+        kv_memory_mib: memory for KV, in MiB.
+        kv_capacity_tokens: tokens that fit in it.
+        max_batch: requests that run in one batch at most.
+    """
+
+    model: str
+    parameters: int
+    device: str
+    dtype: str
+    context_length: int
+    kv_memory_mib: int
+    kv_capacity_tokens: int
+    max_batch: int
+
+
+class Engine:
+    """Generates text, for many callers at once.
+
+    `submit` and `generate` are called from any asyncio event loop; the model runs in a thread of
+    its own. Close the engine with `close` or `aclose`; one that is forgotten closes with the
+    process.
+
+    Attributes:
+        tokenizer: the model's vocabulary; None when the engine was made without one.
+        info: what runs here.
+        default_params: how to sample where a request doesn't say.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        tokenizer: Tokenizer | None,
+        settings: EngineSettings,
+        *,
+        name: str,
+        default_params: SamplingParams | None = None,
+    ) -> None:
+        """Runs a decoder that is in memory already; see `from_pretrained` for the usual way.
+
+        Args:
+            decoder: the model; `settings.device` and `settings.dtype` are not looked at.
+            tokenizer: its vocabulary; None to speak in token ids only, without text.
+            settings: the rest.
+            name: what the model is called.
+            default_params: how to sample where a request doesn't say.
+
+        Raises:
+            NotEnoughMemoryError: the KV memory doesn't hold a single sequence of 32 tokens.
+        """
+        config = decoder.config
+        bytes_each = block_bytes(config, settings.block_size, decoder.dtype)
+        num_blocks = settings.kv_memory_mib * MIB // bytes_each
+        capacity = num_blocks * settings.block_size
+        context_length = min(config.context_length, settings.max_context or capacity, capacity)
+        if context_length < min(32, config.context_length, settings.max_context or 32):
+            raise NotEnoughMemoryError(
+                f"kv_memory_mib is {settings.kv_memory_mib}, which holds {capacity} tokens of "
+                f"{name}; a token takes {bytes_each / settings.block_size / 1024:.0f} KiB"
+            )
+        device = str(decoder.device)
+        if decoder.device.type == "cuda":
+            device += f" ({torch.cuda.get_device_name(decoder.device)})"
+        self.tokenizer = tokenizer
+        self.default_params = default_params or SamplingParams()
+        self.info = EngineInfo(
+            model=name,
+            parameters=decoder.num_parameters,
+            device=device,
+            dtype=str(decoder.dtype).removeprefix("torch."),
+            context_length=context_length,
+            kv_memory_mib=settings.kv_memory_mib,
+            kv_capacity_tokens=capacity,
+            max_batch=settings.max_batch,
+        )
+        budget = settings.step_token_budget or _STEP_TOKENS[decoder.device.type]
+        kv = KvCache.allocate(
+            config, num_blocks, settings.block_size, decoder.dtype, decoder.device
+        )
+        eos_ids = config.eos_ids | (tokenizer.eos_ids if tokenizer is not None else frozenset())
+        self._vocab_size = config.vocab_size
+        self._open_limit = settings.max_batch + settings.max_waiting
+        self._pool = BlockPool(num_blocks, settings.block_size, kv.copy_block)
+        self._scheduler = Scheduler(self._pool, settings.max_batch, max(budget, settings.max_batch))
+        self._meter = Meter()
+        self._loop = EngineLoop(
+            self._scheduler,
+            EagerRunner(decoder, kv, eos_ids, settings.max_batch),
+            self._pool,
+            self._meter,
+            eos_ids,
+            settings.threads,
+        )
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._loop.start()
+        self._finalizer = weakref.finalize(self, EngineLoop.stop, self._loop)
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str | Path | None = None, settings: EngineSettings | None = None
+    ) -> Engine:
+        """Loads a model and starts its engine.
+
+        Args:
+            model: a directory, a hub id, or "starter"; `settings.model` when not given.
+            settings: memory, device and limits; the defaults are modest.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            UnsupportedModelError: the model can't be run; the message says why.
+            CheckpointError: its weights are broken.
+            TokenizerError: its tokenizer is missing or broken.
+            NotEnoughMemoryError: the KV memory is too little.
+        """
+        settings = settings or EngineSettings()
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        directory = resolve(model if model is not None else settings.model)
+        dtype = None if settings.dtype == "auto" else getattr(torch, settings.dtype)
+        decoder = Decoder.load(directory, dtype, _device(settings))
+        return cls(
+            decoder,
+            Tokenizer.from_directory(directory),
+            settings,
+            name=str(model if model is not None else settings.model),
+            default_params=_default_params(directory),
+        )
+
+    def submit(
+        self,
+        prompt: str | Sequence[int],
+        params: SamplingParams | None = None,
+        *,
+        priority: int = 0,
+        deadline_s: float | None = None,
+        namespace: str = "",
+        echo: bool = False,
+    ) -> Generation:
+        """Queues a request and gives its handle, to be read in this event loop.
+
+        Args:
+            prompt: text, which gets the model's begin token and in which control tokens are plain
+                text; or token ids, taken as they are.
+            params: how to sample; `default_params` when not given.
+            priority: larger goes first; -100 to 100.
+            deadline_s: seconds from now after which the reply ends where it is.
+            namespace: requests of different namespaces never share KV.
+            echo: report the prompt's tokens, with log-probabilities if the parameters ask for
+                them.
+
+        Raises:
+            InvalidPromptError: the prompt or an option can't be used.
+            PromptTooLongError: the prompt leaves no room for a reply.
+            InvalidSamplingError: a parameter doesn't fit the model.
+            EngineOverloadedError: too many requests are open.
+            EngineClosedError: the engine is closed.
+            RuntimeError: no event loop runs in this thread.
+        """
+        event_loop = asyncio.get_running_loop()
+        params = params or self.default_params
+        _check_whole_between("priority", priority, -_MAX_PRIORITY, _MAX_PRIORITY)
+        if deadline_s is not None and not deadline_s > 0:
+            raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
+        params.check_vocabulary(self._vocab_size)
+        token_ids = self._prompt_ids(prompt)
+        arrived = time.monotonic()
+        request = Request(
+            number=next(self._numbers),
+            params=params,
+            seed=params.seed if params.seed is not None else secrets.randbits(64),
+            prompt_length=len(token_ids),
+            max_tokens=min(len(token_ids) + params.max_new_tokens, self.info.context_length),
+            table=BlockTable(self._pool, namespace),
+            reply=Reply(self.tokenizer, token_ids, params.stop),
+            token_ids=token_ids,
+            priority=priority,
+            arrived=arrived,
+            deadline=None if deadline_s is None else arrived + deadline_s,
+            echo=echo,
+            event_loop=event_loop,
+        )
+        post, loop = self._loop.post, self._loop
+
+        def cancel(*_: object) -> None:
+            post(partial(loop.cancel, request))
+
+        def set_priority(value: int) -> None:
+            _check_whole_between("priority", value, -_MAX_PRIORITY, _MAX_PRIORITY)
+            post(partial(loop.set_priority, request, value))
+
+        generation = Generation(cancel, set_priority)
+        request.handle = weakref.ref(generation, cancel)  # nobody reads any more: cancel
+        with self._lock:
+            if self._closed:
+                raise EngineClosedError
+            if self._meter.open_requests >= self._open_limit:
+                raise EngineOverloadedError(self._open_limit)
+            self._meter.submitted += 1
+            post(partial(loop.submit, request))
+        return generation
+
+    async def generate(
+        self,
+        prompt: str | Sequence[int],
+        params: SamplingParams | None = None,
+        *,
+        priority: int = 0,
+        deadline_s: float | None = None,
+        namespace: str = "",
+        echo: bool = False,
+    ) -> Completion:
+        """Submits a request and waits for the whole reply; see `submit`.
+
+        Raises:
+            EngineError: as `submit`, or the request failed.
+        """
+        generation = self.submit(
+            prompt,
+            params,
+            priority=priority,
+            deadline_s=deadline_s,
+            namespace=namespace,
+            echo=echo,
+        )
+        return await generation.result()
+
+    def stats(self) -> EngineStats:
+        """The counters as they are now; may be called from any thread."""
+        p50, p99 = self._meter.first_token_percentiles((0.5, 0.99))
+        running = len(self._scheduler.running)
+        return EngineStats(
+            running=running,
+            waiting=max(self._meter.open_requests - running, 0),
+            tokens_per_second=self._meter.tokens_per_second(),
+            kv_blocks_used=self._pool.num_used,
+            kv_blocks_cached=self._pool.num_cached,
+            kv_blocks_free=self._pool.num_free,
+            ttft_p50_ms=p50,
+            ttft_p99_ms=p99,
+            generated_tokens_total=self._meter.generated_tokens,
+            prompt_tokens_total=self._meter.prompt_tokens,
+            cached_tokens_total=self._meter.cached_tokens,
+            requests_total=self._meter.requests,
+            preemptions_total=self._scheduler.num_preemptions,
+        )
+
+    async def check(self) -> None:
+        """Checks between two steps that every block and row is where it should be.
+
+        Raises:
+            RuntimeError: it is not so.
+        """
+        done: Future[None] = Future()
+        self._loop.post(partial(self._loop.check, done))
+        await asyncio.wrap_future(done)
+
+    def close(self) -> None:
+        """Ends all requests with EngineClosedError and stops the thread."""
+        with self._lock:
+            self._closed = True
+        self._finalizer()
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        await asyncio.to_thread(self.close)
+
+    def _prompt_ids(self, prompt: str | Sequence[int]) -> list[int]:
+        if isinstance(prompt, str):
+            if self.tokenizer is None:
+                raise InvalidPromptError("this engine has no tokenizer: give token ids")
+            begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+            try:
+                token_ids = begin + self.tokenizer.encode(prompt)
+            except ValueError as error:
+                raise InvalidPromptError(f"the prompt can't be used: {error}") from error
+        else:
+            token_ids = list(prompt)
+            for token_id in token_ids:
+                _check_whole_between("prompt token ids", token_id, 0, self._vocab_size - 1)
+        if not token_ids:
+            raise InvalidPromptError("the prompt is empty: give at least one token")
+        if len(token_ids) >= self.info.context_length:
+            raise PromptTooLongError(len(token_ids), self.info.context_length)
+        return token_ids
+
+
+def _check_whole_between(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidPromptError(f"{name} must be whole, {low} to {high}, but is {value!r}")
+
+
+def _device(settings: EngineSettings) -> torch.device:
+    if settings.device == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda:0" if settings.device == "cuda" else "cpu")
+
+
+def _default_params(directory: Path) -> SamplingParams:
+    """What the model's authors recommend in `generation_config.json`, over our own defaults."""
+    path = directory / "generation_config.json"
+    if not path.is_file():
+        return SamplingParams()
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+    given = {name: raw[name] for name in names if raw.get(name) is not None}
+    if raw.get("do_sample") is False:
+        given["temperature"] = 0.0
+    try:
+        return SamplingParams(**given)
+    except InvalidSamplingError as error:
+        logger.warning("the sampling defaults in %s are not used: %s", path, error)
+        return SamplingParams()

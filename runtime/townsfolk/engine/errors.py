@@ -1,0 +1,65 @@
+"""What can go wrong with a request. Each error concerns one request and leaves the others alone."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of the engine's errors."""
+
+
+class InvalidPromptError(EngineError, ValueError):
+    """The prompt or an option of the request can't be used; the message says why."""
+
+
+class PromptTooLongError(InvalidPromptError):
+    """The prompt leaves no room for a reply in the context.
+
+    Attributes:
+        prompt_tokens: length of the prompt, in tokens.
+        context_length: longest prompt and reply together, in tokens.
+    """
+
+    def __init__(self, prompt_tokens: int, context_length: int) -> None:
+        super().__init__(
+            f"the prompt has {prompt_tokens} tokens, but must have at most {context_length - 1}: "
+            f"prompt and reply together fit in {context_length}"
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context_length = context_length
+
+
+class EngineOverloadedError(EngineError):
+    """Too many requests are open already; try again later.
+
+    Attributes:
+        limit: requests that may be open, running and waiting.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit} requests are open, which is the limit (max_batch + max_waiting); "
+            "try again later"
+        )
+        self.limit = limit
+
+
+class EngineClosedError(EngineError):
+    """The engine was closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine is closed")
+
+
+class DeadlineExceededError(EngineError):
+    """The request's deadline passed before its first token."""
+
+    def __init__(self) -> None:
+        super().__init__("the deadline passed before the first token")
+
+
+class GenerationFailedError(EngineError):
+    """Computing the request failed; the cause is chained. Other requests go on."""
+
+
+class NotEnoughMemoryError(EngineError):
+    """The memory that was set is too little to run the model at all."""

@@ -1,0 +1,313 @@
+"""The engine's own thread: plans steps, runs them, and sends what they give."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from typing import Any
+
+import torch
+
+from townsfolk.engine.errors import (
+    DeadlineExceededError,
+    EngineClosedError,
+    EngineError,
+    GenerationFailedError,
+)
+from townsfolk.engine.outbox import Outbox
+from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
+from townsfolk.engine.request import Request
+from townsfolk.engine.runner import ItemOutput, Runner
+from townsfolk.engine.scheduler import Scheduler, StepItem
+from townsfolk.engine.stats import Meter
+from townsfolk.kv import BlockPool
+
+logger = logging.getLogger(__name__)
+
+
+class EngineLoop:
+    """Owns the scheduler and the runner; all else reaches them through `post`.
+
+    It sleeps while there is nothing to compute. Whatever goes wrong with a request ends that
+    request with a typed error, and the loop goes on.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        runner: Runner,
+        pool: BlockPool,
+        meter: Meter,
+        eos_ids: Collection[int],
+        threads: int | None,
+    ) -> None:
+        """Makes the loop; `start` starts its thread."""
+        self._scheduler = scheduler
+        self._runner = runner
+        self._pool = pool
+        self._meter = meter
+        self._eos_ids = eos_ids
+        self._threads = threads
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._outbox = Outbox()
+        self._live: set[Request] = set()
+        self._deadlines: list[tuple[float, int, Request]] = []  # heap
+        self._in_flight: deque[tuple[list[StepItem], Any]] = deque()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="townsfolk-engine", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def post(self, command: Callable[[], None]) -> None:
+        """Has the engine's thread run something between two steps."""
+        self._inbox.put(command)
+
+    def stop(self) -> None:
+        """Ends every request with EngineClosedError, then the thread; waits for it."""
+        self.post(self._stop)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def submit(self, request: Request) -> None:
+        """Takes a request. Engine's thread only, as all below."""
+        if self._stopping:
+            self._end(request, EngineClosedError())
+            return
+        self._live.add(request)
+        self._scheduler.add(request)
+        if request.deadline is not None:
+            if len(self._deadlines) > 2 * len(self._live):  # most of them have ended
+                self._deadlines = [entry for entry in self._deadlines if entry[2] in self._live]
+                heapq.heapify(self._deadlines)
+            heapq.heappush(self._deadlines, (request.deadline, request.number, request))
+
+    def cancel(self, request: Request) -> None:
+        """Ends a request where it is."""
+        if request in self._live:
+            self._finish(request, FinishReason.INTERRUPTED)
+
+    def set_priority(self, request: Request, priority: int) -> None:
+        """Changes a request's rank from the next step on."""
+        request.priority = priority
+
+    def check(self, done: Future[None]) -> None:
+        """Checks that blocks and rows are where they should be.
+
+        Sets `done`, with RuntimeError as its exception when they are not.
+        """
+        try:
+            self._pool.check()
+            if not self._live and not self._scheduler.is_empty:
+                raise RuntimeError("no request is alive, but the scheduler has some")
+            if not self._live and self._pool.num_used:
+                raise RuntimeError(f"nothing runs, but {self._pool.num_used} KV blocks are held")
+        except RuntimeError as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    def _run(self) -> None:
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)
+        with torch.inference_mode():
+            while not self._stopping:
+                try:
+                    self._turn()
+                except Exception as error:  # a fault of the engine's own: nothing else gets here
+                    logger.exception("the engine's loop failed; its requests are given up")
+                    self._give_up(error)
+                self._outbox.flush()
+
+    def _turn(self) -> None:
+        """One step, as far as there is something to do; else waits for something."""
+        self._read_inbox()
+        self._expire()
+        plan = self._scheduler.plan()
+        if plan.items:
+            try:
+                self._in_flight.append((plan.items, self._runner.launch(plan)))
+            except Exception as error:
+                self._fail_step(plan.items, error)
+        if self._in_flight and (len(self._in_flight) >= self._runner.depth or not plan.items):
+            self._settle(*self._in_flight.popleft())
+        elif not plan.items:
+            self._outbox.flush()
+            self._wait()
+
+    def _read_inbox(self) -> None:
+        while not self._inbox.empty():
+            self._inbox.get()()
+
+    def _wait(self) -> None:
+        """Sleeps until something is posted or the next deadline passes."""
+        timeout = None
+        if self._deadlines:
+            timeout = max(self._deadlines[0][0] - time.monotonic(), 0)
+        try:
+            command = self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return
+        command()
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            request = heapq.heappop(self._deadlines)[2]
+            if request not in self._live:
+                continue
+            if request.num_generated:
+                self._finish(request, FinishReason.DEADLINE)
+            else:
+                self._leave(request)
+                self._end(request, DeadlineExceededError())
+
+    def _settle(self, items: list[StepItem], step: Any) -> None:
+        """Waits for a step and gives each request what it has got."""
+        try:
+            outputs = self._runner.collect(step)
+        except Exception as error:
+            self._fail_step(items, error)
+            return
+        now = time.monotonic()
+        tokens = 0
+        for item, output in zip(items, outputs, strict=True):
+            if item.is_void:
+                continue
+            try:
+                self._take(item, output, now)
+                tokens += output.token is not None
+            except Exception as error:
+                self._fail(item.request, error)
+        self._meter.note_step(tokens)
+
+    def _take(self, item: StepItem, output: ItemOutput, now: float) -> None:
+        if output.error is not None:
+            raise output.error
+        request = item.request
+        token = output.token
+        self._scheduler.advance(item, token.token_id if token else None)
+        if request.echo:
+            self._echo(item, output)
+        if token is None:
+            return
+        if request.first_token_at is None:
+            request.first_token_at = now
+            waited = (now - request.arrived) * 1000
+            self._meter.note_first_token(waited, request.prompt_length, request.cached_tokens)
+        request.last_token_at = now
+        if token.token_id in self._eos_ids:
+            self._finish(request, FinishReason.END, token)
+            return
+        if token.token_id in request.params.stop_token_ids:
+            self._finish(request, FinishReason.STOP, token)
+            return
+        delta = request.reply.push(token)
+        if delta is not None:
+            self._outbox.put(request, delta)
+        if request.reply.stop_text is not None:
+            self._finish(request, FinishReason.STOP)
+        elif len(request.token_ids) >= request.max_tokens:
+            self._finish(request, FinishReason.LENGTH)
+
+    def _echo(self, item: StepItem, output: ItemOutput) -> None:
+        """Notes what is known of the prompt's tokens, and sends them when all are known."""
+        request = item.request
+        known, length = len(request.prompt_infos), request.prompt_length
+        if known == length:
+            return
+        if request.scores_prompt:
+            if not known:
+                request.prompt_infos.append(TokenInfo(request.token_ids[0], 0.0))
+            request.prompt_infos += output.prompt_infos
+        else:
+            request.prompt_infos = [TokenInfo(token_id) for token_id in request.token_ids[:length]]
+        if len(request.prompt_infos) == length:
+            self._outbox.put(request, tuple(request.prompt_infos))
+
+    def _finish(
+        self, request: Request, reason: FinishReason, last: TokenInfo | None = None
+    ) -> None:
+        """Ends a request with the reply that it has got."""
+        self._leave(request)
+        try:
+            delta = request.reply.finish(last)
+        except Exception as error:
+            self._end(request, _failure(error))
+            return
+        if delta is not None:
+            self._outbox.put(request, delta)
+        completion = Completion(
+            text=request.reply.text,
+            token_ids=tuple(request.token_ids[request.prompt_length :]),
+            finish_reason=reason,
+            usage=_usage(request),
+            stop_text=request.reply.stop_text,
+            prompt_tokens=tuple(request.prompt_infos),
+        )
+        self._end(request, completion)
+
+    def _fail_step(self, items: list[StepItem], error: Exception) -> None:
+        logger.error("a model step failed; its requests are given up", exc_info=error)
+        for item in items:
+            if not item.is_void:
+                self._fail(item.request, error)
+
+    def _fail(self, request: Request, error: Exception) -> None:
+        if request in self._live:
+            self._leave(request)
+            self._end(request, _failure(error))
+
+    def _give_up(self, error: Exception) -> None:
+        self._in_flight.clear()
+        for request in list(self._live):
+            try:
+                self._leave(request)
+            except Exception:
+                logger.exception("request %d left something behind", request.number)
+            self._end(request, _failure(error))
+
+    def _leave(self, request: Request) -> None:
+        """Takes a request out; its blocks are free at once."""
+        self._live.discard(request)
+        self._scheduler.remove(request)
+
+    def _end(self, request: Request, event: Completion | EngineError) -> None:
+        self._outbox.put(request, event)
+        self._meter.note_end()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._in_flight.clear()
+        for request in list(self._live):
+            self._leave(request)
+            self._end(request, EngineClosedError())
+        self._read_inbox()  # requests that came too late are told so
+
+
+def _failure(error: Exception) -> EngineError:
+    if isinstance(error, EngineError):
+        return error
+    failure = GenerationFailedError(f"the request failed: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _usage(request: Request) -> Usage:
+    first, generated = request.first_token_at, request.num_generated
+    speaking = request.last_token_at - first if first is not None else 0.0
+    return Usage(
+        prompt_tokens=request.prompt_length,
+        cached_tokens=request.cached_tokens,
+        generated_tokens=generated,
+        time_to_first_token_ms=(first - request.arrived) * 1000 if first is not None else 0.0,
+        tokens_per_second=(generated - 1) / speaking if speaking > 0 else 0.0,
+        seed=request.seed,
+    )

@@ -1,0 +1,42 @@
+"""From the engine's thread to the event loops of the callers."""
+
+from __future__ import annotations
+
+import weakref
+from asyncio import AbstractEventLoop
+from collections.abc import Sequence
+
+from townsfolk.engine.generation import Event, Generation
+from townsfolk.engine.request import Request
+
+_Letter = tuple[weakref.ref[Generation], Event]
+
+
+class Outbox:
+    """Collects events during a step and hands each event loop all of its own at once.
+
+    To wake a loop is a system call: one for each loop and step, not one for each token.
+    """
+
+    def __init__(self) -> None:
+        self._letters: dict[AbstractEventLoop, list[_Letter]] = {}
+
+    def put(self, request: Request, event: Event) -> None:
+        """Sends an event with the next flush."""
+        self._letters.setdefault(request.event_loop, []).append((request.handle, event))
+
+    def flush(self) -> None:
+        """Hands everything over. What is for a loop that was closed is dropped."""
+        letters, self._letters = self._letters, {}
+        for event_loop, own in letters.items():
+            try:
+                event_loop.call_soon_threadsafe(_deliver, own)
+            except RuntimeError:  # the loop is closed, and with it all who could read
+                continue
+
+
+def _deliver(letters: Sequence[_Letter]) -> None:
+    for handle, event in letters:
+        generation = handle()
+        if generation is not None:
+            generation.receive(event)

@@ -1,0 +1,67 @@
+"""The text of one reply, from tokens to deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from townsfolk.engine.outputs import TextDelta, TokenInfo
+from townsfolk.text.detokenizer import Detokenizer
+from townsfolk.text.stop import StopScanner
+from townsfolk.text.tokenizer import Tokenizer
+
+# A character has at most four bytes, so what it was begun with is in the last four tokens.
+_PROMPT_TAIL = 4
+
+
+class Reply:
+    """Turns the tokens of one reply into text, up to the first stop string.
+
+    A token waits for its text: it is reported with the delta that completes its characters or
+    shows that they don't begin a stop string.
+    """
+
+    __slots__ = ("_detokenizer", "_parts", "_scanner", "_unreported")
+
+    def __init__(
+        self, tokenizer: Tokenizer | None, prompt_ids: Sequence[int], stops: Sequence[str]
+    ) -> None:
+        """Starts a reply; without a tokenizer it has no text."""
+        tail = prompt_ids[-_PROMPT_TAIL:]
+        self._detokenizer = Detokenizer(tokenizer, tail) if tokenizer is not None else None
+        self._scanner = StopScanner(stops)
+        self._parts: list[str] = []
+        self._unreported: list[TokenInfo] = []
+
+    @property
+    def text(self) -> str:
+        """All text so far."""
+        return "".join(self._parts)
+
+    @property
+    def stop_text(self) -> str | None:
+        """The stop string that was found, if one was."""
+        return self._scanner.stopped
+
+    def push(self, token: TokenInfo) -> TextDelta | None:
+        """Takes a token; gives the text that became certain, if any did."""
+        self._unreported.append(token)
+        if self._detokenizer is None:
+            return self._delta("")
+        text = self._scanner.push(self._detokenizer.push(token.token_id))
+        return self._delta(text) if text else None
+
+    def finish(self, last: TokenInfo | None = None) -> TextDelta | None:
+        """Gives what was held back, with the end or stop token if there was one."""
+        if last is not None:
+            self._unreported.append(last)
+        text = ""
+        if self._detokenizer is not None and self._scanner.stopped is None:
+            text = self._scanner.push(self._detokenizer.flush())
+            if self._scanner.stopped is None:
+                text += self._scanner.flush()
+        return self._delta(text) if text or self._unreported else None
+
+    def _delta(self, text: str) -> TextDelta:
+        self._parts.append(text)
+        tokens, self._unreported = tuple(self._unreported), []
+        return TextDelta(text, tokens)

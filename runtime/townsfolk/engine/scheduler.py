@@ -1,0 +1,200 @@
+"""Which request computes how many tokens in the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from townsfolk.engine.request import Request
+from townsfolk.kv import BlockPool, OutOfBlocksError
+
+
+@dataclass(frozen=True, slots=True)
+class StepItem:
+    """One request's part in a step.
+
+    Attributes:
+        request: the request.
+        epoch: the request's epoch when this was planned.
+        start: position of the first token.
+        count: tokens.
+        samples: whether the last of them is the request's latest, so that a new one is drawn.
+    """
+
+    request: Request
+    epoch: int
+    start: int
+    count: int
+    samples: bool
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the request has left the batch since."""
+        return self.epoch != self.request.epoch
+
+
+@dataclass(slots=True)
+class StepPlan:
+    """What the next step does.
+
+    Attributes:
+        items: who computes what.
+        vacated: rows whose requests have left the batch since the last step.
+        admitted: requests that join it, in rows that may be among those.
+    """
+
+    items: list[StepItem] = field(default_factory=list)
+    vacated: list[int] = field(default_factory=list)
+    admitted: list[Request] = field(default_factory=list)
+
+
+class Scheduler:
+    """Owns the requests and decides each step as `{request: number of tokens}` under one budget.
+
+    Requests that decode go first, one token each; what is left of the budget goes to prompts, in
+    chunks. More important requests (see `Request.rank`) come before others everywhere, and when
+    blocks run out the least important one gives up its own: it waits, and later computes again
+    what the cache no longer has. The most important request can always go on, so all of them end.
+    """
+
+    def __init__(self, pool: BlockPool, max_batch: int, step_token_budget: int) -> None:
+        """Makes an empty scheduler; the budget is at least `max_batch` tokens."""
+        if step_token_budget < max_batch:
+            raise ValueError("the step's token budget must be at least the batch")
+        self.running: list[Request] = []
+        self.waiting: list[Request] = []
+        self.num_preemptions = 0
+        self._pool = pool
+        self._budget = step_token_budget
+        self._free_rows = list(reversed(range(max_batch)))
+        self._vacated: list[int] = []
+        # The first waiting request that found no room, and how many blocks were available then.
+        self._blocked: tuple[Request, int, int] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no request is here."""
+        return not self.running and not self.waiting
+
+    def add(self, request: Request) -> None:
+        """Lets a request wait for its turn."""
+        self.waiting.append(request)
+
+    def remove(self, request: Request) -> None:
+        """Lets go of a request that has ended, and of its blocks."""
+        if request.row is None:
+            self.waiting.remove(request)
+        else:
+            self._vacate(request)
+
+    def plan(self) -> StepPlan:
+        """Decides the next step; it has no items when there is nothing to compute now."""
+        plan = StepPlan()
+        items: dict[Request, StepItem] = {}
+        budget = self._budget
+        self.running.sort(key=lambda request: request.rank)
+        decoding = [request for request in self.running if request.num_remaining == 1]
+        prefilling = [request for request in self.running if request.num_remaining > 1]
+        for request in decoding + prefilling:
+            count = min(request.num_remaining, budget)
+            if count > 0 and self._make_room(request, count, items):
+                budget -= count
+                items[request] = self._item(request, count)
+        while budget > 0 and (newcomer := self._admit(plan, items)) is not None:
+            count = min(newcomer.num_remaining, budget)
+            budget -= count
+            items[newcomer] = self._item(newcomer, count)
+        plan.items = list(items.values())
+        if plan.items:
+            plan.vacated, self._vacated = self._vacated, []
+        return plan
+
+    def advance(self, item: StepItem, token_id: int | None) -> None:
+        """Notes that a step has run: its tokens' KV is valid, and it may have drawn a token."""
+        request = item.request
+        end = item.start + item.count
+        request.table.commit(request.token_ids[item.start : end])
+        if end == request.prompt_length:
+            request.table.publish()  # others with the same prompt can use it from now on
+        if token_id is not None:
+            request.num_pending -= 1
+            request.token_ids.append(token_id)
+
+    def _item(self, request: Request, count: int) -> StepItem:
+        start = request.num_launched
+        samples = start + count == len(request.token_ids) + request.num_pending
+        request.num_launched += count
+        request.num_pending += samples
+        return StepItem(request, request.epoch, start, count, samples)
+
+    def _make_room(self, request: Request, count: int, items: dict[Request, StepItem]) -> bool:
+        """Gives a running request blocks for `count` more tokens; False if it was preempted."""
+        while request.row is not None:
+            try:
+                request.table.grow(request.num_launched + count)
+                return True
+            except OutOfBlocksError:
+                victim = max(self.running, key=lambda running: running.rank)
+                self._preempt(victim, items)
+        return False
+
+    def _admit(self, plan: StepPlan, items: dict[Request, StepItem]) -> Request | None:
+        """Lets the most important waiting request join, if there is room or can be made."""
+        if not self.waiting:
+            return None
+        request = min(self.waiting, key=lambda waiting: waiting.rank)
+        while not self._seat(request):
+            lesser = [r for r in self.running if r.priority < request.priority]
+            held = sum(len(r.table.block_ids) for r in lesser)
+            if not lesser or held + self._pool.num_available < self._blocks_wanted(request):
+                return None
+            self._preempt(max(lesser, key=lambda running: running.rank), items)
+        self.waiting.remove(request)
+        self.running.append(request)
+        request.row = self._free_rows.pop()
+        plan.admitted.append(request)
+        return request
+
+    def _seat(self, request: Request) -> bool:
+        """Takes a place in the batch and blocks for all tokens so far, or nothing."""
+        if not self._free_rows:
+            return False
+        available, running = self._pool.num_available, len(self.running)
+        if self._blocked is not None:
+            blocked, available_then, running_then = self._blocked
+            if blocked is request and available <= available_then and running >= running_then:
+                return False
+        capacity = min(len(request.token_ids) + 1, request.max_tokens - 1)
+        try:
+            # A block to spare for everyone who runs: else the newcomer would be the next victim.
+            cached = request.table.open(
+                request.token_ids, capacity, request.reusable_tokens, spare=running
+            )
+        except OutOfBlocksError:
+            self._blocked = (request, available, running)
+            return False
+        self._blocked = None
+        request.num_launched = cached
+        if request.waits:
+            request.waits = False
+            request.cached_tokens = cached
+        return True
+
+    def _blocks_wanted(self, request: Request) -> int:
+        return -(-(len(request.token_ids) + 1) // self._pool.block_size)
+
+    def _preempt(self, request: Request, items: dict[Request, StepItem]) -> None:
+        items.pop(request, None)
+        self._vacate(request)
+        self.waiting.append(request)
+        self.num_preemptions += 1
+
+    def _vacate(self, request: Request) -> None:
+        assert request.row is not None
+        self.running.remove(request)
+        self._free_rows.append(request.row)
+        self._vacated.append(request.row)
+        request.table.release()
+        request.row = None
+        request.num_launched = 0
+        request.num_pending = 0
+        request.epoch += 1

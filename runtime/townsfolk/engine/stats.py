@@ -1,0 +1,104 @@
+"""Counters of the engine."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Over how long the rate of tokens is taken, in seconds.
+_RATE_WINDOW_S = 2.0
+# Of how many requests the times to first token are kept.
+_LATENCIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """The engine's counters at one moment.
+
+    Attributes:
+        running: requests in the batch.
+        waiting: requests that wait for room.
+        tokens_per_second: tokens generated for each second, over the last two seconds.
+        kv_blocks_used: KV blocks held by requests.
+        kv_blocks_cached: KV blocks nobody holds whose content can be used again.
+        kv_blocks_free: KV blocks that are empty.
+        ttft_p50_ms: median time to first token of the last 256 requests, in milliseconds.
+        ttft_p99_ms: its 99th percentile.
+        generated_tokens_total: tokens generated since the start.
+        prompt_tokens_total: prompt tokens since the start.
+        cached_tokens_total: of these, those found in the KV cache.
+        requests_total: requests that have ended since the start.
+        preemptions_total: requests preempted and computed again since the start.
+    """
+
+    running: int
+    waiting: int
+    tokens_per_second: float
+    kv_blocks_used: int
+    kv_blocks_cached: int
+    kv_blocks_free: int
+    ttft_p50_ms: float
+    ttft_p99_ms: float
+    generated_tokens_total: int
+    prompt_tokens_total: int
+    cached_tokens_total: int
+    requests_total: int
+    preemptions_total: int
+
+
+class Meter:
+    """Counts what the engine's thread does, for others to read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._first_tokens_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self._recent: deque[tuple[float, int]] = deque()  # when a step ended, and its tokens
+        self.submitted = 0
+        self.generated_tokens = 0
+        self.prompt_tokens = 0
+        self.cached_tokens = 0
+        self.requests = 0
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have not ended."""
+        return self.submitted - self.requests
+
+    def note_step(self, tokens: int) -> None:
+        """A step has given so many tokens."""
+        now = time.monotonic()
+        with self._lock:
+            self.generated_tokens += tokens
+            self._recent.append((now, tokens))
+            while self._recent[0][0] < now - _RATE_WINDOW_S:
+                self._recent.popleft()
+
+    def note_first_token(self, milliseconds: float, prompt: int, cached: int) -> None:
+        """A request has given its first token."""
+        with self._lock:
+            self._first_tokens_ms.append(milliseconds)
+            self.prompt_tokens += prompt
+            self.cached_tokens += cached
+
+    def note_end(self) -> None:
+        """A request has ended."""
+        self.requests += 1
+
+    def tokens_per_second(self) -> float:
+        """The rate of late."""
+        since = time.monotonic() - _RATE_WINDOW_S
+        with self._lock:
+            return sum(tokens for when, tokens in self._recent if when >= since) / _RATE_WINDOW_S
+
+    def first_token_percentiles(self, shares: Sequence[float]) -> list[float]:
+        """Percentiles of the time to first token, in milliseconds; 0 when there is none yet."""
+        with self._lock:
+            ordered = sorted(self._first_tokens_ms)
+        if not ordered:
+            return [0.0 for _ in shares]
+        # The nearest rank: the smallest value that so many are not above.
+        return [ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in shares]
