@@ -1,0 +1,37 @@
+"""Everything that defines one character's session."""
+
+from enum import Enum
+
+from pydantic import Field
+
+from townsfolk.dialogue.lore import LoreId
+from townsfolk.dialogue.outside import Outside
+from townsfolk.dialogue.overrides import SamplingOverrides
+from townsfolk.dialogue.persona import Persona
+from townsfolk.dialogue.transcript import TranscriptEntry
+
+MAX_ENTRIES = 10_000
+"""The most lines of a transcript."""
+
+
+class OverflowPolicy(Enum):
+    """What to do when a conversation outgrows the model's context."""
+
+    DROP_OLDEST = "drop_oldest"
+    """Forget the oldest lines of the transcript; never persona or lore."""
+
+
+class SessionConfig(Outside):
+    """What a session is opened with, and what a saved game keeps of it."""
+
+    session_id: str = Field(default="", max_length=128, description="at most 128 characters")
+    persona: Persona
+    lore_ids: tuple[LoreId, ...] = Field(
+        default=(), max_length=256, description="at most 256 ids, each of 1 to 128 characters"
+    )
+    sampling: SamplingOverrides = Field(default_factory=SamplingOverrides)
+    priority: int = Field(default=0, ge=-100, le=100, description="-100 to 100")
+    history: tuple[TranscriptEntry, ...] = Field(
+        default=(), max_length=MAX_ENTRIES, description=f"at most {MAX_ENTRIES} lines"
+    )
+    overflow_policy: OverflowPolicy = OverflowPolicy.DROP_OLDEST

@@ -1,0 +1,101 @@
+"""What happens in a session. The classes mirror `SessionEvent` of dialogue.proto."""
+
+from dataclasses import dataclass
+
+from townsfolk.dialogue.transcript import TranscriptEntry
+from townsfolk.engine.outputs import FinishReason, TokenInfo, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The session exists and can be spoken to."""
+
+    session_id: str
+    resumed: bool
+    system_tokens: int
+    """Tokens of lore and persona."""
+    context_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The character begins to answer."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More of the answer's text; all of them joined are the whole answer."""
+
+    turn_id: str
+    text: str
+    tokens: tuple[TokenInfo, ...] = ()
+    """The tokens behind the text, when log-probabilities were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceCompleted:
+    """A sentence of the answer is whole: it can be spoken aloud."""
+
+    turn_id: str
+    index: int
+    """Counts from 0 within the turn."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """The answer is whole."""
+
+    turn_id: str
+    text: str
+    """The whole answer, without surrounding white space."""
+    finish_reason: FinishReason
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInterrupted:
+    """The answer was cut off."""
+
+    turn_id: str
+    text: str
+    """What the transcript keeps of it."""
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFailed:
+    """The turn failed and is over; the session lives on. `SessionError` on the wire."""
+
+    turn_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTrimmed:
+    """The conversation outgrew the context; comes before the turn that needed the room starts."""
+
+    turn_id: str
+    dropped: tuple[TranscriptEntry, ...]
+    """The forgotten lines, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """An event in the world reached the character's transcript."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityUpdated:
+    """The priority has changed."""
+
+    priority: int
+
+
+TurnEnd = TurnFinished | TurnInterrupted | TurnFailed
+TurnEvent = ContextTrimmed | TurnStarted | TextDelta | SentenceCompleted | TurnEnd
+SessionEvent = SessionOpened | TurnEvent | Notified | PriorityUpdated

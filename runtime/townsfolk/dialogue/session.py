@@ -1,0 +1,429 @@
+"""One character's conversation."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.config import MAX_ENTRIES, SessionConfig
+from townsfolk.dialogue.context import ContextWindow
+from townsfolk.dialogue.encoding import EncodedPrompt
+from townsfolk.dialogue.errors import (
+    AlreadyExistsError,
+    DialogueError,
+    InvalidFieldError,
+    LimitReachedError,
+    NotFoundError,
+    SessionClosedError,
+)
+from townsfolk.dialogue.events import (
+    ContextTrimmed,
+    Notified,
+    PriorityUpdated,
+    SentenceCompleted,
+    SessionOpened,
+    TextDelta,
+    TurnFailed,
+    TurnFinished,
+    TurnInterrupted,
+    TurnStarted,
+)
+from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
+from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
+from townsfolk.dialogue.turn import Turn, Utterance
+from townsfolk.engine.engine import Engine
+from townsfolk.engine.errors import DeadlineExceededError, EngineError
+from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
+from townsfolk.sampling.params import MAX_STOPS, InvalidSamplingError, SamplingParams
+from townsfolk.text.sentences import SentenceSplitter
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING_TURNS = 32
+MAX_EVENT_CHARACTERS = 4096
+_NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
+
+
+class Session:
+    """One character's conversation: its transcript, and the turns that wait to be answered.
+
+    Turns are answered one after the other. A turn that fails leaves the others alone, and leaves
+    no trace in the transcript unless something was said. All methods belong to one event loop.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        config: SessionConfig,
+        lore: tuple[str, ...],
+        engine: Engine,
+        template: ChatTemplate,
+        defaults: SamplingParams,
+        namespace: str,
+    ) -> None:
+        """Made by `Sessions.open`.
+
+        Raises:
+            InvalidFieldError: Persona and lore are too long, or sampling is out of range.
+        """
+        self.id = session_id
+        self._config = config
+        self._engine = engine
+        self._template = template
+        self._namespace = namespace
+        info = engine.info
+        self._context_tokens = min(info.context_length, info.kv_capacity_tokens)
+        self._window = ContextWindow(
+            config.persona, lore, template, engine.tokenizer, self._context_tokens
+        )
+        self._params = self._checked(
+            config.sampling.over(
+                replace(defaults, max_new_tokens=min(defaults.max_new_tokens, self._context_tokens))
+            )
+        )
+        self._entries = list(config.history)
+        self._priority = config.priority
+        self._waiting: deque[Turn] = deque()
+        self._current: Turn | None = None
+        self._heard_at = 0  # where in the transcript the current turn's utterance is
+        self._driver: asyncio.Task[None] | None = None
+        self._closed = False
+        self._holders = 0
+        self._turn_count = 0
+        self._active_at = asyncio.get_running_loop().time()
+
+    @property
+    def config(self) -> SessionConfig:
+        """The session as it is now: opening one with this restores the conversation."""
+        return self._config.model_copy(
+            update={
+                "session_id": self.id,
+                "priority": self._priority,
+                "history": self.transcript,
+            }
+        )
+
+    @property
+    def transcript(self) -> tuple[TranscriptEntry, ...]:
+        """All lines that the character remembers; an answer under way counts as cut."""
+        entries = list(self._entries)
+        if self._current is not None and self._current.reply.text:
+            text = self._current.reply.text[: self._current.heard]
+            entries.insert(self._heard_at + 1, self._spoken(self._current, text, cut=True))
+        return tuple(entries)
+
+    @property
+    def priority(self) -> int:
+        """Larger goes first."""
+        return self._priority
+
+    @property
+    def current_turn_id(self) -> str:
+        """The turn that is being answered; empty when none is."""
+        return self._current.id if self._current else ""
+
+    @property
+    def queued_turns(self) -> int:
+        """How many turns wait behind it."""
+        return len(self._waiting)
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nothing happens here, on the event loop's clock; None while it is in use."""
+        in_use = self._holders or self._current or self._waiting
+        return None if in_use else self._active_at
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the session from expiring, as somebody is attached to it."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            self._active_at = asyncio.get_running_loop().time()
+
+    def opened(self, *, resumed: bool) -> SessionOpened:
+        """The event that tells of this session."""
+        return SessionOpened(self.id, resumed, self._window.system_tokens, self._context_tokens)
+
+    def say(self, utterance: Utterance) -> Turn:
+        """Speak to the character. The turn joins the queue at once; iterate over it for its events.
+
+        Raises:
+            InvalidFieldError: Sampling is out of range.
+            AlreadyExistsError: The session has a turn of this id.
+            LimitReachedError: Too many turns wait.
+            SessionClosedError: The session is closed.
+        """
+        self._check_open()
+        if len(self._waiting) >= MAX_WAITING_TURNS:
+            raise LimitReachedError(
+                f"{MAX_WAITING_TURNS} turns wait in this session, its limit: "
+                "wait for an answer or interrupt"
+            )
+        loop = asyncio.get_running_loop()
+        turn = Turn(
+            self._new_turn_id(utterance.turn_id),
+            utterance,
+            self._checked(utterance.sampling.over(self._params)),
+            self._config.persona.name,
+            loop.time() + utterance.deadline_ms / 1000 if utterance.deadline_ms else None,
+            self._cut,
+        )
+        if turn.deadline is not None:
+            loop.call_at(turn.deadline, self._expire, turn)
+        self._waiting.append(turn)
+        if self._driver is None:
+            self._driver = loop.create_task(self._run(), name=f"session {self.id}")
+        return turn
+
+    def notify(self, text: str) -> Notified:
+        """Let the character learn of an event in the world, without an answer.
+
+        What happens during an answer comes after it in the transcript.
+
+        Raises:
+            InvalidFieldError: The text is empty or too long.
+            LimitReachedError: The transcript is full.
+            SessionClosedError: The session is closed.
+        """
+        self._check_open()
+        if not text.strip() or len(text) > MAX_EVENT_CHARACTERS:
+            raise InvalidFieldError(
+                f"text: has {len(text.strip())} characters (allowed: 1 to {MAX_EVENT_CHARACTERS})"
+            )
+        if len(self._entries) >= MAX_ENTRIES:
+            raise LimitReachedError(
+                f"the transcript has {MAX_ENTRIES} lines, its limit: the oldest are only forgotten "
+                "when the character answers"
+            )
+        self._entries.append(TranscriptEntry(kind=EntryKind.EVENT, text=text))
+        self._active_at = asyncio.get_running_loop().time()
+        return Notified(text)
+
+    def interrupt(self, turn_id: str = "", heard_characters: int | None = None) -> list[str]:
+        """Cut answers off.
+
+        Args:
+            turn_id: The turn; empty for the current one and all that wait. Also a turn that has
+                been answered, but is still being heard: then `heard_characters` must be set. With
+                no turn under way, an empty id and `heard_characters` mean the last answer.
+            heard_characters: How many code points of the (current) answer the transcript keeps;
+                None for all that was generated.
+
+        Returns:
+            The ids of the turns that were cut off. Their events end soon with `TurnInterrupted`;
+            a turn that had been answered sends no more events.
+
+        Raises:
+            InvalidFieldError: `heard_characters` is negative.
+            NotFoundError: There is no such turn.
+        """
+        if heard_characters is not None and heard_characters < 0:
+            raise InvalidFieldError("heard_characters: must be at least 0")
+        live = [turn for turn in (self._current, *self._waiting) if turn is not None]
+        turns = [turn for turn in live if turn_id in ("", turn.id)]
+        if not turns:
+            return self._cut_spoken(turn_id, heard_characters)
+        if heard_characters is not None:
+            turns[0].heard = min(heard_characters, len(turns[0].reply.text))
+        for turn in turns:
+            self._cut(turn)
+        return [turn.id for turn in turns]
+
+    def set_priority(self, priority: int) -> PriorityUpdated:
+        """Change the priority, -100 to 100, also of the answer under way.
+
+        Raises:
+            InvalidFieldError: The priority is out of range.
+            SessionClosedError: The session is closed.
+        """
+        self._check_open()
+        if not -100 <= priority <= 100:
+            raise InvalidFieldError(f"priority: is {priority} (allowed: -100 to 100)")
+        self._priority = priority
+        if self._current is not None and self._current.generation is not None:
+            self._current.generation.set_priority(priority)
+        return PriorityUpdated(priority)
+
+    async def close(self) -> None:
+        """Cut all answers off and end the session."""
+        self._closed = True
+        self.interrupt()
+        if self._driver is not None:
+            await self._driver
+
+    async def _run(self) -> None:
+        """Answer the turns that wait."""
+        while self._waiting:
+            self._current = self._waiting.popleft()
+            try:
+                await self._answer(self._current)
+            finally:
+                self._current = None
+                self._active_at = asyncio.get_running_loop().time()
+        self._driver = None
+
+    async def _answer(self, turn: Turn) -> None:
+        speaker = turn.utterance.speaker or DEFAULT_SPEAKER
+        self._entries.append(
+            TranscriptEntry(
+                kind=EntryKind.HEARD, speaker=speaker, text=turn.utterance.text, turn_id=turn.id
+            )
+        )
+        self._heard_at = len(self._entries) - 1
+        try:
+            prompt = self._fit(turn)
+            self._end(turn, prompt, await self._generate(turn, prompt))
+        except Exception as error:
+            self._fail(turn, error)
+
+    def _fit(self, turn: Turn) -> EncodedPrompt:
+        """The turn's prompt; forgets old lines when it would be too long."""
+        fit = self._window.fit(self._entries, turn.params.max_new_tokens)
+        if fit.dropped:
+            dropped = tuple(self._entries[: fit.dropped])
+            del self._entries[: fit.dropped]
+            self._heard_at -= fit.dropped
+            turn.send(ContextTrimmed(turn.id, dropped))
+        return fit.prompt
+
+    async def _generate(self, turn: Turn, prompt: EncodedPrompt) -> Completion:
+        """Send what the model says as it says it."""
+        left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
+        if left is not None and left <= 0:
+            raise DeadlineExceededError
+        # An answer never goes on with the next line of the script.
+        speaker = turn.utterance.speaker or DEFAULT_SPEAKER
+        stops = (*turn.params.stop, *self._template.stops, f"\n{speaker}:")[:MAX_STOPS]
+        turn.generation = self._engine.submit(
+            prompt.token_ids,
+            replace(turn.params, stop=stops),
+            priority=self._priority,
+            deadline_s=left,
+            namespace=self._namespace,
+        )
+        turn.send(TurnStarted(turn.id))
+        sentences = _Sentences(turn)
+        async for delta in turn.generation:
+            tokens = delta.tokens if turn.params.logprobs is not None else ()
+            sentences.take(turn.reply.push(delta.text), tokens)
+        completion = turn.generation.completion
+        assert completion is not None
+        if not turn.interrupted:
+            sentences.finish(turn.reply.finish())
+        return completion
+
+    def _end(self, turn: Turn, prompt: EncodedPrompt, completion: Completion) -> None:
+        self._window.remember(prompt, completion.token_ids)
+        text, reason = turn.reply.text, completion.finish_reason
+        is_cut = reason is FinishReason.INTERRUPTED
+        if turn.interrupted and turn.heard is not None and turn.heard < len(text):
+            text, is_cut = text[: turn.heard], True
+        cut_in_transcript = is_cut or reason is FinishReason.DEADLINE
+        if text or cut_in_transcript:
+            self._entries.insert(
+                self._heard_at + 1, self._spoken(turn, text, cut=cut_in_transcript)
+            )
+        if is_cut:
+            turn.send(TurnInterrupted(turn.id, text, completion.usage))
+        else:
+            turn.send(TurnFinished(turn.id, text, reason, completion.usage))
+
+    def _fail(self, turn: Turn, error: Exception) -> None:
+        if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
+            logger.exception("turn %s of session %s failed", turn.id, self.id)
+        if turn.reply.text:
+            entry = self._spoken(turn, turn.reply.text[: turn.heard], cut=True)
+            self._entries.insert(self._heard_at + 1, entry)
+        else:
+            del self._entries[self._heard_at]
+        turn.send(TurnFailed(turn.id, error))
+
+    def _spoken(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:
+        name = self._config.persona.name
+        return TranscriptEntry(
+            kind=EntryKind.SPOKE, speaker=name, text=text, cut=cut, turn_id=turn.id
+        )
+
+    def _cut(self, turn: Turn) -> None:
+        """End a turn that is not over yet."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+            turn.send(TurnInterrupted(turn.id, "", _NO_USAGE))
+        elif not turn.is_over and turn.generation is not None:
+            turn.interrupted = True
+            turn.generation.cancel()
+
+    def _cut_spoken(self, turn_id: str, heard: int | None) -> list[str]:
+        """Shorten an answer of the transcript to what was heard of it."""
+        for index in reversed(range(len(self._entries))):
+            entry = self._entries[index]
+            if entry.kind is EntryKind.SPOKE and turn_id in ("", entry.turn_id):
+                if heard is None or heard >= len(entry.text):
+                    return []
+                update = {"text": entry.text[:heard], "cut": True}
+                self._entries[index] = entry.model_copy(update=update)
+                return [entry.turn_id]
+        if turn_id and not any(entry.turn_id == turn_id for entry in self._entries):
+            raise NotFoundError(f"turn_id: this session remembers no turn {turn_id!r}")
+        return []
+
+    def _expire(self, turn: Turn) -> None:
+        """End a turn whose deadline passes while it waits; the engine ends the others."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+            turn.send(TurnFailed(turn.id, DeadlineExceededError()))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosedError(f"session {self.id!r} is closed: open a new one")
+
+    def _checked(self, params: SamplingParams) -> SamplingParams:
+        """`params`, if this model can do them."""
+        if params.max_new_tokens > self._context_tokens:
+            raise InvalidFieldError(
+                f"sampling.max_new_tokens must be from 1 to {self._context_tokens}, the model's "
+                f"context, but is {params.max_new_tokens}"
+            )
+        try:
+            params.check_vocabulary(self._engine.tokenizer.vocab_size)
+        except InvalidSamplingError as error:
+            raise InvalidFieldError(f"sampling.{error}") from None
+        return params
+
+    def _new_turn_id(self, wanted: str) -> str:
+        taken = {entry.turn_id for entry in self._entries} | {turn.id for turn in self._waiting}
+        if wanted in taken - {""}:
+            raise AlreadyExistsError(f"turn_id: this session has a turn {wanted!r}; choose another")
+        while not wanted or wanted in taken:
+            self._turn_count += 1
+            wanted = f"turn-{self._turn_count}"
+        return wanted
+
+
+class _Sentences:
+    """Sends a turn's text, and its sentences as they become whole."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._splitter = SentenceSplitter()
+        self._count = 0
+
+    def take(self, text: str, tokens: tuple[TokenInfo, ...]) -> None:
+        if text or tokens:
+            self._turn.send(TextDelta(self._turn.id, text, tokens))
+        self._send(self._splitter.push(text))
+
+    def finish(self, text: str) -> None:
+        self.take(text, ())
+        self._send(self._splitter.flush())
+
+    def _send(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self._turn.send(SentenceCompleted(self._turn.id, self._count, sentence))
+            self._count += 1

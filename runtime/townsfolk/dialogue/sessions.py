@@ -1,0 +1,137 @@
+"""All sessions of a runtime."""
+
+import asyncio
+import secrets
+
+from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.config import SessionConfig
+from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
+from townsfolk.dialogue.lore import Lore, LoreBook
+from townsfolk.dialogue.session import Session
+from townsfolk.engine.engine import Engine
+from townsfolk.sampling.params import SamplingParams
+
+
+class Sessions:
+    """Opens, finds and ends sessions; knows the lore. All methods belong to one event loop.
+
+    Sessions share the KV of equal beginnings, so that lore which many characters know is computed
+    once. They all belong to whoever may call this runtime; runtimes for parties that don't trust
+    each other take one `Sessions` each, with a namespace of its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_sessions: int = 256,
+        idle_timeout_s: float = 3600.0,
+        defaults: SamplingParams | None = None,
+        namespace: str = "",
+    ) -> None:
+        """Have no sessions yet.
+
+        Args:
+            engine: What makes the answers.
+            max_sessions: The most sessions that can be open at once.
+            idle_timeout_s: After how many seconds a session that nobody holds or speaks to ends.
+            defaults: Sampling where a session and its turn set nothing.
+            namespace: The trust domain within which KV is shared.
+
+        Raises:
+            UnsupportedTemplateError: The model's chat template can't be used.
+        """
+        self._engine = engine
+        self._template = ChatTemplate(engine.tokenizer)
+        self._max_sessions = max_sessions
+        self._idle_timeout_s = idle_timeout_s
+        self._defaults = defaults or SamplingParams()
+        self._namespace = namespace
+        self._lore = LoreBook()
+        self._sessions: dict[str, Session] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def register_lore(self, lore: Lore) -> int:
+        """Add lore, or replace it for sessions opened from now on; return its length in tokens.
+
+        Raises:
+            LimitReachedError: There is too much lore.
+        """
+        self._lore.register(lore)
+        return len(self._engine.tokenizer.encode(lore.text))
+
+    def open(self, config: SessionConfig) -> Session:
+        """Open a session.
+
+        Raises:
+            AlreadyExistsError: There is a session of this id.
+            InvalidFieldError: Persona and lore are too long, or sampling is out of range.
+            LimitReachedError: Too many sessions are open.
+            NotFoundError: A lore id is not registered.
+        """
+        session_id = config.session_id or secrets.token_hex(8)
+        if session_id in self._sessions:
+            raise AlreadyExistsError(
+                f"session_id: there is a session {session_id!r}; resume or close it first"
+            )
+        if len(self._sessions) >= self._max_sessions:
+            raise LimitReachedError(
+                f"{self._max_sessions} sessions are open, the runtime's limit: close one first"
+            )
+        session = Session(
+            session_id,
+            config,
+            self._lore.texts(config.lore_ids),
+            self._engine,
+            self._template,
+            self._defaults,
+            self._namespace,
+        )
+        self._sessions[session_id] = session
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        return session
+
+    def get(self, session_id: str) -> Session:
+        """The open session of this id.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise NotFoundError(f"session_id: no session {session_id!r} is open; open it first")
+        return session
+
+    def list(self) -> list[Session]:
+        """All open sessions, by id."""
+        return [self._sessions[session_id] for session_id in sorted(self._sessions)]
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def close(self, session_id: str) -> None:
+        """End a session and forget it.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        session = self.get(session_id)
+        del self._sessions[session_id]
+        await session.close()
+
+    async def aclose(self) -> None:
+        """End all sessions."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await asyncio.gather(*map(self.close, list(self._sessions)))
+
+    async def _sweep(self) -> None:
+        """End sessions that have been idle for too long, again and again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(min(self._idle_timeout_s / 4, 60))
+            for session in self.list():
+                since = session.idle_since
+                if since is not None and loop.time() - since >= self._idle_timeout_s:
+                    await self.close(session.id)

@@ -1,0 +1,90 @@
+"""One utterance and the answer to it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import get_args
+
+from pydantic import Field, field_validator
+
+from townsfolk.dialogue.events import TurnEnd, TurnEvent
+from townsfolk.dialogue.outside import Outside
+from townsfolk.dialogue.overrides import SamplingOverrides
+from townsfolk.dialogue.persona import Line
+from townsfolk.dialogue.reply import ReplyText
+from townsfolk.engine.generation import Generation
+from townsfolk.sampling.params import SamplingParams
+
+
+class Utterance(Outside):
+    """What somebody says to a character."""
+
+    text: str = Field(description="at least 1 character besides white space")
+    speaker: Line = Field(default="", max_length=64, description="at most 64 characters, one line")
+    turn_id: str = Field(default="", max_length=128, description="at most 128 characters")
+    sampling: SamplingOverrides = Field(default_factory=SamplingOverrides)
+    deadline_ms: int = Field(
+        default=0, ge=0, le=2**31 - 1, description="0 (no limit) to 2147483647 milliseconds"
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("must not be empty")
+        return text
+
+
+class Turn:
+    """A turn of a session: iterate over it for its events; the last is a `TurnEnd`.
+
+    A reader that leaves before the end (`break`, a cancelled task) interrupts the turn; one that
+    never begins lets it run. Events wait for the reader: no more than one reply makes.
+    """
+
+    def __init__(
+        self,
+        turn_id: str,
+        utterance: Utterance,
+        params: SamplingParams,
+        name: str,
+        deadline: float | None,
+        interrupt: Callable[["Turn"], None],
+    ) -> None:
+        """Made by `Session.say`."""
+        self.id = turn_id
+        self.utterance = utterance
+        self.params = params
+        self.reply = ReplyText(name)
+        self.deadline = deadline
+        """When the answer must end, on the event loop's clock."""
+        self.generation: Generation | None = None
+        """What the engine makes of it, once the turn has started."""
+        self.interrupted = False
+        self.heard: int | None = None
+        """How many characters of the answer count, when it was interrupted."""
+        self.is_over = False
+        self._interrupt = interrupt
+        self._events: deque[TurnEvent] = deque()
+        self._changed = asyncio.Event()
+
+    def interrupt(self) -> None:
+        """Cut the answer off; nothing happens when the turn is over."""
+        self._interrupt(self)
+
+    def send(self, event: TurnEvent) -> None:
+        """Hand an event to the reader."""
+        self.is_over = isinstance(event, get_args(TurnEnd))
+        self._events.append(event)
+        self._changed.set()
+
+    async def __aiter__(self) -> AsyncIterator[TurnEvent]:
+        try:
+            while self._events or not self.is_over:
+                while self._events:
+                    yield self._events.popleft()
+                self._changed.clear()
+                if not self.is_over:
+                    await self._changed.wait()
+        finally:
+            self.interrupt()
