@@ -96,7 +96,7 @@ class ContextWindow:
 
 
 def _turn_starts(transcript: Sequence[TranscriptEntry]) -> list[int]:
-    """Where the transcript can be cut: after each reply, and as a last resort before its last line."""
+    """Where the transcript can be cut: after each reply, and at last before its last line."""
     starts = [
         index + 1
         for index, entry in enumerate(transcript[:-1])

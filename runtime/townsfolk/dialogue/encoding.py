@@ -59,7 +59,10 @@ class PromptEncoder:
         self._generated = tuple(generated_ids)
 
     def _encode_unit(self, unit: Unit) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode_parts([(unit.control or "", True), (unit.text, False)]))
+        if unit.control is None:
+            return tuple(self._tokenizer.encode(unit.text))
+        control_id = self._tokenizer.special_tokens[unit.control]
+        return (control_id, *self._tokenizer.encode(unit.text, continues=True))
 
     def _kept(self, index: int, unit: Unit) -> tuple[int, ...] | None:
         """The ids of a unit that the last prompt had at this place, or ended in."""

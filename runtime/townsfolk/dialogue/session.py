@@ -39,6 +39,7 @@ from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
 from townsfolk.sampling.params import MAX_STOPS, InvalidSamplingError, SamplingParams
 from townsfolk.text.sentences import SentenceSplitter
+from townsfolk.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +61,8 @@ class Session:
         config: SessionConfig,
         lore: tuple[str, ...],
         engine: Engine,
+        tokenizer: Tokenizer,
         template: ChatTemplate,
-        defaults: SamplingParams,
         namespace: str,
     ) -> None:
         """Made by `Sessions.open`.
@@ -72,18 +73,16 @@ class Session:
         self.id = session_id
         self._config = config
         self._engine = engine
+        self._tokenizer = tokenizer
         self._template = template
         self._namespace = namespace
-        info = engine.info
-        self._context_tokens = min(info.context_length, info.kv_capacity_tokens)
+        self._context_tokens = engine.info.context_length
         self._window = ContextWindow(
-            config.persona, lore, template, engine.tokenizer, self._context_tokens
+            config.persona, lore, template, tokenizer, self._context_tokens
         )
-        self._params = self._checked(
-            config.sampling.over(
-                replace(defaults, max_new_tokens=min(defaults.max_new_tokens, self._context_tokens))
-            )
-        )
+        longest = min(engine.default_params.max_new_tokens, self._context_tokens)
+        defaults = replace(engine.default_params, max_new_tokens=longest)
+        self._params = self._checked(config.sampling.over(defaults))
         self._entries = list(config.history)
         self._priority = config.priority
         self._waiting: deque[Turn] = deque()
@@ -391,7 +390,7 @@ class Session:
                 f"context, but is {params.max_new_tokens}"
             )
         try:
-            params.check_vocabulary(self._engine.tokenizer.vocab_size)
+            params.check_vocabulary(self._tokenizer.vocab_size)
         except InvalidSamplingError as error:
             raise InvalidFieldError(f"sampling.{error}") from None
         return params

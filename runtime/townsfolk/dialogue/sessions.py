@@ -9,7 +9,7 @@ from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, Not
 from townsfolk.dialogue.lore import Lore, LoreBook
 from townsfolk.dialogue.session import Session
 from townsfolk.engine.engine import Engine
-from townsfolk.sampling.params import SamplingParams
+from townsfolk.text.tokenizer import Tokenizer
 
 
 class Sessions:
@@ -26,7 +26,6 @@ class Sessions:
         *,
         max_sessions: int = 256,
         idle_timeout_s: float = 3600.0,
-        defaults: SamplingParams | None = None,
         namespace: str = "",
     ) -> None:
         """Have no sessions yet.
@@ -35,17 +34,17 @@ class Sessions:
             engine: What makes the answers.
             max_sessions: The most sessions that can be open at once.
             idle_timeout_s: After how many seconds a session that nobody holds or speaks to ends.
-            defaults: Sampling where a session and its turn set nothing.
             namespace: The trust domain within which KV is shared.
 
         Raises:
             UnsupportedTemplateError: The model's chat template can't be used.
+            ValueError: The engine has no tokenizer.
         """
         self._engine = engine
-        self._template = ChatTemplate(engine.tokenizer)
+        self._tokenizer = _tokenizer_of(engine)
+        self._template = ChatTemplate(self._tokenizer)
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
-        self._defaults = defaults or SamplingParams()
         self._namespace = namespace
         self._lore = LoreBook()
         self._sessions: dict[str, Session] = {}
@@ -58,7 +57,7 @@ class Sessions:
             LimitReachedError: There is too much lore.
         """
         self._lore.register(lore)
-        return len(self._engine.tokenizer.encode(lore.text))
+        return len(self._tokenizer.encode(lore.text))
 
     def open(self, config: SessionConfig) -> Session:
         """Open a session.
@@ -83,8 +82,8 @@ class Sessions:
             config,
             self._lore.texts(config.lore_ids),
             self._engine,
+            self._tokenizer,
             self._template,
-            self._defaults,
             self._namespace,
         )
         self._sessions[session_id] = session
@@ -135,3 +134,9 @@ class Sessions:
                 since = session.idle_since
                 if since is not None and loop.time() - since >= self._idle_timeout_s:
                     await self.close(session.id)
+
+
+def _tokenizer_of(engine: Engine) -> Tokenizer:
+    if engine.tokenizer is None:
+        raise ValueError("sessions need an engine with a tokenizer")
+    return engine.tokenizer
