@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from chat_models import LLAMA2_CONTROLS, LLAMA3_CONTROLS, TEMPLATES, write_tokenizer
+from chat_models import LLAMA2_CONTROLS, LLAMA3_CONTROLS, TEMPLATES, use_template, write_tokenizer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from townsfolk.dialogue import prompt
@@ -109,12 +108,11 @@ def test_a_character_may_speak_first(style: str | None, tokenizer: Load) -> None
 
 def test_the_generation_tag_shows_its_content(tmp_path: Path) -> None:
     directory = write_tokenizer(tmp_path / "m", "zephyr")
-    path = directory / "tokenizer_config.json"
     marked = (
         "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}"
         "{{ eos_token }}{% endfor %}"
     )
-    path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": marked}))
+    use_template(directory, marked)
     template = ChatTemplate(Tokenizer.from_directory(directory))
     units = template.render([{"role": "user", "content": "hi"}], "Mira")
     assert [(unit.control, unit.text) for unit in units] == [(None, "hi"), ("</s>", "")]
@@ -131,8 +129,7 @@ def test_the_generation_tag_shows_its_content(tmp_path: Path) -> None:
 )
 def test_refuses_faulty_and_malicious_templates(source: str, reason: str, tmp_path: Path) -> None:
     directory = write_tokenizer(tmp_path / "m", "zephyr")
-    path = directory / "tokenizer_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": source}))
+    use_template(directory, source)
     with pytest.raises(UnsupportedTemplateError, match=reason):
         ChatTemplate(Tokenizer.from_directory(directory))
 
@@ -176,7 +173,7 @@ BOOL = st.booleans()
 
 @pytest.mark.parametrize("style", STYLES)
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(conversation=conversations())
 def test_outside_text_never_opens_or_closes_a_turn(

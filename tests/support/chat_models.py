@@ -1,4 +1,4 @@
-"""Tiny tokenizers and models on disk, as Hugging Face writes them, and chat templates for them.
+"""Chat templates, and tiny tokenizers and models on disk that use them.
 
 The templates are in the manner of well-known families: what they do is the same, the text is ours.
 """
@@ -6,20 +6,14 @@ The templates are in the manner of well-known families: what they do is the same
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+import small_tokenizers
+import torch
+from tokenizers import Tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
 
-LLAMA3_CONTROLS = (
-    "<|begin_of_text|>",
-    "<|end_of_text|>",
-    "<|start_header_id|>",
-    "<|end_header_id|>",
-    "<|eot_id|>",
-)
+LLAMA3_CONTROLS = tuple(small_tokenizers.LLAMA3_SPECIALS)
 LLAMA2_CONTROLS = ("<unk>", "<s>", "</s>")
 
 LLAMA3 = """\
@@ -126,95 +120,57 @@ TEMPLATES = {
 }
 BYTE_LEVEL = frozenset({"llama3", "llama31"})
 
-_CORPUS = (
-    "You are Mira. An innkeeper of the Gilded Goose, who knows every road and every rumour.",
-    "What everyone here knows:\nThe king is dead. The bridge is closed.\n\nYou never: lie; steal",
-    "Player: Hello! What is your name? Anna: I'd like a room for the night, please.",
-    "[The door opens] Welcome, traveller. The rooms are upstairs, and the ale is three coppers.",
-    "[INST] <<SYS>> <</SYS>> [/INST] <|user|> <|assistant|> <|system|> Today Date: 26 Jul 2024",
-    "system user assistant Cutting Knowledge Date: December 2023",
-)
+# How each family's vocabulary treats spaces; see small_tokenizers.byte_fallback.
+_FORMS = {
+    "llama2": "normalizer",
+    "zephyr": "always",
+    "mistral": "normalizer",
+    "mistral-last": "first",
+}
 
 
 def write_tokenizer(directory: Path, style: str | None) -> Path:
-    """A byte-level (Llama 3) or SentencePiece-like (Llama 2) BPE tokenizer of 600 tokens.
+    """A tokenizer with the chat template of this style; None is that of a base model."""
+    if style in BYTE_LEVEL:
+        small_tokenizers.byte_level(directory)
+    else:
+        small_tokenizers.byte_fallback(directory, form=_FORMS.get(style, "normalizer"))
+    return use_template(directory, None if style is None else TEMPLATES[style])
 
-    Args:
-        directory: Where to write; it is made.
-        style: A key of TEMPLATES, or None for a SentencePiece-like one without a chat template.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    controls = LLAMA3_CONTROLS if style in BYTE_LEVEL else LLAMA2_CONTROLS
-    backend = _byte_level(controls) if style in BYTE_LEVEL else _sentencepiece(controls)
-    backend.save(str(directory / "tokenizer.json"))
-    settings: dict[str, Any] = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": controls[0 if style in BYTE_LEVEL else 1],
-        "eos_token": controls[-1],
-    }
-    if style is not None:
-        settings["chat_template"] = TEMPLATES[style]
-    (directory / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+def use_template(directory: Path, template: str | None) -> Path:
+    """Gives a model directory another chat template; None takes it away."""
+    path = directory / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings.pop("chat_template", None)
+    for name in ("bos_token", "eos_token"):  # transformers takes them as text only
+        token = settings[name]
+        settings[name] = token["content"] if isinstance(token, dict) else token
+    if template is not None:
+        settings["chat_template"] = template
+    path.write_text(json.dumps(settings), encoding="utf-8")
     return directory
 
 
-def _byte_level(controls: Sequence[str]) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(models.BPE(ignore_merges=True))
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(
-                tokenizers.Regex(
-                    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-                    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-                ),
-                "isolated",
-            ),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
+def write_model(directory: Path, style: str | None, *, context: int = 1024) -> Path:
+    """A random Llama in fp32 with the tokenizer of `write_tokenizer`."""
+    write_tokenizer(directory, style)
+    ids = Tokenizer.from_file(str(directory / "tokenizer.json")).get_vocab(with_added_tokens=True)
+    ends = [ids[text] for text in ("</s>", "<|end_of_text|>", "<|eot_id|>") if text in ids]
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=max(ids.values()) + 1,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=context,
+        initializer_range=0.3,
+        bos_token_id=ids.get("<s>", ids.get("<|begin_of_text|>")),
+        eos_token_id=ends[0],
     )
-    backend.decoder = decoders.ByteLevel()
-    backend.train_from_iterator(
-        _CORPUS,
-        trainers.BpeTrainer(
-            vocab_size=600,
-            show_progress=False,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            special_tokens=[],
-        ),
-    )
-    backend.add_special_tokens([_control(text) for text in controls])
-    return backend
-
-
-def _sentencepiece(controls: Sequence[str]) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
-    backend.normalizer = normalizers.Sequence(
-        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-    )
-    backend.decoder = decoders.Sequence(
-        [
-            decoders.Replace("▁", " "),
-            decoders.ByteFallback(),
-            decoders.Fuse(),
-            decoders.Strip(" ", 1, 0),
-        ]
-    )
-    # Training needs words; without a pre-tokenizer the whole line would be one.
-    backend.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(" ?[^▁]+|▁"), "merged_with_next")
-    backend.train_from_iterator(
-        _CORPUS,
-        trainers.BpeTrainer(
-            vocab_size=600,
-            show_progress=False,
-            special_tokens=[*controls, *(f"<0x{byte:02X}>" for byte in range(256))],
-        ),
-    )
-    backend.pre_tokenizer = None
-    spec = json.loads(backend.to_str())
-    # The bytes are ordinary tokens of the vocabulary, only the controls are added ones.
-    spec["added_tokens"] = [t for t in spec["added_tokens"] if t["content"] in controls]
-    return tokenizers.Tokenizer.from_str(json.dumps(spec))
-
-
-def _control(text: str) -> tokenizers.AddedToken:
-    return tokenizers.AddedToken(text, special=True, normalized=False)
+    model = LlamaForCausalLM(config)
+    model.generation_config.eos_token_id = ends
+    model.save_pretrained(directory)
+    return directory
