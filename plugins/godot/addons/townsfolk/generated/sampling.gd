@@ -1,0 +1,424 @@
+# Generated from townsfolk/v1/sampling.proto by proto/protoc_gen_gdscript.py; do not edit.
+extends RefCounted
+
+const ProtoMessage := preload("../protobuf/proto_message.gd")
+const ProtoReader := preload("../protobuf/proto_reader.gd")
+const ProtoWriter := preload("../protobuf/proto_writer.gd")
+
+## Why a reply ended.
+enum FinishReason {
+	## Not set.
+	UNSPECIFIED = 0,
+	## The model ended its turn with an end token.
+	END = 1,
+	## A stop text or stop token id of the request.
+	STOP = 2,
+	## max_new_tokens, or the end of the model's context, was reached.
+	LENGTH = 3,
+	## Interrupted or cancelled by the caller.
+	INTERRUPTED = 4,
+	## The deadline passed; what was generated so far is kept.
+	DEADLINE = 5,
+}
+
+
+## How the next token is drawn. A field that is not set takes the session's default, then the
+## model's, then the one named here.
+class SamplingParams:
+	extends ProtoMessage
+
+	## Divides the logits before the draw; 0 takes the most likely token always. 0 to 5. Default
+	## 0.8.
+	var temperature: float = 0.0:
+		set(value):
+			temperature = value
+			has_temperature = true
+	## Whether [member temperature] is set.
+	var has_temperature := false
+
+	## Only the k most likely tokens can be drawn; 0 means no limit. 0 to 1024. Default 40.
+	var top_k: int = 0:
+		set(value):
+			top_k = value
+			has_top_k = true
+	## Whether [member top_k] is set.
+	var has_top_k := false
+
+	## Only the smallest set of tokens whose probability reaches p can be drawn; the token that
+	## crosses p stays. Above 0, at most 1. Default 0.95.
+	var top_p: float = 0.0:
+		set(value):
+			top_p = value
+			has_top_p = true
+	## Whether [member top_p] is set.
+	var has_top_p := false
+
+	## Tokens less likely than min_p times the likeliest are left out. 0 to 1. Default 0 (off).
+	var min_p: float = 0.0:
+		set(value):
+			min_p = value
+			has_min_p = true
+	## Whether [member min_p] is set.
+	var has_min_p := false
+
+	## Divides (positive) or multiplies (negative) the logit of each token in the prompt or the
+	## reply. Above 0, at most 10. Default 1 (off).
+	var repetition_penalty: float = 0.0:
+		set(value):
+			repetition_penalty = value
+			has_repetition_penalty = true
+	## Whether [member repetition_penalty] is set.
+	var has_repetition_penalty := false
+
+	## Subtracted from the logit of each token already in the reply. -10 to 10. Default 0.
+	var presence_penalty: float = 0.0:
+		set(value):
+			presence_penalty = value
+			has_presence_penalty = true
+	## Whether [member presence_penalty] is set.
+	var has_presence_penalty := false
+
+	## Subtracted from the logit of a token once for each time it is in the reply. -10 to 10.
+	## Default 0.
+	var frequency_penalty: float = 0.0:
+		set(value):
+			frequency_penalty = value
+			has_frequency_penalty = true
+	## Whether [member frequency_penalty] is set.
+	var has_frequency_penalty := false
+
+	## Added to the logits of these token ids. Each value -100 to 100; at most 1024 entries.
+	var logit_bias: Dictionary[int, float] = {}
+
+	## The reply ends before the first of these texts; they are never shown. At most 16, each of 1
+	## to 256 characters.
+	var stop: Array[String] = []
+
+	## The reply ends at these token ids, besides the model's own end tokens. At most 64.
+	var stop_token_ids: Array[int] = []
+
+	## The longest reply, in tokens. 1 to the model's context length. Default 256.
+	var max_new_tokens: int = 0:
+		set(value):
+			max_new_tokens = value
+			has_max_new_tokens = true
+	## Whether [member max_new_tokens] is set.
+	var has_max_new_tokens := false
+
+	## No end token is drawn before this many tokens. 0 to max_new_tokens. Default 0.
+	var min_new_tokens: int = 0:
+		set(value):
+			min_new_tokens = value
+			has_min_new_tokens = true
+	## Whether [member min_new_tokens] is set.
+	var has_min_new_tokens := false
+
+	## The same seed, prompt and settings give the same text, whatever else runs. Not set: drawn at
+	## random and reported.
+	var seed: int = 0:
+		set(value):
+			seed = value
+			has_seed = true
+	## Whether [member seed] is set.
+	var has_seed := false
+
+	## Report each token's log-probability and this many of the likeliest alternatives. 0 to 20; not
+	## set: nothing is reported.
+	var logprobs: int = 0:
+		set(value):
+			logprobs = value
+			has_logprobs = true
+	## Whether [member logprobs] is set.
+	var has_logprobs := false
+
+	## Makes [member temperature] not set.
+	func clear_temperature() -> void:
+		temperature = 0.0
+		has_temperature = false
+
+	## Makes [member top_k] not set.
+	func clear_top_k() -> void:
+		top_k = 0
+		has_top_k = false
+
+	## Makes [member top_p] not set.
+	func clear_top_p() -> void:
+		top_p = 0.0
+		has_top_p = false
+
+	## Makes [member min_p] not set.
+	func clear_min_p() -> void:
+		min_p = 0.0
+		has_min_p = false
+
+	## Makes [member repetition_penalty] not set.
+	func clear_repetition_penalty() -> void:
+		repetition_penalty = 0.0
+		has_repetition_penalty = false
+
+	## Makes [member presence_penalty] not set.
+	func clear_presence_penalty() -> void:
+		presence_penalty = 0.0
+		has_presence_penalty = false
+
+	## Makes [member frequency_penalty] not set.
+	func clear_frequency_penalty() -> void:
+		frequency_penalty = 0.0
+		has_frequency_penalty = false
+
+	## Makes [member max_new_tokens] not set.
+	func clear_max_new_tokens() -> void:
+		max_new_tokens = 0
+		has_max_new_tokens = false
+
+	## Makes [member min_new_tokens] not set.
+	func clear_min_new_tokens() -> void:
+		min_new_tokens = 0
+		has_min_new_tokens = false
+
+	## Makes [member seed] not set.
+	func clear_seed() -> void:
+		seed = 0
+		has_seed = false
+
+	## Makes [member logprobs] not set.
+	func clear_logprobs() -> void:
+		logprobs = 0
+		has_logprobs = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if has_temperature:
+			writer.put_varint(13)
+			writer.put_float(temperature)
+		if has_top_k:
+			writer.put_varint(16)
+			writer.put_int32(top_k)
+		if has_top_p:
+			writer.put_varint(29)
+			writer.put_float(top_p)
+		if has_min_p:
+			writer.put_varint(37)
+			writer.put_float(min_p)
+		if has_repetition_penalty:
+			writer.put_varint(45)
+			writer.put_float(repetition_penalty)
+		if has_presence_penalty:
+			writer.put_varint(53)
+			writer.put_float(presence_penalty)
+		if has_frequency_penalty:
+			writer.put_varint(61)
+			writer.put_float(frequency_penalty)
+		for key in logit_bias:
+			var entry := ProtoWriter.new()
+			entry.put_varint(8)
+			entry.put_int32(key)
+			entry.put_varint(21)
+			entry.put_float(logit_bias[key])
+			writer.put_varint(66)
+			writer.put_bytes(entry.bytes)
+		for element in stop:
+			writer.put_varint(74)
+			writer.put_string(element)
+		if not stop_token_ids.is_empty():
+			var packed_stop_token_ids := ProtoWriter.new()
+			for element in stop_token_ids:
+				packed_stop_token_ids.put_int32(element)
+			writer.put_varint(82)
+			writer.put_bytes(packed_stop_token_ids.bytes)
+		if has_max_new_tokens:
+			writer.put_varint(88)
+			writer.put_int32(max_new_tokens)
+		if has_min_new_tokens:
+			writer.put_varint(96)
+			writer.put_int32(min_new_tokens)
+		if has_seed:
+			writer.put_varint(104)
+			writer.put_varint(seed)
+		if has_logprobs:
+			writer.put_varint(112)
+			writer.put_int32(logprobs)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			13:
+				temperature = reader.read_float()
+			16:
+				top_k = reader.read_int32()
+			29:
+				top_p = reader.read_float()
+			37:
+				min_p = reader.read_float()
+			45:
+				repetition_penalty = reader.read_float()
+			53:
+				presence_penalty = reader.read_float()
+			61:
+				frequency_penalty = reader.read_float()
+			66:
+				_read_logit_bias_entry(reader)
+			74:
+				stop.append(reader.read_string())
+			80:
+				stop_token_ids.append(reader.read_int32())
+			82:
+				var stop_token_ids_outer := reader.enter()
+				while reader.position < reader.limit:
+					stop_token_ids.append(reader.read_int32())
+				reader.leave(stop_token_ids_outer)
+			88:
+				max_new_tokens = reader.read_int32()
+			96:
+				min_new_tokens = reader.read_int32()
+			104:
+				seed = reader.read_varint()
+			112:
+				logprobs = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+	func _read_logit_bias_entry(reader: ProtoReader) -> void:
+		var key: int = 0
+		var value: float = 0.0
+		var outer := reader.enter()
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					key = reader.read_int32()
+				21:
+					value = reader.read_float()
+				_:
+					reader.skip(tag)
+		reader.leave(outer)
+		logit_bias[key] = value
+
+
+## One token and how likely it was.
+class TokenLogprob:
+	extends ProtoMessage
+
+	## The token's id in the model's vocabulary.
+	var token_id: int = 0
+
+	## Natural logarithm of its probability in the model's own distribution: before temperature,
+	## penalties, bias and filters.
+	var logprob: float = 0.0
+
+	## The token's bytes; they need not be whole UTF-8 characters.
+	var token_bytes: PackedByteArray = PackedByteArray()
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if token_id != 0:
+			writer.put_varint(8)
+			writer.put_int32(token_id)
+		if ProtoWriter.is_float_set(logprob):
+			writer.put_varint(21)
+			writer.put_float(logprob)
+		if not token_bytes.is_empty():
+			writer.put_varint(26)
+			writer.put_bytes(token_bytes)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				token_id = reader.read_int32()
+			21:
+				logprob = reader.read_float()
+			26:
+				token_bytes = reader.read_bytes()
+			_:
+				reader.skip(tag)
+
+
+## One token of a reply or prompt, with its alternatives.
+class Token:
+	extends ProtoMessage
+
+	## The token that was drawn (or given, in a prompt). A prompt's first token has logprob 0 as
+	## nothing precedes it.
+	var token: TokenLogprob = null
+
+	## The likeliest tokens at this place, most likely first; as many as SamplingParams.logprobs
+	## asked for.
+	var top: Array[TokenLogprob] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if token != null:
+			writer.put_varint(10)
+			writer.put_message(token)
+		for element in top:
+			writer.put_varint(18)
+			writer.put_message(element)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var token_element := token if token != null else TokenLogprob.new()
+				reader.read_message(token_element)
+				token = token_element
+			18:
+				var top_element := TokenLogprob.new()
+				reader.read_message(top_element)
+				top.append(top_element)
+			_:
+				reader.skip(tag)
+
+
+## What a reply cost.
+class Usage:
+	extends ProtoMessage
+
+	## Tokens of the whole prompt.
+	var prompt_tokens: int = 0
+
+	## Of these, tokens whose KV was already there and was not computed again.
+	var cached_tokens: int = 0
+
+	## Tokens generated.
+	var generated_tokens: int = 0
+
+	## From the arrival of the request to its first token, in milliseconds.
+	var time_to_first_token_ms: float = 0.0
+
+	## Generated tokens after the first, for each second after the first.
+	var tokens_per_second: float = 0.0
+
+	## The seed that was used.
+	var seed: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if prompt_tokens != 0:
+			writer.put_varint(8)
+			writer.put_int32(prompt_tokens)
+		if cached_tokens != 0:
+			writer.put_varint(16)
+			writer.put_int32(cached_tokens)
+		if generated_tokens != 0:
+			writer.put_varint(24)
+			writer.put_int32(generated_tokens)
+		if ProtoWriter.is_float_set(time_to_first_token_ms):
+			writer.put_varint(37)
+			writer.put_float(time_to_first_token_ms)
+		if ProtoWriter.is_float_set(tokens_per_second):
+			writer.put_varint(45)
+			writer.put_float(tokens_per_second)
+		if seed != 0:
+			writer.put_varint(48)
+			writer.put_varint(seed)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				prompt_tokens = reader.read_int32()
+			16:
+				cached_tokens = reader.read_int32()
+			24:
+				generated_tokens = reader.read_int32()
+			37:
+				time_to_first_token_ms = reader.read_float()
+			45:
+				tokens_per_second = reader.read_float()
+			48:
+				seed = reader.read_varint()
+			_:
+				reader.skip(tag)

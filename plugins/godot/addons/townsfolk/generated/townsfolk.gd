@@ -1,0 +1,1368 @@
+# Generated from townsfolk/v1/townsfolk.proto by proto/protoc_gen_gdscript.py; do not edit.
+extends RefCounted
+
+const ProtoMessage := preload("../protobuf/proto_message.gd")
+const ProtoReader := preload("../protobuf/proto_reader.gd")
+const ProtoWriter := preload("../protobuf/proto_writer.gd")
+const GrpcChannel := preload("../transport/grpc_channel.gd")
+const GrpcCall := preload("../transport/grpc_call.gd")
+const Dialogue := preload("dialogue.gd")
+const Sampling := preload("sampling.gd")
+
+
+## Opens a session or attaches to one.
+class OpenSession:
+	extends ProtoMessage
+
+	## The session. To resume, only session_id is read.
+	var config: Dialogue.SessionConfig = null
+
+	## Attach to the session with this id, which must exist, instead of opening a new one.
+	var resume: bool = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if config != null:
+			writer.put_varint(10)
+			writer.put_message(config)
+		if resume:
+			writer.put_varint(16)
+			writer.put_bool(resume)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var config_element := config if config != null else Dialogue.SessionConfig.new()
+				reader.read_message(config_element)
+				config = config_element
+			16:
+				resume = reader.read_bool()
+			_:
+				reader.skip(tag)
+
+
+## Cuts answers off.
+class Interrupt:
+	extends ProtoMessage
+
+	## The turn to cut off; empty means the current one and all that wait.
+	var turn_id: String = ""
+
+	## How much of the answer was heard or shown, in Unicode code points: the transcript keeps
+	## exactly that much. Not set: all that was generated.
+	var heard_characters: int = 0:
+		set(value):
+			heard_characters = value
+			has_heard_characters = true
+	## Whether [member heard_characters] is set.
+	var has_heard_characters := false
+
+	## Makes [member heard_characters] not set.
+	func clear_heard_characters() -> void:
+		heard_characters = 0
+		has_heard_characters = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if turn_id != "":
+			writer.put_varint(10)
+			writer.put_string(turn_id)
+		if has_heard_characters:
+			writer.put_varint(16)
+			writer.put_int32(heard_characters)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				turn_id = reader.read_string()
+			16:
+				heard_characters = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## One event from the client on a session's stream.
+class ConverseRequest:
+	extends ProtoMessage
+
+	## Which member of request is set.
+	enum RequestCase {
+		NONE = 0, OPEN = 1, SAY = 2, NOTIFY = 3, INTERRUPT = 4, UPDATE_PRIORITY = 5, CLOSE = 6
+	}
+
+	## Which member of request is set; changes when one is assigned.
+	var request_case := RequestCase.NONE
+
+	## First on every stream.
+	var open: OpenSession:
+		get:
+			return _request_value if request_case == RequestCase.OPEN else null
+		set(value):
+			_request_value = value
+			request_case = RequestCase.OPEN if value != null else RequestCase.NONE
+
+	## Somebody speaks to the character. Several turns queue up and are answered in order.
+	var say: Dialogue.Utterance:
+		get:
+			return _request_value if request_case == RequestCase.SAY else null
+		set(value):
+			_request_value = value
+			request_case = RequestCase.SAY if value != null else RequestCase.NONE
+
+	## The character learns of an event in the world, without answering.
+	var notify: String:
+		get:
+			return _request_value if request_case == RequestCase.NOTIFY else ""
+		set(value):
+			_request_value = value
+			request_case = RequestCase.NOTIFY
+
+	## Cut an answer off.
+	var interrupt: Interrupt:
+		get:
+			return _request_value if request_case == RequestCase.INTERRUPT else null
+		set(value):
+			_request_value = value
+			request_case = RequestCase.INTERRUPT if value != null else RequestCase.NONE
+
+	## A new priority for the session. -100 to 100.
+	var update_priority: int:
+		get:
+			return _request_value if request_case == RequestCase.UPDATE_PRIORITY else 0
+		set(value):
+			_request_value = value
+			request_case = RequestCase.UPDATE_PRIORITY
+
+	## End the session and forget it; the stream ends.
+	var close: bool:
+		get:
+			return _request_value if request_case == RequestCase.CLOSE else false
+		set(value):
+			_request_value = value
+			request_case = RequestCase.CLOSE
+	var _request_value: Variant
+
+	## Makes no member of request set.
+	func clear_request() -> void:
+		_request_value = null
+		request_case = RequestCase.NONE
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if request_case == RequestCase.OPEN:
+			writer.put_varint(10)
+			writer.put_message(open)
+		if request_case == RequestCase.SAY:
+			writer.put_varint(18)
+			writer.put_message(say)
+		if request_case == RequestCase.NOTIFY:
+			writer.put_varint(26)
+			writer.put_string(notify)
+		if request_case == RequestCase.INTERRUPT:
+			writer.put_varint(34)
+			writer.put_message(interrupt)
+		if request_case == RequestCase.UPDATE_PRIORITY:
+			writer.put_varint(40)
+			writer.put_int32(update_priority)
+		if request_case == RequestCase.CLOSE:
+			writer.put_varint(48)
+			writer.put_bool(close)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var open_element := open if open != null else OpenSession.new()
+				reader.read_message(open_element)
+				open = open_element
+			18:
+				var say_element := say if say != null else Dialogue.Utterance.new()
+				reader.read_message(say_element)
+				say = say_element
+			26:
+				notify = reader.read_string()
+			34:
+				var interrupt_element := interrupt if interrupt != null else Interrupt.new()
+				reader.read_message(interrupt_element)
+				interrupt = interrupt_element
+			40:
+				update_priority = reader.read_int32()
+			48:
+				close = reader.read_bool()
+			_:
+				reader.skip(tag)
+
+
+## One event to the client on a session's stream.
+class ConverseResponse:
+	extends ProtoMessage
+
+	## What happened.
+	var event: Dialogue.SessionEvent = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if event != null:
+			writer.put_varint(10)
+			writer.put_message(event)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var event_element := event if event != null else Dialogue.SessionEvent.new()
+				reader.read_message(event_element)
+				event = event_element
+			_:
+				reader.skip(tag)
+
+
+## See SessionConfig.
+class OpenSessionRequest:
+	extends ProtoMessage
+
+	## The session to open.
+	var open: OpenSession = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if open != null:
+			writer.put_varint(10)
+			writer.put_message(open)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var open_element := open if open != null else OpenSession.new()
+				reader.read_message(open_element)
+				open = open_element
+			_:
+				reader.skip(tag)
+
+
+## The session exists.
+class OpenSessionResponse:
+	extends ProtoMessage
+
+	## The session.
+	var opened: Dialogue.SessionOpened = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if opened != null:
+			writer.put_varint(10)
+			writer.put_message(opened)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var opened_element := opened if opened != null else Dialogue.SessionOpened.new()
+				reader.read_message(opened_element)
+				opened = opened_element
+			_:
+				reader.skip(tag)
+
+
+## Speak to a session.
+class SayRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	## What is said.
+	var utterance: Dialogue.Utterance = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if utterance != null:
+			writer.put_varint(18)
+			writer.put_message(utterance)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			18:
+				var utterance_element := (
+					utterance if utterance != null else Dialogue.Utterance.new()
+				)
+				reader.read_message(utterance_element)
+				utterance = utterance_element
+			_:
+				reader.skip(tag)
+
+
+## One event of the turn.
+class SayResponse:
+	extends ProtoMessage
+
+	## What happened. The stream ends after the turn's last event.
+	var event: Dialogue.SessionEvent = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if event != null:
+			writer.put_varint(10)
+			writer.put_message(event)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var event_element := event if event != null else Dialogue.SessionEvent.new()
+				reader.read_message(event_element)
+				event = event_element
+			_:
+				reader.skip(tag)
+
+
+## Cut answers off.
+class InterruptSessionRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	## Which answer, and how much of it was heard.
+	var interrupt: Interrupt = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if interrupt != null:
+			writer.put_varint(18)
+			writer.put_message(interrupt)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			18:
+				var interrupt_element := interrupt if interrupt != null else Interrupt.new()
+				reader.read_message(interrupt_element)
+				interrupt = interrupt_element
+			_:
+				reader.skip(tag)
+
+
+## The answers are cut off.
+class InterruptSessionResponse:
+	extends ProtoMessage
+
+	## The turns that were cut off, oldest first; empty when nothing was being said.
+	var turn_ids: Array[String] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in turn_ids:
+			writer.put_varint(10)
+			writer.put_string(element)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				turn_ids.append(reader.read_string())
+			_:
+				reader.skip(tag)
+
+
+## Tell a character of an event.
+class NotifySessionRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	## What happened. 1 to 4096 characters.
+	var text: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if text != "":
+			writer.put_varint(18)
+			writer.put_string(text)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			18:
+				text = reader.read_string()
+			_:
+				reader.skip(tag)
+
+
+## The event is in the transcript.
+class NotifySessionResponse:
+	extends ProtoMessage
+
+
+## Change a session.
+class UpdateSessionRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	## The new priority, -100 to 100. Holds for the current answer too.
+	var priority: int = 0:
+		set(value):
+			priority = value
+			has_priority = true
+	## Whether [member priority] is set.
+	var has_priority := false
+
+	## Makes [member priority] not set.
+	func clear_priority() -> void:
+		priority = 0
+		has_priority = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if has_priority:
+			writer.put_varint(16)
+			writer.put_int32(priority)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			16:
+				priority = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## The session is changed.
+class UpdateSessionResponse:
+	extends ProtoMessage
+
+
+## Ask for a session.
+class GetSessionRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			_:
+				reader.skip(tag)
+
+
+## A session as it is now.
+class GetSessionResponse:
+	extends ProtoMessage
+
+	## Its configuration, with the whole transcript as history: opening a session with it restores
+	## the conversation.
+	var config: Dialogue.SessionConfig = null
+
+	## The turn being answered; empty when none is.
+	var current_turn_id: String = ""
+
+	## How many turns wait behind it.
+	var queued_turns: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if config != null:
+			writer.put_varint(10)
+			writer.put_message(config)
+		if current_turn_id != "":
+			writer.put_varint(18)
+			writer.put_string(current_turn_id)
+		if queued_turns != 0:
+			writer.put_varint(24)
+			writer.put_int32(queued_turns)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var config_element := config if config != null else Dialogue.SessionConfig.new()
+				reader.read_message(config_element)
+				config = config_element
+			18:
+				current_turn_id = reader.read_string()
+			24:
+				queued_turns = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## Ask for all sessions.
+class ListSessionsRequest:
+	extends ProtoMessage
+
+
+## One session in a list.
+class SessionSummary:
+	extends ProtoMessage
+
+	## Its id.
+	var session_id: String = ""
+
+	## The character's name.
+	var persona_name: String = ""
+
+	## Its priority.
+	var priority: int = 0
+
+	## Lines in its transcript.
+	var transcript_entries: int = 0
+
+	## Whether an answer is under way.
+	var speaking: bool = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if persona_name != "":
+			writer.put_varint(18)
+			writer.put_string(persona_name)
+		if priority != 0:
+			writer.put_varint(24)
+			writer.put_int32(priority)
+		if transcript_entries != 0:
+			writer.put_varint(32)
+			writer.put_int32(transcript_entries)
+		if speaking:
+			writer.put_varint(40)
+			writer.put_bool(speaking)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			18:
+				persona_name = reader.read_string()
+			24:
+				priority = reader.read_int32()
+			32:
+				transcript_entries = reader.read_int32()
+			40:
+				speaking = reader.read_bool()
+			_:
+				reader.skip(tag)
+
+
+## All sessions, by id.
+class ListSessionsResponse:
+	extends ProtoMessage
+
+	## The sessions.
+	var sessions: Array[SessionSummary] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in sessions:
+			writer.put_varint(10)
+			writer.put_message(element)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var sessions_element := SessionSummary.new()
+				reader.read_message(sessions_element)
+				sessions.append(sessions_element)
+			_:
+				reader.skip(tag)
+
+
+## End a session.
+class CloseSessionRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				session_id = reader.read_string()
+			_:
+				reader.skip(tag)
+
+
+## The session is gone.
+class CloseSessionResponse:
+	extends ProtoMessage
+
+
+## Register lore.
+class RegisterLoreRequest:
+	extends ProtoMessage
+
+	## The lore.
+	var lore: Dialogue.Lore = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if lore != null:
+			writer.put_varint(10)
+			writer.put_message(lore)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var lore_element := lore if lore != null else Dialogue.Lore.new()
+				reader.read_message(lore_element)
+				lore = lore_element
+			_:
+				reader.skip(tag)
+
+
+## The lore is known.
+class RegisterLoreResponse:
+	extends ProtoMessage
+
+	## Its length in tokens.
+	var tokens: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if tokens != 0:
+			writer.put_varint(8)
+			writer.put_int32(tokens)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				tokens = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## A list of token ids.
+class TokenIds:
+	extends ProtoMessage
+
+	## The ids.
+	var ids: Array[int] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if not ids.is_empty():
+			var packed_ids := ProtoWriter.new()
+			for element in ids:
+				packed_ids.put_int32(element)
+			writer.put_varint(10)
+			writer.put_bytes(packed_ids.bytes)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				ids.append(reader.read_int32())
+			10:
+				var ids_outer := reader.enter()
+				while reader.position < reader.limit:
+					ids.append(reader.read_int32())
+				reader.leave(ids_outer)
+			_:
+				reader.skip(tag)
+
+
+## Complete a prompt.
+class GenerateRequest:
+	extends ProtoMessage
+
+	## Which member of prompt is set.
+	enum PromptCase { NONE = 0, TEXT = 1, TOKEN_IDS = 2 }
+
+	## Which member of prompt is set; changes when one is assigned.
+	var prompt_case := PromptCase.NONE
+
+	## As text; the model's begin token is put before it. Control tokens in it are plain text.
+	var text: String:
+		get:
+			return _prompt_value if prompt_case == PromptCase.TEXT else ""
+		set(value):
+			_prompt_value = value
+			prompt_case = PromptCase.TEXT
+
+	## As token ids, taken as they are.
+	var token_ids: TokenIds:
+		get:
+			return _prompt_value if prompt_case == PromptCase.TOKEN_IDS else null
+		set(value):
+			_prompt_value = value
+			prompt_case = PromptCase.TOKEN_IDS if value != null else PromptCase.NONE
+
+	## How to sample.
+	var sampling: Sampling.SamplingParams = null
+
+	## Report the prompt's own tokens first, with log-probabilities when SamplingParams.logprobs is
+	## set.
+	var echo: bool = false
+
+	## Larger goes first. -100 to 100.
+	var priority: int = 0
+	var _prompt_value: Variant
+
+	## Makes no member of prompt set.
+	func clear_prompt() -> void:
+		_prompt_value = null
+		prompt_case = PromptCase.NONE
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if prompt_case == PromptCase.TEXT:
+			writer.put_varint(10)
+			writer.put_string(text)
+		if prompt_case == PromptCase.TOKEN_IDS:
+			writer.put_varint(18)
+			writer.put_message(token_ids)
+		if sampling != null:
+			writer.put_varint(26)
+			writer.put_message(sampling)
+		if echo:
+			writer.put_varint(32)
+			writer.put_bool(echo)
+		if priority != 0:
+			writer.put_varint(40)
+			writer.put_int32(priority)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				text = reader.read_string()
+			18:
+				var token_ids_element := token_ids if token_ids != null else TokenIds.new()
+				reader.read_message(token_ids_element)
+				token_ids = token_ids_element
+			26:
+				var sampling_element := (
+					sampling if sampling != null else Sampling.SamplingParams.new()
+				)
+				reader.read_message(sampling_element)
+				sampling = sampling_element
+			32:
+				echo = reader.read_bool()
+			40:
+				priority = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## A piece of the completion.
+class GenerateResponse:
+	extends ProtoMessage
+
+	## Which member of event is set.
+	enum EventCase { NONE = 0, PROMPT = 1, TEXT = 2, FINISHED = 3 }
+
+	## Which member of event is set; changes when one is assigned.
+	var event_case := EventCase.NONE
+
+	## With echo: the prompt. First, once.
+	var prompt: EchoedPrompt:
+		get:
+			return _event_value if event_case == EventCase.PROMPT else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.PROMPT if value != null else EventCase.NONE
+
+	## More text.
+	var text: GeneratedText:
+		get:
+			return _event_value if event_case == EventCase.TEXT else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.TEXT if value != null else EventCase.NONE
+
+	## Last, once.
+	var finished: GenerationFinished:
+		get:
+			return _event_value if event_case == EventCase.FINISHED else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.FINISHED if value != null else EventCase.NONE
+	var _event_value: Variant
+
+	## Makes no member of event set.
+	func clear_event() -> void:
+		_event_value = null
+		event_case = EventCase.NONE
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if event_case == EventCase.PROMPT:
+			writer.put_varint(10)
+			writer.put_message(prompt)
+		if event_case == EventCase.TEXT:
+			writer.put_varint(18)
+			writer.put_message(text)
+		if event_case == EventCase.FINISHED:
+			writer.put_varint(26)
+			writer.put_message(finished)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var prompt_element := prompt if prompt != null else EchoedPrompt.new()
+				reader.read_message(prompt_element)
+				prompt = prompt_element
+			18:
+				var text_element := text if text != null else GeneratedText.new()
+				reader.read_message(text_element)
+				text = text_element
+			26:
+				var finished_element := finished if finished != null else GenerationFinished.new()
+				reader.read_message(finished_element)
+				finished = finished_element
+			_:
+				reader.skip(tag)
+
+
+## The prompt, as the model saw it.
+class EchoedPrompt:
+	extends ProtoMessage
+
+	## Its tokens; with log-probabilities when they were asked for.
+	var tokens: Array[Sampling.Token] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in tokens:
+			writer.put_varint(10)
+			writer.put_message(element)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				var tokens_element := Sampling.Token.new()
+				reader.read_message(tokens_element)
+				tokens.append(tokens_element)
+			_:
+				reader.skip(tag)
+
+
+## More text of a completion.
+class GeneratedText:
+	extends ProtoMessage
+
+	## Whole characters to append to what came before.
+	var text: String = ""
+
+	## The tokens behind the text; with log-probabilities when they were asked for.
+	var tokens: Array[Sampling.Token] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if text != "":
+			writer.put_varint(10)
+			writer.put_string(text)
+		for element in tokens:
+			writer.put_varint(18)
+			writer.put_message(element)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				text = reader.read_string()
+			18:
+				var tokens_element := Sampling.Token.new()
+				reader.read_message(tokens_element)
+				tokens.append(tokens_element)
+			_:
+				reader.skip(tag)
+
+
+## The completion is whole.
+class GenerationFinished:
+	extends ProtoMessage
+
+	## Why it ended.
+	var finish_reason: Sampling.FinishReason = Sampling.FinishReason.UNSPECIFIED
+
+	## What it cost.
+	var usage: Sampling.Usage = null
+
+	## The stop text that ended it, when finish_reason says so.
+	var stop_text: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if finish_reason != 0:
+			writer.put_varint(8)
+			writer.put_int32(finish_reason)
+		if usage != null:
+			writer.put_varint(18)
+			writer.put_message(usage)
+		if stop_text != "":
+			writer.put_varint(26)
+			writer.put_string(stop_text)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				finish_reason = reader.read_int32() as Sampling.FinishReason
+			18:
+				var usage_element := usage if usage != null else Sampling.Usage.new()
+				reader.read_message(usage_element)
+				usage = usage_element
+			26:
+				stop_text = reader.read_string()
+			_:
+				reader.skip(tag)
+
+
+## Ask what runs here.
+class GetRuntimeInfoRequest:
+	extends ProtoMessage
+
+
+## What runs here.
+class GetRuntimeInfoResponse:
+	extends ProtoMessage
+
+	## The runtime's version.
+	var version: String = ""
+
+	## The model's name.
+	var model: String = ""
+
+	## The model's number of parameters.
+	var parameters: int = 0
+
+	## Where it runs: "cpu" or "cuda:0 (NVIDIA ...)".
+	var device: String = ""
+
+	## The type of its weights: "bfloat16", "float16" or "float32".
+	var dtype: String = ""
+
+	## The longest conversation in tokens.
+	var context_tokens: int = 0
+
+	## Memory for KV, in MiB.
+	var kv_memory_mib: int = 0
+
+	## Tokens that fit in it.
+	var kv_capacity_tokens: int = 0
+
+	## The most sessions that can be open at once.
+	var max_sessions: int = 0
+
+	## The most requests that run in one batch.
+	var max_batch: int = 0
+
+	## The largest request, in bytes.
+	var max_message_bytes: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if version != "":
+			writer.put_varint(10)
+			writer.put_string(version)
+		if model != "":
+			writer.put_varint(18)
+			writer.put_string(model)
+		if parameters != 0:
+			writer.put_varint(24)
+			writer.put_varint(parameters)
+		if device != "":
+			writer.put_varint(34)
+			writer.put_string(device)
+		if dtype != "":
+			writer.put_varint(42)
+			writer.put_string(dtype)
+		if context_tokens != 0:
+			writer.put_varint(48)
+			writer.put_int32(context_tokens)
+		if kv_memory_mib != 0:
+			writer.put_varint(56)
+			writer.put_int32(kv_memory_mib)
+		if kv_capacity_tokens != 0:
+			writer.put_varint(64)
+			writer.put_int32(kv_capacity_tokens)
+		if max_sessions != 0:
+			writer.put_varint(72)
+			writer.put_int32(max_sessions)
+		if max_batch != 0:
+			writer.put_varint(80)
+			writer.put_int32(max_batch)
+		if max_message_bytes != 0:
+			writer.put_varint(88)
+			writer.put_int32(max_message_bytes)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			10:
+				version = reader.read_string()
+			18:
+				model = reader.read_string()
+			24:
+				parameters = reader.read_varint()
+			34:
+				device = reader.read_string()
+			42:
+				dtype = reader.read_string()
+			48:
+				context_tokens = reader.read_int32()
+			56:
+				kv_memory_mib = reader.read_int32()
+			64:
+				kv_capacity_tokens = reader.read_int32()
+			72:
+				max_sessions = reader.read_int32()
+			80:
+				max_batch = reader.read_int32()
+			88:
+				max_message_bytes = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## Ask for counters.
+class WatchStatsRequest:
+	extends ProtoMessage
+
+	## How often, in milliseconds. 50 to 60000. Default 1000.
+	var interval_ms: int = 0:
+		set(value):
+			interval_ms = value
+			has_interval_ms = true
+	## Whether [member interval_ms] is set.
+	var has_interval_ms := false
+
+	## Makes [member interval_ms] not set.
+	func clear_interval_ms() -> void:
+		interval_ms = 0
+		has_interval_ms = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if has_interval_ms:
+			writer.put_varint(8)
+			writer.put_int32(interval_ms)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				interval_ms = reader.read_int32()
+			_:
+				reader.skip(tag)
+
+
+## The engine's counters.
+class WatchStatsResponse:
+	extends ProtoMessage
+
+	## Requests in the batch.
+	var running: int = 0
+
+	## Requests that wait for room.
+	var waiting: int = 0
+
+	## Tokens generated for each second since the last report.
+	var tokens_per_second: float = 0.0
+
+	## KV blocks held by requests.
+	var kv_blocks_used: int = 0
+
+	## KV blocks nobody holds whose content can be used again.
+	var kv_blocks_cached: int = 0
+
+	## KV blocks that are empty.
+	var kv_blocks_free: int = 0
+
+	## Median time to first token of the last 256 requests, in milliseconds.
+	var ttft_p50_ms: float = 0.0
+
+	## Its 99th percentile.
+	var ttft_p99_ms: float = 0.0
+
+	## Open sessions.
+	var sessions: int = 0
+
+	## Tokens generated since the start.
+	var generated_tokens_total: int = 0
+
+	## Prompt tokens since the start, and how many of them were cached.
+	var prompt_tokens_total: int = 0
+
+	## Prompt tokens that were found in the KV cache, since the start.
+	var cached_tokens_total: int = 0
+
+	## Requests finished since the start.
+	var requests_total: int = 0
+
+	## Requests preempted and computed again, since the start.
+	var preemptions_total: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if running != 0:
+			writer.put_varint(8)
+			writer.put_int32(running)
+		if waiting != 0:
+			writer.put_varint(16)
+			writer.put_int32(waiting)
+		if ProtoWriter.is_float_set(tokens_per_second):
+			writer.put_varint(29)
+			writer.put_float(tokens_per_second)
+		if kv_blocks_used != 0:
+			writer.put_varint(32)
+			writer.put_int32(kv_blocks_used)
+		if kv_blocks_cached != 0:
+			writer.put_varint(40)
+			writer.put_int32(kv_blocks_cached)
+		if kv_blocks_free != 0:
+			writer.put_varint(48)
+			writer.put_int32(kv_blocks_free)
+		if ProtoWriter.is_float_set(ttft_p50_ms):
+			writer.put_varint(61)
+			writer.put_float(ttft_p50_ms)
+		if ProtoWriter.is_float_set(ttft_p99_ms):
+			writer.put_varint(69)
+			writer.put_float(ttft_p99_ms)
+		if sessions != 0:
+			writer.put_varint(72)
+			writer.put_int32(sessions)
+		if generated_tokens_total != 0:
+			writer.put_varint(80)
+			writer.put_varint(generated_tokens_total)
+		if prompt_tokens_total != 0:
+			writer.put_varint(88)
+			writer.put_varint(prompt_tokens_total)
+		if cached_tokens_total != 0:
+			writer.put_varint(96)
+			writer.put_varint(cached_tokens_total)
+		if requests_total != 0:
+			writer.put_varint(104)
+			writer.put_varint(requests_total)
+		if preemptions_total != 0:
+			writer.put_varint(112)
+			writer.put_varint(preemptions_total)
+
+	func _read_field(reader: ProtoReader, tag: int) -> void:
+		match tag:
+			8:
+				running = reader.read_int32()
+			16:
+				waiting = reader.read_int32()
+			29:
+				tokens_per_second = reader.read_float()
+			32:
+				kv_blocks_used = reader.read_int32()
+			40:
+				kv_blocks_cached = reader.read_int32()
+			48:
+				kv_blocks_free = reader.read_int32()
+			61:
+				ttft_p50_ms = reader.read_float()
+			69:
+				ttft_p99_ms = reader.read_float()
+			72:
+				sessions = reader.read_int32()
+			80:
+				generated_tokens_total = reader.read_varint()
+			88:
+				prompt_tokens_total = reader.read_varint()
+			96:
+				cached_tokens_total = reader.read_varint()
+			104:
+				requests_total = reader.read_varint()
+			112:
+				preemptions_total = reader.read_varint()
+			_:
+				reader.skip(tag)
+
+
+## One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what
+## to do. With authentication on, every call carries the metadata "authorization: Bearer TOKEN".
+class TownsfolkServiceClient:
+	extends RefCounted
+
+	var _channel: GrpcChannel
+
+	func _init(channel: GrpcChannel) -> void:
+		_channel = channel
+
+	## One stream for one character's session: the whole conversation, both ways. The first request
+	## must be `open`. When the stream ends without `close`, the answer under way is cut and the
+	## session waits to be resumed.
+	func converse(timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}) -> GrpcCall:
+		return _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Converse", ConverseResponse, timeout_seconds, metadata
+		)
+
+	## Opens a session, for clients that can't stream both ways.
+	func open_session(
+		request: OpenSessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/OpenSession",
+			OpenSessionResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Speaks to a session and streams the answer. Cancelling the call interrupts the answer.
+	func say(
+		request: SayRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Say", SayResponse, timeout_seconds, metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Cuts a session's answers off.
+	func interrupt_session(
+		request: InterruptSessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/InterruptSession",
+			InterruptSessionResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Tells a session's character of an event in the world, without an answer.
+	func notify_session(
+		request: NotifySessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/NotifySession",
+			NotifySessionResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Changes a session's priority.
+	func update_session(
+		request: UpdateSessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/UpdateSession",
+			UpdateSessionResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## A session's configuration and transcript: what a saved game keeps.
+	func get_session(
+		request: GetSessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/GetSession",
+			GetSessionResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## All sessions of the runtime.
+	func list_sessions(
+		request: ListSessionsRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/ListSessions",
+			ListSessionsResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Ends a session and forgets it.
+	func close_session(
+		request: CloseSessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/CloseSession",
+			CloseSessionResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Registers world knowledge under a name, or replaces it for sessions opened from then on.
+	func register_lore(
+		request: RegisterLoreRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/RegisterLore",
+			RegisterLoreResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Completes a prompt as it stands: no persona, no transcript, no chat template.
+	func generate(
+		request: GenerateRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Generate", GenerateResponse, timeout_seconds, metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## What runs here: version, model, device, limits.
+	func get_runtime_info(
+		request: GetRuntimeInfoRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/GetRuntimeInfo",
+			GetRuntimeInfoResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Counters of the engine, again and again.
+	func watch_stats(
+		request: WatchStatsRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/WatchStats",
+			WatchStatsResponse,
+			timeout_seconds,
+			metadata
+		)
+		call.send(request)
+		call.close_send()
+		return call

@@ -1,0 +1,38 @@
+## Base of all generated messages.
+##
+## Write with [method to_bytes], read with [method parse]. A message field that is not set is null;
+## a scalar that is not set has its default. An enum value that is not known here is kept as its int.
+extends RefCounted
+
+const ProtoReader := preload("proto_reader.gd")
+const ProtoWriter := preload("proto_writer.gd")
+
+
+## The message in wire format.
+func to_bytes() -> PackedByteArray:
+	var writer := ProtoWriter.new()
+	write_fields(writer)
+	return writer.bytes
+
+
+## Reads the message from wire format into this one, over what is already set.
+## Returns an empty string, or what is wrong with the bytes; the message is then half read.
+func parse(bytes: PackedByteArray) -> String:
+	var reader := ProtoReader.new(bytes)
+	read_fields(reader)
+	return reader.error
+
+
+## Reads fields until the reader's limit.
+func read_fields(reader: ProtoReader) -> void:
+	while reader.position < reader.limit:
+		_read_field(reader, reader.read_tag())
+
+
+## Writes all fields that are set; generated.
+func write_fields(_writer: ProtoWriter) -> void:
+	pass
+
+
+func _read_field(reader: ProtoReader, tag: int) -> void:
+	reader.skip(tag)

@@ -1,0 +1,205 @@
+## One gRPC call of any of the four kinds.
+##
+## Send with [method send] and [method close_send]; answers come with [signal message_received], the
+## end with [signal finished]. For a call with one answer, [code]await call.response()[/code].
+## All signals come from the channel's poll, never from inside the method that caused them.
+extends RefCounted
+
+## The server's first headers have come, in [member initial_metadata].
+signal initial_metadata_received
+## One answer.
+signal message_received(message: ProtoMessage)
+## The call is over, with this [member status]. Comes exactly once.
+signal finished(status: GrpcStatus)
+
+const GrpcStatus := preload("grpc_status.gd")
+const Http2Frame := preload("http2_frame.gd")
+const ProtoMessage := preload("../protobuf/proto_message.gd")
+const Code := GrpcStatus.Code
+
+## Answers larger than this end the call.
+const MAX_MESSAGE_SIZE := 16 << 20
+const FRAME_HEADER_SIZE := 5
+
+## Path of the method: "/package.Service/Method".
+var path: String
+## How the call ended; null as long as it lasts.
+var status: GrpcStatus
+## The answer that came last.
+var last_message: ProtoMessage
+var initial_metadata: Dictionary[String, String] = {}
+var trailing_metadata: Dictionary[String, String] = {}
+## When the call ends with DEADLINE_EXCEEDED, on the clock of Time.get_ticks_usec(); 0 for never.
+var deadline_usec := 0
+## What the channel sends besides its own headers.
+var metadata: Dictionary[String, String] = {}
+
+var _response_type: GDScript
+var _stream: RefCounted  # an Http2Stream or anything with its signals, send() and reset()
+var _unsent := PackedByteArray()
+var _is_send_closed := false
+var _received := PackedByteArray()
+var _early_status: GrpcStatus
+
+
+func _init(method_path: String, response_type: GDScript) -> void:
+	path = method_path
+	_response_type = response_type
+
+
+## Sends one request.
+func send(message: ProtoMessage) -> void:
+	if _is_send_closed or status != null:
+		return
+	var bytes := message.to_bytes()
+	var framed := PackedByteArray([0])
+	framed.append_array(Http2Frame.u32(bytes.size()))
+	framed.append_array(bytes)
+	_write(framed)
+
+
+## Says that no further request follows.
+func close_send() -> void:
+	if not _is_send_closed and status == null:
+		_is_send_closed = true
+		_write(PackedByteArray())
+
+
+## Ends the call; it finishes with CANCELLED.
+func cancel() -> void:
+	end(GrpcStatus.new(Code.CANCELLED, "cancelled by this side"))
+
+
+## Waits for the end of the call.
+func wait() -> GrpcStatus:
+	if status == null:
+		await finished
+	return status
+
+
+## Waits for the end of a call with one answer. Returns the answer, or null: see [member status].
+func response() -> ProtoMessage:
+	await wait()
+	if status.is_ok() and last_message == null:
+		status = GrpcStatus.new(Code.INTERNAL, "the server ended the call without an answer")
+	return last_message if status.is_ok() else null
+
+
+## For channels: the call goes out on this stream.
+func attach(stream: RefCounted) -> void:
+	_stream = stream
+	@warning_ignore_start("unsafe_property_access", "unsafe_method_access")
+	stream.headers_received.connect(_on_headers_received)
+	stream.data_received.connect(_on_data_received)
+	stream.closed.connect(_on_stream_closed)
+	if not _unsent.is_empty() or _is_send_closed:
+		stream.send(_unsent, _is_send_closed)
+	@warning_ignore_restore("unsafe_property_access", "unsafe_method_access")
+	_unsent = PackedByteArray()
+
+
+## For channels: whether the call has a stream already.
+func is_attached() -> bool:
+	return _stream != null
+
+
+## For channels: ends the call at the next poll with a status of this side.
+func end(early_status: GrpcStatus) -> void:
+	if status == null and _early_status == null:
+		_early_status = early_status
+
+
+## For channels: finishes a call that was ended. Returns whether the call is over.
+func poll(now_usec: int) -> bool:
+	if status == null and deadline_usec > 0 and now_usec >= deadline_usec:
+		end(GrpcStatus.new(Code.DEADLINE_EXCEEDED, "the deadline of the call has passed"))
+	if status == null and _early_status != null:
+		var stream := _stream
+		_finish(_early_status)
+		if stream != null:
+			@warning_ignore("unsafe_method_access")
+			stream.reset()
+	return status != null
+
+
+func _write(framed: PackedByteArray) -> void:
+	if _stream == null:
+		_unsent.append_array(framed)
+	else:
+		@warning_ignore("unsafe_method_access")
+		_stream.send(framed, _is_send_closed)
+
+
+func _on_headers_received(headers: PackedStringArray) -> void:
+	var fields: Dictionary[String, String] = {}
+	for place in range(0, headers.size(), 2):
+		fields[headers[place]] = headers[place + 1]
+	var http_status: String = fields.get(":status", "")
+	if http_status.begins_with("1"):
+		return
+	if http_status != "" and http_status != "200":
+		end(GrpcStatus.from_http_status(http_status) as GrpcStatus)
+	elif fields.has("grpc-status"):
+		trailing_metadata = fields
+	elif not str(fields.get("content-type", "")).begins_with("application/grpc"):
+		var type: String = fields.get("content-type", "no type")
+		end(GrpcStatus.new(Code.UNKNOWN, "the server answered with %s, not with gRPC" % type))
+	else:
+		initial_metadata = fields
+		initial_metadata_received.emit()
+
+
+func _on_data_received(bytes: PackedByteArray) -> void:
+	if _early_status != null:
+		return
+	_received.append_array(bytes)
+	var at := 0
+	while _received.size() - at >= FRAME_HEADER_SIZE and _early_status == null:
+		var length := Http2Frame.get_u32(_received, at + 1)
+		if _received[at] != 0:
+			end(GrpcStatus.new(Code.INTERNAL, "a compressed answer, which was not asked for"))
+		elif length > MAX_MESSAGE_SIZE:
+			var text := "an answer of %d bytes; %d are allowed" % [length, MAX_MESSAGE_SIZE]
+			end(GrpcStatus.new(Code.RESOURCE_EXHAUSTED, text))
+		if _early_status != null or _received.size() - at < FRAME_HEADER_SIZE + length:
+			break
+		at += FRAME_HEADER_SIZE
+		_deliver(_received.slice(at, at + length))
+		at += length
+	if at > 0:
+		_received = _received.slice(at)
+
+
+func _deliver(bytes: PackedByteArray) -> void:
+	var message: ProtoMessage = _response_type.new()
+	var error := message.parse(bytes)
+	if error != "":
+		end(GrpcStatus.new(Code.INTERNAL, "%s in an answer of %s" % [error, path]))
+		return
+	last_message = message
+	message_received.emit(message)
+
+
+func _on_stream_closed(error_code: int, message: String) -> void:
+	if status != null:
+		return
+	if _early_status != null:
+		_finish(_early_status)
+	elif trailing_metadata.has("grpc-status"):
+		var code := trailing_metadata["grpc-status"].to_int() as Code
+		var text: String = trailing_metadata.get("grpc-message", "")
+		_finish(GrpcStatus.new(code, text.uri_decode()))
+	elif error_code != Http2Frame.ErrorCode.NO_ERROR:
+		_finish(GrpcStatus.from_http2_error(error_code, message) as GrpcStatus)
+	else:
+		_finish(GrpcStatus.new(Code.INTERNAL, "the server ended the call without a status"))
+
+
+func _finish(final_status: GrpcStatus) -> void:
+	if final_status.is_ok() and not _received.is_empty():
+		final_status = GrpcStatus.new(Code.INTERNAL, "the call ended inside an answer")
+	_stream = null
+	_is_send_closed = true
+	_received = PackedByteArray()
+	status = final_status
+	finished.emit(status)

@@ -1,0 +1,472 @@
+## The client side of one HTTP/2 connection (RFC 9113), without a socket: bytes go in with
+## [method receive] and [method process], bytes for the other side come out of [method take_output].
+##
+## Any breach of the protocol ends the connection: GOAWAY is sent, every stream is closed with the
+## reason, and [signal closed] is emitted.
+extends RefCounted
+
+## The connection is over.
+signal closed(message: String)
+## Room for another stream may be there: the server's settings came or a stream ended.
+signal room_changed
+
+const HpackDecoder := preload("hpack_decoder.gd")
+const HpackEncoder := preload("hpack_encoder.gd")
+const Http2Frame := preload("http2_frame.gd")
+const Http2Stream := preload("http2_stream.gd")
+const Type := Http2Frame.Type
+const Flag := Http2Frame.Flag
+const Setting := Http2Frame.Setting
+const ErrorCode := Http2Frame.ErrorCode
+
+const PREFACE := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+## What the server may send ahead, for each stream and for all together.
+const STREAM_WINDOW := 1 << 20
+const CONNECTION_WINDOW := 4 << 20
+const MAX_HEADER_BLOCK := 1 << 17
+## A peer that makes us answer faster than it reads the answers is cut off.
+const MAX_OUTPUT := 16 << 20
+
+## Why the connection ended; empty as long as it lives.
+var error := ""
+## The server asked for no further streams.
+var is_going_away := false
+
+var _decoder := HpackDecoder.new()
+var _encoder := HpackEncoder.new()
+var _streams: Dictionary[int, Http2Stream] = {}
+var _next_stream_id := 1
+var _input := PackedByteArray()
+var _input_start := 0
+var _output := PackedByteArray()
+var _has_settings := false
+var _header_block := PackedByteArray()
+var _header_stream := 0
+var _header_flags := 0
+var _receive_window := CONNECTION_WINDOW
+var _send_window := Http2Frame.DEFAULT_WINDOW
+var _peer_initial_window := Http2Frame.DEFAULT_WINDOW
+var _peer_max_frame := Http2Frame.DEFAULT_FRAME_SIZE
+var _peer_max_streams := Http2Frame.MAX_WINDOW
+
+
+func _init() -> void:
+	_output.append_array(PREFACE.to_ascii_buffer())
+	var settings := PackedByteArray()
+	_put_setting(settings, Setting.ENABLE_PUSH, 0)
+	_put_setting(settings, Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW)
+	_put_setting(settings, Setting.MAX_HEADER_LIST_SIZE, HpackDecoder.MAX_LIST_SIZE)
+	Http2Frame.put(_output, Type.SETTINGS, 0, 0, settings)
+	var more := CONNECTION_WINDOW - Http2Frame.DEFAULT_WINDOW
+	Http2Frame.put(_output, Type.WINDOW_UPDATE, 0, 0, Http2Frame.u32(more))
+
+
+## Whether a stream can be opened now.
+func has_room() -> bool:
+	return (
+		error == ""
+		and not is_going_away
+		and _streams.size() < _peer_max_streams
+		and _next_stream_id < Http2Frame.MAX_WINDOW
+	)
+
+
+## The number of open streams.
+func stream_count() -> int:
+	return _streams.size()
+
+
+## Opens a stream with its request headers.
+func open_stream(headers: PackedStringArray) -> Http2Stream:
+	assert(has_room(), "ask has_room() first")
+	var stream := Http2Stream.new(_next_stream_id, send_pending, reset_stream)
+	_next_stream_id += 2
+	stream.receive_window = STREAM_WINDOW
+	stream.send_window = _peer_initial_window
+	_streams[stream.id] = stream
+	var block := _encoder.encode(headers)
+	var type := Type.HEADERS
+	var start := 0
+	while start == 0 or start < block.size():
+		var end := mini(start + _peer_max_frame, block.size())
+		var flags := Flag.END_HEADERS if end == block.size() else Flag.NONE
+		Http2Frame.put(_output, type, flags, stream.id, block.slice(start, end))
+		type = Type.CONTINUATION
+		start = maxi(end, 1)
+	return stream
+
+
+## Sends what a stream has unsent, as far as the windows allow.
+func send_pending(stream: Http2Stream) -> void:
+	var start := 0
+	while start < stream.unsent.size():
+		var room := mini(mini(_send_window, stream.send_window), _peer_max_frame)
+		if room <= 0:
+			break
+		var end := mini(start + room, stream.unsent.size())
+		var is_last := stream.ends_after_unsent and end == stream.unsent.size()
+		var flags := Flag.END_STREAM if is_last else Flag.NONE
+		Http2Frame.put(_output, Type.DATA, flags, stream.id, stream.unsent.slice(start, end))
+		_send_window -= end - start
+		stream.send_window -= end - start
+		stream.is_local_closed = is_last
+		start = end
+	stream.unsent = stream.unsent.slice(start)
+	if stream.ends_after_unsent and stream.unsent.is_empty() and not stream.is_local_closed:
+		Http2Frame.put(_output, Type.DATA, Flag.END_STREAM, stream.id, PackedByteArray())
+		stream.is_local_closed = true
+
+
+## Ends a stream with RST_STREAM.
+func reset_stream(stream: Http2Stream, code: ErrorCode, message: String) -> void:
+	Http2Frame.put(_output, Type.RST_STREAM, 0, stream.id, Http2Frame.u32(code))
+	_end_stream(stream, code, message)
+
+
+## Asks the server for a sign of life.
+func ping() -> void:
+	Http2Frame.put(_output, Type.PING, 0, 0, "townfolk".to_ascii_buffer())
+
+
+## Takes bytes from the server; they are looked at in process().
+func receive(bytes: PackedByteArray) -> void:
+	_input.append_array(bytes)
+
+
+## Handles the frames that have come whole, until the clock (Time.get_ticks_usec) passes the
+## deadline; at least one. Returns whether more may be waiting.
+func process(deadline_usec: int) -> bool:
+	var is_out_of_time := false
+	while error == "" and not is_out_of_time:
+		var available := _input.size() - _input_start
+		if not _has_settings and available >= 5 and _starts_like_http1():
+			fail(ErrorCode.PROTOCOL_ERROR, "the server speaks HTTP/1, not gRPC over HTTP/2")
+			break
+		if available < Http2Frame.HEADER_SIZE:
+			break
+		var at := _input_start
+		var length := (_input[at] << 16) | (_input[at + 1] << 8) | _input[at + 2]
+		if length > Http2Frame.DEFAULT_FRAME_SIZE:
+			fail(ErrorCode.FRAME_SIZE_ERROR, "frame of %d bytes is over the limit" % length)
+			break
+		if available < Http2Frame.HEADER_SIZE + length:
+			break
+		var payload_start := at + Http2Frame.HEADER_SIZE
+		_input_start = payload_start + length
+		var payload := _input.slice(payload_start, _input_start)
+		var stream_id := Http2Frame.get_u32(_input, at + 5) & 0x7FFFFFFF
+		_handle_frame(_input[at + 3], _input[at + 4], stream_id, payload)
+		is_out_of_time = Time.get_ticks_usec() >= deadline_usec
+	if _input_start == _input.size():
+		_input.clear()
+		_input_start = 0
+	elif _input_start > 65536 or not is_out_of_time:
+		_input = _input.slice(_input_start)
+		_input_start = 0
+	return is_out_of_time and not _input.is_empty()
+
+
+## Takes the bytes that are to be sent to the server.
+func take_output() -> PackedByteArray:
+	var bytes := _output
+	_output = PackedByteArray()
+	return bytes
+
+
+## Ends the connection because of an error that this side found.
+func fail(code: ErrorCode, message: String) -> void:
+	if error == "":
+		_put_goaway(code, message)
+		abort("HTTP/2 %s: %s" % [Http2Frame.error_name(code), message])
+
+
+## Ends the connection as planned.
+func close() -> void:
+	if error == "":
+		_put_goaway(ErrorCode.NO_ERROR, "")
+		abort("connection closed by this side")
+
+
+## Ends the connection without a word to the server: it is gone already.
+func abort(message: String) -> void:
+	if error != "":
+		return
+	error = message
+	for stream: Http2Stream in _streams.values():
+		_end_stream(stream, ErrorCode.INTERNAL_ERROR, message)
+	closed.emit(message)
+
+
+func _handle_frame(type: int, flags: int, stream_id: int, payload: PackedByteArray) -> void:
+	if not _has_settings and type != Type.SETTINGS:
+		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
+	elif _header_stream != 0 and (type != Type.CONTINUATION or stream_id != _header_stream):
+		fail(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted by another frame")
+	elif _output.size() > MAX_OUTPUT:
+		fail(ErrorCode.ENHANCE_YOUR_CALM, "the server does not read what it asked for")
+	else:
+		match type:
+			Type.DATA:
+				_handle_data(flags, stream_id, payload)
+			Type.HEADERS:
+				_handle_headers(flags, stream_id, payload)
+			Type.CONTINUATION:
+				_handle_continuation(flags, payload)
+			Type.RST_STREAM:
+				_handle_reset(stream_id, payload)
+			Type.SETTINGS:
+				_handle_settings(flags, stream_id, payload)
+			Type.PING:
+				_handle_ping(flags, stream_id, payload)
+			Type.GOAWAY:
+				_handle_goaway(stream_id, payload)
+			Type.WINDOW_UPDATE:
+				_handle_window_update(stream_id, payload)
+			Type.PRIORITY:
+				if payload.size() != 5:
+					fail(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY is not 5 bytes")
+			Type.PUSH_PROMISE:
+				fail(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE although push is off")
+
+
+func _handle_data(flags: int, stream_id: int, payload: PackedByteArray) -> void:
+	if not _check_stream_known(stream_id, "DATA"):
+		return
+	var size := payload.size()
+	_receive_window -= size
+	if _receive_window < 0:
+		fail(ErrorCode.FLOW_CONTROL_ERROR, "more data than the connection's window allows")
+		return
+	if _receive_window < CONNECTION_WINDOW >> 1:
+		_put_window_update(0, CONNECTION_WINDOW - _receive_window)
+		_receive_window = CONNECTION_WINDOW
+	var body := _without_padding(flags, payload, 0)
+	if error != "":
+		return
+	var stream: Http2Stream = _streams.get(stream_id)
+	if stream == null:
+		return
+	stream.receive_window -= size
+	if stream.receive_window < 0:
+		reset_stream(stream, ErrorCode.FLOW_CONTROL_ERROR, "more data than its window allows")
+		return
+	var is_end := flags & Flag.END_STREAM != 0
+	if stream.receive_window < STREAM_WINDOW >> 1 and not is_end:
+		_put_window_update(stream_id, STREAM_WINDOW - stream.receive_window)
+		stream.receive_window = STREAM_WINDOW
+	if not body.is_empty():
+		stream.data_received.emit(body)
+	if is_end:
+		_end_by_server(stream)
+
+
+func _handle_headers(flags: int, stream_id: int, payload: PackedByteArray) -> void:
+	if not _check_stream_known(stream_id, "HEADERS"):
+		return
+	var skipped := 5 if flags & Flag.PRIORITY else 0
+	_header_block = _without_padding(flags, payload, skipped)
+	if error != "":
+		return
+	_header_stream = stream_id
+	_header_flags = flags
+	if flags & Flag.END_HEADERS:
+		_finish_headers()
+
+
+func _handle_continuation(flags: int, payload: PackedByteArray) -> void:
+	if _header_stream == 0:
+		fail(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+		return
+	_header_block.append_array(payload)
+	if _header_block.size() > MAX_HEADER_BLOCK:
+		fail(ErrorCode.ENHANCE_YOUR_CALM, "header block over %d bytes" % MAX_HEADER_BLOCK)
+	elif flags & Flag.END_HEADERS:
+		_finish_headers()
+
+
+func _finish_headers() -> void:
+	# Decoded also for streams that are gone: both sides' tables must stay the same.
+	var headers := _decoder.decode(_header_block)
+	var stream: Http2Stream = _streams.get(_header_stream)
+	_header_stream = 0
+	_header_block = PackedByteArray()
+	if _decoder.error != "":
+		fail(ErrorCode.COMPRESSION_ERROR, _decoder.error)
+	elif stream != null:
+		stream.headers_received.emit(headers)
+		if _header_flags & Flag.END_STREAM:
+			_end_by_server(stream)
+
+
+func _handle_reset(stream_id: int, payload: PackedByteArray) -> void:
+	if payload.size() != 4:
+		fail(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM is not 4 bytes")
+	elif _check_stream_known(stream_id, "RST_STREAM") and _streams.has(stream_id):
+		_end_stream(_streams[stream_id], Http2Frame.get_u32(payload, 0), "reset by the server")
+
+
+func _handle_settings(flags: int, stream_id: int, payload: PackedByteArray) -> void:
+	var is_ack := flags & Flag.ACK != 0
+	if stream_id != 0:
+		fail(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream")
+	elif payload.size() % 6 != 0 or (is_ack and not payload.is_empty()):
+		fail(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of %d bytes" % payload.size())
+	elif not _has_settings and is_ack:
+		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
+	elif not is_ack:
+		for at in range(0, payload.size(), 6):
+			var identifier := (payload[at] << 8) | payload[at + 1]
+			_apply_setting(identifier, Http2Frame.get_u32(payload, at + 2))
+		if error == "":
+			_has_settings = true
+			Http2Frame.put(_output, Type.SETTINGS, Flag.ACK, 0, PackedByteArray())
+			_send_all_pending()
+			room_changed.emit()
+
+
+func _apply_setting(identifier: int, value: int) -> void:
+	match identifier:
+		Setting.HEADER_TABLE_SIZE:
+			_encoder.limit_table(value)
+		Setting.ENABLE_PUSH:
+			if value != 0:
+				fail(ErrorCode.PROTOCOL_ERROR, "the server's ENABLE_PUSH is not 0")
+		Setting.MAX_CONCURRENT_STREAMS:
+			_peer_max_streams = value
+		Setting.INITIAL_WINDOW_SIZE:
+			if value > Http2Frame.MAX_WINDOW:
+				fail(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE is too large")
+				return
+			for stream: Http2Stream in _streams.values():
+				stream.send_window += value - _peer_initial_window
+				if stream.send_window > Http2Frame.MAX_WINDOW:
+					fail(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window is too large")
+					return
+			_peer_initial_window = value
+		Setting.MAX_FRAME_SIZE:
+			if value < Http2Frame.DEFAULT_FRAME_SIZE or value > 0xFFFFFF:
+				fail(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE is out of range")
+			else:
+				_peer_max_frame = value
+
+
+func _handle_ping(flags: int, stream_id: int, payload: PackedByteArray) -> void:
+	if stream_id != 0:
+		fail(ErrorCode.PROTOCOL_ERROR, "PING on a stream")
+	elif payload.size() != 8:
+		fail(ErrorCode.FRAME_SIZE_ERROR, "PING is not 8 bytes")
+	elif not flags & Flag.ACK:
+		Http2Frame.put(_output, Type.PING, Flag.ACK, 0, payload)
+
+
+func _handle_goaway(stream_id: int, payload: PackedByteArray) -> void:
+	if stream_id != 0:
+		fail(ErrorCode.PROTOCOL_ERROR, "GOAWAY on a stream")
+		return
+	if payload.size() < 8:
+		fail(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY is shorter than 8 bytes")
+		return
+	is_going_away = true
+	var last_stream := Http2Frame.get_u32(payload, 0) & 0x7FFFFFFF
+	var code := Http2Frame.get_u32(payload, 4)
+	var message := "the server is going away (%s)" % Http2Frame.error_name(code)
+	for stream: Http2Stream in _streams.values():
+		if stream.id > last_stream:
+			# The server has done nothing for these: the call can be made again elsewhere.
+			_end_stream(stream, ErrorCode.REFUSED_STREAM, message)
+	room_changed.emit()
+
+
+func _handle_window_update(stream_id: int, payload: PackedByteArray) -> void:
+	if payload.size() != 4:
+		fail(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE is not 4 bytes")
+		return
+	var increment := Http2Frame.get_u32(payload, 0) & 0x7FFFFFFF
+	if stream_id == 0:
+		_send_window += increment
+		if increment == 0:
+			fail(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
+		elif _send_window > Http2Frame.MAX_WINDOW:
+			fail(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window is too large")
+		else:
+			_send_all_pending()
+	elif _check_stream_known(stream_id, "WINDOW_UPDATE") and _streams.has(stream_id):
+		var stream := _streams[stream_id]
+		stream.send_window += increment
+		if increment == 0:
+			reset_stream(stream, ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
+		elif stream.send_window > Http2Frame.MAX_WINDOW:
+			reset_stream(stream, ErrorCode.FLOW_CONTROL_ERROR, "its window is too large")
+		else:
+			send_pending(stream)
+
+
+# Frames for streams that were closed a moment ago are normal; for others they are not.
+func _check_stream_known(stream_id: int, frame: String) -> bool:
+	if stream_id == 0 or stream_id >= _next_stream_id or stream_id % 2 == 0:
+		fail(ErrorCode.PROTOCOL_ERROR, "%s on stream %d, which never was" % [frame, stream_id])
+		return false
+	return true
+
+
+func _without_padding(flags: int, payload: PackedByteArray, skipped: int) -> PackedByteArray:
+	if not flags & Flag.PADDED and skipped == 0:
+		return payload
+	var start := skipped
+	var end := payload.size()
+	if flags & Flag.PADDED and not payload.is_empty():
+		start += 1
+		end -= payload[0]
+	if start > end or (flags & Flag.PADDED and payload.is_empty()):
+		fail(ErrorCode.PROTOCOL_ERROR, "padding as long as the frame or longer")
+		return PackedByteArray()
+	return payload.slice(start, end)
+
+
+func _send_all_pending() -> void:
+	for stream: Http2Stream in _streams.values():
+		if not stream.unsent.is_empty():
+			send_pending(stream)
+
+
+func _end_by_server(stream: Http2Stream) -> void:
+	if stream.is_closed:
+		return
+	if not stream.is_local_closed:
+		# The answer is complete and nobody reads the rest of the request (RFC 9113, section 8.1).
+		Http2Frame.put(
+			_output, Type.RST_STREAM, 0, stream.id, Http2Frame.u32(ErrorCode.NO_ERROR)
+		)
+	_end_stream(stream, ErrorCode.NO_ERROR, "")
+
+
+func _end_stream(stream: Http2Stream, code: int, message: String) -> void:
+	if stream.is_closed:
+		return
+	stream.is_closed = true
+	stream.unsent = PackedByteArray()
+	_streams.erase(stream.id)
+	stream.closed.emit(code, message)
+	if error == "":
+		room_changed.emit()
+
+
+func _starts_like_http1() -> bool:
+	return _input.slice(_input_start, _input_start + 5) == "HTTP/".to_ascii_buffer()
+
+
+func _put_window_update(stream_id: int, increment: int) -> void:
+	Http2Frame.put(_output, Type.WINDOW_UPDATE, 0, stream_id, Http2Frame.u32(increment))
+
+
+func _put_goaway(code: int, message: String) -> void:
+	var payload := Http2Frame.u32(0)
+	payload.append_array(Http2Frame.u32(code))
+	payload.append_array(message.to_utf8_buffer())
+	Http2Frame.put(_output, Type.GOAWAY, 0, 0, payload)
+
+
+func _put_setting(payload: PackedByteArray, identifier: int, value: int) -> void:
+	payload.append(identifier >> 8)
+	payload.append(identifier & 0xFF)
+	payload.append_array(Http2Frame.u32(value))

@@ -1,0 +1,212 @@
+# Calls the Python transport server; see tests/godot/transport_server.py.
+extends "res://drivers/driver.gd"
+
+const Dialogue := preload("res://addons/townsfolk/generated/dialogue.gd")
+const GrpcCall := preload("res://addons/townsfolk/transport/grpc_call.gd")
+const GrpcChannel := preload("res://addons/townsfolk/transport/grpc_channel.gd")
+const Townsfolk := preload("res://addons/townsfolk/generated/townsfolk.gd")
+
+var _channel: GrpcChannel
+var _client: Townsfolk.TownsfolkServiceClient
+var _budget_usec := 1000
+
+
+func _ready() -> void:
+	_channel = GrpcChannel.new(arguments[0])
+	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
+
+
+func _process(_delta: float) -> void:
+	_channel.poll(_budget_usec)
+
+
+func _exit_tree() -> void:
+	_channel.close()
+
+
+func unary() -> void:
+	var info: Townsfolk.GetRuntimeInfoResponse = await _info().response()
+	report("answer", {"model": info.model, "parameters": info.parameters})
+
+
+func server_streaming() -> void:
+	var call := _generate("count 100")
+	var texts: Array[String] = []
+	call.message_received.connect(
+		func(piece: Townsfolk.GenerateResponse) -> void: texts.append(piece.text.text)
+	)
+	await call.wait()
+	_report_status(call, {"texts": texts, "trailer": call.trailing_metadata.get("x-count")})
+
+
+func client_streaming() -> void:
+	var call := _channel.start_call("/townsfolk.test.Transport/Collect", Townsfolk.GetSessionResponse)
+	for number in 50:
+		var request := Townsfolk.ConverseRequest.new()
+		request.notify = "n%d" % number
+		call.send(request)
+	call.close_send()
+	var answer: Townsfolk.GetSessionResponse = await call.response()
+	_report_status(call, {"collected": answer.current_turn_id})
+
+
+func bidirectional() -> void:
+	var call := _client.converse()
+	var heard: Array[String] = []
+	call.message_received.connect(
+		func(answer: Townsfolk.ConverseResponse) -> void:
+			heard.append(answer.event.notified.text)
+			if heard.size() < 5:
+				_notify(call, "again %d" % heard.size())
+			else:
+				call.close_send()
+	)
+	_notify(call, "first ünï 🍺")
+	await call.wait()
+	_report_status(call, {"heard": heard})
+
+
+func errors() -> void:
+	for kind: String in arguments.slice(1):
+		var call := _generate(kind)
+		await call.wait()
+		_report_status(call)
+	var unknown := _channel.start_call("/townsfolk.v1.TownsfolkService/Nothing", Townsfolk.GetSessionResponse)
+	unknown.close_send()
+	await unknown.wait()
+	_report_status(unknown)
+	# The connection lives on after all of these.
+	await unary()
+
+
+func deadline() -> void:
+	var request := Townsfolk.GenerateRequest.new()
+	request.text = "hang"
+	var call := _client.generate(request, 0.3)
+	await call.wait()
+	_report_status(call)
+	await unary()
+
+
+func cancel() -> void:
+	var call := _generate("hang")
+	await call.message_received
+	call.cancel()
+	await call.wait()
+	_report_status(call)
+	var response: Townsfolk.GetRuntimeInfoResponse = null
+	while response == null or response.device != "cancelled 1":
+		response = await _info().response()
+	report("server saw it")
+
+
+func metadata() -> void:
+	_channel.token = "sesame"
+	var extra: Dictionary[String, String] = {"x-player": "Anna", "x-raw-bin": "AAEC/w"}
+	var call := _client.get_runtime_info(Townsfolk.GetRuntimeInfoRequest.new(), 7.0, extra)
+	var info: Townsfolk.GetRuntimeInfoResponse = await call.response()
+	report(
+		"answer",
+		{"seen": info.model, "initial": call.initial_metadata, "trailing": call.trailing_metadata}
+	)
+
+
+func big_messages() -> void:
+	for size: int in [100_000, 3_000_000]:
+		var call := _generate("x".repeat(size))
+		var sizes: Array[int] = []
+		call.message_received.connect(
+			func(piece: Townsfolk.GenerateResponse) -> void: sizes.append(piece.text.text.length())
+		)
+		await call.wait()
+		_report_status(call, {"sizes": sizes})
+
+
+func many_streams() -> void:
+	var calls: Array[GrpcCall] = []
+	var counts: Array[int] = []
+	for number in 250:
+		var call := _generate("count %d" % (number % 7 + 1))
+		call.message_received.connect(
+			func(_piece: Townsfolk.GenerateResponse) -> void: counts[number] += 1
+		)
+		counts.append(0)
+		calls.append(call)
+	for call in calls:
+		await call.wait()
+	var is_right := true
+	for number in 250:
+		is_right = is_right and counts[number] == number % 7 + 1 and calls[number].status.is_ok()
+	report("all done", {"right": is_right, "left": _channel.call_count()})
+
+
+# Every frame must come back within the budget although the server sends as fast as it can.
+func time_budget() -> void:
+	_budget_usec = 500
+	var call := _generate("count 20000")
+	var received := [0]
+	var most := [0]
+	var this_frame := [0]
+	call.message_received.connect(
+		func(_piece: Townsfolk.GenerateResponse) -> void:
+			received[0] += 1
+			this_frame[0] += 1
+	)
+	while call.status == null:
+		await get_tree().process_frame
+		most[0] = maxi(most[0], this_frame[0])
+		this_frame[0] = 0
+	_report_status(call, {"received": received[0], "frames_shared_it": most[0] < 10000})
+
+
+func no_server() -> void:
+	var call := _info()
+	await call.wait()
+	_report_status(call)
+	await _info().wait()
+	report("still here", {"error": _channel.error})
+
+
+func server_dies() -> void:
+	var call := _generate("hang")
+	await call.message_received
+	var die := _generate("die")
+	await call.wait()
+	await die.wait()
+	_report_status(call)
+	_report_status(die)
+
+
+func drained() -> void:
+	var call := _generate("drain")
+	await call.wait()
+	_report_status(call)
+	var after := _info()
+	await after.wait()
+	_report_status(after)
+
+
+func garbage() -> void:
+	var call := _info()
+	await call.wait()
+	_report_status(call)
+
+
+func _info() -> GrpcCall:
+	return _client.get_runtime_info(Townsfolk.GetRuntimeInfoRequest.new())
+
+
+func _generate(text: String) -> GrpcCall:
+	var request := Townsfolk.GenerateRequest.new()
+	request.text = text
+	return _client.generate(request)
+
+
+func _notify(call: GrpcCall, text: String) -> void:
+	var request := Townsfolk.ConverseRequest.new()
+	request.notify = text
+	call.send(request)
+
+
+func _report_status(call: GrpcCall, details := {}) -> void:
+	report("status", {"code": call.status.code, "message": call.status.message}.merged(details))
