@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from townsfolk.client import SamplingParams, TownsfolkError
 from townsfolk.commands.connection import add_connection, add_sampling, open_runtime
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_tokens(tokens: list[Token]) -> None:
+def _print_tokens(tokens: Iterable[Token]) -> None:
     for token in tokens:
         alternatives = "  ".join(f"{top.token_bytes!r} {top.logprob:.3f}" for top in token.top)
         print(f"{token.token.logprob:9.3f}  {token.token.token_bytes!r:20}  {alternatives}")
