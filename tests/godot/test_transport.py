@@ -171,7 +171,8 @@ def test_server_shuts_down_in_order(godot, own_server):
     ("data", "message"),
     [
         (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "speaks HTTP/1"),
-        (b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\xff\xff\xff", "over the limit"),
+        (b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + b"\xff" * 9, "over the limit"),
+        (b"hello", "no gRPC answer"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "over the limit"),
     ],
 )

@@ -15,7 +15,6 @@ var error := ""
 var _host: String
 var _port: int
 var _tls_options: TLSOptions
-var _deadline_usec: int
 var _resolver := -1
 var _tcp: StreamPeerTCP
 var _tls: StreamPeerTLS
@@ -23,11 +22,10 @@ var _unsent := PackedByteArray()
 var _unsent_start := 0
 
 
-func _init(host: String, port: int, tls_options: TLSOptions, timeout_seconds: float) -> void:
+func _init(host: String, port: int, tls_options: TLSOptions) -> void:
 	_host = host
 	_port = port
 	_tls_options = tls_options
-	_deadline_usec = Time.get_ticks_usec() + int(timeout_seconds * 1e6)
 	if host.is_valid_ip_address():
 		_connect_to(host)
 	elif host == "localhost":
@@ -111,8 +109,6 @@ func _poll_connecting() -> void:
 		_poll_tls()
 	elif _tcp != null:
 		_poll_tcp()
-	if state == State.CONNECTING and Time.get_ticks_usec() > _deadline_usec:
-		close("no answer from %s: is the Townsfolk runtime running there?" % _name())
 
 
 func _poll_resolver() -> void:

@@ -33,6 +33,7 @@ var _connection: Http2Connection
 var _calls: Array[GrpcCall] = []  # all that are not over
 var _waiting: Array[GrpcCall] = []  # of these, the ones that have no stream yet
 var _has_input := false
+var _connect_deadline_usec: int
 
 
 ## The address is "host:port", "[IPv6]:port" or a host alone. With TLS options the connection is
@@ -58,7 +59,8 @@ func connect_to_server() -> void:
 			return
 		_connection = Http2Connection.new()
 		_connection.room_changed.connect(_start_waiting_calls)
-		_socket = ClientSocket.new(_host, _port, _tls_options, connect_timeout_seconds)
+		_socket = ClientSocket.new(_host, _port, _tls_options)
+		_connect_deadline_usec = Time.get_ticks_usec() + int(connect_timeout_seconds * 1e6)
 		_set_state(State.CONNECTING)
 
 
@@ -94,7 +96,7 @@ func poll(budget_usec := 1000) -> void:
 		if call.poll(now):
 			_calls.erase(call)
 			_waiting.erase(call)
-	if _connection != null and state == State.READY:
+	if _socket != null and _socket.state == ClientSocket.State.OPEN:
 		_socket.write(_connection.take_output())
 
 
@@ -115,8 +117,7 @@ func close() -> void:
 	_waiting.clear()
 	if _connection != null:
 		_connection.close()
-		if state == State.READY:
-			_socket.write(_connection.take_output())
+		_socket.write(_connection.take_output())
 		_socket.close(error)
 	_connection = null
 	_socket = null
@@ -126,12 +127,7 @@ func close() -> void:
 func _poll_connection(deadline_usec: int) -> void:
 	var connection := _connection
 	_socket.poll()
-	if state == State.CONNECTING and _socket.state == ClientSocket.State.OPEN:
-		_set_state(State.READY)
-		_start_waiting_calls()
-	# Signal handlers may close the channel at any time; then _connection is another one.
-	var is_reading := state == State.READY and _connection == connection
-	while is_reading:
+	while _socket.state == ClientSocket.State.OPEN or _has_input:
 		# While frames wait, nothing is read: the server is held back by TCP's own flow control.
 		if not _has_input:
 			var bytes := _socket.read()
@@ -139,11 +135,15 @@ func _poll_connection(deadline_usec: int) -> void:
 				break
 			connection.receive(bytes)
 		_has_input = connection.process(deadline_usec)
+		if _connection != connection:  # a signal handler has closed the channel
+			return
+		if connection.error != "" or Time.get_ticks_usec() >= deadline_usec:
+			break
+	if state == State.CONNECTING and connection.has_settings and connection.error == "":
+		_set_state(State.READY)
+		_start_waiting_calls()
 		if _connection != connection:
 			return
-		is_reading = connection.error == "" and Time.get_ticks_usec() < deadline_usec
-	if _connection != connection:
-		return
 	if connection.error != "":
 		_socket.write(connection.take_output())
 		_fail(connection.error)
@@ -151,6 +151,8 @@ func _poll_connection(deadline_usec: int) -> void:
 		_fail(_socket.error)
 	elif connection.is_going_away and connection.stream_count() == 0:
 		_fail("the runtime is shutting down")
+	elif state == State.CONNECTING and Time.get_ticks_usec() > _connect_deadline_usec:
+		_fail("no gRPC answer from %s:%d: is the Townsfolk runtime there?" % [_host, _port])
 
 
 func _start_waiting_calls() -> void:

@@ -31,6 +31,8 @@ const MAX_OUTPUT := 16 << 20
 var error := ""
 ## The server asked for no further streams.
 var is_going_away := false
+## The server's settings have come: it does speak HTTP/2, and its limits are known.
+var has_settings := false
 
 var _decoder := HpackDecoder.new()
 var _encoder := HpackEncoder.new()
@@ -39,7 +41,6 @@ var _next_stream_id := 1
 var _input := PackedByteArray()
 var _input_start := 0
 var _output := PackedByteArray()
-var _has_settings := false
 var _header_block := PackedByteArray()
 var _header_stream := 0
 var _header_flags := 0
@@ -139,7 +140,7 @@ func process(deadline_usec: int) -> bool:
 	var is_out_of_time := false
 	while error == "" and not is_out_of_time:
 		var available := _input.size() - _input_start
-		if not _has_settings and available >= 5 and _starts_like_http1():
+		if not has_settings and available >= 5 and _starts_like_http1():
 			fail(ErrorCode.PROTOCOL_ERROR, "the server speaks HTTP/1, not gRPC over HTTP/2")
 			break
 		if available < Http2Frame.HEADER_SIZE:
@@ -198,7 +199,7 @@ func abort(message: String) -> void:
 
 
 func _handle_frame(type: int, flags: int, stream_id: int, payload: PackedByteArray) -> void:
-	if not _has_settings and type != Type.SETTINGS:
+	if not has_settings and type != Type.SETTINGS:
 		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
 	elif _header_stream != 0 and (type != Type.CONTINUATION or stream_id != _header_stream):
 		fail(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted by another frame")
@@ -311,14 +312,14 @@ func _handle_settings(flags: int, stream_id: int, payload: PackedByteArray) -> v
 		fail(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream")
 	elif payload.size() % 6 != 0 or (is_ack and not payload.is_empty()):
 		fail(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of %d bytes" % payload.size())
-	elif not _has_settings and is_ack:
+	elif not has_settings and is_ack:
 		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
 	elif not is_ack:
 		for at in range(0, payload.size(), 6):
 			var identifier := (payload[at] << 8) | payload[at + 1]
 			_apply_setting(identifier, Http2Frame.get_u32(payload, at + 2))
 		if error == "":
-			_has_settings = true
+			has_settings = true
 			Http2Frame.put(_output, Type.SETTINGS, Flag.ACK, 0, PackedByteArray())
 			_send_all_pending()
 			room_changed.emit()
