@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
+
 from townsfolk.service.errors import InvalidRequestError, status_of
 from townsfolk.v1 import townsfolk_pb2
 
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 SERVICE = townsfolk_pb2.DESCRIPTOR.services_by_name["TownsfolkService"]
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic for type checkers only
 Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 

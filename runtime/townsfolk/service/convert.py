@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from townsfolk.dialogue.persona import Persona
+
+from townsfolk.dialogue import events
+from townsfolk.dialogue.config import OverflowPolicy, SessionConfig
+from townsfolk.dialogue.lore import Lore
+from townsfolk.dialogue.overrides import SamplingOverrides
+from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
-from townsfolk.engine.outputs import FinishReason, TokenInfo, Usage
-from townsfolk.service.errors import InvalidRequestError
+from townsfolk.dialogue.turn import Utterance
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.stats import EngineStats
+from townsfolk.service.errors import InvalidRequestError, event_code_of
 from townsfolk.text.tokenizer import Tokenizer
-from townsfolk.v1 import dialogue_pb2, sampling_pb2
+from townsfolk.v1 import dialogue_pb2, sampling_pb2, townsfolk_pb2
 
 FINISH_REASONS: Mapping[FinishReason, sampling_pb2.FinishReason] = {
     FinishReason.END: sampling_pb2.FINISH_REASON_END,
@@ -26,10 +35,14 @@ _ENTRY_KINDS: Mapping[EntryKind, dialogue_pb2.EntryKind] = {
     EntryKind.EVENT: dialogue_pb2.ENTRY_KIND_EVENT,
 }
 _KINDS_OF_ENTRIES = {number: kind for kind, number in _ENTRY_KINDS.items()}
+_OVERFLOW_POLICIES: Mapping[int, OverflowPolicy] = {
+    dialogue_pb2.OVERFLOW_POLICY_UNSPECIFIED: OverflowPolicy.DROP_OLDEST,
+    dialogue_pb2.OVERFLOW_POLICY_DROP_OLDEST: OverflowPolicy.DROP_OLDEST,
+}
 
 
 def sampling_fields(message: sampling_pb2.SamplingParams) -> dict[str, Any]:
-    """Return the fields that are set, by their names in SamplingParams."""
+    """Return the fields that are set, by their names, to be checked with what they belong to."""
     fields: dict[str, Any] = {}
     for descriptor, value in message.ListFields():
         match descriptor.name:
@@ -47,9 +60,20 @@ def _widened(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def sampling_message(fields: Mapping[str, Any]) -> sampling_pb2.SamplingParams:
-    """Return the message with these fields set."""
-    return sampling_pb2.SamplingParams(**fields)
+def overrides(message: sampling_pb2.SamplingParams) -> SamplingOverrides:
+    """Return sampling settings, checked.
+
+    Raises:
+        InvalidFieldError: A value is of the wrong kind.
+    """
+    return SamplingOverrides.checked(**sampling_fields(message))
+
+
+def sampling_message(settings: SamplingOverrides) -> sampling_pb2.SamplingParams:
+    """Return the settings that are set."""
+    return sampling_pb2.SamplingParams(
+        **{name: value for name, value in settings if value is not None}
+    )
 
 
 def token_messages(infos: Iterable[TokenInfo], tokenizer: Tokenizer) -> list[sampling_pb2.Token]:
@@ -81,35 +105,42 @@ def usage_message(usage: Usage) -> sampling_pb2.Usage:
     )
 
 
-def persona_fields(message: dialogue_pb2.Persona) -> dict[str, Any]:
-    """Return a persona's fields, to be checked with the rest of its session."""
-    return {
-        "name": message.name,
-        "description": message.description,
-        "goals": tuple(message.goals),
-        "speaking_style": message.speaking_style,
-        "taboos": tuple(message.taboos),
-        "example_lines": tuple(message.example_lines),
-    }
+def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
+    """Return what a session is opened with, checked.
 
-
-def persona_message(persona: Persona) -> dialogue_pb2.Persona:
-    """Return who a character is."""
-    return dialogue_pb2.Persona(
-        name=persona.name,
-        description=persona.description,
-        goals=persona.goals,
-        speaking_style=persona.speaking_style,
-        taboos=persona.taboos,
-        example_lines=persona.example_lines,
+    Raises:
+        InvalidFieldError: A field's value is not allowed; the message names it.
+        InvalidRequestError: As above, for an enum.
+    """
+    if message.overflow_policy not in _OVERFLOW_POLICIES:
+        raise InvalidRequestError(
+            f"overflow_policy: is {message.overflow_policy} "
+            "(allowed: OVERFLOW_POLICY_DROP_OLDEST or none)"
+        )
+    persona = message.persona
+    return SessionConfig.checked(
+        session_id=message.session_id,
+        persona={
+            "name": persona.name,
+            "description": persona.description,
+            "goals": tuple(persona.goals),
+            "speaking_style": persona.speaking_style,
+            "taboos": tuple(persona.taboos),
+            "example_lines": tuple(persona.example_lines),
+        },
+        lore_ids=tuple(message.lore_ids),
+        sampling=sampling_fields(message.sampling),
+        priority=message.priority,
+        history=tuple(_entry_fields(index, entry) for index, entry in enumerate(message.history)),
+        overflow_policy=_OVERFLOW_POLICIES[message.overflow_policy],
     )
 
 
-def entry_fields(message: dialogue_pb2.TranscriptEntry) -> dict[str, Any]:
-    """Return a transcript line's fields, to be checked with the rest of its session."""
+def _entry_fields(index: int, message: dialogue_pb2.TranscriptEntry) -> dict[str, Any]:
     if message.kind not in _KINDS_OF_ENTRIES:
         raise InvalidRequestError(
-            f"history: kind is {message.kind}; send ENTRY_KIND_HEARD, _SPOKE or _EVENT"
+            f"history.{index}.kind: is {message.kind} "
+            "(allowed: ENTRY_KIND_HEARD, ENTRY_KIND_SPOKE, ENTRY_KIND_EVENT)"
         )
     return {
         "kind": _KINDS_OF_ENTRIES[message.kind],
@@ -118,6 +149,27 @@ def entry_fields(message: dialogue_pb2.TranscriptEntry) -> dict[str, Any]:
         "cut": message.cut,
         "turn_id": message.turn_id,
     }
+
+
+def session_config_message(config: SessionConfig) -> dialogue_pb2.SessionConfig:
+    """Return what a saved game keeps of a session."""
+    persona = config.persona
+    return dialogue_pb2.SessionConfig(
+        session_id=config.session_id,
+        persona=dialogue_pb2.Persona(
+            name=persona.name,
+            description=persona.description,
+            goals=persona.goals,
+            speaking_style=persona.speaking_style,
+            taboos=persona.taboos,
+            example_lines=persona.example_lines,
+        ),
+        lore_ids=config.lore_ids,
+        sampling=sampling_message(config.sampling),
+        priority=config.priority,
+        history=map(entry_message, config.history),
+        overflow_policy=dialogue_pb2.OVERFLOW_POLICY_DROP_OLDEST,
+    )
 
 
 def entry_message(entry: TranscriptEntry) -> dialogue_pb2.TranscriptEntry:
@@ -129,3 +181,133 @@ def entry_message(entry: TranscriptEntry) -> dialogue_pb2.TranscriptEntry:
         cut=entry.cut,
         turn_id=entry.turn_id,
     )
+
+
+def utterance(message: dialogue_pb2.Utterance) -> Utterance:
+    """Return what somebody says, checked.
+
+    Raises:
+        InvalidFieldError: A field's value is not allowed; the message names it.
+    """
+    return Utterance.checked(
+        text=message.text,
+        speaker=message.speaker,
+        turn_id=message.turn_id,
+        sampling=sampling_fields(message.sampling),
+        deadline_ms=message.deadline_ms,
+    )
+
+
+def lore(message: dialogue_pb2.Lore) -> Lore:
+    """Return lore, checked.
+
+    Raises:
+        InvalidFieldError: A field's value is not allowed; the message names it.
+    """
+    return Lore.checked(lore_id=message.lore_id, text=message.text)
+
+
+def opened_message(event: events.SessionOpened) -> dialogue_pb2.SessionOpened:
+    """Return that a session exists."""
+    return dialogue_pb2.SessionOpened(
+        session_id=event.session_id,
+        resumed=event.resumed,
+        system_tokens=event.system_tokens,
+        context_tokens=event.context_tokens,
+    )
+
+
+def error_message(error: Exception, turn_id: str = "") -> dialogue_pb2.SessionEvent:
+    """Return the event of a failure that the session survives."""
+    code, text = event_code_of(error)
+    failure = dialogue_pb2.SessionError(code=code, message=text, turn_id=turn_id)
+    return dialogue_pb2.SessionEvent(error=failure)
+
+
+def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_pb2.SessionEvent:
+    """Return what happened in a session."""
+    pb = dialogue_pb2
+    match event:
+        case events.SessionOpened():
+            return pb.SessionEvent(opened=opened_message(event))
+        case events.TurnStarted():
+            return pb.SessionEvent(turn_started=pb.TurnStarted(turn_id=event.turn_id))
+        case events.TextDelta():
+            tokens = token_messages(event.tokens, tokenizer)
+            delta = pb.TextDelta(turn_id=event.turn_id, text=event.text, tokens=tokens)
+            return pb.SessionEvent(text_delta=delta)
+        case events.SentenceCompleted():
+            sentence = pb.SentenceCompleted(
+                turn_id=event.turn_id, index=event.index, text=event.text
+            )
+            return pb.SessionEvent(sentence_completed=sentence)
+        case events.TurnFinished():
+            finished = pb.TurnFinished(
+                turn_id=event.turn_id,
+                text=event.text,
+                finish_reason=FINISH_REASONS[event.finish_reason],
+                usage=usage_message(event.usage),
+            )
+            return pb.SessionEvent(turn_finished=finished)
+        case events.TurnInterrupted():
+            interrupted = pb.TurnInterrupted(
+                turn_id=event.turn_id, text=event.text, usage=usage_message(event.usage)
+            )
+            return pb.SessionEvent(turn_interrupted=interrupted)
+        case events.TurnFailed():
+            return error_message(event.error, event.turn_id)
+        case events.ContextTrimmed():
+            dropped = map(entry_message, event.dropped)
+            trimmed = pb.ContextTrimmed(turn_id=event.turn_id, dropped=dropped)
+            return pb.SessionEvent(context_trimmed=trimmed)
+        case events.Notified():
+            return pb.SessionEvent(notified=pb.Notified(text=event.text))
+        case events.PriorityUpdated():
+            updated = pb.PriorityUpdated(priority=event.priority)
+            return pb.SessionEvent(priority_updated=updated)
+
+
+def interruption(message: townsfolk_pb2.Interrupt) -> tuple[str, int | None]:
+    """Return which turn to cut off, and how many characters of it were heard."""
+    heard = message.heard_characters if message.HasField("heard_characters") else None
+    return message.turn_id, heard
+
+
+def summary_message(session: Session) -> townsfolk_pb2.SessionSummary:
+    """Return one session for a list."""
+    return townsfolk_pb2.SessionSummary(
+        session_id=session.id,
+        persona_name=session.config.persona.name,
+        priority=session.priority,
+        transcript_entries=len(session.transcript),
+        speaking=bool(session.current_turn_id),
+    )
+
+
+def echo_message(generation: Generation, tokenizer: Tokenizer) -> townsfolk_pb2.GenerateResponse:
+    """Return a completion's prompt."""
+    tokens = token_messages(generation.prompt_tokens, tokenizer)
+    return townsfolk_pb2.GenerateResponse(prompt=townsfolk_pb2.EchoedPrompt(tokens=tokens))
+
+
+def text_message(delta: TextDelta, tokenizer: Tokenizer) -> townsfolk_pb2.GenerateResponse:
+    """Return more of a completion."""
+    text = townsfolk_pb2.GeneratedText(
+        text=delta.text, tokens=token_messages(delta.tokens, tokenizer)
+    )
+    return townsfolk_pb2.GenerateResponse(text=text)
+
+
+def finished_message(completion: Completion) -> townsfolk_pb2.GenerateResponse:
+    """Return a completion's end."""
+    finished = townsfolk_pb2.GenerationFinished(
+        finish_reason=FINISH_REASONS[completion.finish_reason],
+        usage=usage_message(completion.usage),
+        stop_text=completion.stop_text or "",
+    )
+    return townsfolk_pb2.GenerateResponse(finished=finished)
+
+
+def stats_message(stats: EngineStats, sessions: int) -> townsfolk_pb2.WatchStatsResponse:
+    """Return the counters; the fields have the engine's names."""
+    return townsfolk_pb2.WatchStatsResponse(sessions=sessions, **asdict(stats))

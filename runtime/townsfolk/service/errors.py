@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc
+
 from townsfolk.dialogue import errors as dialogue
 from townsfolk.engine import errors as engine
 from townsfolk.sampling.params import InvalidSamplingError
@@ -63,3 +64,8 @@ def event_code_of(error: Exception) -> tuple[ErrorCode, str]:
     """Return the code and the message of an error event, which the session survives."""
     code, message = status_of(error)
     return _EVENT_CODES.get(code, ErrorCode.ERROR_CODE_INTERNAL), message
+
+
+def is_fault(error: Exception) -> bool:
+    """Return whether an error is the runtime's own, to be looked into."""
+    return status_of(error)[0] is Code.INTERNAL

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from townsfolk.dialogue.sessions import Sessions
-from townsfolk.engine.engine import Engine
+from townsfolk.engine import Engine
 from townsfolk.service.errors import UnavailableError
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,38 @@ class Backend:
 
     engine: Engine
     sessions: Sessions
+    tokenizer: Tokenizer
+
+    @classmethod
+    def make(cls, engine: Engine, settings: ServiceSettings) -> Backend:
+        """Put sessions over an engine. To be called in the event loop that serves.
+
+        Raises:
+            ValueError: The engine has no tokenizer.
+            UnsupportedTemplateError: The model's chat template can't be used.
+        """
+        if engine.tokenizer is None:
+            raise ValueError("the engine has no tokenizer: nobody could speak with it")
+        sessions = Sessions(
+            engine,
+            max_sessions=settings.max_sessions,
+            idle_timeout_s=settings.session_idle_timeout_s,
+        )
+        return cls(engine, sessions, engine.tokenizer)
+
+    async def aclose(self) -> None:
+        """End all sessions, then the engine."""
+        await self.sessions.aclose()
+        await self.engine.aclose()
 
 
 class Gate:
     """Holds the backend once there is one, and counts the answers under way."""
 
     def __init__(self) -> None:
-        """Begin closed, as the model is still loading."""
+        """Begin without a backend, as the model is still loading."""
         self._backend: Backend | None = None
-        self._answers = 0
+        self._answers: set[object] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self.closing = asyncio.Event()
@@ -53,27 +76,26 @@ class Gate:
             )
         return self._backend
 
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a backend."""
+        return self._backend is not None
+
     def check_open(self) -> None:
         """Raise UnavailableError when the runtime is about to end."""
         if self.closing.is_set():
-            raise UnavailableError("the runtime is shutting down and takes no new turns")
+            raise UnavailableError("the runtime is shutting down; call it again when it is back")
 
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Hold off the runtime's end while an answer is under way.
-
-        Raises:
-            UnavailableError: The runtime is about to end.
-        """
-        self.check_open()
-        self._answers += 1
+    def begin(self, answer: object) -> None:
+        """Hold off the runtime's end while this answer is under way."""
+        self._answers.add(answer)
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self._answers -= 1
-            if self._answers == 0:
-                self._idle.set()
+
+    def end(self, answer: object) -> None:
+        """Let go of an answer; nothing happens when it was let go of before."""
+        self._answers.discard(answer)
+        if not self._answers:
+            self._idle.set()
 
     async def idle(self) -> None:
         """Wait until no answer is under way."""

@@ -29,26 +29,19 @@ class Lifetime:
     def __init__(self) -> None:
         """Take the running loop; nothing is watched yet."""
         self._loop = asyncio.get_running_loop()
-        self._ended = asyncio.Event()
-        self._hurried = asyncio.Event()
         self.reason = ""
+        self.ended = asyncio.Event()
+        """Set when the process should end."""
+        self.hurried = asyncio.Event()
+        """Set when that was asked for a second time: somebody has no patience."""
 
     def end(self, reason: str) -> None:
-        """Ask for the end. The second request asks to hurry. To be called in the loop's thread."""
-        if self._ended.is_set():
-            self._hurried.set()
-            return
-        self.reason = reason
-        self._ended.set()
-
-    async def wait(self) -> str:
-        """Wait for the end; return why."""
-        await self._ended.wait()
-        return self.reason
-
-    async def wait_hurried(self) -> None:
-        """Wait until the end is asked for a second time."""
-        await self._hurried.wait()
+        """Ask for the end. To be called in the loop's thread."""
+        if self.ended.is_set():
+            self.hurried.set()
+        else:
+            self.reason = reason
+            self.ended.set()
 
     def on_signals(self) -> None:
         """End on Ctrl-C, SIGTERM and, on Windows, Ctrl-Break. Only in the main thread."""

@@ -6,26 +6,117 @@ import asyncio
 import json
 import logging
 import os
-import tempfile
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from townsfolk import __version__
+from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
 from townsfolk.config import EngineSettings
-from townsfolk.dialogue.sessions import Sessions
-from townsfolk.engine.engine import Engine
+from townsfolk.dialogue.errors import UnsupportedTemplateError
+from townsfolk.engine import Engine, NotEnoughMemoryError
+from townsfolk.models import UnsupportedModelError
 from townsfolk.service import logs
 from townsfolk.service.gate import Backend
 from townsfolk.service.lifetime import Lifetime, end_hard_after
-from townsfolk.service.server import LAST_WORDS_S, RuntimeServer, StartError
+from townsfolk.service.server import RuntimeServer, StartError
 from townsfolk.service.settings import ServiceSettings, dial_address
+from townsfolk.text.tokenizer import TokenizerError
 
 logger = logging.getLogger(__name__)
 
-# What the orderly end may take beyond the grace for answers before the process is killed.
+# What an orderly end may take beyond the grace for answers before the process is killed.
 END_S = 10.0
 
-Result = TypeVar("Result")
+_LOAD_ERRORS = (
+    ModelNotFoundError,
+    UnsupportedModelError,
+    CheckpointError,
+    TokenizerError,
+    NotEnoughMemoryError,
+    UnsupportedTemplateError,
+)
+
+
+def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
+    """Serve until ended; return the exit status: 0, or 1 when the runtime could not start."""
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(_run(settings, engine_settings))
+    except StartError as error:
+        logger.error("%s", error)
+        return 1
+    return 0
+
+
+async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> None:
+    lifetime = Lifetime()
+    lifetime.on_signals()
+    if settings.exit_with_parent is not None:
+        lifetime.with_parent(settings.exit_with_parent)
+    if settings.exit_with_stdin:
+        lifetime.with_stdin()
+    server = RuntimeServer(settings)
+    backend = None
+    try:
+        await server.start()
+        backend = await _load(settings, engine_settings, lifetime.ended)
+        if backend is not None:
+            await server.open(backend)
+            with _ready_file(server):
+                logger.info("serving", extra={"host": settings.host, "port": server.port})
+                await lifetime.ended.wait()
+    finally:
+        logger.info("ending", extra={"reason": lifetime.reason or "an error"})
+        end_hard_after(settings.shutdown_grace_s + END_S)
+        await server.stop(lifetime.hurried)
+        if backend is not None:
+            await backend.aclose()
+
+
+async def _load(
+    settings: ServiceSettings, engine_settings: EngineSettings, ended: asyncio.Event
+) -> Backend | None:
+    """Load the model; return None when the end comes first."""
+    loading = asyncio.create_task(
+        asyncio.to_thread(Engine.from_pretrained, settings=engine_settings)
+    )
+    ending = asyncio.create_task(ended.wait())
+    await asyncio.wait({loading, ending}, return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    if not loading.done():
+        return None
+    try:
+        return Backend.make(await loading, settings)
+    except _LOAD_ERRORS as error:
+        raise StartError(f"the model can't be used: {error}") from error
+
+
+@contextmanager
+def _ready_file(server: RuntimeServer) -> Iterator[None]:
+    """Keep the ready file while the runtime serves. Its reader never sees half of it."""
+    path = server.settings.ready_file
+    if path is None:
+        yield
+        return
+    ready = {
+        "address": dial_address(server.settings.host),
+        "port": server.port,
+        "web_port": server.web_port,
+        "metrics_port": server.metrics_port,
+        "token": server.token,
+        "pid": os.getpid(),
+        "version": __version__,
+    }
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.unlink(missing_ok=True)
+        # The token in it is for this user only.
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(ready, file)
+        draft.replace(path)
+    except OSError as error:
+        raise StartError(f"ready_file can't be written: {error}") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

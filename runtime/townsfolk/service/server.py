@@ -7,7 +7,7 @@ import logging
 import secrets
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -106,7 +106,7 @@ class RuntimeServer:
         """
         self._gate.close()
         await self._health.enter_graceful_shutdown()
-        waits = [asyncio.create_task(self._gate.idle())]
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._gate.idle())]
         if hurried is not None:
             waits.append(asyncio.create_task(hurried.wait()))
         await asyncio.wait(

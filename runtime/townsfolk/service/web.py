@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import uvicorn
+
 from townsfolk.service import web_frames as frames
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2

@@ -1,0 +1,16 @@
+"""The gRPC service: it translates between the contract and the rooms below, and decides nothing."""
+
+from __future__ import annotations
+
+from townsfolk.config import EngineSettings
+from townsfolk.service.settings import ServiceSettings
+
+__all__ = ["ServiceSettings", "serve"]
+
+
+def serve(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
+    """Run a runtime until it is ended; return the exit status of the process."""
+    # Here, as it takes a second: whoever only wants the settings should not wait for PyTorch.
+    from townsfolk.service.process import run
+
+    return run(settings, engine_settings)

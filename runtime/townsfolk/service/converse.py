@@ -1,0 +1,168 @@
+"""One stream of one character's session, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from townsfolk.dialogue.errors import AlreadyExistsError
+from townsfolk.dialogue.events import SessionOpened
+from townsfolk.dialogue.session import Session
+from townsfolk.dialogue.sessions import Sessions
+from townsfolk.dialogue.turn import Turn
+from townsfolk.service import convert
+from townsfolk.service.errors import InvalidRequestError, StreamOrderError, is_fault
+from townsfolk.service.gate import Gate
+from townsfolk.v1.dialogue_pb2 import SessionEvent
+from townsfolk.v1.townsfolk_pb2 import ConverseRequest, ConverseResponse, OpenSession
+
+logger = logging.getLogger(__name__)
+
+Write = Callable[[ConverseResponse], Awaitable[None]]
+
+# A client that does not read is not listened to once so much waits for it. A session lets fewer
+# turns wait for their answers, so that only answers nobody reads can fill the queue of turns.
+MAX_UNREAD_TURNS = 64
+MAX_UNREAD_EVENTS = 16
+
+
+def open_session(sessions: Sessions, request: OpenSession) -> tuple[Session, SessionOpened]:
+    """Open a session or find the one to resume; return it with the event that says so.
+
+    Raises:
+        DialogueError: The session can't be opened, or there is none to resume.
+        InvalidRequestError: A field's value is not allowed.
+    """
+    if request.resume:
+        session = sessions.get(request.config.session_id)
+    else:
+        session = sessions.open(convert.session_config(request.config))
+    return session, session.opened(resumed=request.resume)
+
+
+class Conversation:
+    """Turns a stream's requests into calls on a session, and what happens into events.
+
+    Requests are read while answers are written, so that an interruption comes through at once.
+    What goes wrong with a request becomes an error event, and the stream goes on.
+    """
+
+    def __init__(self, gate: Gate, requests: AsyncIterator[ConverseRequest], write: Write) -> None:
+        """Take both directions of a stream; `run` does the rest."""
+        self._gate = gate
+        self._requests = requests
+        self._write = write
+        self._sessions = gate.backend.sessions
+        self._tokenizer = gate.backend.tokenizer
+        self._turns: asyncio.Queue[Turn | None] = asyncio.Queue(MAX_UNREAD_TURNS)
+        self._events: asyncio.Queue[SessionEvent | None] = asyncio.Queue(MAX_UNREAD_EVENTS)
+        self._unfinished: set[Turn] = set()
+
+    async def run(self) -> None:
+        """Serve the stream until it ends.
+
+        Raises:
+            StreamOrderError: The first request is not `open`.
+            UnavailableError: The runtime is about to end.
+            Exception: The session can't be opened; see `open_session`.
+        """
+        self._gate.check_open()
+        session, opened = open_session(self._sessions, await self._first())
+        with session.held():
+            try:
+                await self._send(convert.event_message(opened, self._tokenizer))
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen(session))
+                    tasks.create_task(self._answer())
+                    while (event := await self._events.get()) is not None:
+                        await self._send(event)
+            finally:
+                for turn in list(self._unfinished):
+                    turn.interrupt()
+                    self._over(turn)
+        self._gate.check_open()
+
+    async def _first(self) -> OpenSession:
+        first = await anext(self._requests, None)
+        if first is None or first.WhichOneof("request") != "open":
+            raise StreamOrderError("request: the first on a stream must be open")
+        return first.open
+
+    async def _send(self, event: SessionEvent) -> None:
+        await self._write(ConverseResponse(event=event))
+
+    async def _listen(self, session: Session) -> None:
+        """Take requests until the client has no more, or the runtime is about to end."""
+        reading = asyncio.create_task(self._read(session))
+        closing = asyncio.create_task(self._gate.closing.wait())
+        try:
+            await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+        finally:
+            reading.cancel()
+            closing.cancel()
+        await self._turns.put(None)
+
+    async def _read(self, session: Session) -> None:
+        going_on = True
+        while going_on:
+            try:
+                request = await anext(self._requests, None)
+            except InvalidRequestError as error:
+                await self._events.put(convert.error_message(error))
+                continue
+            if request is None:
+                return
+            try:
+                going_on = await self._take(session, request)
+            except Exception as error:
+                if is_fault(error):
+                    logger.exception("a request failed", extra={"session": session.id})
+                # The other turn of that name is not over.
+                taken = isinstance(error, AlreadyExistsError)
+                turn_id = "" if taken else request.say.turn_id
+                await self._events.put(convert.error_message(error, turn_id))
+
+    async def _take(self, session: Session, request: ConverseRequest) -> bool:
+        """Do what one request wants; return whether more may come."""
+        match request.WhichOneof("request"):
+            case "say":
+                self._gate.check_open()
+                turn = session.say(convert.utterance(request.say))
+                self._gate.begin(turn)
+                self._unfinished.add(turn)
+                await self._turns.put(turn)
+            case "notify":
+                notified = session.notify(request.notify)
+                await self._events.put(convert.event_message(notified, self._tokenizer))
+            case "interrupt":
+                session.interrupt(*convert.interruption(request.interrupt))
+            case "update_priority":
+                updated = session.set_priority(request.update_priority)
+                await self._events.put(convert.event_message(updated, self._tokenizer))
+            case "close":
+                await self._sessions.close(session.id)
+                return False
+            case "open":
+                raise StreamOrderError(
+                    "request: this stream has its session; open another on a stream of its own"
+                )
+            case _:
+                raise InvalidRequestError(
+                    "request: set one of say, notify, interrupt, update_priority, close"
+                )
+        return True
+
+    async def _answer(self) -> None:
+        """Give the events of one turn after the other."""
+        while (turn := await self._turns.get()) is not None:
+            async for event in turn:
+                await self._events.put(convert.event_message(event, self._tokenizer))
+            self._over(turn)
+        await self._events.put(None)
+
+    def _over(self, turn: Turn) -> None:
+        self._unfinished.discard(turn)
+        self._gate.end(turn)

@@ -1,0 +1,192 @@
+# ruff: noqa: D102, N802 (names and meanings of the methods are the contract's)
+"""The methods of TownsfolkService: each translates a request, calls, and translates the answer.
+
+What they raise becomes the call's status in calls.py. Streaming methods write to the context
+instead of yielding: so a cancelled call is cancelled inside the method, whose `finally` runs then
+and not when a generator happens to be collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from townsfolk import __version__
+from townsfolk.service import convert
+from townsfolk.service.calls import Context
+from townsfolk.service.converse import Conversation, open_session
+from townsfolk.service.errors import InvalidRequestError
+from townsfolk.service.gate import Gate
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.v1 import townsfolk_pb2 as pb
+
+STATS_INTERVAL_MS = 1000
+MIN_STATS_INTERVAL_MS = 50
+MAX_STATS_INTERVAL_MS = 60_000
+
+
+class TownsfolkServicer:
+    """The one servicer; gRPC-Web reaches it through the gRPC server too."""
+
+    def __init__(self, gate: Gate, settings: ServiceSettings) -> None:
+        """Serve what is behind the gate, once it is open."""
+        self._gate = gate
+        self._settings = settings
+
+    async def Converse(self, requests: AsyncIterator[pb.ConverseRequest], context: Context) -> None:
+        await Conversation(self._gate, requests, context.write).run()
+
+    async def OpenSession(
+        self, request: pb.OpenSessionRequest, _: Context
+    ) -> pb.OpenSessionResponse:
+        sessions = self._gate.backend.sessions
+        self._gate.check_open()
+        _session, opened = open_session(sessions, request.open)
+        return pb.OpenSessionResponse(opened=convert.opened_message(opened))
+
+    async def Say(self, request: pb.SayRequest, context: Context) -> None:
+        backend = self._gate.backend
+        self._gate.check_open()
+        session = backend.sessions.get(request.session_id)
+        turn = session.say(convert.utterance(request.utterance))
+        self._gate.begin(turn)
+        try:
+            with session.held():
+                async for event in turn:
+                    message = convert.event_message(event, backend.tokenizer)
+                    await context.write(pb.SayResponse(event=message))
+        finally:
+            turn.interrupt()
+            self._gate.end(turn)
+
+    async def InterruptSession(
+        self, request: pb.InterruptSessionRequest, _: Context
+    ) -> pb.InterruptSessionResponse:
+        session = self._gate.backend.sessions.get(request.session_id)
+        turn_ids = session.interrupt(*convert.interruption(request.interrupt))
+        return pb.InterruptSessionResponse(turn_ids=turn_ids)
+
+    async def NotifySession(
+        self, request: pb.NotifySessionRequest, _: Context
+    ) -> pb.NotifySessionResponse:
+        self._gate.backend.sessions.get(request.session_id).notify(request.text)
+        return pb.NotifySessionResponse()
+
+    async def UpdateSession(
+        self, request: pb.UpdateSessionRequest, _: Context
+    ) -> pb.UpdateSessionResponse:
+        session = self._gate.backend.sessions.get(request.session_id)
+        if not request.HasField("priority"):
+            raise InvalidRequestError("priority: is not set (allowed: -100 to 100)")
+        session.set_priority(request.priority)
+        return pb.UpdateSessionResponse()
+
+    async def GetSession(self, request: pb.GetSessionRequest, _: Context) -> pb.GetSessionResponse:
+        session = self._gate.backend.sessions.get(request.session_id)
+        return pb.GetSessionResponse(
+            config=convert.session_config_message(session.config),
+            current_turn_id=session.current_turn_id,
+            queued_turns=session.queued_turns,
+        )
+
+    async def ListSessions(
+        self, request: pb.ListSessionsRequest, _: Context
+    ) -> pb.ListSessionsResponse:
+        sessions = self._gate.backend.sessions.list()
+        return pb.ListSessionsResponse(sessions=map(convert.summary_message, sessions))
+
+    async def CloseSession(
+        self, request: pb.CloseSessionRequest, _: Context
+    ) -> pb.CloseSessionResponse:
+        await self._gate.backend.sessions.close(request.session_id)
+        return pb.CloseSessionResponse()
+
+    async def RegisterLore(
+        self, request: pb.RegisterLoreRequest, _: Context
+    ) -> pb.RegisterLoreResponse:
+        tokens = self._gate.backend.sessions.register_lore(convert.lore(request.lore))
+        return pb.RegisterLoreResponse(tokens=tokens)
+
+    async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
+        backend = self._gate.backend
+        self._gate.check_open()
+        match request.WhichOneof("prompt"):
+            case "text":
+                prompt: str | list[int] = request.text
+            case "token_ids":
+                prompt = list(request.token_ids.ids)
+            case _:
+                raise InvalidRequestError("prompt: set text or token_ids")
+        generation = backend.engine.submit(
+            prompt,
+            convert.overrides(request.sampling).over(backend.engine.default_params),
+            priority=request.priority,
+            echo=request.echo,
+        )
+        self._gate.begin(generation)
+        try:
+            echoed = not request.echo
+            async for delta in generation:
+                if not echoed:
+                    await context.write(convert.echo_message(generation, backend.tokenizer))
+                    echoed = True
+                await context.write(convert.text_message(delta, backend.tokenizer))
+            if not echoed:
+                await context.write(convert.echo_message(generation, backend.tokenizer))
+            assert generation.completion is not None
+            await context.write(convert.finished_message(generation.completion))
+        finally:
+            generation.cancel()
+            self._gate.end(generation)
+
+    async def GetRuntimeInfo(
+        self, request: pb.GetRuntimeInfoRequest, _: Context
+    ) -> pb.GetRuntimeInfoResponse:
+        info = self._gate.backend.engine.info
+        return pb.GetRuntimeInfoResponse(
+            version=__version__,
+            model=info.model,
+            parameters=info.parameters,
+            device=info.device,
+            dtype=info.dtype,
+            context_tokens=info.context_length,
+            kv_memory_mib=info.kv_memory_mib,
+            kv_capacity_tokens=info.kv_capacity_tokens,
+            max_sessions=self._settings.max_sessions,
+            max_batch=info.max_batch,
+            max_message_bytes=self._settings.max_message_bytes,
+        )
+
+    async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:
+        backend = self._gate.backend
+        interval = request.interval_ms if request.HasField("interval_ms") else STATS_INTERVAL_MS
+        if not MIN_STATS_INTERVAL_MS <= interval <= MAX_STATS_INTERVAL_MS:
+            raise InvalidRequestError(
+                f"interval_ms: is {interval} "
+                f"(allowed: {MIN_STATS_INTERVAL_MS} to {MAX_STATS_INTERVAL_MS})"
+            )
+        stats = convert.stats_message(backend.engine.stats(), len(backend.sessions))
+        while True:
+            self._gate.check_open()
+            await context.write(stats)
+            before, reported_at = stats.generated_tokens_total, time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gate.closing.wait(), interval / 1000)
+            stats = convert.stats_message(backend.engine.stats(), len(backend.sessions))
+            generated = stats.generated_tokens_total - before
+            stats.tokens_per_second = generated / (time.monotonic() - reported_at)
+
+    def stats(self) -> pb.WatchStatsResponse | None:
+        """Return the counters as they are now, from any thread; None while the model loads."""
+        if not self._gate.loaded:
+            return None
+        backend = self._gate.backend
+        return convert.stats_message(backend.engine.stats(), len(backend.sessions))
+
+    def interrupt_all(self) -> None:
+        """Cut off the answers of all sessions."""
+        if self._gate.loaded:
+            for session in self._gate.backend.sessions.list():
+                session.interrupt()
