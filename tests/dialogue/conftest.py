@@ -1,10 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from chat_models import write_tokenizer
+import pytest_asyncio
+import torch
+from chat_models import write_model, write_tokenizer
+from townsfolk.config import EngineSettings
+from townsfolk.dialogue.sessions import Sessions
+from townsfolk.engine import Engine
 from townsfolk.text.tokenizer import Tokenizer
 
 
@@ -35,3 +40,49 @@ def tokenizer(
         return loaded[style]
 
     return load
+
+
+@pytest.fixture(scope="session")
+def model_directory(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The directory of a tiny random model with the chat template of a style."""
+    root = tmp_path_factory.mktemp("models")
+    written: dict[tuple[str | None, int], Path] = {}
+
+    def directory(style: str | None = "llama3", context: int = 1024) -> Path:
+        key = (style, context)
+        if key not in written:
+            written[key] = write_model(root / f"{style}-{context}", style, context=context)
+        return written[key]
+
+    return directory
+
+
+@pytest_asyncio.fixture
+async def start(model_directory: Callable[..., Path]) -> AsyncIterator[Callable[..., Sessions]]:
+    """Sessions over a real engine; at the end, every KV block must be free again."""
+    running: list[tuple[Engine, Sessions]] = []
+
+    def start(
+        style: str | None = "llama3", context: int = 1024, *, engine: dict | None = None, **limits
+    ) -> Sessions:
+        fields = {"kv_memory_mib": 4, "threads": 1, "device": "cpu"} | (engine or {})
+        started = Engine.from_pretrained(model_directory(style, context), EngineSettings(**fields))
+        running.append((started, Sessions(started, **limits)))
+        return running[-1][1]
+
+    yield start
+    for engine, sessions in running:
+        await sessions.aclose()
+        if not engine.closed:
+            await engine.check()
+            assert engine.stats().kv_blocks_used == 0
+        await engine.aclose()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small shapes: threads cost more than they bring."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
