@@ -5,6 +5,7 @@ turns, as they were: units that were encoded before are not encoded again, and a
 ids that the model generated, which need not be those that its text would be encoded to.
 """
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,20 +83,20 @@ class PromptEncoder:
 
         White space before the reply is the model's affair: the template may write another.
         """
-        wanted = text.lstrip().encode()
-        generated = b""
-        kept, kept_bytes = 0, 0
+        wanted = text.lstrip()
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        said, kept, rest = "", 0, ""
         for count, token_id in enumerate(self._generated, start=1):
-            generated += self._tokenizer.token_bytes(token_id)
-            said = generated.lstrip()
-            if self._tokenizer.is_control(token_id) or not wanted.startswith(said):
+            if self._tokenizer.is_control(token_id):
                 break
-            if said and _is_boundary(wanted, len(said)):
-                kept, kept_bytes = count, len(said)
-        if not kept:
-            return None
-        rest = self._continuation_ids(wanted[kept_bytes:].decode())
-        return None if rest is None else self._generated[:kept] + rest
+            said = (said + decoder.decode(self._tokenizer.token_bytes(token_id))).lstrip()
+            if not wanted.startswith(said):
+                break
+            is_whole = not decoder.getstate()[0]  # no character that the next token completes
+            if said and is_whole:
+                kept, rest = count, wanted[len(said) :]
+        rest_ids = self._continuation_ids(rest) if kept else None
+        return None if rest_ids is None else self._generated[:kept] + rest_ids
 
     def _continuation_ids(self, text: str) -> tuple[int, ...] | None:
         """The ids of text that goes on after other text; None where they can't be told apart."""
@@ -107,8 +108,3 @@ class PromptEncoder:
             if ids[: len(before)] == before:
                 return tuple(ids[len(before) :])
         return None
-
-
-def _is_boundary(data: bytes, index: int) -> bool:
-    """Whether no character of this UTF-8 text lies across `index`."""
-    return index >= len(data) or data[index] & 0xC0 != 0x80
