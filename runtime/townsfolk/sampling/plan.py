@@ -53,6 +53,7 @@ class Part:
         )
         self._top_p = numbers([p.top_p for p in params])
         self._min_p = numbers([p.min_p for p in params])
+        self._uses_min_p = any(p.min_p > 0 for p in params)
         top_k = [1 if g else p.top_k for g, p in zip(greedy, params, strict=True)]
         self._max_top_k = max(top_k)
         self._top_k = torch.tensor(top_k, device=device)
@@ -66,7 +67,9 @@ class Part:
             )
         if self._way is Way.NUCLEUS:
             return ops.draw_from_nucleus(logits, uniforms, temperature, top_p, min_p)
-        return ops.draw_from_vocabulary(logits, uniforms, temperature, min_p)
+        return ops.draw_from_vocabulary(
+            logits, uniforms, temperature, min_p if self._uses_min_p else None
+        )
 
 
 class Plan:
