@@ -13,7 +13,23 @@ from tokenizers.models import BPE, Unigram
 from townsfolk.text import Tokenizer, TokenizerError
 from transformers import PreTrainedTokenizerFast
 
+
+def legacy(directory: Path) -> Path:
+    """As files were written up to 2024: merges are texts with a space."""
+    small_tokenizers.byte_fallback(directory, form="normalizer")
+    model = json.loads((directory / "tokenizer.json").read_text())["model"]
+    model["merges"] = [" ".join(merge) for merge in model["merges"]]
+    edit(directory / "tokenizer.json", model=model)
+    return directory
+
+
+def edit(path: Path, **changes: object) -> None:
+    content = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**content, **changes}))
+
+
 FORMS = {
+    "legacy": legacy,
     "byte-level": small_tokenizers.byte_level,
     "normalizer": partial(small_tokenizers.byte_fallback, form="normalizer"),
     "first": partial(small_tokenizers.byte_fallback, form="first"),
@@ -44,11 +60,6 @@ def load(form: str) -> Tokenizer:
 @cache
 def oracle(form: str) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_file=str(directory(form) / "tokenizer.json"))
-
-
-def edit(path: Path, **changes: object) -> None:
-    content = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps({**content, **changes}))
 
 
 @forms
