@@ -54,6 +54,23 @@ def test_a_late_interrupt_cuts_what_was_finished() -> None:
     assert lines(transcript)[1] == (EntryKind.ENTRY_KIND_SPOKE, "Mira", "Welcome", True)
 
 
+def test_a_cut_shortens_an_answer_that_is_over() -> None:
+    transcript = Transcript("Mira", [])
+    transcript.ask("a", "Tom", "Hello!")
+    for event in (started("a"), finished("a", "Welcome, friend.")):
+        transcript.follow(event)
+    transcript.cut("a", 7)
+    transcript.cut("a", 100)
+    assert lines(transcript)[1] == (EntryKind.ENTRY_KIND_SPOKE, "Mira", "Welcome", True)
+
+
+def test_a_turn_interrupted_while_it_waits_was_never_said() -> None:
+    transcript = Transcript("Mira", [])
+    transcript.ask("a", "Tom", "Hello!")
+    transcript.follow(interrupted("a", ""))
+    assert lines(transcript) == []
+
+
 def test_a_lost_connection_keeps_what_was_said() -> None:
     transcript = Transcript("Mira", [])
     transcript.ask("a", "Tom", "Hello!")

@@ -103,6 +103,8 @@ class AsyncNpc:
         """Cut a turn off, or with no turn_id the current one and all that wait."""
         interrupt = townsfolk_pb2.Interrupt(turn_id=turn_id, heard_characters=heard_characters)
         await self._send(townsfolk_pb2.ConverseRequest(interrupt=interrupt))
+        if heard_characters is not None:
+            self.transcript.cut(turn_id, heard_characters)
 
     async def set_priority(self, priority: int) -> None:
         """Change the session's priority, -100 to 100."""

@@ -44,6 +44,14 @@ class Transcript:
                 self._asked.pop(event.error.turn_id, None)
                 self._speaking.pop(event.error.turn_id, None)
 
+    def cut(self, turn_id: str, heard_characters: int) -> None:
+        """Shorten an answer that is over to what was heard of it; the runtime does the same."""
+        for entry in reversed(self.entries):
+            if entry.kind == EntryKind.ENTRY_KIND_SPOKE and entry.turn_id == turn_id:
+                if turn_id not in self._speaking and heard_characters < len(entry.text):
+                    entry.text, entry.cut = entry.text[:heard_characters], True
+                return
+
     def lose_connection(self) -> None:
         """Mark the answers under way as cut; questions nobody began to answer are forgotten."""
         for entry in self._speaking.values():
@@ -63,9 +71,7 @@ class Transcript:
         self._speaking[turn_id] = answer
 
     def _end(self, turn_id: str, text: str, *, cut: bool) -> None:
-        if turn_id in self._asked:  # interrupted while it waited: it was heard, not answered
-            self.entries.append(self._asked.pop(turn_id))
-            return
+        self._asked.pop(turn_id, None)  # interrupted while it waited: as if never said
         self._speaking.pop(turn_id, None)
         for entry in reversed(self.entries):
             if entry.turn_id == turn_id and entry.kind == EntryKind.ENTRY_KIND_SPOKE:

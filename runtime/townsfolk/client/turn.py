@@ -29,6 +29,7 @@ class AsyncTurn:
         self._interrupt = interrupt
         self._events: asyncio.Queue[SessionEvent | TownsfolkError] = asyncio.Queue()
         self._over = False
+        self._heard: int | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -42,6 +43,7 @@ class AsyncTurn:
             heard_characters: How much of the answer was shown or heard, in Unicode code points: the
                 character remembers exactly that much. None: all that was generated.
         """
+        self._heard = heard_characters
         await self._interrupt(self.turn_id, heard_characters)
 
     async def wait(self) -> AsyncTurn:
@@ -77,6 +79,10 @@ class AsyncTurn:
                 finished = event.turn_finished
                 self.text, self.usage = finished.text, finished.usage
                 self.finish_reason = finished.finish_reason
+                if self._heard is not None and self._heard < len(self.text):
+                    # The answer was whole before the interrupt arrived; it is cut all the same.
+                    self.text = self.text[: self._heard]
+                    self.finish_reason = FinishReason.FINISH_REASON_INTERRUPTED
                 self._over = True
             case "turn_interrupted":
                 cut = event.turn_interrupted

@@ -52,16 +52,20 @@ def _converse(npc: Npc, name: str, options: argparse.Namespace) -> None:
 
 def _answer(turn: Turn, name: str, *, stats: bool) -> None:
     shown = 0
+    cut = False
     print(f"{name}: ", end="", flush=True)
     while True:
         try:
             for piece in turn:
+                if cut:
+                    continue
                 piece = piece if shown else piece.lstrip()
                 shown += len(piece)
                 print(piece, end="", flush=True)
             break
         except KeyboardInterrupt:
             # The character remembers exactly what was on the screen.
+            cut = True
             turn.interrupt(heard_characters=shown)
     print(" —\n" if turn.interrupted else "\n")
     if stats:
