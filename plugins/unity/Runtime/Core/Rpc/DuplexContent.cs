@@ -20,7 +20,7 @@ namespace Townsfolk.Rpc
         /// <summary>Writes a frame; waits while the server takes no more.</summary>
         public async Task WriteAsync(byte[] frame, Abort abort)
         {
-            if (_completed.Task.IsCompleted)
+            if (_completed.Task.IsCompleted && !_stream.Task.IsFaulted)
             {
                 throw new InvalidOperationException("the requests of this call are complete");
             }

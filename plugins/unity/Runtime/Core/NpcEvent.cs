@@ -1,0 +1,131 @@
+using System;
+using System.Collections.Generic;
+using Townsfolk.V1;
+
+namespace Townsfolk
+{
+    /// <summary>What kind of event an <see cref="NpcEvent"/> is.</summary>
+    public enum NpcEventKind
+    {
+        /// <summary>The character begins to answer.</summary>
+        Started,
+
+        /// <summary>More of the answer's text.</summary>
+        Text,
+
+        /// <summary>A sentence of the answer is whole: it can be spoken aloud.</summary>
+        Sentence,
+
+        /// <summary>The answer is whole. The turn's last event.</summary>
+        Finished,
+
+        /// <summary>The answer was cut off. The turn's last event.</summary>
+        Interrupted,
+
+        /// <summary>The conversation outgrew the model's context, and its oldest lines were forgotten.</summary>
+        ContextTrimmed,
+
+        /// <summary>An event of the contract that this client does not know; see <see cref="NpcEvent.Message"/>.</summary>
+        Other,
+    }
+
+    /// <summary>One event of a turn. A view of the contract's message: copying it allocates nothing.</summary>
+    public readonly struct NpcEvent
+    {
+        internal NpcEvent(SessionEvent message)
+        {
+            Message = message;
+        }
+
+        /// <summary>The message behind the event, with everything in it.</summary>
+        public SessionEvent Message { get; }
+
+        /// <summary>What happened.</summary>
+        public NpcEventKind Kind
+        {
+            get
+            {
+                switch (Message.EventCase)
+                {
+                    case SessionEvent.EventOneofCase.TurnStarted:
+                        return NpcEventKind.Started;
+                    case SessionEvent.EventOneofCase.TextDelta:
+                        return NpcEventKind.Text;
+                    case SessionEvent.EventOneofCase.SentenceCompleted:
+                        return NpcEventKind.Sentence;
+                    case SessionEvent.EventOneofCase.TurnFinished:
+                        return NpcEventKind.Finished;
+                    case SessionEvent.EventOneofCase.TurnInterrupted:
+                        return NpcEventKind.Interrupted;
+                    case SessionEvent.EventOneofCase.ContextTrimmed:
+                        return NpcEventKind.ContextTrimmed;
+                    default:
+                        return NpcEventKind.Other;
+                }
+            }
+        }
+
+        /// <summary>
+        /// The new text, the sentence, the whole answer, or what an interrupted answer keeps;
+        /// empty for the other kinds.
+        /// </summary>
+        public string Text
+        {
+            get
+            {
+                switch (Message.EventCase)
+                {
+                    case SessionEvent.EventOneofCase.TextDelta:
+                        return Message.TextDelta.Text;
+                    case SessionEvent.EventOneofCase.SentenceCompleted:
+                        return Message.SentenceCompleted.Text;
+                    case SessionEvent.EventOneofCase.TurnFinished:
+                        return Message.TurnFinished.Text;
+                    case SessionEvent.EventOneofCase.TurnInterrupted:
+                        return Message.TurnInterrupted.Text;
+                    default:
+                        return string.Empty;
+                }
+            }
+        }
+
+        /// <summary>Why the answer ended; Unspecified before its end.</summary>
+        public FinishReason FinishReason
+        {
+            get
+            {
+                switch (Message.EventCase)
+                {
+                    case SessionEvent.EventOneofCase.TurnFinished:
+                        return Message.TurnFinished.FinishReason;
+                    case SessionEvent.EventOneofCase.TurnInterrupted:
+                        return FinishReason.Interrupted;
+                    default:
+                        return FinishReason.Unspecified;
+                }
+            }
+        }
+
+        /// <summary>What the answer cost; null before its end.</summary>
+        public Usage? Usage
+        {
+            get
+            {
+                switch (Message.EventCase)
+                {
+                    case SessionEvent.EventOneofCase.TurnFinished:
+                        return Message.TurnFinished.Usage;
+                    case SessionEvent.EventOneofCase.TurnInterrupted:
+                        return Message.TurnInterrupted.Usage;
+                    default:
+                        return null;
+                }
+            }
+        }
+
+        /// <summary>The tokens behind the text, when SamplingParams.logprobs asked for them.</summary>
+        public IReadOnlyList<Token> Tokens => Message.EventCase == SessionEvent.EventOneofCase.TextDelta
+            ? Message.TextDelta.Tokens
+            : (IReadOnlyList<Token>)Array.Empty<Token>();
+    }
+}

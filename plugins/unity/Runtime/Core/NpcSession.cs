@@ -1,0 +1,295 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using System.Threading.Tasks;
+using Townsfolk.Rpc;
+using Townsfolk.V1;
+
+namespace Townsfolk
+{
+    /// <summary>
+    /// One character's conversation. Safe from any thread; turns said at once queue up and are answered
+    /// in order. Behaves the same on both wires: everything is a short call or a stream of responses.
+    /// </summary>
+    public sealed class NpcSession : IAsyncDisposable
+    {
+        private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
+
+        private readonly TownsfolkClient _client;
+        private readonly SessionConfig _config;
+        private readonly Transcript _transcript = new Transcript();
+        private readonly SemaphoreSlim _opening = new SemaphoreSlim(1, 1);
+        private RpcChannel? _openOn;
+        private bool _mayExist;
+        private bool _closed;
+
+        internal NpcSession(TownsfolkClient client, SessionConfig config)
+        {
+            _client = client;
+            _config = config.Clone();
+            if (_config.SessionId.Length == 0)
+            {
+                _config.SessionId = Guid.NewGuid().ToString("N");
+            }
+
+            _transcript.Replace(config.History);
+        }
+
+        /// <summary>The session's id in the runtime.</summary>
+        public string SessionId => _config.SessionId;
+
+        /// <summary>What was said, as far as this client has seen it: lines, events, cut answers.</summary>
+        public IReadOnlyList<TranscriptEntry> History => _transcript.Snapshot();
+
+        /// <summary>Speaks to the character; see <see cref="SayAsync(Utterance, CancellationToken)"/>.</summary>
+        public IAsyncEnumerable<NpcEvent> SayAsync(string text, CancellationToken cancellation = default) =>
+            SayAsync(new Utterance { Text = text }, cancellation);
+
+        /// <summary>
+        /// Speaks to the character and streams the answer: started, texts and sentences, and at last
+        /// finished or interrupted. Cancelling, or leaving the loop, interrupts the answer. A runtime that
+        /// is lost before the answer begins is waited for; one that is lost later fails the turn.
+        /// </summary>
+        /// <exception cref="RpcException">The turn failed; the session lives on.</exception>
+        /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
+        public async IAsyncEnumerable<NpcEvent> SayAsync(
+            Utterance utterance, [EnumeratorCancellation] CancellationToken cancellation = default)
+        {
+            var request = new SayRequest { SessionId = SessionId, Utterance = utterance.Clone() };
+            if (request.Utterance.TurnId.Length == 0)
+            {
+                // An id of our own makes a turn that is sent again after a lost connection the same turn.
+                request.Utterance.TurnId = Guid.NewGuid().ToString("N");
+            }
+
+            var record = _transcript.Begin(request.Utterance, _config.Persona?.Name ?? string.Empty);
+            using var turn = new TurnStream(_client, this, request, cancellation);
+            try
+            {
+                while (await turn.MoveNextAsync().ConfigureAwait(false))
+                {
+                    record.See(turn.Current);
+                    yield return turn.Current;
+                }
+            }
+            finally
+            {
+                record.Leave();
+            }
+        }
+
+        /// <summary>Cuts off the current answer and all that wait behind it.</summary>
+        /// <param name="heard">
+        /// What the player has heard or read of the current answer: the transcript keeps exactly that much.
+        /// Null keeps all that was generated.
+        /// </param>
+        /// <param name="cancellation">Ends the call.</param>
+        /// <returns>The turns that were cut off, oldest first.</returns>
+        public async Task<IReadOnlyList<string>> InterruptAsync(
+            string? heard = null, CancellationToken cancellation = default)
+        {
+            var request = new InterruptSessionRequest { SessionId = SessionId, Interrupt = new Interrupt() };
+            if (heard != null)
+            {
+                request.Interrupt.HeardCharacters = CodePoints.Count(heard);
+            }
+
+            if (!(_openOn is { } channel))
+            {
+                return Array.Empty<string>();
+            }
+
+            try
+            {
+                var response = await channel.UnaryAsync(
+                    TownsfolkMethods.InterruptSession, request, _client.ShortCall(cancellation))
+                    .ConfigureAwait(false);
+                return response.TurnIds;
+            }
+            catch (RpcException gone)
+                when (gone.Code == StatusCode.NotFound || gone is RuntimeUnavailableException)
+            {
+                // A runtime that is gone, or does not know the session, is saying nothing in it.
+                return Array.Empty<string>();
+            }
+        }
+
+        /// <summary>The character learns of an event in the world, without answering.</summary>
+        public async Task NotifyAsync(string text, CancellationToken cancellation = default)
+        {
+            var request = new NotifySessionRequest { SessionId = SessionId, Text = text };
+            await InOpenSessionAsync(TownsfolkMethods.NotifySession, request, cancellation)
+                .ConfigureAwait(false);
+            _transcript.AddEvent(text);
+        }
+
+        /// <summary>Changes who goes first when the runtime is short of room or time; -100 to 100.</summary>
+        public async Task SetPriorityAsync(int priority, CancellationToken cancellation = default)
+        {
+            var request = new UpdateSessionRequest { SessionId = SessionId, Priority = priority };
+            await InOpenSessionAsync(TownsfolkMethods.UpdateSession, request, cancellation)
+                .ConfigureAwait(false);
+            _config.Priority = priority;
+        }
+
+        /// <summary>
+        /// The session as the runtime has it: what a saved game keeps. Opening a session with it restores
+        /// the conversation.
+        /// </summary>
+        public async Task<SessionConfig> SaveAsync(CancellationToken cancellation = default)
+        {
+            var request = new GetSessionRequest { SessionId = SessionId };
+            var response = await InOpenSessionAsync(TownsfolkMethods.GetSession, request, cancellation)
+                .ConfigureAwait(false);
+            return response.Config;
+        }
+
+        /// <summary>Ends the session; the runtime forgets it. A runtime that is gone has done so already.</summary>
+        public async ValueTask DisposeAsync()
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            _closed = true;
+            if (_openOn is { } channel)
+            {
+                try
+                {
+                    await channel.UnaryAsync(
+                        TownsfolkMethods.CloseSession,
+                        new CloseSessionRequest { SessionId = SessionId },
+                        new CallOptions(CloseTimeout)).ConfigureAwait(false);
+                }
+                catch (RpcException)
+                {
+                    // Closed, expired, or the runtime is gone: there is nothing left to end.
+                }
+            }
+        }
+
+        internal Task OpenAsync(CancellationToken cancellation) =>
+            _client.RetryAsync(channel => OpenOnAsync(channel, cancellation), cancellation);
+
+        /// <summary>Makes sure that the session exists at the end of this channel.</summary>
+        internal async Task<bool> OpenOnAsync(RpcChannel channel, CancellationToken cancellation)
+        {
+            if (_closed)
+            {
+                throw new ObjectDisposedException(nameof(NpcSession));
+            }
+
+            if (ReferenceEquals(_openOn, channel))
+            {
+                return true;
+            }
+
+            await _opening.WaitAsync(cancellation).ConfigureAwait(false);
+            try
+            {
+                if (!ReferenceEquals(_openOn, channel))
+                {
+                    // A first attempt whose answer was lost has opened it all the same.
+                    var resumed = _mayExist && await ResumeAsync(channel, cancellation).ConfigureAwait(false);
+                    _mayExist = true;
+                    if (!resumed)
+                    {
+                        await CreateAsync(channel, cancellation).ConfigureAwait(false);
+                    }
+
+                    _openOn = channel;
+                }
+
+                return true;
+            }
+            catch (RpcException failure) when (!(failure is RuntimeUnavailableException))
+            {
+                _mayExist = _openOn != null;
+                throw;
+            }
+            finally
+            {
+                _opening.Release();
+            }
+        }
+
+        /// <summary>The runtime does not know the session any more: the next use opens it again.</summary>
+        internal void Lose() => _openOn = null;
+
+        private async Task<bool> ResumeAsync(RpcChannel channel, CancellationToken cancellation)
+        {
+            var options = _client.ShortCall(cancellation);
+            var attach = new OpenSessionRequest
+            {
+                Open = new OpenSession
+                {
+                    Config = new SessionConfig { SessionId = SessionId },
+                    Resume = true,
+                },
+            };
+            try
+            {
+                await channel.UnaryAsync(TownsfolkMethods.OpenSession, attach, options).ConfigureAwait(false);
+                var known = await channel.UnaryAsync(
+                    TownsfolkMethods.GetSession,
+                    new GetSessionRequest { SessionId = SessionId },
+                    options).ConfigureAwait(false);
+                _transcript.Replace(known.Config.History);
+                return true;
+            }
+            catch (RpcException failure) when (failure.Code == StatusCode.NotFound)
+            {
+                return false;
+            }
+        }
+
+        private async Task CreateAsync(RpcChannel channel, CancellationToken cancellation)
+        {
+            var config = _config.Clone();
+            config.History.Clear();
+            config.History.AddRange(_transcript.Snapshot());
+            var request = new OpenSessionRequest { Open = new OpenSession { Config = config } };
+            var options = _client.ShortCall(cancellation);
+            try
+            {
+                await channel.UnaryAsync(TownsfolkMethods.OpenSession, request, options).ConfigureAwait(false);
+                return;
+            }
+            catch (RpcException failure) when (failure.Code == StatusCode.NotFound)
+            {
+                // A runtime that was started anew lacks the lore.
+                if (await _client.RegisterAgainAsync(channel, config.LoreIds, cancellation)
+                    .ConfigureAwait(false) == 0)
+                {
+                    throw;
+                }
+            }
+
+            await channel.UnaryAsync(TownsfolkMethods.OpenSession, request, options).ConfigureAwait(false);
+        }
+
+        private Task<TResponse> InOpenSessionAsync<TRequest, TResponse>(
+            RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellation) =>
+            _client.RetryAsync(
+                async channel =>
+                {
+                    await OpenOnAsync(channel, cancellation).ConfigureAwait(false);
+                    try
+                    {
+                        return await channel.UnaryAsync(method, request, _client.ShortCall(cancellation))
+                            .ConfigureAwait(false);
+                    }
+                    catch (RpcException failure) when (failure.Code == StatusCode.NotFound)
+                    {
+                        Lose();
+                    }
+
+                    await OpenOnAsync(channel, cancellation).ConfigureAwait(false);
+                    return await channel.UnaryAsync(method, request, _client.ShortCall(cancellation))
+                        .ConfigureAwait(false);
+                },
+                cancellation);
+    }
+}

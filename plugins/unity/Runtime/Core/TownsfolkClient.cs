@@ -1,0 +1,193 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Linq;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using System.Threading.Tasks;
+using Townsfolk.Rpc;
+using Townsfolk.V1;
+
+namespace Townsfolk
+{
+    /// <summary>
+    /// A game's connection to its runtime. Safe from any thread. When the runtime goes away, calls wait
+    /// for it to come back (up to <see cref="TownsfolkClientOptions.ReconnectTimeout"/>), and sessions
+    /// are opened again with their transcripts.
+    /// </summary>
+    public sealed class TownsfolkClient : IDisposable
+    {
+        private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+        private readonly IEndpointSource _endpoints;
+        private readonly ConcurrentDictionary<string, Lore> _lore = new ConcurrentDictionary<string, Lore>();
+        private readonly object _lock = new object();
+        private RuntimeEndpoint? _endpoint;
+        private RpcChannel? _channel;
+        private bool _disposed;
+
+        /// <summary>Creates a client. Nothing is sent before the first call.</summary>
+        /// <param name="endpoints">Where the runtime is: a <see cref="FixedEndpoint"/> or a <see cref="RuntimeProcess"/>.</param>
+        /// <param name="options">How to reach it; null takes the defaults.</param>
+        public TownsfolkClient(IEndpointSource endpoints, TownsfolkClientOptions? options = null)
+        {
+            _endpoints = endpoints;
+            Options = (options ?? new TownsfolkClientOptions()).Copy();
+        }
+
+        internal TownsfolkClientOptions Options { get; }
+
+        /// <summary>What runs there: version, model, device, limits. Also the way to see whether it is well.</summary>
+        public Task<GetRuntimeInfoResponse> GetRuntimeInfoAsync(CancellationToken cancellation = default) =>
+            CallAsync(TownsfolkMethods.GetRuntimeInfo, new GetRuntimeInfoRequest(), cancellation);
+
+        /// <summary>
+        /// Registers world knowledge, or replaces it for sessions opened from then on. The client keeps it
+        /// and registers it again when the runtime has been started anew.
+        /// </summary>
+        /// <returns>Its length in tokens.</returns>
+        public async Task<int> RegisterLoreAsync(Lore lore, CancellationToken cancellation = default)
+        {
+            var request = new RegisterLoreRequest { Lore = lore.Clone() };
+            var response = await CallAsync(TownsfolkMethods.RegisterLore, request, cancellation)
+                .ConfigureAwait(false);
+            _lore[lore.LoreId] = request.Lore;
+            return response.Tokens;
+        }
+
+        /// <summary>Opens a session for one character.</summary>
+        public async Task<NpcSession> OpenSessionAsync(
+            SessionConfig config, CancellationToken cancellation = default)
+        {
+            var session = new NpcSession(this, config);
+            await session.OpenAsync(cancellation).ConfigureAwait(false);
+            return session;
+        }
+
+        /// <summary>All sessions of the runtime.</summary>
+        public async Task<IReadOnlyList<SessionSummary>> ListSessionsAsync(
+            CancellationToken cancellation = default)
+        {
+            var response = await CallAsync(
+                TownsfolkMethods.ListSessions, new ListSessionsRequest(), cancellation).ConfigureAwait(false);
+            return response.Sessions;
+        }
+
+        /// <summary>Completes a prompt as it stands: no persona, no transcript, no chat template.</summary>
+        public IAsyncEnumerable<GenerateResponse> GenerateAsync(
+            GenerateRequest request, CancellationToken cancellation = default) =>
+            StreamAsync(TownsfolkMethods.Generate, request, cancellation);
+
+        /// <summary>Counters of the engine, again and again until cancelled.</summary>
+        public IAsyncEnumerable<WatchStatsResponse> WatchStatsAsync(
+            WatchStatsRequest request, CancellationToken cancellation = default) =>
+            StreamAsync(TownsfolkMethods.WatchStats, request, cancellation);
+
+        /// <summary>Ends all calls and the connection. The runtime keeps the sessions until they expire.</summary>
+        public void Dispose()
+        {
+            RpcChannel? channel;
+            lock (_lock)
+            {
+                _disposed = true;
+                channel = _channel;
+                _channel = null;
+            }
+
+            channel?.Dispose();
+        }
+
+        /// <summary>Makes a short call; tries again while the runtime can't be reached.</summary>
+        internal Task<TResponse> CallAsync<TRequest, TResponse>(
+            RpcMethod<TRequest, TResponse> method, TRequest request, CancellationToken cancellation) =>
+            RetryAsync(
+                channel => channel.UnaryAsync(method, request, ShortCall(cancellation)), cancellation);
+
+        /// <summary>The options of a short call.</summary>
+        internal CallOptions ShortCall(CancellationToken cancellation) =>
+            new CallOptions(Options.CallTimeout, null, cancellation);
+
+        /// <summary>Runs an attempt on the channel; again, after a pause, while the runtime can't be reached.</summary>
+        internal async Task<T> RetryAsync<T>(
+            Func<RpcChannel, Task<T>> attempt, CancellationToken cancellation)
+        {
+            var waited = Stopwatch.StartNew();
+            var pause = TimeSpan.FromMilliseconds(50);
+            while (true)
+            {
+                try
+                {
+                    var channel = await ChannelAsync(cancellation).ConfigureAwait(false);
+                    return await attempt(channel).ConfigureAwait(false);
+                }
+                catch (RuntimeUnavailableException)
+                    when (!_disposed && waited.Elapsed + pause < Options.ReconnectTimeout)
+                {
+                    await Task.Delay(pause, cancellation).ConfigureAwait(false);
+                    pause = pause + pause < LongestPause ? pause + pause : LongestPause;
+                }
+            }
+        }
+
+        /// <summary>Sends the lore of these ids again, as far as it was registered here.</summary>
+        /// <returns>How many were sent.</returns>
+        internal async Task<int> RegisterAgainAsync(
+            RpcChannel channel, IEnumerable<string> loreIds, CancellationToken cancellation)
+        {
+            var known = loreIds.Where(_lore.ContainsKey).ToList();
+            foreach (var id in known)
+            {
+                await channel.UnaryAsync(
+                    TownsfolkMethods.RegisterLore,
+                    new RegisterLoreRequest { Lore = _lore[id] },
+                    ShortCall(cancellation)).ConfigureAwait(false);
+            }
+
+            return known.Count;
+        }
+
+        private async Task<RpcChannel> ChannelAsync(CancellationToken cancellation)
+        {
+            var endpoint = await _endpoints.GetAsync(cancellation).ConfigureAwait(false);
+            RpcChannel? old = null;
+            try
+            {
+                lock (_lock)
+                {
+                    if (_disposed)
+                    {
+                        throw new ObjectDisposedException(nameof(TownsfolkClient));
+                    }
+
+                    if (_channel == null || !ReferenceEquals(endpoint, _endpoint))
+                    {
+                        old = _channel;
+                        _channel = Options.Transport.Connect(endpoint, Options.MaxMessageBytes);
+                        _endpoint = endpoint;
+                    }
+
+                    return _channel;
+                }
+            }
+            finally
+            {
+                old?.Dispose();
+            }
+        }
+
+        private async IAsyncEnumerable<TResponse> StreamAsync<TRequest, TResponse>(
+            RpcMethod<TRequest, TResponse> method,
+            TRequest request,
+            [EnumeratorCancellation] CancellationToken cancellation)
+        {
+            var options = new CallOptions(cancellation: cancellation);
+            var channel = await ChannelAsync(cancellation).ConfigureAwait(false);
+            using var call = channel.ServerStreaming(method, request, options);
+            while (await call.MoveNextAsync().ConfigureAwait(false))
+            {
+                yield return call.Current;
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System;
+using Townsfolk.V1;
+using UnityEngine;
+
+namespace Townsfolk.Unity
+{
+    /// <summary>Who a character is. Only the name is required.</summary>
+    [CreateAssetMenu(menuName = "Townsfolk/Persona", fileName = "Persona", order = 0)]
+    public sealed class NpcPersona : ScriptableObject
+    {
+        /// <summary>What the character is called.</summary>
+        [Tooltip("What the character is called. 1 to 64 characters.")]
+        public string characterName = string.Empty;
+
+        /// <summary>Who the character is.</summary>
+        [TextArea(3, 10)]
+        [Tooltip("Who the character is: trade, home, history.")]
+        public string description = string.Empty;
+
+        /// <summary>What the character wants.</summary>
+        [Tooltip("What the character wants.")]
+        public string[] goals = Array.Empty<string>();
+
+        /// <summary>How the character speaks.</summary>
+        [TextArea(1, 4)]
+        [Tooltip("How the character speaks.")]
+        public string speakingStyle = string.Empty;
+
+        /// <summary>What the character never does or says.</summary>
+        [Tooltip("What the character never does or says.")]
+        public string[] taboos = Array.Empty<string>();
+
+        /// <summary>Lines the character could have said.</summary>
+        [Tooltip("Lines the character could have said.")]
+        public string[] exampleLines = Array.Empty<string>();
+
+        /// <summary>The persona as the contract has it.</summary>
+        public Persona ToMessage()
+        {
+            var message = new Persona
+            {
+                Name = characterName,
+                Description = description,
+                SpeakingStyle = speakingStyle,
+            };
+            message.Goals.AddRange(goals);
+            message.Taboos.AddRange(taboos);
+            message.ExampleLines.AddRange(exampleLines);
+            return message;
+        }
+    }
+}

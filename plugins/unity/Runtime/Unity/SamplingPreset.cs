@@ -1,0 +1,75 @@
+using System;
+using Townsfolk.V1;
+using UnityEngine;
+
+namespace Townsfolk.Unity
+{
+    /// <summary>How a character's words are chosen. Without a preset the model's own defaults hold.</summary>
+    [CreateAssetMenu(menuName = "Townsfolk/Sampling Preset", fileName = "Sampling", order = 2)]
+    public sealed class SamplingPreset : ScriptableObject
+    {
+        /// <summary>Higher is more surprising; 0 always takes the likeliest word.</summary>
+        [Range(0f, 5f)]
+        [Tooltip("Higher is more surprising; 0 always takes the likeliest word.")]
+        public float temperature = 0.8f;
+
+        /// <summary>Only the k likeliest tokens can be drawn; 0 means no limit.</summary>
+        [Range(0, 1024)]
+        [Tooltip("Only the k likeliest tokens can be drawn; 0 means no limit.")]
+        public int topK = 40;
+
+        /// <summary>Only the likeliest tokens whose probabilities add up to this can be drawn.</summary>
+        [Range(0.01f, 1f)]
+        [Tooltip("Only the likeliest tokens whose probabilities add up to this can be drawn.")]
+        public float topP = 0.95f;
+
+        /// <summary>Tokens less likely than this share of the likeliest are left out; 0 is off.</summary>
+        [Range(0f, 1f)]
+        [Tooltip("Tokens less likely than this share of the likeliest are left out; 0 is off.")]
+        public float minP;
+
+        /// <summary>Above 1 the character repeats itself less; 1 is off.</summary>
+        [Range(0.1f, 10f)]
+        [Tooltip("Above 1 the character repeats itself less; 1 is off.")]
+        public float repetitionPenalty = 1f;
+
+        /// <summary>The longest answer, in tokens.</summary>
+        [Min(1)]
+        [Tooltip("The longest answer, in tokens; a token is about three quarters of a word.")]
+        public int maxNewTokens = 256;
+
+        /// <summary>The answer ends before the first of these texts.</summary>
+        [Tooltip("The answer ends before the first of these texts.")]
+        public string[] stop = Array.Empty<string>();
+
+        /// <summary>Whether the seed below is used.</summary>
+        [Tooltip("The same seed, conversation and settings give the same answer.")]
+        public bool useSeed;
+
+        /// <summary>The seed, where it is used.</summary>
+        [Min(0)]
+        [Tooltip("The seed, where it is used.")]
+        public int seed;
+
+        /// <summary>The preset as the contract has it.</summary>
+        public SamplingParams ToMessage()
+        {
+            var message = new SamplingParams
+            {
+                Temperature = temperature,
+                TopK = topK,
+                TopP = topP,
+                MinP = minP,
+                RepetitionPenalty = repetitionPenalty,
+                MaxNewTokens = maxNewTokens,
+            };
+            message.Stop.AddRange(stop);
+            if (useSeed)
+            {
+                message.Seed = (ulong)seed;
+            }
+
+            return message;
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+using Townsfolk.V1;
+using UnityEngine;
+
+namespace Townsfolk.Unity
+{
+    /// <summary>
+    /// The game's one connection to its runtime. Made on first use, survives scene loads, and ends with
+    /// the game, with play mode and with every reload of the scripts.
+    /// </summary>
+    [AddComponentMenu("")]
+    [DisallowMultipleComponent]
+    [DefaultExecutionOrder(-1000)]
+    public sealed class TownsfolkRuntime : MonoBehaviour
+    {
+        private static TownsfolkRuntime? s_instance;
+        private static TownsfolkSettings? s_settings;
+
+        private readonly ConcurrentDictionary<string, Task<int>> _lore =
+            new ConcurrentDictionary<string, Task<int>>();
+
+        private readonly CancellationTokenSource _ending = new CancellationTokenSource();
+        private TimeSpan _frameBudget;
+
+        /// <summary>The connection; made on first use.</summary>
+        public static TownsfolkRuntime Instance
+        {
+            get
+            {
+                if (s_instance == null)
+                {
+                    var host = new GameObject("Townsfolk");
+                    if (Application.isPlaying)
+                    {
+                        DontDestroyOnLoad(host);
+                    }
+
+                    s_instance = host.AddComponent<TownsfolkRuntime>();
+                }
+
+                return s_instance;
+            }
+        }
+
+        /// <summary>Whether there is a connection.</summary>
+        public static bool Exists => s_instance != null;
+
+        /// <summary>
+        /// The settings of the next connection: the project's own, unless the game sets others before it
+        /// first uses <see cref="Instance"/>.
+        /// </summary>
+        public static TownsfolkSettings Settings
+        {
+            get => s_settings != null ? s_settings : s_settings = TownsfolkSettings.Load();
+            set => s_settings = value;
+        }
+
+        /// <summary>The client, for calls beside what the components offer.</summary>
+        public TownsfolkClient Client { get; private set; } = null!;
+
+        /// <summary>The launched runtime; null when the settings name one that runs elsewhere.</summary>
+        public RuntimeProcess? Process { get; private set; }
+
+        internal MainThreadQueue Queue { get; } = new MainThreadQueue();
+
+        /// <summary>Cancelled when the connection ends.</summary>
+        internal CancellationToken Ending => _ending.Token;
+
+        /// <summary>Ends the connection and the launched runtime; returns within seconds.</summary>
+        public static void Shutdown()
+        {
+            if (s_instance != null)
+            {
+                var host = s_instance.gameObject;
+                s_instance.End();
+                if (Application.isPlaying)
+                {
+                    Destroy(host);
+                }
+                else
+                {
+                    DestroyImmediate(host);
+                }
+            }
+        }
+
+        /// <summary>Registers lore once for each connection; all characters share it.</summary>
+        internal async Task RegisterLoreAsync(IReadOnlyList<Lore> lore)
+        {
+            foreach (var one in lore)
+            {
+                var registering = _lore.GetOrAdd(one.LoreId, _ => Client.RegisterLoreAsync(one, Ending));
+                try
+                {
+                    await registering.ConfigureAwait(false);
+                }
+                catch
+                {
+                    // The next character that needs it tries again.
+                    _lore.TryRemove(one.LoreId, out _);
+                    throw;
+                }
+            }
+        }
+
+        private void Awake()
+        {
+            var settings = Settings;
+            _frameBudget = TimeSpan.FromMilliseconds(settings.frameBudget);
+            IEndpointSource endpoints;
+            if (settings.launchRuntime)
+            {
+                Process = new RuntimeProcess(settings.ToLaunch());
+                endpoints = Process;
+            }
+            else
+            {
+                endpoints = new FixedEndpoint(settings.ToEndpoint());
+            }
+
+            var options = new TownsfolkClientOptions { Transport = UnityTransport.For(settings.wire) };
+            Client = new TownsfolkClient(endpoints, options);
+            Application.quitting += Shutdown;
+        }
+
+        private void Update() => Queue.Drain(_frameBudget);
+
+        private void OnDestroy() => End();
+
+        private void End()
+        {
+            if (_ending.IsCancellationRequested)
+            {
+                return;
+            }
+
+            Application.quitting -= Shutdown;
+            if (ReferenceEquals(s_instance, this))
+            {
+                s_instance = null;
+            }
+
+            _ending.Cancel();
+            Client.Dispose();
+            Process?.Dispose();
+        }
+
+        // Enter Play Mode without a domain reload keeps statics: begin anew.
+        [RuntimeInitializeOnLoadMethod(RuntimeInitializeLoadType.SubsystemRegistration)]
+        private static void ResetStatics()
+        {
+            Shutdown();
+            s_settings = null;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System;
+using UnityEngine;
+
+namespace Townsfolk.Unity
+{
+    /// <summary>Which way calls take.</summary>
+    public enum TownsfolkWire
+    {
+        /// <summary>gRPC-Web over HTTP/1.1: needs nothing beside Unity.</summary>
+        GrpcWeb,
+
+        /// <summary>gRPC over HTTP/2: needs the package YetAnotherHttpHandler, or Unity 6000.5.</summary>
+        Grpc,
+    }
+
+    /// <summary>
+    /// How this project reaches its runtime; Project Settings, Townsfolk. Lies in a Resources folder, so
+    /// that builds have it.
+    /// </summary>
+    public sealed class TownsfolkSettings : ScriptableObject
+    {
+        /// <summary>The name below Resources.</summary>
+        public const string ResourceName = "TownsfolkSettings";
+
+        /// <summary>Whether the game launches its own runtime.</summary>
+        [Tooltip("Launch a runtime with the game, and end it with the game. Off: use one that already runs.")]
+        public bool launchRuntime = true;
+
+        /// <summary>The program, or a name on PATH.</summary>
+        [Tooltip("The townsfolk program: an absolute path, a path below StreamingAssets, or a name on PATH.")]
+        public string command = "townsfolk";
+
+        /// <summary>What stands before "serve".</summary>
+        [Tooltip("What stands before 'serve', such as '-m' and 'townsfolk' when the command is a Python.")]
+        public string[] commandArguments = Array.Empty<string>();
+
+        /// <summary>The model; empty takes the starter model.</summary>
+        [Tooltip("A model's folder (absolute, or below StreamingAssets) or hub id. Empty: the starter model.")]
+        public string model = string.Empty;
+
+        /// <summary>More options of "townsfolk serve".</summary>
+        [Tooltip("More options of 'townsfolk serve', one each: '--kv-memory-mib', '256'.")]
+        public string[] serveArguments = Array.Empty<string>();
+
+        /// <summary>How long the model may take to load, in seconds.</summary>
+        [Min(1f)]
+        [Tooltip("How long the model may take to load, in seconds.")]
+        public float startTimeout = 120f;
+
+        /// <summary>Where the runtime is, when the game does not launch it.</summary>
+        [Tooltip("Where the runtime is, when the game does not launch it.")]
+        public string host = "127.0.0.1";
+
+        /// <summary>Its gRPC port.</summary>
+        [Range(0, 65535)]
+        [Tooltip("Its gRPC port (HTTP/2); 0 when it is not used.")]
+        public int port = 50151;
+
+        /// <summary>Its gRPC-Web port.</summary>
+        [Range(0, 65535)]
+        [Tooltip("Its gRPC-Web port ('townsfolk serve --web-port'); 0 when it is not used.")]
+        public int webPort = 50152;
+
+        /// <summary>Its token.</summary>
+        [Tooltip("What 'townsfolk serve --auth-token' was given. It ships with the game: no secret.")]
+        public string token = string.Empty;
+
+        /// <summary>Whether it has a certificate.</summary>
+        [Tooltip("Whether the runtime has a certificate.")]
+        public bool useTls;
+
+        /// <summary>The one root to trust, as PEM.</summary>
+        [Tooltip("The root certificate to trust, for a certificate of your own. Empty: the system's.")]
+        public TextAsset? rootCertificate;
+
+        /// <summary>Which way calls take.</summary>
+        [Tooltip("gRPC-Web needs nothing else. gRPC needs YetAnotherHttpHandler, or Unity 6000.5 or later.")]
+        public TownsfolkWire wire = TownsfolkWire.GrpcWeb;
+
+        /// <summary>How long events may be handled each frame, in milliseconds.</summary>
+        [Range(0.1f, 16f)]
+        [Tooltip("How long events may be handled each frame, in milliseconds; the rest waits for the next.")]
+        public float frameBudget = 2f;
+
+        /// <summary>The project's settings, or the defaults where there are none.</summary>
+        public static TownsfolkSettings Load()
+        {
+            var settings = Resources.Load<TownsfolkSettings>(ResourceName);
+            return settings != null ? settings : CreateInstance<TownsfolkSettings>();
+        }
+
+        /// <summary>How the runtime is launched.</summary>
+        public RuntimeLaunch ToLaunch() => new RuntimeLaunch
+        {
+            Command = BelowStreamingAssets(command),
+            CommandArguments = commandArguments,
+            Model = model.Length == 0 ? null : BelowStreamingAssets(model),
+            ServeArguments = serveArguments,
+            StartTimeout = TimeSpan.FromSeconds(startTimeout),
+        };
+
+        /// <summary>Where the runtime is, when the game does not launch it.</summary>
+        public RuntimeEndpoint ToEndpoint() => new RuntimeEndpoint(
+            host,
+            port,
+            webPort,
+            token,
+            useTls,
+            rootCertificate != null ? rootCertificate.text : null);
+
+        /// <summary>A path below StreamingAssets where there is such a file or folder; else as it stands.</summary>
+        public static string BelowStreamingAssets(string path)
+        {
+            var shipped = System.IO.Path.Combine(Application.streamingAssetsPath, path);
+            return System.IO.File.Exists(shipped) || System.IO.Directory.Exists(shipped) ? shipped : path;
+        }
+    }
+}
