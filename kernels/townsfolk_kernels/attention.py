@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from townsfolk_kernels.attention_cpu import attend
+from townsfolk_kernels.attention_plan import CpuPlan, make_plan
 from townsfolk_kernels.registry import Implementations
 
 
@@ -26,12 +28,14 @@ class PagedLayout:
         kv_lengths: [sequences], int32, with the batch's own tokens.
         block_tables: [sequences, max_blocks], int32; entries past a sequence's length are unused.
         block_size: tokens a block holds.
+        cpu_plan: how the CPU runs this batch; made at the first layer, kept for the others.
     """
 
     query_starts: Tensor
     kv_lengths: Tensor
     block_tables: Tensor
     block_size: int
+    cpu_plan: CpuPlan | None = None
 
 
 def paged_attention(
@@ -46,9 +50,10 @@ def paged_attention(
 
     Args:
         q: [tokens, heads, head_dim], bf16, fp16 or fp32.
-        k_pages: [num_blocks, block_size, kv_heads, head_dim], dtype of `q`; heads is a multiple of
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`; heads is a multiple of
             kv_heads, and query head h reads key head h // (heads / kv_heads).
-        v_pages: like `k_pages`.
+        v_pages: like `k_pages`. What lies behind a sequence's last position in its last block may
+            be overwritten with zeros.
         layout: the sequences of the batch; their keys and values are already in the pages.
         scale: factor of the scores, 1 / sqrt(head_dim) as a rule.
         sliding_window: a token sees this many positions, itself included; None for all.
@@ -68,25 +73,45 @@ def _paged_attention_reference(
     sliding_window: int | None,
 ) -> Tensor:
     out = torch.empty_like(q)
-    group = q.shape[1] // k_pages.shape[2]
+    group = q.shape[1] // k_pages.shape[1]
     starts, lengths = layout.query_starts.tolist(), layout.kv_lengths.tolist()
     for sequence, length in enumerate(lengths):
         begin, end = starts[sequence], starts[sequence + 1]
         blocks = layout.block_tables[sequence, : -(-length // layout.block_size)]
-        k = k_pages[blocks].flatten(0, 1)[:length].float()  # [length, kv_heads, head_dim]
-        v = v_pages[blocks].flatten(0, 1)[:length].float()
-        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        scores = torch.einsum("qhd,khd->hqk", q[begin:end].float(), k) * scale
+        k = k_pages[blocks].transpose(0, 1).flatten(1, 2)[:, :length].float()
+        v = v_pages[blocks].transpose(0, 1).flatten(1, 2)[:, :length].float()
+        k = k.repeat_interleave(group, dim=0)  # [heads, length, head_dim]
+        v = v.repeat_interleave(group, dim=0)
+        scores = torch.einsum("qhd,hkd->hqk", q[begin:end].float(), k) * scale
         keys = torch.arange(length, device=q.device)
         queries = keys[length - (end - begin) :, None]  # positions of the batch's own tokens
         hidden = keys > queries  # [queries, length]
         if sliding_window is not None:
             hidden |= keys <= queries - sliding_window
         weights = scores.masked_fill(hidden, float("-inf")).softmax(dim=-1)
-        out[begin:end] = torch.einsum("hqk,khd->qhd", weights, v).to(q.dtype)
+        out[begin:end] = torch.einsum("hqk,hkd->qhd", weights, v).to(q.dtype)
     return out
 
 
 _PAGED_ATTENTION: Implementations[
     Callable[[Tensor, Tensor, Tensor, PagedLayout, float, int | None], Tensor]
 ] = Implementations(_paged_attention_reference)
+
+
+@_PAGED_ATTENTION.register("cpu")
+def _paged_attention_cpu(
+    q: Tensor,
+    k_pages: Tensor,
+    v_pages: Tensor,
+    layout: PagedLayout,
+    scale: float,
+    sliding_window: int | None,
+) -> Tensor:
+    heads, plan = q.shape[1], layout.cpu_plan
+    if plan is None or (plan.heads, plan.dtype, plan.sliding_window) != (
+        heads,
+        q.dtype,
+        sliding_window,
+    ):
+        plan = layout.cpu_plan = make_plan(layout, heads, q.dtype, sliding_window)
+    return attend(q, k_pages, v_pages, plan, scale)

@@ -11,46 +11,52 @@ from townsfolk_kernels.registry import Implementations
 
 
 def rope_and_store(
-    qkv: Tensor, cos: Tensor, sin: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
+    qkv: Tensor, rotation: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
 ) -> Tensor:
     """Rotate queries and keys by their positions; write keys and values into their slots.
 
-    A head's dimension i is paired with dimension i + head_dim / 2, as Hugging Face checkpoints
-    lay them out.
+    Dimensions 2i and 2i + 1 of a head are a pair, as in the paper and in Meta's checkpoints.
+    (Hugging Face's pair i with i + head_dim / 2; loading reorders their rows.)
 
     Args:
         qkv: [tokens, (heads + 2 * kv_heads) * head_dim], the fused projection: queries, keys,
             values. May be overwritten.
-        cos: [tokens, head_dim / 2], fp32, of each token's rotation angles.
-        sin: [tokens, head_dim / 2], fp32.
-        k_pages: [num_blocks, block_size, kv_heads, head_dim], written in place.
+        rotation: [tokens, head_dim / 2, 2], fp32: cosine and sine of each pair's angle.
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], written in place.
         v_pages: like `k_pages`.
         slots: [tokens], int64: block * block_size + offset in the block, all different.
 
     Returns:
         The rotated queries, [tokens, heads, head_dim], dtype of `qkv`.
     """
-    return _ROPE_AND_STORE.pick(qkv.device.type)(qkv, cos, sin, k_pages, v_pages, slots)
+    return _ROPE_AND_STORE.pick(qkv.device.type)(qkv, rotation, k_pages, v_pages, slots)
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    first, second = x.float().chunk(2, dim=-1)  # [tokens, heads, head_dim / 2]
-    cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
+def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)  # [tokens, heads, head_dim / 2]
+    cos, sin = rotation.unsqueeze(1).unbind(-1)
+    turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
+    return turned.flatten(-2).to(x.dtype)
+
+
+def _store(pages: Tensor, rows: Tensor, slots: Tensor) -> None:
+    block_size = pages.shape[2]
+    # [num_blocks, block_size, kv_heads, head_dim], so that the two indices stand side by side
+    pages.transpose(1, 2).index_put_((slots // block_size, slots % block_size), rows)
 
 
 def _rope_and_store_reference(
-    qkv: Tensor, cos: Tensor, sin: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
+    qkv: Tensor, rotation: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
 ) -> Tensor:
-    kv_heads, head_dim = k_pages.shape[2:]
+    kv_heads, head_dim = k_pages.shape[1], k_pages.shape[3]
     rows = qkv.view(qkv.shape[0], -1, head_dim)  # [tokens, heads + 2 * kv_heads, head_dim]
     heads = rows.shape[1] - 2 * kv_heads
-    q, k, v = torch.split(rows, (heads, kv_heads, kv_heads), dim=1)
-    k_pages.flatten(0, 1).index_copy_(0, slots, _rotate(k, cos, sin))
-    v_pages.flatten(0, 1).index_copy_(0, slots, v)
-    return _rotate(q, cos, sin)
+    q, k, v = torch.split(rows, [heads, kv_heads, kv_heads], dim=1)
+    _store(k_pages, _rotate(k, rotation), slots)
+    _store(v_pages, v, slots)
+    return _rotate(q, rotation)
 
 
-_ROPE_AND_STORE: Implementations[
-    Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-] = Implementations(_rope_and_store_reference)
+_ROPE_AND_STORE: Implementations[Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]] = (
+    Implementations(_rope_and_store_reference)
+)

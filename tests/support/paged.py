@@ -19,7 +19,7 @@ class Pages:
 
 def poisoned_pages(config: DecoderConfig, num_blocks: int, block_size: int, dtype) -> Pages:
     """Pages full of NaN: reading a position that was never written shows."""
-    shape = (num_blocks, block_size, config.num_kv_heads, config.head_dim)
+    shape = (num_blocks, config.num_kv_heads, block_size, config.head_dim)
 
     def layers() -> list[Tensor]:
         return [torch.full(shape, float("nan"), dtype=dtype) for _ in range(config.num_layers)]

@@ -17,7 +17,7 @@ class KvCache:
     """Keys and values of all layers, in blocks of `block_size` tokens.
 
     Attributes:
-        k: one tensor a layer, [num_blocks, block_size, kv_heads, head_dim].
+        k: one tensor a layer, [num_blocks, kv_heads, block_size, head_dim].
         v: as `k`.
         block_size: tokens in a block.
     """
@@ -39,8 +39,7 @@ class KvCache:
 
         On the CPU untouched pages take no memory: a generous limit costs nothing until it is used.
         """
-        shape = (num_blocks, block_size, config.num_kv_heads, config.head_dim)
-        # [num_blocks, block_size, kv_heads, head_dim] for each layer
+        shape = (num_blocks, config.num_kv_heads, block_size, config.head_dim)
         k = [torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)]
         v = [torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)]
         return cls(k, v, block_size)

@@ -12,7 +12,7 @@ from townsfolk_kernels import PagedLayout
 
 
 class KvPages(Protocol):
-    """Keys and values of every layer, each [num_blocks, block_size, kv_heads, head_dim]."""
+    """Keys and values of every layer, each [num_blocks, kv_heads, block_size, head_dim]."""
 
     @property
     def k(self) -> Sequence[Tensor]:

@@ -90,7 +90,7 @@ class Decoder:
             fused = torch.empty((rows, *specs[0].shape[1:]), dtype=dtype, device=target)
             parts = torch.split(fused, [spec.shape[0] for spec in specs])
             for spec, part in zip(specs, parts, strict=True):
-                part.copy_(checkpoint.tensor(spec.name))
+                spec.place(checkpoint.tensor(spec.name), part)
             done += fused.nbytes
             if progress is not None:
                 progress(done, total)
@@ -142,7 +142,7 @@ class Decoder:
         """
         weights, eps = self._weights, self.config.rms_norm_eps
         tokens = batch.token_ids.shape[0]
-        cos, sin = self._angles(batch.positions)
+        rotation = self._angles(batch.positions)  # [T, head_dim / 2, 2]
         residual = embedding(batch.token_ids, weights.embedding)  # [T, hidden]
         normed = rms_norm(residual, weights.layers[0].attention_norm, eps)
         next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
@@ -150,7 +150,7 @@ class Decoder:
             weights.layers, next_norms, kv.k, kv.v, strict=True
         ):
             qkv = linear(normed, layer.qkv.weight, layer.qkv.bias)
-            q = rope_and_store(qkv, cos, sin, k_pages, v_pages, batch.slots)
+            q = rope_and_store(qkv, rotation, k_pages, v_pages, batch.slots)
             attended = paged_attention(
                 q, k_pages, v_pages, batch.layout, self._scale, self.config.sliding_window
             )  # [T, heads, head_dim]

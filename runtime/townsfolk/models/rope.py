@@ -29,11 +29,11 @@ class RotaryAngles:
         self._dynamic_power = head_dim / (head_dim - 2) if head_dim > 2 else 1.0
         self._inverse = _scaled(1.0 / config.theta**exponents, config)  # [head_dim / 2]
 
-    def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines, each [tokens, head_dim / 2] fp32, of `positions` [tokens] int64."""
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Cosine and sine, [tokens, head_dim / 2, 2] fp32, of `positions` [tokens] int64."""
         steps = positions[:, None].float()
         angles = steps * self._inverse_at(steps)
-        return angles.cos(), angles.sin()
+        return torch.stack((angles.cos(), angles.sin()), dim=-1)
 
     def _inverse_at(self, steps: Tensor) -> Tensor:
         config = self._config

@@ -16,10 +16,25 @@ Source = Callable[[Sequence["TensorSpec"]], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name and shape of a tensor in a Hugging Face checkpoint."""
+    """A tensor in a Hugging Face checkpoint.
+
+    Attributes:
+        name: its name there.
+        shape: its shape there.
+        rotary_dim: head_dim where its rows are rotary; 0 elsewhere. Hugging Face pairs dimension i
+            of such a head with i + rotary_dim / 2; here the two become neighbours.
+    """
 
     name: str
     shape: tuple[int, ...]
+    rotary_dim: int = 0
+
+    def place(self, tensor: Tensor, target: Tensor) -> None:
+        """Copy the checkpoint's tensor to `target` of the same shape, rotary rows in pairs."""
+        if self.rotary_dim:
+            tensor = tensor.unflatten(0, (-1, 2, self.rotary_dim // 2)).transpose(1, 2)
+            target = target.unflatten(0, (-1, self.rotary_dim // 2, 2))
+        target.copy_(tensor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +72,11 @@ class DecoderWeights:
         hidden = config.hidden_size
 
         def linear(prefix: str, rows: dict[str, int], columns: int, bias: bool) -> LinearWeights:
-            names = {f"{prefix}{name}": count for name, count in rows.items()}
-            weight = [TensorSpec(f"{name}.weight", (n, columns)) for name, n in names.items()]
-            biases = [TensorSpec(f"{name}.bias", (n,)) for name, n in names.items()]
+            weight, biases = [], []
+            for name, count in rows.items():
+                rotary = config.head_dim if name in ("q_proj", "k_proj") else 0
+                weight.append(TensorSpec(f"{prefix}{name}.weight", (count, columns), rotary))
+                biases.append(TensorSpec(f"{prefix}{name}.bias", (count,), rotary))
             return LinearWeights(source(weight), source(biases) if bias else None)
 
         def vector(name: str) -> Tensor:
