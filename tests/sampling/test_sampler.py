@@ -55,6 +55,7 @@ MIXED = [
     SamplingParams(top_k=0, top_p=0.999, temperature=3.0),
     SamplingParams(top_k=0, top_p=1.0, min_p=0.1),
     SamplingParams(top_k=1000, top_p=0.99, temperature=2.0),
+    SamplingParams(top_k=4, top_p=1.0, temperature=2.0),
     SamplingParams(top_k=3, logit_bias={5: 4.0, 7: -100.0}),
     SamplingParams(frequency_penalty=1.0, presence_penalty=0.5, top_k=5),
     SamplingParams(min_new_tokens=5, stop_token_ids=(9,), logprobs=3),
@@ -205,6 +206,14 @@ class TestDistribution:
         logits = torch.linspace(1, 0, 1000)[None]
         drawn = [sampler.sample(logits, [1], [n]).token_ids.item() for n in range(600)]
         assert drawn == list(range(600))
+
+    def test_a_long_prompt_beside_a_short_one(self) -> None:
+        sampler = Sampler(2, 1000, [EOS], CPU)
+        params = SamplingParams(temperature=0, repetition_penalty=2.0)
+        sampler.admit(0, params, 0, [7])
+        sampler.admit(1, params, 0, list(range(700)))
+        logits = torch.linspace(2, 1, 1000).expand(2, -1)
+        assert sampler.sample(logits, [0, 1], [0, 0]).token_ids.tolist() == [0, 700]
 
 
 class TestLogprobs:

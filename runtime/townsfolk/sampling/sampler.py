@@ -86,7 +86,6 @@ class Sampler:
         self._seeds[row] = seed - 2**64 if seed >= 2**63 else seed
         self._uniform_blocks[row] = None
         self._params[row] = params
-        self._plan = None
 
     def release(self, row: int) -> None:
         """Takes a row back. A row that is free already stays so."""
