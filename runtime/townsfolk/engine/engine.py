@@ -304,12 +304,20 @@ class Engine:
             preemptions_total=self._scheduler.num_preemptions,
         )
 
+    @property
+    def closed(self) -> bool:
+        """Whether the engine was closed."""
+        return self._closed
+
     async def check(self) -> None:
         """Checks between two steps that every block and row is where it should be.
 
         Raises:
             RuntimeError: it is not so.
+            EngineClosedError: the engine is closed.
         """
+        if self._closed:
+            raise EngineClosedError
         done: Future[None] = Future()
         self._loop.post(partial(self._loop.check, done))
         await asyncio.wrap_future(done)

@@ -124,11 +124,13 @@ class EngineLoop:
                 except Exception as error:  # a fault of the engine's own: nothing else gets here
                     logger.exception("the engine's loop failed; its requests are given up")
                     self._give_up(error)
-                self._outbox.flush()
+                self._send()
 
     def _turn(self) -> None:
         """One step, as far as there is something to do; else waits for something."""
         self._read_inbox()
+        if self._stopping:
+            return
         self._expire()
         plan = self._scheduler.plan()
         if plan.items:
@@ -139,8 +141,12 @@ class EngineLoop:
         if self._in_flight and (len(self._in_flight) >= self._runner.depth or not plan.items):
             self._settle(*self._in_flight.popleft())
         elif not plan.items:
-            self._outbox.flush()
+            self._send()
             self._wait()
+
+    def _send(self) -> None:
+        for request in self._outbox.flush():
+            self.cancel(request)  # nobody can read it any more
 
     def _read_inbox(self) -> None:
         while not self._inbox.empty():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from asyncio import AbstractEventLoop
 from collections.abc import Sequence
 
-from townsfolk.engine.generation import Event, Generation
+from townsfolk.engine.generation import Event
 from townsfolk.engine.request import Request
 
-_Letter = tuple[weakref.ref[Generation], Event]
+_Letter = tuple[Request, Event]
 
 
 class Outbox:
@@ -23,20 +22,22 @@ class Outbox:
 
     def put(self, request: Request, event: Event) -> None:
         """Sends an event with the next flush."""
-        self._letters.setdefault(request.event_loop, []).append((request.handle, event))
+        self._letters.setdefault(request.event_loop, []).append((request, event))
 
-    def flush(self) -> None:
-        """Hands everything over. What is for a loop that was closed is dropped."""
+    def flush(self) -> list[Request]:
+        """Hands everything over; gives the requests whose event loop was closed meanwhile."""
         letters, self._letters = self._letters, {}
+        lost: list[Request] = []
         for event_loop, own in letters.items():
             try:
                 event_loop.call_soon_threadsafe(_deliver, own)
-            except RuntimeError:  # the loop is closed, and with it all who could read
-                continue
+            except RuntimeError:  # the loop is closed
+                lost += [request for request, _ in own]
+        return lost
 
 
 def _deliver(letters: Sequence[_Letter]) -> None:
-    for handle, event in letters:
-        generation = handle()
+    for request, event in letters:
+        generation = request.handle()
         if generation is not None:
             generation.receive(event)

@@ -1,0 +1,134 @@
+"""One request's fault is nobody else's."""
+
+import asyncio
+
+import pytest
+from townsfolk.engine import GenerationFailedError
+from townsfolk.models import Decoder
+from townsfolk.sampling import Sampler, SamplingParams
+from townsfolk.text.detokenizer import Detokenizer
+
+BAD_SEED = 666
+GOOD = SamplingParams(max_new_tokens=40, min_new_tokens=40, seed=1)
+BAD = SamplingParams(max_new_tokens=40, min_new_tokens=40, seed=BAD_SEED)
+
+
+@pytest.fixture
+async def expected(start):
+    engine = start()
+    return (await engine.generate([1, 2, 3], GOOD)).text
+
+
+async def run_beside_good_ones(engine, expected, options=None):
+    good = [engine.submit([1, 2, 3], GOOD) for _ in range(3)]
+    bad = engine.submit([1, 2, 3], BAD)
+    good += [engine.submit([1, 2, 3], GOOD) for _ in range(3)]
+    with pytest.raises(GenerationFailedError) as error:
+        await bad.result()
+    assert [(await generation.result()).text for generation in good] == [expected] * 6
+    await engine.check()
+    return error.value
+
+
+async def test_a_request_that_cannot_be_admitted_fails_alone(start, expected, monkeypatch):
+    admit = Sampler.admit
+
+    def refuse(self, row, params, seed, *args):
+        if seed == BAD_SEED:
+            raise RuntimeError("no such row")
+        admit(self, row, params, seed, *args)
+
+    monkeypatch.setattr(Sampler, "admit", refuse)
+    error = await run_beside_good_ones(start(), expected)
+    assert str(error.__cause__) == "no such row"
+
+
+async def test_a_request_that_cannot_be_sampled_fails_alone(start, expected, monkeypatch):
+    admit, sample = Sampler.admit, Sampler.sample
+    bad_rows = set()
+
+    def note(self, row, params, seed, *args):
+        (bad_rows.add if seed == BAD_SEED else bad_rows.discard)(row)
+        admit(self, row, params, seed, *args)
+
+    def refuse(self, logits, rows, counts):
+        if any(row in bad_rows and count == 7 for row, count in zip(rows, counts, strict=True)):
+            raise RuntimeError("no such token")
+        return sample(self, logits, rows, counts)
+
+    monkeypatch.setattr(Sampler, "admit", note)
+    monkeypatch.setattr(Sampler, "sample", refuse)
+    error = await run_beside_good_ones(start(), expected)
+    assert str(error.__cause__) == "no such token"
+
+
+async def test_a_request_that_cannot_be_written_fails_alone(start, expected, monkeypatch):
+    engine = start()
+    good = (await engine.generate([1, 2, 3], GOOD)).token_ids
+    bad = (await engine.generate([1, 2, 3], BAD)).token_ids
+    poison = next(token_id for token_id in bad if token_id not in good)
+    push = Detokenizer.push
+
+    def refuse(self, token_id):
+        if token_id == poison:
+            raise RuntimeError("no such character")
+        return push(self, token_id)
+
+    monkeypatch.setattr(Detokenizer, "push", refuse)
+    error = await run_beside_good_ones(engine, expected)
+    assert str(error.__cause__) == "no such character"
+
+
+async def test_a_failed_step_fails_its_requests_and_the_engine_goes_on(
+    start, expected, monkeypatch, caplog
+):
+    engine = start(max_batch=3)
+    forward = Decoder.forward
+    steps = iter(range(1000))
+
+    def fail_once(self, batch, kv):
+        if next(steps) == 10:
+            raise RuntimeError("the device is on fire")
+        return forward(self, batch, kv)
+
+    monkeypatch.setattr(Decoder, "forward", fail_once)
+    requests = [engine.submit([1, 2, 3], GOOD) for _ in range(5)]
+    results = await asyncio.gather(*(r.result() for r in requests), return_exceptions=True)
+    failed = [isinstance(result, GenerationFailedError) for result in results]
+    assert failed == [True, True, True, False, False]
+    assert [result.text for result in results[3:]] == [expected] * 2
+    assert "a model step failed" in caplog.text
+
+
+async def test_a_step_that_failed_leaves_nothing_wrong_in_the_cache(start, expected, monkeypatch):
+    engine = start()
+    forward = Decoder.forward
+
+    def spoil(self, batch, kv):
+        forward(self, batch, kv)
+        for pages in (*kv.k, *kv.v):
+            blocks, offsets = batch.slots // kv.block_size, batch.slots % kv.block_size
+            pages[blocks, :, offsets] = float("nan")
+        raise RuntimeError("after the harm was done")
+
+    reply = await engine.generate([1, 2, 3], GOOD)
+    with monkeypatch.context() as context:
+        context.setattr(Decoder, "forward", spoil)
+        with pytest.raises(GenerationFailedError):
+            await engine.generate([1, 2, 3, *reply.token_ids, 9, 9, 9], GOOD)
+    assert (await engine.generate([1, 2, 3], GOOD)).text == expected
+    fresh = start()
+    longer = [1, 2, 3, *reply.token_ids, 9, 9, 9]
+    assert (await engine.generate(longer, GOOD)).text == (await fresh.generate(longer, GOOD)).text
+
+
+async def test_a_fault_of_the_scheduler_ends_the_requests_and_not_the_engine(
+    start, expected, monkeypatch, caplog
+):
+    engine = start()
+    with monkeypatch.context() as context:
+        context.setattr(engine._scheduler, "plan", lambda: 1 / 0)
+        with pytest.raises(GenerationFailedError):
+            await engine.generate([1, 2, 3], GOOD)
+    assert "the engine's loop failed" in caplog.text
+    assert (await engine.generate([1, 2, 3], GOOD)).text == expected
