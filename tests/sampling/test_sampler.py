@@ -109,13 +109,16 @@ class TestBatchIndependence:
     def test_a_row_keeps_nothing_of_its_last_request(self) -> None:
         sampler = Sampler(1, 90, [EOS], CPU)
         for params in MIXED:
-            sampler.admit(0, params, 5, [4, 5, 6])
-            sampler.sample(logits_of(90, 5, 0)[None], [0], [0])
-            sampler.release(0)
-            sampler.admit(0, SamplingParams(repetition_penalty=1.2), 7, [7, 3, 3])
-            drawn = sampler.sample(logits_of(90, 7, 0)[None], [0], [0]).token_ids.item()
-            assert drawn == run({7: SamplingParams(repetition_penalty=1.2)}, 90, 1)[7][0]
-            sampler.release(0)
+            expected = run({7: params}, 90, steps=3)[7]
+            for before in MIXED:
+                sampler.admit(0, before, 5, [4, 5, 6])
+                sampler.sample(logits_of(90, 5, 0)[None], [0], [0])
+                sampler.release(0)
+                sampler.admit(0, params, 7, [7, 3, 3])
+                for step, token in enumerate(expected):
+                    drawn = sampler.sample(logits_of(90, 7, step)[None], [0], [step])
+                    assert drawn.token_ids.item() == token
+                sampler.release(0)
 
 
 LOGITS = torch.tensor([1.0, -0.5, 0.3, 2.0, -1.0, 0.0])
