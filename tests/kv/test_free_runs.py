@@ -29,9 +29,12 @@ def test_it_holds_the_same_ids_as_a_set(size: int, operations: list[tuple[bool, 
 def test_a_sequence_goes_on_behind_its_last_block() -> None:
     runs = FreeRuns(100)
     first = runs.take(4)
-    second = runs.take(4)
-    assert runs.take(3, after=first[-1]) == [first[-1] + 1, first[-1] + 2, first[-1] + 3]
-    assert runs.take(3, after=second[-1]) == [second[-1] + 1, second[-1] + 2, second[-1] + 3]
+    runs.take(4)
+    for block_id in first:
+        runs.give(block_id)
+    assert runs.take(3, after=7) == [8, 9, 10]
+    assert runs.take(5) == [11, 12, 13, 14, 15]  # the lowest run is too short
+    assert runs.take(4) == first
 
 
 def test_a_run_that_is_too_short_is_used_up_and_another_begun() -> None:

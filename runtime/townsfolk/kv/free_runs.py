@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 
 
 class FreeRuns:
     """The ids of empty blocks.
 
-    Ids are handed out so that one sequence's blocks lie beside each other: attention on the CPU
-    reads such a run as one view, without gathering. A sequence that can't continue where it ends
-    starts in the middle of the longest run, so that it and the run's left neighbour both have room
-    to grow.
+    Ids are handed out from the lowest on, and one sequence's side by side where they can be: the
+    CPU's attention reads neighbouring blocks of all its sequences as one view, without copying.
     """
 
     def __init__(self, count: int) -> None:
@@ -30,12 +28,14 @@ class FreeRuns:
         """Takes `count` ids, which must be there; right behind the id `after` if possible."""
         taken: list[int] = []
         if after is not None and after + 1 in self._ends:
-            taken += self._cut(after + 1, after + 1, count)
+            taken += self._cut(after + 1, count)
         while len(taken) < count:
             missing = count - len(taken)
-            start = max(self._starts, key=lambda first: self._ends[first] - first)
-            half = (self._ends[start] - start) // 2
-            taken += self._cut(start, start + half if half >= missing else start, missing)
+            roomy = (first for first in self._starts if self._ends[first] - first >= missing)
+            start = next(roomy, None)
+            if start is None:
+                start = max(self._starts, key=lambda first: self._ends[first] - first)
+            taken += self._cut(start, missing)
         return taken
 
     def give(self, block_id: int) -> None:
@@ -52,17 +52,15 @@ class FreeRuns:
         self._ends[start] = end
         self._count += 1
 
-    def _cut(self, start: int, first: int, count: int) -> list[int]:
-        """Takes up to `count` ids from `first` on, out of the run that begins at `start`."""
-        end = self._ends[start]
-        last = min(end, first + count)
-        if first == start:
-            del self._starts[bisect_left(self._starts, start)]
-            del self._ends[start]
-        else:
-            self._ends[start] = first
+    def _cut(self, start: int, count: int) -> list[int]:
+        """Takes up to `count` ids from the beginning of a run."""
+        end = self._ends.pop(start)
+        last = min(end, start + count)
+        position = bisect_left(self._starts, start)
         if last < end:
-            insort(self._starts, last)
+            self._starts[position] = last
             self._ends[last] = end
-        self._count -= last - first
-        return list(range(first, last))
+        else:
+            del self._starts[position]
+        self._count -= last - start
+        return list(range(start, last))
