@@ -1,0 +1,19 @@
+using NUnit.Framework;
+
+namespace Townsfolk.Tests
+{
+    [TestFixture]
+    internal sealed class CodePointsTests
+    {
+        [TestCase("", 0)]
+        [TestCase("café", 4)]
+        [TestCase("a😀b", 3)]
+        [TestCase("😀😀", 2)]
+        public void CountsAsTheContractDoes(string text, int expected) =>
+            Assert.That(CodePoints.Count(text), Is.EqualTo(expected));
+
+        [Test]
+        public void HalfACharacterAtTheEndIsNotHeard() =>
+            Assert.That(CodePoints.Count("😀😀".Substring(0, 3)), Is.EqualTo(1));
+    }
+}

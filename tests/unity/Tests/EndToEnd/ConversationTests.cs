@@ -1,0 +1,292 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using Townsfolk.Rpc;
+using Townsfolk.V1;
+using static Townsfolk.Tests.EndToEnd.SharedRuntime;
+
+namespace Townsfolk.Tests.EndToEnd
+{
+    /// <summary>Conversations with the real runtime, each on both wires.</summary>
+    [TestFixture("grpc")]
+    [TestFixture("grpc-web")]
+    [Timeout(60000)]
+    internal sealed class ConversationTests
+    {
+        private readonly string _wire;
+        private TownsfolkClient _client = null!;
+
+        public ConversationTests(string wire)
+        {
+            _wire = wire;
+        }
+
+        [SetUp]
+        public void Connect() => _client = SharedRuntime.Connect(_wire);
+
+        [TearDown]
+        public void Disconnect() => _client.Dispose();
+
+        [Test]
+        public async Task AnAnswerStreams()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper());
+            var events = await ReadAsync(session, "What is your name?");
+            var kinds = events.Select(happened => happened.Kind).ToList();
+            Assert.That(kinds.First(), Is.EqualTo(NpcEventKind.Started));
+            Assert.That(kinds.Last(), Is.EqualTo(NpcEventKind.Finished));
+            Assert.That(kinds.Count(kind => kind == NpcEventKind.Text), Is.GreaterThan(2));
+            Assert.That(kinds, Does.Contain(NpcEventKind.Sentence));
+
+            var text = string.Concat(
+                events.Where(happened => happened.Kind == NpcEventKind.Text).Select(happened => happened.Text));
+            var last = events.Last();
+            Assert.That(last.Text, Is.Not.Empty.And.EqualTo(text.Trim()));
+            Assert.That(last.Usage!.GeneratedTokens, Is.GreaterThan(0));
+            Assert.That(last.FinishReason, Is.Not.EqualTo(FinishReason.Unspecified));
+
+            Assert.That(session.History.Select(line => line.Text), Is.EqualTo(new[] { "What is your name?", last.Text }));
+            Assert.That((await session.SaveAsync()).History, Is.EqualTo(session.History));
+        }
+
+        [Test]
+        public async Task TwentyCharactersSpeakAtOnce()
+        {
+            var sessions = await Task.WhenAll(Enumerable.Range(0, 20).Select(
+                i => _client.OpenSessionAsync(Innkeeper("Mara " + i, tokens: 12))));
+            var answers = await Task.WhenAll(sessions.Select(session => ReadAsync(session, "Hello!")));
+            foreach (var answer in answers)
+            {
+                Assert.That(answer.Last().Kind, Is.EqualTo(NpcEventKind.Finished));
+                Assert.That(answer.Last().Usage!.GeneratedTokens, Is.EqualTo(12));
+            }
+
+            await Task.WhenAll(sessions.Select(session => session.DisposeAsync().AsTask()));
+        }
+
+        [Test]
+        public async Task AnInterruptedAnswerKeepsWhatWasHeard()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 300));
+            var text = string.Empty;
+            var heard = string.Empty;
+            NpcEvent last = default;
+            await foreach (var happened in session.SayAsync("Tell me everything."))
+            {
+                last = happened;
+                text += happened.Kind == NpcEventKind.Text ? happened.Text : string.Empty;
+                if (heard.Length == 0 && text.Length >= 8)
+                {
+                    heard = text.Substring(0, 5);
+                    Assert.That(await session.InterruptAsync(heard), Has.Count.EqualTo(1));
+                }
+            }
+
+            Assert.That(last.Kind, Is.EqualTo(NpcEventKind.Interrupted), Log);
+            Assert.That(last.FinishReason, Is.EqualTo(FinishReason.Interrupted));
+            Assert.That(last.Text, Is.EqualTo(heard).Or.EqualTo(heard.Trim()));
+            var line = (await session.SaveAsync()).History.Last();
+            Assert.That(line.Cut, Is.True);
+            Assert.That(line.Text, Is.EqualTo(last.Text));
+            Assert.That(await session.InterruptAsync(), Is.Empty);
+        }
+
+        [Test]
+        public async Task LeavingTheLoopInterruptsTheAnswer()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 300));
+            await foreach (var happened in session.SayAsync("Tell me everything."))
+            {
+                if (happened.Kind == NpcEventKind.Text)
+                {
+                    break;
+                }
+            }
+
+            await NobodySpeaksAsync(session.SessionId);
+            Assert.That(session.History.Last().Cut, Is.True);
+        }
+
+        [Test]
+        public async Task CancellingReachesTheRuntime()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 300));
+            using var cancellation = new CancellationTokenSource();
+            Assert.CatchAsync<OperationCanceledException>(async () =>
+            {
+                await foreach (var happened in session.SayAsync("Tell me everything.", cancellation.Token))
+                {
+                    cancellation.Cancel();
+                }
+            });
+            await NobodySpeaksAsync(session.SessionId);
+        }
+
+        [Test]
+        public async Task ADeadlineEndsAnAnswerThatBegan()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 400));
+            var utterance = new Utterance { Text = "Tell me everything.", DeadlineMs = 300 };
+            NpcEvent last = default;
+            await foreach (var happened in session.SayAsync(utterance))
+            {
+                last = happened;
+            }
+
+            Assert.That(last.Kind, Is.EqualTo(NpcEventKind.Finished));
+            Assert.That(last.FinishReason, Is.EqualTo(FinishReason.Deadline));
+        }
+
+        [Test]
+        public async Task ACallsDeadlineIsKept()
+        {
+            using var channel = Transport(_wire).Connect(await Process.GetAsync());
+            using var call = channel.ServerStreaming(
+                TownsfolkMethods.WatchStats,
+                new WatchStatsRequest { IntervalMs = 50 },
+                new CallOptions(TimeSpan.FromMilliseconds(400)));
+            var count = 0;
+            Assert.ThrowsAsync<DeadlineExceededException>(async () =>
+            {
+                while (await call.MoveNextAsync())
+                {
+                    count++;
+                }
+            });
+            Assert.That(count, Is.GreaterThan(0));
+        }
+
+        [Test]
+        public async Task AWrongTokenIsRefused()
+        {
+            var right = await Process.GetAsync();
+            using var client = SharedRuntime.Connect(_wire, new FixedEndpoint(
+                new RuntimeEndpoint(right.Host, right.Port, right.WebPort, "wrong")));
+            Assert.ThrowsAsync<UnauthenticatedException>(() => client.GetRuntimeInfoAsync());
+            Assert.ThrowsAsync<UnauthenticatedException>(() => client.OpenSessionAsync(Innkeeper()));
+        }
+
+        [Test]
+        public void BadInputNamesTheField()
+        {
+            var failure = Assert.CatchAsync<RpcException>(
+                () => _client.OpenSessionAsync(new SessionConfig { Persona = new Persona() }))!;
+            Assert.That(failure.Code, Is.EqualTo(StatusCode.InvalidArgument));
+            Assert.That(failure.Message, Does.Contain("name"));
+        }
+
+        [Test]
+        public async Task AFailedTurnLeavesTheSessionAlive()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 5));
+            var bad = new Utterance { Text = "Hello", Sampling = new SamplingParams { Temperature = 99 } };
+            var failure = Assert.CatchAsync<RpcException>(async () =>
+            {
+                await foreach (var happened in session.SayAsync(bad))
+                {
+                    Assert.Fail("an event came: " + happened.Message);
+                }
+            })!;
+            Assert.That(failure.Code, Is.EqualTo(StatusCode.InvalidArgument));
+            Assert.That((await ReadAsync(session, "Hello!")).Last().Kind, Is.EqualTo(NpcEventKind.Finished));
+        }
+
+        [Test]
+        public async Task EventsAndPrioritiesReachTheSession()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper());
+            await session.NotifyAsync("The mill is on fire.");
+            await session.SetPriorityAsync(30);
+            var saved = await session.SaveAsync();
+            Assert.That(saved.Priority, Is.EqualTo(30));
+            Assert.That(saved.History.Single().Kind, Is.EqualTo(EntryKind.Event));
+            Assert.That(session.History, Is.EqualTo(saved.History));
+        }
+
+        [Test]
+        public async Task ASavedConversationGoesOn()
+        {
+            SessionConfig saved;
+            await using (var session = await _client.OpenSessionAsync(Innkeeper(tokens: 5)))
+            {
+                await ReadAsync(session, "I lost my ring.");
+                saved = await session.SaveAsync();
+            }
+
+            await using var again = await _client.OpenSessionAsync(saved);
+            await ReadAsync(again, "Have you seen it?");
+            Assert.That((await again.SaveAsync()).History.Take(2), Is.EqualTo(saved.History));
+        }
+
+        [Test]
+        public async Task ASessionThatTheRuntimeLostIsOpenedAgainWithItsTranscript()
+        {
+            await _client.RegisterLoreAsync(new Lore { LoreId = "ford-" + _wire, Text = "The ford floods in spring." });
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 5, lore: "ford-" + _wire));
+            await ReadAsync(session, "I lost my ring.");
+            var before = session.History;
+            using (var channel = Transport(_wire).Connect(await Process.GetAsync()))
+            {
+                await channel.UnaryAsync(
+                    TownsfolkMethods.CloseSession, new CloseSessionRequest { SessionId = session.SessionId });
+            }
+
+            await ReadAsync(session, "Have you seen it?");
+            Assert.That((await session.SaveAsync()).History.Take(2), Is.EqualTo(before));
+        }
+
+        [Test]
+        public async Task APromptIsCompleted()
+        {
+            var request = new GenerateRequest
+            {
+                Text = "The inn",
+                Sampling = new SamplingParams { MaxNewTokens = 8, MinNewTokens = 8 },
+            };
+            var pieces = new List<GenerateResponse>();
+            await foreach (var piece in _client.GenerateAsync(request))
+            {
+                pieces.Add(piece);
+            }
+
+            Assert.That(pieces.Last().Finished.Usage.GeneratedTokens, Is.EqualTo(8));
+        }
+
+        [Test]
+        public async Task CountersAreWatched()
+        {
+            using var cancellation = new CancellationTokenSource();
+            var reports = 0;
+            Assert.CatchAsync<OperationCanceledException>(async () =>
+            {
+                await foreach (var report in _client.WatchStatsAsync(
+                    new WatchStatsRequest { IntervalMs = 50 }, cancellation.Token))
+                {
+                    if (++reports == 3)
+                    {
+                        cancellation.Cancel();
+                    }
+                }
+            });
+            Assert.That(reports, Is.EqualTo(3));
+            Assert.That((await _client.GetRuntimeInfoAsync()).ContextTokens, Is.GreaterThan(0));
+        }
+
+        private async Task NobodySpeaksAsync(string sessionId)
+        {
+            while (true)
+            {
+                var sessions = await _client.ListSessionsAsync();
+                if (!sessions.Single(one => one.SessionId == sessionId).Speaking)
+                {
+                    return;
+                }
+
+                await Task.Delay(20);
+            }
+        }
+    }
+}
