@@ -105,13 +105,15 @@ func call_count() -> int:
 	return _calls.size()
 
 
-## Ends all calls with CANCELLED and the connection; the channel can't be used again.
-func close() -> void:
+## Ends the connection; the channel can't be used again. All calls end with CANCELLED, or when a
+## reason is given with UNAVAILABLE and the reason.
+func close(reason := "") -> void:
 	if state == State.CLOSED:
 		return
-	error = "the channel is closed"
+	error = "the channel is closed" if reason == "" else reason
+	var code := GrpcStatus.Code.CANCELLED if reason == "" else GrpcStatus.Code.UNAVAILABLE
 	for call in _calls.duplicate():
-		call.cancel()
+		call.end(GrpcStatus.new(code, error))
 		call.poll(0)
 	_calls.clear()
 	_waiting.clear()

@@ -1,0 +1,33 @@
+## How near a character is to whoever listens, as a priority: who is near goes first.
+extends RefCounted
+
+## The group of the node that listens; without one it is the current camera.
+const LISTENER_GROUP := &"townsfolk_listener"
+## What nearness adds to the priority at most.
+const NEAREST_BONUS := 50
+
+
+## What to add to the priority of a character at this anchor: NEAREST_BONUS right beside the
+## listener, 0 from the range on.
+static func bonus(anchor: Node, attention_range: float) -> int:
+	var distance := _distance(anchor)
+	if distance < 0.0 or attention_range <= 0.0:
+		return 0
+	return roundi(NEAREST_BONUS * clampf(1.0 - distance / attention_range, 0.0, 1.0))
+
+
+static func _distance(anchor: Node) -> float:
+	var listener := anchor.get_tree().get_first_node_in_group(LISTENER_GROUP)
+	if anchor is Node2D:
+		var here := (anchor as Node2D).global_position
+		if listener is Node2D:
+			return here.distance_to((listener as Node2D).global_position)
+		var camera := anchor.get_viewport().get_camera_2d()
+		return -1.0 if camera == null else here.distance_to(camera.get_screen_center_position())
+	if anchor is Node3D:
+		var here := (anchor as Node3D).global_position
+		if listener is Node3D:
+			return here.distance_to((listener as Node3D).global_position)
+		var camera := anchor.get_viewport().get_camera_3d()
+		return -1.0 if camera == null else here.distance_to(camera.global_position)
+	return -1.0

@@ -1,0 +1,309 @@
+## A character that talks. Give it a persona and call [method say].
+##
+## [codeblock]
+## var turn := $NpcAgent.say("Good evening!")
+## await turn.finished
+## print(turn.text)
+## [/codeblock]
+## Several things said queue up and are answered in order; any number of agents speak at once.
+@tool
+@icon("../icons/npc_agent.svg")
+class_name NpcAgent
+extends Node
+
+## Something was said to the character and its answer is next.
+signal thinking_started(turn: NpcTurn)
+## More of the answer.
+signal text_streamed(text: String)
+## A sentence of the answer is whole: it can be spoken aloud.
+signal sentence_ready(sentence: String)
+## The answer is whole; or it is a fallback line, see [member NpcTurn.is_fallback].
+signal reply_finished(turn: NpcTurn)
+## The answer was cut off.
+signal interrupted(turn: NpcTurn)
+## There is no answer, or the session has a problem; the message says what to do.
+signal failed(message: String)
+## The session was opened, or re-opened after the runtime was lost.
+signal session_opened(is_resumed: bool)
+
+const Attention := preload("attention.gd")
+const Dialogue := preload("../generated/dialogue.gd")
+const NpcSession := preload("../runtime/npc_session.gd")
+const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
+
+const ATTENTION_INTERVAL_SECONDS := 0.25
+## Changes of the priority smaller than this are not worth a message.
+const ATTENTION_STEP := 5
+
+## Who the character is.
+@export var persona: NpcPersona:
+	set(value):
+		if persona != null and persona.changed.is_connected(update_configuration_warnings):
+			persona.changed.disconnect(update_configuration_warnings)
+		persona = value
+		if persona != null:
+			persona.changed.connect(update_configuration_warnings)
+		update_configuration_warnings()
+## What the character knows of the world.
+@export var lore: Array[LorePack] = []:
+	set(value):
+		lore = value
+		update_configuration_warnings()
+## How the character chooses its words; empty takes the model's defaults.
+@export var sampling: NpcSampling
+## Open the session as soon as the runtime is there, so that the first answer comes sooner.
+@export var opens_on_ready := true
+@export_group("Priority")
+## Larger goes first when the runtime is short of time. -100 to 100.
+@export_range(-100, 100) var priority := 0:
+	set(value):
+		priority = value
+		_update_priority()
+## The nearer this node is to the listener, the higher the priority. A Node2D or Node3D. The listener
+## is the first node of the group "townsfolk_listener", or the current camera.
+@export_custom(PROPERTY_HINT_NODE_TYPE, "Node2D,Node3D") var attention_anchor: Node:
+	set(value):
+		attention_anchor = value
+		update_configuration_warnings()
+## From this distance on, in pixels or meters, the priority is not raised.
+@export_range(0.0, 4096.0, 1.0, "or_greater") var attention_range := 1000.0
+@export_group("When answers fail")
+## The answer must end within this time; what was said until then is kept. 0 means no limit.
+@export_range(0.0, 120.0, 0.5, "or_greater", "suffix:s") var deadline_seconds := 0.0
+## What the character says when there is no answer: no runtime, no time, an error.
+@export var fallback_lines: PackedStringArray = []
+
+## The turn that is being answered; null when none is.
+var current_turn: NpcTurn
+## The runtime to use; by default the autoload.
+var runtime: TownsfolkRuntime
+
+var _session: NpcSession
+var _queue: Array[NpcTurn] = []
+var _saved_transcript: Array = []
+var _attention_wait := 0.0
+
+
+func _ready() -> void:
+	if Engine.is_editor_hint():
+		return
+	if opens_on_ready and persona != null and persona.problem() == "" and _find_runtime() != null:
+		open()
+
+
+func _process(delta: float) -> void:
+	if _session == null:
+		return
+	_session.poll()
+	_attention_wait -= delta
+	if _attention_wait <= 0.0:
+		_attention_wait = ATTENTION_INTERVAL_SECONDS
+		_update_priority()
+
+
+func _exit_tree() -> void:
+	if not Engine.is_editor_hint():
+		close()
+
+
+func _get_configuration_warnings() -> PackedStringArray:
+	var warnings := PackedStringArray()
+	if persona == null:
+		warnings.append("The character has no persona: add an NpcPersona to speak to it.")
+	elif persona.problem() != "":
+		warnings.append(persona.problem())
+	for pack in lore:
+		var problem := "A lore pack is empty." if pack == null else pack.problem()
+		if problem != "":
+			warnings.append(problem)
+	if attention_anchor != null and not (attention_anchor is Node2D or attention_anchor is Node3D):
+		warnings.append("The attention anchor must be a Node2D or a Node3D.")
+	if not ProjectSettings.has_setting("autoload/" + TownsfolkRuntime.AUTOLOAD):
+		warnings.append("Enable the Townsfolk plugin in Project Settings > Plugins.")
+	return warnings
+
+
+## Says something to the character. The answer comes in the turn that is returned, and in this
+## node's signals.
+func say(text: String, speaker := "Player") -> NpcTurn:
+	var turn := NpcTurn.new(speaker, text, _interrupt_turn)
+	_queue.append(turn)
+	var problem := _problem()
+	if problem != "":
+		turn.error = problem
+		_finish.call_deferred(turn)
+		return turn
+	open()
+	var utterance := Dialogue.Utterance.new()
+	utterance.text = text
+	utterance.speaker = speaker
+	utterance.deadline_ms = int(deadline_seconds * 1000.0)
+	_session.say(turn, utterance)
+	if _queue.size() == 1:
+		_begin_next.call_deferred()
+	return turn
+
+
+## Lets the character learn of an event in the world, without an answer: "The door bursts open."
+func notify(event: String) -> void:
+	var problem := _problem()
+	if problem == "":
+		open()
+		_session.notify_event(event)
+	else:
+		failed.emit(problem)
+
+
+## Cuts the current answer off, and drops all that wait.
+##
+## The character remembers only the first [param heard_characters] of the answer, exactly: what the
+## player has seen or heard of it. Negative: all that was generated.
+func interrupt(heard_characters := -1) -> void:
+	if _session != null:
+		_session.interrupt(null, heard_characters)
+
+
+## Opens the session now, rather than when something is first said.
+func open() -> void:
+	var problem := _problem()
+	if problem != "":
+		failed.emit(problem)
+		return
+	if _session == null:
+		_session = NpcSession.new(_find_runtime(), _make_config)
+		_session.transcript.from_array(_saved_transcript)
+		_session.text_streamed.connect(_on_text_streamed)
+		_session.sentence_ready.connect(_on_sentence_ready)
+		_session.turn_ended.connect(_finish)
+		_session.problem_reported.connect(failed.emit)
+		_session.opened.connect(session_opened.emit)
+		_session.update_priority(_wanted_priority())
+	var messages: Array[Dialogue.Lore] = []
+	for pack in lore:
+		messages.append(pack.to_message())
+	_session.open(messages)
+
+
+## Ends the session; the runtime forgets it. [method transcript] still has what was said, and
+## the next [method say] goes on from there.
+func close() -> void:
+	if _session == null:
+		return
+	_saved_transcript = _session.transcript.to_array()
+	_session.close()
+	_session = null
+
+
+## Whether an answer is under way or waiting.
+func is_busy() -> bool:
+	return not _queue.is_empty()
+
+
+## All that the character has heard and said, as plain data for a saved game: pass it to
+## [method restore]. Each entry has kind, speaker, text, cut and turn_id.
+func transcript() -> Array[Dictionary]:
+	if _session != null:
+		return _session.transcript.to_array()
+	var saved: Array[Dictionary] = []
+	saved.assign(_saved_transcript)
+	return saved
+
+
+## Goes on from a saved game's [method transcript]. The current session is closed.
+func restore(saved: Array) -> void:
+	close()
+	_saved_transcript = saved.duplicate(true)
+
+
+func _problem() -> String:
+	if persona == null:
+		return "%s has no persona: give it an NpcPersona" % name
+	if persona.problem() != "":
+		return persona.problem()
+	for pack in lore:
+		if pack == null:
+			return "%s has an empty lore pack" % name
+		if pack.problem() != "":
+			return pack.problem()
+	if not is_inside_tree():
+		return "%s is not in the scene tree" % name
+	if _find_runtime() == null:
+		return "TownsfolkRuntime is missing: enable the Townsfolk plugin in Project Settings > Plugins"
+	return ""
+
+
+func _find_runtime() -> TownsfolkRuntime:
+	if runtime == null and is_inside_tree():
+		runtime = get_node_or_null("/root/" + TownsfolkRuntime.AUTOLOAD) as TownsfolkRuntime
+	return runtime
+
+
+func _make_config() -> Dialogue.SessionConfig:
+	var config := Dialogue.SessionConfig.new()
+	config.persona = persona.to_message()
+	if sampling != null:
+		config.sampling = sampling.to_message()
+	return config
+
+
+func _interrupt_turn(turn: NpcTurn, heard_characters: int) -> void:
+	if _session != null:
+		_session.interrupt(turn, heard_characters)
+
+
+func _wanted_priority() -> int:
+	var bonus := 0
+	if attention_anchor != null and attention_anchor.is_inside_tree():
+		bonus = Attention.bonus(attention_anchor, attention_range)
+	return clampi(priority + bonus, -100, 100)
+
+
+func _update_priority() -> void:
+	if _session == null:
+		return
+	var wanted := _wanted_priority()
+	if absi(wanted - _session.priority) >= ATTENTION_STEP or attention_anchor == null:
+		_session.update_priority(wanted)
+
+
+func _begin_next() -> void:
+	if not _queue.is_empty() and current_turn != _queue[0]:
+		current_turn = _queue[0]
+		thinking_started.emit(current_turn)
+
+
+func _on_text_streamed(_turn: NpcTurn, text: String) -> void:
+	text_streamed.emit(text)
+
+
+func _on_sentence_ready(_turn: NpcTurn, sentence: String) -> void:
+	sentence_ready.emit(sentence)
+
+
+func _finish(turn: NpcTurn) -> void:
+	if current_turn != turn and not turn.was_interrupted:
+		current_turn = turn
+		thinking_started.emit(turn)
+	_queue.erase(turn)
+	current_turn = null
+	if turn.error != "" and turn.text == "" and not fallback_lines.is_empty():
+		_say_fallback(turn)
+	turn.state = NpcTurn.State.DONE
+	if turn.error != "" and not turn.is_fallback:
+		failed.emit(turn.error)
+	elif turn.was_interrupted:
+		interrupted.emit(turn)
+	else:
+		reply_finished.emit(turn)
+	turn.finished.emit()
+	_begin_next()
+
+
+func _say_fallback(turn: NpcTurn) -> void:
+	turn.is_fallback = true
+	turn.text = fallback_lines[randi() % fallback_lines.size()]
+	turn.sentences.append(turn.text)
+	turn.text_streamed.emit(turn.text)
+	text_streamed.emit(turn.text)
+	turn.sentence_ready.emit(turn.text)
+	sentence_ready.emit(turn.text)

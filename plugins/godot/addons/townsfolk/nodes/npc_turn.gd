@@ -1,0 +1,69 @@
+## One thing said to a character, and its answer.
+##
+## [codeblock]
+## var turn := npc.say("Good evening!")
+## print(await turn.wait())
+## [/codeblock]
+@icon("../icons/npc_turn.svg")
+class_name NpcTurn
+extends RefCounted
+
+## More of the answer.
+signal text_streamed(text: String)
+## A sentence of the answer is whole: it can be spoken aloud.
+signal sentence_ready(sentence: String)
+## The turn is over: the answer is whole, was cut off, or failed. Comes exactly once, and never
+## before [method NpcAgent.say] has returned.
+signal finished
+
+## WAITING: for the runtime or for earlier turns. SPEAKING: the answer has begun. DONE: it is over.
+enum State { WAITING, SPEAKING, DONE }
+
+## Who spoke to the character.
+var speaker: String
+## What was said to the character.
+var prompt: String
+## The answer so far; when the turn is over, the whole answer or what was heard of it.
+var text := ""
+## The answer's sentences so far.
+var sentences: Array[String] = []
+var state := State.WAITING
+## The answer was cut off.
+var was_interrupted := false
+## The runtime had no answer and one of the agent's fallback lines was taken.
+var is_fallback := false
+## Why there is no answer, or only a fallback; empty when all is well.
+var error := ""
+## Tokens that were generated.
+var generated_tokens := 0
+## From the runtime's receipt of the turn to the first token, in milliseconds.
+var time_to_first_token_ms := 0.0
+## Speed of the answer after its first token.
+var tokens_per_second := 0.0
+
+var _interrupt: Callable
+
+
+func _init(turn_speaker: String, turn_prompt: String, interrupter := Callable()) -> void:
+	speaker = turn_speaker
+	prompt = turn_prompt
+	_interrupt = interrupter
+
+
+## Whether the turn is over.
+func is_done() -> bool:
+	return state == State.DONE
+
+
+## Waits for the end of the turn; returns the answer's text. Also right when it is over already.
+func wait() -> String:
+	if not is_done():
+		await finished
+	return text
+
+
+## Cuts the answer off; the character remembers only the first [param heard_characters] of it, or
+## all that was generated when it is negative. Also right when the answer is whole but not all heard.
+func interrupt(heard_characters := -1) -> void:
+	if _interrupt.is_valid():
+		_interrupt.call(self, heard_characters)

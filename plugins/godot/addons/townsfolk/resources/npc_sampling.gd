@@ -1,0 +1,53 @@
+## How a character chooses its words. What is not overridden keeps the model's own default.
+@tool
+@icon("../icons/npc_sampling.svg")
+class_name NpcSampling
+extends Resource
+
+const Sampling := preload("../generated/sampling.gd")
+
+## 0 always takes the likeliest word; 0.8 is lively, above 1.2 gets odd.
+@export_range(0.0, 2.0, 0.05, "or_greater") var temperature := 0.8
+## Only the smallest set of words whose probability reaches this can be drawn; 1 takes all.
+@export_range(0.01, 1.0, 0.01) var top_p := 0.95
+## Only so many of the likeliest words can be drawn; 0 means all.
+@export_range(0, 1024) var top_k := 40
+## Words less likely than this times the likeliest are left out; 0 means none.
+@export_range(0.0, 1.0, 0.01) var min_p := 0.0
+@export_group("Length")
+## The longest reply, in tokens (about three quarters of a word each).
+@export_range(1, 1024, 1, "or_greater") var max_new_tokens := 128
+## No end before so many tokens.
+@export_range(0, 1024, 1, "or_greater") var min_new_tokens := 0
+## The reply ends before the first of these texts. At most 16.
+@export var stop: PackedStringArray = []
+@export_group("Repetition")
+## Above 1: words that were used before become less likely. 1 is off.
+@export_range(0.1, 2.0, 0.05, "or_greater") var repetition_penalty := 1.0
+## Subtracted from words that are already in the reply.
+@export_range(-2.0, 2.0, 0.05, "or_greater", "or_less") var presence_penalty := 0.0
+## Subtracted from words once for each time they are in the reply.
+@export_range(-2.0, 2.0, 0.05, "or_greater", "or_less") var frequency_penalty := 0.0
+@export_group("Reproducible")
+## Give the same reply to the same conversation.
+@export var uses_seed := false
+## The seed, when uses_seed is on.
+@export var random_seed := 0
+
+
+## The parameters as the runtime takes them.
+func to_message() -> Sampling.SamplingParams:
+	var message := Sampling.SamplingParams.new()
+	message.temperature = temperature
+	message.top_p = top_p
+	message.top_k = top_k
+	message.min_p = min_p
+	message.max_new_tokens = max_new_tokens
+	message.min_new_tokens = min_new_tokens
+	message.stop.assign(stop)
+	message.repetition_penalty = repetition_penalty
+	message.presence_penalty = presence_penalty
+	message.frequency_penalty = frequency_penalty
+	if uses_seed:
+		message.seed = random_seed
+	return message

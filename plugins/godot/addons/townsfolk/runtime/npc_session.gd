@@ -1,0 +1,374 @@
+## One character's session: its stream, its turns in order, and how it comes back after a loss.
+extends RefCounted
+
+signal turn_started(turn: NpcTurn)
+signal text_streamed(turn: NpcTurn, text: String)
+signal sentence_ready(turn: NpcTurn, sentence: String)
+## The answer is over; see the turn for how.
+signal turn_ended(turn: NpcTurn)
+## The session can be spoken to; for the first time or again.
+signal opened(is_resumed: bool)
+## Something failed that concerns no turn.
+signal problem_reported(message: String)
+
+enum State { CLOSED, WAITING_FOR_RUNTIME, OPENING, OPEN }
+
+const Dialogue := preload("../generated/dialogue.gd")
+const GrpcCall := preload("../transport/grpc_call.gd")
+const GrpcStatus := preload("../transport/grpc_status.gd")
+const NpcTranscript := preload("npc_transcript.gd")
+const Sampling := preload("../generated/sampling.gd")
+const Townsfolk := preload("../generated/townsfolk.gd")
+const TownsfolkRuntime := preload("townsfolk_runtime.gd")
+const EventCase := Dialogue.SessionEvent.EventCase
+
+## After the deadline, what the runtime gets to say so itself before the turn is given up here.
+const DEADLINE_GRACE_SECONDS := 2.0
+
+var state := State.CLOSED
+## The runtime's name for the session; empty before it was opened first.
+var session_id := ""
+var transcript := NpcTranscript.new()
+var priority := 0
+
+var _runtime: TownsfolkRuntime
+var _make_config: Callable  # () -> Dialogue.SessionConfig, without history
+var _lore: Array[Dialogue.Lore] = []
+var _persona_name := ""
+var _call: GrpcCall
+var _turns: Array[PendingTurn] = []  # the first is being answered
+var _unsent: Array[Townsfolk.ConverseRequest] = []  # events that wait for the stream
+var _turn_count := 0
+var _turn_prefix := ""
+var _last_turn: NpcTurn
+var _last_turn_id := ""
+
+
+## A turn that is not over.
+class PendingTurn:
+	var turn: NpcTurn
+	var id := ""
+	var utterance: Dialogue.Utterance
+	var deadline_usec := 0
+	var is_sent := false
+	var is_started := false
+
+
+func _init(runtime: TownsfolkRuntime, make_config: Callable) -> void:
+	_runtime = runtime
+	_make_config = make_config
+	# Turn ids must differ from those in a transcript that comes from a saved game.
+	_turn_prefix = "%08x" % randi()
+
+
+## Opens the session, as soon as the runtime is ready. The lore is registered before it.
+func open(lore: Array[Dialogue.Lore]) -> void:
+	if state != State.CLOSED:
+		return
+	_lore = lore
+	state = State.WAITING_FOR_RUNTIME
+	_runtime.ready_changed.connect(_on_runtime_ready_changed)
+	if _runtime.is_ready():
+		_open_stream()
+
+
+## Ends the session and forgets it in the runtime; turns under way are cut off.
+func close() -> void:
+	if state == State.CLOSED:
+		return
+	if state == State.OPEN:
+		var request := Townsfolk.ConverseRequest.new()
+		request.close = true
+		_call.send(request)
+		_call.close_send()
+	_drop_stream()
+	state = State.CLOSED
+	session_id = ""
+	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
+	_unsent.clear()
+	for pending: PendingTurn in _turns.duplicate():
+		pending.turn.was_interrupted = true
+		_end(pending)
+
+
+## Speaks to the character; the answer comes in the turn.
+func say(turn: NpcTurn, utterance: Dialogue.Utterance) -> void:
+	var pending := PendingTurn.new()
+	pending.turn = turn
+	pending.utterance = utterance
+	if utterance.deadline_ms > 0:
+		pending.deadline_usec = Time.get_ticks_usec() + utterance.deadline_ms * 1000
+	_turns.append(pending)
+	if state == State.OPEN:
+		_send_turn(pending)
+
+
+## Tells the character of an event in the world.
+func notify_event(text: String) -> void:
+	var request := Townsfolk.ConverseRequest.new()
+	request.notify = text
+	if state == State.OPEN:
+		_call.send(request)
+	else:
+		_unsent.append(request)
+
+
+## Cuts a turn off, or all of them when it is null; see NpcTurn.interrupt().
+func interrupt(turn: NpcTurn, heard_characters: int) -> void:
+	var pending := _find_turn(turn)
+	if turn != null and turn.is_done() and turn == _last_turn and heard_characters >= 0:
+		transcript.cut(_last_turn_id, heard_characters)
+		if state == State.OPEN:
+			_send_interrupt(_last_turn_id, heard_characters)
+	elif turn == null or pending != null:
+		if state == State.OPEN and (pending == null or pending.is_sent):
+			_send_interrupt("" if pending == null else pending.id, heard_characters)
+		for unsent: PendingTurn in _turns.duplicate():
+			if not unsent.is_sent and (turn == null or unsent == pending):
+				unsent.turn.was_interrupted = true
+				# From the next frame on, so that nothing ends inside interrupt().
+				_end.call_deferred(unsent)
+
+
+## Changes the priority, -100 to 100.
+func update_priority(value: int) -> void:
+	if value == priority:
+		return
+	priority = value
+	if state == State.OPEN:
+		var request := Townsfolk.ConverseRequest.new()
+		request.update_priority = value
+		_call.send(request)
+
+
+## Whether something is being answered.
+func is_busy() -> bool:
+	return not _turns.is_empty()
+
+
+## Gives up turns that can't be answered in time. Call it every frame.
+func poll() -> void:
+	if _turns.is_empty():
+		return
+	var now := Time.get_ticks_usec()
+	for pending: PendingTurn in _turns.duplicate():
+		if not _runtime.is_hopeful():
+			_fail(pending, _runtime.message if _runtime.message != "" else "no runtime was started")
+		elif pending.deadline_usec > 0:
+			var grace := int(DEADLINE_GRACE_SECONDS * 1e6) if pending.is_sent else 0
+			if now > pending.deadline_usec + grace:
+				_fail(pending, "no answer before the deadline")
+
+
+func _on_runtime_ready_changed(is_ready: bool) -> void:
+	if is_ready and state == State.WAITING_FOR_RUNTIME:
+		_open_stream()
+
+
+func _open_stream() -> void:
+	state = State.OPENING
+	var connection := _runtime.connection_count
+	for lore in _lore:
+		var error := await _runtime.register_lore(lore.lore_id, lore.text)
+		if state != State.OPENING or connection != _runtime.connection_count:
+			return
+		if error != "":
+			_on_open_failed(GrpcStatus.new(GrpcStatus.Code.UNAVAILABLE, error))
+			return
+	_send_open(session_id != "")
+
+
+func _send_open(resumes: bool) -> void:
+	var client := _runtime.client()
+	if client == null:
+		state = State.WAITING_FOR_RUNTIME
+		return
+	_call = client.converse()
+	_call.message_received.connect(_on_message_received)
+	_call.finished.connect(_on_call_finished.bind(_call, resumes))
+	var request := Townsfolk.ConverseRequest.new()
+	request.open = Townsfolk.OpenSession.new()
+	request.open.resume = resumes
+	if resumes:
+		request.open.config = Dialogue.SessionConfig.new()
+		request.open.config.session_id = session_id
+	else:
+		request.open.config = _make_config.call()
+		request.open.config.history = transcript.entries
+		request.open.config.priority = priority
+		for lore in _lore:
+			request.open.config.lore_ids.append(lore.lore_id)
+		_persona_name = request.open.config.persona.name
+	_call.send(request)
+
+
+func _on_message_received(response: Townsfolk.ConverseResponse) -> void:
+	var event := response.event
+	if event == null:
+		return
+	match event.event_case:
+		EventCase.TEXT_DELTA:
+			_on_text(_find(event.text_delta.turn_id), event.text_delta.text)
+		EventCase.SENTENCE_COMPLETED:
+			var speaking := _find(event.sentence_completed.turn_id)
+			if speaking != null:
+				speaking.turn.sentences.append(event.sentence_completed.text)
+				speaking.turn.sentence_ready.emit(event.sentence_completed.text)
+				sentence_ready.emit(speaking.turn, event.sentence_completed.text)
+		EventCase.TURN_STARTED:
+			_on_started(_find(event.turn_started.turn_id))
+		EventCase.TURN_FINISHED:
+			var finished := event.turn_finished
+			_on_ended(_find(finished.turn_id), finished.text, finished.usage, false)
+		EventCase.TURN_INTERRUPTED:
+			var cut := event.turn_interrupted
+			_on_ended(_find(cut.turn_id), cut.text, cut.usage, true)
+		EventCase.OPENED:
+			_on_opened(event.opened)
+		EventCase.CONTEXT_TRIMMED:
+			transcript.drop(event.context_trimmed.dropped.size())
+		EventCase.NOTIFIED:
+			transcript.add_event(event.notified.text)
+		EventCase.ERROR:
+			_on_error(event.error)
+
+
+func _on_opened(event: Dialogue.SessionOpened) -> void:
+	session_id = event.session_id
+	state = State.OPEN
+	var events := _unsent
+	_unsent = []
+	for request in events:
+		_call.send(request)
+	for pending in _turns:
+		_send_turn(pending)
+	opened.emit(event.resumed)
+
+
+func _send_turn(pending: PendingTurn) -> void:
+	_turn_count += 1
+	pending.id = "%s-%d" % [_turn_prefix, _turn_count]
+	pending.utterance.turn_id = pending.id
+	if pending.deadline_usec > 0:
+		var left := (pending.deadline_usec - Time.get_ticks_usec()) / 1000
+		pending.utterance.deadline_ms = maxi(1, left)
+	pending.is_sent = true
+	var request := Townsfolk.ConverseRequest.new()
+	request.say = pending.utterance
+	_call.send(request)
+
+
+func _send_interrupt(turn_id: String, heard_characters: int) -> void:
+	var request := Townsfolk.ConverseRequest.new()
+	request.interrupt = Townsfolk.Interrupt.new()
+	request.interrupt.turn_id = turn_id
+	if heard_characters >= 0:
+		request.interrupt.heard_characters = heard_characters
+	_call.send(request)
+
+
+func _on_started(pending: PendingTurn) -> void:
+	if pending != null:
+		pending.is_started = true
+		pending.turn.state = NpcTurn.State.SPEAKING
+		turn_started.emit(pending.turn)
+
+
+func _on_text(pending: PendingTurn, text: String) -> void:
+	if pending != null and text != "":
+		pending.turn.text += text
+		pending.turn.text_streamed.emit(text)
+		text_streamed.emit(pending.turn, text)
+
+
+func _on_ended(
+	pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut: bool
+) -> void:
+	if pending == null:
+		return
+	pending.turn.text = text
+	pending.turn.was_interrupted = is_cut
+	if usage != null:
+		pending.turn.generated_tokens = usage.generated_tokens
+		pending.turn.time_to_first_token_ms = usage.time_to_first_token_ms
+		pending.turn.tokens_per_second = usage.tokens_per_second
+	if pending.is_started:
+		transcript.add_turn(pending.turn, pending.id, _persona_name)
+	_end(pending)
+
+
+func _on_error(error: Dialogue.SessionError) -> void:
+	var pending := _find(error.turn_id)
+	if pending != null:
+		_keep_as_cut(pending)
+		_fail(pending, error.message)
+	else:
+		problem_reported.emit(error.message)
+
+
+# Part of a failed answer may have been shown: it stays said, and cut off.
+func _keep_as_cut(pending: PendingTurn) -> void:
+	if pending.turn.text != "":
+		pending.turn.was_interrupted = true
+		transcript.add_turn(pending.turn, pending.id, _persona_name)
+
+
+func _on_call_finished(status: GrpcStatus, call: GrpcCall, was_resuming: bool) -> void:
+	if call != _call:
+		return
+	var was_open := state == State.OPEN
+	_drop_stream()
+	state = State.WAITING_FOR_RUNTIME
+	for pending: PendingTurn in _turns.duplicate():
+		if pending.is_started:
+			_keep_as_cut(pending)
+			_fail(pending, "the connection to the runtime was lost: %s" % status.message)
+		else:
+			pending.is_sent = false
+	if was_resuming and status.code == GrpcStatus.Code.NOT_FOUND:
+		session_id = ""
+		_open_stream()
+	elif not was_open and _runtime.is_ready() and status.code != GrpcStatus.Code.UNAVAILABLE:
+		_on_open_failed(status)
+	elif was_open and _runtime.is_ready():
+		_open_stream.call_deferred()
+
+
+func _on_open_failed(status: GrpcStatus) -> void:
+	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
+	state = State.CLOSED
+	if _turns.is_empty():
+		problem_reported.emit(status.message)
+	for pending: PendingTurn in _turns.duplicate():
+		_fail(pending, status.message)
+
+
+func _drop_stream() -> void:
+	_call = null
+
+
+func _find(turn_id: String) -> PendingTurn:
+	for pending in _turns:
+		if pending.id == turn_id and turn_id != "":
+			return pending
+	return null
+
+
+func _find_turn(turn: NpcTurn) -> PendingTurn:
+	for pending in _turns:
+		if pending.turn == turn:
+			return pending
+	return null
+
+
+func _fail(pending: PendingTurn, message: String) -> void:
+	pending.turn.error = message
+	_end(pending)
+
+
+func _end(pending: PendingTurn) -> void:
+	if pending in _turns:
+		_turns.erase(pending)
+		_last_turn = pending.turn
+		_last_turn_id = pending.id
+		turn_ended.emit(pending.turn)

@@ -1,0 +1,165 @@
+## A `townsfolk serve` child process. It ends when it is stopped, and also when the game ends in any
+## way: it watches the pipe to the game, which closes with it, and the game's process id.
+extends RefCounted
+
+## The runtime serves: "host:port" and the token that it wants.
+signal ready(address: String, token: String)
+## The runtime has ended, although nobody stopped it.
+signal ended(reason: String)
+## The runtime has written a line to its log.
+signal line_logged(line: String)
+
+const TownsfolkSettings := preload("townsfolk_settings.gd")
+
+const LOG_LINES_IN_REASON := 5
+## What the child gets to end by itself after it was asked to.
+const GRACE_SECONDS := 8.0
+
+## The process id; 0 when none runs.
+var pid := 0
+
+var _pipe: FileAccess
+var _stderr: FileAccess
+var _unfinished := {}  # FileAccess -> PackedByteArray, the beginning of a line
+var _last_lines: Array[String] = []
+var _ready_file := ""
+var _is_ready := false
+var _is_stopping := false
+var _deadline_usec := 0
+var _timeout_seconds := 0.0
+
+
+## Starts the child; returns what is wrong, or an empty string.
+func start(
+	executable: String, model: String, more: PackedStringArray, timeout_seconds: float
+) -> String:
+	var path := TownsfolkSettings.find_executable(executable)
+	if path == "":
+		return (
+			"the Townsfolk runtime \"%s\" is not there: install it, or say where it is in "
+			+ "Project Settings > Townsfolk > Runtime > Executable"
+		) % executable
+	var folder := OS.get_user_data_dir().path_join("townsfolk")
+	DirAccess.make_dir_recursive_absolute(folder)
+	var name := "ready-%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()]
+	_ready_file = folder.path_join(name)
+	var arguments := PackedStringArray(["serve", "--port", "0", "--ready-file", _ready_file])
+	arguments.append_array(["--exit-with-stdin", "--exit-with-parent", str(OS.get_process_id())])
+	if model != "":
+		arguments.append_array(["--model", model])
+	arguments.append_array(more)
+	var child := OS.execute_with_pipe(path, arguments, false)
+	if child.is_empty():
+		return "the Townsfolk runtime %s can't be started" % path
+	pid = child["pid"]
+	_pipe = child["stdio"]
+	_stderr = child["stderr"]
+	_timeout_seconds = timeout_seconds
+	_deadline_usec = Time.get_ticks_usec() + int(timeout_seconds * 1e6)
+	return ""
+
+
+## Looks after the child; call it often.
+func poll() -> void:
+	if pid == 0:
+		return
+	if _is_stopping:
+		_poll_stopping()
+		return
+	_read_lines(_pipe)
+	_read_lines(_stderr)
+	if not OS.is_process_running(pid):
+		_read_lines(_stderr)
+		var status := OS.get_process_exit_code(pid)
+		_finish("the Townsfolk runtime has ended with status %d%s" % [status, _log_excerpt()])
+	elif not _is_ready:
+		_poll_ready_file()
+
+
+## Asks the child to end by closing its pipe: it finishes or cuts off what it says and goes. Call
+## poll() until [member pid] is 0, so that it is killed when it does not.
+func stop() -> void:
+	if pid != 0 and not _is_stopping:
+		_is_stopping = true
+		_deadline_usec = Time.get_ticks_usec() + int(GRACE_SECONDS * 1e6)
+		_close_pipes()
+
+
+## Ends the child now.
+func kill() -> void:
+	if pid != 0:
+		OS.kill(pid)
+		_forget()
+
+
+func _poll_stopping() -> void:
+	if not OS.is_process_running(pid):
+		_forget()
+	elif Time.get_ticks_usec() > _deadline_usec:
+		kill()
+
+
+func _poll_ready_file() -> void:
+	if FileAccess.file_exists(_ready_file):
+		var text := FileAccess.get_file_as_string(_ready_file)
+		var facts: Variant = JSON.parse_string(text)
+		if facts is Dictionary and facts.has("address") and facts.has("port"):
+			_is_ready = true
+			_remove_ready_file()
+			var token: Variant = facts.get("token")
+			var address := "%s:%d" % [facts["address"], facts["port"]]
+			ready.emit(address, "" if token == null else str(token))
+	elif Time.get_ticks_usec() > _deadline_usec:
+		var excerpt := _log_excerpt()
+		kill()
+		ended.emit("the Townsfolk runtime took over %d s to start%s" % [_timeout_seconds, excerpt])
+
+
+func _read_lines(pipe: FileAccess) -> void:
+	if pipe == null or not pipe.is_open():
+		return
+	var bytes := pipe.get_buffer(65536)
+	if bytes.is_empty():
+		return
+	var unread: PackedByteArray = _unfinished.get(pipe, PackedByteArray())
+	unread.append_array(bytes)
+	var newline := unread.find(10)
+	while newline >= 0:
+		var line := unread.slice(0, newline).get_string_from_utf8().strip_edges(false, true)
+		unread = unread.slice(newline + 1)
+		newline = unread.find(10)
+		_last_lines.append(line)
+		if _last_lines.size() > LOG_LINES_IN_REASON:
+			_last_lines.pop_front()
+		line_logged.emit(line)
+	_unfinished[pipe] = unread
+
+
+func _log_excerpt() -> String:
+	return "" if _last_lines.is_empty() else "; its log ends with:\n" + "\n".join(_last_lines)
+
+
+func _finish(reason: String) -> void:
+	_forget()
+	ended.emit(reason)
+
+
+func _forget() -> void:
+	pid = 0
+	_last_lines.clear()
+	_close_pipes()
+	_remove_ready_file()
+
+
+func _close_pipes() -> void:
+	_unfinished.clear()
+	for pipe: FileAccess in [_pipe, _stderr]:
+		if pipe != null:
+			pipe.close()
+	_pipe = null
+	_stderr = null
+
+
+func _remove_ready_file() -> void:
+	if FileAccess.file_exists(_ready_file):
+		DirAccess.remove_absolute(_ready_file)

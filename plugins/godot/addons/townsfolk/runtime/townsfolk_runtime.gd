@@ -1,0 +1,341 @@
+## The connection to the Townsfolk runtime; the add-on makes it the autoload "TownsfolkRuntime".
+##
+## It starts a runtime with the game or connects to a running one (Project Settings > Townsfolk),
+## keeps the connection, and starts again what was lost. All NpcAgent nodes share it.
+@tool
+extends Node
+
+## The runtime can be spoken to, or no longer.
+signal ready_changed(is_ready: bool)
+## The state has changed; [member message] says more.
+signal state_changed(state: State)
+## The connection broke although nobody wanted it to; it is tried again.
+signal connection_lost(reason: String)
+## While a runtime starts: what it does, from its log.
+signal startup_progressed(message: String)
+## A line of the started runtime's log.
+signal log_received(line: String)
+## New counters of the engine; see [member watches_stats].
+signal stats_updated(stats: Townsfolk.WatchStatsResponse)
+
+## STOPPED: nothing is wanted. STARTING: a child process loads its model. CONNECTING: to a runtime
+## that runs. READY: it can be spoken to. WAITING: for the next attempt. FAILED: given up.
+enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
+
+const Dialogue := preload("../generated/dialogue.gd")
+const GrpcCall := preload("../transport/grpc_call.gd")
+const GrpcChannel := preload("../transport/grpc_channel.gd")
+const GrpcStatus := preload("../transport/grpc_status.gd")
+const RuntimeProcess := preload("runtime_process.gd")
+const Townsfolk := preload("../generated/townsfolk.gd")
+const TownsfolkSettings := preload("townsfolk_settings.gd")
+
+## The name of the autoload.
+const AUTOLOAD := "TownsfolkRuntime"
+const FIRST_BACKOFF_SECONDS := 0.25
+const LONGEST_BACKOFF_SECONDS := 8.0
+## A runtime that was started and ended so many times in a row is not started again.
+const MAX_RESTARTS := 5
+const INFO_TIMEOUT_SECONDS := 10.0
+
+## What the runtime is doing.
+var state := State.STOPPED
+## What the state means just now: an error, or what is being waited for.
+var message := ""
+## What runs there: model, device, limits. Null until the runtime is ready.
+var info: Townsfolk.GetRuntimeInfoResponse
+## The counters that came last.
+var stats := Townsfolk.WatchStatsResponse.new()
+## Whether the engine's counters are asked for, once a second.
+var watches_stats := false:
+	set(value):
+		watches_stats = value
+		_watch_stats()
+## Time that one frame may spend on the network, in milliseconds.
+var frame_budget_ms: float = TownsfolkSettings.read(TownsfolkSettings.FRAME_BUDGET)
+## How often the connection was made; each time the runtime may be another one.
+var connection_count := 0
+
+var _process: RuntimeProcess
+var _stopped_processes: Array[RuntimeProcess] = []  # asked to end
+var _channel: GrpcChannel
+var _client: Townsfolk.TownsfolkServiceClient
+var _launch := Callable()  # starts the child again, when this side started it
+var _address := ""
+var _token := ""
+var _attempts := 0
+var _retry_at_usec := 0
+var _was_ready := false
+var _stats_call: GrpcCall
+var _registered_lore: Dictionary[String, GrpcCall] = {}
+
+
+func _init() -> void:
+	process_mode = Node.PROCESS_MODE_ALWAYS
+	# Before the game's own nodes, so that what has come is there in the same frame.
+	process_priority = -1000
+
+
+func _ready() -> void:
+	if Engine.is_editor_hint():
+		return
+	match TownsfolkSettings.read(TownsfolkSettings.MODE):
+		TownsfolkSettings.Mode.LAUNCH:
+			launch()
+		TownsfolkSettings.Mode.CONNECT:
+			connect_to_runtime()
+
+
+func _process_network() -> void:
+	if _process != null:
+		_process.poll()
+	for stopped: RuntimeProcess in _stopped_processes.duplicate():
+		stopped.poll()
+		if stopped.pid == 0:
+			_stopped_processes.erase(stopped)
+	if _channel != null:
+		_channel.poll(int(frame_budget_ms * 1000.0))
+	if state == State.WAITING and Time.get_ticks_usec() >= _retry_at_usec:
+		_try_again()
+
+
+func _notification(what: int) -> void:
+	match what:
+		NOTIFICATION_PROCESS:
+			_process_network()
+		NOTIFICATION_ENTER_TREE:
+			set_process(true)
+		NOTIFICATION_EXIT_TREE:
+			stop()
+
+
+## Starts a runtime of this game's own. What is left empty comes from the Project Settings.
+func launch(
+	executable := "", model := "", arguments: PackedStringArray = PackedStringArray()
+) -> void:
+	stop()
+	var program: String = TownsfolkSettings.read(TownsfolkSettings.EXECUTABLE)
+	var wanted_model: String = TownsfolkSettings.read(TownsfolkSettings.MODEL)
+	var more: PackedStringArray = TownsfolkSettings.read(TownsfolkSettings.ARGUMENTS)
+	_launch = _start_process.bind(
+		program if executable == "" else executable,
+		wanted_model if model == "" else model,
+		more if arguments.is_empty() else arguments
+	)
+	_launch.call()
+
+
+## Connects to a runtime that runs already. What is left empty comes from the Project Settings.
+func connect_to_runtime(address := "", token := "") -> void:
+	stop()
+	_address = TownsfolkSettings.read(TownsfolkSettings.ADDRESS) if address == "" else address
+	_token = TownsfolkSettings.read(TownsfolkSettings.TOKEN) if token == "" else token
+	_connect_channel()
+
+
+## Ends the connection, and the runtime if this game started it.
+func stop() -> void:
+	_launch = Callable()
+	_address = ""
+	_attempts = 0
+	_was_ready = false
+	_drop_channel()
+	if _process != null:
+		_process.stop()
+		_stopped_processes.append(_process)
+		_process = null
+	_set_state(State.STOPPED, "")
+
+
+## Whether the runtime can be spoken to now.
+func is_ready() -> bool:
+	return state == State.READY
+
+
+## Whether a turn that is asked for now can hope for an answer soon.
+func is_hopeful() -> bool:
+	var is_under_way := state == State.STARTING or state == State.CONNECTING
+	return is_under_way or state == State.READY or (state == State.WAITING and _was_ready)
+
+
+## The process id of the runtime that this game started; 0 when there is none.
+func process_id() -> int:
+	return 0 if _process == null else _process.pid
+
+
+## The calls of the service; null until the runtime is ready.
+func client() -> Townsfolk.TownsfolkServiceClient:
+	return _client if state == State.READY else null
+
+
+## Registers lore, once for each connection. Returns an error message, or an empty string.
+func register_lore(lore_id: String, text: String) -> String:
+	var key := "%s\n%s" % [lore_id, text]
+	if not _registered_lore.has(key):
+		if client() == null:
+			return message
+		var request := Townsfolk.RegisterLoreRequest.new()
+		request.lore = Dialogue.Lore.new()
+		request.lore.lore_id = lore_id
+		request.lore.text = text
+		_registered_lore[key] = client().register_lore(request, INFO_TIMEOUT_SECONDS)
+	var call := _registered_lore[key]
+	var status := await call.wait()
+	if not status.is_ok() and _registered_lore.get(key) == call:
+		_registered_lore.erase(key)
+	return "" if status.is_ok() else status.message
+
+
+func _start_process(
+	executable: String, model: String, arguments: PackedStringArray
+) -> void:
+	_process = RuntimeProcess.new()
+	_process.ready.connect(_on_process_ready)
+	_process.ended.connect(_on_process_ended)
+	_process.line_logged.connect(_on_line_logged)
+	var timeout: float = TownsfolkSettings.read(TownsfolkSettings.START_TIMEOUT)
+	var error := _process.start(executable, model, arguments, timeout)
+	if error == "":
+		_set_state(State.STARTING, "the runtime is starting")
+	else:
+		_process = null
+		_give_up(error)
+
+
+func _on_process_ready(address: String, token: String) -> void:
+	_address = address
+	_token = token
+	_connect_channel()
+
+
+func _on_process_ended(reason: String) -> void:
+	_process = null
+	_drop_channel(reason)
+	if _was_ready and _attempts < MAX_RESTARTS:
+		_lose_connection(reason)
+	else:
+		_give_up(reason)
+
+
+func _on_line_logged(line: String) -> void:
+	log_received.emit(line)
+	if state == State.STARTING:
+		startup_progressed.emit(line)
+
+
+func _connect_channel() -> void:
+	_drop_channel()
+	var is_encrypted: bool = TownsfolkSettings.read(TownsfolkSettings.USE_TLS)
+	# A runtime that this game started listens on this machine only, without TLS.
+	_channel = GrpcChannel.new(_address, _tls_options() if is_encrypted and not _launch else null)
+	_channel.token = _token
+	_channel.state_changed.connect(_on_channel_state_changed)
+	_set_state(State.CONNECTING, "connecting to %s" % _address)
+	_channel.connect_to_server()
+
+
+func _tls_options() -> TLSOptions:
+	var path: String = TownsfolkSettings.read(TownsfolkSettings.CA_CERTIFICATE)
+	if path == "":
+		return TLSOptions.client()
+	var certificate := X509Certificate.new()
+	certificate.load(path)
+	return TLSOptions.client(certificate)
+
+
+func _on_channel_state_changed(channel_state: GrpcChannel.State) -> void:
+	match channel_state:
+		GrpcChannel.State.READY:
+			_greet()
+		GrpcChannel.State.FAILED:
+			var reason := _channel.error
+			_drop_channel()
+			_lose_connection(reason)
+
+
+func _greet() -> void:
+	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
+	var call := _client.get_runtime_info(
+		Townsfolk.GetRuntimeInfoRequest.new(), INFO_TIMEOUT_SECONDS
+	)
+	var channel := _channel
+	var answer := await call.response()
+	if channel != _channel:
+		return
+	if answer != null:
+		info = answer
+		_attempts = 0
+		_was_ready = true
+		connection_count += 1
+		_registered_lore.clear()
+		_set_state(State.READY, "%s on %s" % [info.model, info.device])
+		_watch_stats()
+	elif call.status.code == GrpcStatus.Code.UNAUTHENTICATED:
+		_drop_channel()
+		_give_up("the runtime refuses the token: %s" % call.status.message)
+	else:
+		_drop_channel()
+		_lose_connection(call.status.message)
+
+
+func _lose_connection(reason: String) -> void:
+	var was_ready := state == State.READY
+	var backoff := minf(FIRST_BACKOFF_SECONDS * pow(2.0, _attempts), LONGEST_BACKOFF_SECONDS)
+	_attempts += 1
+	_retry_at_usec = Time.get_ticks_usec() + int(backoff * 1e6)
+	_set_state(State.WAITING, reason)
+	if was_ready:
+		connection_lost.emit(reason)
+	elif _attempts == 1:
+		push_warning("Townsfolk: %s" % reason)
+
+
+func _try_again() -> void:
+	if _launch.is_valid() and _process == null:
+		_launch.call()
+	else:
+		_connect_channel()
+
+
+func _give_up(reason: String) -> void:
+	push_warning("Townsfolk: %s" % reason)
+	var was_ready := state == State.READY
+	_set_state(State.FAILED, reason)
+	if was_ready:
+		connection_lost.emit(reason)
+
+
+func _drop_channel(reason := "") -> void:
+	if _channel != null:
+		_channel.state_changed.disconnect(_on_channel_state_changed)
+		_channel.close(reason)
+	_channel = null
+	_client = null
+	_stats_call = null
+
+
+func _watch_stats() -> void:
+	if watches_stats and is_ready() and _stats_call == null:
+		_stats_call = client().watch_stats(Townsfolk.WatchStatsRequest.new())
+		_stats_call.message_received.connect(_on_stats_received)
+	elif not watches_stats and _stats_call != null:
+		_stats_call.cancel()
+		_stats_call = null
+
+
+func _on_stats_received(received: Townsfolk.WatchStatsResponse) -> void:
+	stats = received
+	stats_updated.emit(stats)
+
+
+func _set_state(new_state: State, new_message: String) -> void:
+	message = new_message
+	if state == new_state:
+		return
+	var was_ready := state == State.READY
+	state = new_state
+	if was_ready:
+		info = null
+	state_changed.emit(state)
+	if was_ready != is_ready():
+		ready_changed.emit(is_ready())

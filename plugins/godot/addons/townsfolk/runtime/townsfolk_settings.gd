@@ -1,0 +1,90 @@
+## The add-on's entries in the Project Settings.
+@tool
+extends RefCounted
+
+## What the autoload does when the game starts.
+enum Mode { LAUNCH, CONNECT, MANUAL }
+
+const MODE := "townsfolk/runtime/mode"
+const EXECUTABLE := "townsfolk/runtime/executable"
+const MODEL := "townsfolk/runtime/model"
+const ARGUMENTS := "townsfolk/runtime/arguments"
+const START_TIMEOUT := "townsfolk/runtime/start_timeout_seconds"
+const ADDRESS := "townsfolk/connection/address"
+const TOKEN := "townsfolk/connection/token"
+const USE_TLS := "townsfolk/connection/use_tls"
+const CA_CERTIFICATE := "townsfolk/connection/ca_certificate"
+const WEB_ADDRESS := "townsfolk/connection/web_address"
+const FRAME_BUDGET := "townsfolk/connection/frame_budget_ms"
+
+## Overrides the executable's setting: for a developer's machine, and for CI.
+const EXECUTABLE_VARIABLE := "TOWNSFOLK_EXECUTABLE"
+
+static var defaults: Dictionary[String, Variant] = {
+	MODE: Mode.LAUNCH,
+	EXECUTABLE: "townsfolk",
+	MODEL: "starter",
+	ARGUMENTS: PackedStringArray(),
+	START_TIMEOUT: 120.0,
+	ADDRESS: "127.0.0.1:50151",
+	TOKEN: "",
+	USE_TLS: false,
+	CA_CERTIFICATE: "",
+	WEB_ADDRESS: "http://127.0.0.1:50152",
+	FRAME_BUDGET: 1.0,
+}
+static var hints: Dictionary[String, Array] = {
+	MODE: [PROPERTY_HINT_ENUM, "Launch with the game,Connect to a running one,Manual"],
+	EXECUTABLE: [PROPERTY_HINT_GLOBAL_FILE, ""],
+	START_TIMEOUT: [PROPERTY_HINT_RANGE, "1,600,1,or_greater,suffix:s"],
+	TOKEN: [PROPERTY_HINT_PASSWORD, ""],
+	CA_CERTIFICATE: [PROPERTY_HINT_FILE, "*.crt,*.pem"],
+	FRAME_BUDGET: [PROPERTY_HINT_RANGE, "0.1,10,0.1,suffix:ms"],
+}
+
+
+## The value of a setting, or its default.
+static func read(setting: String) -> Variant:
+	return ProjectSettings.get_setting(setting, defaults[setting])
+
+
+## Shows all settings in the Project Settings dialog.
+static func register() -> void:
+	for setting in defaults:
+		if not ProjectSettings.has_setting(setting):
+			ProjectSettings.set_setting(setting, defaults[setting])
+		ProjectSettings.set_initial_value(setting, defaults[setting])
+		ProjectSettings.set_as_basic(setting, true)
+		var info := {"name": setting, "type": typeof(defaults[setting])}
+		if hints.has(setting):
+			info.merge({"hint": hints[setting][0], "hint_string": hints[setting][1]})
+		ProjectSettings.add_property_info(info)
+
+
+## The full path of the runtime's program, or an empty string when it isn't there.
+##
+## A path is taken from the game's folder (in the editor: from the project's); a bare name is looked
+## for beside the game first, then on PATH.
+static func find_executable(configured: String) -> String:
+	var override := OS.get_environment(EXECUTABLE_VARIABLE)
+	var wanted := configured if override == "" else override
+	var is_windows := OS.get_name() == "Windows"
+	if is_windows and wanted.get_extension() == "":
+		wanted += ".exe"
+	if wanted.is_absolute_path() and not wanted.begins_with("res://"):
+		return wanted if FileAccess.file_exists(wanted) else ""
+	wanted = wanted.trim_prefix("res://")
+	var folders := PackedStringArray([game_folder(), game_folder().path_join("runtime")])
+	if not wanted.contains("/"):
+		folders.append_array(OS.get_environment("PATH").split(";" if is_windows else ":", false))
+	for folder in folders:
+		if FileAccess.file_exists(folder.path_join(wanted)):
+			return folder.path_join(wanted)
+	return ""
+
+
+## Where an exported game lies, or the project while it is developed.
+static func game_folder() -> String:
+	if OS.has_feature("editor"):
+		return ProjectSettings.globalize_path("res://")
+	return OS.get_executable_path().get_base_dir()

@@ -1,0 +1,373 @@
+# NPCs against a real runtime: ADDRESS and TOKEN are the arguments, or a MODEL to launch.
+extends "res://drivers/driver.gd"
+
+const Townsfolk := preload("res://addons/townsfolk/generated/townsfolk.gd")
+const TownsfolkRuntime := preload("res://addons/townsfolk/runtime/townsfolk_runtime.gd")
+
+var _runtime: TownsfolkRuntime
+var _longest_frame := 0.0
+
+
+func _ready() -> void:
+	_runtime = get_node("/root/TownsfolkRuntime")
+	_runtime.ready_changed.connect(
+		func(is_ready: bool) -> void: report("ready_changed", {"ready": is_ready})
+	)
+	_runtime.connection_lost.connect(
+		func(reason: String) -> void: report("connection_lost", {"reason": reason})
+	)
+
+
+func _process(delta: float) -> void:
+	_longest_frame = maxf(_longest_frame, delta)
+
+
+func one_npc() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 12)
+	_report_signals(npc)
+	var turn := npc.say("Good evening!", "Anna")
+	report("said", {"done": turn.is_done()})
+	await turn.finished
+	report("model", {"name": _runtime.info.model, "context": _runtime.info.context_tokens})
+	report("turn", _facts(turn).merged({"again": await turn.wait() == turn.text}))
+	report("transcript", {"entries": npc.transcript()})
+
+
+func twenty_at_once() -> void:
+	_connect()
+	var npcs: Array[NpcAgent] = []
+	var streamed := {}
+	var most_at_once := [0]
+	for number in 20:
+		var npc := _make_npc("Npc %d" % number, 24)
+		npc.text_streamed.connect(
+			func(_text: String) -> void:
+				streamed[number] = npc.current_turn.text
+				var speaking := npcs.filter(func(other: NpcAgent) -> bool: return _speaks(other))
+				most_at_once[0] = maxi(most_at_once[0], speaking.size())
+		)
+		npcs.append(npc)
+	var turns: Array[NpcTurn] = []
+	for npc in npcs:
+		turns.append(npc.say("Tell me a story."))
+	var all_whole := true
+	for number in 20:
+		var text := await turns[number].wait()
+		var is_whole: bool = turns[number].error == "" and not text.is_empty()
+		all_whole = all_whole and is_whole and turns[number].generated_tokens == 24
+		all_whole = all_whole and streamed[number] == text
+	report("done", {"all_whole": all_whole, "most_at_once": most_at_once[0]})
+
+
+func interrupt() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 400)
+	_report_signals(npc)
+	var turn := npc.say("Tell me everything.")
+	var waiting := npc.say("And then?")
+	while turn.text.length() < 30:
+		await npc.text_streamed
+	npc.interrupt(17)
+	await turn.wait()
+	await waiting.wait()
+	report("turn", _facts(turn))
+	report("waiting", _facts(waiting))
+	await _report_session(npc)
+	npc.sampling = null
+	# What was answered, but is still being read out, can be cut as well.
+	npc.close()
+	npc.sampling = _sampling(8)
+	var whole := npc.say("Go on.")
+	await whole.wait()
+	whole.interrupt(2)
+	await _report_session(npc)
+
+
+func queue_and_events() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 6)
+	npc.notify("A dog barks.")
+	var turns: Array[NpcTurn] = [npc.say("One."), npc.say("Two.", "Anna"), npc.say("Three.")]
+	npc.thinking_started.connect(
+		func(turn: NpcTurn) -> void: report("thinking", {"prompt": turn.prompt})
+	)
+	for turn in turns:
+		await turn.wait()
+	npc.priority = 40
+	await _report_session(npc)
+	# A saved game goes on in another session.
+	var saved: Variant = JSON.parse_string(JSON.stringify(npc.transcript()))
+	var restored := _make_npc("Mira", 6)
+	restored.restore(saved)
+	await restored.say("Four.").wait()
+	await _report_session(restored)
+
+
+func attention() -> void:
+	_connect()
+	var listener := Node2D.new()
+	listener.add_to_group("townsfolk_listener")
+	add_child(listener)
+	var place := Node2D.new()
+	add_child(place)
+	var npc := _make_npc("Mira", 4)
+	npc.priority = 10
+	npc.attention_range = 100.0
+	npc.attention_anchor = place
+	for distance: float in [0.0, 50.0, 500.0]:
+		place.position.x = distance
+		await get_tree().create_timer(0.4).timeout
+		await npc.say("Hm?").wait()
+		await _report_session(npc)
+
+
+func shared_lore() -> void:
+	_connect()
+	var pack := LorePack.new()
+	pack.lore_id = "harbor"
+	pack.text = "The harbor is closed. " + "The sea is wide. ".repeat(20)
+	for number in 2:
+		var npc := _make_npc("Npc %d" % number, 4)
+		npc.lore = [pack]
+		await npc.say("What about the harbor?").wait()
+		await _report_session(npc)
+
+
+func bad_values() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 4)
+	npc.sampling.temperature = 99.0
+	_report_signals(npc)
+	await npc.say("Hello").wait()
+	npc.sampling.temperature = 1.0
+	await npc.say("Hello again").wait()
+	await npc.say("x".repeat(200_000)).wait()
+	await npc.say("Still there?").wait()
+	var nobody := NpcAgent.new()
+	add_child(nobody)
+	_report_signals(nobody)
+	await nobody.say("Who are you?").wait()
+
+
+func deadline() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 900)
+	npc.deadline_seconds = 0.5
+	report("turn", _facts_after(await _done(npc.say("Tell me everything."))))
+
+
+func wrong_token() -> void:
+	_runtime.connect_to_runtime(arguments[0], "not-the-token")
+	var npc := _make_npc("Mira", 4)
+	_report_signals(npc)
+	await npc.say("Hello").wait()
+	report("state", {"state": _runtime.state, "message": _runtime.message})
+
+
+func no_runtime() -> void:
+	_runtime.launch("no-such-program")
+	await _ask_in_vain()
+	_runtime.connect_to_runtime(arguments[0])
+	await _ask_in_vain()
+	_runtime.stop()
+	await _ask_in_vain()
+	report("frames", {"longest": _longest_frame})
+
+
+func launched() -> void:
+	_runtime.launch("", arguments[0])
+	_runtime.startup_progressed.connect(
+		func(message: String) -> void: report("progress", {"message": message})
+	)
+	var npc := _make_npc("Mira", 8)
+	var turn := npc.say("Good evening!")
+	await turn.wait()
+	report("turn", _facts(turn).merged({"pid": _runtime.process_id()}))
+
+
+func launched_for_ever() -> void:
+	await launched()
+	await get_tree().create_timer(60.0).timeout
+
+
+func launch_of_a_missing_model() -> void:
+	_runtime.launch("", "/no/such/model")
+	await _ask_in_vain()
+
+
+func killed_mid_reply() -> void:
+	_runtime.launch("", arguments[0])
+	var npc := _make_npc("Mira", 8)
+	await npc.say("First.").wait()
+	npc.close()
+	npc.sampling = _sampling(800)
+	_report_signals(npc)
+	var turn := npc.say("Second, a long one.")
+	var waiting := npc.say("Third.")
+	while turn.text.length() < 20:
+		await npc.text_streamed
+	var killed := _runtime.process_id()
+	# Not OS.kill: the engine would know of it.
+	OS.execute("kill", ["-9", str(killed)])
+	await turn.wait()
+	report("turn", _facts(turn))
+	npc.sampling = _sampling(8)
+	await waiting.wait()
+	report("waiting", _facts(waiting))
+	report("processes", {"differ": killed != _runtime.process_id() and _runtime.process_id() > 0})
+	await npc.say("Fourth.").wait()
+	await _report_session(npc)
+	report("frames", {"longest": _longest_frame})
+
+
+func connection_cut() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 8)
+	npc.session_opened.connect(
+		func(is_resumed: bool) -> void: report("session_opened", {"resumed": is_resumed})
+	)
+	await npc.say("First.").wait()
+	# As if the network had failed: the socket goes, the runtime stays.
+	_runtime.get("_channel").get("_socket").close("cut by the test")
+	await npc.say("Second.").wait()
+	await _report_session(npc)
+
+
+func stats() -> void:
+	_connect()
+	_runtime.watches_stats = true
+	var npc := _make_npc("Mira", 8)
+	await npc.say("Hello").wait()
+	await _runtime.stats_updated
+	report("stats", {"tokens": _runtime.stats.generated_tokens_total})
+
+
+func dialogue_box() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 300)
+	var box := NpcDialogueBox.new()
+	box.characters_per_second = 60.0
+	box.agent = npc
+	add_child(box)
+	var turn := npc.say("Tell me everything.")
+	while box.shown_characters() < 12:
+		await get_tree().process_frame
+	report("typing", {"ahead": turn.text.length() > box.shown_characters(), "name": box.speaker_name()})
+	var shown := box.shown_characters()
+	_press("ui_cancel")
+	await turn.wait()
+	report("turn", {"length": turn.text.length(), "shown": shown, "cut": turn.was_interrupted})
+	npc.close()
+	npc.sampling = _sampling(20)
+	box.characters_per_second = 5.0
+	var second := npc.say("Again.")
+	await second.wait()
+	report("slow", {"behind": box.shown_characters() < second.text.length()})
+	_press("ui_accept")
+	await get_tree().process_frame
+	await get_tree().process_frame
+	report("skipped", {"all": box.shown_characters() == second.text.length(), "open": box.visible})
+	_press("ui_accept")
+	await get_tree().process_frame
+	await get_tree().process_frame
+	report("dismissed", {"open": box.visible})
+
+
+func _press(action: StringName) -> void:
+	var event := InputEventAction.new()
+	event.action = action
+	event.pressed = true
+	Input.parse_input_event(event)
+	Input.flush_buffered_events()
+
+
+func _ask_in_vain() -> void:
+	var npc := _make_npc("Mira", 4)
+	_report_signals(npc)
+	await npc.say("Anybody there?").wait()
+	npc.fallback_lines = ["Not now, friend."]
+	var turn := npc.say("Hello?")
+	await turn.wait()
+	report("fallback", {"text": turn.text, "error": turn.error, "is_fallback": turn.is_fallback})
+	npc.queue_free()
+
+
+func _connect() -> void:
+	_runtime.connect_to_runtime(arguments[0], arguments[1])
+
+
+func _make_npc(character: String, tokens: int) -> NpcAgent:
+	var npc := NpcAgent.new()
+	npc.persona = NpcPersona.new()
+	npc.persona.name = character
+	npc.persona.description = "You keep the inn."
+	npc.sampling = _sampling(tokens)
+	add_child(npc)
+	return npc
+
+
+# Replies of an exact length, whatever the model would say.
+func _sampling(tokens: int) -> NpcSampling:
+	var sampling := NpcSampling.new()
+	sampling.max_new_tokens = tokens
+	sampling.min_new_tokens = tokens
+	sampling.uses_seed = true
+	sampling.random_seed = tokens
+	return sampling
+
+
+func _speaks(npc: NpcAgent) -> bool:
+	return npc.current_turn != null and npc.current_turn.state == NpcTurn.State.SPEAKING
+
+
+func _done(turn: NpcTurn) -> NpcTurn:
+	await turn.wait()
+	return turn
+
+
+func _facts_after(turn: NpcTurn) -> Dictionary:
+	return _facts(turn)
+
+
+func _facts(turn: NpcTurn) -> Dictionary:
+	return {
+		"text": turn.text,
+		"sentences": turn.sentences,
+		"interrupted": turn.was_interrupted,
+		"error": turn.error,
+		"tokens": turn.generated_tokens,
+		"ttft": turn.time_to_first_token_ms,
+	}
+
+
+func _report_signals(npc: NpcAgent) -> void:
+	npc.thinking_started.connect(func(_turn: NpcTurn) -> void: report("thinking_started"))
+	npc.reply_finished.connect(func(_turn: NpcTurn) -> void: report("reply_finished"))
+	npc.interrupted.connect(func(_turn: NpcTurn) -> void: report("interrupted"))
+	npc.failed.connect(func(message: String) -> void: report("failed", {"message": message}))
+	npc.session_opened.connect(
+		func(is_resumed: bool) -> void: report("session_opened", {"resumed": is_resumed})
+	)
+	npc.text_streamed.connect(func(text: String) -> void: report("text", {"text": text}))
+	npc.sentence_ready.connect(func(text: String) -> void: report("sentence", {"text": text}))
+
+
+# What the runtime itself has of the session.
+func _report_session(npc: NpcAgent) -> void:
+	await get_tree().create_timer(0.2).timeout
+	var request := Townsfolk.GetSessionRequest.new()
+	request.session_id = npc.get("_session").session_id
+	var answer: Townsfolk.GetSessionResponse = await _runtime.client().get_session(request).response()
+	var entries: Array = []
+	for entry in answer.config.history:
+		entries.append([entry.kind, entry.speaker, entry.text, entry.cut])
+	var own: Array = []
+	for entry in npc.transcript():
+		own.append([entry["kind"], entry["speaker"], entry["text"], entry["cut"]])
+	report("session", {
+		"entries": entries,
+		"same": entries == own,
+		"priority": answer.config.priority,
+		"lore": answer.config.lore_ids,
+	})

@@ -1,0 +1,243 @@
+"""NPC agents in the real engine against a real runtime."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chat_models import write_model
+from runtime_process import LaunchedRuntime, launch_runtime
+
+HEARD, SPOKE, EVENT = 1, 2, 3
+TOWNSFOLK = Path(os.sys.executable).with_name("townsfolk")
+FLAGS = ("--device", "cpu", "--threads", "1", "--kv-memory-mib", "64", "--max-batch", "32")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random model: it says nonsense, but as fast as the transport must stand."""
+    return write_model(tmp_path_factory.mktemp("model"), "llama3")
+
+
+@pytest.fixture(scope="module")
+def runtime(model: Path) -> Iterator[LaunchedRuntime]:
+    with launch_runtime("--model", str(model), *FLAGS) as launched:
+        yield launched
+
+
+@pytest.fixture(autouse=True)
+def executable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOWNSFOLK_EXECUTABLE", str(TOWNSFOLK))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def drive(godot, runtime: LaunchedRuntime, scenario: str, **options):
+    address = f"{runtime.address}:{runtime.port}"
+    return godot.drive("npc", scenario, address, runtime.token, **options)
+
+
+def named(events, *names: str):
+    return [event for event in events if event["event"] in names]
+
+
+def only(events, name: str):
+    [event] = named(events, name)
+    return event
+
+
+def kinds(events, *, without: tuple[str, ...] = ("text", "sentence")):
+    return [event["event"] for event in events if event["event"] not in without]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not is_alive(pid)
+
+
+def test_one_npc(godot, runtime):
+    events = drive(godot, runtime, "one_npc")
+    turn = only(events, "turn")
+    assert only(events, "said")["done"] is False
+    assert turn["text"]
+    assert turn["again"]
+    assert turn["error"] == ""
+    assert turn["tokens"] == 12
+    assert turn["ttft"] > 0
+    streamed = "".join(event["text"] for event in named(events, "text"))
+    assert streamed == turn["text"]
+    assert [event["text"] for event in named(events, "sentence")] == turn["sentences"]
+    assert kinds(named(events, "thinking_started", "reply_finished", "failed")) == [
+        "thinking_started",
+        "reply_finished",
+    ]
+    heard, spoke = only(events, "transcript")["entries"]
+    assert (heard["speaker"], heard["text"]) == ("Anna", "Good evening!")
+    assert (spoke["speaker"], spoke["text"], spoke["cut"]) == ("Mira", turn["text"], False)
+
+
+def test_twenty_npcs_speak_at_once(godot, runtime):
+    done = only(drive(godot, runtime, "twenty_at_once"), "done")
+    assert done["all_whole"]
+    assert done["most_at_once"] >= 15
+
+
+def test_interrupted_in_mid_sentence_it_remembers_exactly_what_was_heard(godot, runtime):
+    events = drive(godot, runtime, "interrupt")
+    turn, waiting = only(events, "turn"), only(events, "waiting")
+    assert turn["interrupted"]
+    assert len(turn["text"]) == 17
+    assert waiting["interrupted"]
+    assert waiting["text"] == ""
+    assert kinds(named(events, "interrupted", "failed")) == ["interrupted", "interrupted"]
+    first, second = named(events, "session")
+    assert first["entries"] == [
+        [HEARD, "Player", "Tell me everything.", False],
+        [SPOKE, "Mira", turn["text"], True],
+    ]
+    assert first["same"]
+    assert [len(entry[2]) for entry in second["entries"] if entry[0] == SPOKE] == [17, 2]
+    assert second["same"]
+
+
+def test_turns_queue_events_and_saved_games(godot, runtime):
+    events = drive(godot, runtime, "queue_and_events")
+    assert [event["prompt"] for event in named(events, "thinking")] == ["One.", "Two.", "Three."]
+    first, restored = named(events, "session")
+    heard = [[EVENT, "", "A dog barks.", False], [HEARD, "Player", "One.", False]]
+    assert first["entries"][:2] == heard
+    assert [entry[0] for entry in first["entries"]] == [EVENT, *[HEARD, SPOKE] * 3]
+    assert first["same"]
+    assert first["priority"] == 40
+    assert restored["entries"][:7] == first["entries"]
+    assert len(restored["entries"]) == 9
+    assert restored["same"]
+
+
+def test_the_nearer_the_more_urgent(godot, runtime):
+    sessions = named(drive(godot, runtime, "attention"), "session")
+    assert [session["priority"] for session in sessions] == [60, 35, 10]
+
+
+def test_npcs_share_lore(godot, runtime):
+    sessions = named(drive(godot, runtime, "shared_lore"), "session")
+    assert [session["lore"] for session in sessions] == [["harbor"], ["harbor"]]
+
+
+def test_bad_values_are_clear_errors_and_nothing_else_is_lost(godot, runtime):
+    events = drive(godot, runtime, "bad_values")
+    messages = [event["message"] for event in named(events, "failed")]
+    assert "temperature" in messages[0]
+    assert len(named(events, "reply_finished")) == 2
+    assert "has no persona" in messages[-1]
+    assert len(messages) == 3
+
+
+def test_a_deadline_keeps_what_was_said(godot, runtime):
+    turn = only(drive(godot, runtime, "deadline"), "turn")
+    assert turn["error"] == ""
+    assert 0 < turn["tokens"] < 900
+
+
+def test_wrong_token(godot, runtime):
+    events = drive(godot, runtime, "wrong_token", check=False)
+    assert "token" in only(events, "failed")["message"]
+    assert "refuses the token" in only(events, "state")["message"]
+
+
+def test_no_runtime_is_a_clear_message_and_no_freeze(godot):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    events = godot.drive("npc", "no_runtime", address, check=False)
+    messages = [event["message"] for event in named(events, "failed")]
+    assert "no-such-program" in messages[0] or "is not there" in messages[0]
+    assert "is the Townsfolk runtime running there?" in messages[1]
+    assert "no runtime was started" in messages[2]
+    for fallback in named(events, "fallback"):
+        assert fallback["text"] == "Not now, friend."
+        assert fallback["is_fallback"]
+        assert fallback["error"]
+    assert only(events, "frames")["longest"] < 0.5
+
+
+def test_the_game_starts_the_runtime_and_takes_it_along(godot, model):
+    events = godot.drive("npc", "launched", str(model))
+    turn = only(events, "turn")
+    assert turn["error"] == ""
+    assert turn["tokens"] == 8
+    assert named(events, "progress")
+    assert wait_until_gone(turn["pid"], 10)
+
+
+def test_a_missing_model_is_a_clear_message(godot):
+    events = godot.drive("npc", "launch_of_a_missing_model", check=False)
+    assert "/no/such/model" in named(events, "failed")[0]["message"]
+
+
+def test_a_killed_game_leaves_no_runtime_behind(godot, model):
+    scene = "res://drivers/main.tscn"
+    with godot.start(scene, "--", "npc", "launched_for_ever", str(model)) as process:
+        pid = None
+        for line in process.stdout:
+            if '"pid"' in line:
+                pid = int(line.split('"pid":')[1].split(",")[0].split("}")[0])
+                break
+        assert pid is not None
+        assert is_alive(pid)
+        process.send_signal(signal.SIGKILL)
+        assert wait_until_gone(pid, 5)
+
+
+def test_a_runtime_killed_in_mid_reply_comes_back_with_the_conversation(godot, model):
+    events = godot.drive("npc", "killed_mid_reply", str(model))
+    turn, waiting = only(events, "turn"), only(events, "waiting")
+    assert "connection to the runtime was lost" in turn["error"]
+    assert turn["text"]
+    assert waiting["error"] == ""
+    assert waiting["tokens"] == 8
+    assert "connection_lost" in kinds(events)
+    assert [e["ready"] for e in named(events, "ready_changed")][:3] == [True, False, True]
+    assert only(events, "processes")["differ"]
+    session = only(events, "session")
+    assert session["same"]
+    heard = [entry[2] for entry in session["entries"] if entry[0] == HEARD]
+    assert heard == ["First.", "Second, a long one.", "Third.", "Fourth."]
+    assert session["entries"][3] == [SPOKE, "Mira", turn["text"], True]
+    assert only(events, "frames")["longest"] < 0.5
+
+
+def test_a_cut_connection_resumes_the_session(godot, runtime):
+    events = drive(godot, runtime, "connection_cut")
+    assert [event["resumed"] for event in named(events, "session_opened")] == [False, True]
+    session = only(events, "session")
+    assert len(session["entries"]) == 4
+    assert session["same"]
+
+
+def test_stats(godot, runtime):
+    assert only(drive(godot, runtime, "stats"), "stats")["tokens"] >= 8
+
+
+def test_dialogue_box(godot, runtime):
+    events = drive(godot, runtime, "dialogue_box")
+    typing, turn = only(events, "typing"), only(events, "turn")
+    assert typing["ahead"]
+    assert typing["name"] == "Mira"
+    assert turn["cut"]
+    assert turn["length"] == turn["shown"]
+    assert only(events, "slow")["behind"]
+    assert only(events, "skipped") == {"event": "skipped", "all": True, "open": True}
+    assert only(events, "dismissed")["open"] is False
