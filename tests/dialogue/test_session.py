@@ -172,21 +172,19 @@ class TestTurns:
         assert isinstance(events[-1], TurnFinished)
         assert await events_of(first) == []
 
-    async def test_an_answer_stops_where_another_speaker_would_go_on(
-        self, start: Start, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        sessions = start()
-        session = open_session(sessions, sampling={"stop": ("END",)})
-        used: list[tuple[str, ...]] = []
-        submit = session._engine.submit
-
-        def recording(prompt: Any, params: Any, **options: Any) -> object:
-            used.append(params.stop)
-            return submit(prompt, params, **options)
-
-        monkeypatch.setattr(session._engine, "submit", recording)
-        await finish(say(session, speaker="Anna"))
-        assert used == [("END", "\nAnna:")]
+    async def test_an_answer_stops_where_somebody_else_would_go_on(self, start: Start) -> None:
+        """With a bias towards nothing else, the model can only open another line or turn."""
+        session = open_session(start(), max_new_tokens=100)
+        vocabulary = session._tokenizer
+        header = vocabulary.special_tokens["<|start_header_id|>"]
+        last = await finish(say(session, sampling={"logit_bias": {header: 100.0}}))
+        assert (last.text, last.finish_reason) == ("", FinishReason.STOP)
+        line = [vocabulary.encode(letter)[0] for letter in "\nQ:"]
+        only = {"logit_bias": dict.fromkeys(line, 100.0), "seed": 5, "temperature": 5.0}
+        last = await finish(say(session, speaker="Q", sampling=only))
+        assert last.finish_reason is FinishReason.STOP
+        assert "\nQ:" not in last.text
+        assert session.transcript[-1].text == last.text
 
     async def test_a_closed_engine_fails_the_turn_not_the_session(self, start: Start) -> None:
         session = open_session(start())
@@ -377,8 +375,8 @@ class TestInterrupt:
 class TestDeadline:
     async def test_what_was_said_until_then_is_kept(self, start: Start) -> None:
         session = open_session(start(context=8192), max_new_tokens=7000)
-        ends = session._tokenizer.eos_ids
-        never = {"logit_bias": dict.fromkeys(ends, -100.0)}
+        controls = session._tokenizer.special_tokens.values()
+        never = {"logit_bias": dict.fromkeys(controls, -100.0)}
         last = await finish(say(session, deadline_ms=1000, sampling=never))
         assert last.finish_reason is FinishReason.DEADLINE
         assert session.transcript[-1].text == last.text
@@ -476,7 +474,7 @@ class TestOverflow:
                 reused += 1
             previous = last.usage
         assert trims >= 2
-        assert reused >= 3 * trims  # most turns find the KV of the one before
+        assert reused >= 2 * trims  # most turns find the KV of the one before
 
     @pytest.mark.parametrize("style", ["llama2", "mistral", None])
     async def test_what_is_left_still_takes_turns(self, start: Start, style: str | None) -> None:

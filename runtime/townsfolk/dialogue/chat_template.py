@@ -67,6 +67,8 @@ class ChatTemplate:
 
     stops: tuple[str, ...]
     """Texts that end a reply, for templates whose turns don't end with a control token."""
+    stop_token_ids: tuple[int, ...]
+    """The control tokens that the template writes: where the model draws one, the reply ends."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Take the tokenizer's template, or `BASE_TEMPLATE` where it has none.
@@ -91,7 +93,11 @@ class ChatTemplate:
         self._takes_system = self._leads_with_system()
         lead = [_SYSTEM] if self._takes_system else []
         self._takes_reply_first = self._works([*lead, _ASSISTANT, _USER])
-        self._markers = self._find_markers()
+        written = self._skeleton(self._adapted([_SYSTEM, _USER, _ASSISTANT, _USER]), True)
+        controls = dict.fromkeys(self._controls.findall(written))
+        self.stop_token_ids = tuple(tokenizer.special_tokens[text] for text in controls)
+        plain = self._controls.sub("\n", _SENTINEL.sub("\n", written))
+        self._markers = _any_of(_MARKER.findall(plain), re.IGNORECASE)
 
     def render(
         self, messages: Sequence[Message], character: str, *, add_generation_prompt: bool = True
@@ -186,16 +192,6 @@ class ChatTemplate:
         except UnsupportedTemplateError:
             return False
         return True
-
-    def _find_markers(self) -> re.Pattern[str]:
-        """A pattern for the turn markers that this template writes as plain text.
-
-        Raises:
-            UnsupportedTemplateError: The template refuses a plain conversation.
-        """
-        skeleton = self._skeleton(self._adapted([_SYSTEM, _USER, _ASSISTANT, _USER]), True)
-        written = _SENTINEL.sub("\n", self._controls.sub("\n", skeleton))
-        return _any_of(_MARKER.findall(written), re.IGNORECASE)
 
 
 _SYSTEM: Message = {"role": "system", "content": "s"}

@@ -37,7 +37,12 @@ from townsfolk.dialogue.turn import Turn, Utterance
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
-from townsfolk.sampling.params import MAX_STOPS, InvalidSamplingError, SamplingParams
+from townsfolk.sampling.params import (
+    MAX_STOP_TOKENS,
+    MAX_STOPS,
+    InvalidSamplingError,
+    SamplingParams,
+)
 from townsfolk.text.sentences import SentenceSplitter
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -296,12 +301,9 @@ class Session:
         left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
         if left is not None and left <= 0:
             raise DeadlineExceededError
-        # An answer never goes on with the next line of the script.
-        speaker = turn.utterance.speaker or DEFAULT_SPEAKER
-        stops = (*turn.params.stop, *self._template.stops, f"\n{speaker}:")[:MAX_STOPS]
         turn.generation = self._engine.submit(
             prompt.token_ids,
-            replace(turn.params, stop=stops),
+            self._within_the_line(turn),
             priority=self._priority,
             deadline_s=left,
             namespace=self._namespace,
@@ -316,6 +318,14 @@ class Session:
         if not turn.interrupted:
             sentences.finish(turn.reply.finish())
         return completion
+
+    def _within_the_line(self, turn: Turn) -> SamplingParams:
+        """The turn's parameters, so that the answer never goes on with somebody else's line."""
+        params = turn.params
+        speaker = turn.utterance.speaker or DEFAULT_SPEAKER
+        stops = (*params.stop, *self._template.stops, f"\n{speaker}:")
+        stop_ids = (*params.stop_token_ids, *self._template.stop_token_ids)
+        return replace(params, stop=stops[:MAX_STOPS], stop_token_ids=stop_ids[:MAX_STOP_TOKENS])
 
     def _end(self, turn: Turn, prompt: EncodedPrompt, completion: Completion) -> None:
         self._window.remember(prompt, completion.token_ids)
