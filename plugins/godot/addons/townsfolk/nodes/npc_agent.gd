@@ -35,7 +35,8 @@ const ATTENTION_INTERVAL_SECONDS := 0.25
 ## Changes of the priority smaller than this are not worth a message.
 const ATTENTION_STEP := 5
 
-## Who the character is.
+## Who the character is. Persona, lore and sampling count when the session is opened; after a later
+## change call [method close], and the next [method say] opens it anew, with the transcript.
 @export var persona: NpcPersona:
 	set(value):
 		if persona != null and persona.changed.is_connected(update_configuration_warnings):
@@ -170,7 +171,7 @@ func open() -> void:
 		failed.emit(problem)
 		return
 	if _session == null:
-		_session = NpcSession.new(_find_runtime(), _make_config)
+		_session = NpcSession.new(_find_runtime(), _make_config, _collect_lore)
 		_session.transcript.from_array(_saved_transcript)
 		_session.text_streamed.connect(_on_text_streamed)
 		_session.sentence_ready.connect(_on_sentence_ready)
@@ -178,10 +179,7 @@ func open() -> void:
 		_session.problem_reported.connect(failed.emit)
 		_session.opened.connect(session_opened.emit)
 		_session.update_priority(_wanted_priority())
-	var messages: Array[Dialogue.Lore] = []
-	for pack in lore:
-		messages.append(pack.to_message())
-	_session.open(messages)
+	_session.open()
 
 
 ## Ends the session; the runtime forgets it. [method transcript] still has what was said, and
@@ -244,6 +242,13 @@ func _make_config() -> Dialogue.SessionConfig:
 	if sampling != null:
 		config.sampling = sampling.to_message()
 	return config
+
+
+func _collect_lore() -> Array[Dialogue.Lore]:
+	var messages: Array[Dialogue.Lore] = []
+	for pack in lore:
+		messages.append(pack.to_message())
+	return messages
 
 
 func _interrupt_turn(turn: NpcTurn, heard_characters: int) -> void:

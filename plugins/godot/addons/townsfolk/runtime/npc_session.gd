@@ -33,6 +33,7 @@ var priority := 0
 
 var _runtime: TownsfolkRuntime
 var _make_config: Callable  # () -> Dialogue.SessionConfig, without history
+var _collect_lore: Callable  # () -> Array[Dialogue.Lore]
 var _lore: Array[Dialogue.Lore] = []
 var _persona_name := ""
 var _call: GrpcCall
@@ -54,22 +55,22 @@ class PendingTurn:
 	var is_started := false
 
 
-func _init(runtime: TownsfolkRuntime, make_config: Callable) -> void:
+func _init(runtime: TownsfolkRuntime, make_config: Callable, collect_lore: Callable) -> void:
 	_runtime = runtime
 	_make_config = make_config
+	_collect_lore = collect_lore
 	# Turn ids must differ from those in a transcript that comes from a saved game.
 	_turn_prefix = "%08x" % randi()
 
 
 ## Opens the session, as soon as the runtime is ready. The lore is registered before it.
-func open(lore: Array[Dialogue.Lore]) -> void:
+func open() -> void:
 	if state != State.CLOSED:
 		return
-	_lore = lore
 	state = State.WAITING_FOR_RUNTIME
 	_runtime.ready_changed.connect(_on_runtime_ready_changed)
-	if _runtime.is_ready():
-		_open_stream()
+	# Not now: what else is set on the character in this frame belongs to it.
+	_open_stream.call_deferred()
 
 
 ## Ends the session and forgets it in the runtime; turns under way are cut off.
@@ -161,12 +162,15 @@ func poll() -> void:
 
 
 func _on_runtime_ready_changed(is_ready: bool) -> void:
-	if is_ready and state == State.WAITING_FOR_RUNTIME:
+	if is_ready:
 		_open_stream()
 
 
 func _open_stream() -> void:
+	if state != State.WAITING_FOR_RUNTIME or not _runtime.is_ready():
+		return
 	state = State.OPENING
+	_lore = _collect_lore.call()
 	var connection := _runtime.connection_count
 	for lore in _lore:
 		var error := await _runtime.register_lore(lore.lore_id, lore.text)
@@ -330,7 +334,7 @@ func _on_call_finished(status: GrpcStatus, call: GrpcCall, was_resuming: bool) -
 		_open_stream()
 	elif not was_open and _runtime.is_ready() and status.code != GrpcStatus.Code.UNAVAILABLE:
 		_on_open_failed(status)
-	elif was_open and _runtime.is_ready():
+	elif was_open:
 		_open_stream.call_deferred()
 
 

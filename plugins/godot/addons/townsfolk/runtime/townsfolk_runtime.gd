@@ -114,11 +114,10 @@ func launch(
 	executable := "", model := "", arguments: PackedStringArray = PackedStringArray()
 ) -> void:
 	stop()
-	var program: String = TownsfolkSettings.read(TownsfolkSettings.EXECUTABLE)
 	var wanted_model: String = TownsfolkSettings.read(TownsfolkSettings.MODEL)
 	var more: PackedStringArray = TownsfolkSettings.read(TownsfolkSettings.ARGUMENTS)
 	_launch = _start_process.bind(
-		program if executable == "" else executable,
+		TownsfolkSettings.executable() if executable == "" else executable,
 		wanted_model if model == "" else model,
 		more if arguments.is_empty() else arguments
 	)

@@ -61,13 +61,18 @@ static func register() -> void:
 		ProjectSettings.add_property_info(info)
 
 
+## The runtime's program as this machine or the project sets it.
+static func executable() -> String:
+	var override := OS.get_environment(EXECUTABLE_VARIABLE)
+	return read(EXECUTABLE) if override == "" else override
+
+
 ## The full path of the runtime's program, or an empty string when it isn't there.
 ##
 ## A path is taken from the game's folder (in the editor: from the project's); a bare name is looked
 ## for beside the game first, then on PATH.
 static func find_executable(configured: String) -> String:
-	var override := OS.get_environment(EXECUTABLE_VARIABLE)
-	var wanted := configured if override == "" else override
+	var wanted := configured
 	var is_windows := OS.get_name() == "Windows"
 	if is_windows and wanted.get_extension() == "":
 		wanted += ".exe"

@@ -178,7 +178,9 @@ func _finish_line(turn: NpcTurn, delta: float) -> void:
 		_is_reported = true
 		line_shown.emit(turn)
 	_seconds_done += delta
-	if closes_after_seconds > 0.0 and _seconds_done >= closes_after_seconds:
+	if turn.was_interrupted and _queue.size() > 1:
+		_next_line()
+	elif closes_after_seconds > 0.0 and _seconds_done >= closes_after_seconds:
 		_next_line()
 
 
