@@ -144,7 +144,6 @@ class Engine:
         self._loop = EngineLoop(
             self._scheduler,
             EagerRunner(decoder, kv, eos_ids, settings.max_batch),
-            self._pool,
             self._meter,
             eos_ids,
             settings.threads,

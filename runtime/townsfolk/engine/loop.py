@@ -26,7 +26,6 @@ from townsfolk.engine.request import Request
 from townsfolk.engine.runner import ItemOutput, Runner
 from townsfolk.engine.scheduler import Scheduler, StepItem
 from townsfolk.engine.stats import Meter
-from townsfolk.kv import BlockPool
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,6 @@ class EngineLoop:
         self,
         scheduler: Scheduler,
         runner: Runner,
-        pool: BlockPool,
         meter: Meter,
         eos_ids: Collection[int],
         threads: int | None,
@@ -50,7 +48,6 @@ class EngineLoop:
         """Makes the loop; `start` starts its thread."""
         self._scheduler = scheduler
         self._runner = runner
-        self._pool = pool
         self._meter = meter
         self._eos_ids = eos_ids
         self._threads = threads
@@ -96,7 +93,7 @@ class EngineLoop:
 
     def set_priority(self, request: Request, priority: int) -> None:
         """Changes a request's rank from the next step on."""
-        request.priority = priority
+        self._scheduler.set_priority(request, priority)
 
     def check(self, done: Future[None]) -> None:
         """Checks that blocks and rows are where they should be.
@@ -104,11 +101,9 @@ class EngineLoop:
         Sets `done`, with RuntimeError as its exception when they are not.
         """
         try:
-            self._pool.check()
-            if not self._live and not self._scheduler.is_empty:
-                raise RuntimeError("no request is alive, but the scheduler has some")
-            if not self._live and self._pool.num_used:
-                raise RuntimeError(f"nothing runs, but {self._pool.num_used} KV blocks are held")
+            self._scheduler.check()
+            if self._live != {*self._scheduler.running, *self._scheduler.waiting}:
+                raise RuntimeError("the loop and the scheduler know different requests")
         except RuntimeError as error:
             done.set_exception(error)
         else:

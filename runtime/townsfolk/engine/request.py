@@ -13,7 +13,7 @@ from townsfolk.kv import BlockTable
 from townsfolk.sampling.params import SamplingParams
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Request:
     """A prompt, its reply so far, and how far the model has come.
 
@@ -78,11 +78,6 @@ class Request:
         length = len(self.token_ids) + self.num_pending
         # The last token of the longest reply is drawn but never computed.
         return min(length, self.max_tokens - 1) - self.num_launched
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Sorts the most important request first."""
-        return -self.priority, self.number
 
     @property
     def scores_prompt(self) -> bool:

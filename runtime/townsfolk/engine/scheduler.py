@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
 
 from townsfolk.engine.request import Request
@@ -51,9 +52,9 @@ class Scheduler:
     """Owns the requests and decides each step as `{request: number of tokens}` under one budget.
 
     Requests that decode go first, one token each; what is left of the budget goes to prompts, in
-    chunks. More important requests (see `Request.rank`) come before others everywhere, and when
-    blocks run out the least important one gives up its own: it waits, and later computes again
-    what the cache no longer has. The most important request can always go on, so all of them end.
+    chunks. More important requests come before others everywhere, and when blocks run out the least
+    important one gives up its own: it waits, and later computes again what the cache no longer has.
+    The most important request can always go on, so all of them end.
     """
 
     def __init__(self, pool: BlockPool, max_batch: int, step_token_budget: int) -> None:
@@ -61,23 +62,19 @@ class Scheduler:
         if step_token_budget < max_batch:
             raise ValueError("the step's token budget must be at least the batch")
         self.running: list[Request] = []
-        self.waiting: list[Request] = []
+        self.waiting: list[Request] = []  # the most important first
         self.num_preemptions = 0
         self._pool = pool
+        self._max_batch = max_batch
         self._budget = step_token_budget
         self._free_rows = list(reversed(range(max_batch)))
         self._vacated: list[int] = []
-        # The first waiting request that found no room, and how many blocks were available then.
+        # The request that last found no room; the blocks available and the requests running then.
         self._blocked: tuple[Request, int, int] | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no request is here."""
-        return not self.running and not self.waiting
 
     def add(self, request: Request) -> None:
         """Lets a request wait for its turn."""
-        self.waiting.append(request)
+        insort(self.waiting, request, key=_rank)
 
     def remove(self, request: Request) -> None:
         """Lets go of a request that has ended, and of its blocks."""
@@ -86,12 +83,21 @@ class Scheduler:
         else:
             self._vacate(request)
 
+    def set_priority(self, request: Request, priority: int) -> None:
+        """Changes a request's rank from the next step on."""
+        waits = request in self.waiting
+        if waits:
+            self.waiting.remove(request)
+        request.priority = priority
+        if waits:
+            self.add(request)
+
     def plan(self) -> StepPlan:
         """Decides the next step; it has no items when there is nothing to compute now."""
         plan = StepPlan()
         items: dict[Request, StepItem] = {}
         budget = self._budget
-        self.running.sort(key=lambda request: request.rank)
+        self.running.sort(key=_rank)
         decoding = [request for request in self.running if request.num_remaining == 1]
         prefilling = [request for request in self.running if request.num_remaining > 1]
         for request in decoding + prefilling:
@@ -119,6 +125,20 @@ class Scheduler:
             request.num_pending -= 1
             request.token_ids.append(token_id)
 
+    def check(self) -> None:
+        """Checks that rows and blocks are held by the requests that run, and by nothing else.
+
+        Raises:
+            RuntimeError: it is not so.
+        """
+        self._pool.check()
+        rows = [request.row for request in self.running] + self._free_rows
+        if len(set(rows)) != len(rows) or len(rows) != self._max_batch:
+            raise RuntimeError(f"rows are lost or given twice: {rows}")
+        held = {block_id for request in self.running for block_id in request.table.block_ids}
+        if len(held) != self._pool.num_used:
+            raise RuntimeError(f"{self._pool.num_used} KV blocks are used, but {len(held)} held")
+
     def _item(self, request: Request, count: int) -> StepItem:
         start = request.num_launched
         samples = start + count == len(request.token_ids) + request.num_pending
@@ -133,7 +153,7 @@ class Scheduler:
                 request.table.grow(request.num_launched + count)
                 return True
             except OutOfBlocksError:
-                victim = max(self.running, key=lambda running: running.rank)
+                victim = max(self.running, key=_rank)
                 self._preempt(victim, items)
         return False
 
@@ -141,14 +161,14 @@ class Scheduler:
         """Lets the most important waiting request join, if there is room or can be made."""
         if not self.waiting:
             return None
-        request = min(self.waiting, key=lambda waiting: waiting.rank)
+        request = self.waiting[0]
         while not self._seat(request):
             lesser = [r for r in self.running if r.priority < request.priority]
             held = sum(len(r.table.block_ids) for r in lesser)
             if not lesser or held + self._pool.num_available < self._blocks_wanted(request):
                 return None
-            self._preempt(max(lesser, key=lambda running: running.rank), items)
-        self.waiting.remove(request)
+            self._preempt(max(lesser, key=_rank), items)
+        del self.waiting[0]
         self.running.append(request)
         request.row = self._free_rows.pop()
         plan.admitted.append(request)
@@ -185,7 +205,7 @@ class Scheduler:
     def _preempt(self, request: Request, items: dict[Request, StepItem]) -> None:
         items.pop(request, None)
         self._vacate(request)
-        self.waiting.append(request)
+        self.add(request)
         self.num_preemptions += 1
 
     def _vacate(self, request: Request) -> None:
@@ -198,3 +218,8 @@ class Scheduler:
         request.num_launched = 0
         request.num_pending = 0
         request.epoch += 1
+
+
+def _rank(request: Request) -> tuple[int, int]:
+    """Sorts the most important request first; of equals, the one that came first."""
+    return -request.priority, request.number
