@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -36,8 +36,8 @@ class TransformersContestant:
             max_position_embeddings=4096,
         )
         with torch.device(device):
-            self._model: Any = LlamaForCausalLM(shape)
-        self._model.to(dtype).eval()
+            model = cast(Any, LlamaForCausalLM(shape))  # its own annotations lack `to`
+        self._model = model.to(dtype).eval()
 
     def run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
         """See `Contestant`."""

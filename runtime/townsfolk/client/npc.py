@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         townsfolk_pb2.ConverseRequest, townsfolk_pb2.ConverseResponse
     ]
 
+RECONNECT_TIMEOUT_S = 10.0
+
 
 class AsyncNpc:
     """A character to talk to. Several turns queue up and are answered in order.
@@ -166,15 +168,29 @@ class AsyncNpc:
             return self._stream
         if self._reader is not None:
             await asyncio.wait([self._reader])
-        if self._opened_before:
-            await self._runtime.reconnect()
+        if not self._opened_before:
+            return await self._open(resume=False)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + RECONNECT_TIMEOUT_S
+        pause = 0.1
+        while True:
             try:
-                return await self._open(resume=True)
-            except NotFoundError:
-                await self._runtime.restore_lore()
-                del self.config.history[:]
-                self.config.history.extend(self.transcript.entries)
-        return await self._open(resume=False)
+                await self._runtime.reconnect()
+                return await self._reopen()
+            except RuntimeUnavailableError:
+                if loop.time() + pause > give_up:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    async def _reopen(self) -> Stream:
+        try:
+            return await self._open(resume=True)
+        except NotFoundError:  # a new runtime, or the session waited too long
+            await self._runtime.restore_lore()
+            del self.config.history[:]
+            self.config.history.extend(self.transcript.entries)
+            return await self._open(resume=False)
 
     async def _open(self, *, resume: bool) -> Stream:
         stream: Stream = self._runtime.stub.Converse(metadata=self._runtime.metadata)

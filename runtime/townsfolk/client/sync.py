@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.npc import AsyncNpc
+from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import Persona, SessionEvent, TranscriptEntry
@@ -226,9 +227,9 @@ class Runtime:
         self._portal.close()
 
     @property
-    def log(self) -> list[str]:
-        """The last lines a launched runtime logged."""
-        return self._runtime.process.log() if self._runtime.process else []
+    def process(self) -> RuntimeProcess | None:
+        """The launched runtime: its log, whether it runs; None for one that ran already."""
+        return self._runtime.process
 
     def npc(
         self,
