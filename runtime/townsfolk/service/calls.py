@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,7 +10,7 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from townsfolk.service.errors import InvalidRequestError, status_of
 from townsfolk.v1 import townsfolk_pb2
@@ -28,6 +29,22 @@ class CallObserver(Protocol):
 
     def call_ended(self, method: str, code: str, seconds: float) -> None:
         """Take note: the method's name, the status code's name, and how long it took."""
+
+
+def writer(context: Context) -> Callable[[Message], Awaitable[None]]:
+    """Return how a streaming method sends a message.
+
+    It waits while the client reads slowly, and once the client is gone it ends the method as if
+    gRPC had cancelled it, which gRPC does only after the first write that failed.
+    """
+
+    async def write(message: Message) -> None:
+        try:
+            await context.write(message)
+        except grpc.aio.InternalError as error:
+            raise asyncio.CancelledError("the client is gone") from error
+
+    return write
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):

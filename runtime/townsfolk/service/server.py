@@ -162,7 +162,11 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", round(settings.keepalive_timeout_s * 1000)),
+        # What really counts for the ping, by default for a minute.
+        ("grpc.http2.ping_timeout_ms", round(settings.keepalive_timeout_s * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
+        # Probing lets windows grow: a client that never reads got 9 MB in flight, without 3 MB.
+        ("grpc.http2.bdp_probe", 0),
         # Clients may ping as often as they like.
         ("grpc.http2.max_ping_strikes", 0),
     ]

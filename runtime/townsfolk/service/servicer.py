@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from townsfolk import __version__
 from townsfolk.service import convert
-from townsfolk.service.calls import Context
+from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, open_session
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
@@ -36,7 +36,7 @@ class TownsfolkServicer:
         self._settings = settings
 
     async def Converse(self, requests: AsyncIterator[pb.ConverseRequest], context: Context) -> None:
-        await Conversation(self._gate, requests, context.write).run()
+        await Conversation(self._gate, requests, writer(context)).run()
 
     async def OpenSession(
         self, request: pb.OpenSessionRequest, _: Context
@@ -50,13 +50,14 @@ class TownsfolkServicer:
         backend = self._gate.backend
         self._gate.check_open()
         session = backend.sessions.get(request.session_id)
+        write = writer(context)
         turn = session.say(convert.utterance(request.utterance))
         self._gate.begin(turn)
         try:
             with session.held():
                 async for event in turn:
                     message = convert.event_message(event, backend.tokenizer)
-                    await context.write(pb.SayResponse(event=message))
+                    await write(pb.SayResponse(event=message))
         finally:
             turn.interrupt()
             self._gate.end(turn)
@@ -125,18 +126,19 @@ class TownsfolkServicer:
             priority=request.priority,
             echo=request.echo,
         )
+        write = writer(context)
         self._gate.begin(generation)
         try:
             echoed = not request.echo
             async for delta in generation:
                 if not echoed:
-                    await context.write(convert.echo_message(generation, backend.tokenizer))
+                    await write(convert.echo_message(generation, backend.tokenizer))
                     echoed = True
-                await context.write(convert.text_message(delta, backend.tokenizer))
+                await write(convert.text_message(delta, backend.tokenizer))
             if not echoed:
-                await context.write(convert.echo_message(generation, backend.tokenizer))
+                await write(convert.echo_message(generation, backend.tokenizer))
             assert generation.completion is not None
-            await context.write(convert.finished_message(generation.completion))
+            await write(convert.finished_message(generation.completion))
         finally:
             generation.cancel()
             self._gate.end(generation)
@@ -167,10 +169,11 @@ class TownsfolkServicer:
                 f"interval_ms: is {interval} "
                 f"(allowed: {MIN_STATS_INTERVAL_MS} to {MAX_STATS_INTERVAL_MS})"
             )
+        write = writer(context)
         stats = convert.stats_message(backend.engine.stats(), len(backend.sessions))
         while True:
             self._gate.check_open()
-            await context.write(stats)
+            await write(stats)
             before, reported_at = stats.generated_tokens_total, time.monotonic()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gate.closing.wait(), interval / 1000)

@@ -254,7 +254,11 @@ class WebServer:
         """Serve, forwarding to the gRPC server on this port of the loopback interface."""
         self._channel = grpc.aio.insecure_channel(
             f"127.0.0.1:{grpc_port}",
-            options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)],
+            options=[
+                ("grpc.max_receive_message_length", -1),
+                ("grpc.enable_http_proxy", 0),
+                ("grpc.http2.bdp_probe", 0),  # see server.py
+            ],
         )
         settings = self._settings
         app = GrpcWebApp(self._channel, settings.web_origins, settings.max_message_bytes)
