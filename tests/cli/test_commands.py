@@ -1,0 +1,138 @@
+"""The command line as a person uses it: real processes, the starter model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TOWNSFOLK = [sys.executable, "-m", "townsfolk"]
+
+
+def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TOWNSFOLK, *arguments], input=text, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_help_names_every_command() -> None:
+    shown = run("--help").stdout
+    for name in ("serve", "talk", "generate", "bench", "train", "eval", "doctor"):
+        assert f"    {name} " in shown
+
+
+def test_talk_reads_piped_input() -> None:
+    talk = run("talk", "--seed", "1", text="Hello!\nWhat is your name?\n/quit\nnever said\n")
+    assert talk.returncode == 0, talk.stderr
+    lines = [line for line in talk.stdout.splitlines() if line]
+    assert [line.split(":")[0] for line in lines[1:]] == ["You", "Mira Holloway"] * 2 + ["You"]
+    assert "Mira" in lines[4].removeprefix("Mira Holloway:")
+    assert "never said" not in talk.stdout
+
+
+def test_talk_takes_a_persona_file(tmp_path: Path) -> None:
+    persona = tmp_path / "persona.json"
+    persona.write_text(json.dumps({"name": "Old Tom", "description": "A ferryman of Greywater."}))
+    talk = run("talk", "--persona", str(persona), "--temperature", "0", text="Hello!\n")
+    assert "\nOld Tom: " in talk.stdout
+
+
+def test_talk_refuses_a_persona_that_is_none(tmp_path: Path) -> None:
+    persona = tmp_path / "persona.json"
+    persona.write_text('{"nmae": "Old Tom"}')
+    talk = run("talk", "--persona", str(persona))
+    assert talk.returncode == 1
+    assert "nmae" in talk.stderr
+
+
+def test_ctrl_c_interrupts_the_answer_and_the_talk_goes_on() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        noise = ("--temperature", "5", "--top-k", "0", "--top-p", "1", "--max-new-tokens", "900")
+        os.execv(TOWNSFOLK[0], [*TOWNSFOLK, "talk", *noise])
+    shown = ""
+
+    def wait_for(condition: str, begin: int = 0) -> None:
+        nonlocal shown
+        deadline = time.monotonic() + 60
+        while condition not in shown[begin:]:
+            assert time.monotonic() < deadline, shown
+            shown += os.read(terminal, 4096).decode("utf-8", "replace")
+
+    try:
+        wait_for("You: ")
+        os.write(terminal, b"Tell me everything you know.\r")
+        wait_for("Mira Holloway: ")
+        answer = len(shown)
+        while len(shown) < answer + 20:
+            shown += os.read(terminal, 4096).decode("utf-8", "replace")
+        os.write(terminal, b"\x03")
+        wait_for(" —", answer)
+        wait_for("You: ", answer)
+        os.write(terminal, b"/quit\r")
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+    finally:
+        os.close(terminal)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_generate_completes_and_shows_log_probabilities() -> None:
+    asked = ("generate", "The innkeeper", "--seed", "5", "--max-new-tokens", "8")
+    plain = run(*asked, "--echo")
+    assert plain.returncode == 0, plain.stderr
+    assert "The innkeeper" in plain.stdout
+    scored = run(
+        "generate", "The innkeeper", "--seed", "5", "--max-new-tokens", "8", "--logprobs=2"
+    )
+    rows = [line.split() for line in scored.stdout.splitlines() if line]
+    assert 1 <= len(rows) <= 8
+    assert all(float(row[0]) <= 0 for row in rows)
+
+
+def test_doctor_says_what_will_run() -> None:
+    doctor = run("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "Townsfolk can run here." in doctor.stdout
+    assert "starter" in doctor.stdout
+
+
+def test_doctor_says_what_is_missing() -> None:
+    doctor = run("doctor", "--model", "./nowhere")
+    assert doctor.returncode == 1
+    assert "nowhere" in doctor.stdout
+
+
+def test_bench_ends_in_a_json_line() -> None:
+    bench = run("bench", "--npcs", "2", "--turns", "1", "--new-tokens", "8")
+    assert bench.returncode == 0, bench.stderr
+    report = json.loads(bench.stdout.splitlines()[-1])
+    (row,) = report["rows"]
+    assert row["NPCs"] == 2
+    assert row["tokens/s"] > 0
+    assert 0 < row["TTFT p50 ms"] <= row["TTFT p99 ms"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("serve", "--port", "70000"), "--port"),
+        (("serve", "--kv-memory-mib", "much"), "--kv-memory-mib"),
+        (("serve", "--host", "0.0.0.0"), "auth_token"),
+        (("bench", "--npcs", "0"), "--npcs"),
+        (("bench", "--shape", "gpt-7"), "llama-160m"),
+    ],
+)
+def test_a_bad_option_is_named(arguments: tuple[str, ...], named: str) -> None:
+    refused = run(*arguments)
+    assert refused.returncode != 0
+    assert named in refused.stderr
