@@ -3,16 +3,19 @@
 from townsfolk_kernels.activation import swiglu
 from townsfolk_kernels.attention import PagedLayout, paged_attention
 from townsfolk_kernels.embedding import embedding
-from townsfolk_kernels.linear import linear
+from townsfolk_kernels.linear import LinearWeight, activation_dtype, linear, pack_linear
 from townsfolk_kernels.registry import use_reference
 from townsfolk_kernels.rms_norm import add_rms_norm, rms_norm
 from townsfolk_kernels.rope import rope_and_store
 
 __all__ = [
+    "LinearWeight",
     "PagedLayout",
+    "activation_dtype",
     "add_rms_norm",
     "embedding",
     "linear",
+    "pack_linear",
     "paged_attention",
     "rms_norm",
     "rope_and_store",

@@ -1,33 +1,103 @@
-"""Matrix product with a weight."""
+"""Matrix product with a weight, in the layout that the device reads fastest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from townsfolk_kernels import linear_cpu
 from townsfolk_kernels.registry import Implementations
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+class LinearWeight(Protocol):
+    """A weight [out_features, in_features], with its bias if there is one, ready for `linear`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+
+    def dense(self) -> tuple[Tensor, Tensor | None]:
+        """The weight as an ordinary tensor, and the bias [out_features]; a copy where packed."""
+
+    def product(self, x: Tensor) -> Tensor:
+        """`x @ weight.T + bias` of x [rows, in_features]."""
+
+
+class PlainWeight:
+    """A weight as an ordinary tensor."""
+
+    __slots__ = ("bias", "weight")
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self.weight = weight
+        self.bias = bias
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return self.weight.nbytes + (0 if self.bias is None else self.bias.nbytes)
+
+    def dense(self) -> tuple[Tensor, Tensor | None]:
+        """The weight itself, and the bias."""
+        return self.weight, self.bias
+
+    def product(self, x: Tensor) -> Tensor:
+        """`x @ weight.T + bias` of x [rows, in_features]."""
+        return F.linear(x, self.weight, self.bias)
+
+
+def activation_dtype(weight_dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """The dtype of activations that `pack_linear`'s weights of this dtype are multiplied with.
+
+    It is the weights' own, but for 16-bit weights on an x86 processor that cannot multiply them:
+    those are multiplied with fp32 activations.
+    """
+    if device.type == "cpu" and weight_dtype in linear_cpu.packed_dtypes():
+        return linear_cpu.packed_dtypes()[weight_dtype]
+    return weight_dtype
+
+
+def pack_linear(weight: Tensor, bias: Tensor | None = None) -> LinearWeight:
+    """Bring a weight into the layout that its device multiplies fastest.
+
+    Args:
+        weight: [out_features, in_features], bf16, fp16 or fp32. The result may hold it; drop other
+            references, so that the memory of a repacked weight is freed.
+        bias: [out_features], same dtype.
+    """
+    if weight.device.type == "cpu" and weight.dtype in linear_cpu.packed_dtypes():
+        return linear_cpu.pack(weight, bias)
+    return PlainWeight(weight, bias)
+
+
+def linear(x: Tensor, weight: LinearWeight) -> Tensor:
     """`x @ weight.T + bias`.
 
     Args:
-        x: [rows, in_features], bf16, fp16 or fp32.
-        weight: [out_features, in_features], dtype of `x`.
-        bias: [out_features], dtype of `x`.
+        x: [rows, in_features], of the dtype that `activation_dtype` says.
+        weight: from `pack_linear`: [out_features, in_features].
 
     Returns:
         [rows, out_features], dtype of `x`; accumulated in fp32.
     """
-    return _LINEAR.pick(x.device.type)(x, weight, bias)
+    return _LINEAR.pick(x.device.type)(x, weight)
 
 
-def _linear_reference(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return F.linear(x, weight, bias)
+def _linear_reference(x: Tensor, weight: LinearWeight) -> Tensor:
+    dense, bias = weight.dense()
+    return F.linear(x, dense.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
-_LINEAR: Implementations[Callable[[Tensor, Tensor, Tensor | None], Tensor]] = Implementations(
+_LINEAR: Implementations[Callable[[Tensor, LinearWeight], Tensor]] = Implementations(
     _linear_reference
 )
+
+
+@_LINEAR.register("cpu")
+@_LINEAR.register("cuda")
+def _linear_packed(x: Tensor, weight: LinearWeight) -> Tensor:
+    return weight.product(x)

@@ -60,3 +60,21 @@ def _rope_and_store_reference(
 _ROPE_AND_STORE: Implementations[Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]] = (
     Implementations(_rope_and_store_reference)
 )
+
+
+@_ROPE_AND_STORE.register("cpu")
+def _rope_and_store_cpu(
+    qkv: Tensor, rotation: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
+) -> Tensor:
+    # As complex numbers a rotation is one product: at 128 tokens of 24 heads 53 us against 260 by
+    # halves of heads.
+    kv_heads, block_size, head_dim = k_pages.shape[1:]
+    rows = qkv.view(qkv.shape[0], -1, head_dim)  # [tokens, heads + 2 * kv_heads, head_dim]
+    turning = rows.shape[1] - kv_heads
+    pairs = rows[:, :turning].float().unflatten(-1, (-1, 2))
+    turned = torch.view_as_complex(pairs) * torch.view_as_complex(rotation).unsqueeze(1)
+    turned = torch.view_as_real(turned).flatten(-2).to(qkv.dtype)
+    places = (slots // block_size, slots % block_size)
+    k_pages.transpose(1, 2).index_put_(places, turned[:, turning - kv_heads :])
+    v_pages.transpose(1, 2).index_put_(places, rows[:, turning:])
+    return turned[:, : turning - kv_heads]

@@ -22,7 +22,7 @@ from townsfolk.checkpoint import Checkpoint
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.config import DecoderConfig
 from townsfolk.models.rope import RotaryAngles
-from townsfolk.models.weights import DecoderWeights, TensorSpec, expected_tensors
+from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec, expected_tensors
 
 Progress = Callable[[int, int], None]
 """Called while loading with the bytes read so far and in all."""
@@ -33,27 +33,39 @@ class Decoder:
 
     Attributes:
         config: its shape.
-        dtype: of weights, activations, keys and values.
         device: where it runs.
+        precision: dtypes of weights, activations and residual stream.
         num_parameters: tied embeddings are counted once.
-        weight_bytes: memory the weights take.
     """
 
     def __init__(
         self,
         config: DecoderConfig,
         weights: DecoderWeights,
-        dtype: torch.dtype,
+        precision: Precision,
         device: torch.device,
     ) -> None:
         self.config = config
-        self.dtype = dtype
         self.device = device
+        self.precision = precision
         self.num_parameters = sum(math.prod(shape) for shape in expected_tensors(config).values())
-        self.weight_bytes = self.num_parameters * dtype.itemsize
         self._weights = weights
         self._angles = RotaryAngles(config.rope, config.head_dim, device)
         self._scale = config.head_dim**-0.5
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of activations, keys and values."""
+        return self.precision.activations
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights; an embedding that stays in its mapped file is counted too."""
+        weights = self._weights
+        projections = [weights.head]
+        for layer in weights.layers:
+            projections += [layer.qkv, layer.output, layer.gate_up, layer.down]
+        return weights.embedding.nbytes + sum(each.nbytes for each in projections)
 
     @classmethod
     def load(
@@ -65,9 +77,12 @@ class Decoder:
     ) -> Decoder:
         """Load a Hugging Face model directory.
 
+        The files are memory-mapped, and a tensor that is used as it lies there is never copied (on
+        the CPU the embedding, and most of an fp32 model): do not overwrite them while it runs.
+
         Args:
             directory: holds `config.json` and one or several `*.safetensors`.
-            dtype: bf16, fp16 or fp32; None for the checkpoint's own.
+            dtype: of the weights, bf16, fp16 or fp32; None for the checkpoint's own.
             device: where the weights go.
             progress: called with bytes read and bytes in all.
 
@@ -77,26 +92,32 @@ class Decoder:
         """
         config = DecoderConfig.from_directory(directory)
         target = torch.device(device)
-        dtype = dtype or config.dtype
+        precision = Precision.choose(dtype or config.dtype, target)
         checkpoint = Checkpoint(directory)
         expected = expected_tensors(config)
         checkpoint.check(expected, ignored=_ignored(config))
-        total = sum(math.prod(shape) for shape in expected.values()) * dtype.itemsize
+        total = sum(math.prod(shape) for shape in expected.values()) * config.dtype.itemsize
         done = 0
 
-        def read(specs: Sequence[TensorSpec]) -> Tensor:
+        def read(specs: Sequence[TensorSpec], wanted: torch.dtype | None) -> Tensor:
             nonlocal done
-            rows = sum(spec.shape[0] for spec in specs)
-            fused = torch.empty((rows, *specs[0].shape[1:]), dtype=dtype, device=target)
-            parts = torch.split(fused, [spec.shape[0] for spec in specs])
-            for spec, part in zip(specs, parts, strict=True):
-                spec.place(checkpoint.tensor(spec.name), part)
-            done += fused.nbytes
+            mapped = [checkpoint.tensor(spec.name) for spec in specs]
+            if wanted is None and target.type != "cpu":
+                wanted = precision.weights
+            if len(specs) == 1:
+                result = mapped[0].to(target, wanted)
+            else:
+                rows = [spec.shape[0] for spec in specs]
+                shape = (sum(rows), *specs[0].shape[1:])
+                result = torch.empty(shape, dtype=wanted, device=target)
+                for spec, tensor, part in zip(specs, mapped, result.split(rows), strict=True):
+                    spec.place(tensor, part)
+            done += sum(tensor.nbytes for tensor in mapped)
             if progress is not None:
                 progress(done, total)
-            return fused
+            return result
 
-        return cls(config, DecoderWeights.build(config, read), dtype, target)
+        return cls(config, DecoderWeights.build(config, precision, read), precision, target)
 
     @classmethod
     def random(
@@ -110,21 +131,21 @@ class Decoder:
 
         Args:
             config: its shape.
-            dtype: bf16, fp16 or fp32; None for the configuration's.
+            dtype: of the weights, bf16, fp16 or fp32; None for the configuration's.
             device: where the weights go.
             seed: of the draw.
         """
         target = torch.device(device)
-        dtype = dtype or config.dtype
+        precision = Precision.choose(dtype or config.dtype, target)
         generator = torch.Generator(device=target).manual_seed(seed)
 
-        def draw(specs: Sequence[TensorSpec]) -> Tensor:
+        def draw(specs: Sequence[TensorSpec], wanted: torch.dtype | None) -> Tensor:
             shape = (sum(spec.shape[0] for spec in specs), *specs[0].shape[1:])
-            weight = torch.empty(shape, dtype=dtype, device=target)
+            weight = torch.empty(shape, dtype=wanted or precision.weights, device=target)
             mean = 1.0 if specs[0].name.endswith("norm.weight") else 0.0
             return weight.normal_(mean, 0.02, generator=generator)
 
-        return cls(config, DecoderWeights.build(config, draw), dtype, target)
+        return cls(config, DecoderWeights.build(config, precision, draw), precision, target)
 
     @torch.inference_mode()
     def forward(self, batch: ModelBatch, kv: KvPages) -> Tensor:
@@ -143,28 +164,30 @@ class Decoder:
         weights, eps = self._weights, self.config.rms_norm_eps
         tokens = batch.token_ids.shape[0]
         rotation = self._angles(batch.positions)  # [T, head_dim / 2, 2]
-        residual = embedding(batch.token_ids, weights.embedding)  # [T, hidden]
-        normed = rms_norm(residual, weights.layers[0].attention_norm, eps)
+        residual = embedding(batch.token_ids, weights.embedding).to(self.precision.residual)
+        normed = rms_norm(
+            residual, weights.layers[0].attention_norm, eps, self.dtype
+        )  # [T, hidden]
         next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
         for layer, next_norm, k_pages, v_pages in zip(
             weights.layers, next_norms, kv.k, kv.v, strict=True
         ):
-            qkv = linear(normed, layer.qkv.weight, layer.qkv.bias)
+            qkv = linear(normed, layer.qkv)  # [T, (heads + 2 * kv_heads) * head_dim]
             q = rope_and_store(qkv, rotation, k_pages, v_pages, batch.slots)
             attended = paged_attention(
                 q, k_pages, v_pages, batch.layout, self._scale, self.config.sliding_window
             )  # [T, heads, head_dim]
-            out = linear(attended.view(tokens, -1), layer.output.weight, layer.output.bias)
+            out = linear(attended.view(tokens, -1), layer.output)
             normed, residual = add_rms_norm(out, residual, layer.mlp_norm, eps)
-            inner = swiglu(linear(normed, layer.gate_up.weight, layer.gate_up.bias))
-            out = linear(inner, layer.down.weight, layer.down.bias)
+            inner = swiglu(linear(normed, layer.gate_up))
+            out = linear(inner, layer.down)
             normed, residual = add_rms_norm(out, residual, next_norm, eps)
         return normed
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
-        return linear(hidden, self._weights.head.weight).float()
+        return linear(hidden, self._weights.head).float()
 
 
 def _ignored(config: DecoderConfig) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A decoder's weights, fused for speed, read from a checkpoint or drawn at random."""
+"""A decoder's weights: which tensors they are, fused and laid out for speed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
 
 from townsfolk.models.config import DecoderConfig
-
-# Returns the named tensors stacked along dimension 0.
-Source = Callable[[Sequence["TensorSpec"]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,31 @@ class TensorSpec:
         target.copy_(tensor)
 
 
-@dataclass(frozen=True, slots=True)
-class LinearWeights:
-    """Weight [out, in] and bias [out] of a projection."""
+Source = Callable[[Sequence[TensorSpec], torch.dtype | None], Tensor]
+"""Gives the named tensors stacked along dimension 0, in a dtype (None: whatever costs nothing)."""
 
-    weight: Tensor
-    bias: Tensor | None
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Dtypes of a decoder.
+
+    Attributes:
+        weights: of the projections.
+        activations: of what they are multiplied with, and of keys and values.
+        residual: of the residual stream and the norms.
+    """
+
+    weights: torch.dtype
+    activations: torch.dtype
+    residual: torch.dtype
+
+    @classmethod
+    def choose(cls, weights: torch.dtype, device: torch.device) -> Precision:
+        """What goes with weights of this dtype on this device."""
+        activations = activation_dtype(weights, device)
+        # On the CPU fp32 is not only more exact here: its sums and norms take half the time.
+        residual = torch.float32 if device.type == "cpu" else activations
+        return cls(weights, activations, residual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +67,11 @@ class LayerWeights:
     """One transformer block."""
 
     attention_norm: Tensor  # [hidden]
-    qkv: LinearWeights  # [(heads + 2 * kv_heads) * head_dim, hidden]
-    output: LinearWeights  # [hidden, heads * head_dim]
+    qkv: LinearWeight  # [(heads + 2 * kv_heads) * head_dim, hidden]
+    output: LinearWeight  # [hidden, heads * head_dim]
     mlp_norm: Tensor  # [hidden]
-    gate_up: LinearWeights  # [2 * intermediate, hidden]
-    down: LinearWeights  # [hidden, intermediate]
+    gate_up: LinearWeight  # [2 * intermediate, hidden]
+    down: LinearWeight  # [hidden, intermediate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,62 +81,64 @@ class DecoderWeights:
     embedding: Tensor  # [vocab, hidden]
     layers: tuple[LayerWeights, ...]
     norm: Tensor  # [hidden]
-    head: LinearWeights  # [vocab, hidden]; the embedding itself where it is tied
+    head: LinearWeight  # [vocab, hidden]
 
     @classmethod
-    def build(cls, config: DecoderConfig, source: Source) -> DecoderWeights:
+    def build(cls, config: DecoderConfig, precision: Precision, source: Source) -> DecoderWeights:
         """Ask `source` for every tensor, in the order of the forward pass."""
-        hidden = config.hidden_size
-
-        def linear(prefix: str, rows: dict[str, int], columns: int, bias: bool) -> LinearWeights:
-            weight, biases = [], []
-            for name, count in rows.items():
-                rotary = config.head_dim if name in ("q_proj", "k_proj") else 0
-                weight.append(TensorSpec(f"{prefix}{name}.weight", (count, columns), rotary))
-                biases.append(TensorSpec(f"{prefix}{name}.bias", (count,), rotary))
-            return LinearWeights(source(weight), source(biases) if bias else None)
+        hidden, inner = config.hidden_size, config.intermediate_size
+        queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
 
         def vector(name: str) -> Tensor:
-            return source([TensorSpec(name, (hidden,))])
+            return source([TensorSpec(name, (hidden,))], precision.residual)
 
-        def layer(index: int) -> LayerWeights:
-            prefix = f"model.layers.{index}."
-            q, kv = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-            inner = config.intermediate_size
-            return LayerWeights(
-                attention_norm=vector(f"{prefix}input_layernorm.weight"),
-                qkv=linear(
-                    f"{prefix}self_attn.",
-                    {"q_proj": q, "k_proj": kv, "v_proj": kv},
-                    hidden,
-                    config.attention_bias,
-                ),
-                output=linear(f"{prefix}self_attn.", {"o_proj": hidden}, q, config.attention_bias),
-                mlp_norm=vector(f"{prefix}post_attention_layernorm.weight"),
-                gate_up=linear(
-                    f"{prefix}mlp.", {"gate_proj": inner, "up_proj": inner}, hidden, config.mlp_bias
-                ),
-                down=linear(f"{prefix}mlp.", {"down_proj": hidden}, inner, config.mlp_bias),
+        def projection(
+            prefix: str, rows: dict[str, int], columns: int, bias: bool = False
+        ) -> LinearWeight:
+            weights, biases = [], []
+            for name, count in rows.items():
+                rotary = config.head_dim if name in ("q_proj", "k_proj") else 0
+                weights.append(TensorSpec(f"{prefix}{name}.weight", (count, columns), rotary))
+                biases.append(TensorSpec(f"{prefix}{name}.bias", (count,), rotary))
+            return pack_linear(
+                source(weights, precision.weights),
+                source(biases, precision.weights) if bias else None,
             )
 
-        embedding = source([TensorSpec("model.embed_tokens.weight", (config.vocab_size, hidden))])
-        layers = tuple(layer(index) for index in range(config.num_layers))
-        norm = vector("model.norm.weight")
-        head = (
-            LinearWeights(embedding, None)
-            if config.tie_embeddings
-            else linear("", {"lm_head": config.vocab_size}, hidden, False)
+        def layer(prefix: str) -> LayerWeights:
+            attention, mlp = f"{prefix}self_attn.", f"{prefix}mlp."
+            qkv = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
+            return LayerWeights(
+                attention_norm=vector(f"{prefix}input_layernorm.weight"),
+                qkv=projection(attention, qkv, hidden, config.attention_bias),
+                output=projection(attention, {"o_proj": hidden}, queries, config.attention_bias),
+                mlp_norm=vector(f"{prefix}post_attention_layernorm.weight"),
+                gate_up=projection(
+                    mlp, {"gate_proj": inner, "up_proj": inner}, hidden, config.mlp_bias
+                ),
+                down=projection(mlp, {"down_proj": hidden}, inner, config.mlp_bias),
+            )
+
+        embedding = source(
+            [TensorSpec("model.embed_tokens.weight", (config.vocab_size, hidden))], None
         )
+        layers = tuple(layer(f"model.layers.{index}.") for index in range(config.num_layers))
+        norm = vector("model.norm.weight")
+        if config.tie_embeddings:
+            head = pack_linear(embedding.to(precision.weights))
+        else:
+            head = projection("", {"lm_head": config.vocab_size}, hidden)
         return cls(embedding, layers, norm, head)
 
 
 def expected_tensors(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors a checkpoint of this configuration holds."""
+    """Names and shapes of all tensors that a checkpoint of this configuration holds."""
     found: dict[str, tuple[int, ...]] = {}
 
-    def record(specs: Sequence[TensorSpec]) -> Tensor:
+    def record(specs: Sequence[TensorSpec], _: torch.dtype | None) -> Tensor:
         found.update((spec.name, spec.shape) for spec in specs)
-        return torch.empty(0)
+        return torch.empty(0, device="meta")
 
-    DecoderWeights.build(config, record)
+    anything = Precision.choose(config.dtype, torch.device("meta"))
+    DecoderWeights.build(config, anything, record)
     return found

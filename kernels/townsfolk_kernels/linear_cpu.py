@@ -1,0 +1,105 @@
+"""16-bit weights on x86 processors, in the layouts of oneDNN and FBGEMM.
+
+GB/s of weights read by 2 threads of a Zen 4, weight [6144, 768], at 1 / 4 / 8 / 16 rows; memory
+gives 33 to 37:
+
+=====================================  ==  ==  ==  ==
+bf16, plain (`F.linear`)               17  16  14  11
+bf16, plain, without oneDNN (a gemv)   35
+bf16, oneDNN's blocks                  28  33  25  18
+fp16, FBGEMM's blocks, fp32 rows       38  34  20  11
+=====================================  ==  ==  ==  ==
+
+One copy of the weights must serve all batch sizes and prefill, where oneDNN's blocks reach twice
+FBGEMM's rate. But oneDNN wants AVX-512: without it a bf16 product falls to a tenth of these
+figures, while FBGEMM needs no more than AVX2 and F16C.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# oneDNN reads at 28 GB/s for one row and at 33 for four: a short batch is filled up.
+_FEWEST_ROWS = 4
+
+
+@cache
+def packed_dtypes() -> dict[torch.dtype, torch.dtype]:
+    """Dtypes of weights that are packed on this processor, and of the activations they take."""
+    found = {}
+    if "fbgemm" in torch.backends.quantized.supported_engines:  # x86 with AVX2
+        found[torch.float16] = found[torch.bfloat16] = torch.float32
+    if _multiplies_bf16():
+        found[torch.bfloat16] = torch.bfloat16
+    return found
+
+
+def pack(weight: Tensor, bias: Tensor | None) -> OnednnWeight | FbgemmWeight:
+    """Repack a weight of one of `packed_dtypes`."""
+    if packed_dtypes()[weight.dtype] == torch.bfloat16:
+        return OnednnWeight(weight, bias)
+    return FbgemmWeight(weight, bias)
+
+
+class OnednnWeight:
+    """A bf16 weight in the blocks of oneDNN."""
+
+    __slots__ = ("_bias", "_packed", "_product", "nbytes")
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.nbytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+        self._bias = bias
+        self._packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
+        self._product = torch.ops.mkldnn._linear_pointwise.default
+
+    def dense(self) -> tuple[Tensor, Tensor | None]:
+        """A copy of the weight as an ordinary tensor, and the bias."""
+        return self._packed.to_dense(), self._bias
+
+    def product(self, x: Tensor) -> Tensor:
+        """`x @ weight.T + bias` of x [rows, in_features], bf16."""
+        rows = x.shape[0]
+        if rows * 2 > _FEWEST_ROWS:
+            product: Tensor = self._product(x, self._packed, self._bias, "none", [], "")
+            return product
+        x = x.repeat(_FEWEST_ROWS // rows, 1)
+        product = self._product(x, self._packed, self._bias, "none", [], "")
+        return product[:rows]
+
+
+class FbgemmWeight:
+    """An fp16 weight in the blocks of FBGEMM, multiplied with fp32 activations.
+
+    A bf16 weight becomes fp16: more precise, with a smaller range, to which values are clamped.
+    """
+
+    __slots__ = ("_packed", "_product", "nbytes")
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        largest = torch.finfo(torch.float16).max
+        wide = weight.float().clamp_(-largest, largest)
+        self.nbytes = weight.nbytes + (0 if bias is None else bias.numel() * 4)
+        self._packed: Any = torch.ops.quantized.linear_prepack_fp16(
+            wide, None if bias is None else bias.float()
+        )
+        self._product = torch.ops.quantized.linear_dynamic_fp16.default
+
+    def dense(self) -> tuple[Tensor, Tensor | None]:
+        """A copy of the weight as an ordinary tensor, fp32, and the bias."""
+        weight, bias = torch.ops.quantized.linear_unpack_fp16(self._packed)
+        return weight, bias
+
+    def product(self, x: Tensor) -> Tensor:
+        """`x @ weight.T + bias` of x [rows, in_features], fp32."""
+        product: Tensor = self._product(x, self._packed)
+        return product
+
+
+def _multiplies_bf16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return bool(fast) and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
