@@ -32,6 +32,11 @@ class Speaker(VerticalScroll):
         self._turn: AsyncTurn | None = None
         self._shown = 0
 
+    @property
+    def said(self) -> list[str]:
+        """The lines that stand here."""
+        return list(self._lines)
+
     def compose(self) -> ComposeResult:
         """Hold one growing text."""
         yield self._text
