@@ -12,7 +12,8 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[BaseModel]) -> None:
     """Add an option for each field of the settings, `--field-name`."""
-    group = parser.add_argument_group(settings.__name__)
+    concern = settings.__name__.removesuffix("Settings").lower()
+    group = parser.add_argument_group(f"the {concern}")
     for name, field in settings.model_fields.items():
         option = "--" + name.replace("_", "-")
         if option in parser._option_string_actions:
