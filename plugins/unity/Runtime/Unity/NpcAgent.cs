@@ -262,6 +262,11 @@ namespace Townsfolk.Unity
         private void OnDestroy()
         {
             _destroyed.Cancel();
+            if (!(_runtime is null))
+            {
+                _runtime.Ended -= EndTurns;
+            }
+
             if (_opening is { } opening)
             {
                 _ = Task.Run(() => CloseAsync(opening));
@@ -309,7 +314,12 @@ namespace Townsfolk.Unity
                     config.History.AddRange(history);
                 }
 
-                _runtime = runtime;
+                if (_runtime != runtime)
+                {
+                    runtime.Ended += EndTurns;
+                    _runtime = runtime;
+                }
+
                 _opening = Task.Run(() => OpenAsync(runtime, config, known));
             }
 
@@ -320,6 +330,15 @@ namespace Townsfolk.Unity
         {
             _turns.Remove(turn);
             turn.Dispose();
+        }
+
+        // No queue is left to bring the ends of these turns.
+        private void EndTurns()
+        {
+            foreach (var turn in _turns.ToArray())
+            {
+                HandleFailure(turn, new OperationCanceledException("the connection to the runtime has ended"));
+            }
         }
 
         private void Finish(NpcTurn turn, string text)

@@ -38,6 +38,11 @@ namespace Townsfolk.Unity
         [Tooltip("The longest answer, in tokens; a token is about three quarters of a word.")]
         public int maxNewTokens = 256;
 
+        /// <summary>The answer can't end before this many tokens.</summary>
+        [Min(0)]
+        [Tooltip("The answer can't end before this many tokens.")]
+        public int minNewTokens;
+
         /// <summary>The answer ends before the first of these texts.</summary>
         [Tooltip("The answer ends before the first of these texts.")]
         public string[] stop = Array.Empty<string>();
@@ -62,6 +67,7 @@ namespace Townsfolk.Unity
                 MinP = minP,
                 RepetitionPenalty = repetitionPenalty,
                 MaxNewTokens = maxNewTokens,
+                MinNewTokens = minNewTokens,
             };
             message.Stop.AddRange(stop);
             if (useSeed)

@@ -46,6 +46,9 @@ namespace Townsfolk.Unity
             }
         }
 
+        /// <summary>The connection has ended: what was under way is over.</summary>
+        internal event Action? Ended;
+
         /// <summary>Whether there is a connection.</summary>
         public static bool Exists => s_instance != null;
 
@@ -122,7 +125,11 @@ namespace Townsfolk.Unity
                 endpoints = new FixedEndpoint(settings.ToEndpoint());
             }
 
-            var options = new TownsfolkClientOptions { Transport = UnityTransport.For(settings.wire) };
+            var options = new TownsfolkClientOptions
+            {
+                Transport = UnityTransport.For(settings.wire),
+                ReconnectTimeout = TimeSpan.FromSeconds(settings.reconnectTimeout),
+            };
             Client = new TownsfolkClient(endpoints, options);
             Application.quitting += Shutdown;
         }
@@ -147,6 +154,7 @@ namespace Townsfolk.Unity
             _ending.Cancel();
             Client.Dispose();
             Process?.Dispose();
+            Ended?.Invoke();
         }
 
         // Enter Play Mode without a domain reload keeps statics: begin anew.

@@ -77,6 +77,11 @@ namespace Townsfolk.Unity
         [Tooltip("gRPC-Web needs nothing else. gRPC needs YetAnotherHttpHandler, or Unity 6000.5 or later.")]
         public TownsfolkWire wire = TownsfolkWire.GrpcWeb;
 
+        /// <summary>How long a lost runtime is waited for, in seconds.</summary>
+        [Range(0f, 300f)]
+        [Tooltip("How long a line waits for a runtime that can't be reached before it fails, in seconds.")]
+        public float reconnectTimeout = 30f;
+
         /// <summary>How long events may be handled each frame, in milliseconds.</summary>
         [Range(0.1f, 16f)]
         [Tooltip("How long events may be handled each frame, in milliseconds; the rest waits for the next.")]

@@ -14,6 +14,8 @@ namespace UnityEngine
 
         public static bool isPlaying => Player.IsPlaying;
 
+        public static void OpenURL(string url) => Player.Log("open " + url);
+
         public static string streamingAssetsPath => Player.StreamingAssetsPath;
     }
 

@@ -1,0 +1,32 @@
+using Townsfolk.Unity;
+using UnityEditor;
+
+namespace Townsfolk.Editor
+{
+    /// <summary>An agent's inspector, with a test chat that knows the agent's lore and sampling.</summary>
+    [CustomEditor(typeof(NpcAgent))]
+    internal sealed class NpcAgentEditor : UnityEditor.Editor
+    {
+        private TestChat? _chat;
+
+        public override void OnInspectorGUI()
+        {
+            DrawDefaultInspector();
+            var agent = (NpcAgent)target;
+            if (agent.Persona == null)
+            {
+                EditorGUILayout.HelpBox(
+                    "This agent has no persona. Create one: Assets, Create, Townsfolk, Persona.", MessageType.Warning);
+            }
+
+            _chat ??= new TestChat(Repaint);
+            _chat.Draw(agent.Persona, agent.Lore, agent.Sampling);
+        }
+
+        private void OnDisable()
+        {
+            _chat?.Dispose();
+            _chat = null;
+        }
+    }
+}

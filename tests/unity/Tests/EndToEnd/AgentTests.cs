@@ -1,0 +1,324 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using Townsfolk.Unity;
+using UnityEngine;
+using UnityEngine.Events;
+using UnityStubs;
+using Object = UnityEngine.Object;
+
+namespace Townsfolk.Tests.EndToEnd
+{
+    /// <summary>The components, in the stubs' player, with the real runtime.</summary>
+    [TestFixture]
+    [Timeout(60000)]
+    internal sealed class AgentTests
+    {
+        private Scene _scene = null!;
+
+        [SetUp]
+        public async Task OpenAsync() => _scene = new Scene(await SharedRuntime.Process.GetAsync());
+
+        [TearDown]
+        public void Close() => _scene.Dispose();
+
+        [Test]
+        public void EventsComeInOrderOnTheMainThread()
+        {
+            var agent = Scene.Character();
+            var heard = Scene.Listen(agent);
+            var streamed = string.Empty;
+            var finished = string.Empty;
+            Scene.Event<UnityEvent<string>>(agent, "onTextStreamed").AddListener(text => streamed += text);
+            Scene.Event<UnityEvent<string>>(agent, "onReplyFinished").AddListener(text => finished = text);
+            agent.Say("What is your name?");
+            Assert.That(agent.IsBusy, Is.True);
+            Scene.FramesUntil(() => !agent.IsBusy);
+
+            Assert.That(heard.First(), Is.EqualTo("thinking"));
+            Assert.That(heard.Last(), Is.EqualTo("finished " + finished));
+            Assert.That(heard, Has.Some.StartsWith("text ").And.Some.StartsWith("sentence "));
+            Assert.That(heard, Has.None.EqualTo("WRONG THREAD"));
+            Assert.That(streamed.Trim(), Is.EqualTo(finished).And.Not.Empty);
+            Assert.That(agent.CurrentText.Trim(), Is.EqualTo(finished));
+        }
+
+        [Test]
+        public async Task AnAnswerCanBeAwaited()
+        {
+            var agent = Scene.Character(tokens: 5);
+            var reply = WaitAsync(agent.SayAsync("Hello!"));
+            Scene.FramesUntil(() => reply.IsCompleted);
+            Assert.That(await reply, Is.EqualTo(agent.CurrentText.Trim()));
+        }
+
+        [Test]
+        public async Task AWaitThatIsCancelledCutsTheAnswerOff()
+        {
+            var agent = Scene.Character(tokens: 400);
+            using var cancellation = new CancellationTokenSource();
+            agent.TextStreamed += _ => cancellation.Cancel();
+            var reply = WaitAsync(agent.SayAsync("Tell me everything.", cancellation.Token));
+            Scene.FramesUntil(() => reply.IsCompleted);
+            Assert.That(reply.IsCanceled, Is.True);
+            Assert.That(agent.IsBusy, Is.False);
+            Assert.That((await SpeakingAsync()).Any(), Is.False);
+        }
+
+        [Test]
+        public void LinesQueueUpAndAreAnsweredInOrder()
+        {
+            var agent = Scene.Character(tokens: 5);
+            var heard = Scene.Listen(agent);
+            for (var i = 0; i < 3; i++)
+            {
+                agent.Say("Line " + i);
+            }
+
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Assert.That(heard.Count(one => one.StartsWith("finished ", StringComparison.Ordinal)), Is.EqualTo(3));
+            var history = SavedHistory(agent);
+            Assert.That(
+                history.Where(line => line.Kind == V1.EntryKind.Heard).Select(line => line.Text),
+                Is.EqualTo(new[] { "Line 0", "Line 1", "Line 2" }));
+        }
+
+        [Test]
+        public void AnInterruptionKeepsWhatWasHeardAndDropsWhatWaits()
+        {
+            var agent = Scene.Character(tokens: 400);
+            var heard = Scene.Listen(agent);
+            agent.Say("Tell me everything.");
+            agent.Say("And then?");
+            Scene.FramesUntil(() => agent.CurrentText.Length > 10);
+            var shown = agent.CurrentText.Substring(0, 5);
+            agent.Interrupt(shown);
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Assert.That(heard.Count(one => one.StartsWith("interrupted", StringComparison.Ordinal)), Is.EqualTo(2));
+            var line = SavedHistory(agent).Single(entry => entry.Kind == V1.EntryKind.Spoke);
+            Assert.That(line.Text, Is.EqualTo(shown).Or.EqualTo(shown.Trim()));
+            Assert.That(line.Cut, Is.True);
+        }
+
+        [Test]
+        public async Task WithoutARuntimeTheFallbackLineIsSaid()
+        {
+            _scene.Settings.webPort = 1;
+            _scene.Settings.reconnectTimeout = 0.2f;
+            var agent = Scene.Character();
+            agent.FallbackLines = new[] { "Hm? Speak up." };
+            var heard = Scene.Listen(agent);
+            var reply = WaitAsync(agent.SayAsync("Hello!"));
+            Scene.FramesUntil(() => reply.IsCompleted);
+            Assert.That(await reply, Is.EqualTo("Hm? Speak up."));
+            Assert.That(heard, Does.Contain("failed RuntimeUnavailableException"));
+        }
+
+        [Test]
+        public void EndingTheConnectionEndsWhatIsUnderWay()
+        {
+            var agent = Scene.Character(tokens: 400);
+            var heard = Scene.Listen(agent);
+            var reply = WaitAsync(agent.SayAsync("Tell me everything."));
+            agent.Say("And then?");
+            Scene.FramesUntil(() => agent.CurrentText.Length > 0);
+            TownsfolkRuntime.Shutdown();
+            Assert.That(agent.IsBusy, Is.False);
+            Assert.That(reply.IsCanceled, Is.True);
+            Assert.That(heard.Count(one => one.StartsWith("interrupted", StringComparison.Ordinal)), Is.EqualTo(2));
+
+            // The next line makes a new connection.
+            agent.Sampling!.maxNewTokens = agent.Sampling.minNewTokens = 5;
+            agent.Say("Hello?");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Assert.That(heard.Last(), Does.StartWith("finished "));
+        }
+
+        [Test]
+        public void AFailureIsToldAndTheFallbackLineSaid()
+        {
+            var agent = Scene.Character();
+            agent.Sampling!.temperature = 99f;
+            agent.FallbackLines = new[] { "Hm? Speak up." };
+            var heard = Scene.Listen(agent);
+            agent.Say("Hello!");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Assert.That(heard, Is.EqualTo(new[]
+            {
+                "thinking", "failed RpcException", "text Hm? Speak up.", "sentence Hm? Speak up.",
+                "finished Hm? Speak up.",
+            }));
+
+            // The next line opens the session anew, with the settings as they are then.
+            agent.Sampling.temperature = 0.5f;
+            agent.Say("Hello?");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Assert.That(heard.Last(), Does.StartWith("finished ").And.Not.EqualTo("finished Hm? Speak up."));
+        }
+
+        [Test]
+        public void AListenerThatThrowsHarmsNobody()
+        {
+            var agent = Scene.Character(tokens: 5);
+            agent.TextStreamed += _ => throw new InvalidOperationException("a bug in the game");
+            agent.Say("Hello!");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Assert.That(Player.Messages, Has.Some.Contains("a bug in the game"));
+        }
+
+        [Test]
+        public void ThePriorityFollowsTheDistance()
+        {
+            var player = new GameObject("Player");
+            var agent = Scene.Character(tokens: 5);
+            agent.Priority.listener = player.transform;
+            agent.Priority.near = 80;
+            agent.Priority.far = -80;
+            agent.Say("Hello!");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            Scene.FramesUntil(() => PriorityInRuntime() == 80);
+            player.transform.position = new Vector3(1000f, 0f, 0f);
+            Scene.FramesUntil(() => PriorityInRuntime() == -80);
+        }
+
+        [Test]
+        public void LoreIsSharedAndEventsAreKnown()
+        {
+            var lore = ScriptableObject.CreateInstance<LorePack>();
+            lore.loreId = "agents-" + Guid.NewGuid();
+            lore.text = "The ford floods in spring.";
+            var agents = new[] { Scene.Character("Mara", 5, lore), Scene.Character("Joss", 5, lore) };
+            foreach (var agent in agents)
+            {
+                agent.Notify("The mill is on fire.");
+                agent.Say("What happened?");
+            }
+
+            Scene.FramesUntil(() => agents.All(agent => !agent.IsBusy));
+            Assert.That(SavedHistory(agents[1]).First().Kind, Is.EqualTo(V1.EntryKind.Event));
+        }
+
+        [Test]
+        public void ASavedConversationIsRestored()
+        {
+            var agent = Scene.Character(tokens: 5);
+            agent.Say("I lost my ring.");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            var saving = agent.SaveAsync();
+            Scene.FramesUntil(() => saving.IsCompleted);
+
+            var again = Scene.Character(tokens: 5);
+            again.Restore(saving.Result);
+            Assert.That(() => again.Restore(saving.Result), Throws.InvalidOperationException);
+            again.Say("Have you seen it?");
+            Scene.FramesUntil(() => !again.IsBusy);
+            Assert.That(SavedHistory(again).First().Text, Is.EqualTo("I lost my ring."));
+        }
+
+        [Test]
+        public async Task ADestroyedCharacterLeavesTheRuntime()
+        {
+            var agent = Scene.Character("Gone " + Guid.NewGuid().ToString("N").Substring(0, 8), tokens: 400);
+            agent.Say("Tell me everything.");
+            Scene.FramesUntil(() => agent.CurrentText.Length > 0);
+            Object.Destroy(agent.gameObject);
+            using var client = SharedRuntime.Connect("grpc");
+            while ((await client.ListSessionsAsync()).Any(one => one.PersonaName == agent.name))
+            {
+                await Task.Delay(20);
+            }
+        }
+
+        [Test]
+        public void AnAgentWithoutAPersonaSaysSo()
+        {
+            var agent = new GameObject("Nobody").AddComponent<NpcAgent>();
+            Assert.That(() => agent.Say("Hello!"), Throws.InvalidOperationException.With.Message.Contains("persona"));
+        }
+
+        [Test]
+        public void TheMainThreadAllocatesNothingForAToken()
+        {
+            var agent = Scene.Character(tokens: 300);
+            var texts = 0;
+            agent.TextStreamed += _ => texts++;
+            // The first answer grows what grows once.
+            agent.Say("Tell me everything.");
+            Scene.FramesUntil(() => !agent.IsBusy);
+            agent.Say("Go on.");
+            Scene.FramesUntil(() => texts > 0 && agent.CurrentText.Length > 0);
+            Thread.Sleep(1000);
+
+            texts = 0;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            while (texts < 100)
+            {
+                Player.Frame();
+            }
+
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.That(agent.IsBusy, Is.True, "the measurement must lie within the answer");
+            // One object for the whole stretch may be the lock's own; a token costs nothing.
+            Assert.That(allocated, Is.LessThan(texts));
+        }
+
+        [Test]
+        public void AFrameKeepsItsBudget()
+        {
+            _scene.Settings.frameBudget = 1f;
+            var agent = Scene.Character(tokens: 60);
+            var perFrame = new List<int>();
+            var count = 0;
+            agent.TextStreamed += _ =>
+            {
+                count++;
+                Thread.Sleep(2);
+            };
+            agent.Say("Tell me everything.");
+            Scene.FramesUntil(() =>
+            {
+                perFrame.Add(count);
+                count = 0;
+                return !agent.IsBusy;
+            });
+            // Each text takes more than the budget, so that no frame hands out a second one.
+            Assert.That(perFrame.Max(), Is.EqualTo(1));
+        }
+
+        private static async Task<string> WaitAsync(Awaitable<string> reply) => await reply;
+
+        private static Google.Protobuf.Collections.RepeatedField<V1.TranscriptEntry> SavedHistory(NpcAgent agent)
+        {
+            var saving = agent.SaveAsync();
+            Scene.FramesUntil(() => saving.IsCompleted);
+            return V1.SessionConfig.Parser.ParseFrom(saving.Result).History;
+        }
+
+        private static int PriorityInRuntime()
+        {
+            var asking = Task.Run(() => TownsfolkRuntime.Instance.Client.ListSessionsAsync());
+            asking.Wait();
+            return asking.Result.Max(one => one.Priority) == 80
+                ? 80
+                : asking.Result.Min(one => one.Priority);
+        }
+
+        private static async Task<IEnumerable<V1.SessionSummary>> SpeakingAsync()
+        {
+            using var client = SharedRuntime.Connect("grpc");
+            while (true)
+            {
+                var speaking = (await client.ListSessionsAsync()).Where(one => one.Speaking).ToList();
+                if (speaking.Count == 0)
+                {
+                    return speaking;
+                }
+
+                await Task.Delay(20);
+            }
+        }
+    }
+}

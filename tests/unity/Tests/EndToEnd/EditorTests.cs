@@ -1,0 +1,199 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using NUnit.Framework;
+using Townsfolk.Editor;
+using Townsfolk.Setup;
+using Townsfolk.Unity;
+using UnityEditor;
+using UnityEngine;
+using UnityStubs;
+
+namespace Townsfolk.Tests.EndToEnd
+{
+    /// <summary>Inspectors, windows, settings and build checks, with the real runtime behind them.</summary>
+    [TestFixture]
+    [Timeout(60000)]
+    internal sealed class EditorTests
+    {
+        private Scene _scene = null!;
+
+        [SetUp]
+        public async Task OpenAsync()
+        {
+            _scene = new Scene(await SharedRuntime.Process.GetAsync());
+            Player.Resources[TownsfolkSettings.ResourceName] = _scene.Settings;
+        }
+
+        [TearDown]
+        public void Close()
+        {
+            EditorRuntime.Shutdown();
+            Player.Resources.Clear();
+            EditorPlayer.Assets.Clear();
+            _scene.Dispose();
+        }
+
+        [TestCase("Townsfolk.Editor.NpcAgentEditor")]
+        [TestCase("Townsfolk.Editor.NpcPersonaEditor")]
+        public void TheTestChatTalks(string inspector)
+        {
+            var agent = Scene.Character(tokens: 10);
+            var gui = EditorPlayer.Inspect(
+                typeof(EditorRuntime).Assembly,
+                inspector,
+                inspector.EndsWith("AgentEditor", StringComparison.Ordinal) ? agent : (UnityEngine.Object)agent.Persona!);
+            Assert.That(EditorPlayer.Draw(gui, press: "Say", type: "Hello!"), Does.Contain("[Say]"));
+            Until(() => EditorPlayer.Draw(gui).Contains("[Say]"));
+            var drawn = EditorPlayer.Draw(gui);
+            Assert.That(drawn, Does.Contain("You: Hello!"));
+            Assert.That(drawn.Single(line => line.StartsWith("Mara: ", StringComparison.Ordinal)), Has.Length.GreaterThan(8));
+
+            EditorPlayer.Draw(gui, press: "Start over");
+            Assert.That(EditorPlayer.Draw(gui), Does.Not.Contain("You: Hello!"));
+            EditorPlayer.Close(gui);
+        }
+
+        [Test]
+        public void AnAgentWithoutAPersonaIsTold()
+        {
+            var agent = new GameObject("Nobody").AddComponent<NpcAgent>();
+            var gui = EditorPlayer.Inspect(
+                typeof(EditorRuntime).Assembly, "Townsfolk.Editor.NpcAgentEditor", agent);
+            Assert.That(EditorPlayer.Draw(gui), Has.Some.StartsWith("Warning: This agent has no persona"));
+            EditorPlayer.Close(gui);
+        }
+
+        [Test]
+        public void TheWindowShowsTheModel()
+        {
+            typeof(EditorRuntime).Assembly.GetType("Townsfolk.Editor.TownsfolkWindow")!
+                .GetMethod("Open")!.Invoke(null, null);
+            var window = EditorPlayer.Windows["Townsfolk"];
+            Assert.That(EditorPlayer.Draw(window), Does.Contain("Runtime: runs elsewhere"));
+            EditorPlayer.Draw(window, press: "Start");
+            Until(() => EditorPlayer.Draw(window).Any(line => line.StartsWith("Model: ", StringComparison.Ordinal)
+                && line != "Model: asking"));
+            Assert.That(EditorPlayer.Draw(window), Has.Some.StartsWith("Device: cpu"));
+            EditorPlayer.Draw(window, press: "Stop");
+        }
+
+        [Test]
+        public void TheBuildHoldsTheSettingsAndWarnsOfWhatPlayersWouldMiss()
+        {
+            var folder = Directory.CreateTempSubdirectory("townsfolk-project-");
+            var before = Environment.CurrentDirectory;
+            Environment.CurrentDirectory = folder.FullName;
+            try
+            {
+                EditorPlayer.ScriptingBackend = ScriptingImplementation.IL2CPP;
+                Build(BuildTarget.StandaloneLinux64);
+                var settings = EditorPlayer.Assets.Values.OfType<TownsfolkSettings>().Single();
+                Assert.That(Player.Messages, Has.Some.Contains("StreamingAssets").And.Some.Contains("IL2CPP"));
+
+                Player.StreamingAssetsPath = folder.FullName;
+                File.WriteAllText("runtime", string.Empty);
+                settings.command = "runtime";
+                EditorPlayer.ScriptingBackend = ScriptingImplementation.Mono2x;
+                Player.Messages.Clear();
+                Build(BuildTarget.StandaloneLinux64);
+                Assert.That(Player.Messages, Is.Empty);
+
+                settings.model = "models/big";
+                Build(BuildTarget.Android);
+                Assert.That(Player.Messages, Has.Some.Contains("models/big").And.Some.Contains("Android"));
+                Build(BuildTarget.WebGL);
+                Assert.That(Player.Messages, Has.Some.Contains("WebGL"));
+            }
+            finally
+            {
+                Environment.CurrentDirectory = before;
+                Player.StreamingAssetsPath = string.Empty;
+                folder.Delete(recursive: true);
+            }
+        }
+
+        [Test]
+        public void TheProjectSettingsAreMadeAndDrawn()
+        {
+            var folder = Directory.CreateTempSubdirectory("townsfolk-project-");
+            var before = Environment.CurrentDirectory;
+            Environment.CurrentDirectory = folder.FullName;
+            try
+            {
+                var provider = (SettingsProvider)typeof(EditorRuntime).Assembly
+                    .GetType("Townsfolk.Editor.TownsfolkSettingsProvider")!.GetMethod("Create")!.Invoke(null, null)!;
+                Assert.That(provider.settingsPath, Is.EqualTo("Project/Townsfolk"));
+                provider.guiHandler!(string.Empty);
+                Assert.That(EditorPlayer.Assets.Values.OfType<TownsfolkSettings>().Count(), Is.EqualTo(1));
+            }
+            finally
+            {
+                Environment.CurrentDirectory = before;
+                folder.Delete(recursive: true);
+            }
+        }
+
+        [Test]
+        public void AMissingProtobufIsAddedInTwoClicks()
+        {
+            var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+                ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+            var archive = Path.Combine(packages, "google.protobuf", "3.25.1", "google.protobuf.3.25.1.nupkg");
+            var folder = Directory.CreateTempSubdirectory("townsfolk-project-");
+            var before = Environment.CurrentDirectory;
+            Environment.CurrentDirectory = folder.FullName;
+            try
+            {
+                EditorPlayer.PrecompiledAssemblies = Array.Empty<string>();
+                EditorPlayer.Defines = new[] { "MINE", ProtobufCheck.Define };
+                ProtobufCheck.Run();
+                Assert.That(EditorPlayer.Defines, Is.EqualTo(new[] { "MINE" }));
+                var window = EditorPlayer.Windows["Townsfolk Setup"];
+                Assert.That(EditorPlayer.Draw(window), Has.Some.Contains("needs Google.Protobuf 3.25.1"));
+                EditorPlayer.Draw(window, press: "1. Open the download page (then: Download package)");
+                Assert.That(Player.Messages, Has.Some.StartsWith("open https://"));
+
+                File.WriteAllText("wrong.nupkg", "no archive");
+                EditorPlayer.ChosenFile = "wrong.nupkg";
+                Assert.That(
+                    EditorPlayer.Draw(window, press: "2. Choose the downloaded .nupkg"), Has.Some.StartsWith("Error: "));
+
+                EditorPlayer.ChosenFile = archive;
+                EditorPlayer.Draw(window, press: "2. Choose the downloaded .nupkg");
+                Assert.That(
+                    File.ReadAllBytes("Assets/Plugins/Townsfolk/Google.Protobuf.dll"),
+                    Is.EqualTo(File.ReadAllBytes(Path.Combine(
+                        packages, "google.protobuf", "3.25.1", "lib", "netstandard2.0", "Google.Protobuf.dll"))));
+
+                EditorPlayer.PrecompiledAssemblies = new[] { "Google.Protobuf.dll" };
+                EditorPlayer.Frame();
+                Assert.That(EditorPlayer.Defines, Is.EqualTo(new[] { "MINE", ProtobufCheck.Define }));
+                Assert.That(EditorPlayer.Draw(window), Has.Some.Contains("has all it needs"));
+            }
+            finally
+            {
+                Environment.CurrentDirectory = before;
+                folder.Delete(recursive: true);
+            }
+        }
+
+        private static void Build(BuildTarget target)
+        {
+            var build = (UnityEditor.Build.IPreprocessBuildWithReport)Activator.CreateInstance(
+                typeof(EditorRuntime).Assembly.GetType("Townsfolk.Editor.TownsfolkBuild")!, nonPublic: true)!;
+            build.OnPreprocessBuild(EditorPlayer.Report(target));
+        }
+
+        private static void Until(Func<bool> done)
+        {
+            while (!done())
+            {
+                EditorPlayer.Frame();
+                Thread.Sleep(5);
+            }
+        }
+    }
+}

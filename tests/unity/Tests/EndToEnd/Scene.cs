@@ -1,0 +1,97 @@
+using System;
+using System.Collections.Generic;
+using System.Reflection;
+using System.Threading;
+using Townsfolk.Unity;
+using UnityEngine;
+using UnityEngine.Events;
+using UnityStubs;
+
+namespace Townsfolk.Tests.EndToEnd
+{
+    /// <summary>A scene in the stubs' player, whose characters talk to the real runtime.</summary>
+    internal sealed class Scene : IDisposable
+    {
+        public Scene(RuntimeEndpoint endpoint)
+        {
+            var settings = ScriptableObject.CreateInstance<TownsfolkSettings>();
+            settings.launchRuntime = false;
+            settings.host = endpoint.Host;
+            settings.webPort = endpoint.WebPort;
+            settings.token = endpoint.Token ?? string.Empty;
+            TownsfolkRuntime.Settings = settings;
+            Settings = settings;
+        }
+
+        public TownsfolkSettings Settings { get; }
+
+        public static NpcAgent Character(string name = "Mara", int tokens = 0, params LorePack[] lore)
+        {
+            var persona = ScriptableObject.CreateInstance<NpcPersona>();
+            persona.characterName = name;
+            persona.description = "You keep the inn at the ford.";
+            var agent = new GameObject(name).AddComponent<NpcAgent>();
+            agent.Persona = persona;
+            agent.Lore = lore;
+            agent.Sampling = ScriptableObject.CreateInstance<SamplingPreset>();
+            agent.Sampling.useSeed = true;
+            agent.Sampling.maxNewTokens = tokens > 0 ? tokens : 40;
+            agent.Sampling.minNewTokens = tokens;
+            return agent;
+        }
+
+        /// <summary>The UnityEvent of a name, as the inspector would show it.</summary>
+        public static T Event<T>(NpcAgent agent, string field)
+            where T : UnityEventBase => (T)typeof(NpcAgent)
+                .GetField(field, BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(agent)!;
+
+        /// <summary>Frames until something is so; fails after 30 s.</summary>
+        public static void FramesUntil(Func<bool> done)
+        {
+            var end = DateTime.UtcNow.AddSeconds(30);
+            while (!done())
+            {
+                if (DateTime.UtcNow > end)
+                {
+                    throw new TimeoutException("it did not happen; log: " + string.Join("\n", Player.Messages));
+                }
+
+                Player.Frame();
+                Thread.Sleep(5);
+            }
+        }
+
+        /// <summary>Writes all that an agent raises down, with the thread that it came on.</summary>
+        public static List<string> Listen(NpcAgent agent)
+        {
+            var heard = new List<string>();
+            var thread = Environment.CurrentManagedThreadId;
+            void Note(string what)
+            {
+                if (Environment.CurrentManagedThreadId != thread)
+                {
+                    heard.Add("WRONG THREAD");
+                }
+
+                heard.Add(what);
+            }
+
+            agent.ThinkingStarted += () => Note("thinking");
+            agent.TextStreamed += text => Note("text " + text);
+            agent.SentenceReady += text => Note("sentence " + text);
+            agent.ReplyFinished += text => Note("finished " + text);
+            agent.Interrupted += text => Note("interrupted " + text);
+            agent.Failed += failure => Note("failed " + failure.GetType().Name);
+            return heard;
+        }
+
+        public void Dispose()
+        {
+            Player.Quit();
+            TownsfolkRuntime.Settings = null!;
+            while (Player.Messages.TryDequeue(out _))
+            {
+            }
+        }
+    }
+}

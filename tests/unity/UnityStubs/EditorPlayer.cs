@@ -1,0 +1,120 @@
+using System;
+using System.Collections.Generic;
+using System.Reflection;
+using UnityEditor;
+using UnityEditor.Build.Reporting;
+using UnityEngine;
+
+namespace UnityStubs
+{
+    /// <summary>Plays the part of the Unity editor in tests, and of the developer at it.</summary>
+    public static class EditorPlayer
+    {
+        private static readonly List<string> Drawn = new List<string>();
+        private static string? s_pressed;
+        private static string? s_typed;
+
+        public static event Action<PlayModeStateChange>? PlayModeStateChanged;
+
+        public static event Action? Quitting;
+
+        public static event AssemblyReloadEvents.AssemblyReloadCallback? BeforeAssemblyReload;
+
+        public static int Repaints { get; set; }
+
+        public static int Refreshes { get; set; }
+
+        public static string[] PrecompiledAssemblies { get; set; } = { "Google.Protobuf.dll" };
+
+        public static string[] Defines { get; set; } = Array.Empty<string>();
+
+        public static ScriptingImplementation ScriptingBackend { get; set; }
+
+        public static string ChosenFile { get; set; } = string.Empty;
+
+        public static Dictionary<string, UnityEngine.Object> Assets { get; } =
+            new Dictionary<string, UnityEngine.Object>();
+
+        public static Dictionary<string, EditorWindow> Windows { get; } = new Dictionary<string, EditorWindow>();
+
+        /// <summary>The scripts are compiled anew: what is loaded is about to go.</summary>
+        public static void ReloadAssemblies() => BeforeAssemblyReload?.Invoke();
+
+        public static void ChangePlayMode(PlayModeStateChange change) => PlayModeStateChanged?.Invoke(change);
+
+        public static void Quit() => Quitting?.Invoke();
+
+        /// <summary>One frame of the editor.</summary>
+        public static void Frame()
+        {
+            var delayed = EditorApplication.delayCall;
+            EditorApplication.delayCall = null;
+            delayed?.Invoke();
+            EditorApplication.update?.Invoke();
+        }
+
+        /// <summary>Draws a window or an inspector; returns the texts. One button can be pressed, one text typed.</summary>
+        public static IReadOnlyList<string> Draw(ScriptableObject gui, string? press = null, string? type = null)
+        {
+            Drawn.Clear();
+            s_pressed = press;
+            s_typed = type;
+            if (gui is UnityEditor.Editor editor)
+            {
+                editor.OnInspectorGUI();
+            }
+            else
+            {
+                Player.Send(gui, "OnGUI");
+            }
+
+            if (s_pressed != null)
+            {
+                throw new InvalidOperationException($"there is no button '{s_pressed}'");
+            }
+
+            return Drawn.ToArray();
+        }
+
+        /// <summary>An inspector of a type that is not public, for an object.</summary>
+        public static UnityEditor.Editor Inspect(Assembly assembly, string type, UnityEngine.Object target)
+        {
+            var editor = (UnityEditor.Editor)Activator.CreateInstance(assembly.GetType(type, throwOnError: true)!)!;
+            editor.target = target;
+            return editor;
+        }
+
+        public static void Close(ScriptableObject gui) => Player.Send(gui, "OnDisable");
+
+        public static BuildReport Report(BuildTarget platform) => new BuildReport(platform);
+
+        internal static T Window<T>(string title)
+            where T : EditorWindow
+        {
+            var window = Activator.CreateInstance<T>();
+            Windows[title] = window;
+            return window;
+        }
+
+        internal static void Draw(string text) => Drawn.Add(text);
+
+        internal static bool Button(string text)
+        {
+            Drawn.Add("[" + text + "]");
+            if (s_pressed != text)
+            {
+                return false;
+            }
+
+            s_pressed = null;
+            return true;
+        }
+
+        internal static string Text(string text)
+        {
+            var typed = s_typed ?? text;
+            s_typed = null;
+            return typed;
+        }
+    }
+}
