@@ -11,6 +11,10 @@ from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.text.tokenizer import Tokenizer
 
+# Above what any real text reaches. A saved game's long transcript need not be encoded to be found
+# too long.
+_MAX_CHARACTERS_PER_TOKEN = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -65,9 +69,10 @@ class ContextWindow:
             InvalidFieldError: The last line alone is too long.
         """
         room = self._length - min(max_new_tokens, self._length // 4)
-        whole = self._encode(transcript)
-        if len(whole) <= room:
-            return Fit(whole, 0)
+        if sum(len(entry.text) for entry in transcript) <= room * _MAX_CHARACTERS_PER_TOKEN:
+            whole = self._encode(transcript)
+            if len(whole) <= room:
+                return Fit(whole, 0)
         places = _turn_starts(transcript)
         # The shortest prompt must fit; of the others, the longest within three quarters is wanted.
         newest = self._encode(transcript[places[-1] :])

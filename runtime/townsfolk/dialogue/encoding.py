@@ -42,28 +42,25 @@ class PromptEncoder:
         self._tokenizer = tokenizer
         self._last = EncodedPrompt()
         self._generated: tuple[int, ...] = ()
+        self._seen: dict[Unit, tuple[int, ...]] = {}  # of the last prompt, and what was tried since
 
     def encode(self, units: Sequence[Unit]) -> EncodedPrompt:
-        """Encode a prompt. Changes nothing: a prompt that is used is given to `remember`."""
-        seen = dict(zip(self._last.units, self._last.unit_ids, strict=True))
-        return EncodedPrompt(
-            tuple(units),
-            tuple(
-                self._kept(index, unit) or seen.get(unit) or self._encode_unit(unit)
-                for index, unit in enumerate(units)
-            ),
-        )
+        """Encode a prompt. Several can be tried; the one that is used is given to `remember`."""
+        ids = [self._kept(i, unit) or self._encode_unit(unit) for i, unit in enumerate(units)]
+        return EncodedPrompt(tuple(units), tuple(ids))
 
     def remember(self, prompt: EncodedPrompt, generated_ids: Sequence[int]) -> None:
         """The model has continued `prompt` with these ids."""
         self._last = prompt
+        self._seen = dict(zip(prompt.units, prompt.unit_ids, strict=True))
         self._generated = tuple(generated_ids)
 
     def _encode_unit(self, unit: Unit) -> tuple[int, ...]:
-        if unit.control is None:
-            return tuple(self._tokenizer.encode(unit.text))
-        control_id = self._tokenizer.special_tokens[unit.control]
-        return (control_id, *self._tokenizer.encode(unit.text, continues=True))
+        if unit not in self._seen:
+            control, encode = unit.control, self._tokenizer.encode
+            head = () if control is None else (self._tokenizer.special_tokens[control],)
+            self._seen[unit] = (*head, *encode(unit.text, continues=control is not None))
+        return self._seen[unit]
 
     def _kept(self, index: int, unit: Unit) -> tuple[int, ...] | None:
         """The ids of a unit that the last prompt had at this place, or ended in."""

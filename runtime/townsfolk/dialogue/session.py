@@ -23,27 +23,24 @@ from townsfolk.dialogue.events import (
     ContextTrimmed,
     Notified,
     PriorityUpdated,
-    SentenceCompleted,
     SessionOpened,
-    TextDelta,
     TurnFailed,
     TurnFinished,
     TurnInterrupted,
     TurnStarted,
 )
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
-from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
+from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
-from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
+from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.sampling.params import (
     MAX_STOP_TOKENS,
     MAX_STOPS,
     InvalidSamplingError,
     SamplingParams,
 )
-from townsfolk.text.sentences import SentenceSplitter
 from townsfolk.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -88,11 +85,10 @@ class Session:
         longest = min(engine.default_params.max_new_tokens, self._context_tokens)
         defaults = replace(engine.default_params, max_new_tokens=longest)
         self._params = self._checked(config.sampling.over(defaults))
-        self._entries = list(config.history)
+        self._transcript = Transcript(config.history)
         self._priority = config.priority
         self._waiting: deque[Turn] = deque()
         self._current: Turn | None = None
-        self._heard_at = 0  # where in the transcript the current turn's utterance is
         self._driver: asyncio.Task[None] | None = None
         self._closed = False
         self._holders = 0
@@ -113,11 +109,11 @@ class Session:
     @property
     def transcript(self) -> tuple[TranscriptEntry, ...]:
         """All lines that the character remembers; an answer under way counts as cut."""
-        entries = list(self._entries)
-        if self._current is not None and self._current.reply.text:
-            text = self._current.reply.text[: self._current.heard]
-            entries.insert(self._heard_at + 1, self._spoken(self._current, text, cut=True))
-        return tuple(entries)
+        turn = self._current
+        if turn is None or not turn.reply.text:
+            return self._transcript.entries
+        reply = self._reply(turn, turn.reply.text[: turn.heard], cut=True)
+        return self._transcript.with_answer(reply)
 
     @property
     def priority(self) -> int:
@@ -179,7 +175,7 @@ class Session:
             self._cut,
         )
         if turn.deadline is not None:
-            loop.call_at(turn.deadline, self._expire, turn)
+            turn.expiry = loop.call_at(turn.deadline, self._expire, turn)
         self._waiting.append(turn)
         if self._driver is None:
             self._driver = loop.create_task(self._run(), name=f"session {self.id}")
@@ -200,12 +196,12 @@ class Session:
             raise InvalidFieldError(
                 f"text: has {len(text.strip())} characters (allowed: 1 to {MAX_EVENT_CHARACTERS})"
             )
-        if len(self._entries) >= MAX_ENTRIES:
+        if len(self._transcript) >= MAX_ENTRIES:
             raise LimitReachedError(
                 f"the transcript has {MAX_ENTRIES} lines, its limit: the oldest are only forgotten "
                 "when the character answers"
             )
-        self._entries.append(TranscriptEntry(kind=EntryKind.EVENT, text=text))
+        self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=text))
         self._active_at = asyncio.get_running_loop().time()
         return Notified(text)
 
@@ -232,7 +228,10 @@ class Session:
         live = [turn for turn in (self._current, *self._waiting) if turn is not None]
         turns = [turn for turn in live if turn_id in ("", turn.id)]
         if not turns:
-            return self._cut_spoken(turn_id, heard_characters)
+            if turn_id not in ("", *self._transcript.turn_ids):
+                raise NotFoundError(f"turn_id: this session remembers no turn {turn_id!r}")
+            cut = heard_characters is not None and self._transcript.cut(turn_id, heard_characters)
+            return [cut] if cut else []
         if heard_characters is not None:
             turns[0].heard = min(heard_characters, len(turns[0].reply.text))
         for turn in turns:
@@ -274,12 +273,11 @@ class Session:
 
     async def _answer(self, turn: Turn) -> None:
         speaker = turn.utterance.speaker or DEFAULT_SPEAKER
-        self._entries.append(
+        self._transcript.ask(
             TranscriptEntry(
                 kind=EntryKind.HEARD, speaker=speaker, text=turn.utterance.text, turn_id=turn.id
             )
         )
-        self._heard_at = len(self._entries) - 1
         try:
             prompt = self._fit(turn)
             self._end(turn, prompt, await self._generate(turn, prompt))
@@ -288,12 +286,9 @@ class Session:
 
     def _fit(self, turn: Turn) -> EncodedPrompt:
         """The turn's prompt; forgets old lines when it would be too long."""
-        fit = self._window.fit(self._entries, turn.params.max_new_tokens)
+        fit = self._window.fit(self._transcript.entries, turn.params.max_new_tokens)
         if fit.dropped:
-            dropped = tuple(self._entries[: fit.dropped])
-            del self._entries[: fit.dropped]
-            self._heard_at -= fit.dropped
-            turn.send(ContextTrimmed(turn.id, dropped))
+            turn.send(ContextTrimmed(turn.id, self._transcript.forget(fit.dropped)))
         return fit.prompt
 
     async def _generate(self, turn: Turn, prompt: EncodedPrompt) -> Completion:
@@ -309,14 +304,12 @@ class Session:
             namespace=self._namespace,
         )
         turn.send(TurnStarted(turn.id))
-        sentences = _Sentences(turn)
         async for delta in turn.generation:
-            tokens = delta.tokens if turn.params.logprobs is not None else ()
-            sentences.take(turn.reply.push(delta.text), tokens)
+            turn.take(delta.text, delta.tokens)
         completion = turn.generation.completion
         assert completion is not None
         if not turn.interrupted:
-            sentences.finish(turn.reply.finish())
+            turn.take_rest()
         return completion
 
     def _within_the_line(self, turn: Turn) -> SamplingParams:
@@ -333,11 +326,9 @@ class Session:
         is_cut = reason is FinishReason.INTERRUPTED
         if turn.interrupted and turn.heard is not None and turn.heard < len(text):
             text, is_cut = text[: turn.heard], True
-        cut_in_transcript = is_cut or reason is FinishReason.DEADLINE
-        if text or cut_in_transcript:
-            self._entries.insert(
-                self._heard_at + 1, self._spoken(turn, text, cut=cut_in_transcript)
-            )
+        looks_cut = is_cut or reason is FinishReason.DEADLINE
+        if text or looks_cut:
+            self._transcript.answer(self._reply(turn, text, cut=looks_cut))
         if is_cut:
             turn.send(TurnInterrupted(turn.id, text, completion.usage))
         else:
@@ -347,13 +338,13 @@ class Session:
         if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
             logger.exception("turn %s of session %s failed", turn.id, self.id)
         if turn.reply.text:
-            entry = self._spoken(turn, turn.reply.text[: turn.heard], cut=True)
-            self._entries.insert(self._heard_at + 1, entry)
+            reply = self._reply(turn, turn.reply.text[: turn.heard], cut=True)
+            self._transcript.answer(reply)
         else:
-            del self._entries[self._heard_at]
+            self._transcript.unask()
         turn.send(TurnFailed(turn.id, error))
 
-    def _spoken(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:
+    def _reply(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:
         name = self._config.persona.name
         return TranscriptEntry(
             kind=EntryKind.SPOKE, speaker=name, text=text, cut=cut, turn_id=turn.id
@@ -367,20 +358,6 @@ class Session:
         elif not turn.is_over and turn.generation is not None:
             turn.interrupted = True
             turn.generation.cancel()
-
-    def _cut_spoken(self, turn_id: str, heard: int | None) -> list[str]:
-        """Shorten an answer of the transcript to what was heard of it."""
-        for index in reversed(range(len(self._entries))):
-            entry = self._entries[index]
-            if entry.kind is EntryKind.SPOKE and turn_id in ("", entry.turn_id):
-                if heard is None or heard >= len(entry.text):
-                    return []
-                update = {"text": entry.text[:heard], "cut": True}
-                self._entries[index] = entry.model_copy(update=update)
-                return [entry.turn_id]
-        if turn_id and not any(entry.turn_id == turn_id for entry in self._entries):
-            raise NotFoundError(f"turn_id: this session remembers no turn {turn_id!r}")
-        return []
 
     def _expire(self, turn: Turn) -> None:
         """End a turn whose deadline passes while it waits; the engine ends the others."""
@@ -406,33 +383,10 @@ class Session:
         return params
 
     def _new_turn_id(self, wanted: str) -> str:
-        taken = {entry.turn_id for entry in self._entries} | {turn.id for turn in self._waiting}
-        if wanted in taken - {""}:
+        taken = self._transcript.turn_ids | {turn.id for turn in self._waiting}
+        if wanted in taken:
             raise AlreadyExistsError(f"turn_id: this session has a turn {wanted!r}; choose another")
         while not wanted or wanted in taken:
             self._turn_count += 1
             wanted = f"turn-{self._turn_count}"
         return wanted
-
-
-class _Sentences:
-    """Sends a turn's text, and its sentences as they become whole."""
-
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-        self._splitter = SentenceSplitter()
-        self._count = 0
-
-    def take(self, text: str, tokens: tuple[TokenInfo, ...]) -> None:
-        if text or tokens:
-            self._turn.send(TextDelta(self._turn.id, text, tokens))
-        self._send(self._splitter.push(text))
-
-    def finish(self, text: str) -> None:
-        self.take(text, ())
-        self._send(self._splitter.flush())
-
-    def _send(self, sentences: list[str]) -> None:
-        for sentence in sentences:
-            self._turn.send(SentenceCompleted(self._turn.id, self._count, sentence))
-            self._count += 1

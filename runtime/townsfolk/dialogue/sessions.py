@@ -133,7 +133,8 @@ class Sessions:
             for session in self.list():
                 since = session.idle_since
                 if since is not None and loop.time() - since >= self._idle_timeout_s:
-                    await self.close(session.id)
+                    self._sessions.pop(session.id, None)
+                    await session.close()
 
 
 def _tokenizer_of(engine: Engine) -> Tokenizer:

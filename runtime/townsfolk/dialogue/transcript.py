@@ -1,5 +1,6 @@
 """What was said and what happened, line by line."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Self
 
@@ -37,3 +38,77 @@ class TranscriptEntry(Outside):
         if not self.text.strip() and not self.cut:
             raise ValueError("text must not be empty, except that of a reply that was cut")
         return self
+
+
+class Transcript:
+    """What a character remembers, oldest first.
+
+    At most one utterance at a time is being answered. Its answer comes right behind it, also when
+    something happens in the world meanwhile.
+    """
+
+    def __init__(self, entries: Iterable[TranscriptEntry] = ()) -> None:
+        """Begin with what happened before."""
+        self._entries = list(entries)
+        self._asked = 0  # where the utterance is that is being answered
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def entries(self) -> tuple[TranscriptEntry, ...]:
+        """All lines."""
+        return tuple(self._entries)
+
+    @property
+    def turn_ids(self) -> set[str]:
+        """The turns that the lines belong to."""
+        return {entry.turn_id for entry in self._entries} - {""}
+
+    def note(self, event: TranscriptEntry) -> None:
+        """Something has happened in the world."""
+        self._entries.append(event)
+
+    def ask(self, utterance: TranscriptEntry) -> None:
+        """Somebody has said what is answered next."""
+        self._asked = len(self._entries)
+        self._entries.append(utterance)
+
+    def answer(self, reply: TranscriptEntry) -> None:
+        """The character has answered."""
+        self._entries.insert(self._asked + 1, reply)
+
+    def unask(self) -> None:
+        """There will be no answer, as if nobody had asked."""
+        del self._entries[self._asked]
+
+    def with_answer(self, reply: TranscriptEntry) -> tuple[TranscriptEntry, ...]:
+        """All lines, as if the character had answered this."""
+        return (*self._entries[: self._asked + 1], reply, *self._entries[self._asked + 1 :])
+
+    def forget(self, count: int) -> tuple[TranscriptEntry, ...]:
+        """Drop the oldest lines, and give them."""
+        dropped = tuple(self._entries[:count])
+        del self._entries[:count]
+        self._asked -= count
+        return dropped
+
+    def cut(self, turn_id: str, heard: int) -> str | None:
+        """Shorten a reply to the characters that were heard.
+
+        Args:
+            turn_id: The reply's turn; empty for the last reply.
+            heard: How many code points of it are kept.
+
+        Returns:
+            The id of the turn; None when there is no such reply, or it is no longer than that.
+        """
+        for index in reversed(range(len(self._entries))):
+            entry = self._entries[index]
+            if entry.kind is EntryKind.SPOKE and turn_id in ("", entry.turn_id):
+                if heard >= len(entry.text):
+                    return None
+                update = {"text": entry.text[:heard], "cut": True}
+                self._entries[index] = entry.model_copy(update=update)
+                return entry.turn_id
+        return None

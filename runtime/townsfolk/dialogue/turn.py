@@ -7,13 +7,15 @@ from typing import get_args
 
 from pydantic import Field, field_validator
 
-from townsfolk.dialogue.events import TurnEnd, TurnEvent
+from townsfolk.dialogue.events import SentenceCompleted, TextDelta, TurnEnd, TurnEvent
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.engine.generation import Generation
+from townsfolk.engine.outputs import TokenInfo
 from townsfolk.sampling.params import SamplingParams
+from townsfolk.text.sentences import SentenceSplitter
 
 
 class Utterance(Outside):
@@ -58,6 +60,8 @@ class Turn:
         self.reply = ReplyText(name)
         self.deadline = deadline
         """When the answer must end, on the event loop's clock."""
+        self.expiry: asyncio.TimerHandle | None = None
+        """What ends the turn if it still waits then."""
         self.generation: Generation | None = None
         """What the engine makes of it, once the turn has started."""
         self.interrupted = False
@@ -65,6 +69,8 @@ class Turn:
         """How many characters of the answer count, when it was interrupted."""
         self.is_over = False
         self._interrupt = interrupt
+        self._splitter = SentenceSplitter()
+        self._sentence_count = 0
         self._events: deque[TurnEvent] = deque()
         self._changed = asyncio.Event()
 
@@ -75,8 +81,30 @@ class Turn:
     def send(self, event: TurnEvent) -> None:
         """Hand an event to the reader."""
         self.is_over = isinstance(event, get_args(TurnEnd))
+        if self.is_over and self.expiry is not None:
+            self.expiry.cancel()
         self._events.append(event)
         self._changed.set()
+
+    def take(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
+        """The model has said more: send what of it is certain, and sentences that are whole."""
+        shown = self.reply.push(text)
+        reported = tokens if self.params.logprobs is not None else ()
+        if shown or reported:
+            self.send(TextDelta(self.id, shown, reported))
+        self._send_sentences(self._splitter.push(shown))
+
+    def take_rest(self) -> None:
+        """The model has said all: send what was held back."""
+        shown = self.reply.finish()
+        if shown:
+            self.send(TextDelta(self.id, shown))
+        self._send_sentences(self._splitter.push(shown) + self._splitter.flush())
+
+    def _send_sentences(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self.send(SentenceCompleted(self.id, self._sentence_count, sentence))
+            self._sentence_count += 1
 
     async def __aiter__(self) -> AsyncIterator[TurnEvent]:
         try:
