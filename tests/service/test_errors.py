@@ -156,7 +156,9 @@ async def test_a_stream_survives_every_refusal(runtime):
     await stream.next("turn_finished")
 
 
-@pytest.mark.parametrize("first", [{"say": dialogue.Utterance(text="Hi")}, {"close": True}, {}, None])
+@pytest.mark.parametrize(
+    "first", [{"say": dialogue.Utterance(text="Hi")}, {"close": True}, {}, None]
+)
 async def test_a_stream_begins_with_open(runtime, first):
     call = runtime.stub.Converse()
     if first is not None:

@@ -71,7 +71,8 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(runtime):
     assert stats.kv_blocks_free + stats.kv_blocks_cached == total
     assert stats.generated_tokens_total < 150 * 400
     events = [
-        piece async for piece in runtime.stub.Generate(pb.GenerateRequest(text="A", sampling=exactly(3)))
+        piece
+        async for piece in runtime.stub.Generate(pb.GenerateRequest(text="A", sampling=exactly(3)))
     ]
     assert events[-1].finished.usage.generated_tokens == 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +78,11 @@ class Stream:
                 return response.event
 
     async def rest(self) -> list[dialogue_pb2.SessionEvent]:
+        """What is left; the call's code and details say how it ended."""
         events = []
-        while (response := await self.call.read()) is not grpc.aio.EOF:
-            events.append(response.event)
+        with suppress(grpc.aio.AioRpcError):
+            while (response := await self.call.read()) is not grpc.aio.EOF:
+                events.append(response.event)
         return events
 
 
@@ -110,9 +112,7 @@ async def serving(
 
 async def status(call) -> tuple[grpc.StatusCode, str]:
     """Read a streaming call to its end; return how it ended."""
-    try:
+    with suppress(grpc.aio.AioRpcError):
         async for _ in call:
             pass
-    except grpc.aio.AioRpcError:
-        pass
     return await call.code(), await call.details()

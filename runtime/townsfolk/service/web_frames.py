@@ -20,7 +20,7 @@ _TRAILERS = 0x80
 # What PROTOCOL-HTTP2.md lets stand in grpc-message: printable ASCII except the percent sign.
 _UNQUOTED = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
-_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
+_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNIT_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 _BASE64_GROUP = 4

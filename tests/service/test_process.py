@@ -1,0 +1,238 @@
+"""`townsfolk serve` as a whole process: how it starts, what it tells, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from service_runtime import exactly
+from townsfolk.v1 import dialogue_pb2 as dialogue
+from townsfolk.v1 import townsfolk_pb2 as pb
+from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
+
+ENDS_WITHIN_S = 20
+
+
+class Serve:
+    """A `townsfolk serve` child with the random model."""
+
+    def __init__(self, model: Path, *flags: str, **options) -> None:
+        command = [sys.executable, "-m", "townsfolk", "serve", "--model", str(model), *flags]
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options
+        )
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for the end; return exit status and log."""
+        _, log = self.process.communicate(timeout=ENDS_WITHIN_S)
+        return self.process.returncode, log
+
+
+@contextmanager
+def serve(model: Path, tmp_path: Path, *flags: str, **options) -> Iterator[tuple[Serve, dict]]:
+    """A child that serves, and its ready file's content."""
+    file = tmp_path / "ready.json"
+    child = Serve(model, "--port", "0", "--ready-file", str(file), *flags, **options)
+    try:
+        deadline = time.monotonic() + 60
+        while not file.exists():
+            assert child.process.poll() is None, child.ended()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield child, json.loads(file.read_text())
+    finally:
+        child.process.kill()
+        child.process.communicate()
+
+
+@contextmanager
+def stub_of(ready: dict) -> Iterator[tuple[TownsfolkServiceStub, tuple]]:
+    with grpc.insecure_channel(f"{ready['address']}:{ready['port']}") as channel:
+        yield TownsfolkServiceStub(channel), (("authorization", f"Bearer {ready['token']}"),)
+
+
+def say(session_id: str, text: str, **fields) -> pb.SayRequest:
+    return pb.SayRequest(session_id=session_id, utterance=dialogue.Utterance(text=text, **fields))
+
+
+def opening(**config) -> pb.OpenSessionRequest:
+    return pb.OpenSessionRequest(open=pb.OpenSession(config=dialogue.SessionConfig(**config)))
+
+
+def test_the_ready_file_tells_how_to_call_and_only_its_owner(model, tmp_path):
+    flags = ("--web-port", "0", "--metrics-port", "0")
+    with serve(model, tmp_path, *flags) as (child, ready):
+        file = tmp_path / "ready.json"
+        if os.name == "posix":
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert ready["address"] == "127.0.0.1"
+        assert ready["pid"] == child.process.pid
+        assert len(ready["token"]) >= 32
+        assert len({ready["port"], ready["web_port"], ready["metrics_port"], 0}) == 4
+        with stub_of(ready) as (stub, metadata):
+            info = stub.GetRuntimeInfo(pb.GetRuntimeInfoRequest(), metadata=metadata)
+            assert info.version == ready["version"]
+            with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+                stub.GetRuntimeInfo(pb.GetRuntimeInfoRequest())
+        child.process.send_signal(signal.SIGTERM)
+        code, log = child.ended()
+        assert code == 0
+        assert "SIGTERM" in log
+        assert ready["token"] not in log
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_given_token_is_the_one(model, tmp_path):
+    with serve(model, tmp_path, "--auth-token", "mine") as (_, ready):
+        assert ready["token"] == "mine"
+
+
+def test_no_token_when_none_is_wanted(model, tmp_path):
+    with serve(model, tmp_path, "--auth-token", "") as (_, ready), stub_of(ready) as (stub, _):
+        assert ready["token"] == ""
+        assert stub.GetRuntimeInfo(pb.GetRuntimeInfoRequest()).version
+
+
+def test_it_ends_with_its_parent(model, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
+        flags = ("--exit-with-parent", str(parent.pid))
+        with serve(model, tmp_path, *flags) as (child, _):
+            time.sleep(0.3)
+            assert child.process.poll() is None
+            parent.kill()
+            parent.wait()
+            code, log = child.ended()
+            assert code == 0
+            assert f"parent process {parent.pid}" in log
+
+
+def test_it_ends_when_its_parent_is_gone_already(model):
+    with subprocess.Popen([sys.executable, "-c", ""]) as parent:
+        parent.wait()
+    child = Serve(model, "--port", "0", "--exit-with-parent", str(parent.pid))
+    assert child.ended()[0] == 0
+
+
+def test_it_ends_when_standard_input_is_closed(model, tmp_path):
+    flags = ("--exit-with-stdin",)
+    with serve(model, tmp_path, *flags, stdin=subprocess.PIPE) as (child, _):
+        child.process.stdin.write("anything\n")
+        child.process.stdin.flush()
+        time.sleep(0.3)
+        assert child.process.poll() is None
+        child.process.stdin.close()
+        child.process.stdin = None
+        code, log = child.ended()
+        assert code == 0
+        assert "standard input" in log
+
+
+def test_without_being_told_so_it_survives_closed_standard_input(model, tmp_path):
+    with serve(model, tmp_path, stdin=subprocess.DEVNULL) as (child, _):
+        time.sleep(0.3)
+        assert child.process.poll() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_answer_end_and_a_second_one_does_not(model, tmp_path, number):
+    flags = ("--shutdown-grace-s", "600", "--log-format", "json")
+    with serve(model, tmp_path, *flags) as (child, ready), stub_of(ready) as (stub, metadata):
+        stub.OpenSession(
+            opening(
+                session_id="inn", persona=dialogue.Persona(name="Mira"), sampling=exactly(4000)
+            ),
+            metadata=metadata,
+        )
+        call = stub.Say(say("inn", "Go on."), metadata=metadata)
+        next(call)
+        child.process.send_signal(number)
+        time.sleep(0.3)
+        assert child.process.poll() is None
+        child.process.send_signal(number)
+        last = list(call)[-1].event
+        assert last.HasField("turn_interrupted")
+        code, log = child.ended()
+        assert code == 0
+        lines = [json.loads(line) for line in log.splitlines()]
+        assert [line["message"] for line in lines] == ["serving", "ending"]
+        assert lines[1]["reason"] == f"{number.name} received"
+
+
+def test_a_conversation_goes_on_after_a_restart(model, tmp_path):
+    """The runtime is killed; the game opens the session again with what it has saved."""
+    persona = dialogue.Persona(name="Mira")
+    with serve(model, tmp_path) as (child, ready), stub_of(ready) as (stub, metadata):
+        opened = opening(session_id="inn", persona=persona, sampling=exactly(10, seed=1))
+        stub.OpenSession(opened, metadata=metadata)
+        for text in ("Hello!", "How is business?"):
+            list(stub.Say(say("inn", text), metadata=metadata))
+        saved = stub.GetSession(pb.GetSessionRequest(session_id="inn"), metadata=metadata).config
+        following = list(stub.Say(say("inn", "And you?"), metadata=metadata))[-1].event
+        child.process.kill()
+        child.process.wait()
+    (tmp_path / "ready.json").unlink()
+    with serve(model, tmp_path) as (_, ready), stub_of(ready) as (stub, metadata):
+        with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+            list(stub.Say(say("inn", "And you?"), metadata=metadata))
+        opened = pb.OpenSessionRequest(open=pb.OpenSession(config=saved))
+        stub.OpenSession(opened, metadata=metadata)
+        again = list(stub.Say(say("inn", "And you?"), metadata=metadata))[-1].event
+        assert again.turn_finished.finish_reason == following.turn_finished.finish_reason
+        history = stub.GetSession(pb.GetSessionRequest(session_id="inn"), metadata=metadata)
+        assert [line.text for line in history.config.history[:4]] == [
+            line.text for line in saved.history
+        ]
+        assert len(history.config.history) == 6
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--host", "0.0.0.0"), "auth_token"),
+        (("--port", "70000"), "--port"),
+        (("--web-origins", "game.example"), "scheme://host"),
+        (("--tls-key", "none.pem"), "both or neither"),
+        (("--tls-key", "none.pem", "--tls-certificate", "none.pem"), "tls_certificate"),
+        (("--ready-file", "/nowhere/ready.json"), "ready_file"),
+        (("--kv-memory-mib", "x"), "--kv-memory-mib"),
+    ],
+)
+def test_what_can_not_be_served_ends_with_a_reason(model, flags, says):
+    code, log = Serve(model, "--port", "0", *flags).ended()
+    assert code == 1
+    assert says in log
+    assert "Traceback" not in log
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path):
+    code, log = Serve(tmp_path / "nobody", "--port", "0").ended()
+    assert code == 1
+    assert "nobody" in log
+    assert "Traceback" not in log
+
+
+def test_nothing_is_imported_that_is_not_needed(model):
+    """What takes long to import must wait until somebody asks for it."""
+    script = (
+        "import sys; import townsfolk.commands.serve, townsfolk.service;"
+        "light = {'torch', 'grpc', 'uvicorn'} & set(sys.modules);"
+        "import townsfolk.service.process;"
+        "heavy = {'transformers', 'uvicorn', 'prometheus_client', 'huggingface_hub', 'matplotlib',"
+        " 'safetensors.flax'} & set(sys.modules);"
+        "print(sorted(light), sorted(heavy))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[] []", model
