@@ -195,6 +195,7 @@ class Writer:
     def write(self) -> str:
         """Return the whole file's code."""
         self.line(f"# Generated from {self.file.name} by proto/protoc_gen_gdscript.py; do not edit.")
+        self.line("@tool")
         self.line("extends RefCounted")
         self.line()
         for name in ("message", "reader", "writer"):

@@ -173,7 +173,7 @@ def godot(godot_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Go
     """The engine on a copy of the test project, with the add-on and all resources imported."""
     project = tmp_path_factory.mktemp("project")
     shutil.copytree(HERE / "project", project, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "plugins/godot/addons", project / "addons")
+    shutil.copytree(ROOT / "plugins/godot/addons", project / "addons", dirs_exist_ok=True)
     generate_test_messages(project / "generated_for_tests")
     engine = Godot(godot_executable, project, tmp_path_factory.mktemp("homes"))
     engine.run("--import", timeout=120)

@@ -1,4 +1,5 @@
 ## How near a character is to whoever listens, as a priority: who is near goes first.
+@tool
 extends RefCounted
 
 ## The group of the node that listens; without one it is the current camera.

@@ -103,8 +103,7 @@ func _process(delta: float) -> void:
 
 
 func _exit_tree() -> void:
-	if not Engine.is_editor_hint():
-		close()
+	close()
 
 
 func _get_configuration_warnings() -> PackedStringArray:

@@ -4,6 +4,7 @@
 ## var turn := npc.say("Good evening!")
 ## print(await turn.wait())
 ## [/codeblock]
+@tool
 @icon("../icons/npc_turn.svg")
 class_name NpcTurn
 extends RefCounted

@@ -2,6 +2,7 @@
 ##
 ## Write with [method to_bytes], read with [method parse]. A message field that is not set is null;
 ## a scalar that is not set has its default. An enum value that is not known here is kept as its int.
+@tool
 extends RefCounted
 
 const ProtoReader := preload("proto_reader.gd")

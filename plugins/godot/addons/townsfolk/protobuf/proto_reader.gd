@@ -2,6 +2,7 @@
 ##
 ## GDScript has no exceptions: the first malformed byte sets [member error], moves to the end so
 ## that every loop ends, and every later read returns a default.
+@tool
 extends RefCounted
 
 enum WireType { VARINT = 0, FIXED64 = 1, BYTES = 2, GROUP_START = 3, GROUP_END = 4, FIXED32 = 5 }
@@ -143,7 +144,6 @@ func read_string() -> String:
 ## Reads a message that stands inside this one.
 func read_message(message: RefCounted) -> void:
 	var outer := enter()
-	@warning_ignore("unsafe_method_access")
 	message.read_fields(self)
 	leave(outer)
 

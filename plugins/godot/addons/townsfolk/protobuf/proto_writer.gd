@@ -1,4 +1,5 @@
 ## Writes the protobuf wire format (https://protobuf.dev/programming-guides/encoding/).
+@tool
 extends RefCounted
 
 ## What was written.
@@ -77,5 +78,4 @@ func put_string(value: String) -> void:
 
 ## Writes a message that stands inside this one.
 func put_message(message: RefCounted) -> void:
-	@warning_ignore("unsafe_method_access", "unsafe_call_argument")
 	put_bytes(message.to_bytes())

@@ -1,4 +1,5 @@
 ## One character's session: its stream, its turns in order, and how it comes back after a loss.
+@tool
 extends RefCounted
 
 signal turn_started(turn: NpcTurn)

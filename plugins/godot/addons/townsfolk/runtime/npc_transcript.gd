@@ -1,5 +1,6 @@
 ## The game's own copy of what a character has heard and said: it re-opens a session after the
 ## runtime was lost, and goes into saved games.
+@tool
 extends RefCounted
 
 const Dialogue := preload("../generated/dialogue.gd")

@@ -1,5 +1,6 @@
 ## A `townsfolk serve` child process. It ends when it is stopped, and also when the game ends in any
 ## way: it watches the pipe to the game, which closes with it, and the game's process id.
+@tool
 extends RefCounted
 
 ## The runtime serves: "host:port" and the token that it wants.

@@ -56,7 +56,7 @@ var frame_budget_ms: float = TownsfolkSettings.read(TownsfolkSettings.FRAME_BUDG
 ## How often the connection was made; each time the runtime may be another one.
 var connection_count := 0
 
-var _process: RuntimeProcess
+var _child: RuntimeProcess
 var _stopped_processes: Array[RuntimeProcess] = []  # asked to end
 var _channel: GrpcChannel
 var _client: Townsfolk.TownsfolkServiceClient
@@ -86,9 +86,9 @@ func _ready() -> void:
 			connect_to_runtime()
 
 
-func _process_network() -> void:
-	if _process != null:
-		_process.poll()
+func _process(_delta: float) -> void:
+	if _child != null:
+		_child.poll()
 	for stopped: RuntimeProcess in _stopped_processes.duplicate():
 		stopped.poll()
 		if stopped.pid == 0:
@@ -99,27 +99,18 @@ func _process_network() -> void:
 		_try_again()
 
 
-func _notification(what: int) -> void:
-	match what:
-		NOTIFICATION_PROCESS:
-			_process_network()
-		NOTIFICATION_ENTER_TREE:
-			set_process(true)
-		NOTIFICATION_EXIT_TREE:
-			stop()
+func _exit_tree() -> void:
+	stop()
 
 
 ## Starts a runtime of this game's own. What is left empty comes from the Project Settings.
-func launch(
-	executable := "", model := "", arguments: PackedStringArray = PackedStringArray()
-) -> void:
+func launch(executable := "", model := "", arguments := PackedStringArray()) -> void:
 	stop()
-	var wanted_model: String = TownsfolkSettings.read(TownsfolkSettings.MODEL)
-	var more: PackedStringArray = TownsfolkSettings.read(TownsfolkSettings.ARGUMENTS)
+	var settings := TownsfolkSettings.launch_settings()
 	_launch = _start_process.bind(
-		TownsfolkSettings.executable() if executable == "" else executable,
-		wanted_model if model == "" else model,
-		more if arguments.is_empty() else arguments
+		settings["executable"] if executable == "" else executable,
+		settings["model"] if model == "" else model,
+		settings["arguments"] if arguments.is_empty() else arguments
 	)
 	_launch.call()
 
@@ -139,10 +130,10 @@ func stop() -> void:
 	_attempts = 0
 	_was_ready = false
 	_drop_channel()
-	if _process != null:
-		_process.stop()
-		_stopped_processes.append(_process)
-		_process = null
+	if _child != null:
+		_child.stop()
+		_stopped_processes.append(_child)
+		_child = null
 	_set_state(State.STOPPED, "")
 
 
@@ -159,7 +150,7 @@ func is_hopeful() -> bool:
 
 ## The process id of the runtime that this game started; 0 when there is none.
 func process_id() -> int:
-	return 0 if _process == null else _process.pid
+	return 0 if _child == null else _child.pid
 
 
 ## The calls of the service; null until the runtime is ready.
@@ -188,16 +179,16 @@ func register_lore(lore_id: String, text: String) -> String:
 func _start_process(
 	executable: String, model: String, arguments: PackedStringArray
 ) -> void:
-	_process = RuntimeProcess.new()
-	_process.ready.connect(_on_process_ready)
-	_process.ended.connect(_on_process_ended)
-	_process.line_logged.connect(_on_line_logged)
+	_child = RuntimeProcess.new()
+	_child.ready.connect(_on_process_ready)
+	_child.ended.connect(_on_process_ended)
+	_child.line_logged.connect(_on_line_logged)
 	var timeout: float = TownsfolkSettings.read(TownsfolkSettings.START_TIMEOUT)
-	var error := _process.start(executable, model, arguments, timeout)
+	var error := _child.start(executable, model, arguments, timeout)
 	if error == "":
 		_set_state(State.STARTING, "the runtime is starting")
 	else:
-		_process = null
+		_child = null
 		_give_up(error)
 
 
@@ -208,7 +199,7 @@ func _on_process_ready(address: String, token: String) -> void:
 
 
 func _on_process_ended(reason: String) -> void:
-	_process = null
+	_child = null
 	_drop_channel(reason)
 	if _was_ready and _attempts < MAX_RESTARTS:
 		_lose_connection(reason)
@@ -290,7 +281,7 @@ func _lose_connection(reason: String) -> void:
 
 
 func _try_again() -> void:
-	if _launch.is_valid() and _process == null:
+	if _launch.is_valid() and _child == null:
 		_launch.call()
 	else:
 		_connect_channel()

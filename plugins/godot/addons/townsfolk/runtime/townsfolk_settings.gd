@@ -15,8 +15,12 @@ const TOKEN := "townsfolk/connection/token"
 const USE_TLS := "townsfolk/connection/use_tls"
 const CA_CERTIFICATE := "townsfolk/connection/ca_certificate"
 const WEB_ADDRESS := "townsfolk/connection/web_address"
+const EXPORT_EXECUTABLE := "townsfolk/export/executable"
+const EXPORT_MODEL := "townsfolk/export/model"
 const FRAME_BUDGET := "townsfolk/connection/frame_budget_ms"
 
+## What an export writes into the game.
+const LAUNCH_FILE := "res://townsfolk_launch.json"
 ## Overrides the executable's setting: for a developer's machine, and for CI.
 const EXECUTABLE_VARIABLE := "TOWNSFOLK_EXECUTABLE"
 
@@ -31,6 +35,8 @@ static var defaults: Dictionary[String, Variant] = {
 	USE_TLS: false,
 	CA_CERTIFICATE: "",
 	WEB_ADDRESS: "http://127.0.0.1:50152",
+	EXPORT_EXECUTABLE: "runtime/townsfolk",
+	EXPORT_MODEL: "",
 	FRAME_BUDGET: 1.0,
 }
 static var hints: Dictionary[String, Array] = {
@@ -61,16 +67,37 @@ static func register() -> void:
 		ProjectSettings.add_property_info(info)
 
 
-## The runtime's program as this machine or the project sets it.
-static func executable() -> String:
+## How the runtime is launched: executable, model and arguments. In an exported game that is what the
+## export wrote down; otherwise the Project Settings, with the machine's override.
+static func launch_settings() -> Dictionary:
+	if not OS.has_feature("editor") and FileAccess.file_exists(LAUNCH_FILE):
+		var written: Variant = JSON.parse_string(FileAccess.get_file_as_string(LAUNCH_FILE))
+		if written is Dictionary:
+			written["arguments"] = PackedStringArray(written["arguments"])
+			return written
 	var override := OS.get_environment(EXECUTABLE_VARIABLE)
-	return read(EXECUTABLE) if override == "" else override
+	return {
+		"executable": read(EXECUTABLE) if override == "" else override,
+		"model": read(MODEL),
+		"arguments": read(ARGUMENTS),
+	}
+
+
+## How an exported game is to launch the runtime.
+static func exported_launch_settings() -> Dictionary:
+	var executable: String = read(EXPORT_EXECUTABLE)
+	var model: String = read(EXPORT_MODEL)
+	return {
+		"executable": read(EXECUTABLE) if executable == "" else executable,
+		"model": read(MODEL) if model == "" else model,
+		"arguments": read(ARGUMENTS),
+	}
 
 
 ## The full path of the runtime's program, or an empty string when it isn't there.
 ##
 ## A path is taken from the game's folder (in the editor: from the project's); a bare name is looked
-## for beside the game first, then on PATH.
+## for there first, then on PATH.
 static func find_executable(configured: String) -> String:
 	var wanted := configured
 	var is_windows := OS.get_name() == "Windows"
@@ -79,7 +106,7 @@ static func find_executable(configured: String) -> String:
 	if wanted.is_absolute_path() and not wanted.begins_with("res://"):
 		return wanted if FileAccess.file_exists(wanted) else ""
 	wanted = wanted.trim_prefix("res://")
-	var folders := PackedStringArray([game_folder(), game_folder().path_join("runtime")])
+	var folders := PackedStringArray([game_folder()])
 	if not wanted.contains("/"):
 		folders.append_array(OS.get_environment("PATH").split(";" if is_windows else ":", false))
 	for folder in folders:

@@ -1,4 +1,5 @@
 ## A TCP or TLS connection that never blocks: name look-up, connect, handshake, reading, writing.
+@tool
 extends RefCounted
 
 enum State { CONNECTING, OPEN, CLOSED }

@@ -3,6 +3,7 @@
 ## Send with [method send] and [method close_send]; answers come with [signal message_received], the
 ## end with [signal finished]. For a call with one answer, [code]await call.response()[/code].
 ## All signals come from the channel's poll, never from inside the method that caused them.
+@tool
 extends RefCounted
 
 ## The server's first headers have come, in [member initial_metadata].
@@ -88,13 +89,11 @@ func response() -> ProtoMessage:
 ## For channels: the call goes out on this stream.
 func attach(stream: RefCounted) -> void:
 	_stream = stream
-	@warning_ignore_start("unsafe_property_access", "unsafe_method_access")
 	stream.headers_received.connect(_on_headers_received)
 	stream.data_received.connect(_on_data_received)
 	stream.closed.connect(_on_stream_closed)
 	if not _unsent.is_empty() or _is_send_closed:
 		stream.send(_unsent, _is_send_closed)
-	@warning_ignore_restore("unsafe_property_access", "unsafe_method_access")
 	_unsent = PackedByteArray()
 
 
@@ -117,7 +116,6 @@ func poll(now_usec: int) -> bool:
 		var stream := _stream
 		_finish(_early_status)
 		if stream != null:
-			@warning_ignore("unsafe_method_access")
 			stream.reset()
 	return status != null
 
@@ -126,7 +124,6 @@ func _write(framed: PackedByteArray) -> void:
 	if _stream == null:
 		_unsent.append_array(framed)
 	else:
-		@warning_ignore("unsafe_method_access")
 		_stream.send(framed, _is_send_closed)
 
 

@@ -3,6 +3,7 @@
 ## Nothing blocks and nothing runs by itself: call [method poll] once a frame. Calls made before the
 ## connection stands wait for it; when it can't be made or breaks they finish with UNAVAILABLE.
 ## The channel then stays FAILED until [method connect_to_server] is called again.
+@tool
 extends RefCounted
 
 signal state_changed(state: State)

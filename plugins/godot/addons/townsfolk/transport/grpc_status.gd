@@ -1,4 +1,5 @@
 ## How a gRPC call ended (https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
+@tool
 extends RefCounted
 
 const Http2Frame := preload("http2_frame.gd")

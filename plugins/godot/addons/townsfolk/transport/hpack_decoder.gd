@@ -2,6 +2,7 @@
 ##
 ## Header lists are flat: name, value, name, value. Octets above 127 become the characters of the
 ## same number (Latin-1), so nothing is lost.
+@tool
 extends RefCounted
 
 const HpackTable := preload("hpack_table.gd")

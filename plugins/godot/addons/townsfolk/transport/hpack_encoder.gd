@@ -1,4 +1,5 @@
 ## Encodes header lists (RFC 7541). Lists are flat, as in hpack_decoder.gd.
+@tool
 extends RefCounted
 
 const HpackTable := preload("hpack_table.gd")

@@ -1,4 +1,5 @@
 ## The static and the dynamic table of HPACK (RFC 7541, section 2.3 and appendix A).
+@tool
 extends RefCounted
 
 ## What an entry costs besides its octets.

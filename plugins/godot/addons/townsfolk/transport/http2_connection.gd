@@ -3,6 +3,7 @@
 ##
 ## Any breach of the protocol ends the connection: GOAWAY is sent, every stream is closed with the
 ## reason, and [signal closed] is emitted.
+@tool
 extends RefCounted
 
 ## The connection is over.

@@ -1,4 +1,5 @@
 ## Frame types, flags, settings and error codes of HTTP/2 (RFC 9113, sections 6 and 7).
+@tool
 extends RefCounted
 
 enum Type {

@@ -1,4 +1,5 @@
 ## One stream of an HTTP/2 connection, seen from the client.
+@tool
 extends RefCounted
 
 ## A header list has come; the second one is the trailers. Flat: name, value, name, value.

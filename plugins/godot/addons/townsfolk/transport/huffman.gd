@@ -2,6 +2,7 @@
 ##
 ## The code is canonical: codes of one length follow each other in the order of their symbols, so the
 ## lengths alone give the whole table.
+@tool
 extends RefCounted
 
 ## Code length in bits of each octet; the end-of-string symbol (30 ones) is not in it.

@@ -1,0 +1,105 @@
+## The editor's dock: the runtime's state, its log, and a chat with the selected persona.
+@tool
+extends VBoxContainer
+
+const TestChat := preload("test_chat.gd")
+const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
+const TownsfolkSettings := preload("../runtime/townsfolk_settings.gd")
+const State := TownsfolkRuntime.State
+
+const MAX_LOG_LINES := 500
+const STATE_COLORS: Dictionary[State, Color] = {
+	State.STOPPED: Color.GRAY,
+	State.STARTING: Color.GOLD,
+	State.CONNECTING: Color.GOLD,
+	State.READY: Color.LIME_GREEN,
+	State.WAITING: Color.ORANGE,
+	State.FAILED: Color.TOMATO,
+}
+
+## The editor's own connection; the game's is another one.
+var runtime := TownsfolkRuntime.new()
+var chat: TestChat
+
+var _light := ColorRect.new()
+var _state_label := Label.new()
+var _details_label := Label.new()
+var _button := Button.new()
+var _log := RichTextLabel.new()
+var _tabs := TabContainer.new()
+
+
+func _init() -> void:
+	name = "Townsfolk"
+	custom_minimum_size = Vector2(260, 320)
+	add_child(runtime)
+	runtime.state_changed.connect(_on_state_changed)
+	runtime.log_received.connect(_on_log_received)
+	runtime.stats_updated.connect(_on_stats_updated)
+	add_child(_make_status_row())
+	_details_label.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
+	_details_label.theme_type_variation = &"HeaderSmall"
+	add_child(_details_label)
+	chat = TestChat.new(runtime)
+	_log.name = "Log"
+	_log.scroll_following = true
+	_log.selection_enabled = true
+	_tabs.size_flags_vertical = Control.SIZE_EXPAND_FILL
+	_tabs.add_child(chat)
+	_tabs.add_child(_log)
+	add_child(_tabs)
+	_on_state_changed(State.STOPPED)
+
+
+## Starts the runtime as the Project Settings say, or stops it.
+func toggle() -> void:
+	if runtime.state != State.STOPPED and runtime.state != State.FAILED:
+		runtime.stop()
+	elif TownsfolkSettings.read(TownsfolkSettings.MODE) == TownsfolkSettings.Mode.CONNECT:
+		runtime.connect_to_runtime()
+	else:
+		_log.clear()
+		runtime.launch()
+
+
+func _make_status_row() -> Control:
+	var row := HBoxContainer.new()
+	_light.custom_minimum_size = Vector2(12, 12)
+	_light.size_flags_vertical = Control.SIZE_SHRINK_CENTER
+	_state_label.size_flags_horizontal = Control.SIZE_EXPAND_FILL
+	_button.pressed.connect(toggle)
+	for part: Control in [_light, _state_label, _button]:
+		row.add_child(part)
+	return row
+
+
+func _on_state_changed(state: State) -> void:
+	var names: Dictionary = {
+		State.STOPPED: "Stopped",
+		State.STARTING: "Starting…",
+		State.CONNECTING: "Connecting…",
+		State.READY: "Ready",
+		State.WAITING: "Lost; trying again…",
+		State.FAILED: "Failed",
+	}
+	_light.color = STATE_COLORS[state]
+	_state_label.text = names[state]
+	_details_label.text = runtime.message
+	_details_label.visible = runtime.message != ""
+	_button.text = "Start" if state == State.STOPPED or state == State.FAILED else "Stop"
+	runtime.watches_stats = state == State.READY
+
+
+func _on_log_received(line: String) -> void:
+	_log.add_text(line + "\n")
+	if _log.get_paragraph_count() > MAX_LOG_LINES:
+		_log.remove_paragraph(0)
+	if runtime.state == State.STARTING:
+		_details_label.text = line
+		_details_label.show()
+
+
+func _on_stats_updated(stats: TownsfolkRuntime.Townsfolk.WatchStatsResponse) -> void:
+	if runtime.info != null:
+		var facts := [runtime.info.model, runtime.info.device, stats.sessions, stats.tokens_per_second]
+		_details_label.text = "%s on %s, %d sessions, %.0f tokens/s" % facts
