@@ -1,4 +1,4 @@
-"""16-bit weights on x86 processors, in the layouts of oneDNN and FBGEMM.
+"""Weights on x86 processors, in the layouts of oneDNN and FBGEMM.
 
 GB/s of weights read by 2 threads of a Zen 4, weight [6144, 768], at 1 / 4 / 8 / 16 rows; memory
 gives 33 to 37:
@@ -13,6 +13,9 @@ fp16, FBGEMM's blocks, fp32 rows       38  34  20  11
 One copy of the weights must serve all batch sizes and prefill, where oneDNN's blocks reach twice
 FBGEMM's rate. But oneDNN wants AVX-512: without it a bf16 product falls to a tenth of these
 figures, while FBGEMM needs no more than AVX2 and F16C.
+
+Both give a row the same bits whatever other rows are in the batch, which PyTorch's fp32 product
+does not: with it, one seeded text in some thousand tokens differed between a batch and alone.
 """
 
 from __future__ import annotations
@@ -23,30 +26,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# oneDNN reads at 28 GB/s for one row and at 33 for four: a short batch is filled up.
+# oneDNN reads at 28 GB/s for one row and at 33 for four, and one row alone may take another path
+# with other bits: a short batch is filled up.
 _FEWEST_ROWS = 4
 
 
 @cache
 def packed_dtypes() -> dict[torch.dtype, torch.dtype]:
     """Dtypes of weights that are packed on this processor, and of the activations they take."""
-    found = {}
-    if "fbgemm" in torch.backends.quantized.supported_engines:  # x86 with AVX2
+    found: dict[torch.dtype, torch.dtype] = {}
+    capabilities = torch.cpu.get_capabilities()
+    if capabilities.get("architecture") != "x86_64":
+        return found
+    if torch.backends.mkldnn.is_available():
+        found[torch.float32] = torch.float32
+    if "fbgemm" in torch.backends.quantized.supported_engines:
         found[torch.float16] = found[torch.bfloat16] = torch.float32
-    if _multiplies_bf16():
+    has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    if has_bf16 and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         found[torch.bfloat16] = torch.bfloat16
     return found
 
 
 def pack(weight: Tensor, bias: Tensor | None) -> OnednnWeight | FbgemmWeight:
     """Repack a weight of one of `packed_dtypes`."""
-    if packed_dtypes()[weight.dtype] == torch.bfloat16:
+    if packed_dtypes()[weight.dtype] == weight.dtype:
         return OnednnWeight(weight, bias)
     return FbgemmWeight(weight, bias)
 
 
 class OnednnWeight:
-    """A bf16 weight in the blocks of oneDNN."""
+    """A bf16 or fp32 weight in the blocks of oneDNN."""
 
     __slots__ = ("_bias", "_packed", "_product", "nbytes")
 
@@ -61,7 +71,7 @@ class OnednnWeight:
         return self._packed.to_dense(), self._bias
 
     def product(self, x: Tensor) -> Tensor:
-        """`x @ weight.T + bias` of x [rows, in_features], bf16."""
+        """`x @ weight.T + bias` of x [rows, in_features], dtype of the weight."""
         rows = x.shape[0]
         if rows * 2 > _FEWEST_ROWS:
             product: Tensor = self._product(x, self._packed, self._bias, "none", [], "")
@@ -97,9 +107,3 @@ class FbgemmWeight:
         """`x @ weight.T + bias` of x [rows, in_features], fp32."""
         product: Tensor = self._product(x, self._packed)
         return product
-
-
-def _multiplies_bf16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return bool(fast) and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -77,8 +77,8 @@ class Decoder:
     ) -> Decoder:
         """Load a Hugging Face model directory.
 
-        The files are memory-mapped, and a tensor that is used as it lies there is never copied (on
-        the CPU the embedding, and most of an fp32 model): do not overwrite them while it runs.
+        The files are memory-mapped, and on the CPU the embedding is read where it lies in them: do
+        not overwrite them while the decoder lives.
 
         Args:
             directory: holds `config.json` and one or several `*.safetensors`.
