@@ -12,6 +12,8 @@ from functools import partial
 
 import pytest
 import torch
+from townsfolk.config import EngineSettings
+from townsfolk.engine import Engine
 from townsfolk.engine.runner import EagerRunner
 from townsfolk.sampling import Sampler, SamplingParams
 
@@ -25,7 +27,7 @@ VARIED = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def requests(prompts):
     """32 requests with prompts, parameters and lengths of all kinds."""
     choose = random.Random(1)
@@ -42,6 +44,20 @@ def requests(prompts):
     ]
 
 
+@pytest.fixture(scope="module")
+def expected(directory, requests):
+    """The replies to the requests, one after the other."""
+
+    async def generate():
+        settings = EngineSettings(kv_memory_mib=4, threads=1, device="cpu")
+        engine = Engine.from_pretrained(directory, settings)
+        replies = [await engine.generate(prompt, params) for prompt, params in requests]
+        await engine.aclose()
+        return replies
+
+    return asyncio.run(generate())
+
+
 @pytest.mark.parametrize("depth", [1, 2], ids=["in step", "one step ahead"])
 @pytest.mark.parametrize(
     ("settings", "preempts"),
@@ -53,10 +69,8 @@ def requests(prompts):
     ids=["roomy", "chunked", "preempted"],
 )
 async def test_a_seed_gives_the_same_text_alone_and_in_a_batch_of_32(
-    start, requests, oracle, settings, preempts, depth, monkeypatch
+    start, requests, expected, oracle, settings, preempts, depth, monkeypatch
 ):
-    alone = start()
-    expected = [await alone.generate(prompt, params) for prompt, params in requests]
     monkeypatch.setattr("townsfolk.engine.engine.EagerRunner", partial(EagerRunner, depth=depth))
     engine = start(**settings)
     together = await asyncio.gather(*(engine.generate(*request) for request in requests))
