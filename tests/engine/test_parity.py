@@ -5,20 +5,21 @@ from functools import partial
 
 import pytest
 import torch
-from townsfolk.engine import FinishReason
+from tiny_models import write_mistral
+from townsfolk.config import EngineSettings
+from townsfolk.engine import Engine, FinishReason
 from townsfolk.engine.runner import EagerRunner
 from townsfolk.sampling import SamplingParams
 from townsfolk.text.detokenizer import Detokenizer
+from transformers import MistralForCausalLM
 
 NEW = 64
 
 
-@pytest.fixture(scope="module")
-def expected(oracle, prompts):
-    """64 greedy tokens for each prompt, one prompt at a time."""
-
-    def generate(prompt):
-        ids = torch.tensor([prompt])
+def greedy(oracle, prompt):
+    """64 greedy tokens after a prompt, by transformers."""
+    ids = torch.tensor([prompt])
+    with torch.inference_mode():
         out = oracle.generate(
             ids,
             attention_mask=torch.ones_like(ids),
@@ -27,10 +28,13 @@ def expected(oracle, prompts):
             do_sample=False,
             pad_token_id=0,
         )
-        return tuple(out[0, len(prompt) :].tolist())
+    return tuple(out[0, len(prompt) :].tolist())
 
-    with torch.inference_mode():
-        return [generate(prompt) for prompt in prompts]
+
+@pytest.fixture(scope="module")
+def expected(oracle, prompts):
+    """The greedy reply to each prompt, one prompt at a time."""
+    return [greedy(oracle, prompt) for prompt in prompts]
 
 
 @pytest.mark.parametrize("depth", [1, 2], ids=["in step", "one step ahead"])
@@ -69,6 +73,19 @@ async def test_greedy_text_is_that_of_transformers(
         detokenizer = Detokenizer(engine.tokenizer, prompt[-4:])
         pieces = [detokenizer.push(token_id) for token_id in reply.token_ids]
         assert reply.text == "".join(pieces) + detokenizer.flush()
+
+
+async def test_a_sliding_window_holds_over_chunks_and_cached_prefixes(tmp_path, prompts):
+    directory = write_mistral(tmp_path, sliding_window=24)
+    oracle = MistralForCausalLM.from_pretrained(directory)
+    settings = EngineSettings(kv_memory_mib=2, threads=1, step_token_budget=40, max_batch=8)
+    engine = Engine.from_pretrained(directory, settings)
+    params = SamplingParams(temperature=0, max_new_tokens=NEW, min_new_tokens=NEW)
+    await engine.generate(prompts[7], params)
+    replies = await asyncio.gather(*(engine.generate(prompt, params) for prompt in prompts[5:]))
+    assert replies[2].usage.cached_tokens == len(prompts[7]) - 1
+    assert [r.token_ids for r in replies] == [greedy(oracle, prompt) for prompt in prompts[5:]]
+    await engine.aclose()
 
 
 async def test_the_next_turn_of_a_dialogue_computes_only_what_is_new(start, prompts, oracle):

@@ -7,7 +7,7 @@ from pathlib import Path
 import small_tokenizers
 import torch
 from tokenizers import Tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
 
 
 def write_llama(directory: Path, *, context: int = 512, seed: int = 0, **shape) -> Path:
@@ -16,6 +16,15 @@ def write_llama(directory: Path, *, context: int = 512, seed: int = 0, **shape) 
     Weights are larger than a fresh model's, so that logits differ clearly and ties between tokens,
     which rounding would break at random, don't occur.
     """
+    return _write(LlamaConfig, directory, context, seed, shape)
+
+
+def write_mistral(directory: Path, *, context: int = 512, seed: int = 0, **shape) -> Path:
+    """Writes a random Mistral, as `write_llama`."""
+    return _write(MistralConfig, directory, context, seed, shape)
+
+
+def _write(config: type, directory: Path, context: int, seed: int, shape: dict) -> Path:
     small_tokenizers.byte_level(directory)
     ids = Tokenizer.from_file(str(directory / "tokenizer.json")).get_vocab()
     fields = {
@@ -32,7 +41,7 @@ def write_llama(directory: Path, *, context: int = 512, seed: int = 0, **shape) 
         "eos_token_id": ids["<|end_of_text|>"],
     }
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(LlamaConfig(**(fields | shape)))
+    model = AutoModelForCausalLM.from_config(config(**(fields | shape)))
     model.generation_config.eos_token_id = [ids["<|end_of_text|>"], ids["<|eot_id|>"]]
     model.save_pretrained(directory)
     return directory
