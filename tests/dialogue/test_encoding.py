@@ -92,7 +92,7 @@ def test_control_tokens_that_the_model_drew_are_not_kept(
 
 @pytest.mark.parametrize("style", ["llama3", "llama2", None])
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_the_text_is_that_of_a_fresh_encoding(

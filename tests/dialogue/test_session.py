@@ -492,6 +492,21 @@ class TestOverflow:
         assert len(events[0].dropped) == 100
         assert kinds(session) == ["heard", "spoke"]
 
+    async def test_a_long_saved_game_is_no_burden(self, start: Start) -> None:
+        history = [
+            {"kind": kind, "text": f"Line {number} of a very long story. " * 20}
+            for number in range(5000)
+            for kind in ("heard", "spoke")
+        ]
+        session = open_session(start(), history=history)
+        events = await events_of(say(session, "Go on!"))
+        assert isinstance(events[0], ContextTrimmed)
+        assert isinstance(events[-1], TurnFinished)
+        assert 0 < len(session.transcript) < 20
+        assert len(events[0].dropped) + len(session.transcript) == 10_002
+        with pytest.raises(InvalidFieldError, match=r"history: .* at most 10000 lines"):
+            open_session(start(), history=[*history, history[0]])
+
     async def test_too_long_a_line_is_an_error_and_nothing_is_lost(self, start: Start) -> None:
         session = open_session(start(context=512))
         await finish(say(session))

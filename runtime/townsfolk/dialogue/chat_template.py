@@ -93,7 +93,10 @@ class ChatTemplate:
         self._takes_system = self._leads_with_system()
         lead = [_SYSTEM] if self._takes_system else []
         self._takes_reply_first = self._works([*lead, _ASSISTANT, _USER])
-        written = self._skeleton(self._adapted([_SYSTEM, _USER, _ASSISTANT, _USER]), True)
+        messages = self._adapted([_SYSTEM, _USER, _ASSISTANT, _USER])
+        written = self._skeleton(messages, True)
+        if len({match[2] for match in _SENTINEL.finditer(written)}) < len(messages):
+            raise UnsupportedTemplateError("chat template: leaves out the text of a message")
         controls = dict.fromkeys(self._controls.findall(written))
         self.stop_token_ids = tuple(tokenizer.special_tokens[text] for text in controls)
         plain = self._controls.sub("\n", _SENTINEL.sub("\n", written))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from townsfolk.dialogue import prompt
 from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.config import MAX_ENTRIES
 from townsfolk.dialogue.encoding import EncodedPrompt, PromptEncoder
 from townsfolk.dialogue.errors import InvalidFieldError
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.text.tokenizer import Tokenizer
 
-# Above what any real text reaches. A saved game's long transcript need not be encoded to be found
-# too long.
+# More than any real text has on average. What is longer need not be encoded to be found too long.
 _MAX_CHARACTERS_PER_TOKEN = 16
 
 
@@ -69,19 +69,19 @@ class ContextWindow:
             InvalidFieldError: The last line alone is too long.
         """
         room = self._length - min(max_new_tokens, self._length // 4)
-        if sum(len(entry.text) for entry in transcript) <= room * _MAX_CHARACTERS_PER_TOKEN:
+        places = _places(transcript, room * _MAX_CHARACTERS_PER_TOKEN)
+        if places[0] == 0:
             whole = self._encode(transcript)
             if len(whole) <= room:
                 return Fit(whole, 0)
-        places = _turn_starts(transcript)
         # The shortest prompt must fit; of the others, the longest within three quarters is wanted.
-        newest = self._encode(transcript[places[-1] :])
-        if len(newest) > room:
+        best = self._encode(transcript[places[-1] :])
+        if len(best) > room:
             raise InvalidFieldError(
-                f"text: with persona and lore it takes {len(newest)} tokens, but must take at most "
+                f"text: with persona and lore it takes {len(best)} tokens, but must take at most "
                 f"{room}, so that an answer fits into the model's context of {self._length}"
             )
-        low, high, best = 0, len(places) - 1, newest
+        low, high = 0, len(places) - 1
         while low < high:
             middle = (low + high) // 2
             candidate = self._encode(transcript[places[middle] :])
@@ -100,12 +100,24 @@ class ContextWindow:
         return self._encoder.encode(self._template.render(messages, self._name))
 
 
-def _turn_starts(transcript: Sequence[TranscriptEntry]) -> list[int]:
-    """Where the transcript can be cut: after each reply, and at last before its last line."""
-    starts = [
-        index + 1
-        for index, entry in enumerate(transcript[:-1])
-        if entry.kind is EntryKind.SPOKE and transcript[index + 1].kind is not EntryKind.SPOKE
-    ]
-    last = len(transcript) - 1
-    return starts if starts and starts[-1] == last else [*starts, last]
+def _places(transcript: Sequence[TranscriptEntry], max_characters: int) -> list[int]:
+    """Where what the model sees may begin, from the whole transcript to its last line alone.
+
+    That is after each reply, so that turns stay whole; the last line is the last resort. Left out
+    are places with more than MAX_ENTRIES lines or so many characters behind them.
+    """
+    places: list[int] = []
+    characters = 0
+    for place in reversed(range(len(transcript))):
+        characters += len(transcript[place].text)
+        is_last = place == len(transcript) - 1
+        if not is_last and (characters > max_characters or len(transcript) - place >= MAX_ENTRIES):
+            break
+        follows_reply = place == 0 or transcript[place - 1].kind is EntryKind.SPOKE
+        if (
+            is_last
+            or place == 0
+            or (follows_reply and transcript[place].kind is not EntryKind.SPOKE)
+        ):
+            places.append(place)
+    return places[::-1]

@@ -196,10 +196,10 @@ class Session:
             raise InvalidFieldError(
                 f"text: has {len(text.strip())} characters (allowed: 1 to {MAX_EVENT_CHARACTERS})"
             )
-        if len(self._transcript) >= MAX_ENTRIES:
+        if len(self._transcript) >= MAX_ENTRIES - 1:  # one place is for an answer under way
             raise LimitReachedError(
-                f"the transcript has {MAX_ENTRIES} lines, its limit: the oldest are only forgotten "
-                "when the character answers"
+                f"the transcript has {len(self._transcript)} lines and can't take more: the oldest "
+                "are forgotten only when somebody speaks to the character"
             )
         self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=text))
         self._active_at = asyncio.get_running_loop().time()
@@ -308,7 +308,7 @@ class Session:
             turn.take(delta.text, delta.tokens)
         completion = turn.generation.completion
         assert completion is not None
-        if not turn.interrupted:
+        if completion.finish_reason is not FinishReason.INTERRUPTED:
             turn.take_rest()
         return completion
 
