@@ -1,0 +1,125 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace UnityEngine
+{
+    public enum KeyCode
+    {
+        None = 0,
+        Return = 13,
+        KeypadEnter = 271,
+    }
+}
+
+namespace UnityEngine.UIElements
+{
+    public enum TrickleDown
+    {
+        NoTrickleDown = 0,
+        TrickleDown = 1,
+    }
+
+    public delegate void EventCallback<in TEventType>(TEventType evt);
+
+    public abstract class EventBase
+    {
+    }
+
+    public abstract class EventBase<T> : EventBase
+        where T : EventBase<T>, new()
+    {
+    }
+
+    public abstract class KeyboardEventBase<T> : EventBase<T>
+        where T : KeyboardEventBase<T>, new()
+    {
+        public KeyCode keyCode { get; internal set; }
+    }
+
+    public class KeyDownEvent : KeyboardEventBase<KeyDownEvent>
+    {
+    }
+
+    public abstract class CallbackEventHandler
+    {
+        private readonly List<Delegate> _callbacks = new List<Delegate>();
+
+        public void RegisterCallback<TEventType>(
+            EventCallback<TEventType> callback, TrickleDown useTrickleDown = TrickleDown.NoTrickleDown)
+            where TEventType : EventBase<TEventType>, new() => _callbacks.Add(callback);
+
+        internal void Send<TEventType>(TEventType evt)
+            where TEventType : EventBase<TEventType>, new()
+        {
+            foreach (var callback in _callbacks.OfType<EventCallback<TEventType>>())
+            {
+                callback(evt);
+            }
+        }
+    }
+
+    public class VisualElement : CallbackEventHandler
+    {
+        private readonly List<VisualElement> _children = new List<VisualElement>();
+
+        public string name { get; set; } = string.Empty;
+
+        internal IReadOnlyList<VisualElement> Children => _children;
+
+        public void Add(VisualElement child) => _children.Add(child);
+
+        public void Clear() => _children.Clear();
+
+        public void AddToClassList(string className)
+        {
+            // Nothing is drawn here.
+        }
+    }
+
+    public abstract class TextElement : VisualElement
+    {
+        public string text { get; set; } = string.Empty;
+    }
+
+    public class Label : TextElement
+    {
+    }
+
+    public class Button : TextElement
+    {
+        public Button()
+        {
+        }
+
+        public Button(Action clickEvent)
+        {
+            clicked += clickEvent;
+        }
+
+        public event Action? clicked;
+
+        internal void Click() => clicked?.Invoke();
+    }
+
+    public class TextField : VisualElement
+    {
+        public string value { get; set; } = string.Empty;
+    }
+
+    public static class UQueryExtensions
+    {
+        public static T Q<T>(this VisualElement e, string? name = null, string? className = null)
+            where T : VisualElement => Find<T>(e, name)!;
+
+        private static T? Find<T>(VisualElement e, string? name)
+            where T : VisualElement => e is T found && (name == null || e.name == name)
+            ? found
+            : e.Children.Select(child => Find<T>(child, name)).FirstOrDefault(child => child != null);
+    }
+
+    public sealed class UIDocument : MonoBehaviour
+    {
+        public VisualElement rootVisualElement { get; } = new VisualElement();
+    }
+}
