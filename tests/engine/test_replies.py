@@ -173,3 +173,13 @@ async def test_a_prompt_that_fills_the_context_is_refused(engine):
 async def test_a_token_outside_the_vocabulary_is_refused(engine):
     with pytest.raises(InvalidSamplingError, match="stop_token_ids"):
         engine.submit([1], SamplingParams(stop_token_ids=(10**6,)))
+
+
+async def test_shared_lore_is_computed_once_though_all_come_at_once(start):
+    engine = start()
+    lore = [token_id % 300 for token_id in range(7, 207)]
+    prompts = [[*lore, 9, number] for number in range(20)]
+    replies = await asyncio.gather(*(engine.generate(prompt, greedy()) for prompt in prompts))
+    cached = sorted(reply.usage.cached_tokens for reply in replies)
+    assert cached[0] == 0
+    assert cached[1] >= len(lore) - 2 * 16

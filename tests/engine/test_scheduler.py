@@ -87,6 +87,29 @@ def test_speech_goes_first_and_prompts_share_the_rest():
     assert world.step() == {0: 1, 1: 10, 2: 5}
 
 
+def test_a_short_prompt_gets_through_beside_a_long_one():
+    world = World(budget=16)
+    world.request([9] * 100)
+    assert world.step() == {0: 16}
+    world.request([8] * 6)
+    assert world.step() == {1: 6, 0: 10}
+    assert world.step() == {1: 1, 0: 15}
+
+
+def test_prompts_that_begin_alike_wait_for_the_first_to_compute_that():
+    world = World(budget=16)
+    lore = [9] * 40
+    for number in range(3):
+        world.request([*lore, number, number, number], new=8)
+    other = world.request([7] * 4, new=1)
+    assert world.step() == {3: 4, 0: 12}
+    assert len(other.token_ids) == other.max_tokens
+    assert world.step() == {0: 16}
+    assert world.step() == {0: 15}
+    assert world.step() == {0: 1, 1: 3, 2: 3}
+    assert [request.cached_tokens for request in world.requests[1:3]] == [40, 40]
+
+
 def test_the_more_important_prompt_goes_first():
     world = World(budget=16)
     world.request([9] * 20)

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from townsfolk.engine.request import Request
 from townsfolk.kv import BlockPool, OutOfBlocksError
 
+# So many prompts are under way at once even if one alone could fill the steps: a short one that
+# comes later need not wait for the end of a long one.
+PROMPTS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class StepItem:
@@ -51,10 +55,11 @@ class StepPlan:
 class Scheduler:
     """Owns the requests and decides each step as `{request: number of tokens}` under one budget.
 
-    Requests that decode go first, one token each; what is left of the budget goes to prompts, in
-    chunks. More important requests come before others everywhere, and when blocks run out the least
-    important one gives up its own: it waits, and later computes again what the cache no longer has.
-    The most important request can always go on, so all of them end.
+    Requests that decode go first, one token each; what is left of the budget goes to prompts in
+    chunks, to the shortest first, so that a question gets through beside a long prompt. More
+    important requests come before others everywhere, and when blocks run out the least important
+    one gives up its own: it waits, and later computes again what the cache no longer has. The most
+    important request can always go on, so all of them end.
     """
 
     def __init__(self, pool: BlockPool, max_batch: int, step_token_budget: int) -> None:
@@ -98,17 +103,15 @@ class Scheduler:
         items: dict[Request, StepItem] = {}
         budget = self._budget
         self.running.sort(key=_rank)
-        decoding = [request for request in self.running if request.num_remaining == 1]
-        prefilling = [request for request in self.running if request.num_remaining > 1]
-        for request in decoding + prefilling:
+        for request in [request for request in self.running if request.num_remaining == 1]:
+            if self._make_room(request, 1, items):
+                budget -= 1
+                items[request] = self._item(request, 1)
+        for request in self._prompts(budget, plan, items):
             count = min(request.num_remaining, budget)
             if count > 0 and self._make_room(request, count, items):
                 budget -= count
                 items[request] = self._item(request, count)
-        while budget > 0 and (newcomer := self._admit(plan, items)) is not None:
-            count = min(newcomer.num_remaining, budget)
-            budget -= count
-            items[newcomer] = self._item(newcomer, count)
         plan.items = list(items.values())
         if plan.items:
             plan.vacated, self._vacated = self._vacated, []
@@ -157,22 +160,65 @@ class Scheduler:
                 self._preempt(victim, items)
         return False
 
+    def _prompts(
+        self, budget: int, plan: StepPlan, items: dict[Request, StepItem]
+    ) -> list[Request]:
+        """Running requests with prompts to compute, newcomers among them, in order."""
+        prompts = [request for request in self.running if request.num_remaining > 1]
+        wanted = sum(request.num_remaining for request in prompts)
+        while budget > 0 and (len(prompts) < PROMPTS or wanted < budget):
+            newcomer = self._admit(plan, items)
+            if newcomer is None:
+                break
+            prompts.append(newcomer)
+            wanted += newcomer.num_remaining
+        prompts.sort(key=lambda request: (-request.priority, request.num_remaining, request.number))
+        return prompts
+
     def _admit(self, plan: StepPlan, items: dict[Request, StepItem]) -> Request | None:
-        """Lets the most important waiting request join, if there is room or can be made."""
-        if not self.waiting:
+        """Lets the first waiting request join, if there is room or can be made."""
+        request = self._next()
+        if request is None:
             return None
-        request = self.waiting[0]
         while not self._seat(request):
             lesser = [r for r in self.running if r.priority < request.priority]
             held = sum(len(r.table.block_ids) for r in lesser)
             if not lesser or held + self._pool.num_available < self._blocks_wanted(request):
                 return None
             self._preempt(max(lesser, key=_rank), items)
-        del self.waiting[0]
+        self.waiting.remove(request)
         self.running.append(request)
         request.row = self._free_rows.pop()
         plan.admitted.append(request)
         return request
+
+    def _next(self) -> Request | None:
+        """The most important waiting request that need not wait for another's prompt.
+
+        When many come at once whose prompts begin alike, as with shared lore, the first one
+        computes that beginning and the others then find it in the cache.
+        """
+        if not self.waiting:
+            return None
+        if not self._free_rows:
+            least = min(request.priority for request in self.running)
+            if least >= self.waiting[0].priority:
+                return None
+        computing = [r for r in self.running if r.table.num_tokens < r.prompt_length]
+        for request in self.waiting:
+            if not any(self._will_help(other, request) for other in computing):
+                return request
+        return None
+
+    def _will_help(self, running: Request, request: Request) -> bool:
+        """Whether a running request is about to compute two blocks or more that another needs."""
+        soon = running.table.num_tokens + 2 * self._pool.block_size
+        return (
+            running.priority >= request.priority
+            and running.table.namespace == request.table.namespace
+            and soon <= min(running.prompt_length, request.reusable_tokens)
+            and running.token_ids[:soon] == request.token_ids[:soon]
+        )
 
     def _seat(self, request: Request) -> bool:
         """Takes a place in the batch and blocks for all tokens so far, or nothing."""

@@ -18,10 +18,11 @@ class BlockTable:
     one of another sequence is taken over when nobody holds it, else copied before it is written.
     """
 
-    __slots__ = ("_digest", "_pool", "_root", "_tail", "block_ids", "num_tokens")
+    __slots__ = ("_digest", "_pool", "_root", "_tail", "block_ids", "namespace", "num_tokens")
 
     def __init__(self, pool: BlockPool, namespace: str) -> None:
         """Makes an empty table; sequences of different namespaces never share a block."""
+        self.namespace = namespace
         self.block_ids: list[int] = []
         self.num_tokens = 0
         """Tokens whose keys and values are valid, from the sequence's beginning."""
