@@ -24,6 +24,13 @@ async def runtime(model: Path) -> AsyncIterator[Runtime]:
 
 
 @pytest.fixture
+async def starter() -> AsyncIterator[Runtime]:
+    """A runtime with the model that ships, in the precision in which batches hardly matter."""
+    async with serving("starter", dtype="float32", kv_memory_mib=192) as it:
+        yield it
+
+
+@pytest.fixture
 async def web(model: Path) -> AsyncIterator[Runtime]:
     """A runtime with a gRPC-Web port, for pages of https://game.example."""
     settings = ServiceSettings(port=0, web_port=0, web_origins=("https://game.example",))

@@ -6,6 +6,7 @@ import asyncio
 import random
 import sys
 
+import grpc
 import grpc.aio
 from service_runtime import Runtime, Stream, exactly, serving
 from townsfolk.service.settings import ServiceSettings
@@ -14,12 +15,12 @@ from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
 
-async def test_64_characters_speak_at_once_and_each_as_if_alone(runtime):
+async def test_64_characters_speak_at_once_and_each_as_if_alone(starter):
     lore = dialogue.Lore(lore_id="town", text="The town lies by the sea. " * 10)
-    await runtime.stub.RegisterLore(pb.RegisterLoreRequest(lore=lore))
+    await starter.stub.RegisterLore(pb.RegisterLoreRequest(lore=lore))
 
     async def converse(number: int) -> list[str]:
-        stream = Stream(runtime)
+        stream = Stream(starter)
         persona = dialogue.Persona(name=f"Npc{number}", description="A villager. " * (number % 7))
         await stream.open(
             session_id=f"npc-{number}",
@@ -38,7 +39,7 @@ async def test_64_characters_speak_at_once_and_each_as_if_alone(runtime):
     together = await asyncio.gather(*(converse(number) for number in range(64)))
     for number in (0, 21, 63):
         assert await converse(number) == together[number]
-    stats = await runtime.settled()
+    stats = await starter.settled()
     assert stats.requests_total == 2 * 64 + 2 * 3
     assert stats.sessions == 0
 
@@ -131,6 +132,7 @@ async def test_an_answer_that_is_read_late_comes_whole(runtime):
 
 VANISHING_CLIENT = """
 import asyncio, os, sys
+import grpc
 import grpc.aio
 from townsfolk.v1 import dialogue_pb2 as dialogue, sampling_pb2 as sampling, townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub

@@ -29,7 +29,8 @@ from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
-SERVICE = "townsfolk.v1.TownsfolkService"
+DESCRIPTOR = pb.DESCRIPTOR.services_by_name["TownsfolkService"]
+SERVICE = DESCRIPTOR.full_name
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -86,6 +87,16 @@ async def test_every_call_but_health_needs_the_token(model):
         assert info.version
         health = health_pb2_grpc.HealthStub(runtime.channel)
         assert (await health.Check(health_pb2.HealthCheckRequest())).status == SERVING
+
+
+def test_who_launches_a_runtime_gets_a_token_unless_one_is_given(tmp_path):
+    ready = {"ready_file": tmp_path / "ready.json"}
+    made = [RuntimeServer(ServiceSettings(**ready)).token for _ in range(2)]
+    assert made[0] != made[1]
+    assert min(map(len, made)) >= 32
+    assert RuntimeServer(ServiceSettings(**ready, auth_token="mine")).token == "mine"
+    assert RuntimeServer(ServiceSettings(**ready, auth_token="")).token == ""
+    assert RuntimeServer(ServiceSettings()).token == ""
 
 
 async def test_tls_on_both_ports(model, certificate):
@@ -197,7 +208,7 @@ async def test_reflection_describes_the_whole_contract(runtime):
         "grpc.reflection.v1alpha.ServerReflection",
     }
     described = {method.name for method in file.service[0].method}
-    assert described == set(pb.DESCRIPTOR.services_by_name["TownsfolkService"].methods_by_name)
+    assert described == set(DESCRIPTOR.methods_by_name)
     assert "SamplingParams" in {message.name for message in sampling.message_type}
 
 

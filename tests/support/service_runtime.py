@@ -93,7 +93,7 @@ def exactly(tokens: int, **more) -> sampling_pb2.SamplingParams:
 
 @asynccontextmanager
 async def serving(
-    model: Path, settings: ServiceSettings | None = None, **engine
+    model: Path | str, settings: ServiceSettings | None = None, **engine
 ) -> AsyncIterator[Runtime]:
     settings = settings or ServiceSettings(port=0)
     server = RuntimeServer(settings)
