@@ -1,0 +1,251 @@
+"""A character's facts, sampled; any of them may be unknown."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from townsfolk.starter.corpus import lexicon, names
+from townsfolk.starter.corpus.grammar import expand, pick, with_article
+from townsfolk.starter.corpus.names import Name
+from townsfolk.starter.corpus.scene import SCENES, Scene
+from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.style import PLAIN, Style, any_style
+
+
+@dataclass(slots=True)
+class Relative:
+    """Somebody of the family: ``brother``, ``Aldric``, ``fisherman`` (or None)."""
+
+    kin: str
+    name: str
+    she: bool
+    trade: str | None
+    fate: str | None = None
+    """What became of them, without subject: ``went missing at sea``."""
+
+
+@dataclass(slots=True)
+class Good:
+    """Something for sale."""
+
+    name: str
+    price: str
+
+
+@dataclass(slots=True)
+class Errand:
+    """Something the character wants done: bring ``thing`` from ``place`` for ``reward``, or get rid of ``foe``."""
+
+    thing: str | None
+    foe: str | None
+    place: str
+    reward: str
+
+
+@dataclass(slots=True)
+class Character:
+    """Who a character is. None and empty mean that the persona does not say."""
+
+    name: Name
+    scene: Scene
+    style: Style = PLAIN
+    trade: str | None = None
+    deed: tuple[str, str] | None = None
+    work: str | None = None
+    home: str | None = None
+    birthplace: str | None = None
+    age: int | None = None
+    trait: str | None = None
+    like: str | None = None
+    hate: str | None = None
+    fear: str | None = None
+    secret: str | None = None
+    pet: tuple[str, str] | None = None
+    friend: tuple[str, str] | None = None
+    keepsake: str | None = None
+    relatives: list[Relative] = field(default_factory=list)
+    goods: list[Good] = field(default_factory=list)
+    errand: Errand | None = None
+    goals: list[str] = field(default_factory=list)
+    taboos: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def at_work(self) -> str | None:
+        """The place of work with its preposition: ``at the Salted Herring``."""
+        if self.work is None:
+            return None
+        return f"{self.scene.at} {self.work}"
+
+
+FATES = (
+    "went missing at sea", "died last {season}", "left for {place}", "died in the war", "was taken by {foes}", "lives in {place}",
+    "sits in prison", "never writes", "ran away with {a trade}", "went to war", "is ill", "sleeps all day", "was killed by {foes}",
+    "owes everyone money", "fell ill in {season}", "serves in the army", "wants to become {a trade}", "knows about {thing}s",
+    "vanished near {place}", "stole {a thing}", "moved to {place}", "hates {food}", "is afraid of {foes}", "drinks too much",
+)  # fmt: skip
+"""What became of a relative."""
+
+GOALS = (
+    "find {poss} lost {kin}", "earn {price}", "keep {work} open", "buy a {thing}", "leave {home} one day",
+    "learn to read", "win back {poss} good name", "find the thief who took {poss} {thing}", "get rid of the {foe}",
+    "see the sea", "grow rich", "protect the people of {home}", "marry before winter", "find a new {trade} to train",
+    "pay back {poss} debts", "sell {poss} {thing}", "keep {poss} secret safe", "find out who killed {poss} {kin}",
+    "make the best {food} in {home}", "become famous", "travel to {place}", "win the harvest contest",
+    "bring {poss} {kin} home", "buy back {poss} family's land", "build a boat", "write a book about {place}",
+    "raise {poss} {beast}", "drive the {foe} out of {place}", "keep the peace", "sleep for a week",
+)  # fmt: skip
+"""What characters want; {poss} becomes ``her``, ``your`` or ``my``."""
+
+TABOOS = (
+    "talk about the war", "give credit", "lie", "speak of {poss} {kin}", "go near the {spot}", "sell to children",
+    "talk about magic", "swear", "reveal {poss} secret", "leave {work} at night", "talk about {place}", "drink {food}",
+    "mention the old king", "trust a stranger", "talk about money", "speak ill of the dead", "help thieves",
+    "talk about the {thing}", "fight", "talk about {poss} {kin}", "speak of {place}", "mention the {thing}", "discuss {food}", "talk about {poss} past", "speak about the {foe}", "talk about {foe}", "gossip", "break a promise", "tell {poss} age",
+)  # fmt: skip
+
+
+def _maybe(rng: Random, share: float) -> bool:
+    return rng.random() < share
+
+
+_GOAL_VERBS = (
+    ("find", "find out what happened to", "free", "avenge", "marry", "meet", "forget", "protect", "help", "punish", "thank", "rescue"),
+    ("sell", "buy", "find", "steal", "repair", "destroy", "give back", "hide", "learn to make", "keep", "get back", "earn enough for"),
+    ("rebuild", "leave", "see", "defend", "visit", "return to", "rule", "save", "travel to", "find the way to", "protect", "burn down"),
+    ("catch", "breed", "get rid of", "hunt down", "drive away", "tame", "understand", "be friends with", "stop", "fight"),
+    ("keep", "open", "save", "run", "sell", "repair", "buy back", "protect", "win back"),
+)  # fmt: skip
+
+
+def goal(rng: Random, split: Split, slots: dict[str, str]) -> str:
+    """Something to want; the possessive stays open as ``{poss}``."""
+    if _maybe(rng, 0.4):
+        text = expand(pick(rng, GOALS), rng, slots)
+        return text[0].lower() + text[1:]
+    kind = int(rng.random() * len(_GOAL_VERBS))
+    verb = pick(rng, _GOAL_VERBS[kind])
+    thing = lexicon.thing(rng, split)
+    objects = (
+        lambda: pick(rng, (slots["name"], f"{{poss}} {slots['kin']}", f"{{poss}} {slots['kin']} {slots['name']}", f"the {lexicon.noun(rng, lexicon.TRADES)}")),
+        lambda: pick(rng, (f"{{poss}} {thing}", f"the {thing}", with_article(thing))),
+        lambda: pick(rng, (slots["place"], f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}", f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)} of {slots['place']}")),
+        lambda: pick(rng, (slots["foe"], lexicon.people(rng, split), f"the {slots['foe']} of {slots['place']}", f"the {pick(rng, ('spy', 'thief', 'traitor', 'killer', 'ghost', 'liar'))}")),
+        lambda: pick(rng, (f"{{poss}} {lexicon.noun(rng, ('shop', 'farm', 'house', 'ship', 'school', 'inn', 'forge', 'garden'))}", f"the {lexicon.noun(rng, ('inn', 'mill', 'forge', 'temple', 'farm'))} {pick(rng, ('full', 'open', 'clean', 'safe'))}", "a " + pick(rng, ("shop", "school", "tavern", "bakery", "theatre")) + f" in {slots['place']}")),
+    )  # fmt: skip
+    return f"{verb} {objects[kind]()}"
+
+
+def taboo(rng: Random, split: Split, slots: dict[str, str]) -> str:
+    """Something never to do; the possessive stays open as ``{poss}``."""
+    draw = rng.random()
+    if draw < 0.5:
+        text = expand(pick(rng, TABOOS), rng, slots)
+        return text[0].lower() + text[1:]
+    if draw < 0.8:
+        matter = pick(rng, (f"{{poss}} {slots['kin']}", f"the {lexicon.thing(rng, split)}", slots["place"], slots["foe"], lexicon.people(rng, split), f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}", slots["name"]))  # fmt: skip
+        return f"{pick(rng, ('talk about', 'speak of', 'mention', 'discuss', 'speak about'))} {matter}"
+    verb, _, kind = pick(rng, (("eat", "", "food"), ("trust", "", "people"), ("sell to", "", "people"), ("lie to", "", "people"), ("help", "", "people"), ("touch", "", "beasts"), ("hurt", "", "beasts")))  # fmt: skip
+    what = {"food": lexicon.food, "people": lexicon.people, "beasts": lexicon.beasts}[kind](rng, split)
+    return f"{verb} {what}"
+
+
+def _work(rng: Random, scene: Scene, split: Split) -> str:
+    kind = pick(rng, scene.work)
+    if kind == "house":
+        return names.house(rng, split)
+    if kind == "ship":
+        return names.ship(rng, split)
+    if kind == "farm":
+        return f"{names.family_name(rng, split)} Farm"
+    return kind
+
+
+def goods(rng: Random, scene: Scene, split: Split) -> list[Good]:
+    """Two to four things for sale with their prices, some usual for the scene and some invented."""
+    chosen: list[str] = []
+    for _ in range(rng.randint(1, 4)):
+        draw = rng.random()
+        if draw < 0.6:
+            item = pick(rng, scene.goods)
+        elif draw < 0.8:
+            item = lexicon.food(rng, split)
+        else:
+            item = with_article(lexicon.thing(rng, split))
+        if item not in chosen and item.split(" ", 1)[-1] not in " ".join(chosen):
+            chosen.append(item)
+    return [Good(item, lexicon.price(rng)) for item in chosen]
+
+
+def relative(rng: Random, split: Split) -> Relative:
+    """A member of the family."""
+    she = _maybe(rng, 0.5)
+    kin = pick(rng, lexicon.KIN_SHE if she else lexicon.KIN_HE)
+    self = Relative(kin, names.given_name(rng, split, she), she, None)
+    draw = rng.random()
+    if draw < 0.4:
+        self.trade = lexicon.trade(rng, split)
+    elif draw < 0.75:
+        slots = {
+            "season": pick(rng, ("spring", "summer", "autumn", "winter", "year")), "place": names.place(rng, split),
+            "foes": lexicon.monsters(rng, split), "trade": lexicon.trade(rng, split), "thing": lexicon.thing(rng, split),
+            "food": lexicon.food(rng, split),
+        }  # fmt: skip
+        fate = expand(pick(rng, FATES), rng, slots)
+        self.fate = fate[0].lower() + fate[1:]
+    return self
+
+
+def errand(rng: Random, split: Split) -> Errand:
+    """Work to offer to the player."""
+    place = f"the {pick(rng, lexicon.PLACES_NEAR)}" if _maybe(rng, 0.5) else names.place(rng, split)
+    if _maybe(rng, 0.6):
+        return Errand(lexicon.thing(rng, split), None, place, lexicon.price(rng))
+    foes = lexicon.monsters(rng, split)
+    return Errand(None, foes, place, lexicon.price(rng))
+
+
+def character(rng: Random, split: Split) -> Character:
+    """Somebody, from a bare name to a rich life."""
+    scene = pick(rng, SCENES)
+    self = Character(names.person(rng, split), scene, any_style(rng))
+    richness = pick(rng, (0.08, 0.25, 0.25, 0.4, 0.4, 0.6))
+    if _maybe(rng, 0.87):
+        own = split.owns(trade := pick(rng, scene.trades))
+        self.trade = trade if own and _maybe(rng, 0.45) else lexicon.trade(rng, split)
+        if fitting := [place for place in SCENES if self.trade.endswith(place.trades)]:
+            self.scene = scene = pick(rng, fitting)
+    if _maybe(rng, 0.7 if self.trade is None else 0.12):
+        self.deed = lexicon.deed(rng, split)
+    if _maybe(rng, 0.5):
+        self.work = _work(rng, scene, split)
+    if _maybe(rng, 0.85):
+        self.home = names.place(rng, split)
+    if _maybe(rng, richness * 0.5):
+        self.birthplace = names.place(rng, split)
+    if _maybe(rng, richness):
+        self.age = rng.randint(9, 90)
+    if _maybe(rng, 0.5):
+        self.trait = pick(rng, lexicon.TRAITS)
+    if _maybe(rng, richness * 1.3):
+        self.like = lexicon.like(rng, split)
+    if _maybe(rng, richness):
+        self.hate = lexicon.like(rng, split)
+    if _maybe(rng, richness * 1.3):
+        self.fear = lexicon.fear(rng, split)
+    if _maybe(rng, richness):
+        self.secret = lexicon.secret(rng, split)
+    if _maybe(rng, richness * 0.6):
+        self.pet = (pick(rng, lexicon.ANIMALS), names.given_name(rng, split, _maybe(rng, 0.5)))
+    if _maybe(rng, richness * 0.6):
+        self.friend = (names.given_name(rng, split, _maybe(rng, 0.5)), lexicon.trade(rng, split))
+    if _maybe(rng, richness * 0.5):
+        self.keepsake = lexicon.thing(rng, split)
+    if _maybe(rng, richness * 1.5):
+        self.relatives = [relative(rng, split)]
+        if _maybe(rng, 0.3) and (other := relative(rng, split)).kin != self.relatives[0].kin:
+            self.relatives.append(other)
+    if _maybe(rng, richness * 1.3):
+        self.goods = goods(rng, scene, split)
+    if _maybe(rng, richness):
+        self.errand = errand(rng, split)
+    return self

@@ -1,0 +1,161 @@
+"""A whole conversation: a character, its world, and a course of topics, from one seed."""
+
+from dataclasses import dataclass
+from random import Random
+
+from townsfolk.dialogue.persona import Persona
+from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
+from townsfolk.starter.corpus import names
+from townsfolk.starter.corpus.character import Character, character
+from townsfolk.starter.corpus.grammar import pick
+from townsfolk.starter.corpus.portrait import aims, persona
+from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.talk import Talk
+from townsfolk.starter.corpus.topics import events, identity, life, lore, memory, services, smalltalk, strange, trade
+from townsfolk.starter.corpus.world import World, world
+
+_TOPICS = (
+    (6, identity.name), (7, identity.trade), (7, identity.home), (2, identity.work), (1, identity.birthplace), (2, identity.age),
+    (2, identity.itself), (2, identity.doubt), (2, identity.two_at_once),
+    (5, life.taste), (2, life.guess), (4, life.family), (3, life.companions), (2, life.wishes), (3, life.rules), (3, life.thought),
+    (4, trade.goods), (2, trade.price), (1, trade.missing), (1, trade.order), (5, services.service), (4, trade.errand),
+    (2, smalltalk.health), (2, smalltalk.business), (1, smalltalk.weather), (4, smalltalk.manners),
+    (1, smalltalk.entertainment), (2, smalltalk.plea), (1, smalltalk.surroundings), (2, smalltalk.opinion),
+    (2, smalltalk.personal), (1, smalltalk.greeting), (0.4, smalltalk.farewell),
+    (1.5, strange.outside), (1.5, strange.role), (3, strange.statement), (0.6, strange.nonsense), (0.3, events.nothing),
+)  # fmt: skip
+_WEIGHTS = tuple(weight for weight, _ in _TOPICS)
+_COURSES = tuple(topic for _, topic in _TOPICS)
+
+_LINES = (
+    "Mind the step.", "What'll it be?", "You look tired, friend.", "Not from around here, are you?", "Welcome to {work}!", "Everything has its price.", "Keep your hands where I can see them.",
+    "By the gods, what a day.", "Don't touch that.", "In {home} we keep our word.", "Speak, I'm listening.", "Another one? Come in.", "I've seen worse.", "State your business.", "Blessings on you.", "Fresh {food}!",
+    "Time is money.", "Well, well, who do we have here?", "Careful, it's hot.", "You there! Stop!", "No credit.", "Ask, and be quick.", "Fine day for it.", "The sea gives and the sea takes.", "Hush, they can hear us.",
+)  # fmt: skip
+_INTERRUPTIONS = ("Wait.", "Stop.", "Hold on.", "Quiet!", "Enough.", "Never mind.", "Sorry to interrupt.", "Shh!", "Wait, wait.", "Let me stop you there.")
+_AFTER_INTERRUPTION = ("Yes? What is it?", "As you wish.", "You cut me off, {addr}.", "Fine, I'm quiet.", "What now?", "All right. What do you want to know?", "I was not finished, {addr}.")
+_CONTINUE = ("Go on.", "Please continue.", "Sorry, go on.", "You were saying?", "What were you saying?", "Please finish.", "continue")
+_CONTINUED = ("As I was saying: {last}", "I was saying: {last}", "{last}", "Where was I? {last}")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A persona, what it knows of the world, and what was said; ``character`` holds the facts behind them."""
+
+    character: Character
+    world: World
+    persona: Persona
+    transcript: tuple[TranscriptEntry, ...]
+
+
+def _fill_lines(self: Character, rng: Random) -> None:
+    for line in rng.sample(_LINES, pick(rng, (1, 1, 2, 3))):
+        if ("{work}" in line and not self.work) or ("{home}" in line and not self.home):
+            continue
+        self.lines.append(line.format(work=self.work, home=self.home, food="bread"))
+
+
+def _interrupt(talk: Talk, rng: Random) -> None:
+    """Cuts the last reply short; the player may then ask for the rest."""
+    last = talk.entries[-1]
+    words = last.text.split(" ")
+    if last.kind is not EntryKind.SPOKE or len(words) < 4:
+        return
+    kept = " ".join(words[: rng.randint(1, len(words) - 2)]).rstrip(".,!?")
+    talk.entries[-1] = TranscriptEntry(kind=EntryKind.SPOKE, text=kept, cut=True)
+    draw = rng.random()
+    if draw < 0.35:
+        talk.exchange(_INTERRUPTIONS, _AFTER_INTERRUPTION)
+    elif draw < 0.7:
+        talk.hear(_CONTINUE)
+        talk.respeak(pick(rng, _CONTINUED).replace("{last}", last.text))
+
+
+def _other_speaker(talk: Talk, rng: Random) -> None:
+    """Somebody else takes over, sometimes one of the earlier speakers."""
+    earlier = {entry.speaker for entry in talk.entries if entry.kind is EntryKind.HEARD} - {talk.speaker}
+    if earlier and rng.random() < 0.5:
+        talk.speaker = pick(rng, sorted(earlier))
+        return
+    talk.speaker = names.given_name(rng, talk.split, rng.random() < 0.5)
+    talk.player_names[talk.speaker] = talk.speaker
+
+
+def _topic(talk: Talk, where: World, rng: Random) -> None:
+    draw = rng.random()
+    if where.facts and draw < 0.16:
+        lore.world_fact(talk, where)
+    elif draw < 0.19:
+        lore.unknown_fact(talk, where)
+    elif draw < 0.22 and not any(str(talk.character.home) in text for text in where.lore):
+        identity.own_places(talk)
+    else:
+        rng.choices(_COURSES, _WEIGHTS)[0](talk)
+
+
+def _course(talk: Talk, where: World, rng: Random) -> None:
+    """Topics in a row, with facts told, remembered, events, interruptions and several speakers."""
+    taken: set[tuple[str, str]] = set()
+    waiting: list[tuple[int, memory.Told]] = []
+    happened: list[tuple[int, str]] = []
+    steps = pick(rng, (1, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12)) if rng.random() < 0.94 else rng.randint(14, 60)
+    forgetful = rng.random() < 0.35
+    crowd = rng.random() < 0.15
+    for step in range(steps):
+        if crowd and rng.random() < 0.3:
+            _other_speaker(talk, rng)
+        draw = rng.random()
+        due = [told for at, told in waiting if at <= step]
+        if due:
+            told = due[0]
+            waiting = [(at, other) for at, other in waiting if other is not told]
+            if told.speaker == talk.speaker:
+                memory.recall(talk, told)
+            elif told.speaker in talk.player_names:
+                memory.recall_other(talk, told, told.speaker)
+            if rng.random() < 0.2:
+                waiting.append((step + rng.randint(1, 8), told))
+        elif happened and happened[0][0] <= step:
+            events.earlier(talk, happened.pop(0)[1])
+        elif draw < (0.0 if forgetful else 0.34):
+            told = memory.fresh(talk, taken)
+            asks_back = told.kind == "name" and rng.random() < 0.3
+            (memory.tell_and_ask_name if asks_back else memory.tell)(talk, told)
+            if rng.random() < 0.85:
+                waiting.append((step + rng.randint(1, 7), told))
+        elif draw < 0.38:
+            memory.ask_untold(talk, taken)
+        elif draw < 0.42 and not happened:
+            past = events.event(talk)
+            if rng.random() < 0.4:
+                happened.append((step + rng.randint(1, 5), past))
+        elif draw < 0.46:
+            memory.echo(talk)
+        else:
+            if draw > 0.97 and not happened:
+                events.happening(talk)
+            _topic(talk, where, rng)
+        if talk.entries and rng.random() < 0.025:
+            _interrupt(talk, rng)
+    for _, told in waiting:
+        if told.speaker == talk.speaker:
+            memory.recall(talk, told)
+
+
+def conversation(seed: str, split: Split = Split.TRAIN) -> Conversation:
+    """The conversation of this seed: the same seed always gives the same one."""
+    rng = Random(seed)
+    self = character(rng, split)
+    aims(self, rng, split)
+    if rng.random() < 0.2:
+        _fill_lines(self, rng)
+    where = world(rng, split, self.home) if rng.random() < 0.45 else World()
+    talk = Talk(rng, split, self)
+    if rng.random() < 0.6:
+        smalltalk.greeting(talk)
+    _course(talk, where, rng)
+    if rng.random() < 0.25:
+        smalltalk.farewell(talk)
+    while not talk.entries or talk.entries[-1].kind is not EntryKind.SPOKE:
+        _topic(talk, where, rng)
+    return Conversation(self, where, persona(self, rng), tuple(talk.entries))

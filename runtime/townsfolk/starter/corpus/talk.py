@@ -1,0 +1,192 @@
+"""One conversation while it is being written: who speaks, what was said, what the player told."""
+
+import re
+from collections.abc import Sequence
+from random import Random
+
+from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
+from townsfolk.starter.corpus import lexicon, names
+from townsfolk.starter.corpus.character import Character
+from townsfolk.starter.corpus.grammar import expand, pick
+from townsfolk.starter.corpus.split import Split
+
+NAMELESS = ("Player", "Player", "Player", "Player", "Traveler", "Stranger", "Hero", "Adventurer", "Guest", "You", "User")
+"""Speaker labels that are not a name."""
+
+_TYPOS = {
+    "what": "waht", "your": "yuor", "name": "nmae", "where": "wher", "you": "yuo", "the": "teh", "hello": "helo",
+    "who": "hwo", "do": "od", "live": "liv", "from": "form", "have": "hav", "remember": "rember", "called": "caled",
+    "much": "mcuh", "about": "abuot", "tell": "tel", "work": "wrok", "please": "plese", "thanks": "thnaks",
+}  # fmt: skip
+_SHORTHAND = {"you": "u", "your": "ur", "are": "r", "please": "pls", "thanks": "thx", "okay": "ok", "because": "cuz"}
+_GREETINGS = ("Hello! ", "Hi! ", "Hi, ", "Hello, ", "Hey, ", "Good day. ", "Excuse me, ", "Hey there! ", "Greetings. ", "Sorry, ")
+
+
+_PREAMBLES = (
+    "I just arrived.", "It was a long walk.", "I've heard a lot about this place.", "The road was muddy.", "What a day.", "I'm new here.", "It's good to be inside.", "My feet hurt.", "I have all day.", "I was just passing by.",
+    "Don't be afraid.", "You look like someone who knows things.", "I didn't sleep last night.", "Nobody else wants to talk to me.", "I came by ship.", "It's my first time here.", "I have a question for you.", "Listen, I don't have much time.",
+    "Finally somebody to talk to!", "Oh, it's you.", "I don't want any trouble.", "I've been looking everywhere for someone to talk to.", "This place is bigger than I thought.", "I like it here.", "Let's change the subject.", "Enough of that.",
+    "That's good to hear.", "Interesting.", "I understand.", "I see, thank you.", "Haha, good one.", "Never mind that.",
+)  # fmt: skip
+_LEADS = (
+    "So,", "So", "And", "Hey,", "Tell me,", "Say,", "Well,", "Excuse me,", "I wonder,", "One question:", "Now then,", "Listen,", "Hm,", "Okay,", "Right.", "I see.", "Oh,", "But",
+    "Look,", "Just curious,", "Pardon me,", "I'd like to know:", "Alright,", "I have a question.", "If you don't mind,", "Sorry,", "Quickly,", "Good.", "Thanks. And", "Wait,", "Ah.", "Also,", "Actually,",
+)  # fmt: skip
+_TAILS = (
+    ", friend", ", my friend", ", {short}", ", {trade}", ", good sir", ", my lady", ", if I may ask", ", please", " then", ", by the way", " exactly", ", if you don't mind", ", buddy", ", old friend",
+    " anyway", ", really", ", again", " today", ", kind soul", ", mate", ", I wonder", " these days", ", hm", ", eh", ", if you don't mind me asking",
+)  # fmt: skip
+
+
+def lower_question(text: str, first: str) -> str:
+    """The question as it goes on after a lead: a question word loses its capital, a name does not."""
+    return text[0].lower() + text[1:] if first in _QUESTION_WORDS else text
+
+
+_QUESTION_WORDS = frozenset(
+    "What What's Where Where's Who Who's How Why When Which Do Does Did Are Is Am Can Could Will Would Have Has May "
+    "Any Anything Got And Should Whom Whose Was Were You You're So".split()
+)
+
+
+class Talk:
+    """A conversation with one character.
+
+    ``slots`` holds what templates may use: the character's facts and ``addr``, what the player is called.
+    """
+
+    def __init__(self, rng: Random, split: Split, character: Character) -> None:
+        self.rng = rng
+        self.split = split
+        self.character = character
+        self.entries: list[TranscriptEntry] = []
+        self.player_names: dict[str, str] = {}
+        self.speaker = pick(rng, NAMELESS)
+        if rng.random() < 0.3:
+            self.speaker = names.given_name(rng, split, rng.random() < 0.5)
+            self.player_names[self.speaker] = self.speaker
+        draw = rng.random()
+        self.lowercase = draw < 0.2
+        self.careless = draw < 0.35
+        self.slots = self._facts()
+
+    def _facts(self) -> dict[str, str]:
+        self_ = self.character
+        facts = {"name": self_.name.full, "short": self_.name.short}
+        for key in ("trade", "work", "home", "birthplace", "trait", "like", "hate", "fear", "secret", "keepsake"):
+            if value := getattr(self_, key):
+                facts[key] = value
+        facts["at work"] = self_.at_work or "here"
+        facts["age"] = str(self_.age)
+        return facts
+
+    def typed(self, value: str) -> str:
+        """A value as this player types it."""
+        return value.lower() if self.lowercase else value
+
+    @property
+    def address(self) -> str:
+        """What the character calls whoever speaks now."""
+        known = self.player_names.get(self.speaker)
+        if known and self.rng.random() < 0.5:
+            return known
+        return pick(self.rng, self.character.style.address)
+
+    def _expand(self, templates: Sequence[str], slots: dict[str, str]) -> str:
+        merged = self.slots | slots
+        merged.setdefault("addr", self.address)
+        text = expand(pick(self.rng, templates), self.rng, merged)
+        # "your majesty, you, ..." needs no care here; a nameless "you" as an address reads badly at the end.
+        return re.sub(r", you([.!?])", r"\1", text)
+
+    def hear(self, templates: Sequence[str], **slots: str) -> str:
+        """Somebody speaks to the character; returns the line as typed."""
+        text = self._expand(templates, slots)
+        if self.rng.random() < 0.05:
+            text = f"{pick(self.rng, _PREAMBLES)} {text}"
+        text = self._sloppy(text)
+        self.entries.append(TranscriptEntry(kind=EntryKind.HEARD, speaker=self.speaker, text=text))
+        return text
+
+    def happen(self, text: str) -> None:
+        """Something happens in the world."""
+        self.entries.append(TranscriptEntry(kind=EntryKind.EVENT, text=text))
+
+    def say(self, templates: Sequence[str], **slots: str) -> str:
+        """The character answers in its style."""
+        style = self.character.style
+        text = self._expand(templates, slots)
+        if "few words" in style.wordings[0] if style.wordings else False:
+            text = min((self._expand(templates, slots) for _ in range(2)), key=len)
+        text = style.dress(text, self.rng)
+        self.entries.append(TranscriptEntry(kind=EntryKind.SPOKE, text=text))
+        return text
+
+    def exchange(self, questions: Sequence[str], answers: Sequence[str], **slots: str) -> None:
+        """The player says one of the first, the character answers with one of the second."""
+        self.hear(questions, **slots)
+        self.say(answers, **slots)
+
+    def respeak(self, text: str) -> None:
+        """The character says exactly this."""
+        self.entries.append(TranscriptEntry(kind=EntryKind.SPOKE, text=text))
+
+    def _phrased(self, text: str) -> str:
+        """A question with something before or after it, as people ask."""
+        rng = self.rng
+        if not text.endswith("?") or len(text) > 70 or text.count("?") > 1:
+            return text
+        draw = rng.random()
+        if draw < 0.18:
+            lead = pick(rng, _LEADS)
+            first = text.split(" ", 1)[0]
+            text = f"{lead} {text}" if lead[-1] in ".!:" and rng.random() < 0.8 else f"{lead} {lower_question(text, first)}"
+        elif draw < 0.3:
+            tail = pick(rng, _TAILS)
+            tail = tail.replace("{short}", self.character.name.short).replace("{trade}", self.character.trade or "friend")
+            text = f"{text[:-1]}{tail}?"
+        return text
+
+    def _sloppy(self, text: str) -> str:
+        rng = self.rng
+        text = self._phrased(text)
+        if len(self.entries) < 2 and rng.random() < 0.12 and not text.startswith(_GREETINGS):
+            text = pick(rng, _GREETINGS) + text
+        if self.lowercase:
+            text = text.lower()
+        if self.careless:
+            words = text.split(" ")
+            for at, word in enumerate(words):
+                draw = rng.random()
+                if draw < 0.04:
+                    words[at] = _TYPOS.get(word, word)
+                elif draw < 0.2 and self.lowercase:
+                    words[at] = _SHORTHAND.get(word, word)
+            text = " ".join(words)
+            if rng.random() < 0.5:
+                text = text.replace("'", "")
+            if rng.random() < 0.6:
+                text = text.rstrip(".?!")
+            elif rng.random() < 0.1:
+                text += pick(rng, ("!", "??", "...", " :)", "!!", " lol"))
+        elif rng.random() < 0.05:
+            text = text.rstrip(".")
+        return text or "..."
+
+    def someone(self) -> str:
+        """A name that is nobody's here."""
+        return names.given_name(self.rng, self.split, self.rng.random() < 0.5)
+
+    def other_trade(self) -> str:
+        """A trade that is not the character's."""
+        while (trade := lexicon.trade(self.rng, self.split)) == self.character.trade:
+            pass
+        return trade
+
+    def other_place(self) -> str:
+        """A place that is not the character's home."""
+        while (place := names.place(self.rng, self.split)) == self.character.home:
+            pass
+        return place
+
+

@@ -1,0 +1,65 @@
+"""What makes a reply broken: a rule for each way in which a small model fails to write a sentence."""
+
+import re
+from collections.abc import Iterable
+
+from townsfolk.starter.corpus.conversation import conversation
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_END = re.compile(r"""[.!?…]["')*]*$""")
+_DOUBLED = re.compile(r"\b([^\W\d_]+) \1\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(?:(a) [aeio]\w|(an) [^aeiouh\W\d])", re.IGNORECASE)
+_MAY_DOUBLE = frozenset("ha ho la hee aye blah well no wait banana the there".split())
+_VOCABULARY_CONVERSATIONS = 10_000
+
+
+def words(text: str) -> set[str]:
+    """The words of a text in lower case."""
+    return {match.lower().removesuffix("'s") for match in _WORD.findall(text)}
+
+
+def _plurals(word: str) -> set[str]:
+    """What the word may be the plural of."""
+    return {word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", word.removesuffix("men") + "man"} - {word}
+
+
+def vocabulary() -> set[str]:
+    """The words of the corpus' replies."""
+    found: set[str] = set()
+    for index in range(_VOCABULARY_CONVERSATIONS):
+        for entry in conversation(f"vocabulary:{index}").transcript:
+            found |= words(entry.text)
+    return found
+
+
+def faults(reply: str, known: set[str], context: Iterable[str]) -> list[str]:
+    """What is broken about a reply; empty when nothing is.
+
+    Args:
+        reply: The whole reply.
+        known: The corpus' words.
+        context: Persona, lore and conversation: their words may be used too.
+    """
+    if not reply.strip():
+        return ["it is empty"]
+    found = []
+    context_text = "\n".join(context)
+    if not _END.search(reply):
+        found.append("it does not end with a full stop, an exclamation mark or a question mark")
+    for match in _DOUBLED.finditer(reply):
+        if match.group(1).lower() not in _MAY_DOUBLE and match.group().lower() not in context_text.lower():
+            found.append(f"a doubled word: {match.group()}")
+    if reply.count('"') % 2:
+        found.append("unbalanced quotation marks")
+    if match := _ARTICLE.search(reply):
+        if match.group().lower() not in context_text.lower():
+            found.append(f"a wrong article: {match.group()}...")
+    known = known | words(context_text)
+    unknown = {word for word in words(reply) - known if not _plurals(word) & known}
+    if unknown:
+        found.append(f"words from nowhere: {', '.join(sorted(unknown))}")
+    if reply[0].islower() and reply.split()[0].strip(",.!?") not in context_text:
+        found.append("it begins with a small letter")
+    if "�" in reply or "<|" in reply:
+        found.append("characters that are no text")
+    return found

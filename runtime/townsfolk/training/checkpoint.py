@@ -1,0 +1,69 @@
+"""What a run leaves on disk: the model in Hugging Face's layout, and all that is needed to go on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from townsfolk.training.model import Llama, LlamaConfig
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def save_model(model: Llama, folder: Path, dtype: str, generation: dict[str, Any]) -> None:
+    """Write model.safetensors in this dtype, and config.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: tensor.detach().to("cpu", DTYPES[dtype]).contiguous() for name, tensor in model.weights().items()
+    }
+    _replace(folder / "model.safetensors", lambda path: save_file(weights, path, {"format": "pt"}))
+    eos = generation["eos_token_id"]
+    config = model.config.to_json(dtype, generation["bos_token_id"], eos if isinstance(eos, list) else [eos])
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load_model(folder: Path) -> Llama:
+    """A model in fp32 from a Hugging Face directory with a single weight file."""
+    config = LlamaConfig.from_json(json.loads((folder / "config.json").read_text()))
+    model = Llama(config)
+    weights = load_file(folder / "model.safetensors")
+    model.load_weights({name: tensor.float() for name, tensor in weights.items()})
+    return model
+
+
+def save_progress(model: Llama, optimizer: Optimizer, progress: dict[str, Any], folder: Path) -> None:
+    """Write weights in fp32, the optimizer's state and the run's progress."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.weights().items()}
+    moments = {
+        f"{index}.{name}": value.detach().cpu().contiguous()
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+    _replace(folder / "weights.safetensors", lambda path: save_file(weights, path))
+    _replace(folder / "optimizer.safetensors", lambda path: save_file(moments, path))
+    _replace(folder / "progress.json", lambda path: Path(path).write_text(json.dumps(progress)))
+
+
+def load_progress(model: Llama, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
+    """Restore what ``save_progress`` wrote; returns the progress. Raises FileNotFoundError."""
+    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    model.load_weights(load_file(folder / "weights.safetensors"))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in load_file(folder / "optimizer.safetensors").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return progress
+
+
+def _replace(path: Path, write: Any) -> None:
+    """Write beside the file and put it in its place at once: a crash leaves the old one whole."""
+    beside = path.with_suffix(".new")
+    write(str(beside))
+    os.replace(beside, path)

@@ -1,0 +1,82 @@
+"""From scripts to token ids, each with the say of what is learned from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from townsfolk.dialogue.prompt import CUT_MARK, Message
+from townsfolk.training.script import Script
+
+PADDING, PROMPT, REPLY = 0, 1, 2
+"""What a token is: nothing, context (learned with the prompt weight), or part of a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A tokenised document: ``tokens`` and, for each, ``kinds``. Both [length]."""
+
+    tokens: NDArray[np.uint32]
+    kinds: NDArray[np.uint8]
+
+
+class Encoder:
+    """Tokenises scripts through the model's own chat template, and plain text."""
+
+    def __init__(self, tokenizer: Tokenizer, tokenizer_config: dict[str, Any]) -> None:
+        self._tokenizer = tokenizer
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        self._template = environment.from_string(tokenizer_config["chat_template"])
+        self._bos = _token_text(tokenizer_config["bos_token"])
+        self._eos = _token_text(tokenizer_config["eos_token"])
+
+    def __call__(self, script: Script | str) -> Example:
+        """Tokens and kinds of one document."""
+        if isinstance(script, str):
+            return self._join([(self._bos, PROMPT), (script + self._eos, REPLY)])
+        return self._join(self._segments(script.messages()))
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens that a reply to these messages follows."""
+        return self._tokenizer.encode(self._render(messages, True), add_special_tokens=False).ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text without control tokens."""
+        return self._tokenizer.decode(list(tokens), skip_special_tokens=True)
+
+    def _render(self, messages: Sequence[Message], ask: bool) -> str:
+        return self._template.render(
+            messages=messages, bos_token=self._bos, eos_token=self._eos, add_generation_prompt=ask
+        )
+
+    def _segments(self, messages: Sequence[Message]) -> list[tuple[str, int]]:
+        """Texts in turn, cut exactly where generation begins and ends at run time."""
+        segments: list[tuple[str, int]] = []
+        done = ""
+        for at, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            asked = self._render(messages[:at], True)
+            answered = self._render(messages[: at + 1], False)
+            if not asked.startswith(done) or not answered.startswith(asked):
+                raise ValueError("the chat template rewrites earlier messages: it can't be trained on")
+            cut = message["content"].endswith(CUT_MARK)
+            segments += [(asked[len(done) :], PROMPT), (answered[len(asked) :], PADDING if cut else REPLY)]
+            done = answered
+        return segments
+
+    def _join(self, segments: list[tuple[str, int]]) -> Example:
+        encoded = self._tokenizer.encode_batch_fast([text for text, _ in segments], add_special_tokens=False)
+        lengths = [len(part.ids) for part in encoded]
+        tokens = np.concatenate([np.array(part.ids, dtype=np.uint32) for part in encoded])
+        kinds = np.repeat(np.array([kind for _, kind in segments], dtype=np.uint8), lengths)
+        return Example(tokens, kinds)
+
+
+def _token_text(token: str | dict[str, Any]) -> str:
+    """tokenizer_config.json gives a token as text or as an object."""
+    return token if isinstance(token, str) else str(token["content"])

@@ -1,0 +1,83 @@
+"""What a model learns from: conversations with a character, or plain text, one JSON object a line.
+
+A conversation::
+
+    {"persona": {"name": "Mira", "description": "The innkeeper of the Salted Herring."},
+     "lore": ["Port Merrow lies by the sea."],
+     "transcript": [{"kind": "heard", "speaker": "Player", "text": "Hello!"},
+                    {"kind": "spoke", "text": "Welcome to the Salted Herring."},
+                    {"kind": "event", "text": "It begins to rain."}]}
+
+``persona`` and ``transcript`` take the fields of the runtime's own types. A reply with ``"cut": true`` was
+interrupted; it is context and never learned. Plain text is ``{"text": "..."}``.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from townsfolk.dialogue.errors import InvalidFieldError
+from townsfolk.dialogue.persona import Persona
+from townsfolk.dialogue.prompt import Message, messages, system_text
+from townsfolk.dialogue.transcript import TranscriptEntry
+
+
+class InvalidScriptError(ValueError):
+    """A line of a training file can't be used; the message gives file, line and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A conversation to learn from."""
+
+    persona: Persona
+    lore: tuple[str, ...]
+    transcript: tuple[TranscriptEntry, ...]
+
+    def messages(self) -> list[Message]:
+        """The conversation as the runtime shows it to the model."""
+        return messages(system_text(self.persona, self.lore), self.transcript)
+
+    def to_json(self) -> dict[str, Any]:
+        """The script as one JSON object."""
+        return {
+            "persona": self.persona.model_dump(mode="json", exclude_defaults=True),
+            "lore": list(self.lore),
+            "transcript": [entry.model_dump(mode="json", exclude_defaults=True) for entry in self.transcript],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Script":
+        """Raises InvalidFieldError naming the field."""
+        unknown = values.keys() - {"persona", "lore", "transcript"}
+        if unknown or "persona" not in values or not values.get("transcript"):
+            raise InvalidFieldError('needs "persona", "transcript" with at least one entry, and optionally "lore"')
+        lore = values.get("lore", [])
+        if not isinstance(lore, list) or not all(isinstance(text, str) for text in lore):
+            raise InvalidFieldError("lore: must be a list of texts")
+        if not isinstance(values["persona"], dict) or not isinstance(values["transcript"], list):
+            raise InvalidFieldError("persona: must be an object; transcript: must be a list")
+        entries = tuple(TranscriptEntry.checked(**entry) for entry in values["transcript"])
+        return cls(Persona.checked(**values["persona"]), tuple(lore), entries)
+
+
+def read(paths: Iterable[Path]) -> list[Script | str]:
+    """All scripts and texts of the files; raises InvalidScriptError."""
+    found: list[Script | str] = []
+    for path in paths:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    try:
+                        values = json.loads(line)
+                        if not isinstance(values, dict):
+                            raise InvalidFieldError("must be a JSON object")
+                        text = values.get("text")
+                        found.append(text if isinstance(text, str) else Script.from_json(values))
+                    except (ValueError, TypeError) as error:
+                        raise InvalidScriptError(f"{path}, line {number}: {error}") from error
+    if not found:
+        raise InvalidScriptError("the training files hold nothing to learn from")
+    return found
