@@ -168,16 +168,22 @@ def generate_test_messages(target: Path) -> None:
     )
 
 
-@pytest.fixture(scope="session")
-def godot(godot_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Godot:
-    """The engine on a copy of the test project, with the add-on and all resources imported."""
-    project = tmp_path_factory.mktemp("project")
-    shutil.copytree(HERE / "project", project, dirs_exist_ok=True)
+def make_project(executable: str, folder: Path) -> Godot:
+    """Make the test project in a folder, with the add-on and all resources imported."""
+    project, homes = folder / "project", folder / "homes"
+    homes.mkdir()
+    shutil.copytree(HERE / "project", project)
     shutil.copytree(ROOT / "plugins/godot/addons", project / "addons", dirs_exist_ok=True)
     generate_test_messages(project / "generated_for_tests")
-    engine = Godot(godot_executable, project, tmp_path_factory.mktemp("homes"))
+    engine = Godot(executable, project, homes)
     engine.run("--import", timeout=120)
     return engine
+
+
+@pytest.fixture(scope="session")
+def godot(godot_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Godot:
+    """The engine on a copy of the test project."""
+    return make_project(godot_executable, tmp_path_factory.mktemp("godot"))
 
 
 @pytest.fixture(scope="session")

@@ -90,22 +90,24 @@ class Persona:
 			writer.put_varint(50)
 			writer.put_string(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				name = reader.read_string()
-			18:
-				description = reader.read_string()
-			26:
-				goals.append(reader.read_string())
-			34:
-				speaking_style = reader.read_string()
-			42:
-				taboos.append(reader.read_string())
-			50:
-				example_lines.append(reader.read_string())
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					name = reader.read_string()
+				18:
+					description = reader.read_string()
+				26:
+					goals.append(reader.read_string())
+				34:
+					speaking_style = reader.read_string()
+				42:
+					taboos.append(reader.read_string())
+				50:
+					example_lines.append(reader.read_string())
+				_:
+					reader.skip(tag)
 
 
 ## Named world knowledge. Characters that list the same lore ids, in the same order, share its KV
@@ -127,14 +129,16 @@ class Lore:
 			writer.put_varint(18)
 			writer.put_string(text)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				lore_id = reader.read_string()
-			18:
-				text = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					lore_id = reader.read_string()
+				18:
+					text = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## One line of a transcript.
@@ -173,20 +177,22 @@ class TranscriptEntry:
 			writer.put_varint(42)
 			writer.put_string(turn_id)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				kind = reader.read_int32() as EntryKind
-			18:
-				speaker = reader.read_string()
-			26:
-				text = reader.read_string()
-			32:
-				cut = reader.read_bool()
-			42:
-				turn_id = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					kind = reader.read_int32() as EntryKind
+				18:
+					speaker = reader.read_string()
+				26:
+					text = reader.read_string()
+				32:
+					cut = reader.read_bool()
+				42:
+					turn_id = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## Everything that defines one character's session.
@@ -239,32 +245,34 @@ class SessionConfig:
 			writer.put_varint(56)
 			writer.put_int32(overflow_policy)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			18:
-				var persona_element := persona if persona != null else Persona.new()
-				reader.read_message(persona_element)
-				persona = persona_element
-			26:
-				lore_ids.append(reader.read_string())
-			34:
-				var sampling_element := (
-					sampling if sampling != null else Sampling.SamplingParams.new()
-				)
-				reader.read_message(sampling_element)
-				sampling = sampling_element
-			40:
-				priority = reader.read_int32()
-			50:
-				var history_element := TranscriptEntry.new()
-				reader.read_message(history_element)
-				history.append(history_element)
-			56:
-				overflow_policy = reader.read_int32() as OverflowPolicy
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					var persona_element := persona if persona != null else Persona.new()
+					reader.read_message(persona_element)
+					persona = persona_element
+				26:
+					lore_ids.append(reader.read_string())
+				34:
+					var sampling_element := (
+						sampling if sampling != null else Sampling.SamplingParams.new()
+					)
+					reader.read_message(sampling_element)
+					sampling = sampling_element
+				40:
+					priority = reader.read_int32()
+				50:
+					var history_element := TranscriptEntry.new()
+					reader.read_message(history_element)
+					history.append(history_element)
+				56:
+					overflow_policy = reader.read_int32() as OverflowPolicy
+				_:
+					reader.skip(tag)
 
 
 ## A turn: somebody speaks, the character answers.
@@ -305,24 +313,26 @@ class Utterance:
 			writer.put_varint(40)
 			writer.put_int32(deadline_ms)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				text = reader.read_string()
-			18:
-				speaker = reader.read_string()
-			26:
-				turn_id = reader.read_string()
-			34:
-				var sampling_element := (
-					sampling if sampling != null else Sampling.SamplingParams.new()
-				)
-				reader.read_message(sampling_element)
-				sampling = sampling_element
-			40:
-				deadline_ms = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					text = reader.read_string()
+				18:
+					speaker = reader.read_string()
+				26:
+					turn_id = reader.read_string()
+				34:
+					var sampling_element := (
+						sampling if sampling != null else Sampling.SamplingParams.new()
+					)
+					reader.read_message(sampling_element)
+					sampling = sampling_element
+				40:
+					deadline_ms = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## The session exists and can be spoken to.
@@ -355,18 +365,20 @@ class SessionOpened:
 			writer.put_varint(32)
 			writer.put_int32(context_tokens)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			16:
-				resumed = reader.read_bool()
-			24:
-				system_tokens = reader.read_int32()
-			32:
-				context_tokens = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				16:
+					resumed = reader.read_bool()
+				24:
+					system_tokens = reader.read_int32()
+				32:
+					context_tokens = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## The character begins to answer.
@@ -381,12 +393,14 @@ class TurnStarted:
 			writer.put_varint(10)
 			writer.put_string(turn_id)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## More of the answer's text.
@@ -413,18 +427,20 @@ class TextDelta:
 			writer.put_varint(26)
 			writer.put_message(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			18:
-				text = reader.read_string()
-			26:
-				var tokens_element := Sampling.Token.new()
-				reader.read_message(tokens_element)
-				tokens.append(tokens_element)
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					text = reader.read_string()
+				26:
+					var tokens_element := Sampling.Token.new()
+					reader.read_message(tokens_element)
+					tokens.append(tokens_element)
+				_:
+					reader.skip(tag)
 
 
 ## A sentence of the answer is whole: it can be spoken aloud.
@@ -451,16 +467,18 @@ class SentenceCompleted:
 			writer.put_varint(26)
 			writer.put_string(text)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			16:
-				index = reader.read_int32()
-			26:
-				text = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				16:
+					index = reader.read_int32()
+				26:
+					text = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## The answer is whole.
@@ -493,20 +511,22 @@ class TurnFinished:
 			writer.put_varint(34)
 			writer.put_message(usage)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			18:
-				text = reader.read_string()
-			24:
-				finish_reason = reader.read_int32() as Sampling.FinishReason
-			34:
-				var usage_element := usage if usage != null else Sampling.Usage.new()
-				reader.read_message(usage_element)
-				usage = usage_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					text = reader.read_string()
+				24:
+					finish_reason = reader.read_int32() as Sampling.FinishReason
+				34:
+					var usage_element := usage if usage != null else Sampling.Usage.new()
+					reader.read_message(usage_element)
+					usage = usage_element
+				_:
+					reader.skip(tag)
 
 
 ## The answer was cut off; the transcript keeps what is in text, marked as cut.
@@ -534,18 +554,20 @@ class TurnInterrupted:
 			writer.put_varint(26)
 			writer.put_message(usage)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			18:
-				text = reader.read_string()
-			26:
-				var usage_element := usage if usage != null else Sampling.Usage.new()
-				reader.read_message(usage_element)
-				usage = usage_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					text = reader.read_string()
+				26:
+					var usage_element := usage if usage != null else Sampling.Usage.new()
+					reader.read_message(usage_element)
+					usage = usage_element
+				_:
+					reader.skip(tag)
 
 
 ## The conversation outgrew the model's context and lines were forgotten, by the session's overflow
@@ -567,16 +589,18 @@ class ContextTrimmed:
 			writer.put_varint(18)
 			writer.put_message(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			18:
-				var dropped_element := TranscriptEntry.new()
-				reader.read_message(dropped_element)
-				dropped.append(dropped_element)
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					var dropped_element := TranscriptEntry.new()
+					reader.read_message(dropped_element)
+					dropped.append(dropped_element)
+				_:
+					reader.skip(tag)
 
 
 ## An event in the world reached the character's transcript.
@@ -591,12 +615,14 @@ class Notified:
 			writer.put_varint(10)
 			writer.put_string(text)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				text = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					text = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## The session's priority has changed.
@@ -611,12 +637,14 @@ class PriorityUpdated:
 			writer.put_varint(8)
 			writer.put_int32(priority)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				priority = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					priority = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## Something failed; the session lives on.
@@ -643,16 +671,18 @@ class SessionError:
 			writer.put_varint(26)
 			writer.put_string(turn_id)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				code = reader.read_int32() as ErrorCode
-			18:
-				message = reader.read_string()
-			26:
-				turn_id = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					code = reader.read_int32() as ErrorCode
+				18:
+					message = reader.read_string()
+				26:
+					turn_id = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## Anything that happens in a session. A turn sends turn_started, deltas and sentences, and ends
@@ -796,59 +826,89 @@ class SessionEvent:
 			writer.put_varint(82)
 			writer.put_message(error)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var opened_element := opened if opened != null else SessionOpened.new()
-				reader.read_message(opened_element)
-				opened = opened_element
-			18:
-				var turn_started_element := (
-					turn_started if turn_started != null else TurnStarted.new()
-				)
-				reader.read_message(turn_started_element)
-				turn_started = turn_started_element
-			26:
-				var text_delta_element := text_delta if text_delta != null else TextDelta.new()
-				reader.read_message(text_delta_element)
-				text_delta = text_delta_element
-			34:
-				var sentence_completed_element := (
-					sentence_completed if sentence_completed != null else SentenceCompleted.new()
-				)
-				reader.read_message(sentence_completed_element)
-				sentence_completed = sentence_completed_element
-			42:
-				var turn_finished_element := (
-					turn_finished if turn_finished != null else TurnFinished.new()
-				)
-				reader.read_message(turn_finished_element)
-				turn_finished = turn_finished_element
-			50:
-				var turn_interrupted_element := (
-					turn_interrupted if turn_interrupted != null else TurnInterrupted.new()
-				)
-				reader.read_message(turn_interrupted_element)
-				turn_interrupted = turn_interrupted_element
-			58:
-				var context_trimmed_element := (
-					context_trimmed if context_trimmed != null else ContextTrimmed.new()
-				)
-				reader.read_message(context_trimmed_element)
-				context_trimmed = context_trimmed_element
-			66:
-				var notified_element := notified if notified != null else Notified.new()
-				reader.read_message(notified_element)
-				notified = notified_element
-			74:
-				var priority_updated_element := (
-					priority_updated if priority_updated != null else PriorityUpdated.new()
-				)
-				reader.read_message(priority_updated_element)
-				priority_updated = priority_updated_element
-			82:
-				var error_element := error if error != null else SessionError.new()
-				reader.read_message(error_element)
-				error = error_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var opened_element: SessionOpened = (
+						_event_value if event_case == EventCase.OPENED else SessionOpened.new()
+					)
+					reader.read_message(opened_element)
+					_event_value = opened_element
+					event_case = EventCase.OPENED
+				18:
+					var turn_started_element: TurnStarted = (
+						_event_value if event_case == EventCase.TURN_STARTED else TurnStarted.new()
+					)
+					reader.read_message(turn_started_element)
+					_event_value = turn_started_element
+					event_case = EventCase.TURN_STARTED
+				26:
+					var text_delta_element: TextDelta = (
+						_event_value if event_case == EventCase.TEXT_DELTA else TextDelta.new()
+					)
+					reader.read_message(text_delta_element)
+					_event_value = text_delta_element
+					event_case = EventCase.TEXT_DELTA
+				34:
+					var sentence_completed_element: SentenceCompleted = (
+						_event_value
+						if event_case == EventCase.SENTENCE_COMPLETED
+						else SentenceCompleted.new()
+					)
+					reader.read_message(sentence_completed_element)
+					_event_value = sentence_completed_element
+					event_case = EventCase.SENTENCE_COMPLETED
+				42:
+					var turn_finished_element: TurnFinished = (
+						_event_value
+						if event_case == EventCase.TURN_FINISHED
+						else TurnFinished.new()
+					)
+					reader.read_message(turn_finished_element)
+					_event_value = turn_finished_element
+					event_case = EventCase.TURN_FINISHED
+				50:
+					var turn_interrupted_element: TurnInterrupted = (
+						_event_value
+						if event_case == EventCase.TURN_INTERRUPTED
+						else TurnInterrupted.new()
+					)
+					reader.read_message(turn_interrupted_element)
+					_event_value = turn_interrupted_element
+					event_case = EventCase.TURN_INTERRUPTED
+				58:
+					var context_trimmed_element: ContextTrimmed = (
+						_event_value
+						if event_case == EventCase.CONTEXT_TRIMMED
+						else ContextTrimmed.new()
+					)
+					reader.read_message(context_trimmed_element)
+					_event_value = context_trimmed_element
+					event_case = EventCase.CONTEXT_TRIMMED
+				66:
+					var notified_element: Notified = (
+						_event_value if event_case == EventCase.NOTIFIED else Notified.new()
+					)
+					reader.read_message(notified_element)
+					_event_value = notified_element
+					event_case = EventCase.NOTIFIED
+				74:
+					var priority_updated_element: PriorityUpdated = (
+						_event_value
+						if event_case == EventCase.PRIORITY_UPDATED
+						else PriorityUpdated.new()
+					)
+					reader.read_message(priority_updated_element)
+					_event_value = priority_updated_element
+					event_case = EventCase.PRIORITY_UPDATED
+				82:
+					var error_element: SessionError = (
+						_event_value if event_case == EventCase.ERROR else SessionError.new()
+					)
+					reader.read_message(error_element)
+					_event_value = error_element
+					event_case = EventCase.ERROR
+				_:
+					reader.skip(tag)

@@ -239,43 +239,45 @@ class SamplingParams:
 			writer.put_varint(112)
 			writer.put_int32(logprobs)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			13:
-				temperature = reader.read_float()
-			16:
-				top_k = reader.read_int32()
-			29:
-				top_p = reader.read_float()
-			37:
-				min_p = reader.read_float()
-			45:
-				repetition_penalty = reader.read_float()
-			53:
-				presence_penalty = reader.read_float()
-			61:
-				frequency_penalty = reader.read_float()
-			66:
-				_read_logit_bias_entry(reader)
-			74:
-				stop.append(reader.read_string())
-			80:
-				stop_token_ids.append(reader.read_int32())
-			82:
-				var stop_token_ids_outer := reader.enter()
-				while reader.position < reader.limit:
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				13:
+					temperature = reader.read_float()
+				16:
+					top_k = reader.read_int32()
+				29:
+					top_p = reader.read_float()
+				37:
+					min_p = reader.read_float()
+				45:
+					repetition_penalty = reader.read_float()
+				53:
+					presence_penalty = reader.read_float()
+				61:
+					frequency_penalty = reader.read_float()
+				66:
+					_read_logit_bias_entry(reader)
+				74:
+					stop.append(reader.read_string())
+				80:
 					stop_token_ids.append(reader.read_int32())
-				reader.leave(stop_token_ids_outer)
-			88:
-				max_new_tokens = reader.read_int32()
-			96:
-				min_new_tokens = reader.read_int32()
-			104:
-				seed = reader.read_varint()
-			112:
-				logprobs = reader.read_int32()
-			_:
-				reader.skip(tag)
+				82:
+					var stop_token_ids_outer := reader.enter()
+					while reader.position < reader.limit:
+						stop_token_ids.append(reader.read_int32())
+					reader.leave(stop_token_ids_outer)
+				88:
+					max_new_tokens = reader.read_int32()
+				96:
+					min_new_tokens = reader.read_int32()
+				104:
+					seed = reader.read_varint()
+				112:
+					logprobs = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 	func _read_logit_bias_entry(reader: ProtoReader) -> void:
 		var key: int = 0
@@ -319,16 +321,18 @@ class TokenLogprob:
 			writer.put_varint(26)
 			writer.put_bytes(token_bytes)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				token_id = reader.read_int32()
-			21:
-				logprob = reader.read_float()
-			26:
-				token_bytes = reader.read_bytes()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					token_id = reader.read_int32()
+				21:
+					logprob = reader.read_float()
+				26:
+					token_bytes = reader.read_bytes()
+				_:
+					reader.skip(tag)
 
 
 ## One token of a reply or prompt, with its alternatives.
@@ -351,18 +355,20 @@ class Token:
 			writer.put_varint(18)
 			writer.put_message(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var token_element := token if token != null else TokenLogprob.new()
-				reader.read_message(token_element)
-				token = token_element
-			18:
-				var top_element := TokenLogprob.new()
-				reader.read_message(top_element)
-				top.append(top_element)
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var token_element := token if token != null else TokenLogprob.new()
+					reader.read_message(token_element)
+					token = token_element
+				18:
+					var top_element := TokenLogprob.new()
+					reader.read_message(top_element)
+					top.append(top_element)
+				_:
+					reader.skip(tag)
 
 
 ## What a reply cost.
@@ -407,19 +413,21 @@ class Usage:
 			writer.put_varint(48)
 			writer.put_varint(seed)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				prompt_tokens = reader.read_int32()
-			16:
-				cached_tokens = reader.read_int32()
-			24:
-				generated_tokens = reader.read_int32()
-			37:
-				time_to_first_token_ms = reader.read_float()
-			45:
-				tokens_per_second = reader.read_float()
-			48:
-				seed = reader.read_varint()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					prompt_tokens = reader.read_int32()
+				16:
+					cached_tokens = reader.read_int32()
+				24:
+					generated_tokens = reader.read_int32()
+				37:
+					time_to_first_token_ms = reader.read_float()
+				45:
+					tokens_per_second = reader.read_float()
+				48:
+					seed = reader.read_varint()
+				_:
+					reader.skip(tag)

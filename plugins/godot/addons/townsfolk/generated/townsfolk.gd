@@ -29,16 +29,18 @@ class OpenSession:
 			writer.put_varint(16)
 			writer.put_bool(resume)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var config_element := config if config != null else Dialogue.SessionConfig.new()
-				reader.read_message(config_element)
-				config = config_element
-			16:
-				resume = reader.read_bool()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var config_element := config if config != null else Dialogue.SessionConfig.new()
+					reader.read_message(config_element)
+					config = config_element
+				16:
+					resume = reader.read_bool()
+				_:
+					reader.skip(tag)
 
 
 ## Cuts answers off.
@@ -70,14 +72,16 @@ class Interrupt:
 			writer.put_varint(16)
 			writer.put_int32(heard_characters)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_id = reader.read_string()
-			16:
-				heard_characters = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				16:
+					heard_characters = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## One event from the client on a session's stream.
@@ -166,28 +170,41 @@ class ConverseRequest:
 			writer.put_varint(48)
 			writer.put_bool(close)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var open_element := open if open != null else OpenSession.new()
-				reader.read_message(open_element)
-				open = open_element
-			18:
-				var say_element := say if say != null else Dialogue.Utterance.new()
-				reader.read_message(say_element)
-				say = say_element
-			26:
-				notify = reader.read_string()
-			34:
-				var interrupt_element := interrupt if interrupt != null else Interrupt.new()
-				reader.read_message(interrupt_element)
-				interrupt = interrupt_element
-			40:
-				update_priority = reader.read_int32()
-			48:
-				close = reader.read_bool()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var open_element: OpenSession = (
+						_request_value if request_case == RequestCase.OPEN else OpenSession.new()
+					)
+					reader.read_message(open_element)
+					_request_value = open_element
+					request_case = RequestCase.OPEN
+				18:
+					var say_element: Dialogue.Utterance = (
+						_request_value
+						if request_case == RequestCase.SAY
+						else Dialogue.Utterance.new()
+					)
+					reader.read_message(say_element)
+					_request_value = say_element
+					request_case = RequestCase.SAY
+				26:
+					notify = reader.read_string()
+				34:
+					var interrupt_element: Interrupt = (
+						_request_value if request_case == RequestCase.INTERRUPT else Interrupt.new()
+					)
+					reader.read_message(interrupt_element)
+					_request_value = interrupt_element
+					request_case = RequestCase.INTERRUPT
+				40:
+					update_priority = reader.read_int32()
+				48:
+					close = reader.read_bool()
+				_:
+					reader.skip(tag)
 
 
 ## One event to the client on a session's stream.
@@ -202,14 +219,16 @@ class ConverseResponse:
 			writer.put_varint(10)
 			writer.put_message(event)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var event_element := event if event != null else Dialogue.SessionEvent.new()
-				reader.read_message(event_element)
-				event = event_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var event_element := event if event != null else Dialogue.SessionEvent.new()
+					reader.read_message(event_element)
+					event = event_element
+				_:
+					reader.skip(tag)
 
 
 ## See SessionConfig.
@@ -224,14 +243,16 @@ class OpenSessionRequest:
 			writer.put_varint(10)
 			writer.put_message(open)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var open_element := open if open != null else OpenSession.new()
-				reader.read_message(open_element)
-				open = open_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var open_element := open if open != null else OpenSession.new()
+					reader.read_message(open_element)
+					open = open_element
+				_:
+					reader.skip(tag)
 
 
 ## The session exists.
@@ -246,14 +267,16 @@ class OpenSessionResponse:
 			writer.put_varint(10)
 			writer.put_message(opened)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var opened_element := opened if opened != null else Dialogue.SessionOpened.new()
-				reader.read_message(opened_element)
-				opened = opened_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var opened_element := opened if opened != null else Dialogue.SessionOpened.new()
+					reader.read_message(opened_element)
+					opened = opened_element
+				_:
+					reader.skip(tag)
 
 
 ## Speak to a session.
@@ -274,18 +297,20 @@ class SayRequest:
 			writer.put_varint(18)
 			writer.put_message(utterance)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			18:
-				var utterance_element := (
-					utterance if utterance != null else Dialogue.Utterance.new()
-				)
-				reader.read_message(utterance_element)
-				utterance = utterance_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					var utterance_element := (
+						utterance if utterance != null else Dialogue.Utterance.new()
+					)
+					reader.read_message(utterance_element)
+					utterance = utterance_element
+				_:
+					reader.skip(tag)
 
 
 ## One event of the turn.
@@ -300,14 +325,16 @@ class SayResponse:
 			writer.put_varint(10)
 			writer.put_message(event)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var event_element := event if event != null else Dialogue.SessionEvent.new()
-				reader.read_message(event_element)
-				event = event_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var event_element := event if event != null else Dialogue.SessionEvent.new()
+					reader.read_message(event_element)
+					event = event_element
+				_:
+					reader.skip(tag)
 
 
 ## Cut answers off.
@@ -328,16 +355,18 @@ class InterruptSessionRequest:
 			writer.put_varint(18)
 			writer.put_message(interrupt)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			18:
-				var interrupt_element := interrupt if interrupt != null else Interrupt.new()
-				reader.read_message(interrupt_element)
-				interrupt = interrupt_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					var interrupt_element := interrupt if interrupt != null else Interrupt.new()
+					reader.read_message(interrupt_element)
+					interrupt = interrupt_element
+				_:
+					reader.skip(tag)
 
 
 ## The answers are cut off.
@@ -352,12 +381,14 @@ class InterruptSessionResponse:
 			writer.put_varint(10)
 			writer.put_string(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				turn_ids.append(reader.read_string())
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_ids.append(reader.read_string())
+				_:
+					reader.skip(tag)
 
 
 ## Tell a character of an event.
@@ -378,14 +409,16 @@ class NotifySessionRequest:
 			writer.put_varint(18)
 			writer.put_string(text)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			18:
-				text = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					text = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## The event is in the transcript.
@@ -421,14 +454,16 @@ class UpdateSessionRequest:
 			writer.put_varint(16)
 			writer.put_int32(priority)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			16:
-				priority = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				16:
+					priority = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## The session is changed.
@@ -448,12 +483,14 @@ class GetSessionRequest:
 			writer.put_varint(10)
 			writer.put_string(session_id)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## A session as it is now.
@@ -481,18 +518,20 @@ class GetSessionResponse:
 			writer.put_varint(24)
 			writer.put_int32(queued_turns)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var config_element := config if config != null else Dialogue.SessionConfig.new()
-				reader.read_message(config_element)
-				config = config_element
-			18:
-				current_turn_id = reader.read_string()
-			24:
-				queued_turns = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var config_element := config if config != null else Dialogue.SessionConfig.new()
+					reader.read_message(config_element)
+					config = config_element
+				18:
+					current_turn_id = reader.read_string()
+				24:
+					queued_turns = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## Ask for all sessions.
@@ -536,20 +575,22 @@ class SessionSummary:
 			writer.put_varint(40)
 			writer.put_bool(speaking)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			18:
-				persona_name = reader.read_string()
-			24:
-				priority = reader.read_int32()
-			32:
-				transcript_entries = reader.read_int32()
-			40:
-				speaking = reader.read_bool()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					persona_name = reader.read_string()
+				24:
+					priority = reader.read_int32()
+				32:
+					transcript_entries = reader.read_int32()
+				40:
+					speaking = reader.read_bool()
+				_:
+					reader.skip(tag)
 
 
 ## All sessions, by id.
@@ -564,14 +605,16 @@ class ListSessionsResponse:
 			writer.put_varint(10)
 			writer.put_message(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var sessions_element := SessionSummary.new()
-				reader.read_message(sessions_element)
-				sessions.append(sessions_element)
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var sessions_element := SessionSummary.new()
+					reader.read_message(sessions_element)
+					sessions.append(sessions_element)
+				_:
+					reader.skip(tag)
 
 
 ## End a session.
@@ -586,12 +629,14 @@ class CloseSessionRequest:
 			writer.put_varint(10)
 			writer.put_string(session_id)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				session_id = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## The session is gone.
@@ -611,14 +656,16 @@ class RegisterLoreRequest:
 			writer.put_varint(10)
 			writer.put_message(lore)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var lore_element := lore if lore != null else Dialogue.Lore.new()
-				reader.read_message(lore_element)
-				lore = lore_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var lore_element := lore if lore != null else Dialogue.Lore.new()
+					reader.read_message(lore_element)
+					lore = lore_element
+				_:
+					reader.skip(tag)
 
 
 ## The lore is known.
@@ -633,12 +680,14 @@ class RegisterLoreResponse:
 			writer.put_varint(8)
 			writer.put_int32(tokens)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				tokens = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					tokens = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## A list of token ids.
@@ -656,17 +705,19 @@ class TokenIds:
 			writer.put_varint(10)
 			writer.put_bytes(packed_ids.bytes)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				ids.append(reader.read_int32())
-			10:
-				var ids_outer := reader.enter()
-				while reader.position < reader.limit:
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
 					ids.append(reader.read_int32())
-				reader.leave(ids_outer)
-			_:
-				reader.skip(tag)
+				10:
+					var ids_outer := reader.enter()
+					while reader.position < reader.limit:
+						ids.append(reader.read_int32())
+					reader.leave(ids_outer)
+				_:
+					reader.skip(tag)
 
 
 ## Complete a prompt.
@@ -728,26 +779,31 @@ class GenerateRequest:
 			writer.put_varint(40)
 			writer.put_int32(priority)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				text = reader.read_string()
-			18:
-				var token_ids_element := token_ids if token_ids != null else TokenIds.new()
-				reader.read_message(token_ids_element)
-				token_ids = token_ids_element
-			26:
-				var sampling_element := (
-					sampling if sampling != null else Sampling.SamplingParams.new()
-				)
-				reader.read_message(sampling_element)
-				sampling = sampling_element
-			32:
-				echo = reader.read_bool()
-			40:
-				priority = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					text = reader.read_string()
+				18:
+					var token_ids_element: TokenIds = (
+						_prompt_value if prompt_case == PromptCase.TOKEN_IDS else TokenIds.new()
+					)
+					reader.read_message(token_ids_element)
+					_prompt_value = token_ids_element
+					prompt_case = PromptCase.TOKEN_IDS
+				26:
+					var sampling_element := (
+						sampling if sampling != null else Sampling.SamplingParams.new()
+					)
+					reader.read_message(sampling_element)
+					sampling = sampling_element
+				32:
+					echo = reader.read_bool()
+				40:
+					priority = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## A piece of the completion.
@@ -801,22 +857,35 @@ class GenerateResponse:
 			writer.put_varint(26)
 			writer.put_message(finished)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var prompt_element := prompt if prompt != null else EchoedPrompt.new()
-				reader.read_message(prompt_element)
-				prompt = prompt_element
-			18:
-				var text_element := text if text != null else GeneratedText.new()
-				reader.read_message(text_element)
-				text = text_element
-			26:
-				var finished_element := finished if finished != null else GenerationFinished.new()
-				reader.read_message(finished_element)
-				finished = finished_element
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var prompt_element: EchoedPrompt = (
+						_event_value if event_case == EventCase.PROMPT else EchoedPrompt.new()
+					)
+					reader.read_message(prompt_element)
+					_event_value = prompt_element
+					event_case = EventCase.PROMPT
+				18:
+					var text_element: GeneratedText = (
+						_event_value if event_case == EventCase.TEXT else GeneratedText.new()
+					)
+					reader.read_message(text_element)
+					_event_value = text_element
+					event_case = EventCase.TEXT
+				26:
+					var finished_element: GenerationFinished = (
+						_event_value
+						if event_case == EventCase.FINISHED
+						else GenerationFinished.new()
+					)
+					reader.read_message(finished_element)
+					_event_value = finished_element
+					event_case = EventCase.FINISHED
+				_:
+					reader.skip(tag)
 
 
 ## The prompt, as the model saw it.
@@ -831,14 +900,16 @@ class EchoedPrompt:
 			writer.put_varint(10)
 			writer.put_message(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				var tokens_element := Sampling.Token.new()
-				reader.read_message(tokens_element)
-				tokens.append(tokens_element)
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var tokens_element := Sampling.Token.new()
+					reader.read_message(tokens_element)
+					tokens.append(tokens_element)
+				_:
+					reader.skip(tag)
 
 
 ## More text of a completion.
@@ -859,16 +930,18 @@ class GeneratedText:
 			writer.put_varint(18)
 			writer.put_message(element)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				text = reader.read_string()
-			18:
-				var tokens_element := Sampling.Token.new()
-				reader.read_message(tokens_element)
-				tokens.append(tokens_element)
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					text = reader.read_string()
+				18:
+					var tokens_element := Sampling.Token.new()
+					reader.read_message(tokens_element)
+					tokens.append(tokens_element)
+				_:
+					reader.skip(tag)
 
 
 ## The completion is whole.
@@ -895,18 +968,20 @@ class GenerationFinished:
 			writer.put_varint(26)
 			writer.put_string(stop_text)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				finish_reason = reader.read_int32() as Sampling.FinishReason
-			18:
-				var usage_element := usage if usage != null else Sampling.Usage.new()
-				reader.read_message(usage_element)
-				usage = usage_element
-			26:
-				stop_text = reader.read_string()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					finish_reason = reader.read_int32() as Sampling.FinishReason
+				18:
+					var usage_element := usage if usage != null else Sampling.Usage.new()
+					reader.read_message(usage_element)
+					usage = usage_element
+				26:
+					stop_text = reader.read_string()
+				_:
+					reader.skip(tag)
 
 
 ## Ask what runs here.
@@ -986,32 +1061,34 @@ class GetRuntimeInfoResponse:
 			writer.put_varint(88)
 			writer.put_int32(max_message_bytes)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			10:
-				version = reader.read_string()
-			18:
-				model = reader.read_string()
-			24:
-				parameters = reader.read_varint()
-			34:
-				device = reader.read_string()
-			42:
-				dtype = reader.read_string()
-			48:
-				context_tokens = reader.read_int32()
-			56:
-				kv_memory_mib = reader.read_int32()
-			64:
-				kv_capacity_tokens = reader.read_int32()
-			72:
-				max_sessions = reader.read_int32()
-			80:
-				max_batch = reader.read_int32()
-			88:
-				max_message_bytes = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					version = reader.read_string()
+				18:
+					model = reader.read_string()
+				24:
+					parameters = reader.read_varint()
+				34:
+					device = reader.read_string()
+				42:
+					dtype = reader.read_string()
+				48:
+					context_tokens = reader.read_int32()
+				56:
+					kv_memory_mib = reader.read_int32()
+				64:
+					kv_capacity_tokens = reader.read_int32()
+				72:
+					max_sessions = reader.read_int32()
+				80:
+					max_batch = reader.read_int32()
+				88:
+					max_message_bytes = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## Ask for counters.
@@ -1036,12 +1113,14 @@ class WatchStatsRequest:
 			writer.put_varint(8)
 			writer.put_int32(interval_ms)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				interval_ms = reader.read_int32()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					interval_ms = reader.read_int32()
+				_:
+					reader.skip(tag)
 
 
 ## The engine's counters.
@@ -1134,38 +1213,40 @@ class WatchStatsResponse:
 			writer.put_varint(112)
 			writer.put_varint(preemptions_total)
 
-	func _read_field(reader: ProtoReader, tag: int) -> void:
-		match tag:
-			8:
-				running = reader.read_int32()
-			16:
-				waiting = reader.read_int32()
-			29:
-				tokens_per_second = reader.read_float()
-			32:
-				kv_blocks_used = reader.read_int32()
-			40:
-				kv_blocks_cached = reader.read_int32()
-			48:
-				kv_blocks_free = reader.read_int32()
-			61:
-				ttft_p50_ms = reader.read_float()
-			69:
-				ttft_p99_ms = reader.read_float()
-			72:
-				sessions = reader.read_int32()
-			80:
-				generated_tokens_total = reader.read_varint()
-			88:
-				prompt_tokens_total = reader.read_varint()
-			96:
-				cached_tokens_total = reader.read_varint()
-			104:
-				requests_total = reader.read_varint()
-			112:
-				preemptions_total = reader.read_varint()
-			_:
-				reader.skip(tag)
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					running = reader.read_int32()
+				16:
+					waiting = reader.read_int32()
+				29:
+					tokens_per_second = reader.read_float()
+				32:
+					kv_blocks_used = reader.read_int32()
+				40:
+					kv_blocks_cached = reader.read_int32()
+				48:
+					kv_blocks_free = reader.read_int32()
+				61:
+					ttft_p50_ms = reader.read_float()
+				69:
+					ttft_p99_ms = reader.read_float()
+				72:
+					sessions = reader.read_int32()
+				80:
+					generated_tokens_total = reader.read_varint()
+				88:
+					prompt_tokens_total = reader.read_varint()
+				96:
+					cached_tokens_total = reader.read_varint()
+				104:
+					requests_total = reader.read_varint()
+				112:
+					preemptions_total = reader.read_varint()
+				_:
+					reader.skip(tag)
 
 
 ## One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what

@@ -66,11 +66,15 @@ const ATTENTION_STEP := 5
 	set(value):
 		attention_anchor = value
 		update_configuration_warnings()
+		_update_processing()
 ## From this distance on, in pixels or meters, the priority is not raised.
 @export_range(0.0, 4096.0, 1.0, "or_greater") var attention_range := 1000.0
 @export_group("When answers fail")
 ## The answer must end within this time; what was said until then is kept. 0 means no limit.
-@export_range(0.0, 120.0, 0.5, "or_greater", "suffix:s") var deadline_seconds := 0.0
+@export_range(0.0, 120.0, 0.5, "or_greater", "suffix:s") var deadline_seconds := 0.0:
+	set(value):
+		deadline_seconds = value
+		_update_processing()
 ## What the character says when there is no answer: no runtime, no time, an error.
 @export var fallback_lines: PackedStringArray = []
 
@@ -86,6 +90,7 @@ var _attention_wait := 0.0
 
 
 func _ready() -> void:
+	_update_processing()
 	if Engine.is_editor_hint():
 		return
 	if opens_on_ready and persona != null and persona.problem() == "" and _find_runtime() != null:
@@ -93,8 +98,6 @@ func _ready() -> void:
 
 
 func _process(delta: float) -> void:
-	if _session == null:
-		return
 	_session.poll()
 	_attention_wait -= delta
 	if _attention_wait <= 0.0:
@@ -103,6 +106,12 @@ func _process(delta: float) -> void:
 
 
 func _exit_tree() -> void:
+	if _session != null:
+		_session.turn_ended.disconnect(_finish)
+	for turn in _queue:
+		NpcTurn.abandon(turn)
+	_queue.clear()
+	current_turn = null
 	close()
 
 
@@ -179,6 +188,7 @@ func open() -> void:
 		_session.opened.connect(session_opened.emit)
 		_session.update_priority(_wanted_priority())
 	_session.open()
+	_update_processing()
 
 
 ## Ends the session; the runtime forgets it. [method transcript] still has what was said, and
@@ -189,6 +199,7 @@ func close() -> void:
 	_saved_transcript = _session.transcript.to_array()
 	_session.close()
 	_session = null
+	_update_processing()
 
 
 ## Whether an answer is under way or waiting.
@@ -260,6 +271,11 @@ func _wanted_priority() -> int:
 	if attention_anchor != null and attention_anchor.is_inside_tree():
 		bonus = Attention.bonus(attention_anchor, attention_range)
 	return clampi(priority + bonus, -100, 100)
+
+
+# Without deadlines and attention nothing is done each frame.
+func _update_processing() -> void:
+	set_process(_session != null and (deadline_seconds > 0.0 or attention_anchor != null))
 
 
 func _update_priority() -> void:

@@ -63,6 +63,18 @@ func wait() -> String:
 	return text
 
 
+## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this frame,
+## or, when the game ends, is gone by then.
+static func abandon(turn: NpcTurn) -> void:
+	turn.was_interrupted = true
+	turn.state = State.DONE
+	_emit_finished.call_deferred(turn)
+
+
+static func _emit_finished(turn: NpcTurn) -> void:
+	turn.finished.emit()
+
+
 ## Cuts the answer off; the character remembers only the first [param heard_characters] of it, or
 ## all that was generated when it is negative. Also right when the answer is whole but not all heard.
 func interrupt(heard_characters := -1) -> void:

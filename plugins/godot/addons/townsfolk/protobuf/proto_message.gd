@@ -24,16 +24,12 @@ func parse(bytes: PackedByteArray) -> String:
 	return reader.error
 
 
-## Reads fields until the reader's limit.
+## Reads fields until the reader's limit; generated.
 func read_fields(reader: ProtoReader) -> void:
 	while reader.position < reader.limit:
-		_read_field(reader, reader.read_tag())
+		reader.skip(reader.read_tag())
 
 
 ## Writes all fields that are set; generated.
 func write_fields(_writer: ProtoWriter) -> void:
 	pass
-
-
-func _read_field(reader: ProtoReader, tag: int) -> void:
-	reader.skip(tag)

@@ -9,6 +9,8 @@ enum WireType { VARINT = 0, FIXED64 = 1, BYTES = 2, GROUP_START = 3, GROUP_END =
 
 ## Messages inside messages beyond this depth are refused, as other protobuf libraries do.
 const MAX_DEPTH := 100
+## The top bit of each of eight bytes.
+const TOP_BITS := ~0x7F7F7F7F7F7F7F7F
 
 ## What is wrong with the input; empty as long as nothing is.
 var error := ""
@@ -35,6 +37,12 @@ func fail(message: String) -> void:
 
 ## Reads a field's tag: its number and its wire type.
 func read_tag() -> int:
+	if position < limit:
+		# Field numbers below 16 take one byte: a call less for almost every field.
+		var byte := _bytes[position]
+		if byte >= 8 and byte < 0x80:
+			position += 1
+			return byte
 	var tag := read_varint()
 	if tag < 8 or tag > 0xFFFFFFFF:
 		fail("malformed protobuf: field number out of range")
@@ -127,25 +135,21 @@ func read_bytes() -> PackedByteArray:
 ## Reads a string; a U+0000 in it becomes U+FFFD because a Godot String can't hold it.
 func read_string() -> String:
 	var length := read_varint()
-	var start := _take(length)
-	if start < 0 or length == 0:
+	if length < 0 or length > limit - position:
+		fail("malformed protobuf: truncated field")
 		return ""
-	var text := _bytes.slice(start, start + length)
-	var plain := true
-	for byte in text:
-		if byte >= 0x80 or byte == 0:
-			plain = false
-			break
-	if plain:
-		return text.get_string_from_ascii()
-	return _read_utf8(text)
+	var start := position
+	position += length
+	var text := _bytes.slice(start, position)
+	return text.get_string_from_ascii() if _is_plain(start, position) else _read_utf8(text)
 
 
 ## Reads a message that stands inside this one.
 func read_message(message: RefCounted) -> void:
 	var outer := enter()
 	message.read_fields(self)
-	leave(outer)
+	limit = outer
+	_depth -= 1
 
 
 ## Enters a length-delimited part; returns what leave() needs.
@@ -205,6 +209,23 @@ func _take(length: int) -> int:
 		return -1
 	position += length
 	return position - length
+
+
+# Whether all bytes are ASCII without NUL: eight at a time, because a loop over bytes was a third of
+# the time that a streamed piece of text takes.
+func _is_plain(start: int, end: int) -> bool:
+	while end - start >= 8:
+		var eight := _bytes.decode_s64(start)
+		# The top bit of a byte stays clear in both terms only if the byte is 0x01 to 0x7F.
+		if (eight | (eight - 0x0101010101010101)) & TOP_BITS:
+			return false
+		start += 8
+	while start < end:
+		var byte := _bytes[start]
+		if byte >= 0x80 or byte == 0:
+			return false
+		start += 1
+	return true
 
 
 # Checked here because Godot's own decoder prints an error and goes on (RFC 3629, section 4).

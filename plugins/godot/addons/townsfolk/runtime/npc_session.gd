@@ -70,6 +70,7 @@ func open() -> void:
 		return
 	state = State.WAITING_FOR_RUNTIME
 	_runtime.ready_changed.connect(_on_runtime_ready_changed)
+	_runtime.state_changed.connect(_on_runtime_state_changed)
 	# Not now: what else is set on the character in this frame belongs to it.
 	_open_stream.call_deferred()
 
@@ -87,6 +88,7 @@ func close() -> void:
 	state = State.CLOSED
 	session_id = ""
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
+	_runtime.state_changed.disconnect(_on_runtime_state_changed)
 	_unsent.clear()
 	for pending: PendingTurn in _turns.duplicate():
 		pending.turn.was_interrupted = true
@@ -103,6 +105,8 @@ func say(turn: NpcTurn, utterance: Dialogue.Utterance) -> void:
 	_turns.append(pending)
 	if state == State.OPEN:
 		_send_turn(pending)
+	else:
+		_give_up_when_hopeless.call_deferred()
 
 
 ## Tells the character of an event in the world.
@@ -148,18 +152,25 @@ func is_busy() -> bool:
 	return not _turns.is_empty()
 
 
-## Gives up turns that can't be answered in time. Call it every frame.
+## Gives up turns whose deadline has passed. Call it every frame when there are deadlines.
 func poll() -> void:
-	if _turns.is_empty():
-		return
 	var now := Time.get_ticks_usec()
 	for pending: PendingTurn in _turns.duplicate():
-		if not _runtime.is_hopeful():
-			_fail(pending, _runtime.message if _runtime.message != "" else "no runtime was started")
-		elif pending.deadline_usec > 0:
-			var grace := int(DEADLINE_GRACE_SECONDS * 1e6) if pending.is_sent else 0
-			if now > pending.deadline_usec + grace:
-				_fail(pending, "no answer before the deadline")
+		var grace := int(DEADLINE_GRACE_SECONDS * 1e6) if pending.is_sent else 0
+		if pending.deadline_usec > 0 and now > pending.deadline_usec + grace:
+			_fail(pending, "no answer before the deadline")
+
+
+func _on_runtime_state_changed(_runtime_state: TownsfolkRuntime.State) -> void:
+	_give_up_when_hopeless()
+
+
+func _give_up_when_hopeless() -> void:
+	if _runtime.is_hopeful():
+		return
+	var reason := "no runtime was started" if _runtime.message == "" else _runtime.message
+	for pending: PendingTurn in _turns.duplicate():
+		_fail(pending, reason)
 
 
 func _on_runtime_ready_changed(is_ready: bool) -> void:
@@ -213,7 +224,8 @@ func _on_message_received(response: Townsfolk.ConverseResponse) -> void:
 		return
 	match event.event_case:
 		EventCase.TEXT_DELTA:
-			_on_text(_find(event.text_delta.turn_id), event.text_delta.text)
+			var delta := event.text_delta
+			_on_text(_find(delta.turn_id), delta.text)
 		EventCase.SENTENCE_COMPLETED:
 			var speaking := _find(event.sentence_completed.turn_id)
 			if speaking != null:
@@ -341,6 +353,7 @@ func _on_call_finished(status: GrpcStatus, call: GrpcCall, was_resuming: bool) -
 
 func _on_open_failed(status: GrpcStatus) -> void:
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
+	_runtime.state_changed.disconnect(_on_runtime_state_changed)
 	state = State.CLOSED
 	if _turns.is_empty():
 		problem_reported.emit(status.message)

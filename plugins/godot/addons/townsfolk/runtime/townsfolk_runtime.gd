@@ -89,10 +89,8 @@ func _ready() -> void:
 func _process(_delta: float) -> void:
 	if _child != null:
 		_child.poll()
-	for stopped: RuntimeProcess in _stopped_processes.duplicate():
-		stopped.poll()
-		if stopped.pid == 0:
-			_stopped_processes.erase(stopped)
+	if not _stopped_processes.is_empty():
+		_poll_stopped_processes()
 	if _channel != null:
 		_channel.poll(int(frame_budget_ms * 1000.0))
 	if state == State.WAITING and Time.get_ticks_usec() >= _retry_at_usec:
@@ -190,6 +188,13 @@ func _start_process(
 	else:
 		_child = null
 		_give_up(error)
+
+
+func _poll_stopped_processes() -> void:
+	for stopped: RuntimeProcess in _stopped_processes.duplicate():
+		stopped.poll()
+		if stopped.pid == 0:
+			_stopped_processes.erase(stopped)
 
 
 func _on_process_ready(address: String, token: String) -> void:

@@ -108,8 +108,15 @@ func end(early_status: GrpcStatus) -> void:
 		_early_status = early_status
 
 
-## For channels: finishes a call that was ended. Returns whether the call is over.
-func poll(now_usec: int) -> bool:
+## For channels: whether finish_if_due() has anything to do.
+func is_due(now_usec: int) -> bool:
+	var is_late := deadline_usec > 0 and now_usec >= deadline_usec
+	return status != null or _early_status != null or is_late
+
+
+## For channels: finishes a call that was ended or whose deadline has passed. Returns whether it is
+## over.
+func finish_if_due(now_usec: int) -> bool:
 	if status == null and deadline_usec > 0 and now_usec >= deadline_usec:
 		end(GrpcStatus.new(Code.DEADLINE_EXCEEDED, "the deadline of the call has passed"))
 	if status == null and _early_status != null:
@@ -149,6 +156,11 @@ func _on_headers_received(headers: PackedStringArray) -> void:
 func _on_data_received(bytes: PackedByteArray) -> void:
 	if _early_status != null:
 		return
+	if _received.is_empty() and bytes.size() >= FRAME_HEADER_SIZE and bytes[0] == 0:
+		# Nearly always a piece is one whole message: nothing is to be joined or kept.
+		if Http2Frame.get_u32(bytes, 1) == bytes.size() - FRAME_HEADER_SIZE:
+			_deliver(bytes.slice(FRAME_HEADER_SIZE))
+			return
 	_received.append_array(bytes)
 	var at := 0
 	while _received.size() - at >= FRAME_HEADER_SIZE and _early_status == null:

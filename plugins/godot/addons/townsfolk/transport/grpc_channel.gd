@@ -93,8 +93,8 @@ func poll(budget_usec := 1000) -> void:
 	var now := Time.get_ticks_usec()
 	if _socket != null:
 		_poll_connection(now + budget_usec)
-	for call in _calls.duplicate():
-		if call.poll(now):
+	for call in _calls.filter(func(some: GrpcCall) -> bool: return some.is_due(now)):
+		if call.finish_if_due(now):
 			_calls.erase(call)
 			_waiting.erase(call)
 	if _socket != null and _socket.state == ClientSocket.State.OPEN:
@@ -115,7 +115,7 @@ func close(reason := "") -> void:
 	var code := GrpcStatus.Code.CANCELLED if reason == "" else GrpcStatus.Code.UNAVAILABLE
 	for call in _calls.duplicate():
 		call.end(GrpcStatus.new(code, error))
-		call.poll(0)
+		call.finish_if_due(0)
 	_calls.clear()
 	_waiting.clear()
 	if _connection != null:
