@@ -197,6 +197,8 @@ class Writer:
         self.line(f"# Generated from {self.file.name} by proto/protoc_gen_gdscript.py; do not edit.")
         self.line("@tool")
         self.line("extends RefCounted")
+        for index, enum in enumerate(self.file.enum_type):
+            self.enum(enum, (5, index))
         self.line()
         for name in ("message", "reader", "writer"):
             self.line(f'const Proto{camel(name)} := preload("{self.addon}/protobuf/proto_{name}.gd")')
@@ -205,8 +207,6 @@ class Writer:
                 self.line(f'const Grpc{camel(name)} := preload("{self.addon}/transport/grpc_{name}.gd")')
         for dependency in self.file.dependency:
             self.line(f'const {module_constant(dependency)} := preload("{output_name(dependency)}")')
-        for index, enum in enumerate(self.file.enum_type):
-            self.enum(enum, (5, index))
         for index, message in enumerate(self.file.message_type):
             self.message(message, (4, index))
         for index, service in enumerate(self.file.service):
@@ -269,7 +269,7 @@ class Writer:
             )
         if message.field:
             self.write_fields(message)
-            self.read_field(message)
+            self.read_fields(message)
         for field in message.field:
             if field.type_name in self.scope.map_entries:
                 self.read_map_entry(field)
@@ -391,18 +391,19 @@ class Writer:
             yield f"if {condition}:"
             yield from (f"\t{text}" for text in put)
 
-    def read_field(self, message: DescriptorProto) -> None:
-        """Add the method that reads one field."""
+    def read_fields(self, message: DescriptorProto) -> None:
+        """Add the method that reads all fields."""
         self.line()
-        self.line("func _read_field(reader: ProtoReader, tag: int) -> void:")
-        self.indent += 1
-        self.line("match tag:")
-        self.indent += 1
+        self.line("func read_fields(reader: ProtoReader) -> void:")
+        self.line("\twhile reader.position < reader.limit:")
+        self.line("\t\tvar tag := reader.read_tag()")
+        self.line("\t\tmatch tag:")
+        self.indent += 3
         for field in sorted(message.field, key=lambda field: field.number):
             self.read_one(field, message)
         self.line("_:")
         self.line("\treader.skip(tag)")
-        self.indent -= 2
+        self.indent -= 3
 
     def read_one(self, field: Field, message: DescriptorProto) -> None:
         """Add the branches that read one field: a repeated scalar comes packed or not."""
@@ -411,11 +412,19 @@ class Writer:
         repeated = field.label == Field.LABEL_REPEATED
         value = self.read_value(field)
         local = f"{field.name}_element"
+        oneof = self.oneof_of(field, message)
         if field.type_name in self.scope.map_entries:
             self.block(f"{tag}:", [f"_read_{field.name}_entry(reader)"])
         elif field.type == Field.TYPE_MESSAGE and repeated:
             body = [f"var {local} := {kind.type}.new()", f"reader.read_message({local})"]
             self.block(f"{tag}:", [*body, f"{name}.append({local})"])
+        elif field.type == Field.TYPE_MESSAGE and oneof:
+            # Without the getter and the setter: this is how every streamed event comes.
+            case = f"{camel(oneof)}Case.{field.name.upper()}"
+            kept = f"_{oneof}_value if {oneof}_case == {case} else {kind.type}.new()"
+            body = [f"var {local}: {kind.type} = {kept}", f"reader.read_message({local})"]
+            chosen = [f"_{oneof}_value = {local}", f"{oneof}_case = {case}"]
+            self.block(f"{tag}:", [*body, *chosen])
         elif field.type == Field.TYPE_MESSAGE:
             # A message that comes twice is merged, also inside a oneof.
             body = [f"var {local} := {name} if {name} != null else {kind.type}.new()"]

@@ -85,6 +85,12 @@ func _draw() -> void:
 		PackedVector2Array([Vector2(-7, -2), Vector2(7, -2), Vector2(0, 9)]), style.border_color
 	)
 	draw_multiline_string(
-		font, box.position + PADDING + Vector2(0, font.get_ascent(FONT_SIZE)), line,
-		HORIZONTAL_ALIGNMENT_LEFT, inner, FONT_SIZE, -1, Color("2b2118")
+		font,
+		box.position + PADDING + Vector2(0, font.get_ascent(FONT_SIZE)),
+		line,
+		HORIZONTAL_ALIGNMENT_LEFT,
+		inner,
+		FONT_SIZE,
+		-1,
+		Color("2b2118")
 	)

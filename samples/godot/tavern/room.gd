@@ -79,9 +79,7 @@ func _draw_fire(at: Vector2) -> void:
 		var x := -30.0 + tongue * 15.0
 		var height := 20.0 + 12.0 * sin(_time * (5.0 + tongue) + tongue * 2.0)
 		var flame := PackedVector2Array(
-			[
-				at + Vector2(x - 8, 14), at + Vector2(x, 8 - height), at + Vector2(x + 8, 14)
-			]
+			[at + Vector2(x - 8, 14), at + Vector2(x, 8 - height), at + Vector2(x + 8, 14)]
 		)
 		draw_colored_polygon(flame, Color("ff8c2a") if tongue % 2 else Color("ffc24a"))
 	var glow := 120.0 + 8.0 * sin(_time * 6.0)

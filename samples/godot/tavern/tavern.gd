@@ -96,15 +96,20 @@ func _show_status() -> void:
 		_hud.show_status("Runtime: " + _runtime.message)
 		return
 	var stats := _runtime.stats
-	_hud.show_status(
-		"%s on %s    %d speaking, %d waiting    %.0f tokens/s    first token %.0f ms (p99 %.0f)"
-		% [
-			_runtime.info.model,
-			_runtime.info.device,
-			stats.running,
-			stats.waiting,
-			stats.tokens_per_second,
-			stats.ttft_p50_ms,
-			stats.ttft_p99_ms,
-		]
+	(
+		_hud
+		. show_status(
+			(
+				"%s on %s    %d speaking, %d waiting    %.0f tokens/s    first token %.0f ms (p99 %.0f)"
+				% [
+					_runtime.info.model,
+					_runtime.info.device,
+					stats.running,
+					stats.waiting,
+					stats.tokens_per_second,
+					stats.ttft_p50_ms,
+					stats.ttft_p99_ms,
+				]
+			)
+		)
 	)

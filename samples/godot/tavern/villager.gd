@@ -56,9 +56,7 @@ func _draw() -> void:
 		draw_arc(Vector2(0, 2), 27.0, 0.0, TAU, 40, persona.color, 3.0)
 	var cloth := persona.color.darkened(0.35)
 	var robe := PackedVector2Array(
-		[
-			Vector2(-17, 4), Vector2(-11, -36 + bob), Vector2(11, -36 + bob), Vector2(17, 4)
-		]
+		[Vector2(-17, 4), Vector2(-11, -36 + bob), Vector2(11, -36 + bob), Vector2(17, 4)]
 	)
 	draw_colored_polygon(robe, cloth)
 	draw_line(Vector2(-14, -12), Vector2(14, -12), cloth.darkened(0.4), 3.0)
@@ -69,8 +67,15 @@ func _draw() -> void:
 	draw_circle(eye + Vector2(4, 0), 1.8, Color.BLACK)
 	var font := ThemeDB.fallback_font
 	var width := font.get_string_size(persona.name, HORIZONTAL_ALIGNMENT_LEFT, -1, 14).x
-	draw_string(font, Vector2(-width / 2.0, 24), persona.name, HORIZONTAL_ALIGNMENT_LEFT, -1, 14,
-		persona.color)
+	draw_string(
+		font,
+		Vector2(-width / 2.0, 24),
+		persona.name,
+		HORIZONTAL_ALIGNMENT_LEFT,
+		-1,
+		14,
+		persona.color
+	)
 
 
 ## Shows a line that did not come from the runtime.

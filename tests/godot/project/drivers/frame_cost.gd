@@ -1,5 +1,6 @@
 # Measures what the add-on costs the main thread: 20 NPCs speak at once, and each frame the time
-# spent in the runtime's processing is taken; agents do all their work in its signals. See tests/godot/measure_frame_cost.py.
+# spent in the runtime's processing is taken; agents do all their work in its signals.
+# See tests/godot/measure_frame_cost.py.
 extends "res://drivers/driver.gd"
 
 const TownsfolkRuntime := preload("res://addons/townsfolk/runtime/townsfolk_runtime.gd")
@@ -50,11 +51,14 @@ func speak() -> void:
 	await get_tree().create_timer(arguments[1].to_float()).timeout
 	_is_measuring = false
 	var seconds := (Time.get_ticks_msec() - start) / 1000.0
-	report("frames", {
-		"msec": _frame_msec,
-		"seconds": seconds,
-		"characters": _length(turns) - characters,
-	})
+	report(
+		"frames",
+		{
+			"msec": _frame_msec,
+			"seconds": seconds,
+			"characters": _length(turns) - characters,
+		}
+	)
 
 
 func _length(turns: Array[NpcTurn]) -> int:

@@ -253,7 +253,9 @@ func dialogue_box() -> void:
 	var turn := npc.say("Tell me everything.")
 	while box.shown_characters() < 12:
 		await get_tree().process_frame
-	report("typing", {"ahead": turn.text.length() > box.shown_characters(), "name": box.speaker_name()})
+	report(
+		"typing", {"ahead": turn.text.length() > box.shown_characters(), "name": box.speaker_name()}
+	)
 	var shown := box.shown_characters()
 	_press("ui_cancel")
 	await turn.wait()
@@ -358,16 +360,21 @@ func _report_session(npc: NpcAgent) -> void:
 	await get_tree().create_timer(0.2).timeout
 	var request := Townsfolk.GetSessionRequest.new()
 	request.session_id = npc.get("_session").session_id
-	var answer: Townsfolk.GetSessionResponse = await _runtime.client().get_session(request).response()
+	var answer: Townsfolk.GetSessionResponse = await (
+		_runtime.client().get_session(request).response()
+	)
 	var entries: Array = []
 	for entry in answer.config.history:
 		entries.append([entry.kind, entry.speaker, entry.text, entry.cut])
 	var own: Array = []
 	for entry in npc.transcript():
 		own.append([entry["kind"], entry["speaker"], entry["text"], entry["cut"]])
-	report("session", {
-		"entries": entries,
-		"same": entries == own,
-		"priority": answer.config.priority,
-		"lore": answer.config.lore_ids,
-	})
+	report(
+		"session",
+		{
+			"entries": entries,
+			"same": entries == own,
+			"priority": answer.config.priority,
+			"lore": answer.config.lore_ids,
+		}
+	)

@@ -25,7 +25,9 @@ func _initialize() -> void:
 		var body := peer.get_data(length)
 		if body[0] != OK:
 			break
-		var question: Dictionary = JSON.parse_string((body[1] as PackedByteArray).get_string_from_utf8())
+		var question: Dictionary = JSON.parse_string(
+			(body[1] as PackedByteArray).get_string_from_utf8()
+		)
 		var answer: Dictionary = call("_op_" + str(question["op"]), question)
 		var bytes := JSON.stringify(answer).to_utf8_buffer()
 		var framed := PackedByteArray([0, 0, 0, 0])
@@ -71,7 +73,9 @@ func _op_hpack_reset(question: Dictionary) -> Dictionary:
 func _op_hpack_decode(question: Dictionary) -> Dictionary:
 	var headers := _decoder.decode(str(question["block"]).hex_decode())
 	# As hexadecimal: Godot writes control characters into JSON in a way of its own.
-	var coded := Array(headers).map(func(t: String) -> String: return t.to_utf8_buffer().hex_encode())
+	var coded := Array(headers).map(
+		func(t: String) -> String: return t.to_utf8_buffer().hex_encode()
+	)
 	return {"headers": coded, "error": _decoder.error, "size": _decoder.table.size}
 
 
@@ -155,14 +159,18 @@ func _dump_message(message: RefCounted) -> Dictionary:
 		if name.ends_with("_case"):
 			var oneof := name.trim_suffix("_case")
 			var script: GDScript = message.get_script()
-			var cases: Dictionary = script.get_script_constant_map()[oneof.to_pascal_case() + "Case"]
+			var cases: Dictionary = script.get_script_constant_map()[
+				oneof.to_pascal_case() + "Case"
+			]
 			for case: String in cases:
 				if cases[case] != message.get(name):
 					hidden[case.to_lower()] = true
 		elif name.begins_with("has_") and not message.get(name):
 			hidden[name.trim_prefix("has_")] = true
 	for name in names:
-		var is_field := not (name.begins_with("_") or name.begins_with("has_") or name.ends_with("_case"))
+		var is_field := not (
+			name.begins_with("_") or name.begins_with("has_") or name.ends_with("_case")
+		)
 		if is_field and not hidden.has(name) and message.get(name) != null:
 			fields[name] = _dump(message.get(name))
 	return fields

@@ -40,7 +40,9 @@ func server_streaming() -> void:
 
 
 func client_streaming() -> void:
-	var call := _channel.start_call("/townsfolk.test.Transport/Collect", Townsfolk.GetSessionResponse)
+	var call := _channel.start_call(
+		"/townsfolk.test.Transport/Collect", Townsfolk.GetSessionResponse
+	)
 	for number in 50:
 		var request := Townsfolk.ConverseRequest.new()
 		request.notify = "n%d" % number
@@ -71,7 +73,9 @@ func errors() -> void:
 		var call := _generate(kind)
 		await call.wait()
 		_report_status(call)
-	var unknown := _channel.start_call("/townsfolk.v1.TownsfolkService/Nothing", Townsfolk.GetSessionResponse)
+	var unknown := _channel.start_call(
+		"/townsfolk.v1.TownsfolkService/Nothing", Townsfolk.GetSessionResponse
+	)
 	unknown.close_send()
 	await unknown.wait()
 	_report_status(unknown)

@@ -101,5 +101,7 @@ func _on_log_received(line: String) -> void:
 
 func _on_stats_updated(stats: TownsfolkRuntime.Townsfolk.WatchStatsResponse) -> void:
 	if runtime.info != null:
-		var facts := [runtime.info.model, runtime.info.device, stats.sessions, stats.tokens_per_second]
+		var facts := [
+			runtime.info.model, runtime.info.device, stats.sessions, stats.tokens_per_second
+		]
 		_details_label.text = "%s on %s, %d sessions, %.0f tokens/s" % facts

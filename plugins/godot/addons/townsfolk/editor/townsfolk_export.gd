@@ -12,9 +12,7 @@ func _get_name() -> String:
 	return "Townsfolk"
 
 
-func _export_begin(
-	features: PackedStringArray, _is_debug: bool, path: String, _flags: int
-) -> void:
+func _export_begin(features: PackedStringArray, _is_debug: bool, path: String, _flags: int) -> void:
 	if TownsfolkSettings.read(TownsfolkSettings.MODE) != TownsfolkSettings.Mode.LAUNCH:
 		return
 	var settings := TownsfolkSettings.exported_launch_settings()
@@ -34,8 +32,10 @@ static func problems(
 	var is_desktop := DESKTOPS.any(func(system: String) -> bool: return system in features)
 	if not is_desktop:
 		found.append(
-			"this platform can't start a runtime beside the game: set Project Settings > "
-			+ "Townsfolk > Runtime > Mode to connect to one, for this platform"
+			(
+				"this platform can't start a runtime beside the game: set Project Settings > "
+				+ "Townsfolk > Runtime > Mode to connect to one, for this platform"
+			)
 		)
 		return found
 	var folder := ProjectSettings.globalize_path(export_path).get_base_dir()
@@ -49,16 +49,14 @@ static func problems(
 	if not model.is_absolute_path() and model.count("/") == 1 and not model.begins_with("."):
 		if not DirAccess.dir_exists_absolute(folder.path_join(model)):
 			found.append(
-				"the model \"%s\" is no folder beside the game, so it would be downloaded" % model
+				'the model "%s" is no folder beside the game, so it would be downloaded' % model
 			)
 		return found
 	found.append_array(_path_problems("model", model, folder))
 	return found
 
 
-static func _path_problems(
-	what: String, path: String, folder: String
-) -> PackedStringArray:
+static func _path_problems(what: String, path: String, folder: String) -> PackedStringArray:
 	var found := PackedStringArray()
 	if path.is_absolute_path():
 		found.append(

@@ -2,11 +2,6 @@
 @tool
 extends RefCounted
 
-const ProtoMessage := preload("../protobuf/proto_message.gd")
-const ProtoReader := preload("../protobuf/proto_reader.gd")
-const ProtoWriter := preload("../protobuf/proto_writer.gd")
-const Sampling := preload("sampling.gd")
-
 ## What to do when a conversation outgrows the model's context.
 enum OverflowPolicy {
 	## The runtime's default: drop the oldest.
@@ -46,6 +41,11 @@ enum ErrorCode {
 	## The name is taken: a session id or a turn id.
 	ALREADY_EXISTS = 7,
 }
+
+const ProtoMessage := preload("../protobuf/proto_message.gd")
+const ProtoReader := preload("../protobuf/proto_reader.gd")
+const ProtoWriter := preload("../protobuf/proto_writer.gd")
+const Sampling := preload("sampling.gd")
 
 
 ## Who a character is. Only the name is required.

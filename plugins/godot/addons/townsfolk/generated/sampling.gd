@@ -2,10 +2,6 @@
 @tool
 extends RefCounted
 
-const ProtoMessage := preload("../protobuf/proto_message.gd")
-const ProtoReader := preload("../protobuf/proto_reader.gd")
-const ProtoWriter := preload("../protobuf/proto_writer.gd")
-
 ## Why a reply ended.
 enum FinishReason {
 	## Not set.
@@ -21,6 +17,10 @@ enum FinishReason {
 	## The deadline passed; what was generated so far is kept.
 	DEADLINE = 5,
 }
+
+const ProtoMessage := preload("../protobuf/proto_message.gd")
+const ProtoReader := preload("../protobuf/proto_reader.gd")
+const ProtoWriter := preload("../protobuf/proto_writer.gd")
 
 
 ## How the next token is drawn. A field that is not set takes the session's default, then the

@@ -60,8 +60,8 @@ const ATTENTION_STEP := 5
 	set(value):
 		priority = value
 		_update_priority()
-## The nearer this node is to the listener, the higher the priority. A Node2D or Node3D. The listener
-## is the first node of the group "townsfolk_listener", or the current camera.
+## The nearer this node is to the listener, the higher the priority. A Node2D or Node3D. The
+## listener is the first node of the group "townsfolk_listener", or the current camera.
 @export_custom(PROPERTY_HINT_NODE_TYPE, "Node2D,Node3D") var attention_anchor: Node:
 	set(value):
 		attention_anchor = value

@@ -63,8 +63,8 @@ func wait() -> String:
 	return text
 
 
-## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this frame,
-## or, when the game ends, is gone by then.
+## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this
+## frame, or, when the game ends, is gone by then.
 static func abandon(turn: NpcTurn) -> void:
 	turn.was_interrupted = true
 	turn.state = State.DONE
@@ -76,7 +76,7 @@ static func _emit_finished(turn: NpcTurn) -> void:
 
 
 ## Cuts the answer off; the character remembers only the first [param heard_characters] of it, or
-## all that was generated when it is negative. Also right when the answer is whole but not all heard.
+## all that was generated when it is negative. Also right when the answer is whole, but not heard.
 func interrupt(heard_characters := -1) -> void:
 	if _interrupt.is_valid():
 		_interrupt.call(self, heard_characters)

@@ -1,7 +1,7 @@
 ## Base of all generated messages.
 ##
 ## Write with [method to_bytes], read with [method parse]. A message field that is not set is null;
-## a scalar that is not set has its default. An enum value that is not known here is kept as its int.
+## a scalar that is not set has its default. An enum value that is not known here stays its int.
 @tool
 extends RefCounted
 

@@ -18,7 +18,7 @@ func problem() -> String:
 	if lore_id == "" or lore_id.length() > 128:
 		return "A lore pack needs a lore_id of 1 to 128 characters."
 	if text.strip_edges() == "":
-		return "The lore pack \"%s\" has no text." % lore_id
+		return 'The lore pack "%s" has no text.' % lore_id
 	return ""
 
 

@@ -298,9 +298,7 @@ func _on_text(pending: PendingTurn, text: String) -> void:
 		text_streamed.emit(pending.turn, text)
 
 
-func _on_ended(
-	pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut: bool
-) -> void:
+func _on_ended(pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut: bool) -> void:
 	if pending == null:
 		return
 	pending.turn.text = text

@@ -39,14 +39,17 @@ func drop(count: int) -> void:
 func to_array() -> Array[Dictionary]:
 	var saved: Array[Dictionary] = []
 	for entry in entries:
-		saved.append(
-			{
-				"kind": entry.kind,
-				"speaker": entry.speaker,
-				"text": entry.text,
-				"cut": entry.cut,
-				"turn_id": entry.turn_id,
-			}
+		(
+			saved
+			. append(
+				{
+					"kind": entry.kind,
+					"speaker": entry.speaker,
+					"text": entry.text,
+					"cut": entry.cut,
+					"turn_id": entry.turn_id,
+				}
+			)
 		)
 	return saved
 

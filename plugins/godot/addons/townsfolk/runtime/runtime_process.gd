@@ -37,9 +37,12 @@ func start(
 	var path := TownsfolkSettings.find_executable(executable)
 	if path == "":
 		return (
-			"the Townsfolk runtime \"%s\" is not there: install it, or say where it is in "
-			+ "Project Settings > Townsfolk > Runtime > Executable"
-		) % executable
+			(
+				'the Townsfolk runtime "%s" is not there: install it, or say where it is in '
+				+ "Project Settings > Townsfolk > Runtime > Executable"
+			)
+			% executable
+		)
 	var folder := OS.get_user_data_dir().path_join("townsfolk")
 	DirAccess.make_dir_recursive_absolute(folder)
 	var name := "ready-%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()]

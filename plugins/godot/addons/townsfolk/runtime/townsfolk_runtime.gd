@@ -174,9 +174,7 @@ func register_lore(lore_id: String, text: String) -> String:
 	return "" if status.is_ok() else status.message
 
 
-func _start_process(
-	executable: String, model: String, arguments: PackedStringArray
-) -> void:
+func _start_process(executable: String, model: String, arguments: PackedStringArray) -> void:
 	_child = RuntimeProcess.new()
 	_child.ready.connect(_on_process_ready)
 	_child.ended.connect(_on_process_ended)

@@ -67,8 +67,8 @@ static func register() -> void:
 		ProjectSettings.add_property_info(info)
 
 
-## How the runtime is launched: executable, model and arguments. In an exported game that is what the
-## export wrote down; otherwise the Project Settings, with the machine's override.
+## How the runtime is launched: executable, model and arguments. In an exported game that is what
+## the export wrote down; otherwise the Project Settings, with the machine's override.
 static func launch_settings() -> Dictionary:
 	if not OS.has_feature("editor") and FileAccess.file_exists(LAUNCH_FILE):
 		var written: Variant = JSON.parse_string(FileAccess.get_file_as_string(LAUNCH_FILE))

@@ -168,13 +168,20 @@ func _request_headers(call: GrpcCall) -> PackedStringArray:
 	var authority := "[%s]:%d" % [_host, _port] if ":" in _host else "%s:%d" % [_host, _port]
 	var headers := PackedStringArray(
 		[
-			":method", "POST",
-			":scheme", "http" if _tls_options == null else "https",
-			":path", call.path,
-			":authority", authority,
-			"te", "trailers",
-			"content-type", "application/grpc",
-			"user-agent", USER_AGENT,
+			":method",
+			"POST",
+			":scheme",
+			"http" if _tls_options == null else "https",
+			":path",
+			call.path,
+			":authority",
+			authority,
+			"te",
+			"trailers",
+			"content-type",
+			"application/grpc",
+			"user-agent",
+			USER_AGENT,
 		]
 	)
 	if token != "":

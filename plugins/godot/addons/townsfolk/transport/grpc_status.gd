@@ -2,8 +2,6 @@
 @tool
 extends RefCounted
 
-const Http2Frame := preload("http2_frame.gd")
-
 enum Code {
 	OK = 0,
 	CANCELLED = 1,
@@ -23,6 +21,8 @@ enum Code {
 	DATA_LOSS = 15,
 	UNAUTHENTICATED = 16,
 }
+
+const Http2Frame := preload("http2_frame.gd")
 
 var code: Code
 var message: String

@@ -436,9 +436,7 @@ func _end_by_server(stream: Http2Stream) -> void:
 		return
 	if not stream.is_local_closed:
 		# The answer is complete and nobody reads the rest of the request (RFC 9113, section 8.1).
-		Http2Frame.put(
-			_output, Type.RST_STREAM, 0, stream.id, Http2Frame.u32(ErrorCode.NO_ERROR)
-		)
+		Http2Frame.put(_output, Type.RST_STREAM, 0, stream.id, Http2Frame.u32(ErrorCode.NO_ERROR))
 	_end_stream(stream, ErrorCode.NO_ERROR, "")
 
 

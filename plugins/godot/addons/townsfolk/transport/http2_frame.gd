@@ -14,7 +14,7 @@ enum Type {
 	WINDOW_UPDATE = 8,
 	CONTINUATION = 9,
 }
-enum Flag { NONE = 0, ACK = 0x1, END_STREAM = 0x1, END_HEADERS = 0x4, PADDED = 0x8, PRIORITY = 0x20 }
+enum Flag {NONE = 0, ACK = 0x1, END_STREAM = 0x1, END_HEADERS = 0x4, PADDED = 0x8, PRIORITY = 0x20}
 enum Setting {
 	HEADER_TABLE_SIZE = 1,
 	ENABLE_PUSH = 2,

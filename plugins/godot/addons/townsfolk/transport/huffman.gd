@@ -1,32 +1,26 @@
 ## The Huffman code of HPACK (RFC 7541, section 5.2 and appendix B).
 ##
-## The code is canonical: codes of one length follow each other in the order of their symbols, so the
-## lengths alone give the whole table.
+## The code is canonical: codes of one length follow each other in the order of their symbols, so
+## the lengths alone give the whole table.
 @tool
 extends RefCounted
 
-## Code length in bits of each octet; the end-of-string symbol (30 ones) is not in it.
-const LENGTHS: Array[int] = [
-	13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,
-	28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
-	6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6,
-	5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10,
-	13, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
-	7, 7, 7, 7, 7, 7, 7, 7, 8, 7, 8, 13, 19, 13, 14, 6,
-	15, 5, 6, 5, 6, 5, 6, 6, 6, 5, 7, 7, 6, 6, 6, 5,
-	6, 7, 6, 5, 5, 6, 7, 7, 7, 7, 7, 15, 11, 14, 13, 28,
-	20, 22, 20, 20, 22, 22, 22, 23, 22, 23, 23, 23, 23, 23, 24, 23,
-	24, 24, 22, 23, 24, 23, 23, 23, 23, 21, 22, 23, 22, 23, 23, 24,
-	22, 21, 20, 22, 22, 23, 23, 21, 23, 22, 22, 24, 21, 22, 23, 23,
-	21, 21, 22, 21, 23, 22, 23, 23, 20, 22, 22, 22, 23, 22, 22, 23,
-	26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25,
-	19, 21, 26, 27, 27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27, 27,
-	20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23,
-	26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26,
-]
+## Code length in bits of each octet, in hexadecimal. The end-of-string symbol (30 ones) is not
+## in it.
+const LENGTHS := (
+	"0d171c1c1c1c1c1c1c181e1c1c1e1c1c1c1c1c1c1c1c1e1c1c1c1c1c1c1c1c1c"
+	+ "060a0a0c0d06080b0a0a080b080606060505050606060606060607080f060c0a"
+	+ "0d06070707070707070707070707070707070707070707070807080d130d0e06"
+	+ "0f05060506050606060507070606060506070605050607070707070f0b0e0d1c"
+	+ "1416141416161617161717171717181718181617181717171715161716171718"
+	+ "1615141616171715171616181516171715151615171617171416161617161617"
+	+ "1a1a1413161716191a1a1a1b1b1a181913151a1b1b1a1b1815151a1a1c1b1b1b"
+	+ "14181415161515171616191918181a171a1b1a1a1b1b1b1b1b1c1b1b1b1b1b1a"
+)
 const MIN_LENGTH := 5
 const MAX_LENGTH := 30
 
+static var _lengths: PackedByteArray  # [256], LENGTHS as numbers
 static var _codes: PackedInt32Array  # [256], the code of each octet
 static var _symbols: PackedByteArray  # [256], octets by length, then by value
 static var _first_code: PackedInt32Array  # [31], the first code of each length
@@ -34,7 +28,8 @@ static var _first_symbol: PackedInt32Array  # [32], where each length begins in 
 
 
 static func _static_init() -> void:
-	_codes.resize(LENGTHS.size())
+	_lengths = LENGTHS.hex_decode()
+	_codes.resize(_lengths.size())
 	_first_code.resize(MAX_LENGTH + 1)
 	_first_symbol.resize(MAX_LENGTH + 2)
 	var code := 0
@@ -42,8 +37,8 @@ static func _static_init() -> void:
 		code <<= 1
 		_first_code[length] = code
 		_first_symbol[length] = _symbols.size()
-		for symbol in LENGTHS.size():
-			if LENGTHS[symbol] == length:
+		for symbol in _lengths.size():
+			if _lengths[symbol] == length:
 				_codes[symbol] = code
 				_symbols.append(symbol)
 				code += 1
@@ -54,7 +49,7 @@ static func _static_init() -> void:
 static func encoded_size(octets: PackedByteArray) -> int:
 	var bits := 0
 	for octet in octets:
-		bits += LENGTHS[octet]
+		bits += _lengths[octet]
 	return (bits + 7) >> 3
 
 
@@ -64,7 +59,7 @@ static func encode(octets: PackedByteArray) -> PackedByteArray:
 	var bits := 0
 	var bit_count := 0
 	for octet in octets:
-		var length := LENGTHS[octet]
+		var length := _lengths[octet]
 		bits = (bits << length) | _codes[octet]
 		bit_count += length
 		while bit_count >= 8:

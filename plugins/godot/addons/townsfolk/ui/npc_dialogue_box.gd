@@ -26,8 +26,8 @@ const THINKING_DOTS_PER_SECOND := 3.0
 		agent = value
 		if agent != null:
 			agent.thinking_started.connect(_on_thinking_started)
-## How fast text is typed; 0 shows it as it comes.
-@export_range(0.0, 300.0, 1.0, "or_greater", "suffix:characters/s") var characters_per_second := 45.0
+## How fast text is typed, in characters a second; 0 shows it as it comes.
+@export_range(0.0, 300.0, 1.0, "or_greater", "suffix:/s") var characters_per_second := 45.0
 ## Whether the player may cut the character off.
 @export var can_interrupt := true
 ## Close the box by itself so long after the last character; 0 waits for the player.

@@ -33,12 +33,15 @@ func _use_dock() -> void:
 		dock.chat.say(line)
 		var agent: NpcAgent = dock.chat.get("_agent")
 		await agent.reply_finished
-	_report("dock", {
-		"state": dock.get("_state_label").text,
-		"persona": dock.chat.persona.name,
-		"chat": dock.chat.get("_history").get_parsed_text(),
-		"pid": dock.runtime.process_id(),
-	})
+	_report(
+		"dock",
+		{
+			"state": dock.get("_state_label").text,
+			"persona": dock.chat.persona.name,
+			"chat": dock.chat.get("_history").get_parsed_text(),
+			"pid": dock.runtime.process_id(),
+		}
+	)
 	var picture := OS.get_environment("TOWNSFOLK_SCREENSHOT")
 	if picture != "":
 		# The counters come once a second.
