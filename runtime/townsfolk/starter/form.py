@@ -1,15 +1,15 @@
-"""What makes a reply broken: a rule for each way in which a small model fails to write a sentence."""
+"""What makes a reply broken: a rule for each way a small model fails to write a sentence."""
 
 import re
 from collections.abc import Iterable
 
 from townsfolk.starter.corpus.conversation import conversation
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _END = re.compile(r"""[.!?…]["')*]*$""")
 _DOUBLED = re.compile(r"\b([^\W\d_]+) \1\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:(a) [aeio]\w|(an) [^aeiouh\W\d])", re.IGNORECASE)
-_MAY_DOUBLE = frozenset("ha ho la hee aye blah well no wait banana the there".split())
+_MAY_DOUBLE = frozenset(("ha", "ho", "la", "hee", "aye", "blah", "well", "no", "wait", "there"))
 _VOCABULARY_CONVERSATIONS = 10_000
 
 
@@ -20,7 +20,12 @@ def words(text: str) -> set[str]:
 
 def _plurals(word: str) -> set[str]:
     """What the word may be the plural of."""
-    return {word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", word.removesuffix("men") + "man"} - {word}
+    return {
+        word.removesuffix("s"),
+        word.removesuffix("es"),
+        word.removesuffix("ies") + "y",
+        word.removesuffix("men") + "man",
+    } - {word}
 
 
 def vocabulary() -> set[str]:
@@ -47,13 +52,16 @@ def faults(reply: str, known: set[str], context: Iterable[str]) -> list[str]:
     if not _END.search(reply):
         found.append("it does not end with a full stop, an exclamation mark or a question mark")
     for match in _DOUBLED.finditer(reply):
-        if match.group(1).lower() not in _MAY_DOUBLE and match.group().lower() not in context_text.lower():
+        if (
+            match.group(1).lower() not in _MAY_DOUBLE
+            and match.group().lower() not in context_text.lower()
+        ):
             found.append(f"a doubled word: {match.group()}")
     if reply.count('"') % 2:
         found.append("unbalanced quotation marks")
-    if match := _ARTICLE.search(reply):
-        if match.group().lower() not in context_text.lower():
-            found.append(f"a wrong article: {match.group()}...")
+    article = _ARTICLE.search(reply)
+    if article and article.group().lower() not in context_text.lower():
+        found.append(f"a wrong article: {article.group()}...")
     known = known | words(context_text)
     unknown = {word for word in words(reply) - known if not _plurals(word) & known}
     if unknown:

@@ -8,7 +8,7 @@ from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus.character import Character, character
 from townsfolk.starter.corpus.conversation import conversation
-from townsfolk.starter.corpus.grammar import pick
+from townsfolk.starter.corpus.grammar import phrases, pick
 from townsfolk.starter.corpus.portrait import aims, persona
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.talk import Talk
@@ -20,8 +20,8 @@ from townsfolk.starter.corpus.world import World, world
 class Interview:
     """A character, what it knows, and what the player says to it, line by line.
 
-    ``accepted`` are the texts of which the reply to the last line must contain one; empty where only the form of
-    the replies is judged.
+    ``accepted`` are the texts of which the reply to the last line must contain one; empty where
+    only the form of the replies is judged.
     """
 
     subject: str
@@ -37,24 +37,40 @@ class Interview:
 
 # Phrasings that occur nowhere in the corpus, asked as often as those that do.
 UNSEEN = {
-    "name": (
-        "Mind telling me your name?", "What might I call you?", "Hello there, may I know your name?", "By what name are you known?", "So what do folks call you around here?",
-        "I never asked for your name. What is it?", "hi whats your name", "Who are you, stranger?", "Please say your name.", "Hey, what do I call you?",
-    ),
-    "trade": (
-        "So what do you do around here?", "What do you do to make money?", "What sort of job do you have?", "What is it that you work as?", "How do you pay for your bread?",
-        "hey what do you do", "And what is your trade, if I may ask?", "What are you by trade?", "Would you tell me what your job is?", "What work keeps you here?",
-    ),
-    "home": (
-        "And where is it that you live?", "In which town do you live?", "Where would I find your house?", "hey where do you live", "Where did you say you live?",
-        "May I ask where you live?", "Where do you make your home?", "What's the name of the place where you live?", "Could you tell me where your home is?", "Where do you live, if I may ask?",
-    ),
-}  # fmt: skip
+    "name": phrases("""
+        Mind telling me your name? / What might I call you? / Hello there, may I know your name? /
+        By what name are you known? / So what do folks call you around here? / I never asked for
+        your name. What is it? / hi whats your name / Who are you, stranger? / Please say your
+        name. / Hey, what do I call you?
+    """),
+    "trade": phrases("""
+        So what do you do around here? / What do you do to make money? / What sort of job do you
+        have? / What is it that you work as? / How do you pay for your bread? / hey what do you do
+        / And what is your trade, if I may ask? / What are you by trade? / Would you tell me what
+        your job is? / What work keeps you here?
+    """),
+    "home": phrases("""
+        And where is it that you live? / In which town do you live? / Where would I find your
+        house? / hey where do you live / Where did you say you live? / May I ask where you live? /
+        Where do you make your home? / What's the name of the place where you live? / Could you
+        tell me where your home is? / Where do you live, if I may ask?
+    """),
+}
 
 _FILLERS: tuple[Callable[[Talk], None], ...] = (
-    smalltalk.health, smalltalk.business, smalltalk.weather, smalltalk.manners, smalltalk.opinion, smalltalk.personal,
-    smalltalk.entertainment, life.taste, life.wishes, strange.outside, strange.statement, trade.goods,
-)  # fmt: skip
+    smalltalk.health,
+    smalltalk.business,
+    smalltalk.weather,
+    smalltalk.manners,
+    smalltalk.opinion,
+    smalltalk.personal,
+    smalltalk.entertainment,
+    life.taste,
+    life.wishes,
+    strange.outside,
+    strange.statement,
+    trade.goods,
+)
 
 
 def _subject(rng: Random) -> tuple[Character, World]:
@@ -89,7 +105,9 @@ def _player(rng: Random, self: Character) -> Talk:
 
 def about_itself(subject: str, number: int, seed: str) -> list[Interview]:
     """Interviews that end in a question for the character's ``name``, ``trade`` or ``home``."""
-    asks = {"name": identity.ASK_NAME, "trade": identity.ASK_TRADE, "home": identity.ASK_HOME}[subject]
+    asks = {"name": identity.ASK_NAME, "trade": identity.ASK_TRADE, "home": identity.ASK_HOME}[
+        subject
+    ]
     interviews = []
     for index in range(number):
         rng = Random(f"{seed}:{subject}:{index}")
@@ -107,13 +125,15 @@ def about_itself(subject: str, number: int, seed: str) -> list[Interview]:
             "trade": (self.trade or "",),
             "home": (self.home or "",),
         }[subject]
-        interviews.append(Interview(subject, persona(self, rng), tuple(where.lore), tuple(lines), accepted))
+        interviews.append(
+            Interview(subject, persona(self, rng), tuple(where.lore), tuple(lines), accepted)
+        )
     return interviews
 
 
 def recall(number: int, seed: str) -> list[Interview]:
     """Interviews in which the player tells something and asks for it after three turns of other talk."""
-    interviews = []
+    interviews: list[Interview] = []
     for index in range(number):
         rng = Random(f"{seed}:recall:{index}")
         self, where = _subject(rng)
@@ -167,7 +187,10 @@ _DRAX = Persona(
     "thieves' guild has a spy among his men. He lives in the barracks in Vell.",
     goals=("find the spy",),
 )
-_PIP = Persona(name="Pip", description="A ten-year-old pickpocket from the harbour quarter of Saltmarsh. Always hungry.")
+_PIP = Persona(
+    name="Pip",
+    description="A ten-year-old pickpocket from the harbour quarter of Saltmarsh. Always hungry.",
+)
 _ZORA = Persona(
     name="Zora-7",
     description="Ship mechanic on the freighter Halcyon. Grew up on Ceres, lives on the freighter now. Distrusts robots.",
@@ -195,7 +218,13 @@ _WILD: tuple[tuple[Persona, tuple[str, ...], tuple[str, ...]], ...] = (
     (_BRAM, ("What's your job?",), ("blacksmith",)),
     (_BRAM, ("Where do you come from?",), ("Oakvale",)),
     (_BRAM, ("What do you hate?",), ("nobles",)),
-    (_BRAM, ("I lost my silver ring.", "Nice weather.", "Thanks.", "What did I lose?"), ("silver ring",)),
+    (
+        _BRAM,
+        phrases("""
+        I lost my silver ring. / Nice weather. / Thanks. / What did I lose?
+    """),
+        ("silver ring",),
+    ),
     (_SELA, ("What's your name?",), ("Sela",)),
     (_SELA, ("What do you do?",), ("healer", "temple")),
     (_SELA, ("Where do you live?",), ("Highmoor",)),
@@ -213,9 +242,15 @@ _WILD: tuple[tuple[Persona, tuple[str, ...], tuple[str, ...]], ...] = (
     (_ISKANDER, ("And you are?",), ("Iskander",)),
     (_ISKANDER, ("What do you do for a living?",), ("merchant",)),
     (_ISKANDER, ("Where do you come from?",), ("Qarrim",)),
-    (_ISKANDER, ("My dog is called Rufus.", "What do you sell?", "Too expensive!", "What's my dog called?"), ("Rufus",)),
+    (
+        _ISKANDER,
+        phrases("""
+        My dog is called Rufus. / What do you sell? / Too expensive! / What's my dog called?
+    """),
+        ("Rufus",),
+    ),
     (_ISKANDER, ("What do you love?",), ("haggling",)),
-)  # fmt: skip
+)
 
 
 def wild() -> list[Interview]:

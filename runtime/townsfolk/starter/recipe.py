@@ -23,7 +23,7 @@ SHAPE = {
     "head_dim": 64,
     "max_position_embeddings": 2048,
 }
-"""8.8 million parameters: 18 MB in bf16. Few wide layers rather than many thin ones, for speed on a CPU."""
+"""8.8 million parameters: 18 MB in bf16. Few wide layers, for speed on a CPU."""
 
 _TOKENIZER_CONVERSATIONS = 20_000
 

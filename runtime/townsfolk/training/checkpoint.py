@@ -1,4 +1,4 @@
-"""What a run leaves on disk: the model in Hugging Face's layout, and all that is needed to go on."""
+"""What a run leaves on disk: the model in Hugging Face's layout, and all it takes to go on."""
 
 import json
 import os
@@ -19,11 +19,14 @@ def save_model(model: Llama, folder: Path, dtype: str, generation: dict[str, Any
     """Write model.safetensors in this dtype, and config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: tensor.detach().to("cpu", DTYPES[dtype]).contiguous() for name, tensor in model.weights().items()
+        name: tensor.detach().to("cpu", DTYPES[dtype]).contiguous()
+        for name, tensor in model.weights().items()
     }
     _replace(folder / "model.safetensors", lambda path: save_file(weights, path, {"format": "pt"}))
     eos = generation["eos_token_id"]
-    config = model.config.to_json(dtype, generation["bos_token_id"], eos if isinstance(eos, list) else [eos])
+    config = model.config.to_json(
+        dtype, generation["bos_token_id"], eos if isinstance(eos, list) else [eos]
+    )
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
@@ -36,7 +39,9 @@ def load_model(folder: Path) -> Llama:
     return model
 
 
-def save_progress(model: Llama, optimizer: Optimizer, progress: dict[str, Any], folder: Path) -> None:
+def save_progress(
+    model: Llama, optimizer: Optimizer, progress: dict[str, Any], folder: Path
+) -> None:
     """Write weights in fp32, the optimizer's state and the run's progress."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.weights().items()}
@@ -58,7 +63,9 @@ def load_progress(model: Llama, optimizer: Optimizer, folder: Path) -> dict[str,
     for key, value in load_file(folder / "optimizer.safetensors").items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
     return progress
 
 

@@ -23,30 +23,77 @@ from townsfolk.training.trainer import Trainer, TrainerSettings
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.description = "Train a model on conversations or text (JSONL), or train the starter model anew."
+    parser.description = (
+        "Train a model on conversations or text (JSONL), or train the starter model anew."
+    )
     defaults = TrainerSettings()
     add = parser.add_argument
-    add("data", nargs="*", type=Path, help="JSONL files: conversations (persona, lore, transcript) or {text}")
-    add("--starter-corpus", action="store_true", help="learn from the starter model's generated corpus instead of files")
-    add("--out", type=Path, required=True, help="folder for the model, its checkpoint and its loss plot")
-    add("--model", type=Path, help="fine-tune this Hugging Face Llama directory instead of starting anew")
+    add(
+        "data",
+        nargs="*",
+        type=Path,
+        help="JSONL files: conversations (persona, lore, transcript) or {text}",
+    )
+    add(
+        "--starter-corpus",
+        action="store_true",
+        help="learn from the starter model's generated corpus instead of files",
+    )
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for the model, its checkpoint and its loss plot",
+    )
+    add(
+        "--model",
+        type=Path,
+        help="fine-tune this Hugging Face Llama directory instead of starting anew",
+    )
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add("--seed", type=int, default=0, help="seed of the initial weights and of the order of the data")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda or cuda:N")
-    add("--compile", action="store_true", help="compile the model (worth it on CUDA in runs of some minutes)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the initial weights and of the order of the data",
+    )
+    add(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or cuda:N",
+    )
+    add(
+        "--compile",
+        action="store_true",
+        help="compile the model (worth it on CUDA in runs of some minutes)",
+    )
     add("--steps", type=int, default=defaults.steps, help="optimizer steps")
-    add("--max-minutes", type=float, help="end after this time, with the learning rate falling accordingly")
+    add(
+        "--max-minutes",
+        type=float,
+        help="end after this time, with the learning rate falling accordingly",
+    )
     add("--rows", type=int, default=8, help="rows in a batch")
     add("--length", type=int, default=1024, help="tokens in a row")
     add("--learning-rate", type=float, default=defaults.learning_rate)
     add("--warmup-steps", type=int, default=defaults.warmup_steps)
     add("--weight-decay", type=float, default=defaults.weight_decay)
     add("--prompt-weight", type=float, default=defaults.prompt_weight,
-        help="weight of the loss on persona and player: 0 learns replies only, 1 learns all text")  # fmt: skip
+        help="weight of the loss on persona and player: 0 learns replies only, 1 all text")  # fmt: skip
     add("--save-every", type=int, default=defaults.save_every, help="steps between checkpoints")
     add("--log-every", type=int, default=defaults.log_every, help="steps between measurements")
-    add("--dtype", choices=DTYPES, default="bfloat16", help="of the weights that are written at the end")
-    add("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that write the starter corpus")
+    add(
+        "--dtype",
+        choices=DTYPES,
+        default="bfloat16",
+        help="of the weights that are written at the end",
+    )
+    add(
+        "--workers",
+        type=int,
+        default=max(1, (os.cpu_count() or 2) - 1),
+        help="processes that write the starter corpus",
+    )
     shape = parser.add_argument_group("a new model's shape")
     for name, value in recipe.SHAPE.items():
         shape.add_argument("--" + name.replace("_", "-"), type=int, default=value)
@@ -56,7 +103,12 @@ def run(args: Namespace) -> int:
     """Train; returns the exit status."""
     try:
         return _run(args)
-    except (InvalidScriptError, UnsupportedConfigError, PlottingUnavailableError, FileNotFoundError) as error:
+    except (
+        InvalidScriptError,
+        UnsupportedConfigError,
+        PlottingUnavailableError,
+        FileNotFoundError,
+    ) as error:
         print(f"townsfolk train: {error}")
         return 2
     except KeyboardInterrupt:
@@ -89,7 +141,11 @@ def _run(args: Namespace) -> int:
     trainer.run()
     generation = json.loads((args.out / "generation_config.json").read_text())
     save_model(model, args.out, args.dtype, generation)
-    plot_losses(trainer.history, args.out / "loss.png", f"{args.out.name}: {trainer.parameters:,} parameters")
+    plot_losses(
+        trainer.history,
+        args.out / "loss.png",
+        f"{args.out.name}: {trainer.parameters:,} parameters",
+    )
     return 0
 
 
@@ -109,7 +165,9 @@ def _prepare_files(args: Namespace, documents: list[Script | str] | None) -> Non
 def _texts(documents: list[Script | str]) -> list[str]:
     texts = []
     for document in documents:
-        texts += [document] if isinstance(document, str) else [m["content"] for m in document.messages()]
+        texts += (
+            [document] if isinstance(document, str) else [m["content"] for m in document.messages()]
+        )
     return texts
 
 

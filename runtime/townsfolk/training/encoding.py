@@ -63,14 +63,21 @@ class Encoder:
             asked = self._render(messages[:at], True)
             answered = self._render(messages[: at + 1], False)
             if not asked.startswith(done) or not answered.startswith(asked):
-                raise ValueError("the chat template rewrites earlier messages: it can't be trained on")
+                raise ValueError(
+                    "the chat template rewrites earlier messages: it can't be trained on"
+                )
             cut = message["content"].endswith(CUT_MARK)
-            segments += [(asked[len(done) :], PROMPT), (answered[len(asked) :], PADDING if cut else REPLY)]
+            segments += [
+                (asked[len(done) :], PROMPT),
+                (answered[len(asked) :], PADDING if cut else REPLY),
+            ]
             done = answered
         return segments
 
     def _join(self, segments: list[tuple[str, int]]) -> Example:
-        encoded = self._tokenizer.encode_batch_fast([text for text, _ in segments], add_special_tokens=False)
+        encoded = self._tokenizer.encode_batch_fast(
+            [text for text, _ in segments], add_special_tokens=False
+        )
         lengths = [len(part.ids) for part in encoded]
         tokens = np.concatenate([np.array(part.ids, dtype=np.uint32) for part in encoded])
         kinds = np.repeat(np.array([kind for _, kind in segments], dtype=np.uint8), lengths)

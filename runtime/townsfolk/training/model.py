@@ -1,7 +1,7 @@
 """A plain, differentiable Llama whose parameters bear Hugging Face's names.
 
-The engine has its own, faster model; this one exists for gradients. Architecture: Touvron et al. 2023
-(https://arxiv.org/abs/2302.13971), grouped-query attention as in Llama 2 and 3.
+The engine has its own, faster model; this one exists for gradients. Architecture: Touvron et al.
+2023 (https://arxiv.org/abs/2302.13971), grouped-query attention as in Llama 2 and 3.
 """
 
 from dataclasses import asdict, dataclass
@@ -46,7 +46,9 @@ class LlamaConfig:
     def from_json(cls, values: dict[str, Any]) -> "LlamaConfig":
         """Read a config.json; raises UnsupportedConfigError for what can't be trained here."""
         rope = values.get("rope_parameters") or {}
-        scaling = values.get("rope_scaling") or (rope if rope.get("rope_type", "default") != "default" else None)
+        scaling = values.get("rope_scaling") or (
+            rope if rope.get("rope_type", "default") != "default" else None
+        )
         refused = {
             "model_type": values.get("model_type") != "llama",
             "rope_scaling": scaling is not None,
@@ -56,7 +58,9 @@ class LlamaConfig:
         }
         for field, bad in refused.items():
             if bad:
-                raise UnsupportedConfigError(f"config.json: {field} = {values.get(field)!r} can't be trained here")
+                raise UnsupportedConfigError(
+                    f"config.json: {field} = {values.get(field)!r} can't be trained here"
+                )
         known = {name: values[name] for name in cls.__slots__ if values.get(name) is not None}
         known.setdefault("num_key_value_heads", values["num_attention_heads"])
         known.setdefault("head_dim", values["hidden_size"] // values["num_attention_heads"])
@@ -82,7 +86,7 @@ class LlamaConfig:
 
 
 Mask = Tensor | BlockMask
-"""Who may attend to whom: a bool tensor [batch, 1, queries, keys], or a block mask for compiled CUDA code."""
+"""Who may attend to whom: bool [batch, 1, queries, keys], or a block mask for compiled CUDA code."""
 
 
 def document_mask(documents: Tensor, blockwise: bool) -> Mask:
@@ -98,7 +102,9 @@ def document_mask(documents: Tensor, blockwise: bool) -> Mask:
         def allowed(b: Tensor, _h: Tensor, query: Tensor, key: Tensor) -> Tensor:
             return (query >= key) & (documents[b, query] == documents[b, key])
 
-        return create_block_mask(allowed, batch, None, length, length, str(documents.device), _compile=True)
+        return create_block_mask(
+            allowed, batch, None, length, length, str(documents.device), _compile=True
+        )
     same = documents[:, None, :, None] == documents[:, None, None, :]
     return same.tril()  # [batch, 1, length, length]
 
@@ -126,7 +132,13 @@ class RMSNorm(nn.Module):
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding, halves layout. x: [batch, heads, length, head_dim]; cos, sin: [batch, 1, length, head_dim]."""
+    """Rotary embedding, halves layout.
+
+    Args:
+        x: [batch, heads, length, head_dim].
+        cos: [batch, 1, length, head_dim].
+        sin: As ``cos``.
+    """
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-second, first), dim=-1) * sin
 
@@ -228,7 +240,9 @@ class Llama(nn.Module):
         """
         half = torch.arange(0, self.config.head_dim, 2, device=tokens.device, dtype=torch.float32)
         frequencies = self.config.rope_theta ** (-half / self.config.head_dim)  # [head_dim / 2]
-        angles = positions[:, None, :, None].float() * frequencies  # [batch, 1, length, head_dim / 2]
+        angles = (
+            positions[:, None, :, None].float() * frequencies
+        )  # [batch, 1, length, head_dim / 2]
         angles = torch.cat((angles, angles), dim=-1)
         cos, sin = angles.cos(), angles.sin()
         x = self.model.embed_tokens(tokens)  # [batch, length, hidden]

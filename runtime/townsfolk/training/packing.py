@@ -1,7 +1,8 @@
 """Documents laid into rows of equal length, none cut where it can be avoided.
 
-Documents never see each other: attention is block-diagonal and positions start anew in each. Without that, a
-character would learn from the personas of strangers that happen to lie before it in the row.
+Documents never see each other: attention is block-diagonal and positions start anew in each.
+Without that, a character would learn from the personas of strangers that happen to lie before it
+in the row.
 """
 
 from bisect import bisect_left, insort
@@ -42,7 +43,8 @@ def pack(examples: Iterable[Example], length: int, rows: int | None = None) -> B
     Args:
         examples: The documents; one longer than a row is cut at the row's end.
         length: Tokens in a row that have a successor to predict.
-        rows: How many rows to fill; documents that find no room are left out. None: as many as it takes.
+        rows: How many rows to fill; documents that find no room are left out. None: as many as it
+            takes.
     """
     width = length + 1
     free: list[tuple[int, int]] = [(width, row) for row in range(rows or 0)]  # sorted (room, row)

@@ -14,12 +14,16 @@ def plot_losses(history: History, path: Path, title: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise PlottingUnavailableError("the loss plot needs matplotlib: install townsfolk[train]") from error
+        raise PlottingUnavailableError(
+            "the loss plot needs matplotlib: install townsfolk[train]"
+        ) from error
     figure = Figure(figsize=(8, 4.5), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.plot(history.step, history.loss, label="training", linewidth=1.2)
     if history.validation_step:
-        axes.plot(history.validation_step, history.validation_loss, label="validation", linewidth=1.2)
+        axes.plot(
+            history.validation_step, history.validation_loss, label="validation", linewidth=1.2
+        )
     axes.set(xlabel="step", ylabel="loss on replies (nats per token)", title=title, yscale="log")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -8,8 +8,8 @@ A conversation::
                     {"kind": "spoke", "text": "Welcome to the Salted Herring."},
                     {"kind": "event", "text": "It begins to rain."}]}
 
-``persona`` and ``transcript`` take the fields of the runtime's own types. A reply with ``"cut": true`` was
-interrupted; it is context and never learned. Plain text is ``{"text": "..."}``.
+``persona`` and ``transcript`` take the fields of the runtime's own types. A reply with
+``"cut": true`` was interrupted; it is context and never learned. Plain text is ``{"text": "..."}``.
 """
 
 import json
@@ -45,7 +45,9 @@ class Script:
         return {
             "persona": self.persona.model_dump(mode="json", exclude_defaults=True),
             "lore": list(self.lore),
-            "transcript": [entry.model_dump(mode="json", exclude_defaults=True) for entry in self.transcript],
+            "transcript": [
+                entry.model_dump(mode="json", exclude_defaults=True) for entry in self.transcript
+            ],
         }
 
     @classmethod
@@ -53,7 +55,9 @@ class Script:
         """Raises InvalidFieldError naming the field."""
         unknown = values.keys() - {"persona", "lore", "transcript"}
         if unknown or "persona" not in values or not values.get("transcript"):
-            raise InvalidFieldError('needs "persona", "transcript" with at least one entry, and optionally "lore"')
+            raise InvalidFieldError(
+                'needs "persona", "transcript" with at least one entry, and optionally "lore"'
+            )
         lore = values.get("lore", [])
         if not isinstance(lore, list) or not all(isinstance(text, str) for text in lore):
             raise InvalidFieldError("lore: must be a list of texts")

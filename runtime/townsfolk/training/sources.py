@@ -1,4 +1,4 @@
-"""Where batches come from. A source is a function of (seed, step): a run can resume anywhere, exactly."""
+"""Where batches come from: functions of (seed, step), so that a run can resume anywhere, exactly."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

@@ -1,8 +1,8 @@
 """A byte-level BPE tokenizer with Llama 3's control tokens, trained from text.
 
-Words that begin with a capital never take the space before them into their first token. So a name is cut into the
-same tokens at the start of a line, after a space and after a quotation mark, and a small model can copy a name that
-it has never seen. Digits stand alone for the same reason.
+Words that begin with a capital never take the space before them into their first token. So a name is
+cut into the same tokens at the start of a line, after a space and after a quotation mark, and a
+small model can copy a name that it has never seen. Digits stand alone for the same reason.
 """
 
 import json
@@ -46,7 +46,9 @@ def train(texts: Iterable[str] | Iterator[str], vocab_size: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=[AddedToken(token, special=True, normalized=False) for token in CONTROL_TOKENS],
+        special_tokens=[
+            AddedToken(token, special=True, normalized=False) for token in CONTROL_TOKENS
+        ],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

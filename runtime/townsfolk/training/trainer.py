@@ -25,7 +25,7 @@ class TrainerSettings:
     steps: int = 1000
     """Optimizer steps."""
     max_minutes: float | None = None
-    """End after this many minutes of wall time; the learning rate falls with whatever is used up faster."""
+    """End after this many minutes; the learning rate falls with whatever is used up faster."""
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     final_learning_rate: float = 0.02
@@ -59,7 +59,12 @@ class Trainer:
     """Trains a model on a source, with checkpoints in ``folder / "checkpoint"``."""
 
     def __init__(
-        self, model: Llama, source: Source, settings: TrainerSettings, folder: Path, validation: Batch | None = None
+        self,
+        model: Llama,
+        source: Source,
+        settings: TrainerSettings,
+        folder: Path,
+        validation: Batch | None = None,
     ) -> None:
         self.model = model.to(settings.device)
         self.settings = settings
@@ -72,7 +77,10 @@ class Trainer:
         decayed = [p for p in model.parameters() if p.dim() > 1]
         others = [p for p in model.parameters() if p.dim() <= 1]
         self._optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            [
+                {"params": decayed, "weight_decay": settings.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
             lr=settings.learning_rate,
             betas=(0.9, 0.95),
             fused=settings.device.startswith("cuda"),
@@ -100,7 +108,9 @@ class Trainer:
         logged = (self._step, self._seconds)
         tokens = 0
         with _progress() as progress:
-            task = progress.add_task("training", total=settings.steps, completed=self._step, note="")
+            task = progress.add_task(
+                "training", total=settings.steps, completed=self._step, note=""
+            )
             try:
                 while (used := self._used()) < 1.0:
                     batch = next(batches)
@@ -118,7 +128,9 @@ class Trainer:
                             note += f"  validation {self.history.validation_loss[-1]:.4f}"
                         progress.update(task, completed=self._step, note=note)
                         if not progress.console.is_terminal:
-                            progress.console.print(f"step {self._step}  {self._seconds:.0f} s  {note}")
+                            progress.console.print(
+                                f"step {self._step}  {self._seconds:.0f} s  {note}"
+                            )
                     if self._step % settings.save_every == 0:
                         self.save()
             finally:
@@ -136,7 +148,9 @@ class Trainer:
 
     def _used(self) -> float:
         """The share of the run that is over, by steps or by time, whichever is further."""
-        by_time = self._seconds / (60 * self.settings.max_minutes) if self.settings.max_minutes else 0.0
+        by_time = (
+            self._seconds / (60 * self.settings.max_minutes) if self.settings.max_minutes else 0.0
+        )
         return max(self._step / self.settings.steps, by_time)
 
     def _update(self, batch: Batch, used: float) -> Tensor:
@@ -172,7 +186,9 @@ class Trainer:
 
     def _plain_losses(self, tokens: Tensor, positions: Tensor, mask: Any) -> Tensor:
         logits = self.model(tokens[:, :-1], positions, mask)
-        losses = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
+        losses = F.cross_entropy(
+            logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
+        )
         return losses.view_as(positions)
 
     def _log(self, sums: Tensor) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from townsfolk.starter.corpus import lexicon, names
-from townsfolk.starter.corpus.grammar import expand, pick, with_article
+from townsfolk.starter.corpus.grammar import expand, phrases, pick, with_article
 from townsfolk.starter.corpus.names import Name
 from townsfolk.starter.corpus.scene import SCENES, Scene
 from townsfolk.starter.corpus.split import Split
@@ -77,31 +77,36 @@ class Character:
         return f"{self.scene.at} {self.work}"
 
 
-FATES = (
-    "went missing at sea", "died last {season}", "left for {place}", "died in the war", "was taken by {foes}", "lives in {place}",
-    "sits in prison", "never writes", "ran away with {a trade}", "went to war", "is ill", "sleeps all day", "was killed by {foes}",
-    "owes everyone money", "fell ill in {season}", "serves in the army", "wants to become {a trade}", "knows about {thing}s",
-    "vanished near {place}", "stole {a thing}", "moved to {place}", "hates {food}", "is afraid of {foes}", "drinks too much",
-)  # fmt: skip
+FATES = phrases("""
+    went missing at sea / died last {season} / left for {place} / died in the war / was taken by
+    {foes} / lives in {place} / sits in prison / never writes / ran away with {a trade} / went to
+    war / is ill / sleeps all day / was killed by {foes} / owes everyone money / fell ill in
+    {season} / serves in the army / wants to become {a trade} / knows about {thing}s / vanished
+    near {place} / stole {a thing} / moved to {place} / hates {food} / is afraid of {foes} / drinks
+    too much
+""")
 """What became of a relative."""
 
-GOALS = (
-    "find {poss} lost {kin}", "earn {price}", "keep {work} open", "buy a {thing}", "leave {home} one day",
-    "learn to read", "win back {poss} good name", "find the thief who took {poss} {thing}", "get rid of the {foe}",
-    "see the sea", "grow rich", "protect the people of {home}", "marry before winter", "find a new {trade} to train",
-    "pay back {poss} debts", "sell {poss} {thing}", "keep {poss} secret safe", "find out who killed {poss} {kin}",
-    "make the best {food} in {home}", "become famous", "travel to {place}", "win the harvest contest",
-    "bring {poss} {kin} home", "buy back {poss} family's land", "build a boat", "write a book about {place}",
-    "raise {poss} {beast}", "drive the {foe} out of {place}", "keep the peace", "sleep for a week",
-)  # fmt: skip
+GOALS = phrases("""
+    find {poss} lost {kin} / earn {price} / keep {work} open / buy a {thing} / leave {home} one day
+    / learn to read / win back {poss} good name / find the thief who took {poss} {thing} / get rid
+    of the {foe} / see the sea / grow rich / protect the people of {home} / marry before winter /
+    find a new {trade} to train / pay back {poss} debts / sell {poss} {thing} / keep {poss} secret
+    safe / find out who killed {poss} {kin} / make the best {food} in {home} / become famous /
+    travel to {place} / win the harvest contest / bring {poss} {kin} home / buy back {poss}
+    family's land / build a boat / write a book about {place} / raise {poss} {beast} / drive the
+    {foe} out of {place} / keep the peace / sleep for a week
+""")
 """What characters want; {poss} becomes ``her``, ``your`` or ``my``."""
 
-TABOOS = (
-    "talk about the war", "give credit", "lie", "speak of {poss} {kin}", "go near the {spot}", "sell to children",
-    "talk about magic", "swear", "reveal {poss} secret", "leave {work} at night", "talk about {place}", "drink {food}",
-    "mention the old king", "trust a stranger", "talk about money", "speak ill of the dead", "help thieves",
-    "talk about the {thing}", "fight", "talk about {poss} {kin}", "speak of {place}", "mention the {thing}", "discuss {food}", "talk about {poss} past", "speak about the {foe}", "talk about {foe}", "gossip", "break a promise", "tell {poss} age",
-)  # fmt: skip
+TABOOS = phrases("""
+    talk about the war / give credit / lie / speak of {poss} {kin} / go near the {spot} / sell to
+    children / talk about magic / swear / reveal {poss} secret / leave {work} at night / talk about
+    {place} / drink {food} / mention the old king / trust a stranger / talk about money / speak ill
+    of the dead / help thieves / talk about the {thing} / fight / talk about {poss} {kin} / speak
+    of {place} / mention the {thing} / discuss {food} / talk about {poss} past / speak about the
+    {foe} / talk about {foe} / gossip / break a promise / tell {poss} age
+""")
 
 
 def _maybe(rng: Random, share: float) -> bool:
@@ -109,12 +114,26 @@ def _maybe(rng: Random, share: float) -> bool:
 
 
 _GOAL_VERBS = (
-    ("find", "find out what happened to", "free", "avenge", "marry", "meet", "forget", "protect", "help", "punish", "thank", "rescue"),
-    ("sell", "buy", "find", "steal", "repair", "destroy", "give back", "hide", "learn to make", "keep", "get back", "earn enough for"),
-    ("rebuild", "leave", "see", "defend", "visit", "return to", "rule", "save", "travel to", "find the way to", "protect", "burn down"),
-    ("catch", "breed", "get rid of", "hunt down", "drive away", "tame", "understand", "be friends with", "stop", "fight"),
-    ("keep", "open", "save", "run", "sell", "repair", "buy back", "protect", "win back"),
-)  # fmt: skip
+    phrases("""
+        find / find out what happened to / free / avenge / marry / meet / forget / protect / help /
+        punish / thank / rescue
+    """),
+    phrases("""
+        sell / buy / find / steal / repair / destroy / give back / hide / learn to make / keep /
+        get back / earn enough for
+    """),
+    phrases("""
+        rebuild / leave / see / defend / visit / return to / rule / save / travel to / find the way
+        to / protect / burn down
+    """),
+    phrases("""
+        catch / breed / get rid of / hunt down / drive away / tame / understand / be friends with /
+        stop / fight
+    """),
+    phrases("""
+        keep / open / save / run / sell / repair / buy back / protect / win back
+    """),
+)
 
 
 def goal(rng: Random, split: Split, slots: dict[str, str]) -> str:
@@ -126,12 +145,44 @@ def goal(rng: Random, split: Split, slots: dict[str, str]) -> str:
     verb = pick(rng, _GOAL_VERBS[kind])
     thing = lexicon.thing(rng, split)
     objects = (
-        lambda: pick(rng, (slots["name"], f"{{poss}} {slots['kin']}", f"{{poss}} {slots['kin']} {slots['name']}", f"the {lexicon.noun(rng, lexicon.TRADES)}")),
+        lambda: pick(
+            rng,
+            (
+                slots["name"],
+                f"{{poss}} {slots['kin']}",
+                f"{{poss}} {slots['kin']} {slots['name']}",
+                f"the {lexicon.noun(rng, lexicon.TRADES)}",
+            ),
+        ),
         lambda: pick(rng, (f"{{poss}} {thing}", f"the {thing}", with_article(thing))),
-        lambda: pick(rng, (slots["place"], f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}", f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)} of {slots['place']}")),
-        lambda: pick(rng, (slots["foe"], lexicon.people(rng, split), f"the {slots['foe']} of {slots['place']}", f"the {pick(rng, ('spy', 'thief', 'traitor', 'killer', 'ghost', 'liar'))}")),
-        lambda: pick(rng, (f"{{poss}} {lexicon.noun(rng, ('shop', 'farm', 'house', 'ship', 'school', 'inn', 'forge', 'garden'))}", f"the {lexicon.noun(rng, ('inn', 'mill', 'forge', 'temple', 'farm'))} {pick(rng, ('full', 'open', 'clean', 'safe'))}", "a " + pick(rng, ("shop", "school", "tavern", "bakery", "theatre")) + f" in {slots['place']}")),
-    )  # fmt: skip
+        lambda: pick(
+            rng,
+            (
+                slots["place"],
+                f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}",
+                f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)} of {slots['place']}",
+            ),
+        ),
+        lambda: pick(
+            rng,
+            (
+                slots["foe"],
+                lexicon.people(rng, split),
+                f"the {slots['foe']} of {slots['place']}",
+                f"the {pick(rng, ('spy', 'thief', 'traitor', 'killer', 'ghost', 'liar'))}",
+            ),
+        ),
+        lambda: pick(
+            rng,
+            (
+                f"{{poss}} {lexicon.noun(rng, ('shop', 'farm', 'house', 'ship', 'school', 'inn', 'forge', 'garden'))}",
+                f"the {lexicon.noun(rng, ('inn', 'mill', 'forge', 'temple', 'farm'))} {pick(rng, ('full', 'open', 'clean', 'safe'))}",
+                "a "
+                + pick(rng, ("shop", "school", "tavern", "bakery", "theatre"))
+                + f" in {slots['place']}",
+            ),
+        ),
+    )
     return f"{verb} {objects[kind]()}"
 
 
@@ -142,10 +193,36 @@ def taboo(rng: Random, split: Split, slots: dict[str, str]) -> str:
         text = expand(pick(rng, TABOOS), rng, slots)
         return text[0].lower() + text[1:]
     if draw < 0.8:
-        matter = pick(rng, (f"{{poss}} {slots['kin']}", f"the {lexicon.thing(rng, split)}", slots["place"], slots["foe"], lexicon.people(rng, split), f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}", slots["name"]))  # fmt: skip
-        return f"{pick(rng, ('talk about', 'speak of', 'mention', 'discuss', 'speak about'))} {matter}"
-    verb, _, kind = pick(rng, (("eat", "", "food"), ("trust", "", "people"), ("sell to", "", "people"), ("lie to", "", "people"), ("help", "", "people"), ("touch", "", "beasts"), ("hurt", "", "beasts")))  # fmt: skip
-    what = {"food": lexicon.food, "people": lexicon.people, "beasts": lexicon.beasts}[kind](rng, split)
+        matter = pick(
+            rng,
+            (
+                f"{{poss}} {slots['kin']}",
+                f"the {lexicon.thing(rng, split)}",
+                slots["place"],
+                slots["foe"],
+                lexicon.people(rng, split),
+                f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}",
+                slots["name"],
+            ),
+        )
+        return (
+            f"{pick(rng, ('talk about', 'speak of', 'mention', 'discuss', 'speak about'))} {matter}"
+        )
+    verb, _, kind = pick(
+        rng,
+        (
+            ("eat", "", "food"),
+            ("trust", "", "people"),
+            ("sell to", "", "people"),
+            ("lie to", "", "people"),
+            ("help", "", "people"),
+            ("touch", "", "beasts"),
+            ("hurt", "", "beasts"),
+        ),
+    )
+    what = {"food": lexicon.food, "people": lexicon.people, "beasts": lexicon.beasts}[kind](
+        rng, split
+    )
     return f"{verb} {what}"
 
 
@@ -186,10 +263,13 @@ def relative(rng: Random, split: Split) -> Relative:
         self.trade = lexicon.trade(rng, split)
     elif draw < 0.75:
         slots = {
-            "season": pick(rng, ("spring", "summer", "autumn", "winter", "year")), "place": names.place(rng, split),
-            "foes": lexicon.monsters(rng, split), "trade": lexicon.trade(rng, split), "thing": lexicon.thing(rng, split),
+            "season": pick(rng, ("spring", "summer", "autumn", "winter", "year")),
+            "place": names.place(rng, split),
+            "foes": lexicon.monsters(rng, split),
+            "trade": lexicon.trade(rng, split),
+            "thing": lexicon.thing(rng, split),
             "food": lexicon.food(rng, split),
-        }  # fmt: skip
+        }
         fate = expand(pick(rng, FATES), rng, slots)
         self.fate = fate[0].lower() + fate[1:]
     return self

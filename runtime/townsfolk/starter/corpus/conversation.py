@@ -7,35 +7,90 @@ from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import names
 from townsfolk.starter.corpus.character import Character, character
-from townsfolk.starter.corpus.grammar import pick
+from townsfolk.starter.corpus.grammar import phrases, pick
 from townsfolk.starter.corpus.portrait import aims, persona
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.talk import Talk
-from townsfolk.starter.corpus.topics import events, identity, life, lore, memory, services, smalltalk, strange, trade
+from townsfolk.starter.corpus.topics import (
+    events,
+    identity,
+    life,
+    lore,
+    memory,
+    services,
+    smalltalk,
+    strange,
+    trade,
+)
 from townsfolk.starter.corpus.world import World, world
 
 _TOPICS = (
-    (6, identity.name), (7, identity.trade), (7, identity.home), (2, identity.work), (1, identity.birthplace), (2, identity.age),
-    (2, identity.itself), (2, identity.doubt), (2, identity.two_at_once),
-    (5, life.taste), (2, life.guess), (4, life.family), (3, life.companions), (2, life.wishes), (3, life.rules), (3, life.thought),
-    (4, trade.goods), (2, trade.price), (1, trade.missing), (1, trade.order), (5, services.service), (4, trade.errand),
-    (2, smalltalk.health), (2, smalltalk.business), (1, smalltalk.weather), (4, smalltalk.manners),
-    (1, smalltalk.entertainment), (2, smalltalk.plea), (1, smalltalk.surroundings), (2, smalltalk.opinion),
-    (2, smalltalk.personal), (1, smalltalk.greeting), (0.4, smalltalk.farewell),
-    (1.5, strange.outside), (1.5, strange.role), (3, strange.statement), (0.6, strange.nonsense), (0.3, events.nothing),
-)  # fmt: skip
+    (6, identity.name),
+    (7, identity.trade),
+    (7, identity.home),
+    (2, identity.work),
+    (1, identity.birthplace),
+    (2, identity.age),
+    (2, identity.itself),
+    (2, identity.doubt),
+    (2, identity.two_at_once),
+    (5, life.taste),
+    (2, life.guess),
+    (4, life.family),
+    (3, life.companions),
+    (2, life.wishes),
+    (3, life.rules),
+    (3, life.thought),
+    (4, trade.goods),
+    (2, trade.price),
+    (1, trade.missing),
+    (1, trade.order),
+    (5, services.service),
+    (4, trade.errand),
+    (2, smalltalk.health),
+    (2, smalltalk.business),
+    (1, smalltalk.weather),
+    (4, smalltalk.manners),
+    (1, smalltalk.entertainment),
+    (2, smalltalk.plea),
+    (1, smalltalk.surroundings),
+    (2, smalltalk.opinion),
+    (2, smalltalk.personal),
+    (1, smalltalk.greeting),
+    (0.4, smalltalk.farewell),
+    (1.5, strange.outside),
+    (1.5, strange.role),
+    (3, strange.statement),
+    (0.6, strange.nonsense),
+    (0.3, events.nothing),
+)
 _WEIGHTS = tuple(weight for weight, _ in _TOPICS)
 _COURSES = tuple(topic for _, topic in _TOPICS)
 
-_LINES = (
-    "Mind the step.", "What'll it be?", "You look tired, friend.", "Not from around here, are you?", "Welcome to {work}!", "Everything has its price.", "Keep your hands where I can see them.",
-    "By the gods, what a day.", "Don't touch that.", "In {home} we keep our word.", "Speak, I'm listening.", "Another one? Come in.", "I've seen worse.", "State your business.", "Blessings on you.", "Fresh {food}!",
-    "Time is money.", "Well, well, who do we have here?", "Careful, it's hot.", "You there! Stop!", "No credit.", "Ask, and be quick.", "Fine day for it.", "The sea gives and the sea takes.", "Hush, they can hear us.",
-)  # fmt: skip
-_INTERRUPTIONS = ("Wait.", "Stop.", "Hold on.", "Quiet!", "Enough.", "Never mind.", "Sorry to interrupt.", "Shh!", "Wait, wait.", "Let me stop you there.")
-_AFTER_INTERRUPTION = ("Yes? What is it?", "As you wish.", "You cut me off, {addr}.", "Fine, I'm quiet.", "What now?", "All right. What do you want to know?", "I was not finished, {addr}.")
-_CONTINUE = ("Go on.", "Please continue.", "Sorry, go on.", "You were saying?", "What were you saying?", "Please finish.", "continue")
-_CONTINUED = ("As I was saying: {last}", "I was saying: {last}", "{last}", "Where was I? {last}")
+_LINES = phrases("""
+    Mind the step. / What'll it be? / You look tired, friend. / Not from around here, are you? /
+    Welcome to {work}! / Everything has its price. / Keep your hands where I can see them. / By the
+    gods, what a day. / Don't touch that. / In {home} we keep our word. / Speak, I'm listening. /
+    Another one? Come in. / I've seen worse. / State your business. / Blessings on you. / Fresh
+    {food}! / Time is money. / Well, well, who do we have here? / Careful, it's hot. / You there!
+    Stop! / No credit. / Ask, and be quick. / Fine day for it. / The sea gives and the sea takes. /
+    Hush, they can hear us.
+""")
+_INTERRUPTIONS = phrases("""
+    Wait. / Stop. / Hold on. / Quiet! / Enough. / Never mind. / Sorry to interrupt. / Shh! / Wait,
+    wait. / Let me stop you there.
+""")
+_AFTER_INTERRUPTION = phrases("""
+    Yes? What is it? / As you wish. / You cut me off, {addr}. / Fine, I'm quiet. / What now? / All
+    right. What do you want to know? / I was not finished, {addr}.
+""")
+_CONTINUE = phrases("""
+    Go on. / Please continue. / Sorry, go on. / You were saying? / What were you saying? / Please
+    finish. / continue
+""")
+_CONTINUED = phrases("""
+    As I was saying: {last} / I was saying: {last} / {last} / Where was I? {last}
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +128,9 @@ def _interrupt(talk: Talk, rng: Random) -> None:
 
 def _other_speaker(talk: Talk, rng: Random) -> None:
     """Somebody else takes over, sometimes one of the earlier speakers."""
-    earlier = {entry.speaker for entry in talk.entries if entry.kind is EntryKind.HEARD} - {talk.speaker}
+    earlier = {entry.speaker for entry in talk.entries if entry.kind is EntryKind.HEARD} - {
+        talk.speaker
+    }
     if earlier and rng.random() < 0.5:
         talk.speaker = pick(rng, sorted(earlier))
         return
@@ -98,7 +155,11 @@ def _course(talk: Talk, where: World, rng: Random) -> None:
     taken: set[tuple[str, str]] = set()
     waiting: list[tuple[int, memory.Told]] = []
     happened: list[tuple[int, str]] = []
-    steps = pick(rng, (1, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12)) if rng.random() < 0.94 else rng.randint(14, 60)
+    steps = (
+        pick(rng, (1, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12))
+        if rng.random() < 0.94
+        else rng.randint(14, 60)
+    )
     forgetful = rng.random() < 0.35
     crowd = rng.random() < 0.15
     for step in range(steps):

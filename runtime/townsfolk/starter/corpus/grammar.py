@@ -133,3 +133,8 @@ def tidy(text: str) -> str:
 def pick(rng: Random, options: Sequence[T]) -> T:
     """One of the options, each equally likely (faster than ``Random.choice``)."""
     return options[int(rng.random() * len(options))]
+
+
+def phrases(text: str) -> tuple[str, ...]:
+    """The templates of a text block, in which `` / `` stands between them and line breaks mean nothing."""
+    return tuple(" ".join(text.split()).split(" / "))

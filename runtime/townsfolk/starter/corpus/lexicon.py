@@ -159,7 +159,36 @@ def plural(noun: str) -> str:
 
 def price(rng: Random) -> str:
     """An amount of money: ``12 silver``, ``1 penny``."""
-    amount = pick(rng, (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 18, 20, 25, 30, 35, 40, 50, 60, 75, 80, 100, 120))
+    amount = pick(
+        rng,
+        (
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
+            8,
+            9,
+            10,
+            12,
+            14,
+            15,
+            18,
+            20,
+            25,
+            30,
+            35,
+            40,
+            50,
+            60,
+            75,
+            80,
+            100,
+            120,
+        ),
+    )
     if rng.random() < 0.2:
         amount = rng.randint(1, 500)
     coin = pick(rng, COINS)
@@ -168,7 +197,19 @@ def price(rng: Random) -> str:
     return f"{amount} {coin if amount == 1 else plural(coin)}"
 
 
-_RANKS = ("old", "former", "retired", "travelling", "royal", "chief", "junior", "night", "court", "village", "town")
+_RANKS = (
+    "old",
+    "former",
+    "retired",
+    "travelling",
+    "royal",
+    "chief",
+    "junior",
+    "night",
+    "court",
+    "village",
+    "town",
+)
 _COINED_WORKERS = _words("""
 er, ist, monger, wright, ward, smith, man, maid, keeper, master, maker, or, eer, hand, herd, wife, monk, seller, ician,
 """)
@@ -216,7 +257,10 @@ def thing(rng: Random, split: Split) -> str:
 def food(rng: Random, split: Split) -> str:
     """A dish or a drink: ``smoked trout``."""
     return split.draw(
-        rng, lambda r: f"{pick(r, FOOD_STYLES)} {noun(r, FOODS)}" if r.random() < 0.7 else noun(r, FOODS)
+        rng,
+        lambda r: (
+            f"{pick(r, FOOD_STYLES)} {noun(r, FOODS)}" if r.random() < 0.7 else noun(r, FOODS)
+        ),
     )
 
 
@@ -224,9 +268,11 @@ def beasts(rng: Random, split: Split) -> str:
     """Animals of some kind: ``black geese``."""
     return split.draw(
         rng,
-        lambda r: f"{pick(r, COLOURS[:10])} {plural(noun(r, ANIMALS))}"
-        if r.random() < 0.3
-        else plural(noun(r, ANIMALS)),
+        lambda r: (
+            f"{pick(r, COLOURS[:10])} {plural(noun(r, ANIMALS))}"
+            if r.random() < 0.3
+            else plural(noun(r, ANIMALS))
+        ),
     )
 
 
@@ -237,12 +283,18 @@ def monsters(rng: Random, split: Split) -> str:
 
 def people(rng: Random, split: Split) -> str:
     """A kind of people: ``nobles``, ``eel trappers``."""
-    return split.draw(rng, lambda r: pick(r, PEOPLE)) if rng.random() < 0.5 else plural(trade(rng, split))
+    return (
+        split.draw(rng, lambda r: pick(r, PEOPLE))
+        if rng.random() < 0.5
+        else plural(trade(rng, split))
+    )
 
 
 def like(rng: Random, split: Split) -> str:
     """Something to enjoy or to hate."""
-    return pick(rng, (food, food, beasts, people, lambda r, s: s.draw(r, lambda q: pick(q, JOYS))))(rng, split)
+    return pick(rng, (food, food, beasts, people, lambda r, s: s.draw(r, lambda q: pick(q, JOYS))))(
+        rng, split
+    )
 
 
 def fear(rng: Random, split: Split) -> str:
@@ -258,7 +310,11 @@ def fear(rng: Random, split: Split) -> str:
 def secret(rng: Random, split: Split) -> str:
     """What somebody did once, in the past tense, without subject: ``buried the mayor's tin cup under the well``."""
     owner = pick(rng, OWNERS)
-    where = f" {pick(rng, ('under', 'behind', 'near', 'in'))} the {pick(rng, PLACES_NEAR)}" if rng.random() < 0.5 else ""
+    where = (
+        f" {pick(rng, ('under', 'behind', 'near', 'in'))} the {pick(rng, PLACES_NEAR)}"
+        if rng.random() < 0.5
+        else ""
+    )
     return f"{pick(rng, PAST_DEEDS)} {owner}'s {thing(rng, split)}{where}"
 
 

@@ -47,8 +47,12 @@ _EPITHETS = """
 the Bold, the Elder, the Younger, the Quiet, the Lame, One-Eye, the Red, the Grey, the Tall, the Small, Longbeard,
 Ironhand, the Wise, the Lucky, Half-Ear, Quickfingers, the Stout, the Pale, the Weaver's Child, the Blind
 """.replace("\n", " ").split(", ")
-_TITLES_SHE = "Old Young Captain Sister Mother Lady Mistress Dame Widow Sergeant Doctor Granny Aunt".split()
-_TITLES_HE = "Old Young Captain Brother Father Lord Master Sir Sergeant Doctor Uncle Big Little".split()
+_TITLES_SHE = (
+    "Old Young Captain Sister Mother Lady Mistress Dame Widow Sergeant Doctor Granny Aunt".split()
+)
+_TITLES_HE = (
+    "Old Young Captain Brother Father Lord Master Sir Sergeant Doctor Uncle Big Little".split()
+)
 
 _PLACE_FIRST = """
 Salt Oak Raven Stone Wind Ash Black White Red Green Grey Silver Gold Iron Copper Long High Low North South East West
@@ -61,10 +65,14 @@ ford bridge haven mere wick dale ton ham bury stead worth field wood brook well 
 moor heath holm stow thorpe by port shore watch hold keep fall reach vale den leigh barrow cross
 """.split()
 _PLACE_ENDS = "a en or ia os ar el um eth is an ora ost und holm gard mark heim ane ire esh ul mar dor".split()
-_PLACE_FORMS = """
+_PLACE_FORMS = (
+    """
 Port *|Upper *|Lower *|Old *|New *|Fort *|Saint *|Mount *|Castle *|* Hollow|* Landing|* Cross|* Bay|* Green|* End
 * Falls|* Hill|*-on-the-Water|*-by-the-Sea|Little *|Great *|* Market|* Crossing|Isle of *|Cape *|* Harbour|* Rest
-""".replace("\n", "|").strip("|").split("|")
+""".replace("\n", "|")
+    .strip("|")
+    .split("|")
+)
 
 _HOUSE_ADJECTIVES = """
 Salted Golden Silver Rusty Drunken Sleeping Dancing Prancing Black White Red Green Blue Laughing Weeping Broken

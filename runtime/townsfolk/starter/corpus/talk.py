@@ -7,35 +7,104 @@ from random import Random
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.character import Character
-from townsfolk.starter.corpus.grammar import expand, pick
+from townsfolk.starter.corpus.grammar import expand, phrases, pick
 from townsfolk.starter.corpus.split import Split
 
-NAMELESS = ("Player", "Player", "Player", "Player", "Traveler", "Stranger", "Hero", "Adventurer", "Guest", "You", "User")
+NAMELESS = phrases("""
+    Player / Player / Player / Player / Traveler / Stranger / Hero / Adventurer / Guest / You /
+    User
+""")
 """Speaker labels that are not a name."""
 
 _TYPOS = {
-    "what": "waht", "your": "yuor", "name": "nmae", "where": "wher", "you": "yuo", "the": "teh", "hello": "helo",
-    "who": "hwo", "do": "od", "live": "liv", "from": "form", "have": "hav", "remember": "rember", "called": "caled",
-    "much": "mcuh", "about": "abuot", "tell": "tel", "work": "wrok", "please": "plese", "thanks": "thnaks",
-}  # fmt: skip
-_SHORTHAND = {"you": "u", "your": "ur", "are": "r", "please": "pls", "thanks": "thx", "okay": "ok", "because": "cuz"}
-_GREETINGS = ("Hello! ", "Hi! ", "Hi, ", "Hello, ", "Hey, ", "Good day. ", "Excuse me, ", "Hey there! ", "Greetings. ", "Sorry, ")
+    "what": "waht",
+    "your": "yuor",
+    "name": "nmae",
+    "where": "wher",
+    "you": "yuo",
+    "the": "teh",
+    "hello": "helo",
+    "who": "hwo",
+    "do": "od",
+    "live": "liv",
+    "from": "form",
+    "have": "hav",
+    "remember": "rember",
+    "called": "caled",
+    "much": "mcuh",
+    "about": "abuot",
+    "tell": "tel",
+    "work": "wrok",
+    "please": "plese",
+    "thanks": "thnaks",
+}
+_SHORTHAND = {
+    "you": "u",
+    "your": "ur",
+    "are": "r",
+    "please": "pls",
+    "thanks": "thx",
+    "okay": "ok",
+    "because": "cuz",
+}
+_GREETINGS = (
+    "Hello! ",
+    "Hi! ",
+    "Hi, ",
+    "Hello, ",
+    "Hey, ",
+    "Good day. ",
+    "Excuse me, ",
+    "Hey there! ",
+    "Greetings. ",
+    "Sorry, ",
+)
 
 
-_PREAMBLES = (
-    "I just arrived.", "It was a long walk.", "I've heard a lot about this place.", "The road was muddy.", "What a day.", "I'm new here.", "It's good to be inside.", "My feet hurt.", "I have all day.", "I was just passing by.",
-    "Don't be afraid.", "You look like someone who knows things.", "I didn't sleep last night.", "Nobody else wants to talk to me.", "I came by ship.", "It's my first time here.", "I have a question for you.", "Listen, I don't have much time.",
-    "Finally somebody to talk to!", "Oh, it's you.", "I don't want any trouble.", "I've been looking everywhere for someone to talk to.", "This place is bigger than I thought.", "I like it here.", "Let's change the subject.", "Enough of that.",
-    "That's good to hear.", "Interesting.", "I understand.", "I see, thank you.", "Haha, good one.", "Never mind that.",
-)  # fmt: skip
-_LEADS = (
-    "So,", "So", "And", "Hey,", "Tell me,", "Say,", "Well,", "Excuse me,", "I wonder,", "One question:", "Now then,", "Listen,", "Hm,", "Okay,", "Right.", "I see.", "Oh,", "But",
-    "Look,", "Just curious,", "Pardon me,", "I'd like to know:", "Alright,", "I have a question.", "If you don't mind,", "Sorry,", "Quickly,", "Good.", "Thanks. And", "Wait,", "Ah.", "Also,", "Actually,",
-)  # fmt: skip
+_PREAMBLES = phrases("""
+    I just arrived. / It was a long walk. / I've heard a lot about this place. / The road was
+    muddy. / What a day. / I'm new here. / It's good to be inside. / My feet hurt. / I have all
+    day. / I was just passing by. / Don't be afraid. / You look like someone who knows things. / I
+    didn't sleep last night. / Nobody else wants to talk to me. / I came by ship. / It's my first
+    time here. / I have a question for you. / Listen, I don't have much time. / Finally somebody to
+    talk to! / Oh, it's you. / I don't want any trouble. / I've been looking everywhere for someone
+    to talk to. / This place is bigger than I thought. / I like it here. / Let's change the
+    subject. / Enough of that. / That's good to hear. / Interesting. / I understand. / I see, thank
+    you. / Haha, good one. / Never mind that.
+""")
+_LEADS = phrases("""
+    So, / So / And / Hey, / Tell me, / Say, / Well, / Excuse me, / I wonder, / One question: / Now
+    then, / Listen, / Hm, / Okay, / Right. / I see. / Oh, / But / Look, / Just curious, / Pardon
+    me, / I'd like to know: / Alright, / I have a question. / If you don't mind, / Sorry, /
+    Quickly, / Good. / Thanks. And / Wait, / Ah. / Also, / Actually,
+""")
 _TAILS = (
-    ", friend", ", my friend", ", {short}", ", {trade}", ", good sir", ", my lady", ", if I may ask", ", please", " then", ", by the way", " exactly", ", if you don't mind", ", buddy", ", old friend",
-    " anyway", ", really", ", again", " today", ", kind soul", ", mate", ", I wonder", " these days", ", hm", ", eh", ", if you don't mind me asking",
-)  # fmt: skip
+    ", friend",
+    ", my friend",
+    ", {short}",
+    ", {trade}",
+    ", good sir",
+    ", my lady",
+    ", if I may ask",
+    ", please",
+    " then",
+    ", by the way",
+    " exactly",
+    ", if you don't mind",
+    ", buddy",
+    ", old friend",
+    " anyway",
+    ", really",
+    ", again",
+    " today",
+    ", kind soul",
+    ", mate",
+    ", I wonder",
+    " these days",
+    ", hm",
+    ", eh",
+    ", if you don't mind me asking",
+)
 
 
 def lower_question(text: str, first: str) -> str:
@@ -73,7 +142,9 @@ class Talk:
     def _facts(self) -> dict[str, str]:
         self_ = self.character
         facts = {"name": self_.name.full, "short": self_.name.short}
-        for key in ("trade", "work", "home", "birthplace", "trait", "like", "hate", "fear", "secret", "keepsake"):
+        for key in phrases("""
+            trade / work / home / birthplace / trait / like / hate / fear / secret / keepsake
+        """):
             if value := getattr(self_, key):
                 facts[key] = value
         facts["at work"] = self_.at_work or "here"
@@ -140,10 +211,16 @@ class Talk:
         if draw < 0.18:
             lead = pick(rng, _LEADS)
             first = text.split(" ", 1)[0]
-            text = f"{lead} {text}" if lead[-1] in ".!:" and rng.random() < 0.8 else f"{lead} {lower_question(text, first)}"
+            text = (
+                f"{lead} {text}"
+                if lead[-1] in ".!:" and rng.random() < 0.8
+                else f"{lead} {lower_question(text, first)}"
+            )
         elif draw < 0.3:
             tail = pick(rng, _TAILS)
-            tail = tail.replace("{short}", self.character.name.short).replace("{trade}", self.character.trade or "friend")
+            tail = tail.replace("{short}", self.character.name.short).replace(
+                "{trade}", self.character.trade or "friend"
+            )
             text = f"{text[:-1]}{tail}?"
         return text
 
@@ -188,5 +265,3 @@ class Talk:
         while (place := names.place(self.rng, self.split)) == self.character.home:
             pass
         return place
-
-

@@ -1,22 +1,40 @@
 """Questions about the world, whether the lore answers them or not."""
 
-from townsfolk.starter.corpus.grammar import pick
+from townsfolk.starter.corpus.grammar import phrases, pick
 from townsfolk.starter.corpus.talk import Talk
 from townsfolk.starter.corpus.world import ASK_ABOUT, TRUTHS, World
 
-_UNKNOWN = (
-    "I don't know, {addr}.", "I couldn't say.", "I've never heard of that.", "You'd have to ask someone else.", "No idea.", "Nobody ever told me.", "I wish I knew.", "That's beyond me.",
-    "Ask a scholar, not me.", "I know nothing about that.",
-)  # fmt: skip
-_UNKNOWN_MATTER = ("{Matter}? Never heard of it.", "I know nothing about {matter}.", "{Matter}? That means nothing to me.", "I can't help you with {matter}.", "{Matter}? Ask someone else.", "I don't know {matter}, {addr}.")
-_REPEAT = ("{fact}", "{fact}", "They say this: {fact}", "All I know is this. {fact}", "Everyone knows it. {fact}", "{fact} [That's all I know|More I can't say].")
-_ASK_DIRECTION = ("Where is {spot}?", "How do I get to {spot}?", "Which way to {spot}?", "Can you tell me the way to {spot}?", "I'm looking for {spot}.", "Where can I find {spot}?")
-_DIRECTION = (
-    "Down the road, then left at the well.", "Follow the street to the end. You can't miss it.", "Past the big oak, then right.", "Go straight on, {addr}, and keep the river on your left.", "I'm not sure. Ask at the gate.",
-    "Behind the houses over there.", "Not far. Cross the square and turn right.", "Take the north road, a short walk.", "Back the way you came, then left.",
-)  # fmt: skip
-_TRUE = ("Is it true that {claim}?", "I heard that {claim}.", "Somebody told me that {claim}.", "They say {claim}.")
-_CONFIRM = ("It is true.", "Yes, {addr}. {fact}", "So it is. {fact}", "That's right.", "You heard right. {fact}")
+_UNKNOWN = phrases("""
+    I don't know, {addr}. / I couldn't say. / I've never heard of that. / You'd have to ask someone
+    else. / No idea. / Nobody ever told me. / I wish I knew. / That's beyond me. / Ask a scholar,
+    not me. / I know nothing about that.
+""")
+_UNKNOWN_MATTER = phrases("""
+    {Matter}? Never heard of it. / I know nothing about {matter}. / {Matter}? That means nothing to
+    me. / I can't help you with {matter}. / {Matter}? Ask someone else. / I don't know {matter},
+    {addr}.
+""")
+_REPEAT = phrases("""
+    {fact} / {fact} / They say this: {fact} / All I know is this. {fact} / Everyone knows it.
+    {fact} / {fact} [That's all I know|More I can't say].
+""")
+_ASK_DIRECTION = phrases("""
+    Where is {spot}? / How do I get to {spot}? / Which way to {spot}? / Can you tell me the way to
+    {spot}? / I'm looking for {spot}. / Where can I find {spot}?
+""")
+_DIRECTION = phrases("""
+    Down the road, then left at the well. / Follow the street to the end. You can't miss it. / Past
+    the big oak, then right. / Go straight on, {addr}, and keep the river on your left. / I'm not
+    sure. Ask at the gate. / Behind the houses over there. / Not far. Cross the square and turn
+    right. / Take the north road, a short walk. / Back the way you came, then left.
+""")
+_TRUE = phrases("""
+    Is it true that {claim}? / I heard that {claim}. / Somebody told me that {claim}. / They say
+    {claim}.
+""")
+_CONFIRM = phrases("""
+    It is true. / Yes, {addr}. {fact} / So it is. {fact} / That's right. / You heard right. {fact}
+""")
 
 
 def world_fact(talk: Talk, world: World) -> None:
@@ -33,7 +51,9 @@ def world_fact(talk: Talk, world: World) -> None:
             talk.exchange(ASK_ABOUT, _REPEAT, matter=matter, fact=fact.sentence)
     else:
         claim = fact.sentence.rstrip(".")
-        if claim.split(" ")[0] in ("The", "There", "Nobody", "Everyone", "People", "Somebody", "A", "An", "At", "On", "To"):
+        if claim.split(" ")[0] in phrases("""
+            The / There / Nobody / Everyone / People / Somebody / A / An / At / On / To
+        """):
             claim = claim[0].lower() + claim[1:]
         talk.exchange(_TRUE, _CONFIRM, claim=claim, fact=fact.sentence)
     return None

@@ -6,7 +6,7 @@ from random import Random
 
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus import lexicon, names
-from townsfolk.starter.corpus.grammar import pick
+from townsfolk.starter.corpus.grammar import phrases, pick
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.talk import Talk
 
@@ -29,7 +29,10 @@ def _given(rng: Random, split: Split) -> str:
 
 
 def _colour(rng: Random, split: Split) -> str:
-    return split.draw(rng, lambda r: pick(r, ("dark ", "pale ", "bright ", "deep ", "")) + pick(r, lexicon.COLOURS))
+    return split.draw(
+        rng,
+        lambda r: pick(r, ("dark ", "pale ", "bright ", "deep ", "")) + pick(r, lexicon.COLOURS),
+    )
 
 
 def _number(rng: Random, split: Split) -> str:
@@ -43,122 +46,360 @@ def _goal(rng: Random, split: Split) -> str:
 KINDS: dict[str, Kind] = {
     "name": Kind(
         _given,
-        ("My name is {x}.", "I'm {x}.", "I am {x}.", "Call me {x}.", "They call me {x}.", "My name's {x}.", "{x} is my name.", "You can call me {x}.", "Hello, I'm {x}.", "Hi, my name is {x}!", "I'm called {x}.", "People call me {x}.", "im {x}", "The name's {x}."),
-        ("Well met, {x}.", "Nice to meet you, {x}.", "Welcome, {x}.", "{x}. [A good name|I'll remember that|A fine name].", "Good to meet you, {x}. I'm {short}.", "Pleased to meet you, {x}.", "Hello, {x}.", "{x}, is it? Well met.", "I'm {name}. A pleasure, {x}."),
-        ("What's my name?", "Do you remember my name?", "What is my name?", "Who am I?", "Do you know my name?", "What did I say my name was?", "Do you still remember my name?", "Can you tell me my name?", "What was my name again?", "you remember who i am?", "What do they call me?"),
-        ("You're {x}.", "Your name is {x}.", "{x}, of course.", "You told me your name is {x}.", "{x}. I don't forget a name.", "You are {x}, {style addr}.", "{x}. You said so yourself.", "Of course. You're {x}.", "I remember. {x}."),
-        ("You haven't told me your name.", "I don't know your name, {style addr}.", "How should I know? You never said.", "You never told me."),
+        phrases("""
+            My name is {x}. / I'm {x}. / I am {x}. / Call me {x}. / They call me {x}. / My name's
+            {x}. / {x} is my name. / You can call me {x}. / Hello, I'm {x}. / Hi, my name is {x}! /
+            I'm called {x}. / People call me {x}. / im {x} / The name's {x}.
+        """),
+        phrases("""
+            Well met, {x}. / Nice to meet you, {x}. / Welcome, {x}. / {x}. [A good name|I'll
+            remember that|A fine name]. / Good to meet you, {x}. I'm {short}. / Pleased to meet
+            you, {x}. / Hello, {x}. / {x}, is it? Well met. / I'm {name}. A pleasure, {x}.
+        """),
+        phrases("""
+            What's my name? / Do you remember my name? / What is my name? / Who am I? / Do you know
+            my name? / What did I say my name was? / Do you still remember my name? / Can you tell
+            me my name? / What was my name again? / you remember who i am? / What do they call me?
+        """),
+        phrases("""
+            You're {x}. / Your name is {x}. / {x}, of course. / You told me your name is {x}. /
+            {x}. I don't forget a name. / You are {x}, {style addr}. / {x}. You said so yourself. /
+            Of course. You're {x}. / I remember. {x}.
+        """),
+        phrases("""
+            You haven't told me your name. / I don't know your name, {style addr}. / How should I
+            know? You never said. / You never told me.
+        """),
     ),
     "home": Kind(
         names.place,
-        ("I'm from {x}.", "I come from {x}.", "I live in {x}.", "My home is {x}.", "I grew up in {x}.", "I was born in {x}.", "I've come all the way from {x}.", "My village is called {x}.", "I have a house in {x}."),
-        ("{x}? [I've never been there|That's far away|I've heard of it|A long way from here].", "Ah, {x}. [What's it like|A fine place, I hear|You must miss it].", "All the way from {x}! Welcome.", "I knew somebody from {x} once."),
-        ("Where am I from?", "Where do I live?", "Do you remember where I'm from?", "What's my home?", "Where do I come from?", "Where did I say I come from?", "Where is my home?", "Do you know where I live?", "Which town am I from?"),
-        ("You're from {x}.", "You come from {x}.", "{x}, you said.", "You told me you're from {x}.", "From {x}, {addr}.", "Your home is {x}.", "{x}, if I remember right."),
-        ("You didn't tell me where you're from.", "I don't know where you come from.", "You never said.", "How should I know, {addr}?"),
+        phrases("""
+            I'm from {x}. / I come from {x}. / I live in {x}. / My home is {x}. / I grew up in {x}.
+            / I was born in {x}. / I've come all the way from {x}. / My village is called {x}. / I
+            have a house in {x}.
+        """),
+        phrases("""
+            {x}? [I've never been there|That's far away|I've heard of it|A long way from here]. /
+            Ah, {x}. [What's it like|A fine place, I hear|You must miss it]. / All the way from
+            {x}! Welcome. / I knew somebody from {x} once.
+        """),
+        phrases("""
+            Where am I from? / Where do I live? / Do you remember where I'm from? / What's my home?
+            / Where do I come from? / Where did I say I come from? / Where is my home? / Do you
+            know where I live? / Which town am I from?
+        """),
+        phrases("""
+            You're from {x}. / You come from {x}. / {x}, you said. / You told me you're from {x}. /
+            From {x}, {addr}. / Your home is {x}. / {x}, if I remember right.
+        """),
+        phrases("""
+            You didn't tell me where you're from. / I don't know where you come from. / You never
+            said. / How should I know, {addr}?
+        """),
     ),
     "trade": Kind(
         lexicon.trade,
-        ("I'm {a x}.", "I am {a x}.", "I work as {a x}.", "I'm {a x} by trade.", "I earn my living as {a x}.", "Back home I was {a x}.", "I used to be {a x}.", "My job is {x}."),
-        ("{A x}? [Good work|An honest trade|We could use one here|My cousin is one too].", "So you're {a x}. [Interesting|I see|Good].", "We don't see many {xs} here.", "{A x}, eh? Then you know hard work."),
-        ("What's my job?", "What do I do for a living?", "What is my trade?", "Do you remember what I do?", "What work do I do?", "What's my trade?", "Do you remember my job?", "What did I say I do for work?"),
-        ("You're {a x}.", "You said you're {a x}.", "{A x}, you told me.", "You are {a x}, {addr}.", "You work as {a x}."),
-        ("You never told me what you do.", "I don't know your trade, {addr}.", "You didn't say.", "I couldn't tell you."),
+        phrases("""
+            I'm {a x}. / I am {a x}. / I work as {a x}. / I'm {a x} by trade. / I earn my living as
+            {a x}. / Back home I was {a x}. / I used to be {a x}. / My job is {x}.
+        """),
+        phrases("""
+            {A x}? [Good work|An honest trade|We could use one here|My cousin is one too]. / So
+            you're {a x}. [Interesting|I see|Good]. / We don't see many {xs} here. / {A x}, eh?
+            Then you know hard work.
+        """),
+        phrases("""
+            What's my job? / What do I do for a living? / What is my trade? / Do you remember what
+            I do? / What work do I do? / What's my trade? / Do you remember my job? / What did I
+            say I do for work?
+        """),
+        phrases("""
+            You're {a x}. / You said you're {a x}. / {A x}, you told me. / You are {a x}, {addr}. /
+            You work as {a x}.
+        """),
+        phrases("""
+            You never told me what you do. / I don't know your trade, {addr}. / You didn't say. / I
+            couldn't tell you.
+        """),
     ),
     "pet": Kind(
         _given,
-        ("My {b} is called {x}.", "I have {a b} named {x}.", "I have {a b} called {x}.", "This is my {b}, {x}.", "My {b}'s name is {x}.", "{x} is my {b}.", "I travel with my {b} {x}.", "Look, this is {x}, my {b}."),
-        ("{x} is a good name for {a b}.", "{A b} named {x}! [How nice|I like that|Does it bite].", "I'd like to meet {x}.", "Keep {x} away from my supper.", "{x}, what a fine {b}.", "Hello, {x}."),
-        ("What is my {b} called?", "What's my {b}'s name?", "Do you remember my {b}'s name?", "What's the name of my {b}?", "How is my {b} called?", "What did I call my {b}?", "Do you remember what my {b} is called?", "Who is my {b}?"),
-        ("Your {b} is called {x}.", "{x}.", "Your {b}'s name is {x}.", "{x}, your {b}.", "You told me: {x}.", "{x}, I remember.", "It's {x}, {addr}."),
-        ("You never told me about {a b}.", "I don't know your {b}'s name.", "What {b}?", "You didn't say, {addr}."),
+        phrases("""
+            My {b} is called {x}. / I have {a b} named {x}. / I have {a b} called {x}. / This is my
+            {b}, {x}. / My {b}'s name is {x}. / {x} is my {b}. / I travel with my {b} {x}. / Look,
+            this is {x}, my {b}.
+        """),
+        phrases("""
+            {x} is a good name for {a b}. / {A b} named {x}! [How nice|I like that|Does it bite]. /
+            I'd like to meet {x}. / Keep {x} away from my supper. / {x}, what a fine {b}. / Hello,
+            {x}.
+        """),
+        phrases("""
+            What is my {b} called? / What's my {b}'s name? / Do you remember my {b}'s name? /
+            What's the name of my {b}? / How is my {b} called? / What did I call my {b}? / Do you
+            remember what my {b} is called? / Who is my {b}?
+        """),
+        phrases("""
+            Your {b} is called {x}. / {x}. / Your {b}'s name is {x}. / {x}, your {b}. / You told
+            me: {x}. / {x}, I remember. / It's {x}, {addr}.
+        """),
+        phrases("""
+            You never told me about {a b}. / I don't know your {b}'s name. / What {b}? / You didn't
+            say, {addr}.
+        """),
         lexicon.ANIMALS,
     ),
     "kin": Kind(
         _given,
-        ("My {b} is called {x}.", "I have {a b} named {x}.", "I'm looking for my {b} {x}.", "My {b}'s name is {x}.", "I miss my {b} {x}.", "I'm here with my {b}, {x}.", "My {b} {x} sent me.", "{x} is my {b}."),
-        ("I don't think I've met {x}.", "{x}, I see. [I'll keep my eyes open|A good name|Family matters].", "Your {b} {x}? [I hope all is well|I'd like to meet {them}|Give {them} my greetings].", "I wish {x} well."),
-        ("What is my {b}'s name?", "What's my {b} called?", "Do you remember my {b}'s name?", "Who is my {b}?", "What did I say my {b} is called?", "What's the name of my {b}?"),
-        ("Your {b} is called {x}.", "{x}.", "Your {b}'s name is {x}.", "{x} is your {b}.", "You said {x}, {addr}.", "{x}, if I remember right."),
-        ("You didn't tell me about {a b}.", "I don't know your {b}.", "You never said, {addr}.", "What {b}?"),
+        phrases("""
+            My {b} is called {x}. / I have {a b} named {x}. / I'm looking for my {b} {x}. / My
+            {b}'s name is {x}. / I miss my {b} {x}. / I'm here with my {b}, {x}. / My {b} {x} sent
+            me. / {x} is my {b}.
+        """),
+        phrases("""
+            I don't think I've met {x}. / {x}, I see. [I'll keep my eyes open|A good name|Family
+            matters]. / Your {b} {x}? [I hope all is well|I'd like to meet {them}|Give {them} my
+            greetings]. / I wish {x} well.
+        """),
+        phrases("""
+            What is my {b}'s name? / What's my {b} called? / Do you remember my {b}'s name? / Who
+            is my {b}? / What did I say my {b} is called? / What's the name of my {b}?
+        """),
+        phrases("""
+            Your {b} is called {x}. / {x}. / Your {b}'s name is {x}. / {x} is your {b}. / You said
+            {x}, {addr}. / {x}, if I remember right.
+        """),
+        phrases("""
+            You didn't tell me about {a b}. / I don't know your {b}. / You never said, {addr}. /
+            What {b}?
+        """),
         lexicon.KIN_SHE + lexicon.KIN_HE,
     ),
     "favourite": Kind(
         _colour,
-        ("My favourite colour is {x}.", "My favorite color is {x}.", "I like {x} best of all colours.", "I love the colour {x}.", "{x} is my favourite colour."),
-        ("{X}? [A fine colour|Not my taste, but fine|Like the sky before a storm].", "{X} is a good colour.", "I like {x} too.", "{X}, really? It suits you."),
-        ("What is my favourite colour?", "What's my favorite color?", "Which colour do I like?", "Do you remember my favourite colour?", "What color do I like best?"),
-        ("{X}.", "Your favourite colour is {x}.", "You like {x} best.", "{X}, you said.", "It's {x}, {addr}."),
-        ("You never told me.", "I don't know which colour you like.", "You didn't say, {addr}."),
+        phrases("""
+            My favourite colour is {x}. / My favorite color is {x}. / I like {x} best of all
+            colours. / I love the colour {x}. / {x} is my favourite colour.
+        """),
+        phrases("""
+            {X}? [A fine colour|Not my taste, but fine|Like the sky before a storm]. / {X} is a
+            good colour. / I like {x} too. / {X}, really? It suits you.
+        """),
+        phrases("""
+            What is my favourite colour? / What's my favorite color? / Which colour do I like? / Do
+            you remember my favourite colour? / What color do I like best?
+        """),
+        phrases("""
+            {X}. / Your favourite colour is {x}. / You like {x} best. / {X}, you said. / It's {x},
+            {addr}.
+        """),
+        phrases("""
+            You never told me. / I don't know which colour you like. / You didn't say, {addr}.
+        """),
     ),
     "food": Kind(
         lexicon.food,
-        ("My favourite food is {x}.", "I love {x}.", "I like {x} more than anything.", "There's nothing better than {x}.", "I could eat {x} every day.", "My favorite meal is {x}."),
-        ("{X}! [Now I'm hungry|Good choice|My mother made it every week].", "I like {x} too.", "{X}? [Not for me|Really|Each to their own].", "You have good taste, {addr}."),
-        ("What is my favourite food?", "What do I like to eat?", "What's my favorite food?", "Do you remember what I like to eat?", "What food do I love?"),
-        ("{X}.", "You love {x}.", "Your favourite food is {x}.", "{X}, you said.", "You like {x}, {addr}."),
-        ("You never told me what you like to eat.", "I don't know, {addr}.", "You didn't say."),
+        phrases("""
+            My favourite food is {x}. / I love {x}. / I like {x} more than anything. / There's
+            nothing better than {x}. / I could eat {x} every day. / My favorite meal is {x}.
+        """),
+        phrases("""
+            {X}! [Now I'm hungry|Good choice|My mother made it every week]. / I like {x} too. /
+            {X}? [Not for me|Really|Each to their own]. / You have good taste, {addr}.
+        """),
+        phrases("""
+            What is my favourite food? / What do I like to eat? / What's my favorite food? / Do you
+            remember what I like to eat? / What food do I love?
+        """),
+        phrases("""
+            {X}. / You love {x}. / Your favourite food is {x}. / {X}, you said. / You like {x},
+            {addr}.
+        """),
+        phrases("""
+            You never told me what you like to eat. / I don't know, {addr}. / You didn't say.
+        """),
     ),
     "lost": Kind(
         lexicon.thing,
-        ("I lost my {x}.", "I've lost my {x}.", "I can't find my {x}.", "Somebody stole my {x}.", "I'm looking for my {x}.", "Have you seen my {x}? I lost it.", "My {x} is gone!", "My {x} was stolen."),
-        ("I haven't seen {a x}.", "Your {x}? [That's bad luck|I'll keep my eyes open|Ask the guards].", "{A x}, you say? I'll look out for it.", "I'm sorry about your {x}.", "Lost your {x}? It will turn up."),
-        ("What did I lose?", "Do you remember what I lost?", "What am I looking for?", "What was it I lost?", "What did I say I lost?", "What was stolen from me?", "do you remember what im looking for"),
-        ("Your {x}.", "You lost your {x}.", "You're looking for your {x}.", "{A x}, wasn't it?", "Your {x}, {addr}.", "You told me you lost your {x}."),
-        ("You didn't tell me you lost something.", "I don't know, {addr}.", "How should I know what you lost?"),
+        phrases("""
+            I lost my {x}. / I've lost my {x}. / I can't find my {x}. / Somebody stole my {x}. /
+            I'm looking for my {x}. / Have you seen my {x}? I lost it. / My {x} is gone! / My {x}
+            was stolen.
+        """),
+        phrases("""
+            I haven't seen {a x}. / Your {x}? [That's bad luck|I'll keep my eyes open|Ask the
+            guards]. / {A x}, you say? I'll look out for it. / I'm sorry about your {x}. / Lost
+            your {x}? It will turn up.
+        """),
+        phrases("""
+            What did I lose? / Do you remember what I lost? / What am I looking for? / What was it
+            I lost? / What did I say I lost? / What was stolen from me? / do you remember what im
+            looking for
+        """),
+        phrases("""
+            Your {x}. / You lost your {x}. / You're looking for your {x}. / {A x}, wasn't it? /
+            Your {x}, {addr}. / You told me you lost your {x}.
+        """),
+        phrases("""
+            You didn't tell me you lost something. / I don't know, {addr}. / How should I know what
+            you lost?
+        """),
     ),
     "carry": Kind(
         lexicon.thing,
-        ("I have {a x} with me.", "I carry {a x}.", "I bought {a x} today.", "I found {a x}.", "Look at my {x}!", "I brought {a x}.", "My father gave me {a x}."),
-        ("{A x}? [Nice|May I see it|Take care of it|Where did you get it].", "That's a fine {x}.", "Hold on to that {x}.", "I wouldn't show {a x} to everyone here."),
-        ("What do I carry?", "What do I have with me?", "What did I show you?", "Do you remember what I have?", "What did I tell you I have?", "What is it that I carry?"),
-        ("{A x}.", "You have {a x}.", "Your {x}, {addr}.", "You carry {a x}.", "You said you have {a x}."),
-        ("I don't know what you carry.", "You didn't show me anything.", "How should I know, {addr}?"),
+        phrases("""
+            I have {a x} with me. / I carry {a x}. / I bought {a x} today. / I found {a x}. / Look
+            at my {x}! / I brought {a x}. / My father gave me {a x}.
+        """),
+        phrases("""
+            {A x}? [Nice|May I see it|Take care of it|Where did you get it]. / That's a fine {x}. /
+            Hold on to that {x}. / I wouldn't show {a x} to everyone here.
+        """),
+        phrases("""
+            What do I carry? / What do I have with me? / What did I show you? / Do you remember
+            what I have? / What did I tell you I have? / What is it that I carry?
+        """),
+        phrases("""
+            {A x}. / You have {a x}. / Your {x}, {addr}. / You carry {a x}. / You said you have {a
+            x}.
+        """),
+        phrases("""
+            I don't know what you carry. / You didn't show me anything. / How should I know,
+            {addr}?
+        """),
     ),
     "goal": Kind(
         _goal,
-        ("I want to {x}.", "I'm here to {x}.", "I need to {x}.", "I have to {x}.", "I came here to {x}.", "My plan is to {x}."),
-        ("You want to {x}? [Good luck|That won't be easy|Brave of you].", "Good luck with that, {addr}.", "To {x}? Hm. Be careful.", "Then I won't keep you."),
-        ("What do I want?", "Why am I here?", "What did I come here for?", "Do you remember why I'm here?", "What is my plan?", "What do I have to do?"),
-        ("You want to {x}.", "You're here to {x}.", "To {x}, you said.", "You came here to {x}, {addr}."),
-        ("You didn't tell me.", "I don't know why you're here.", "That's for you to know, {addr}."),
+        phrases("""
+            I want to {x}. / I'm here to {x}. / I need to {x}. / I have to {x}. / I came here to
+            {x}. / My plan is to {x}.
+        """),
+        phrases("""
+            You want to {x}? [Good luck|That won't be easy|Brave of you]. / Good luck with that,
+            {addr}. / To {x}? Hm. Be careful. / Then I won't keep you.
+        """),
+        phrases("""
+            What do I want? / Why am I here? / What did I come here for? / Do you remember why I'm
+            here? / What is my plan? / What do I have to do?
+        """),
+        phrases("""
+            You want to {x}. / You're here to {x}. / To {x}, you said. / You came here to {x},
+            {addr}.
+        """),
+        phrases("""
+            You didn't tell me. / I don't know why you're here. / That's for you to know, {addr}.
+        """),
     ),
     "fear": Kind(
         lexicon.fear,
-        ("I'm afraid of {x}.", "I'm scared of {x}.", "I fear {x}.", "{X} scare me.", "Nothing frightens me more than {x}."),
-        ("{X}? [You're not alone|No need to be ashamed|There are none here].", "I understand. Many fear {x}.", "Everyone fears something, {addr}.", "Then stay away from {x}."),
-        ("What am I afraid of?", "What do I fear?", "Do you remember what scares me?", "What scares me?", "What did I say I was afraid of?"),
-        ("You're afraid of {x}.", "{X}.", "You fear {x}.", "{X}, you told me.", "You said you're scared of {x}, {addr}."),
-        ("You never told me.", "I don't know what you fear, {addr}.", "You look brave enough to me."),
+        phrases("""
+            I'm afraid of {x}. / I'm scared of {x}. / I fear {x}. / {X} scare me. / Nothing
+            frightens me more than {x}.
+        """),
+        phrases("""
+            {X}? [You're not alone|No need to be ashamed|There are none here]. / I understand. Many
+            fear {x}. / Everyone fears something, {addr}. / Then stay away from {x}.
+        """),
+        phrases("""
+            What am I afraid of? / What do I fear? / Do you remember what scares me? / What scares
+            me? / What did I say I was afraid of?
+        """),
+        phrases("""
+            You're afraid of {x}. / {X}. / You fear {x}. / {X}, you told me. / You said you're
+            scared of {x}, {addr}.
+        """),
+        phrases("""
+            You never told me. / I don't know what you fear, {addr}. / You look brave enough to me.
+        """),
     ),
     "age": Kind(
         _number,
-        ("I'm {x} years old.", "I am {x}.", "I turned {x} this year.", "I'm {x}.", "I'm already {x} years old."),
-        ("{x}? [You look younger|A good age|I remember being {x}].", "{x} years! Well, well.", "A good age, {x}."),
-        ("How old am I?", "Do you remember how old I am?", "What's my age?", "How old did I say I am?"),
-        ("You're {x}.", "{x} years old.", "You said you're {x}.", "{x}, {addr}."),
-        ("You never told me your age.", "I don't know, {addr}.", "Younger than me, I'd say."),
+        phrases("""
+            I'm {x} years old. / I am {x}. / I turned {x} this year. / I'm {x}. / I'm already {x}
+            years old.
+        """),
+        phrases("""
+            {x}? [You look younger|A good age|I remember being {x}]. / {x} years! Well, well. / A
+            good age, {x}.
+        """),
+        phrases("""
+            How old am I? / Do you remember how old I am? / What's my age? / How old did I say I
+            am?
+        """),
+        phrases("""
+            You're {x}. / {x} years old. / You said you're {x}. / {x}, {addr}.
+        """),
+        phrases("""
+            You never told me your age. / I don't know, {addr}. / Younger than me, I'd say.
+        """),
     ),
     "goingto": Kind(
         names.place,
-        ("I'm going to {x}.", "I'm on my way to {x}.", "I'm heading for {x}.", "Tomorrow I leave for {x}.", "I want to travel to {x}.", "I'm travelling to {x}."),
-        ("To {x}? [A long way|Take warm clothes|The road is safe, I hear].", "{x}, I see. Safe travels.", "I've never been to {x}.", "What do you want in {x}?"),
-        ("Where am I going?", "Where did I say I'm going?", "Do you remember where I'm going?", "Where am I headed?", "What's my destination?"),
-        ("You're going to {x}.", "To {x}.", "{x}, you said.", "You're on your way to {x}, {addr}."),
-        ("You didn't say where you're going.", "I don't know, {addr}.", "How should I know?"),
+        phrases("""
+            I'm going to {x}. / I'm on my way to {x}. / I'm heading for {x}. / Tomorrow I leave for
+            {x}. / I want to travel to {x}. / I'm travelling to {x}.
+        """),
+        phrases("""
+            To {x}? [A long way|Take warm clothes|The road is safe, I hear]. / {x}, I see. Safe
+            travels. / I've never been to {x}. / What do you want in {x}?
+        """),
+        phrases("""
+            Where am I going? / Where did I say I'm going? / Do you remember where I'm going? /
+            Where am I headed? / What's my destination?
+        """),
+        phrases("""
+            You're going to {x}. / To {x}. / {x}, you said. / You're on your way to {x}, {addr}.
+        """),
+        phrases("""
+            You didn't say where you're going. / I don't know, {addr}. / How should I know?
+        """),
     ),
     "ship": Kind(
         lambda rng, split: names.house(rng, split).removeprefix("the "),
-        ("My ship is called the {x}.", "I sail on the {x}.", "I came here on the {x}.", "I'm the captain of the {x}."),
-        ("The {x}? [A good ship|I know her|She must be a fine ship].", "I saw the {x} in the harbour.", "The {x}, I'll remember that."),
-        ("What's my ship called?", "What is the name of my ship?", "Which ship did I come on?", "Do you remember my ship?"),
-        ("The {x}.", "Your ship is the {x}.", "It's called the {x}.", "The {x}, {addr}."),
-        ("You never told me about a ship.", "What ship?", "I don't know your ship, {addr}."),
+        phrases("""
+            My ship is called the {x}. / I sail on the {x}. / I came here on the {x}. / I'm the
+            captain of the {x}.
+        """),
+        phrases("""
+            The {x}? [A good ship|I know her|She must be a fine ship]. / I saw the {x} in the
+            harbour. / The {x}, I'll remember that.
+        """),
+        phrases("""
+            What's my ship called? / What is the name of my ship? / Which ship did I come on? / Do
+            you remember my ship?
+        """),
+        phrases("""
+            The {x}. / Your ship is the {x}. / It's called the {x}. / The {x}, {addr}.
+        """),
+        phrases("""
+            You never told me about a ship. / What ship? / I don't know your ship, {addr}.
+        """),
     ),
-}  # fmt: skip
+}
 
-_TELL_LEADS = ("", "", "", "", "By the way, ", "You know, ", "Oh, and ", "I should tell you: ", "Listen. ")
-_ASK_LEADS = ("", "", "", "", "", "Tell me, ", "So, ", "Quick question: ", "Wait, ", "One more thing. ")
+_TELL_LEADS = (
+    "",
+    "",
+    "",
+    "",
+    "By the way, ",
+    "You know, ",
+    "Oh, and ",
+    "I should tell you: ",
+    "Listen. ",
+)
+_ASK_LEADS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "Tell me, ",
+    "So, ",
+    "Quick question: ",
+    "Wait, ",
+    "One more thing. ",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +415,24 @@ class Told:
         """What the kind's templates use."""
         them = "her" if self.word in lexicon.KIN_SHE else "him"
         return {
-            "x": self.value, "xs": lexicon.plural(self.value), "b": self.word, "them": them,
+            "x": self.value,
+            "xs": lexicon.plural(self.value),
+            "b": self.word,
+            "them": them,
             "style addr": pick(talk.rng, talk.character.style.address),
-        }  # fmt: skip
+        }
 
 
 def _lead(leads: tuple[str, ...], templates: tuple[str, ...], talk: Talk) -> tuple[str, ...]:
     lead = pick(talk.rng, leads)
     template = pick(talk.rng, templates)
-    if lead.endswith((", ", ": ")) and template.split(" ")[0] not in ("I", "I'm", "I've", "{x}", "{X}"):
+    if lead.endswith((", ", ": ")) and template.split(" ")[0] not in (
+        "I",
+        "I'm",
+        "I've",
+        "{x}",
+        "{X}",
+    ):
         template = template[0].lower() + template[1:]
     return (lead + template,)
 
@@ -215,10 +465,16 @@ def tell_and_ask_name(talk: Talk, told: Told) -> None:
     """The player tells a name and asks for the character's."""
     talk.player_names[talk.speaker] = told.value
     talk.exchange(
-        ("I'm {x}. And you?", "My name is {x}. What's yours?", "I'm {x}. Who are you?", "My name is {x}. What is your name?", "They call me {x}. And you are?"),
-        ("Well met, {x}. I'm {name}.", "I'm {name}. Nice to meet you, {x}.", "{name}. Good to meet you, {x}.", "Welcome, {x}. My name is {name}."),
+        phrases("""
+            I'm {x}. And you? / My name is {x}. What's yours? / I'm {x}. Who are you? / My name is
+            {x}. What is your name? / They call me {x}. And you are?
+        """),
+        phrases("""
+            Well met, {x}. I'm {name}. / I'm {name}. Nice to meet you, {x}. / {name}. Good to meet
+            you, {x}. / Welcome, {x}. My name is {name}.
+        """),
         **told.slots(talk),
-    )  # fmt: skip
+    )
 
 
 def recall(talk: Talk, told: Told) -> None:
@@ -236,9 +492,11 @@ def recall_other(talk: Talk, told: Told, by: str) -> None:
         "trade": ("What does {by} do?", "What is {by}'s trade?"),
         "pet": ("What is {by}'s {b} called?", "What's the name of {by}'s {b}?"),
         "lost": ("What did {by} lose?", "What is {by} looking for?"),
-        "food": ("What does {by} like to eat?", "What is {by}'s favourite food?"),
+        "food": phrases("""
+            What does {by} like to eat? / What is {by}'s favourite food?
+        """),
         "fear": ("What is {by} afraid of?", "What does {by} fear?"),
-    }  # fmt: skip
+    }
     answers = {
         "home": ("{by} is from {x}.", "{x}, {by} said."),
         "trade": ("{by} is {a x}.", "{A x}, as far as I know."),
@@ -260,16 +518,31 @@ def ask_untold(talk: Talk, taken: set[tuple[str, str]]) -> None:
         return
     if key == "name" and talk.speaker in talk.player_names:
         known = talk.player_names[talk.speaker]
-        talk.exchange(kind.ask, kind.recall, x=known, **{"style addr": pick(talk.rng, talk.character.style.address)})
+        talk.exchange(
+            kind.ask,
+            kind.recall,
+            x=known,
+            **{"style addr": pick(talk.rng, talk.character.style.address)},
+        )
         return
     slots = Told(key, "", word, talk.speaker).slots(talk)
     talk.exchange(kind.ask, kind.untold, **slots)
 
 
-_ASK_LAST = ("What did you say?", "What did you just say?", "Can you repeat that?", "Say that again.", "Pardon?", "Come again?", "I didn't hear you.", "What?", "Sorry, what was that?", "repeat that")
-_SAY_AGAIN = ("I said: {last}", "As I said: {last}", "{last}", "{last}", "Listen this time. {last}")
-_ASK_MINE = ("What did I just say?", "What did I say?", "What did I ask you?", "Did you hear what I said?", "Repeat what I said.")
-_YOU_SAID = ('You said: "{last}"', 'Your words were: "{last}"', '"{last}"', 'You said "{last}", {addr}.')
+_ASK_LAST = phrases("""
+    What did you say? / What did you just say? / Can you repeat that? / Say that again. / Pardon? /
+    Come again? / I didn't hear you. / What? / Sorry, what was that? / repeat that
+""")
+_SAY_AGAIN = phrases("""
+    I said: {last} / As I said: {last} / {last} / {last} / Listen this time. {last}
+""")
+_ASK_MINE = phrases("""
+    What did I just say? / What did I say? / What did I ask you? / Did you hear what I said? /
+    Repeat what I said.
+""")
+_YOU_SAID = phrases("""
+    You said: "{last}" / Your words were: "{last}" / "{last}" / You said "{last}", {addr}.
+""")
 
 
 def echo(talk: Talk) -> None:
@@ -282,7 +555,12 @@ def echo(talk: Talk) -> None:
             talk.respeak(pick(rng, _SAY_AGAIN).replace("{last}", spoken[-1].text))
     else:
         heard = [entry for entry in talk.entries if entry.kind is EntryKind.HEARD]
-        if heard and len(heard[-1].text) < 100 and '"' not in heard[-1].text and heard[-1].speaker == talk.speaker:
+        if (
+            heard
+            and len(heard[-1].text) < 100
+            and '"' not in heard[-1].text
+            and heard[-1].speaker == talk.speaker
+        ):
             last = heard[-1].text
             last += "" if last[-1] in ".!?" else "."
             talk.hear(_ASK_MINE)

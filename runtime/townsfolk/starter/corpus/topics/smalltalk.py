@@ -1,150 +1,383 @@
 """Greetings, farewells and everything said to be polite, kind, rude or merely to say something."""
 
 from townsfolk.starter.corpus import lexicon
-from townsfolk.starter.corpus.grammar import pick
+from townsfolk.starter.corpus.grammar import phrases, pick
 from townsfolk.starter.corpus.talk import Talk
 
-GREET = (
-    "Hello!", "Hello.", "Hi!", "Hi", "Hi there!", "Hey!", "hey", "Hello there!", "Good morning.", "Good morning!", "Good evening.", "Good day.", "Good day to you!", "Greetings!",
-    "Greetings.", "Hail!", "Well met.", "Good afternoon.", "hello", "Howdy.", "Hiya!", "Yo!", "hi", "Morning.", "Evening.", "Hello, {short}.", "Good day, {short}.", "Hello, my friend.",
-    "Hey there.", "Is anybody here?", "Excuse me.", "Hello? Anyone there?", "*waves*", "Nice to meet you.", "Hi, how are you?", "Hello, good to see you.", "Pardon me.", "Salutations!",
-)  # fmt: skip
-_GREET_BACK = (
-    "Hello, {addr}.", "Hello, {addr}. What can I do for you?", "Good day, {addr}.", "Hello! What brings you here?", "Welcome, {addr}.", "Greetings, {addr}. How can I help you?", "Well met, {addr}.",
-    "Good day. What do you need?", "Hello there, {addr}!", "Hello. Do I know you?", "Ah, a new face. Welcome.", "Hello, {addr}. Come closer.", "Good to see you, {addr}.", "Yes? What is it?", "Hello! Don't be shy.",
-    "A visitor! Welcome, {addr}.", "Good day to you too.", "Hello, {addr}. Looking for something?",
-)  # fmt: skip
-_GREET_NAMED = (
-    "Hello, {addr}. I'm {name}.", "Welcome! I'm {short}. What can I do for you?", "Good day. {name}, at your service.", "Hello! My name is {name}. And who are you?", "Greetings. I'm {short}.",
-)  # fmt: skip
-_GREET_TRADE = (
-    "Good day. Do you need {a trade}?", "Hello, {addr}. I'm {name}, the {trade}.", "Welcome. I'm {short}, {a trade}. How can I help?", "Hello! You've found the {trade}.",
-)  # fmt: skip
-_GREET_DEED = ("Hello, {addr}. I'm {short}. I {deed}.", "Good day. My name is {name}, and I {deed}.", "Yes? I'm {name}. I {deed}.")
-_GREET_WORK = ("Welcome to {work}!", "Welcome to {work}, {addr}. What can I do for you?", "Hello! First time at {work}?", "Come in, {addr}. This is {work}.")
-_GREET_HOME = ("Welcome to {home}, {addr}.", "Hello. New in {home}?", "Welcome to {home}. What brings you here?")
+GREET = phrases("""
+    Hello! / Hello. / Hi! / Hi / Hi there! / Hey! / hey / Hello there! / Good morning. / Good
+    morning! / Good evening. / Good day. / Good day to you! / Greetings! / Greetings. / Hail! /
+    Well met. / Good afternoon. / hello / Howdy. / Hiya! / Yo! / hi / Morning. / Evening. / Hello,
+    {short}. / Good day, {short}. / Hello, my friend. / Hey there. / Is anybody here? / Excuse me.
+    / Hello? Anyone there? / *waves* / Nice to meet you. / Hi, how are you? / Hello, good to see
+    you. / Pardon me. / Salutations!
+""")
+_GREET_BACK = phrases("""
+    Hello, {addr}. / Hello, {addr}. What can I do for you? / Good day, {addr}. / Hello! What brings
+    you here? / Welcome, {addr}. / Greetings, {addr}. How can I help you? / Well met, {addr}. /
+    Good day. What do you need? / Hello there, {addr}! / Hello. Do I know you? / Ah, a new face.
+    Welcome. / Hello, {addr}. Come closer. / Good to see you, {addr}. / Yes? What is it? / Hello!
+    Don't be shy. / A visitor! Welcome, {addr}. / Good day to you too. / Hello, {addr}. Looking for
+    something?
+""")
+_GREET_NAMED = phrases("""
+    Hello, {addr}. I'm {name}. / Welcome! I'm {short}. What can I do for you? / Good day. {name},
+    at your service. / Hello! My name is {name}. And who are you? / Greetings. I'm {short}.
+""")
+_GREET_TRADE = phrases("""
+    Good day. Do you need {a trade}? / Hello, {addr}. I'm {name}, the {trade}. / Welcome. I'm
+    {short}, {a trade}. How can I help? / Hello! You've found the {trade}.
+""")
+_GREET_DEED = phrases("""
+    Hello, {addr}. I'm {short}. I {deed}. / Good day. My name is {name}, and I {deed}. / Yes? I'm
+    {name}. I {deed}.
+""")
+_GREET_WORK = phrases("""
+    Welcome to {work}! / Welcome to {work}, {addr}. What can I do for you? / Hello! First time at
+    {work}? / Come in, {addr}. This is {work}.
+""")
+_GREET_HOME = phrases("""
+    Welcome to {home}, {addr}. / Hello. New in {home}? / Welcome to {home}. What brings you here?
+""")
 
-_HOW = (
-    "How are you?", "How are you doing?", "How's it going?", "How do you do?", "How are you today?", "How do you feel?", "Are you well?", "You all right?", "hows it going", "What's up?", "How have you been?",
-    "How is life?", "How was your day?", "Are you okay?", "How are things?", "how r u",
-)  # fmt: skip
-_FINE = (
-    "I'm well, thank you.", "Well enough, {addr}. And you?", "Can't complain.", "Tired, but well.", "Better now that you ask.", "I've had worse days.", "As well as can be. And yourself?", "Busy as ever.", "Good, {addr}. Thank you for asking.",
-    "Fair enough. The day is long.", "My back hurts, but I live.", "Not bad, not bad at all.", "Alive, and that's something.", "The same as yesterday.", "Very well, {addr}.",
-)  # fmt: skip
-_WORRIED = ("Could be better. {Worry}.", "Not so well, {addr}. {Worry}.", "Well enough, only {worry}.")
+_HOW = phrases("""
+    How are you? / How are you doing? / How's it going? / How do you do? / How are you today? / How
+    do you feel? / Are you well? / You all right? / hows it going / What's up? / How have you been?
+    / How is life? / How was your day? / Are you okay? / How are things? / how r u
+""")
+_FINE = phrases("""
+    I'm well, thank you. / Well enough, {addr}. And you? / Can't complain. / Tired, but well. /
+    Better now that you ask. / I've had worse days. / As well as can be. And yourself? / Busy as
+    ever. / Good, {addr}. Thank you for asking. / Fair enough. The day is long. / My back hurts,
+    but I live. / Not bad, not bad at all. / Alive, and that's something. / The same as yesterday.
+    / Very well, {addr}.
+""")
+_WORRIED = phrases("""
+    Could be better. {Worry}. / Not so well, {addr}. {Worry}. / Well enough, only {worry}.
+""")
 
-_BUSINESS = ("How's business?", "How is trade?", "Busy day?", "Is it always this quiet?", "How's work?", "Do you have a lot of work?", "Are you busy?")
-_BUSINESS_REPLY = ("Slow today.", "I can't complain.", "Better than last year.", "Good enough to eat every day.", "Busy, very busy.", "{Worry}, but I manage.", "It comes and goes, {addr}.", "There's always something to do.")
+_BUSINESS = phrases("""
+    How's business? / How is trade? / Busy day? / Is it always this quiet? / How's work? / Do you
+    have a lot of work? / Are you busy?
+""")
+_BUSINESS_REPLY = phrases("""
+    Slow today. / I can't complain. / Better than last year. / Good enough to eat every day. /
+    Busy, very busy. / {Worry}, but I manage. / It comes and goes, {addr}. / There's always
+    something to do.
+""")
 
-_NEWS = (
-    "What's new?", "Any news?", "Heard any rumours?", "Any gossip?", "What is going on here?", "What's the latest?", "Have you heard anything interesting?", "Did anything happen lately?", "Any rumors?", "What are people talking about?", "Tell me the news.", "Something interesting?",
-)  # fmt: skip
-_NEWS_REPLY = ("{News}.", "Have you heard? {News}.", "They say this: {news}.", "{News}. Make of that what you will.", "{News}. [Strange|Imagine that|Can you believe it], {addr}.", "Well, {news}.", "Not much. {News}, that's all.")
+_NEWS = phrases("""
+    What's new? / Any news? / Heard any rumours? / Any gossip? / What is going on here? / What's
+    the latest? / Have you heard anything interesting? / Did anything happen lately? / Any rumors?
+    / What are people talking about? / Tell me the news. / Something interesting?
+""")
+_NEWS_REPLY = phrases("""
+    {News}. / Have you heard? {News}. / They say this: {news}. / {News}. Make of that what you
+    will. / {News}. [Strange|Imagine that|Can you believe it], {addr}. / Well, {news}. / Not much.
+    {News}, that's all.
+""")
 
-_WEATHER = (
-    "Nice weather today.", "It's cold today.", "It looks like rain.", "What a beautiful day.", "Terrible weather.", "How's the weather?", "It's so hot.", "Will it rain?", "Lovely evening.", "What do you think of the weather?", "So much snow!", "The wind is strong today.",
-)  # fmt: skip
-_WEATHER_REPLY = (
-    "It won't last.", "I've seen worse.", "My bones say it will change.", "Good weather for ducks.", "As long as the roof holds, I don't mind.", "The sky does what it wants.", "Dress warmly, {addr}.", "It's the season for it.", "Better than last week.", "I like it this way.",
-)  # fmt: skip
+_WEATHER = phrases("""
+    Nice weather today. / It's cold today. / It looks like rain. / What a beautiful day. / Terrible
+    weather. / How's the weather? / It's so hot. / Will it rain? / Lovely evening. / What do you
+    think of the weather? / So much snow! / The wind is strong today.
+""")
+_WEATHER_REPLY = phrases("""
+    It won't last. / I've seen worse. / My bones say it will change. / Good weather for ducks. / As
+    long as the roof holds, I don't mind. / The sky does what it wants. / Dress warmly, {addr}. /
+    It's the season for it. / Better than last week. / I like it this way.
+""")
 
-_THANKS = ("Thank you.", "Thanks!", "Thank you very much.", "thanks", "Thank you, {short}.", "I appreciate it.", "Much obliged.", "You've been very helpful.", "Thanks a lot.", "Thanks for your help.", "ty")
-_WELCOME = ("You're welcome, {addr}.", "Don't mention it.", "My pleasure.", "Any time.", "It was nothing.", "Glad to help.", "You're welcome.", "No need to thank me, {addr}.", "Think nothing of it.")
+_THANKS = phrases("""
+    Thank you. / Thanks! / Thank you very much. / thanks / Thank you, {short}. / I appreciate it. /
+    Much obliged. / You've been very helpful. / Thanks a lot. / Thanks for your help. / ty
+""")
+_WELCOME = phrases("""
+    You're welcome, {addr}. / Don't mention it. / My pleasure. / Any time. / It was nothing. / Glad
+    to help. / You're welcome. / No need to thank me, {addr}. / Think nothing of it.
+""")
 
-BYE = (
-    "Goodbye.", "Bye!", "Farewell.", "See you.", "I have to go.", "Good night.", "See you later.", "bye", "I must be off.", "Until next time.", "Take care.", "Goodbye, {short}.", "I'm leaving.", "That's all. Goodbye.", "Well, I should go now.", "Have a good day.", "Farewell, {short}.",
-)  # fmt: skip
-_FAREWELL = (
-    "Goodbye, {addr}.", "Farewell, {addr}.", "Safe travels.", "Take care of yourself, {addr}.", "Come back soon.", "Until next time.", "Good luck out there.", "May the road be kind to you.", "See you, {addr}.", "Mind the road at night.", "Off with you, then.", "Good night, {addr}.", "Come again.",
-)  # fmt: skip
+BYE = phrases("""
+    Goodbye. / Bye! / Farewell. / See you. / I have to go. / Good night. / See you later. / bye / I
+    must be off. / Until next time. / Take care. / Goodbye, {short}. / I'm leaving. / That's all.
+    Goodbye. / Well, I should go now. / Have a good day. / Farewell, {short}.
+""")
+_FAREWELL = phrases("""
+    Goodbye, {addr}. / Farewell, {addr}. / Safe travels. / Take care of yourself, {addr}. / Come
+    back soon. / Until next time. / Good luck out there. / May the road be kind to you. / See you,
+    {addr}. / Mind the road at night. / Off with you, then. / Good night, {addr}. / Come again.
+""")
 
-_ASK_JOKE = ("Tell me a joke.", "Do you know a joke?", "Make me laugh.", "Say something funny.", "Know any jokes?")
-_JOKES = (
-    "Why did the {animal} cross the road? To get away from my cooking.", "My {animal} can count. Ask how many coins I have: it says nothing. Always right!", "A {animal} walks into a tavern. The rest I forgot, but it was funny.",
-    "What is black, white and hungry? My {animal} in winter.", "I knew a man who married {a animal}. He said the talk was better.", "Jokes? My purse is the best joke. There's nothing in it.", "I asked a guard for the time. He arrested it.",
-    "How many mayors does it take to light a lamp? None, they leave us in the dark.",
-)  # fmt: skip
-_ASK_STORY = ("Tell me a story.", "Do you know any stories?", "Tell me a tale.", "Have you got a story for me?", "A story, please.")
-_STORIES = (
-    "Once {a animal} and {a monster} shared a cave. They quarrelled over supper, and now only one of them lives there.", "There was a {trade one} who found {a thing}. It made every word come true, so {pronoun} never spoke again.",
-    "Long ago {a monster} came down from the hills. A child gave it {food}, and it went away for good.", "My grandmother met {a monster} once. She told it to wipe its feet, and it did.", "They say a {thing} lies at the bottom of the river near {place}. Whoever finds it will never be poor.",
-    "A {trade one} once wagered everything on {a animal} race. Now {pronoun} walks everywhere.",
-)  # fmt: skip
-_ASK_SONG = ("Sing me a song.", "Can you sing?", "Do you know a song?", "Sing something.")
-_SONGS = (
-    "La la, the {animal} in the hay, it slept the night and slept the day!", "Oh, the wind blows cold and the ale runs low, and home to {place} we all must go!", "Sing? I have the voice of {a animal}. Better not.", "Hey ho, the rain and the snow, a long way home we have to go.",
-)  # fmt: skip
+_ASK_JOKE = phrases("""
+    Tell me a joke. / Do you know a joke? / Make me laugh. / Say something funny. / Know any jokes?
+""")
+_JOKES = phrases("""
+    Why did the {animal} cross the road? To get away from my cooking. / My {animal} can count. Ask
+    how many coins I have: it says nothing. Always right! / A {animal} walks into a tavern. The
+    rest I forgot, but it was funny. / What is black, white and hungry? My {animal} in winter. / I
+    knew a man who married {a animal}. He said the talk was better. / Jokes? My purse is the best
+    joke. There's nothing in it. / I asked a guard for the time. He arrested it. / How many mayors
+    does it take to light a lamp? None, they leave us in the dark.
+""")
+_ASK_STORY = phrases("""
+    Tell me a story. / Do you know any stories? / Tell me a tale. / Have you got a story for me? /
+    A story, please.
+""")
+_STORIES = phrases("""
+    Once {a animal} and {a monster} shared a cave. They quarrelled over supper, and now only one of
+    them lives there. / There was a {trade one} who found {a thing}. It made every word come true,
+    so {pronoun} never spoke again. / Long ago {a monster} came down from the hills. A child gave
+    it {food}, and it went away for good. / My grandmother met {a monster} once. She told it to
+    wipe its feet, and it did. / They say a {thing} lies at the bottom of the river near {place}.
+    Whoever finds it will never be poor. / A {trade one} once wagered everything on {a animal}
+    race. Now {pronoun} walks everywhere.
+""")
+_ASK_SONG = phrases("""
+    Sing me a song. / Can you sing? / Do you know a song? / Sing something.
+""")
+_SONGS = phrases("""
+    La la, the {animal} in the hay, it slept the night and slept the day! / Oh, the wind blows cold
+    and the ale runs low, and home to {place} we all must go! / Sing? I have the voice of {a
+    animal}. Better not. / Hey ho, the rain and the snow, a long way home we have to go.
+""")
 
-_INSULT = ("You're ugly.", "You are stupid.", "You smell.", "I don't like you.", "You're useless.", "Shut up.", "You're an idiot.", "Fool!", "What a dump.", "you suck", "You liar!", "Get lost.", "Your place is a mess.")
-_INSULTED = (
-    "Mind your tongue.", "I've heard worse from better people.", "That was uncalled for.", "Is that how you talk to everyone, {addr}?", "Say that again and you can leave.", "Words don't hurt me.", "You have no manners.", "Then why are you still here?", "My grandmother insults better than that.",
-)  # fmt: skip
-_PRAISE = ("You're very kind.", "I like you.", "You're beautiful.", "You're funny.", "You're a good person.", "Nice place you have here.", "I like your hat.", "You're clever.", "I love you.", "You are the best.", "You seem nice.", "Great work!")
-_PRAISED = ("You flatter me, {addr}.", "Oh, stop it.", "That's kind of you.", "Thank you. I don't hear that often.", "You want something, don't you?", "Now I'm blushing.", "You're not so bad yourself.", "Kind words cost nothing, but thank you.")
-_SORRY = ("Sorry.", "I'm sorry.", "I apologise.", "My apologies.", "Forgive me.", "sorry about that", "I didn't mean that.")
-_FORGIVEN = ("It's all right.", "No harm done.", "Forgiven, {addr}.", "Don't worry about it.", "We all make mistakes.", "Let's forget it.", "Hm. Very well.")
-_NOISES = ("Okay.", "ok", "I see.", "Yes.", "No.", "Hm.", "Interesting.", "Really?", "Oh.", "Right.", "Sure.", "Ah.", "lol", "haha", "Wow.", "Cool.", "Good.", "Great!", "I understand.", "Nice.", "Maybe.", "Alright.", "If you say so.", "yes", "no", "k", "Good to know.")
-_NOISE_REPLY = ("Anything else, {addr}?", "Is there something else?", "So it is.", "That's how it is.", "What else would you like to know?", "Indeed.", "Well then.", "If you have more questions, ask.", "Just so.", "You seem thoughtful, {addr}.", "Hm.", "Good.", "I'm listening.")
-_THREAT = ("Give me your money!", "I'll kill you.", "Hand over everything you have.", "Your purse or your life!", "I'm going to fight you.", "Fight me!", "I will burn this place down.", "*draws a sword*", "I'm here to rob you.", "Tell me or I'll hurt you.")
-_THREATENED = (
-    "Put that away before someone gets hurt.", "Guards! Over here!", "You don't want to do that, {addr}.", "I have nothing worth dying for. Leave me be.", "Try it, and you'll regret it.", "Think again. I'm not alone here.", "Please, I don't want any trouble.", "Stop this at once.", "You wouldn't dare.", "Calm down. Let's talk.",
-)  # fmt: skip
-_PLEA = ("Can I sleep here?", "I'm hungry.", "I'm tired.", "I'm lost.", "I'm hurt.", "I'm thirsty.", "I'm cold.", "I'm bored.", "I'm sad.", "I'm alone.", "I don't feel well.", "I need a rest.", "Can you heal me?", "I lost everything.", "I have no money.", "Where am I?")
+_INSULT = phrases("""
+    You're ugly. / You are stupid. / You smell. / I don't like you. / You're useless. / Shut up. /
+    You're an idiot. / Fool! / What a dump. / you suck / You liar! / Get lost. / Your place is a
+    mess.
+""")
+_INSULTED = phrases("""
+    Mind your tongue. / I've heard worse from better people. / That was uncalled for. / Is that how
+    you talk to everyone, {addr}? / Say that again and you can leave. / Words don't hurt me. / You
+    have no manners. / Then why are you still here? / My grandmother insults better than that.
+""")
+_PRAISE = phrases("""
+    You're very kind. / I like you. / You're beautiful. / You're funny. / You're a good person. /
+    Nice place you have here. / I like your hat. / You're clever. / I love you. / You are the best.
+    / You seem nice. / Great work!
+""")
+_PRAISED = phrases("""
+    You flatter me, {addr}. / Oh, stop it. / That's kind of you. / Thank you. I don't hear that
+    often. / You want something, don't you? / Now I'm blushing. / You're not so bad yourself. /
+    Kind words cost nothing, but thank you.
+""")
+_SORRY = phrases("""
+    Sorry. / I'm sorry. / I apologise. / My apologies. / Forgive me. / sorry about that / I didn't
+    mean that.
+""")
+_FORGIVEN = phrases("""
+    It's all right. / No harm done. / Forgiven, {addr}. / Don't worry about it. / We all make
+    mistakes. / Let's forget it. / Hm. Very well.
+""")
+_NOISES = phrases("""
+    Okay. / ok / I see. / Yes. / No. / Hm. / Interesting. / Really? / Oh. / Right. / Sure. / Ah. /
+    lol / haha / Wow. / Cool. / Good. / Great! / I understand. / Nice. / Maybe. / Alright. / If you
+    say so. / yes / no / k / Good to know.
+""")
+_NOISE_REPLY = phrases("""
+    Anything else, {addr}? / Is there something else? / So it is. / That's how it is. / What else
+    would you like to know? / Indeed. / Well then. / If you have more questions, ask. / Just so. /
+    You seem thoughtful, {addr}. / Hm. / Good. / I'm listening.
+""")
+_THREAT = phrases("""
+    Give me your money! / I'll kill you. / Hand over everything you have. / Your purse or your
+    life! / I'm going to fight you. / Fight me! / I will burn this place down. / *draws a sword* /
+    I'm here to rob you. / Tell me or I'll hurt you.
+""")
+_THREATENED = phrases("""
+    Put that away before someone gets hurt. / Guards! Over here! / You don't want to do that,
+    {addr}. / I have nothing worth dying for. Leave me be. / Try it, and you'll regret it. / Think
+    again. I'm not alone here. / Please, I don't want any trouble. / Stop this at once. / You
+    wouldn't dare. / Calm down. Let's talk.
+""")
+_PLEA = phrases("""
+    Can I sleep here? / I'm hungry. / I'm tired. / I'm lost. / I'm hurt. / I'm thirsty. / I'm cold.
+    / I'm bored. / I'm sad. / I'm alone. / I don't feel well. / I need a rest. / Can you heal me? /
+    I lost everything. / I have no money. / Where am I?
+""")
 _COMFORT = {
-    "I'm hungry.": ("You look it. There's bread if you want some.", "Then eat. I have some {food} left.", "An empty belly is a bad friend. Sit down."),
-    "I'm thirsty.": ("The well is free for everyone.", "Have some water, {addr}.", "Drink, then. Nobody goes thirsty here."),
-    "I'm tired.": ("Then sit and rest a while.", "The road does that. Sit down.", "Sleep, {addr}. It will look better tomorrow."),
-    "I need a rest.": ("Then sit down, {addr}.", "Rest as long as you like.", "Sit. The world can wait."),
-    "Can I sleep here?": ("If you don't snore.", "There's some straw in the corner.", "For one night, {addr}.", "No, but ask around. Somebody will have a bed."),
-    "I'm lost.": ("Everyone is, now and then. Where do you want to go?", "Lost? You're with me now. Ask your way.", "Calm down, {addr}. Follow the road and you'll find people."),
-    "I'm hurt.": ("Let me see. That needs a clean cloth.", "You should see a healer, {addr}.", "Sit down before you fall down."),
-    "Can you heal me?": ("I can bind the wound, no more.", "You should see a healer, {addr}.", "Let me see where it hurts."),
-    "I don't feel well.": ("You look pale. Sit down.", "Drink some water and rest, {addr}.", "See a healer, and don't breathe on me."),
-    "I'm cold.": ("Come closer to the fire.", "Here, take this blanket.", "Winter is no friend of ours, {addr}."),
-    "I'm bored.": ("Then make yourself useful.", "There's always work to do.", "Bored? I wish I had the time."),
-    "I'm sad.": ("What happened, {addr}?", "It will pass. Everything does.", "Tell me about it, if you like."),
-    "I'm alone.": ("Not now, you aren't.", "You can keep me company, {addr}.", "We all are, sometimes."),
-    "I lost everything.": ("I'm sorry to hear it.", "Then you can only win from here, {addr}.", "Everything? That's hard. Sit with me."),
-    "I have no money.": ("Then you'll have to work for it.", "Welcome to the club, {addr}.", "Empty pockets, light feet."),
-}  # fmt: skip
-_HERE = ("You're {at work}.", "This is {work}, {addr}.", "{At work}. Where did you think?")
-_HERE_HOME = ("You're in {home}.", "This is {home}, {addr}.", "In {home}, of course.")
-_ASK_HERE = ("What is this place?", "Where am I?", "What place is this?", "What can I see here?", "What is there to see here?", "Tell me about this place.", "where am i", "Describe this place.")
-_SIGHT = ("This is {work}. You see {sight} and {other sight}.", "{Sight}, {other sight}. That's {work}.", "Look around: {sight}, {other sight}. Welcome to {work}.")
+    "I'm hungry.": phrases("""
+        You look it. There's bread if you want some. / Then eat. I have some {food} left. / An
+        empty belly is a bad friend. Sit down.
+    """),
+    "I'm thirsty.": phrases("""
+        The well is free for everyone. / Have some water, {addr}. / Drink, then. Nobody goes
+        thirsty here.
+    """),
+    "I'm tired.": phrases("""
+        Then sit and rest a while. / The road does that. Sit down. / Sleep, {addr}. It will look
+        better tomorrow.
+    """),
+    "I need a rest.": phrases("""
+        Then sit down, {addr}. / Rest as long as you like. / Sit. The world can wait.
+    """),
+    "Can I sleep here?": phrases("""
+        If you don't snore. / There's some straw in the corner. / For one night, {addr}. / No, but
+        ask around. Somebody will have a bed.
+    """),
+    "I'm lost.": phrases("""
+        Everyone is, now and then. Where do you want to go? / Lost? You're with me now. Ask your
+        way. / Calm down, {addr}. Follow the road and you'll find people.
+    """),
+    "I'm hurt.": phrases("""
+        Let me see. That needs a clean cloth. / You should see a healer, {addr}. / Sit down before
+        you fall down.
+    """),
+    "Can you heal me?": phrases("""
+        I can bind the wound, no more. / You should see a healer, {addr}. / Let me see where it
+        hurts.
+    """),
+    "I don't feel well.": phrases("""
+        You look pale. Sit down. / Drink some water and rest, {addr}. / See a healer, and don't
+        breathe on me.
+    """),
+    "I'm cold.": phrases("""
+        Come closer to the fire. / Here, take this blanket. / Winter is no friend of ours, {addr}.
+    """),
+    "I'm bored.": phrases("""
+        Then make yourself useful. / There's always work to do. / Bored? I wish I had the time.
+    """),
+    "I'm sad.": phrases("""
+        What happened, {addr}? / It will pass. Everything does. / Tell me about it, if you like.
+    """),
+    "I'm alone.": phrases("""
+        Not now, you aren't. / You can keep me company, {addr}. / We all are, sometimes.
+    """),
+    "I lost everything.": phrases("""
+        I'm sorry to hear it. / Then you can only win from here, {addr}. / Everything? That's hard.
+        Sit with me.
+    """),
+    "I have no money.": phrases("""
+        Then you'll have to work for it. / Welcome to the club, {addr}. / Empty pockets, light
+        feet.
+    """),
+}
+_HERE = phrases("""
+    You're {at work}. / This is {work}, {addr}. / {At work}. Where did you think?
+""")
+_HERE_HOME = phrases("""
+    You're in {home}. / This is {home}, {addr}. / In {home}, of course.
+""")
+_ASK_HERE = phrases("""
+    What is this place? / Where am I? / What place is this? / What can I see here? / What is there
+    to see here? / Tell me about this place. / where am i / Describe this place.
+""")
+_SIGHT = phrases("""
+    This is {work}. You see {sight} and {other sight}. / {Sight}, {other sight}. That's {work}. /
+    Look around: {sight}, {other sight}. Welcome to {work}.
+""")
 
 _OPINIONS = {
-    "the king": ("He sits far away and taxes us all the same.", "Long may he live, they say.", "I've never met him, and he never met me.", "Kings come and go."),
-    "magic": ("I leave it to those who understand it.", "It makes my skin crawl.", "Useful, until it isn't.", "I've seen enough to believe in it."),
-    "the gods": ("I pray, just in case.", "They have never answered me.", "Everyone needs something to believe in.", "I light a candle now and then."),
-    "dragons": ("I hope never to see one.", "My uncle saw one. He doesn't talk about it.", "Stories for children, I hope.", "Big, hot and hungry. Stay away."),
-    "love": ("It comes when it wants.", "I was in love once. It passed.", "Nice while it lasts.", "Ask a poet, not me."),
-    "money": ("I wish I had more of it.", "It comes slowly and goes fast.", "It doesn't buy sleep.", "Everyone wants it."),
-    "war": ("Nobody wins but the crows.", "I've seen too much of it.", "May it stay far away.", "Old men start it, young men fight it."),
-    "elves": ("They keep to themselves.", "Too proud for my taste.", "I've met one. Polite, but cold."),
-    "adventurers": ("Noisy, but they pay well.", "They come, they brag, they go.", "Some come back. Most don't."),
-    "this town": ("It's home.", "I've seen worse places.", "Quiet, most of the time.", "Everyone knows everyone here."),
-    "strangers": ("Some are good, some are not.", "They bring news and trouble.", "I was a stranger once."),
-    "death": ("It comes for everyone.", "Not today, I hope.", "I try not to think of it."),
-}  # fmt: skip
-_ASK_OPINION = ("What do you think [of|about] {matter}?", "Do you believe in {matter}?", "What's your opinion on {matter}?", "How do you feel about {matter}?", "Tell me about {matter}.", "And what about {matter}?")
-_MARRIED = ("Are you married?", "Do you have a husband or wife?", "Are you single?", "Is there someone special?", "Will you marry me?", "Do you have children?", "Do you want to go out with me?")
-_MARRIED_REPLY = ("That's a bold question, {addr}.", "I'm married to my work.", "Not that it's your business.", "You ask a lot for a stranger.", "Ha! Let's talk about something else.", "I have enough to do as it is.", "Love can wait. Work can't.")
-_COME = ("Come with me.", "Will you join me?", "Follow me!", "Do you want to come on an adventure?", "Let's go together.", "Join my party.", "Can you come with me?", "Leave this place and travel with me.")
-_STAY = ("I can't leave. Who would do my work?", "My place is here, {addr}.", "I'm too old for adventures.", "Thank you, but no.", "Adventure is for others. I stay.", "Somebody has to stay. Good luck to you.", "Ask me when the work is done.")
-_STAY_WORK = ("I can't leave {work}, {addr}.", "And who would look after {work}? No.", "A {trade} belongs {at work}.")
-_TIME = ("What time is it?", "What day is it?", "Is it late?", "What time do you close?", "When do you open?", "What year is it?")
-_TIME_REPLY = ("Look at the sun, {addr}.", "Late enough.", "The bell rang a while ago.", "Time for you to buy a clock.", "I count days by work, not by name.", "As long as there's light, we're open.")
-_SKILL = ("Can you teach me?", "Teach me something.", "Can you fight?", "Can you read?", "Can you cook?", "Can you swim?", "Are you good at your work?", "Can you do magic?", "What are you good at?", "Can you help me?", "Can you keep a secret?", "Can I trust you?")
+    "the king": phrases("""
+        He sits far away and taxes us all the same. / Long may he live, they say. / I've never met
+        him, and he never met me. / Kings come and go.
+    """),
+    "magic": phrases("""
+        I leave it to those who understand it. / It makes my skin crawl. / Useful, until it isn't.
+        / I've seen enough to believe in it.
+    """),
+    "the gods": phrases("""
+        I pray, just in case. / They have never answered me. / Everyone needs something to believe
+        in. / I light a candle now and then.
+    """),
+    "dragons": phrases("""
+        I hope never to see one. / My uncle saw one. He doesn't talk about it. / Stories for
+        children, I hope. / Big, hot and hungry. Stay away.
+    """),
+    "love": phrases("""
+        It comes when it wants. / I was in love once. It passed. / Nice while it lasts. / Ask a
+        poet, not me.
+    """),
+    "money": phrases("""
+        I wish I had more of it. / It comes slowly and goes fast. / It doesn't buy sleep. /
+        Everyone wants it.
+    """),
+    "war": phrases("""
+        Nobody wins but the crows. / I've seen too much of it. / May it stay far away. / Old men
+        start it, young men fight it.
+    """),
+    "elves": phrases("""
+        They keep to themselves. / Too proud for my taste. / I've met one. Polite, but cold.
+    """),
+    "adventurers": phrases("""
+        Noisy, but they pay well. / They come, they brag, they go. / Some come back. Most don't.
+    """),
+    "this town": phrases("""
+        It's home. / I've seen worse places. / Quiet, most of the time. / Everyone knows everyone
+        here.
+    """),
+    "strangers": phrases("""
+        Some are good, some are not. / They bring news and trouble. / I was a stranger once.
+    """),
+    "death": phrases("""
+        It comes for everyone. / Not today, I hope. / I try not to think of it.
+    """),
+}
+_ASK_OPINION = phrases("""
+    What do you think [of|about] {matter}? / Do you believe in {matter}? / What's your opinion on
+    {matter}? / How do you feel about {matter}? / Tell me about {matter}. / And what about
+    {matter}?
+""")
+_MARRIED = phrases("""
+    Are you married? / Do you have a husband or wife? / Are you single? / Is there someone special?
+    / Will you marry me? / Do you have children? / Do you want to go out with me?
+""")
+_MARRIED_REPLY = phrases("""
+    That's a bold question, {addr}. / I'm married to my work. / Not that it's your business. / You
+    ask a lot for a stranger. / Ha! Let's talk about something else. / I have enough to do as it
+    is. / Love can wait. Work can't.
+""")
+_COME = phrases("""
+    Come with me. / Will you join me? / Follow me! / Do you want to come on an adventure? / Let's
+    go together. / Join my party. / Can you come with me? / Leave this place and travel with me.
+""")
+_STAY = phrases("""
+    I can't leave. Who would do my work? / My place is here, {addr}. / I'm too old for adventures.
+    / Thank you, but no. / Adventure is for others. I stay. / Somebody has to stay. Good luck to
+    you. / Ask me when the work is done.
+""")
+_STAY_WORK = phrases("""
+    I can't leave {work}, {addr}. / And who would look after {work}? No. / A {trade} belongs {at
+    work}.
+""")
+_TIME = phrases("""
+    What time is it? / What day is it? / Is it late? / What time do you close? / When do you open?
+    / What year is it?
+""")
+_TIME_REPLY = phrases("""
+    Look at the sun, {addr}. / Late enough. / The bell rang a while ago. / Time for you to buy a
+    clock. / I count days by work, not by name. / As long as there's light, we're open.
+""")
+_SKILL = phrases("""
+    Can you teach me? / Teach me something. / Can you fight? / Can you read? / Can you cook? / Can
+    you swim? / Are you good at your work? / Can you do magic? / What are you good at? / Can you
+    help me? / Can you keep a secret? / Can I trust you?
+""")
 _SKILL_REPLY = {
-    "Can you help me?": ("That depends. What do you need?", "I can try, {addr}. What is it?", "Tell me what you need.", "Of course. What's the matter?"),
-    "Can you keep a secret?": ("I can. Tell me.", "Better than most.", "That depends on the secret."),
-    "Can I trust you?": ("As much as anyone here.", "I keep my word, {addr}.", "Trust is earned."),
-    "Can you fight?": ("If I must.", "I'd rather not, but I can.", "I leave that to soldiers."),
-    "Can you do magic?": ("No, and I'm glad of it.", "Only with bread and butter.", "If I could, would I be here?"),
-    "Can you read?": ("A little.", "Enough to know a bad contract.", "Letters and me, we are not friends."),
-}  # fmt: skip
-_SKILL_ANY = ("I do my best.", "Better than most, worse than some.", "It took me years to learn, {addr}.", "Well enough.", "Practice, that's all it is.")
+    "Can you help me?": phrases("""
+        That depends. What do you need? / I can try, {addr}. What is it? / Tell me what you need. /
+        Of course. What's the matter?
+    """),
+    "Can you keep a secret?": phrases("""
+        I can. Tell me. / Better than most. / That depends on the secret.
+    """),
+    "Can I trust you?": phrases("""
+        As much as anyone here. / I keep my word, {addr}. / Trust is earned.
+    """),
+    "Can you fight?": phrases("""
+        If I must. / I'd rather not, but I can. / I leave that to soldiers.
+    """),
+    "Can you do magic?": phrases("""
+        No, and I'm glad of it. / Only with bread and butter. / If I could, would I be here?
+    """),
+    "Can you read?": phrases("""
+        A little. / Enough to know a bad contract. / Letters and me, we are not friends.
+    """),
+}
+_SKILL_ANY = phrases("""
+    I do my best. / Better than most, worse than some. / It took me years to learn, {addr}. / Well
+    enough. / Practice, that's all it is.
+""")
 
 
 def greeting(talk: Talk) -> None:
@@ -174,7 +407,9 @@ def farewell(talk: Talk) -> None:
 def health(talk: Talk) -> None:
     """How are you?"""
     worried = talk.rng.random() < 0.2
-    talk.exchange(_HOW, _WORRIED if worried else _FINE, worry=pick(talk.rng, talk.character.scene.worries))
+    talk.exchange(
+        _HOW, _WORRIED if worried else _FINE, worry=pick(talk.rng, talk.character.scene.worries)
+    )
 
 
 def business(talk: Talk) -> None:
@@ -198,11 +433,16 @@ def manners(talk: Talk) -> None:
         *pick(
             talk.rng,
             (
-                (_THANKS, _WELCOME), (_INSULT, _INSULTED), (_PRAISE, _PRAISED), (_SORRY, _FORGIVEN),
-                (_NOISES, _NOISE_REPLY), (_NOISES, _NOISE_REPLY), (_THREAT, _THREATENED),
+                (_THANKS, _WELCOME),
+                (_INSULT, _INSULTED),
+                (_PRAISE, _PRAISED),
+                (_SORRY, _FORGIVEN),
+                (_NOISES, _NOISE_REPLY),
+                (_NOISES, _NOISE_REPLY),
+                (_THREAT, _THREATENED),
             ),
         )
-    )  # fmt: skip
+    )
 
 
 def entertainment(talk: Talk) -> None:
@@ -213,11 +453,15 @@ def entertainment(talk: Talk) -> None:
         asks,
         tells,
         **{
-            "animal": pick(rng, lexicon.ANIMALS), "monster": pick(rng, lexicon.MONSTERS), "thing": f"{pick(rng, lexicon.MATERIALS)} {pick(rng, lexicon.THINGS)}",
-            "trade one": pick(rng, ("miller", "baker", "smith", "sailor", "farmer", "soldier")), "place": f"the {pick(rng, lexicon.PLACES_NEAR)}",
-            "food": pick(rng, lexicon.FOODS), "pronoun": pick(rng, ("she", "he")),
+            "animal": pick(rng, lexicon.ANIMALS),
+            "monster": pick(rng, lexicon.MONSTERS),
+            "thing": f"{pick(rng, lexicon.MATERIALS)} {pick(rng, lexicon.THINGS)}",
+            "trade one": pick(rng, ("miller", "baker", "smith", "sailor", "farmer", "soldier")),
+            "place": f"the {pick(rng, lexicon.PLACES_NEAR)}",
+            "food": pick(rng, lexicon.FOODS),
+            "pronoun": pick(rng, ("she", "he")),
         },
-    )  # fmt: skip
+    )
 
 
 def plea(talk: Talk) -> None:
@@ -238,7 +482,11 @@ def surroundings(talk: Talk) -> None:
     self = talk.character
     if self.work:
         sights = talk.rng.sample(self.scene.sights, 2)
-        talk.exchange(_ASK_HERE, pick(talk.rng, (_SIGHT, _HERE)), **{"sight": sights[0], "other sight": sights[1]})
+        talk.exchange(
+            _ASK_HERE,
+            pick(talk.rng, (_SIGHT, _HERE)),
+            **{"sight": sights[0], "other sight": sights[1]},
+        )
     elif self.home:
         talk.exchange(_ASK_HERE, _HERE_HOME)
 
@@ -256,7 +504,9 @@ def personal(talk: Talk) -> None:
     if draw < 0.25:
         talk.exchange(_MARRIED, _MARRIED_REPLY)
     elif draw < 0.5:
-        talk.exchange(_COME, _STAY_WORK if self.work and self.trade and talk.rng.random() < 0.4 else _STAY)
+        talk.exchange(
+            _COME, _STAY_WORK if self.work and self.trade and talk.rng.random() < 0.4 else _STAY
+        )
     elif draw < 0.7:
         talk.exchange(_TIME, _TIME_REPLY)
     else:

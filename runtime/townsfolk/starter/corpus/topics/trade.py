@@ -2,81 +2,198 @@
 
 from townsfolk.starter.corpus import lexicon
 from townsfolk.starter.corpus.character import Good
-from townsfolk.starter.corpus.grammar import pick, with_article
+from townsfolk.starter.corpus.grammar import phrases, pick, with_article
 from townsfolk.starter.corpus.talk import Talk
 
-_ASK_GOODS = (
-    "What do you sell?", "What do you have for sale?", "What's for sale?", "Can I buy something[ here|]?", "Show me your wares.", "Do you sell anything?",
-    "What can I buy here?", "What do you have?", "I want to buy something.", "What are you selling?", "What have you got?", "do u sell stuff", "Anything for sale?", "Let me see your goods.",
-    "What have you got to sell?", "I'd like to see what you have.",
-)  # fmt: skip
-_TELL_GOODS = ("I have {list}.", "I sell {list}.", "Today I have {list}.", "{List}. [What will it be|Take your pick|Interested|What do you need]?", "For you, {addr}: {list}.", "There's {list}.")
-_NO_GOODS = ("I have nothing to sell.", "I don't sell anything, {addr}.", "Nothing is for sale here.", "You want a merchant. I'm not one.", "I'm no shop.")
+_ASK_GOODS = phrases("""
+    What do you sell? / What do you have for sale? / What's for sale? / Can I buy something[
+    here|]? / Show me your wares. / Do you sell anything? / What can I buy here? / What do you
+    have? / I want to buy something. / What are you selling? / What have you got? / do u sell stuff
+    / Anything for sale? / Let me see your goods. / What have you got to sell? / I'd like to see
+    what you have.
+""")
+_TELL_GOODS = phrases("""
+    I have {list}. / I sell {list}. / Today I have {list}. / {List}. [What will it be|Take your
+    pick|Interested|What do you need]? / For you, {addr}: {list}. / There's {list}.
+""")
+_NO_GOODS = phrases("""
+    I have nothing to sell. / I don't sell anything, {addr}. / Nothing is for sale here. / You want
+    a merchant. I'm not one. / I'm no shop.
+""")
 
-_ASK_PRICE = (
-    "How much is {the good}?", "How much for {the good}?", "What does {the good} cost?", "What do you want for {the good}?", "What's the price of {the good}?",
-    "How much do you want for {the good}?", "And {the good}? How much?", "{Good}, how much?", "price of {the good}?", "What do you charge for {good}?", "How much does {the good} cost?",
-)  # fmt: skip
-_TELL_PRICE = ("{Price}.", "That will be {price}.", "{Price}, {addr}.", "It's {price}.", "{Good}? That's {price}.", "I want {price} for that.", "{Price}. [A fair price|Not a coin less|You won't find it cheaper|Take it or leave it].", "For {the good}, {price}.")
-_ASK_MISSING = ("Do you have {good}?", "Do you sell {good}?", "How much is {the good}?", "I need {good}.", "I'd like to buy {good}.", "Have you got {good}?")
-_NO_MISSING = (
-    "I don't have {good}.", "I don't sell that.", "{Good}? No, not here.", "You won't find {good} here, {addr}.", "Sorry, no {bare}.", "Try somewhere else. I have no {bare}.",
-)  # fmt: skip
-_ALTERNATIVE = ("I have no {bare}, but I have {instead}.", "No {bare} here. How about {instead}?", "I don't sell {good}. I could offer you {instead}.")
+_ASK_PRICE = phrases("""
+    How much is {the good}? / How much for {the good}? / What does {the good} cost? / What do you
+    want for {the good}? / What's the price of {the good}? / How much do you want for {the good}? /
+    And {the good}? How much? / {Good}, how much? / price of {the good}? / What do you charge for
+    {good}? / How much does {the good} cost?
+""")
+_TELL_PRICE = phrases("""
+    {Price}. / That will be {price}. / {Price}, {addr}. / It's {price}. / {Good}? That's {price}. /
+    I want {price} for that. / {Price}. [A fair price|Not a coin less|You won't find it
+    cheaper|Take it or leave it]. / For {the good}, {price}.
+""")
+_ASK_MISSING = phrases("""
+    Do you have {good}? / Do you sell {good}? / How much is {the good}? / I need {good}. / I'd like
+    to buy {good}. / Have you got {good}?
+""")
+_NO_MISSING = phrases("""
+    I don't have {good}. / I don't sell that. / {Good}? No, not here. / You won't find {good} here,
+    {addr}. / Sorry, no {bare}. / Try somewhere else. I have no {bare}.
+""")
+_ALTERNATIVE = phrases("""
+    I have no {bare}, but I have {instead}. / No {bare} here. How about {instead}? / I don't sell
+    {good}. I could offer you {instead}.
+""")
 
-_TOO_MUCH = ("That's too much.", "That's expensive.", "Too expensive!", "Can you make it cheaper?", "I can't pay that much.", "Is that your best price?", "Any discount?", "That's robbery!", "Can you lower the price?", "too much")
-_HOLD = ("{Price}, and not a coin less.", "My price is {price}.", "{Price} is fair, {addr}.", "I can't go lower than {price}.", "Then don't buy it. It's {price}.", "Quality has its price: {price}.", "I have mouths to feed. {Price}.")
-_OFFER = ("I'll give you {offer}.", "How about {offer}?", "{Offer} and we have a deal.", "I can pay {offer}.", "Would you take {offer}?", "{Offer}, my last offer.", "I only have {offer}.")
-_TAKE = ("{Offer} it is.", "All right, {offer}. But only today.", "Deal. {Offer}, {addr}.", "You drive a hard bargain. {Offer}, then.", "Fine. Give me {offer}.", "For you, {offer}.")
-_REFUSE = ("{Offer}? No. The price is {price}.", "You insult me. {Price}.", "No, {addr}. {Price}.", "I said {price}, not {offer}.", "Keep your {offer}. It's {price}.")
-_BUY = ("I'll take {the good}.", "I'll buy {the good}.", "Give me {the good}[, please|].", "{Good}, please.", "I'd like {good}.", "I want to buy {the good}.", "One {bare}, please.", "I'll have {the good}.")
-_SOLD = (
-    "Here you are. That's {price}.", "{Price}, please. Thank you, {addr}.", "A good choice. That will be {price}.", "{Good}, coming up. {Price}.", "There you go. {Price}, if you please.",
-    "It's yours for {price}.", "Good. {Price}, and it's yours.",
-)  # fmt: skip
-_PAY = ("Here's the money.", "Here you go.", "Take it.", "Here are your coins.", "*hands over the coins*", "Here, {price}.", "Keep the change.")
-_PAID = ("Thank you, {addr}.", "A pleasure doing business.", "Many thanks. Come again.", "Good coin. Enjoy.", "Use it well.", "Thank you. It's yours now.", "That settles it.")
+_TOO_MUCH = phrases("""
+    That's too much. / That's expensive. / Too expensive! / Can you make it cheaper? / I can't pay
+    that much. / Is that your best price? / Any discount? / That's robbery! / Can you lower the
+    price? / too much
+""")
+_HOLD = phrases("""
+    {Price}, and not a coin less. / My price is {price}. / {Price} is fair, {addr}. / I can't go
+    lower than {price}. / Then don't buy it. It's {price}. / Quality has its price: {price}. / I
+    have mouths to feed. {Price}.
+""")
+_OFFER = phrases("""
+    I'll give you {offer}. / How about {offer}? / {Offer} and we have a deal. / I can pay {offer}.
+    / Would you take {offer}? / {Offer}, my last offer. / I only have {offer}.
+""")
+_TAKE = phrases("""
+    {Offer} it is. / All right, {offer}. But only today. / Deal. {Offer}, {addr}. / You drive a
+    hard bargain. {Offer}, then. / Fine. Give me {offer}. / For you, {offer}.
+""")
+_REFUSE = phrases("""
+    {Offer}? No. The price is {price}. / You insult me. {Price}. / No, {addr}. {Price}. / I said
+    {price}, not {offer}. / Keep your {offer}. It's {price}.
+""")
+_BUY = phrases("""
+    I'll take {the good}. / I'll buy {the good}. / Give me {the good}[, please|]. / {Good}, please.
+    / I'd like {good}. / I want to buy {the good}. / One {bare}, please. / I'll have {the good}.
+""")
+_SOLD = phrases("""
+    Here you are. That's {price}. / {Price}, please. Thank you, {addr}. / A good choice. That will
+    be {price}. / {Good}, coming up. {Price}. / There you go. {Price}, if you please. / It's yours
+    for {price}. / Good. {Price}, and it's yours.
+""")
+_PAY = phrases("""
+    Here's the money. / Here you go. / Take it. / Here are your coins. / *hands over the coins* /
+    Here, {price}. / Keep the change.
+""")
+_PAID = phrases("""
+    Thank you, {addr}. / A pleasure doing business. / Many thanks. Come again. / Good coin. Enjoy.
+    / Use it well. / Thank you. It's yours now. / That settles it.
+""")
 
-_ORDER = ("Can you make me {good}?", "Could you make {good} for me?", "I'd like to order {good}.", "Can you get me {good}?", "Make me {good}, please.", "Would you mend my {bare}?", "Can you repair my {bare}?", "My {bare} is broken. Can you fix it?")
-_ORDERED = (
-    "{Good}? [Give me a week|That I can do|It will cost you|Come back tomorrow].", "I can try, {addr}.", "I've never made {good}.", "I'm no good with that. Ask someone else.", "For the right price, {addr}.", "Leave it here and come back tomorrow.", "That's not my line of work.",
-)  # fmt: skip
-_ORDERED_TRADE = ("I'm {a trade}, {addr}. Ask somebody who knows about such things.", "{Good}? I'm {a trade}.", "Not me. I'm {a trade}.")
-_HOW_MUCH = ("How much is it?", "How much?", "What does it cost?", "How much does it cost?", "What's the price?", "And the price?", "How much is that?", "price?")
-_NOT_FOR_SALE = ("It's not for sale.", "How much is what, {addr}?", "I sell nothing.", "What do you mean? I have nothing for sale.", "Nothing here has a price.")
+_ORDER = phrases("""
+    Can you make me {good}? / Could you make {good} for me? / I'd like to order {good}. / Can you
+    get me {good}? / Make me {good}, please. / Would you mend my {bare}? / Can you repair my
+    {bare}? / My {bare} is broken. Can you fix it?
+""")
+_ORDERED = phrases("""
+    {Good}? [Give me a week|That I can do|It will cost you|Come back tomorrow]. / I can try,
+    {addr}. / I've never made {good}. / I'm no good with that. Ask someone else. / For the right
+    price, {addr}. / Leave it here and come back tomorrow. / That's not my line of work.
+""")
+_ORDERED_TRADE = phrases("""
+    I'm {a trade}, {addr}. Ask somebody who knows about such things. / {Good}? I'm {a trade}. / Not
+    me. I'm {a trade}.
+""")
+_HOW_MUCH = phrases("""
+    How much is it? / How much? / What does it cost? / How much does it cost? / What's the price? /
+    And the price? / How much is that? / price?
+""")
+_NOT_FOR_SALE = phrases("""
+    It's not for sale. / How much is what, {addr}? / I sell nothing. / What do you mean? I have
+    nothing for sale. / Nothing here has a price.
+""")
 
-_ASK_WORK = (
-    "Do you have work for me?", "Do you have a quest[ for me|]?", "I'm looking for work.", "Do you need help[ with anything|]?", "Can I help you?", "Any quests?", "Is there anything I can do for you?",
-    "How can I help?", "I need a job.", "Got any jobs?", "Is something troubling you?", "Do you need a hand?", "What do you need?", "quest?", "I heard you need help.", "Do you have a job for me?",
-    "Can I do something for you?", "You look worried. What's wrong?",
-)  # fmt: skip
-_OFFER_FETCH = (
-    "Bring me the {thing} from {place} and I'll pay you {reward}.", "I need {a thing} from {place}. There's {reward} in it for you.", "Yes. Find my {thing}. It's at {place}. I'll give you {reward}.",
-    "Somebody must fetch {a thing} from {place}. I pay {reward}.", "There is {a thing} at {place}. Bring it here and {reward} is yours.",
-)  # fmt: skip
-_OFFER_FIGHT = (
-    "There are {foes} at {place}. Get rid of them and I'll pay you {reward}.", "Deal with the {foes} at {place}. I pay {reward}.", "{Foes}, {addr}! At {place}. {Reward} if you drive them away.",
-    "Yes. The {foes} at {place} must go. There's {reward} in it for you.",
-)  # fmt: skip
-_NO_WORK = ("Not today.", "I have no work for you, {addr}.", "No, but thank you.", "Ask around. I need no help.", "Nothing I can't do myself.", "Kind of you to ask, but no.")
-_SMALL_WORK = (
-    "Well, {worry}. [If you know a cure, tell me|That's my trouble|Can you help with that]?", "You could help me. {Worry}.", "The usual trouble: {worry}.", "I'm worried. {Worry}.",
-)  # fmt: skip
-_ASK_REWARD = ("What's the reward?", "What do I get?", "How much do you pay?", "What will you pay me?", "What's in it for me?", "And the pay?", "reward?")
-_TELL_REWARD = ("{Reward}.", "I'll pay {reward}.", "{Reward}, when it's done.", "You get {reward}, {addr}.", "I promised {reward} and I keep my word.", "There's {reward} for you.")
-_ASK_PLACE = ("Where is it?", "Where do I have to go?", "Where?", "Where can I find it?", "Where should I look?", "Which way?", "Where do I go?")
-_ASK_FOE_PLACE = ("Where are they?", "Where do I find them?", "Where?", "Where do I have to go?", "Where should I go?")
-_TELL_PLACE = ("At {place}.", "Go to {place}.", "You'll find it at {place}.", "Look at {place}, {addr}.", "It was last seen at {place}.")
-_TELL_FOE_PLACE = ("At {place}.", "Go to {place}.", "You'll find them at {place}.", "They are at {place}, {addr}.")
-_ASK_WHAT = ("What do I have to bring?", "What am I looking for?", "What was it again?", "What exactly do you need?", "What is it you lost?")
-_TELL_WHAT = ("The {thing}.", "{A thing}.", "My {thing}, at {place}.", "You're looking for {a thing}.", "Bring me the {thing}.")
-_ACCEPT = ("I'll do it.", "I accept.", "Consider it done.", "You can count on me.", "Deal.", "I'll help you.", "ok i'll do it", "Sure, I'll go.", "Yes, I will do it.")
-_ACCEPTED = ("Thank you, {addr}. Be careful.", "Good. I'll be waiting here.", "I knew I could count on you.", "Good luck, {addr}.", "Come back when it's done.", "Then go, and come back safe.", "You give me hope.")
-_DECLINE = ("No, thanks.", "That's too dangerous.", "Not interested.", "Maybe later.", "I don't have time for that.", "Find someone else.", "no")
-_DECLINED = ("Suit yourself.", "A pity. The offer stands.", "Then I'll ask someone else.", "I understand, {addr}.", "Think about it.", "Somebody braver will come.", "As you wish.")
-_DONE_THING = ("I found your {thing}!", "I have the {thing}.", "Here is your {thing}.", "I brought you the {thing}.")
-_DONE_FOE = ("The {foes} are gone.", "I killed the {foes}.", "I took care of the {foes}.", "No more {foes}. It's done.")
-_REWARDED = ("You did it! Here, {reward}, as promised.", "Wonderful! Take your {reward}, {addr}.", "Well done. {Reward}, you have earned it.", "I can't believe it! Here is your {reward}.", "Thank you, {addr}! {Reward}, just as I said.")
+_ASK_WORK = phrases("""
+    Do you have work for me? / Do you have a quest[ for me|]? / I'm looking for work. / Do you need
+    help[ with anything|]? / Can I help you? / Any quests? / Is there anything I can do for you? /
+    How can I help? / I need a job. / Got any jobs? / Is something troubling you? / Do you need a
+    hand? / What do you need? / quest? / I heard you need help. / Do you have a job for me? / Can I
+    do something for you? / You look worried. What's wrong?
+""")
+_OFFER_FETCH = phrases("""
+    Bring me the {thing} from {place} and I'll pay you {reward}. / I need {a thing} from {place}.
+    There's {reward} in it for you. / Yes. Find my {thing}. It's at {place}. I'll give you
+    {reward}. / Somebody must fetch {a thing} from {place}. I pay {reward}. / There is {a thing} at
+    {place}. Bring it here and {reward} is yours.
+""")
+_OFFER_FIGHT = phrases("""
+    There are {foes} at {place}. Get rid of them and I'll pay you {reward}. / Deal with the {foes}
+    at {place}. I pay {reward}. / {Foes}, {addr}! At {place}. {Reward} if you drive them away. /
+    Yes. The {foes} at {place} must go. There's {reward} in it for you.
+""")
+_NO_WORK = phrases("""
+    Not today. / I have no work for you, {addr}. / No, but thank you. / Ask around. I need no help.
+    / Nothing I can't do myself. / Kind of you to ask, but no.
+""")
+_SMALL_WORK = phrases("""
+    Well, {worry}. [If you know a cure, tell me|That's my trouble|Can you help with that]? / You
+    could help me. {Worry}. / The usual trouble: {worry}. / I'm worried. {Worry}.
+""")
+_ASK_REWARD = phrases("""
+    What's the reward? / What do I get? / How much do you pay? / What will you pay me? / What's in
+    it for me? / And the pay? / reward?
+""")
+_TELL_REWARD = phrases("""
+    {Reward}. / I'll pay {reward}. / {Reward}, when it's done. / You get {reward}, {addr}. / I
+    promised {reward} and I keep my word. / There's {reward} for you.
+""")
+_ASK_PLACE = phrases("""
+    Where is it? / Where do I have to go? / Where? / Where can I find it? / Where should I look? /
+    Which way? / Where do I go?
+""")
+_ASK_FOE_PLACE = phrases("""
+    Where are they? / Where do I find them? / Where? / Where do I have to go? / Where should I go?
+""")
+_TELL_PLACE = phrases("""
+    At {place}. / Go to {place}. / You'll find it at {place}. / Look at {place}, {addr}. / It was
+    last seen at {place}.
+""")
+_TELL_FOE_PLACE = phrases("""
+    At {place}. / Go to {place}. / You'll find them at {place}. / They are at {place}, {addr}.
+""")
+_ASK_WHAT = phrases("""
+    What do I have to bring? / What am I looking for? / What was it again? / What exactly do you
+    need? / What is it you lost?
+""")
+_TELL_WHAT = phrases("""
+    The {thing}. / {A thing}. / My {thing}, at {place}. / You're looking for {a thing}. / Bring me
+    the {thing}.
+""")
+_ACCEPT = phrases("""
+    I'll do it. / I accept. / Consider it done. / You can count on me. / Deal. / I'll help you. /
+    ok i'll do it / Sure, I'll go. / Yes, I will do it.
+""")
+_ACCEPTED = phrases("""
+    Thank you, {addr}. Be careful. / Good. I'll be waiting here. / I knew I could count on you. /
+    Good luck, {addr}. / Come back when it's done. / Then go, and come back safe. / You give me
+    hope.
+""")
+_DECLINE = phrases("""
+    No, thanks. / That's too dangerous. / Not interested. / Maybe later. / I don't have time for
+    that. / Find someone else. / no
+""")
+_DECLINED = phrases("""
+    Suit yourself. / A pity. The offer stands. / Then I'll ask someone else. / I understand,
+    {addr}. / Think about it. / Somebody braver will come. / As you wish.
+""")
+_DONE_THING = phrases("""
+    I found your {thing}! / I have the {thing}. / Here is your {thing}. / I brought you the
+    {thing}.
+""")
+_DONE_FOE = phrases("""
+    The {foes} are gone. / I killed the {foes}. / I took care of the {foes}. / No more {foes}. It's
+    done.
+""")
+_REWARDED = phrases("""
+    You did it! Here, {reward}, as promised. / Wonderful! Take your {reward}, {addr}. / Well done.
+    {Reward}, you have earned it. / I can't believe it! Here is your {reward}. / Thank you, {addr}!
+    {Reward}, just as I said.
+""")
 
 
 def _slots(good: Good) -> dict[str, str]:
@@ -95,7 +212,11 @@ def goods(talk: Talk) -> None:
         talk.exchange(_ASK_GOODS, _NO_GOODS)
         return
     if rng.random() < 0.6:
-        priced = [f"{good.name} for {good.price}" for good in stock] if rng.random() < 0.6 else [good.name for good in stock]
+        priced = (
+            [f"{good.name} for {good.price}" for good in stock]
+            if rng.random() < 0.6
+            else [good.name for good in stock]
+        )
         listing = priced[0] if len(priced) == 1 else f"{', '.join(priced[:-1])} and {priced[-1]}"
         talk.exchange(_ASK_GOODS, _TELL_GOODS, list=listing)
     if rng.random() < 0.7:
@@ -139,7 +260,9 @@ def order(talk: Talk) -> None:
         return
     bare = lexicon.thing(rng, talk.split)
     slots = {key: talk.typed(value) for key, value in _slots(Good(with_article(bare), "")).items()}
-    talk.exchange(_ORDER, _ORDERED_TRADE if talk.character.trade and rng.random() < 0.3 else _ORDERED, **slots)
+    talk.exchange(
+        _ORDER, _ORDERED_TRADE if talk.character.trade and rng.random() < 0.3 else _ORDERED, **slots
+    )
 
 
 def missing(talk: Talk) -> None:
@@ -163,7 +286,11 @@ def errand(talk: Talk) -> None:
     rng = talk.rng
     if task is None:
         worried = rng.random() < 0.3
-        talk.exchange(_ASK_WORK, _SMALL_WORK if worried else _NO_WORK, worry=pick(rng, talk.character.scene.worries))
+        talk.exchange(
+            _ASK_WORK,
+            _SMALL_WORK if worried else _NO_WORK,
+            worry=pick(rng, talk.character.scene.worries),
+        )
         return
     slots = {"place": task.place, "reward": task.reward}
     slots |= {"thing": task.thing} if task.thing else {"foes": task.foe or ""}

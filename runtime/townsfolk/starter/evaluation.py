@@ -1,0 +1,179 @@
+"""The command ``townsfolk eval``: how well a model plays characters that it has never met."""
+
+import asyncio
+import random
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
+from townsfolk.config import EngineSettings
+from townsfolk.dialogue.config import SessionConfig
+from townsfolk.dialogue.events import TurnFailed, TurnFinished
+from townsfolk.dialogue.lore import Lore
+from townsfolk.dialogue.overrides import SamplingOverrides
+from townsfolk.dialogue.prompt import system_text
+from townsfolk.dialogue.sessions import Sessions
+from townsfolk.dialogue.turn import Utterance
+from townsfolk.engine.engine import Engine
+from townsfolk.starter import form, interview
+from townsfolk.starter.interview import Interview
+
+SUBJECTS = ("name", "trade", "home", "recall", "wild")
+AIMS = {"name": 0.95, "trade": 0.95, "home": 0.95, "recall": 0.80}
+"""The least share of right answers, by subject."""
+_AT_ONCE = 32
+_MAX_NEW_TOKENS = 96
+
+
+class Interviewer(Protocol):
+    """Somebody who can hold interviews with characters."""
+
+    def hold(self, interviews: Sequence[Interview], *, greedy: bool) -> list[list[str]]:
+        """The character's reply to every line of every interview.
+
+        Args:
+            interviews: What to ask whom.
+            greedy: Take the likeliest token always, rather than the model's own sampling defaults.
+        """
+        ...
+
+
+class EngineInterviewer:
+    """Holds interviews in dialogue sessions on the real engine, many at once."""
+
+    def __init__(self, engine: Engine, seed: int) -> None:
+        self._engine = engine
+        self._seed = seed
+
+    def hold(self, interviews: Sequence[Interview], *, greedy: bool) -> list[list[str]]:
+        """See ``Interviewer``. Raises RuntimeError when a turn fails."""
+        return asyncio.run(self._hold(interviews, greedy))
+
+    async def _hold(self, interviews: Sequence[Interview], greedy: bool) -> list[list[str]]:
+        sessions = Sessions(self._engine)
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(number: int, asked: Interview) -> list[str]:
+            async with room:
+                return await self._interview(sessions, number, asked, greedy)
+
+        try:
+            return await asyncio.gather(*(one(*item) for item in enumerate(interviews)))
+        finally:
+            await sessions.aclose()
+
+    async def _interview(
+        self, sessions: Sessions, number: int, asked: Interview, greedy: bool
+    ) -> list[str]:
+        lore_ids = tuple(f"{number}/{at}" for at in range(len(asked.lore)))
+        for lore_id, text in zip(lore_ids, asked.lore, strict=True):
+            sessions.register_lore(Lore(lore_id=lore_id, text=text))
+        sampling = SamplingOverrides(
+            temperature=0.0 if greedy else None,
+            max_new_tokens=_MAX_NEW_TOKENS,
+            seed=random.Random(f"{self._seed}:{number}").getrandbits(31),
+        )
+        session = sessions.open(
+            SessionConfig(persona=asked.persona, lore_ids=lore_ids, sampling=sampling)
+        )
+        replies = []
+        for line in asked.lines:
+            async for event in session.say(Utterance(text=line)):
+                if isinstance(event, TurnFinished):
+                    replies.append(event.text)
+                elif isinstance(event, TurnFailed):
+                    raise RuntimeError(event.message)
+        await sessions.close(session.id)
+        return replies
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add("--model", default="starter", help="a directory, a hub id, or starter")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--count", type=int, default=100, help="characters for each subject")
+    add("--replies", type=int, default=200, help="sampled replies to look for broken sentences in")
+    add("--seed", type=int, default=0, help="other seeds ask other characters")
+    add("--failures", type=int, default=5, help="how many wrong answers to show for each subject")
+    add("--threads", type=int, help="CPU threads of the model")
+
+
+def run(args: Namespace) -> int:
+    """Evaluate; returns 0 when every aim is reached, 1 when not."""
+    console = Console(soft_wrap=True, highlight=False)
+    settings = EngineSettings(device=args.device, threads=args.threads)
+    try:
+        engine = Engine.from_pretrained(args.model, settings)
+    except (ModelNotFoundError, CheckpointError) as error:
+        console.print(f"townsfolk eval: {error}", markup=False)
+        return 2
+    try:
+        began = time.monotonic()
+        interviewer = EngineInterviewer(engine, args.seed)
+        reached = _answers(interviewer, args, console) & _form(interviewer, args, console)
+        console.print(f"{time.monotonic() - began:.0f} s on {engine.info.device}")
+        return 0 if reached else 1
+    finally:
+        engine.close()
+
+
+def _answers(interviewer: Interviewer, args: Namespace, console: Console) -> bool:
+    """Asks for facts, greedily; prints the shares of right answers."""
+    table = Table("subject", "right", "of", "share", "aim")
+    reached = True
+    for subject in SUBJECTS:
+        asked = _interviews(subject, args.count, f"eval:{args.seed}")
+        answers = interviewer.hold(asked, greedy=True)
+        wrong = [
+            (each, replies[-1])
+            for each, replies in zip(asked, answers, strict=True)
+            if not each.passes(replies)
+        ]
+        right = len(asked) - len(wrong)
+        share, aim = right / len(asked), AIMS.get(subject)
+        reached &= aim is None or share >= aim
+        table.add_row(
+            subject, str(right), str(len(asked)), f"{share:.1%}", f"{aim:.0%}" if aim else ""
+        )
+        for each, reply in wrong[: args.failures]:
+            console.print(
+                f"{subject}: {each.persona.name}: {each.lines[-1]!r} -> {reply!r}, "
+                f"not {each.accepted[0]!r}",
+                markup=False,
+            )
+    console.print(table)
+    return reached
+
+
+def _interviews(subject: str, count: int, seed: str) -> list[Interview]:
+    if subject == "wild":
+        return interview.wild()
+    if subject == "recall":
+        return interview.recall(count, seed)
+    return interview.about_itself(subject, count, seed)
+
+
+def _form(interviewer: Interviewer, args: Namespace, console: Console) -> bool:
+    """Lets characters talk with the model's own sampling; prints broken replies."""
+    known = form.vocabulary()
+    asked = interview.small_talk(args.replies, f"eval:{args.seed}")
+    looked_at = broken = 0
+    for each, replies in zip(asked, interviewer.hold(asked, greedy=False), strict=True):
+        said = [system_text(each.persona, each.lore)]
+        for line, reply in zip(each.lines, replies, strict=True):
+            if looked_at == args.replies:
+                break
+            said.append(line)
+            looked_at += 1
+            if faults := form.faults(reply, known, said):
+                broken += 1
+                console.print(f"broken: {line!r} -> {reply!r}: {'; '.join(faults)}", markup=False)
+            said.append(reply)
+    console.print(f"{looked_at} sampled replies, {broken} broken")
+    return broken == 0
