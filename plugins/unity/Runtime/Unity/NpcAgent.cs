@@ -252,10 +252,13 @@ namespace Townsfolk.Unity
             if (_opening is { Status: TaskStatus.RanToCompletion } open
                 && priority.TryUpdate(transform.position, Time.unscaledTime, out var now))
             {
-                var session = open.Result;
-                _ = Task.Run(() => SetPriorityAsync(session, now));
+                TellPriority(open.Result, now);
             }
         }
+
+        // A method of its own: Update would make the lambda's closure in every frame.
+        private static void TellPriority(NpcSession session, int now) =>
+            _ = Task.Run(() => SetPriorityAsync(session, now));
 
         private void OnDisable() => Interrupt();
 

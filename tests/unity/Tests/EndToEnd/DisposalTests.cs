@@ -25,10 +25,10 @@ namespace Townsfolk.Tests.EndToEnd
         {
             var parts = new[] { "enumerator", "session", "client" };
             return from a in parts
-                from b in parts
-                from c in parts
-                where a != b && b != c && a != c
-                select $"{a},{b},{c}";
+                   from b in parts
+                   from c in parts
+                   where a != b && b != c && a != c
+                   select $"{a},{b},{c}";
         }
 
         [TestCaseSource(nameof(Orders))]

@@ -1,0 +1,71 @@
+"""The Unity package's C# on a real .NET: `dotnet test`, with the real runtime behind it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+DOTNET = os.environ.get("TOWNSFOLK_DOTNET") or shutil.which("dotnet")
+SOLUTION = HERE / "Townsfolk.slnx"
+
+pytestmark = pytest.mark.skipif(
+    DOTNET is None,
+    reason="no dotnet: install the .NET 10 SDK (https://dot.net/download), or name the program in "
+    "TOWNSFOLK_DOTNET",
+)
+
+
+def dotnet(*arguments: str, timeout_s: float) -> str:
+    """Run dotnet; return its output; fail with it."""
+    scripts = Path(sys.executable).parent
+    command = shutil.which("townsfolk", path=str(scripts))
+    assert command, "the runtime is not installed beside this Python"
+    environment = {
+        **os.environ,
+        "TOWNSFOLK_PYTHON": sys.executable,
+        "TOWNSFOLK_COMMAND": command,
+        "DOTNET_CLI_TELEMETRY_OPTOUT": "1",
+        "DOTNET_NOLOGO": "1",
+    }
+    assert DOTNET is not None
+    done = subprocess.run(
+        [DOTNET, *arguments],
+        cwd=HERE,
+        env=environment,
+        timeout=timeout_s,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built() -> str:
+    """Compile everything as Unity 2021.3 and Unity 6 would; what the compiler said."""
+    return dotnet("build", str(SOLUTION), "--nologo", timeout_s=170)
+
+
+@pytest.mark.timeout(180)
+def test_everything_compiles_without_a_warning(built: str) -> None:
+    assert "0 Warning(s)" in built
+
+
+@pytest.mark.timeout(420)
+def test_all_tests_pass(built: str) -> None:
+    output = dotnet("test", str(SOLUTION), "--no-build", "--nologo", timeout_s=400)
+    assert "Passed!" in output
+    assert "Skipped:     0" in output
+
+
+@pytest.mark.timeout(120)
+def test_the_code_is_formatted(built: str) -> None:
+    dotnet("format", "whitespace", str(SOLUTION), "--verify-no-changes", timeout_s=110)
