@@ -81,6 +81,39 @@ async def test_bytes_that_are_no_message_leave_a_stream_alive(small):
     assert pb.ConverseResponse.FromString(await call.read()).event.notified.text == "Still here."
 
 
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"\x00" * 100,
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff" * 9,
+    ],
+    ids=["zeros", "http/1", "http/2"],
+)
+async def test_rubbish_on_the_wire_hurts_nobody(small, rubbish):
+    bystander = Stream(small)
+    await bystander.open(sampling=exactly(5))
+    reader, writer = await asyncio.open_connection("127.0.0.1", small.server.port)
+    writer.write(rubbish)
+    async with asyncio.timeout(30):
+        await reader.read()  # to the end: the server hangs up
+    writer.close()
+    await bystander.send(say=say().say)
+    await bystander.next("turn_finished")
+
+
+async def test_when_the_engine_is_gone_calls_say_so(small):
+    stream = Stream(small)
+    await stream.open()
+    await small.backend.engine.aclose()
+    code, message = await status(small.stub.Generate(pb.GenerateRequest(text="Hi")))
+    assert code is StatusCode.UNAVAILABLE
+    assert "closed" in message
+    await stream.send(say=say(turn_id="t").say)
+    error = (await stream.next("error")).error
+    assert (error.turn_id, error.code) == ("t", dialogue.ERROR_CODE_FAILED_PRECONDITION)
+
+
 async def test_an_unknown_method_is_unimplemented(small):
     call = small.channel.unary_unary(SERVICE + "Sing")(b"")
     assert await call.code() is StatusCode.UNIMPLEMENTED
@@ -97,7 +130,7 @@ async def test_no_more_sessions_than_allowed(small):
 
 
 async def test_a_full_queue_refuses_the_next_request_and_serves_the_others(small):
-    request = pb.GenerateRequest(text="Hi", sampling=exactly(300))
+    request = pb.GenerateRequest(text="Hi", sampling=exactly(600))
     calls = [small.stub.Generate(request) for _ in range(4)]
     ends = sorted(await asyncio.gather(*map(status, calls)), key=lambda end: end[0].value)
     assert [code.name for code, _ in ends] == ["OK", "OK", "OK", "RESOURCE_EXHAUSTED"]
@@ -110,7 +143,7 @@ async def test_a_full_queue_is_an_error_of_the_turn_on_a_stream(small):
     calls = [
         small.stub.Generate(pb.GenerateRequest(text="Hi", sampling=exactly(3000))) for _ in range(3)
     ]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while small.backend.engine.stats().waiting < 1:
             await asyncio.sleep(0.01)
     await stream.send(say=dialogue.Utterance(text="Hi", turn_id="t"))

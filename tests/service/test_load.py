@@ -96,11 +96,11 @@ async def test_a_client_that_never_reads_is_not_heard_and_slows_nobody(runtime):
                 sent += 1
 
         pestering = asyncio.create_task(pester())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             before = -1
             while sent > before:
                 before = sent
-                await asyncio.sleep(1)
+                await asyncio.sleep(2)
         heard = len(runtime.backend.sessions.get("slow").transcript)
         assert heard < 2000  # of 4 KB each
 
@@ -108,7 +108,7 @@ async def test_a_client_that_never_reads_is_not_heard_and_slows_nobody(runtime):
             stream = Stream(runtime)
             await stream.open(sampling=exactly(10, seed=number))
             await stream.send(say=dialogue.Utterance(text="Hi"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await stream.next("turn_finished")
         assert sent == before
         assert len(runtime.backend.sessions.get("slow").transcript) == heard
@@ -186,7 +186,7 @@ async def test_a_client_behind_a_dead_line_is_given_up(model):
                 await stream.send(say=dialogue.Utterance(text="Go on."))
             await stream.next("text_delta")
             line.die()
-            await runtime.settled(timeout_s=20)
+            await runtime.settled()
             assert runtime.backend.sessions.get("inn").queued_turns == 0
         line.close()
 

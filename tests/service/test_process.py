@@ -20,7 +20,7 @@ from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
-ENDS_WITHIN_S = 20
+ENDS_WITHIN_S = 60
 
 
 class Serve:

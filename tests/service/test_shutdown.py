@@ -30,10 +30,10 @@ async def health_of(runtime: Runtime) -> int:
 
 
 async def test_answers_under_way_are_finished_and_new_ones_refused(model):
-    async with serving(model, settings(grace_s=30)) as runtime:
-        raw = asyncio.create_task(status(runtime.stub.Generate(generate(600))))
+    async with serving(model, settings(grace_s=120)) as runtime:
+        raw = asyncio.create_task(status(runtime.stub.Generate(generate(1500))))
         stream = Stream(runtime)
-        await stream.open(session_id="inn", sampling=exactly(300))
+        await stream.open(session_id="inn", sampling=exactly(700))
         for _ in range(2):
             await stream.send(say=dialogue.Utterance(text="Go on."))
         await runtime.speaking(2)
@@ -100,7 +100,7 @@ async def test_who_is_in_a_hurry_is_not_made_to_wait(model):
         await asyncio.sleep(0.1)
         assert not stopping.done()
         hurried.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await stopping
         assert (await stream.rest())[-1].HasField("turn_interrupted")
 
@@ -120,7 +120,7 @@ async def test_idle_streams_of_all_kinds_do_not_hold_the_end_up(model):
         async with WebCall(runtime.server.web_port, "WatchStats", watch) as over_web:
             messages = over_web.messages()
             await anext(messages)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await runtime.server.stop()
             assert [message async for message in messages] == []
             assert over_web.code == StatusCode.UNAVAILABLE.value[0]
@@ -143,7 +143,7 @@ async def test_the_end_under_load_is_in_time_and_loses_no_block(model):
             for _ in range(10)
         ]
         await runtime.speaking(50)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await runtime.server.stop()
         for code, _ in await asyncio.gather(*calls):
             assert code in (StatusCode.UNAVAILABLE, StatusCode.CANCELLED)

@@ -66,7 +66,8 @@ async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> No
                 logger.info("serving", extra={"host": settings.host, "port": server.port})
                 await lifetime.ended.wait()
     finally:
-        logger.info("ending", extra={"reason": lifetime.reason or "an error"})
+        if lifetime.reason:
+            logger.info("ending", extra={"reason": lifetime.reason})
         end_hard_after(settings.shutdown_grace_s + END_S)
         await server.stop(lifetime.hurried)
         if backend is not None:
@@ -87,7 +88,9 @@ async def _load(
         return None
     try:
         return Backend.make(await loading, settings)
-    except _LOAD_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, _LOAD_ERRORS):
+            logger.exception("loading the model failed")
         raise StartError(f"the model can't be used: {error}") from error
 
 
