@@ -53,11 +53,12 @@ func _op_build(question: Dictionary) -> Dictionary:
 
 func _op_huffman(question: Dictionary) -> Dictionary:
 	var octets := str(question["octets"]).hex_decode()
-	var encoded := Huffman.encode(octets)
-	var decoded := Huffman.decode(str(question["encoded"]).hex_decode())
+	var huffman := Huffman.new()
+	var encoded := huffman.encode(octets)
+	var decoded := huffman.decode(str(question["encoded"]).hex_decode())
 	return {
 		"encoded": encoded.hex_encode(),
-		"size": Huffman.encoded_size(octets),
+		"size": huffman.encoded_size(octets),
 		"decoded": decoded[0].hex_encode(),
 		"valid": decoded[1],
 	}

@@ -24,22 +24,7 @@ const LAUNCH_FILE := "res://townsfolk_launch.json"
 ## Overrides the executable's setting: for a developer's machine, and for CI.
 const EXECUTABLE_VARIABLE := "TOWNSFOLK_EXECUTABLE"
 
-static var defaults: Dictionary[String, Variant] = {
-	MODE: Mode.LAUNCH,
-	EXECUTABLE: "townsfolk",
-	MODEL: "starter",
-	ARGUMENTS: PackedStringArray(),
-	START_TIMEOUT: 120.0,
-	ADDRESS: "127.0.0.1:50151",
-	TOKEN: "",
-	USE_TLS: false,
-	CA_CERTIFICATE: "",
-	WEB_ADDRESS: "http://127.0.0.1:50152",
-	EXPORT_EXECUTABLE: "runtime/townsfolk",
-	EXPORT_MODEL: "",
-	FRAME_BUDGET: 1.0,
-}
-static var hints: Dictionary[String, Array] = {
+const HINTS: Dictionary[String, Array] = {
 	MODE: [PROPERTY_HINT_ENUM, "Launch with the game,Connect to a running one,Manual"],
 	EXECUTABLE: [PROPERTY_HINT_GLOBAL_FILE, ""],
 	START_TIMEOUT: [PROPERTY_HINT_RANGE, "1,600,1,or_greater,suffix:s"],
@@ -49,21 +34,42 @@ static var hints: Dictionary[String, Array] = {
 }
 
 
+## All settings with their defaults. No constant, as a PackedStringArray is none, and no static
+## variable: a script that has one is reported as leaked when the game ends.
+static func defaults() -> Dictionary[String, Variant]:
+	return {
+		MODE: Mode.LAUNCH,
+		EXECUTABLE: "townsfolk",
+		MODEL: "starter",
+		ARGUMENTS: PackedStringArray(),
+		START_TIMEOUT: 120.0,
+		ADDRESS: "127.0.0.1:50151",
+		TOKEN: "",
+		USE_TLS: false,
+		CA_CERTIFICATE: "",
+		WEB_ADDRESS: "http://127.0.0.1:50152",
+		EXPORT_EXECUTABLE: "runtime/townsfolk",
+		EXPORT_MODEL: "",
+		FRAME_BUDGET: 1.0,
+	}
+
+
 ## The value of a setting, or its default.
 static func read(setting: String) -> Variant:
-	return ProjectSettings.get_setting(setting, defaults[setting])
+	return ProjectSettings.get_setting(setting, defaults()[setting])
 
 
 ## Shows all settings in the Project Settings dialog.
 static func register() -> void:
-	for setting in defaults:
+	var initial_values := defaults()
+	for setting in initial_values:
 		if not ProjectSettings.has_setting(setting):
-			ProjectSettings.set_setting(setting, defaults[setting])
-		ProjectSettings.set_initial_value(setting, defaults[setting])
+			ProjectSettings.set_setting(setting, initial_values[setting])
+		ProjectSettings.set_initial_value(setting, initial_values[setting])
 		ProjectSettings.set_as_basic(setting, true)
-		var info := {"name": setting, "type": typeof(defaults[setting])}
-		if hints.has(setting):
-			info.merge({"hint": hints[setting][0], "hint_string": hints[setting][1]})
+		var info := {"name": setting, "type": typeof(initial_values[setting])}
+		if HINTS.has(setting):
+			info.merge({"hint": HINTS[setting][0], "hint_string": HINTS[setting][1]})
 		ProjectSettings.add_property_info(info)
 
 

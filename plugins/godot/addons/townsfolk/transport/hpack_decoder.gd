@@ -17,6 +17,7 @@ var error := ""
 ## The table that both sides keep.
 var table := HpackTable.new()
 
+var _huffman := Huffman.new()
 var _max_table_size := table.max_size
 var _block: PackedByteArray
 var _position := 0
@@ -118,7 +119,7 @@ func _read_string() -> String:
 	var octets := _block.slice(_position, _position + length)
 	_position += length
 	if is_huffman:
-		var decoded := Huffman.decode(octets)
+		var decoded := _huffman.decode(octets)
 		octets = decoded[0]
 		if not decoded[1]:
 			error = "invalid Huffman code"

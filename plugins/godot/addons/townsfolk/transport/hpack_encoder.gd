@@ -14,6 +14,7 @@ const VOLATILE := ["grpc-timeout"]
 
 var table := HpackTable.new()
 
+var _huffman := Huffman.new()
 var _smallest_pending := -1
 var _announced := MAX_TABLE_SIZE
 
@@ -78,8 +79,8 @@ func _put_string(block: PackedByteArray, text: String) -> void:
 	octets.resize(text.length())
 	for place in text.length():
 		octets[place] = text.unicode_at(place) & 0xFF
-	if Huffman.encoded_size(octets) < octets.size():
-		octets = Huffman.encode(octets)
+	if _huffman.encoded_size(octets) < octets.size():
+		octets = _huffman.encode(octets)
 		_put_integer(block, 0x80, 7, octets.size())
 	else:
 		_put_integer(block, 0x00, 7, octets.size())

@@ -20,15 +20,19 @@ const LENGTHS := (
 const MIN_LENGTH := 5
 const MAX_LENGTH := 30
 
-static var _lengths: PackedByteArray  # [256], LENGTHS as numbers
-static var _codes: PackedInt32Array  # [256], the code of each octet
-static var _symbols: PackedByteArray  # [256], octets by length, then by value
-static var _first_code: PackedInt32Array  # [31], the first code of each length
-static var _first_symbol: PackedInt32Array  # [32], where each length begins in _symbols
+var _lengths := LENGTHS.hex_decode()  # [256], code length of each octet
+var _codes := PackedInt32Array()  # [256], the code of each octet
+var _symbols := PackedByteArray()  # [256], octets by length, then by value
+var _first_code := PackedInt32Array()  # [31], the first code of each length
+var _first_symbol := PackedInt32Array()  # [32], where each length begins in _symbols
 
 
-static func _static_init() -> void:
-	_lengths = LENGTHS.hex_decode()
+# No static tables: a script with static variables is reported as leaked when the game ends.
+func _init() -> void:
+	var by_length: Array[PackedByteArray] = []
+	by_length.resize(MAX_LENGTH + 1)
+	for symbol in _lengths.size():
+		by_length[_lengths[symbol]].append(symbol)
 	_codes.resize(_lengths.size())
 	_first_code.resize(MAX_LENGTH + 1)
 	_first_symbol.resize(MAX_LENGTH + 2)
@@ -37,16 +41,15 @@ static func _static_init() -> void:
 		code <<= 1
 		_first_code[length] = code
 		_first_symbol[length] = _symbols.size()
-		for symbol in _lengths.size():
-			if _lengths[symbol] == length:
-				_codes[symbol] = code
-				_symbols.append(symbol)
-				code += 1
+		for symbol in by_length[length]:
+			_codes[symbol] = code
+			code += 1
+		_symbols.append_array(by_length[length])
 	_first_symbol[MAX_LENGTH + 1] = _symbols.size()
 
 
 ## The number of bytes that encode() gives.
-static func encoded_size(octets: PackedByteArray) -> int:
+func encoded_size(octets: PackedByteArray) -> int:
 	var bits := 0
 	for octet in octets:
 		bits += _lengths[octet]
@@ -54,7 +57,7 @@ static func encoded_size(octets: PackedByteArray) -> int:
 
 
 ## Encodes octets; the last byte is filled up with ones.
-static func encode(octets: PackedByteArray) -> PackedByteArray:
+func encode(octets: PackedByteArray) -> PackedByteArray:
 	var encoded := PackedByteArray()
 	var bits := 0
 	var bit_count := 0
@@ -72,7 +75,7 @@ static func encode(octets: PackedByteArray) -> PackedByteArray:
 
 
 ## Decodes bytes. Returns [decoded: PackedByteArray, is_valid: bool].
-static func decode(encoded: PackedByteArray) -> Array:
+func decode(encoded: PackedByteArray) -> Array:
 	var octets := PackedByteArray()
 	var code := 0
 	var length := 0
