@@ -20,7 +20,7 @@ def swiglu(gate_up: Tensor) -> Tensor:
     Returns:
         [rows, intermediate], dtype of `gate_up`.
     """
-    return _SWIGLU.pick(gate_up.device.type)(gate_up)
+    return SWIGLU.pick(gate_up.device.type)(gate_up)
 
 
 def _swiglu_reference(gate_up: Tensor) -> Tensor:
@@ -28,4 +28,4 @@ def _swiglu_reference(gate_up: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
-_SWIGLU: Implementations[Callable[[Tensor], Tensor]] = Implementations(_swiglu_reference)
+SWIGLU: Implementations[Callable[[Tensor], Tensor]] = Implementations(_swiglu_reference)

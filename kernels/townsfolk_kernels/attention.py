@@ -28,6 +28,7 @@ class PagedLayout:
         kv_lengths: [sequences], int32, with the batch's own tokens.
         block_tables: [sequences, max_blocks], int32; entries past a sequence's length are unused.
         block_size: tokens a block holds.
+        longest: the most new tokens of a sequence; None if unknown, which a GPU has to wait for.
         cpu_plan: how the CPU runs this batch; made at the first layer, kept for the others.
     """
 
@@ -35,6 +36,7 @@ class PagedLayout:
     kv_lengths: Tensor
     block_tables: Tensor
     block_size: int
+    longest: int | None = None
     cpu_plan: CpuPlan | None = None
 
 
@@ -52,8 +54,8 @@ def paged_attention(
         q: [tokens, heads, head_dim], bf16, fp16 or fp32.
         k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`; heads is a multiple of
             kv_heads, and query head h reads key head h // (heads / kv_heads).
-        v_pages: like `k_pages`. What lies behind a sequence's last position in its last block may
-            be overwritten with zeros.
+        v_pages: like `k_pages`. Behind a sequence's last position in its last block it must be
+            finite, unless that block begins in this call; there it may be overwritten with zeros.
         layout: the sequences of the batch; their keys and values are already in the pages.
         scale: factor of the scores, 1 / sqrt(head_dim) as a rule.
         sliding_window: a token sees this many positions, itself included; None for all.
@@ -61,7 +63,7 @@ def paged_attention(
     Returns:
         [tokens, heads, head_dim], dtype of `q`; the softmax is taken in fp32.
     """
-    return _PAGED_ATTENTION.pick(q.device.type)(q, k_pages, v_pages, layout, scale, sliding_window)
+    return PAGED_ATTENTION.pick(q.device.type)(q, k_pages, v_pages, layout, scale, sliding_window)
 
 
 def _paged_attention_reference(
@@ -93,12 +95,12 @@ def _paged_attention_reference(
     return out
 
 
-_PAGED_ATTENTION: Implementations[
+PAGED_ATTENTION: Implementations[
     Callable[[Tensor, Tensor, Tensor, PagedLayout, float, int | None], Tensor]
 ] = Implementations(_paged_attention_reference)
 
 
-@_PAGED_ATTENTION.register("cpu")
+@PAGED_ATTENTION.register("cpu")
 def _paged_attention_cpu(
     q: Tensor,
     k_pages: Tensor,

@@ -6,7 +6,7 @@ a Zen 4); a batched product with a page for each matrix, straight from the pool 
 sequences at once, takes 0.1 ms.
 
 Products read whole pages, and what was never written may be NaN, which a weight of zero does not
-hide. So the unwritten rest of a sequence's last page of values is zeroed when the page is opened.
+hide. So the unwritten rest of a sequence's last page of values is zeroed when the page begins.
 """
 
 from __future__ import annotations
@@ -35,19 +35,20 @@ def attend(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: CpuPlan, scale: fl
 def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale: float) -> Tensor:
     count, heads, head_dim = q.shape  # a token a sequence
     kv_heads, block_size = k_pages.shape[1:3]
-    queries = (q * scale).view(count, kv_heads, -1, head_dim)
-    of_entries = queries.index_select(0, plan.owners).flatten(0, 1)
-    scores = _by_page(of_entries, k_pages.transpose(2, 3), plan)  # [entries, heads, block_size]
+    group = heads // kv_heads
+    queries = q * scale
+    of_entries = queries.index_select(0, plan.owners).view(-1, group, head_dim)
+    scores = _by_page(of_entries, k_pages.transpose(2, 3), plan)
     scores = scores.view(-1, block_size).index_select(0, plan.to_sequences)
     scores = scores.view(count, heads, plan.width * block_size)
     for shared in plan.shared:
         _score_shared(scores, queries, k_pages, shared)
-    weights = scores.masked_fill_(plan.hidden, float("-inf")).softmax(dim=-1)
+    weights = scores.masked_fill_(plan.hidden, -torch.inf).softmax(dim=-1)
     of_entries = weights.view(-1, block_size).index_select(0, plan.to_entries)
-    of_entries = of_entries.view(-1, heads // kv_heads, block_size)
+    of_entries = of_entries.view(-1, group, block_size)
     if plan.fresh is not None:
         v_pages[:, :, 1:].index_fill_(0, plan.fresh, 0.0)
-    partial = _by_page(of_entries, v_pages, plan)  # [entries, heads, head_dim]
+    partial = _by_page(of_entries, v_pages, plan)
     # A bag sums its rows in fp32, in one call.
     out, *_ = torch.embedding_bag(
         partial.view(-1, heads * head_dim), plan.bags, plan.bag_starts, mode=0
@@ -59,7 +60,16 @@ def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale
 
 
 def _by_page(left: Tensor, pages: Tensor, plan: DecodePlan) -> Tensor:
-    """[entries * kv_heads, group, a] times each entry's page [kv_heads, a, b] of the pool."""
+    """Multiply each entry's heads by its page of the pool.
+
+    Args:
+        left: [entries * kv_heads, group, a].
+        pages: [num_blocks, kv_heads, a, b].
+        plan: says which page an entry has.
+
+    Returns:
+        [entries * kv_heads, group, b].
+    """
     if len(plan.ranges) == 1:
         return torch.bmm(left, pages[plan.ranges[0]].flatten(0, 1))
     if not plan.ranges:
@@ -77,10 +87,10 @@ def _by_page(left: Tensor, pages: Tensor, plan: DecodePlan) -> Tensor:
 def _score_shared(scores: Tensor, queries: Tensor, k_pages: Tensor, shared: SharedPrefix) -> None:
     """Write the scores of a shared prefix: one product for all sequences that share it."""
     k = _in_a_row(k_pages, shared.pages)  # [kv_heads, length, head_dim]
-    rows = queries.index_select(0, shared.rows).transpose(0, 1)  # [kv_heads, sharers, group, dim]
-    product = torch.bmm(
-        rows.flatten(1, 2), k.transpose(1, 2)
-    )  # [kv_heads, sharers * group, length]
+    rows = queries.index_select(0, shared.rows)
+    rows = rows.view(rows.shape[0], k.shape[0], -1, rows.shape[2]).transpose(0, 1)
+    # [kv_heads, sharers * group, head_dim] @ [kv_heads, head_dim, length]
+    product = torch.bmm(rows.flatten(1, 2), k.transpose(1, 2))
     product = product.view(*rows.shape[:3], -1).transpose(0, 1).flatten(1, 2)
     scores[:, :, shared.positions].index_copy_(0, shared.rows, product)
 

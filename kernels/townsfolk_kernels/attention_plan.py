@@ -153,7 +153,7 @@ def _plan_decode(
     own = columns < (used - first)[:, None]  # [count, width]: blocks a sequence reads by itself
     shared = []
     if not first.any():
-        for rows, begin, end in _shared_prefixes(tables, lengths // block_size):
+        for rows, begin, end in _shared_prefixes(tables, (lengths - 1) // block_size):
             own[rows, begin:end] = False
             shared.append(
                 SharedPrefix(
@@ -205,20 +205,20 @@ def _entries(blocks: Ints) -> tuple[tuple[slice, ...], Ints, Ints]:
 
 
 def _shared_prefixes(
-    tables: NDArray[np.int32], whole_blocks: NDArray[np.int32]
+    tables: NDArray[np.int32], limits: NDArray[np.int32]
 ) -> Iterator[tuple[list[int], int, int]]:
-    """Groups of sequences, and from which to which block their tables agree."""
+    """Groups of sequences, and from which to which block their tables agree, up to the limits."""
     waiting: list[tuple[Sequence[int], int]] = [(range(len(tables)), 0)]
     while waiting:
         candidates, begin = waiting.pop()
         groups: dict[int, list[int]] = defaultdict(list)
         for row in candidates:
-            if begin < whole_blocks[row]:
+            if begin < limits[row]:
                 groups[int(tables[row, begin])].append(row)
         for rows in groups.values():
             if len(rows) < 2:
                 continue
-            end = int(whole_blocks[rows].min())
+            end = int(limits[rows].min())
             agree = (tables[rows, begin:end] == tables[rows[0], begin:end]).all(axis=0)
             end = end if agree.all() else begin + int(agree.argmin())
             yield rows, begin, end

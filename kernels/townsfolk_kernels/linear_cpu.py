@@ -76,7 +76,7 @@ class OnednnWeight:
         if rows * 2 > _FEWEST_ROWS:
             product: Tensor = self._product(x, self._packed, self._bias, "none", [], "")
             return product
-        x = x.repeat(_FEWEST_ROWS // rows, 1)
+        x = torch.cat((x,) * (_FEWEST_ROWS // rows))
         product = self._product(x, self._packed, self._bias, "none", [], "")
         return product[:rows]
 

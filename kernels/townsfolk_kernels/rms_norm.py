@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
     Returns:
         [rows, hidden] of `dtype`. The mean square is taken in fp32.
     """
-    return _RMS_NORM.pick(x.device.type)(x, weight, eps, dtype)
+    return RMS_NORM.pick(x.device.type)(x, weight, eps, dtype)
 
 
 def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -39,7 +40,7 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tup
         The normalised sum, [rows, hidden], dtype of `x`, and the sum itself (the new residual),
         [rows, hidden], dtype of `residual`.
     """
-    return _ADD_RMS_NORM.pick(x.device.type)(x, residual, weight, eps)
+    return ADD_RMS_NORM.pick(x.device.type)(x, residual, weight, eps)
 
 
 def _rms_norm_reference(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
@@ -55,27 +56,33 @@ def _add_rms_norm_reference(
     return _rms_norm_reference(total, weight, eps, x.dtype), total
 
 
-_RMS_NORM: Implementations[Callable[[Tensor, Tensor, float, torch.dtype], Tensor]] = (
-    Implementations(_rms_norm_reference)
+RMS_NORM: Implementations[Callable[[Tensor, Tensor, float, torch.dtype], Tensor]] = Implementations(
+    _rms_norm_reference
 )
-_ADD_RMS_NORM: Implementations[Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]] = (
+ADD_RMS_NORM: Implementations[Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]] = (
     Implementations(_add_rms_norm_reference)
 )
 
 
-@_RMS_NORM.register("cpu")
+@cache
+def _constant(value: float) -> Tensor:
+    """A 0-dimensional fp32 tensor; making one takes as long as using it."""
+    return torch.tensor(value)
+
+
+@RMS_NORM.register("cpu")
 def _rms_norm_cpu(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-    # A row's root mean square from its Euclidean norm: two calls less than by squares, and half
-    # the time (6 us against 12 for a row of 768).
+    # By a row's Euclidean norm it takes fewer calls than by squares and means, and half the time:
+    # 8 us with the sum before it, against 14, for a row of 768.
     if x.dtype != torch.float32:
         return _rms_norm_reference(x, weight, eps, dtype)
     hidden = x.shape[-1]
     norm: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # [rows, 1]
-    norm.hypot_(norm.new_tensor(math.sqrt(hidden * eps))).mul_(1.0 / math.sqrt(hidden))
-    return (x / norm).mul_(weight).to(dtype)
+    norm.hypot_(_constant(math.sqrt(hidden * eps))).mul_(1.0 / math.sqrt(hidden))
+    return torch.mul(x / norm, weight, out=torch.empty_like(x, dtype=dtype))
 
 
-@_ADD_RMS_NORM.register("cpu")
+@ADD_RMS_NORM.register("cpu")
 def _add_rms_norm_cpu(
     x: Tensor, residual: Tensor, weight: Tensor, eps: float
 ) -> tuple[Tensor, Tensor]:

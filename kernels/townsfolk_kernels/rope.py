@@ -29,7 +29,7 @@ def rope_and_store(
     Returns:
         The rotated queries, [tokens, heads, head_dim], dtype of `qkv`.
     """
-    return _ROPE_AND_STORE.pick(qkv.device.type)(qkv, rotation, k_pages, v_pages, slots)
+    return ROPE_AND_STORE.pick(qkv.device.type)(qkv, rotation, k_pages, v_pages, slots)
 
 
 def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
@@ -57,24 +57,27 @@ def _rope_and_store_reference(
     return _rotate(q, rotation)
 
 
-_ROPE_AND_STORE: Implementations[Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]] = (
+ROPE_AND_STORE: Implementations[Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]] = (
     Implementations(_rope_and_store_reference)
 )
 
 
-@_ROPE_AND_STORE.register("cpu")
+@ROPE_AND_STORE.register("cpu")
 def _rope_and_store_cpu(
     qkv: Tensor, rotation: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
 ) -> Tensor:
-    # As complex numbers a rotation is one product: at 128 tokens of 24 heads 53 us against 260 by
-    # halves of heads.
+    # As complex numbers a rotation is one product, in place: 7 us for one token of 24 heads, and
+    # 75 for 128 of them, against 16 and 260 by halves of heads.
     kv_heads, block_size, head_dim = k_pages.shape[1:]
-    rows = qkv.view(qkv.shape[0], -1, head_dim)  # [tokens, heads + 2 * kv_heads, head_dim]
-    turning = rows.shape[1] - kv_heads
-    pairs = rows[:, :turning].float().unflatten(-1, (-1, 2))
-    turned = torch.view_as_complex(pairs) * torch.view_as_complex(rotation).unsqueeze(1)
-    turned = torch.view_as_real(turned).flatten(-2).to(qkv.dtype)
+    tokens = qkv.shape[0]
+    wide = qkv.float()
+    pairs = torch.view_as_complex(wide.view(tokens, -1, head_dim // 2, 2))
+    heads = pairs.shape[1] - 2 * kv_heads
+    turning = pairs[:, : heads + kv_heads]
+    turning.mul_(torch.view_as_complex(rotation).unsqueeze(1))
+    turned = wide.to(qkv.dtype).view(tokens, -1, head_dim)
     places = (slots // block_size, slots % block_size)
-    k_pages.transpose(1, 2).index_put_(places, turned[:, turning - kv_heads :])
-    v_pages.transpose(1, 2).index_put_(places, rows[:, turning:])
-    return turned[:, : turning - kv_heads]
+    # [num_blocks, block_size, kv_heads, head_dim], so that the two indices stand side by side
+    k_pages.transpose(1, 2).index_put_(places, turned[:, heads : heads + kv_heads])
+    v_pages.transpose(1, 2).index_put_(places, turned[:, heads + kv_heads :])
+    return turned[:, :heads]

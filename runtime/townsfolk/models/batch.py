@@ -102,5 +102,6 @@ class ModelBatch:
                 kv_lengths=torch.tensor(lengths, dtype=torch.int32, device=device),
                 block_tables=torch.tensor(tables, dtype=torch.int32, device=device),
                 block_size=block_size,
+                longest=max(len(chunk.token_ids) for chunk in chunks),
             ),
         )

@@ -36,6 +36,8 @@ class Decoder:
         device: where it runs.
         precision: dtypes of weights, activations and residual stream.
         num_parameters: tied embeddings are counted once.
+        weights: its tensors.
+        angles: rotation angles of its positions.
     """
 
     def __init__(
@@ -49,8 +51,8 @@ class Decoder:
         self.device = device
         self.precision = precision
         self.num_parameters = sum(math.prod(shape) for shape in expected_tensors(config).values())
-        self._weights = weights
-        self._angles = RotaryAngles(config.rope, config.head_dim, device)
+        self.weights = weights
+        self.angles = RotaryAngles(config.rope, config.head_dim, device)
         self._scale = config.head_dim**-0.5
 
     @property
@@ -61,7 +63,7 @@ class Decoder:
     @property
     def weight_bytes(self) -> int:
         """Memory of the weights; an embedding that stays in its mapped file is counted too."""
-        weights = self._weights
+        weights = self.weights
         projections = [weights.head]
         for layer in weights.layers:
             projections += [layer.qkv, layer.output, layer.gate_up, layer.down]
@@ -161,9 +163,9 @@ class Decoder:
         Raises:
             IndexError: a token id lies outside the vocabulary (on CPU).
         """
-        weights, eps = self._weights, self.config.rms_norm_eps
+        weights, eps = self.weights, self.config.rms_norm_eps
         tokens = batch.token_ids.shape[0]
-        rotation = self._angles(batch.positions)  # [T, head_dim / 2, 2]
+        rotation = self.angles(batch.positions)  # [T, head_dim / 2, 2]
         residual = embedding(batch.token_ids, weights.embedding).to(self.precision.residual)
         normed = rms_norm(
             residual, weights.layers[0].attention_norm, eps, self.dtype
@@ -187,7 +189,7 @@ class Decoder:
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
-        return linear(hidden, self._weights.head).float()
+        return linear(hidden, self.weights.head).float()
 
 
 def _ignored(config: DecoderConfig) -> tuple[str, ...]:
