@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 _STARTER = Path(__file__).parent.parent / "starter" / "model"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 # Never pickle: weights come from safetensors alone.
 _WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
 
@@ -26,17 +26,17 @@ def resolve(model: str | Path) -> Path:
     Raises:
         ModelNotFoundError: no such directory, or the download failed.
     """
-    directory = Path(model).expanduser()
-    if directory.is_dir():
-        return directory
     name = str(model)
+    directory = Path(model).expanduser()
+    if name and directory.is_dir():
+        return directory
     if name == "starter":
         if not (_STARTER / "config.json").exists():
             raise ModelNotFoundError(f"the starter model is not in this installation ({_STARTER})")
         return _STARTER
     if isinstance(model, Path) or not _HUB_ID.fullmatch(name):
         raise ModelNotFoundError(
-            f"{name} is neither a directory, nor 'starter', nor a hub id such as 'owner/model'"
+            f"{name!r} is neither a directory, nor 'starter', nor a hub id such as 'owner/model'"
         )
     return _download(name)
 
