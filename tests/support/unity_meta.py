@@ -1,7 +1,7 @@
 """Write the .meta files that the Unity package lacks: `python tests/support/unity_meta.py`.
 
-A GUID is made from the file's path when its .meta is first written and stays with it for ever after:
-scenes and other packages point to it.
+A GUID is made from the file's path when its .meta is first written, and stays with the file for
+ever after: scenes and other packages point to it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ MONO_IMPORTER = """MonoImporter:
   defaultReferences: []
   executionOrder: 0
   icon: {instanceID: 0}
-  userData: 
-  assetBundleName: 
-  assetBundleVariant: 
+  userData:
+  assetBundleName:
+  assetBundleVariant:
 """
 IMPORTER = """{name}:
   externalObjects: {{}}
-  userData: 
-  assetBundleName: 
-  assetBundleVariant: 
+  userData:
+  assetBundleName:
+  assetBundleVariant:
 """
 IMPORTERS = {
     ".asmdef": "AssemblyDefinitionImporter",

@@ -76,7 +76,8 @@ def test_asmdef_references_exist(path):
     assert path.stem == asmdef["name"]
     assert set(asmdef["references"]) <= names | OUTSIDE
     uses_messages = any(
-        "Townsfolk.V1" in source.read_text(encoding="utf-8") or "Google.Protobuf" in source.read_text()
+        "Townsfolk.V1" in source.read_text(encoding="utf-8")
+        or "Google.Protobuf" in source.read_text()
         for source in path.parent.rglob("*.cs")
         if next(p for p in source.parents if list(p.glob("*.asmdef"))) == path.parent
     )
@@ -127,7 +128,9 @@ def local_references(node):
 
 
 SERIALIZED = re.compile(
-    r"^\s+(?:\[SerializeField\] private|public) (?!const|static|override|event)[\w<>?\[\]]+ (\w+)(?: =|;)", re.M
+    r"^\s+(?:\[SerializeField\] private|public) (?!const|static|override|event)"
+    r"[\w<>?\[\]]+ (\w+)(?: =|;)",
+    re.M,
 )
 
 
