@@ -75,23 +75,24 @@ async def test_a_stream_arrives_as_it_is_made(web):
     assert count > 10
 
 
-@pytest.mark.parametrize("method", [method.name for method in DESCRIPTOR.methods])
-async def test_every_method_is_there_and_client_streams_are_refused(web, method):
-    it, messages = await call(
-        web.server.web_port, method, frame(b""), headers={"grpc-timeout": "200m"}
-    )
-    assert it.status == 200
-    if DESCRIPTOR.methods_by_name[method].client_streaming:
-        assert it.code == code(StatusCode.UNIMPLEMENTED)
-        assert "OpenSession, Say" in it.message
-    elif method == "WatchStats":
-        assert messages
-        assert it.code == code(StatusCode.DEADLINE_EXCEEDED)
-    elif method in ("ListSessions", "GetRuntimeInfo"):
-        assert it.code == 0
-    else:  # an empty request lacks something
-        assert it.code in (code(StatusCode.INVALID_ARGUMENT), code(StatusCode.NOT_FOUND))
-        assert it.message
+async def test_every_method_is_there_and_client_streams_are_refused(web):
+    for method in DESCRIPTOR.methods:
+        it, messages = await call(
+            web.server.web_port, method.name, frame(b""), headers={"grpc-timeout": "1500m"}
+        )
+        assert it.status == 200
+        if method.client_streaming:
+            assert it.code == code(StatusCode.UNIMPLEMENTED), method.name
+            assert "OpenSession, Say" in it.message
+        elif method.name == "WatchStats":
+            assert len(messages) > 1
+            assert it.code == code(StatusCode.DEADLINE_EXCEEDED)
+        elif method.name in ("ListSessions", "GetRuntimeInfo"):
+            assert it.code == 0, method.name
+        else:  # an empty request lacks something
+            refusals = (code(StatusCode.INVALID_ARGUMENT), code(StatusCode.NOT_FOUND))
+            assert it.code in refusals, method.name
+            assert it.message
 
 
 async def test_a_session_without_a_stream_of_its_own(web):
@@ -135,23 +136,23 @@ async def test_health_is_there_too(web):
     assert status == health_pb2.HealthCheckResponse.SERVING
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        (b"", "0 bytes"),
-        (b"\0\0\0\0\x09abc", "announces 9"),
-        (frame(b"") * 2, "exactly one"),
-        (frame(b"", flags=1), "compressed"),
-        (frame(b"", flags=0x80), "trailers"),
-        (frame(b"\xff\xff"), "no valid townsfolk.v1.GenerateRequest"),
-    ],
-)
+BROKEN = [
+    (b"", "0 bytes"),
+    (b"\0\0\0\0\x09abc", "announces 9"),
+    (frame(b"") * 2, "exactly one"),
+    (frame(b"", flags=1), "compressed"),
+    (frame(b"", flags=0x80), "trailers"),
+    (frame(b"\xff\xff"), "no valid townsfolk.v1.GenerateRequest"),
+]
+
+
 @pytest.mark.parametrize("content_type", [BINARY, TEXT])
-async def test_broken_frames_are_refused_with_a_reason(web, body, says, content_type):
-    it, messages = await call(web.server.web_port, "Generate", body, content_type=content_type)
-    assert not messages
-    assert it.code == code(StatusCode.INVALID_ARGUMENT)
-    assert says in it.message
+async def test_broken_frames_are_refused_with_a_reason(web, content_type):
+    for body, says in BROKEN:
+        it, messages = await call(web.server.web_port, "Generate", body, content_type=content_type)
+        assert not messages
+        assert it.code == code(StatusCode.INVALID_ARGUMENT), body
+        assert says in it.message, body
 
 
 async def test_a_broken_timeout_is_refused(web):
@@ -253,15 +254,15 @@ async def test_a_page_of_an_allowed_origin_may_call(web):
     assert messages
 
 
-@pytest.mark.parametrize("origin", [BAD, "null", GOOD + ".evil.example", "http://game.example"])
 @pytest.mark.parametrize("method", ["OPTIONS", "POST"])
-async def test_a_page_of_another_origin_is_refused(web, origin, method):
-    async with WebCall(
-        web.server.web_port, "Generate", generate(3), method=method, headers={"origin": origin}
-    ) as it:
-        assert it.status == 403
-        assert "access-control-allow-origin" not in it.headers
-        assert b"--web-origins" in await it.body()
+async def test_a_page_of_another_origin_is_refused(web, method):
+    for origin in (BAD, "null", GOOD + ".evil.example", "http://game.example"):
+        async with WebCall(
+            web.server.web_port, "Generate", generate(3), method=method, headers={"origin": origin}
+        ) as it:
+            assert it.status == 403, origin
+            assert "access-control-allow-origin" not in it.headers
+            assert b"--web-origins" in await it.body()
     assert web.backend.engine.stats().requests_total == 0
 
 
@@ -287,21 +288,18 @@ async def test_all_pages_may_call_when_allowed(model):
         assert it.headers["access-control-allow-origin"] == BAD
 
 
-@pytest.mark.parametrize(
-    ("method", "content_type", "status"),
-    [
+async def test_what_is_no_grpc_web_is_refused(web):
+    for method, content_type, status in (
         ("GET", BINARY, 405),
         ("PUT", BINARY, 405),
         ("POST", "application/grpc", 415),
         ("POST", "", 415),
-    ],
-)
-async def test_what_is_no_grpc_web_is_refused(web, method, content_type, status):
-    async with WebCall(
-        web.server.web_port, "Generate", b"", method=method, content_type=content_type
-    ) as it:
-        assert it.status == status
-        assert await it.body()
+    ):
+        async with WebCall(
+            web.server.web_port, "Generate", b"", method=method, content_type=content_type
+        ) as it:
+            assert it.status == status
+            assert await it.body()
 
 
 async def test_rubbish_instead_of_http_hurts_nobody(web):
