@@ -58,7 +58,7 @@ namespace UnityEngine.Networking
     public enum HttpForcedVersion
     {
         NotForced = 0,
-        HTTP1 = 1,
+        HTTP1_0 = 1,
         HTTP1_1 = 2,
         HTTP2 = 3,
     }

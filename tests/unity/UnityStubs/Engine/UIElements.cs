@@ -59,7 +59,11 @@ namespace UnityEngine.UIElements
         }
     }
 
-    public class VisualElement : CallbackEventHandler
+    public abstract class Focusable : CallbackEventHandler
+    {
+    }
+
+    public class VisualElement : Focusable
     {
         private readonly List<VisualElement> _children = new List<VisualElement>();
 
@@ -77,7 +81,11 @@ namespace UnityEngine.UIElements
         }
     }
 
-    public abstract class TextElement : VisualElement
+    public class BindableElement : VisualElement
+    {
+    }
+
+    public class TextElement : BindableElement
     {
         public string text { get; set; } = string.Empty;
     }
@@ -102,9 +110,21 @@ namespace UnityEngine.UIElements
         internal void Click() => clicked?.Invoke();
     }
 
-    public class TextField : VisualElement
+    public abstract class BaseField<TValueType> : BindableElement
     {
-        public string value { get; set; } = string.Empty;
+        public virtual TValueType value { get; set; } = default!;
+    }
+
+    public abstract class TextInputBaseField<TValueType> : BaseField<TValueType>
+    {
+    }
+
+    public class TextField : TextInputBaseField<string>
+    {
+        public TextField()
+        {
+            value = string.Empty;
+        }
     }
 
     public static class UQueryExtensions
