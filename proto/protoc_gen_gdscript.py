@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A protoc plugin that writes typed GDScript: one .gd file a .proto file, one inner class a message.
+"""A protoc plugin that writes typed GDScript: a .gd file for each .proto, a class a message.
 
 proto3 only: every scalar kind, enums, nested messages, repeated (packed), map, oneof, optional;
 a service becomes a client class over the add-on's GrpcChannel. `make proto` runs it.
@@ -61,13 +61,71 @@ KINDS = {
 
 # Words that can't name a member of a RefCounted: GDScript's own and what Object already has.
 RESERVED = frozenset(
-    """
-    and as assert await bool break breakpoint call class class_name const continue elif else enum
-    extends false float for func get get_class get_script if in int is match namespace not
-    notification null or pass preload print range reference return script self set signal static
-    str super trait true tr unreference var void when while yield parse to_bytes read_fields
-    write_fields free connect disconnect emit_signal
-    """.split()
+    [
+        "and",
+        "as",
+        "assert",
+        "await",
+        "bool",
+        "break",
+        "breakpoint",
+        "call",
+        "class",
+        "class_name",
+        "const",
+        "continue",
+        "elif",
+        "else",
+        "enum",
+        "extends",
+        "false",
+        "float",
+        "for",
+        "func",
+        "get",
+        "get_class",
+        "get_script",
+        "if",
+        "in",
+        "int",
+        "is",
+        "match",
+        "namespace",
+        "not",
+        "notification",
+        "null",
+        "or",
+        "pass",
+        "preload",
+        "print",
+        "range",
+        "reference",
+        "return",
+        "script",
+        "self",
+        "set",
+        "signal",
+        "static",
+        "str",
+        "super",
+        "trait",
+        "true",
+        "tr",
+        "unreference",
+        "var",
+        "void",
+        "when",
+        "while",
+        "yield",
+        "parse",
+        "to_bytes",
+        "read_fields",
+        "write_fields",
+        "free",
+        "connect",
+        "disconnect",
+        "emit_signal",
+    ]
 )
 
 
@@ -194,19 +252,27 @@ class Writer:
 
     def write(self) -> str:
         """Return the whole file's code."""
-        self.line(f"# Generated from {self.file.name} by proto/protoc_gen_gdscript.py; do not edit.")
+        self.line(
+            f"# Generated from {self.file.name} by proto/protoc_gen_gdscript.py; do not edit."
+        )
         self.line("@tool")
         self.line("extends RefCounted")
         for index, enum in enumerate(self.file.enum_type):
             self.enum(enum, (5, index))
         self.line()
         for name in ("message", "reader", "writer"):
-            self.line(f'const Proto{camel(name)} := preload("{self.addon}/protobuf/proto_{name}.gd")')
+            self.line(
+                f'const Proto{camel(name)} := preload("{self.addon}/protobuf/proto_{name}.gd")'
+            )
         if self.file.service:
             for name in ("channel", "call"):
-                self.line(f'const Grpc{camel(name)} := preload("{self.addon}/transport/grpc_{name}.gd")')
+                self.line(
+                    f'const Grpc{camel(name)} := preload("{self.addon}/transport/grpc_{name}.gd")'
+                )
         for dependency in self.file.dependency:
-            self.line(f'const {module_constant(dependency)} := preload("{output_name(dependency)}")')
+            self.line(
+                f'const {module_constant(dependency)} := preload("{output_name(dependency)}")'
+            )
         for index, message in enumerate(self.file.message_type):
             self.message(message, (4, index))
         for index, service in enumerate(self.file.service):
@@ -323,9 +389,7 @@ class Writer:
                 [f"\treturn _{oneof}_value if {oneof}_case == {case} else {kind.default}"],
             )
             chosen = cleared if field.type == Field.TYPE_MESSAGE else case
-            self.block(
-                "\tset(value):", [f"\t_{oneof}_value = value", f"\t{oneof}_case = {chosen}"]
-            )
+            self.block("\tset(value):", [f"\t_{oneof}_value = value", f"\t{oneof}_case = {chosen}"])
         elif field.proto3_optional and field.type != Field.TYPE_MESSAGE:
             self.line(f"var {name}: {kind.type} = {kind.default}:")
             self.block("\tset(value):", [f"\t{name} = value", f"\thas_{field.name} = true"])
@@ -507,8 +571,10 @@ class Writer:
             else:
                 self.block(
                     f"func {name}(request: {request}, {options}) -> GrpcCall:",
-                    [f"var call := {start}", "call.send(request)", "call.close_send()"]
-                    + ["return call"],
+                    [
+                        f"var call := {start}",
+                        *("call.send(request)", "call.close_send()", "return call"),
+                    ],
                 )
         self.indent -= 1
 

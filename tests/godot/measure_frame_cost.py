@@ -1,10 +1,10 @@
 """Measure what the Godot add-on costs the game's main thread, and draw it.
 
-    python tests/godot/measure_frame_cost.py [--seconds 20] [--figure docs/images/godot-frame-cost.png]
+    python tests/godot/measure_frame_cost.py [--seconds 20] [--figure PNG]
 
-A paced server speaks the real protocol to 20 NPCs at 30 tokens a second each; a headless Godot takes
-the time that each frame spends in the add-on. Prints one JSON line. This is a measurement, no test:
-it asserts nothing about speed.
+A paced server speaks the real protocol to 20 NPCs at 30 tokens a second each; a headless Godot
+takes the time that each frame spends in the add-on. Prints one JSON line. This is a measurement, no
+test: it asserts nothing about speed. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import conftest
 import grpc.aio
 import matplotlib.pyplot as plt
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1 import townsfolk_pb2_grpc as rpc
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import godot_engine
 
 TOKENS_PER_SECOND = 30
 CHARACTERS_PER_TOKEN = 4
@@ -83,9 +85,9 @@ async def serve() -> None:
     await server.stop(0)
 
 
-def measure(seconds: float) -> dict[str, float | list[float]]:
+def measure(seconds: float, fps: int) -> dict[str, float | list[float]]:
     """Run server and game; return what the game reported."""
-    executable = conftest.find_godot()
+    executable = godot_engine.find_godot()
     if executable is None:
         raise SystemExit("needs Godot 4.6 as `godot` on PATH or its path in TOWNSFOLK_GODOT")
     server = subprocess.Popen(
@@ -99,8 +101,10 @@ def measure(seconds: float) -> dict[str, float | list[float]]:
     try:
         address = f"127.0.0.1:{server.stdout.readline().strip()}"
         with tempfile.TemporaryDirectory() as folder:
-            godot = conftest.make_project(executable, Path(folder))
-            [report] = godot.drive("frame_cost", "speak", address, str(seconds), timeout=120)
+            godot = godot_engine.make_project(executable, Path(folder))
+            [report] = godot.drive(
+                "frame_cost", "speak", address, str(seconds), str(fps), timeout=120
+            )
     finally:
         server.stdin.close()
         server.wait(10)
@@ -129,13 +133,14 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--fps", type=int, default=60, help="frames a second; 0: as many as go")
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         asyncio.run(serve())
         return
-    report = measure(arguments.seconds)
+    report = measure(arguments.seconds, arguments.fps)
     frames = report["msec"]
     assert isinstance(frames, list)
     tokens = report["characters"] / CHARACTERS_PER_TOKEN / report["seconds"]
@@ -151,7 +156,9 @@ def main() -> None:
     }
     print(json.dumps(result))
     if arguments.figure:
-        title = f"20 NPCs, {tokens:.0f} tokens/s together, {result['frames_per_second']:.0f} frames/s"
+        title = (
+            f"20 NPCs, {tokens:.0f} tokens/s together, {result['frames_per_second']:.0f} frames/s"
+        )
         draw(frames, title, arguments.figure)
 
 

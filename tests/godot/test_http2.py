@@ -337,15 +337,15 @@ def test_goaway_lets_the_others_finish(oracle):
         (HELLO + frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"), 3, "too large"),
         (HELLO + frame(WINDOW_UPDATE, 0, 0, b"x"), 6, "WINDOW_UPDATE"),
         (
-            HELLO + frame(HEADERS, 0, 1, bytes(16384)) + frame(CONTINUATION, 0, 1, bytes(16384)) * 8,
+            HELLO
+            + frame(HEADERS, 0, 1, bytes(16384))
+            + frame(CONTINUATION, 0, 1, bytes(16384)) * 8,
             11,
             "header block over",
         ),
     ],
 )
-def test_a_breach_of_the_protocol_ends_the_connection_with_the_reason(
-    oracle, wire, code, problem
-):
+def test_a_breach_of_the_protocol_ends_the_connection_with_the_reason(oracle, wire, code, problem):
     answer = feed(oracle, wire)
     assert problem in answer["error"]
     assert answer["streams"] == 0

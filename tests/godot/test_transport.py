@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -97,7 +100,7 @@ def test_errors(godot, server):
     reported = godot.drive("transport", "errors", server, "fail-at-once", "fail-later", "raise")
     codes = [status.get("code") for status in reported]
     assert codes == [NOT_FOUND, RESOURCE_EXHAUSTED, UNKNOWN, UNIMPLEMENTED, None]
-    assert reported[0]["message"] == "no lore 'ærø' – 100% gone\nreally"
+    assert reported[0]["message"] == "no lore 'ærø' \u2013 100% gone\nreally"
     assert "on purpose" in reported[2]["message"]
 
 
@@ -181,3 +184,77 @@ def test_a_server_that_speaks_something_else(godot, data, message):
         [status] = godot.drive("transport", "garbage", address)
     assert status["code"] in (INTERNAL, UNAVAILABLE)
     assert message in status["message"]
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Write a key and a certificate for localhost, signed by itself."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        f"-addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return key, certificate
+
+
+@contextmanager
+def tls_proxy(target: str, key: Path, certificate: Path) -> Iterator[str]:
+    """Take TLS off and pass the bytes on, as a proxy before the runtime does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    host, port = target.split(":")
+    started, loop = threading.Event(), asyncio.new_event_loop()
+    address: list[str] = []
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(copy(reader, onward[1]), copy(onward[0], writer))
+
+    async def listen() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+        address.append(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        started.set()
+
+    loop.create_task(listen())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    started.wait(10)
+    try:
+        yield address[0]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_tls_through_a_proxy_before_the_server(godot, server, tmp_path):
+    key, certificate = make_certificate(tmp_path)
+    with tls_proxy(server, key, certificate) as address:
+        [status] = godot.drive("transport", "encrypted", address, str(certificate))
+    assert (status["code"], status["parameters"]) == (OK, 2**40 + 1)
+
+
+def test_tls_straight_to_a_grpc_server_is_refused_for_want_of_alpn(godot, tmp_path):
+    """Godot can't offer ALPN, and gRPC servers insist on it: a clear error, no hanging."""
+    key, certificate = make_certificate(tmp_path)
+    with start_server(str(key), str(certificate)) as address:
+        [status] = godot.drive("transport", "encrypted", address, str(certificate), check=False)
+    assert status["code"] == UNAVAILABLE
+    assert "was closed" in status["message"]
+
+
+def test_tls_refuses_a_certificate_that_is_not_trusted(godot, tmp_path):
+    key, certificate = make_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    _, other = make_certificate(tmp_path / "other")
+    with start_server(str(key), str(certificate)) as address:
+        [status] = godot.drive("transport", "encrypted", address, str(other), check=False)
+    assert status["code"] == UNAVAILABLE
+    assert "is its certificate trusted?" in status["message"]

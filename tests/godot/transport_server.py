@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -61,7 +62,7 @@ class Transport(rpc.TownsfolkServiceServicer):
             yield pb.GenerateResponse()
             time.sleep(0.3)
         elif word == "fail-at-once":
-            context.abort(grpc.StatusCode.NOT_FOUND, "no lore 'ærø' – 100% gone\nreally")
+            context.abort(grpc.StatusCode.NOT_FOUND, "no lore 'ærø' \u2013 100% gone\nreally")
         elif word == "fail-later":
             yield pb.GenerateResponse()
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "enough")
@@ -82,7 +83,7 @@ class Transport(rpc.TownsfolkServiceServicer):
     def collect(
         self, request_iterator: Iterator[pb.ConverseRequest], context: grpc.ServicerContext
     ) -> pb.GetSessionResponse:
-        """Join what is notified: the service itself has no call with a stream to the server only."""
+        """Join what is notified: the service itself has no call of this kind."""
         texts = [request.notify for request in request_iterator]
         return pb.GetSessionResponse(current_turn_id=" ".join(texts))
 
@@ -109,7 +110,7 @@ def serve() -> None:
         [grpc.method_handlers_generic_handler("townsfolk.test.Transport", {"Collect": collect})]
     )
     if len(sys.argv) > 2:
-        key, certificate = (open(path, "rb").read() for path in sys.argv[1:3])
+        key, certificate = (Path(path).read_bytes() for path in sys.argv[1:3])
         credentials = grpc.ssl_server_credentials([(key, certificate)])
         port = server.add_secure_port("127.0.0.1:0", credentials)
     else:

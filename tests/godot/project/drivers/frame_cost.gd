@@ -17,7 +17,7 @@ var _is_measuring := false
 func _ready() -> void:
 	_runtime = get_node("/root/TownsfolkRuntime")
 	_runtime.set_process(false)
-	Engine.max_fps = 60
+	Engine.max_fps = arguments[2].to_int()
 
 
 # Instead of the engine, so that exactly the add-on's work is timed: socket, HTTP/2, protobuf,

@@ -216,3 +216,16 @@ func _notify(call: GrpcCall, text: String) -> void:
 
 func _report_status(call: GrpcCall, details := {}) -> void:
 	report("status", {"code": call.status.code, "message": call.status.message}.merged(details))
+
+
+# As unary(), encrypted; the second argument is the certificate to trust.
+func encrypted() -> void:
+	var certificate := X509Certificate.new()
+	certificate.load(arguments[1])
+	_channel.close()
+	var address := arguments[0].replace("127.0.0.1", "localhost")
+	_channel = GrpcChannel.new(address, TLSOptions.client(certificate))
+	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
+	var call := _info()
+	var info: Townsfolk.GetRuntimeInfoResponse = await call.response()
+	_report_status(call, {"parameters": 0 if info == null else info.parameters})
