@@ -47,8 +47,9 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
-        public async Task AnAnswerCanBeAwaited()
+        public async Task AnAnswerCanBeAwaited([Values] TownsfolkWire wire)
         {
+            _scene.Settings.wire = wire;
             var agent = Scene.Character(tokens: 5);
             var reply = WaitAsync(agent.SayAsync("Hello!"));
             Scene.FramesUntil(() => reply.IsCompleted);

@@ -24,10 +24,13 @@ namespace Townsfolk.Tests.EndToEnd
     [Timeout(120000)]
     internal sealed class ReloadTests
     {
-        [Test]
-        public async Task NothingStaysBehind([Values("reload", "play mode", "quit")] string end)
+        [TestCase("reload", TownsfolkWire.GrpcWeb)]
+        [TestCase("reload", TownsfolkWire.Grpc)]
+        [TestCase("play mode", TownsfolkWire.GrpcWeb)]
+        [TestCase("quit", TownsfolkWire.GrpcWeb)]
+        public async Task NothingStaysBehind(string end, TownsfolkWire wire)
         {
-            var (package, pid) = await Task.Run(() => LoadAndSpeak(end));
+            var (package, pid) = await Task.Run(() => LoadAndSpeak(end, wire));
             Assert.That(IsAlive(pid), Is.False, "the runtime still runs");
             for (var i = 0; package.IsAlive && i < 100; i++)
             {
@@ -41,14 +44,14 @@ namespace Townsfolk.Tests.EndToEnd
 
         // Not inlined, so that no local of it keeps the context alive.
         [MethodImpl(MethodImplOptions.NoInlining)]
-        private static (WeakReference Package, int Pid) LoadAndSpeak(string end)
+        private static (WeakReference Package, int Pid) LoadAndSpeak(string end, TownsfolkWire wire)
         {
             var package = new PackageContext();
             var driver = package.LoadFromAssemblyPath(typeof(ReloadTests).Assembly.Location)
                 .GetType(typeof(ReloadDriver).FullName!)!;
             var launch = SharedRuntime.Launch();
             var pid = (int)driver.GetMethod(nameof(ReloadDriver.Run))!.Invoke(
-                null, new object?[] { end, launch.Command, launch.Model, launch.ServeArguments.ToArray() })!;
+                null, new object?[] { end, wire.ToString(), launch.Command, launch.Model, launch.ServeArguments.ToArray() })!;
             package.Unload();
             return (new WeakReference(package), pid);
         }
@@ -91,10 +94,12 @@ namespace Townsfolk.Tests.EndToEnd
     {
         /// <summary>Speaks in the game and in the editor's own chat, and ends in the middle of it.</summary>
         /// <returns>The game's runtime's process id.</returns>
-        public static int Run(string end, string command, string? model, string[] serveArguments)
+        public static int Run(
+            string end, string wire, string command, string? model, string[] serveArguments)
         {
             RuntimeHelpers.RunClassConstructor(typeof(EditorRuntime).TypeHandle);
             var settings = ScriptableObject.CreateInstance<TownsfolkSettings>();
+            settings.wire = (TownsfolkWire)Enum.Parse(typeof(TownsfolkWire), wire);
             settings.command = command;
             settings.model = model ?? string.Empty;
             settings.serveArguments = serveArguments;

@@ -17,6 +17,7 @@ namespace Townsfolk.Tests.EndToEnd
             var settings = ScriptableObject.CreateInstance<TownsfolkSettings>();
             settings.launchRuntime = false;
             settings.host = endpoint.Host;
+            settings.port = endpoint.Port;
             settings.webPort = endpoint.WebPort;
             settings.token = endpoint.Token ?? string.Empty;
             TownsfolkRuntime.Settings = settings;

@@ -1,6 +1,7 @@
 using System;
-using System.Collections.Generic;
+using System.Net.Http;
 using System.Runtime.CompilerServices;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace UnityEngine
@@ -63,13 +64,28 @@ namespace UnityEngine.Networking
         HTTP2 = 3,
     }
 
-    // Unity 6000.5 and later.
-    public sealed class UnityHttpMessageHandler : System.Net.Http.HttpMessageHandler
+    // Unity 6000.5 and later. Unity carries the requests itself; here .NET's own handler does.
+    public sealed class UnityHttpMessageHandler : HttpMessageHandler
     {
+        private readonly HttpMessageInvoker _carrier = new HttpMessageInvoker(new HttpClientHandler());
+
         public HttpForcedVersion HttpForcedVersion { get; set; }
 
-        protected override Task<System.Net.Http.HttpResponseMessage> SendAsync(
-            System.Net.Http.HttpRequestMessage request, System.Threading.CancellationToken cancellationToken) =>
-            throw new PlatformNotSupportedException("only Unity can do this");
+        protected override Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (HttpForcedVersion != HttpForcedVersion.HTTP2)
+            {
+                throw new InvalidOperationException("without TLS this would be HTTP/1.1");
+            }
+
+            return _carrier.SendAsync(request, cancellationToken);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _carrier.Dispose();
+            base.Dispose(disposing);
+        }
     }
 }
