@@ -61,7 +61,7 @@ class Godot:
         )
         if check:
             assert done.returncode == 0, f"exit status {done.returncode}:\n{done.stdout}"
-            assert problems(done.stdout) == ""
+            assert not problems(done.stdout), problems(done.stdout)
         return done.stdout
 
     def drive(
