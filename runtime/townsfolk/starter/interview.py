@@ -6,13 +6,22 @@ from random import Random
 
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind
+from townsfolk.starter.corpus.aims import aims
 from townsfolk.starter.corpus.character import Character, character
 from townsfolk.starter.corpus.conversation import conversation
 from townsfolk.starter.corpus.grammar import phrases, pick
-from townsfolk.starter.corpus.portrait import aims, persona
+from townsfolk.starter.corpus.portrait import persona
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.talk import Talk
-from townsfolk.starter.corpus.topics import identity, life, memory, smalltalk, strange, trade
+from townsfolk.starter.corpus.topics import (
+    company,
+    identity,
+    life,
+    memory,
+    smalltalk,
+    strange,
+    trade,
+)
 from townsfolk.starter.corpus.world import World, world
 
 
@@ -62,8 +71,8 @@ _FILLERS: tuple[Callable[[Talk], None], ...] = (
     smalltalk.business,
     smalltalk.weather,
     smalltalk.manners,
-    smalltalk.opinion,
-    smalltalk.personal,
+    company.opinion,
+    company.personal,
     smalltalk.entertainment,
     life.taste,
     life.wishes,

@@ -58,7 +58,7 @@ class Character:
     like: str | None = None
     hate: str | None = None
     fear: str | None = None
-    secret: str | None = None
+    secret: tuple[str, str] | None = None
     pet: tuple[str, str] | None = None
     friend: tuple[str, str] | None = None
     keepsake: str | None = None
@@ -68,6 +68,11 @@ class Character:
     goals: list[str] = field(default_factory=list)
     taboos: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def secret_is_past(self) -> bool:
+        """Whether the secret was done once, rather than being done still."""
+        return self.secret is not None and self.secret[0] == self.secret[1]
 
     @property
     def at_work(self) -> str | None:
@@ -80,150 +85,16 @@ class Character:
 FATES = phrases("""
     went missing at sea / died last {season} / left for {place} / died in the war / was taken by
     {foes} / lives in {place} / sits in prison / never writes / ran away with {a trade} / went to
-    war / is ill / sleeps all day / was killed by {foes} / owes everyone money / fell ill in
-    {season} / serves in the army / wants to become {a trade} / knows about {thing}s / vanished
+    war / is ill / sleeps all day / was killed by {foes} / owes everyone money / fell ill last
+    {season} / serves in the army / wants to become {a trade} / collects {things} / vanished
     near {place} / stole {a thing} / moved to {place} / hates {food} / is afraid of {foes} / drinks
     too much
 """)
 """What became of a relative."""
 
-GOALS = phrases("""
-    find {poss} lost {kin} / earn {price} / keep {work} open / buy a {thing} / leave {home} one day
-    / learn to read / win back {poss} good name / find the thief who took {poss} {thing} / get rid
-    of the {foe} / see the sea / grow rich / protect the people of {home} / marry before winter /
-    find a new {trade} to train / pay back {poss} debts / sell {poss} {thing} / keep {poss} secret
-    safe / find out who killed {poss} {kin} / make the best {food} in {home} / become famous /
-    travel to {place} / win the harvest contest / bring {poss} {kin} home / buy back {poss}
-    family's land / build a boat / write a book about {place} / raise {poss} {beast} / drive the
-    {foe} out of {place} / keep the peace / sleep for a week
-""")
-"""What characters want; {poss} becomes ``her``, ``your`` or ``my``."""
-
-TABOOS = phrases("""
-    talk about the war / give credit / lie / speak of {poss} {kin} / go near the {spot} / sell to
-    children / talk about magic / swear / reveal {poss} secret / leave {work} at night / talk about
-    {place} / drink {food} / mention the old king / trust a stranger / talk about money / speak ill
-    of the dead / help thieves / talk about the {thing} / fight / talk about {poss} {kin} / speak
-    of {place} / mention the {thing} / discuss {food} / talk about {poss} past / speak about the
-    {foe} / talk about {foe} / gossip / break a promise / tell {poss} age
-""")
-
 
 def _maybe(rng: Random, share: float) -> bool:
     return rng.random() < share
-
-
-_GOAL_VERBS = (
-    phrases("""
-        find / find out what happened to / free / avenge / marry / meet / forget / protect / help /
-        punish / thank / rescue
-    """),
-    phrases("""
-        sell / buy / find / steal / repair / destroy / give back / hide / learn to make / keep /
-        get back / earn enough for
-    """),
-    phrases("""
-        rebuild / leave / see / defend / visit / return to / rule / save / travel to / find the way
-        to / protect / burn down
-    """),
-    phrases("""
-        catch / breed / get rid of / hunt down / drive away / tame / understand / be friends with /
-        stop / fight
-    """),
-    phrases("""
-        keep / open / save / run / sell / repair / buy back / protect / win back
-    """),
-)
-
-
-def goal(rng: Random, split: Split, slots: dict[str, str]) -> str:
-    """Something to want; the possessive stays open as ``{poss}``."""
-    if _maybe(rng, 0.4):
-        text = expand(pick(rng, GOALS), rng, slots)
-        return text[0].lower() + text[1:]
-    kind = int(rng.random() * len(_GOAL_VERBS))
-    verb = pick(rng, _GOAL_VERBS[kind])
-    thing = lexicon.thing(rng, split)
-    objects = (
-        lambda: pick(
-            rng,
-            (
-                slots["name"],
-                f"{{poss}} {slots['kin']}",
-                f"{{poss}} {slots['kin']} {slots['name']}",
-                f"the {lexicon.noun(rng, lexicon.TRADES)}",
-            ),
-        ),
-        lambda: pick(rng, (f"{{poss}} {thing}", f"the {thing}", with_article(thing))),
-        lambda: pick(
-            rng,
-            (
-                slots["place"],
-                f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}",
-                f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)} of {slots['place']}",
-            ),
-        ),
-        lambda: pick(
-            rng,
-            (
-                slots["foe"],
-                lexicon.people(rng, split),
-                f"the {slots['foe']} of {slots['place']}",
-                f"the {pick(rng, ('spy', 'thief', 'traitor', 'killer', 'ghost', 'liar'))}",
-            ),
-        ),
-        lambda: pick(
-            rng,
-            (
-                f"{{poss}} {lexicon.noun(rng, ('shop', 'farm', 'house', 'ship', 'school', 'inn', 'forge', 'garden'))}",
-                f"the {lexicon.noun(rng, ('inn', 'mill', 'forge', 'temple', 'farm'))} {pick(rng, ('full', 'open', 'clean', 'safe'))}",
-                "a "
-                + pick(rng, ("shop", "school", "tavern", "bakery", "theatre"))
-                + f" in {slots['place']}",
-            ),
-        ),
-    )
-    return f"{verb} {objects[kind]()}"
-
-
-def taboo(rng: Random, split: Split, slots: dict[str, str]) -> str:
-    """Something never to do; the possessive stays open as ``{poss}``."""
-    draw = rng.random()
-    if draw < 0.5:
-        text = expand(pick(rng, TABOOS), rng, slots)
-        return text[0].lower() + text[1:]
-    if draw < 0.8:
-        matter = pick(
-            rng,
-            (
-                f"{{poss}} {slots['kin']}",
-                f"the {lexicon.thing(rng, split)}",
-                slots["place"],
-                slots["foe"],
-                lexicon.people(rng, split),
-                f"the {lexicon.noun(rng, lexicon.PLACES_NEAR)}",
-                slots["name"],
-            ),
-        )
-        return (
-            f"{pick(rng, ('talk about', 'speak of', 'mention', 'discuss', 'speak about'))} {matter}"
-        )
-    verb, _, kind = pick(
-        rng,
-        (
-            ("eat", "", "food"),
-            ("trust", "", "people"),
-            ("sell to", "", "people"),
-            ("lie to", "", "people"),
-            ("help", "", "people"),
-            ("touch", "", "beasts"),
-            ("hurt", "", "beasts"),
-        ),
-    )
-    what = {"food": lexicon.food, "people": lexicon.people, "beasts": lexicon.beasts}[kind](
-        rng, split
-    )
-    return f"{verb} {what}"
 
 
 def _work(rng: Random, scene: Scene, split: Split) -> str:
@@ -257,6 +128,8 @@ def relative(rng: Random, split: Split) -> Relative:
     """A member of the family."""
     she = _maybe(rng, 0.5)
     kin = pick(rng, lexicon.KIN_SHE if she else lexicon.KIN_HE)
+    if _maybe(rng, 0.15):
+        kin = pick(rng, lexicon.COMPANIONS)
     self = Relative(kin, names.given_name(rng, split, she), she, None)
     draw = rng.random()
     if draw < 0.4:
@@ -268,6 +141,7 @@ def relative(rng: Random, split: Split) -> Relative:
             "foes": lexicon.monsters(rng, split),
             "trade": lexicon.trade(rng, split),
             "thing": lexicon.thing(rng, split),
+            "things": lexicon.plural(lexicon.thing(rng, split)),
             "food": lexicon.food(rng, split),
         }
         fate = expand(pick(rng, FATES), rng, slots)

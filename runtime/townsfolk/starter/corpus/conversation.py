@@ -6,12 +6,14 @@ from random import Random
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import names
+from townsfolk.starter.corpus.aims import aims
 from townsfolk.starter.corpus.character import Character, character
 from townsfolk.starter.corpus.grammar import phrases, pick
-from townsfolk.starter.corpus.portrait import aims, persona
+from townsfolk.starter.corpus.portrait import persona
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.talk import Talk
 from townsfolk.starter.corpus.topics import (
+    company,
     events,
     identity,
     life,
@@ -52,10 +54,10 @@ _TOPICS = (
     (1, smalltalk.weather),
     (4, smalltalk.manners),
     (1, smalltalk.entertainment),
-    (2, smalltalk.plea),
-    (1, smalltalk.surroundings),
-    (2, smalltalk.opinion),
-    (2, smalltalk.personal),
+    (2, company.plea),
+    (1, company.surroundings),
+    (2, company.opinion),
+    (2, company.personal),
     (1, smalltalk.greeting),
     (0.4, smalltalk.farewell),
     (1.5, strange.outside),
@@ -180,6 +182,11 @@ def _course(talk: Talk, where: World, rng: Random) -> None:
             events.earlier(talk, happened.pop(0)[1])
         elif draw < (0.0 if forgetful else 0.34):
             told = memory.fresh(talk, taken)
+            if rng.random() < 0.2:
+                other = memory.fresh(talk, taken)
+                memory.tell_two(talk, told, other)
+                waiting += [(step + rng.randint(1, 7), told), (step + rng.randint(1, 7), other)]
+                continue
             asks_back = told.kind == "name" and rng.random() < 0.3
             (memory.tell_and_ask_name if asks_back else memory.tell)(talk, told)
             if rng.random() < 0.85:

@@ -59,7 +59,11 @@ def capitalise(text: str) -> str:
 
 def with_article(noun: str) -> str:
     """The noun phrase with "a" or "an" before it."""
-    return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
+    vowel = noun[:1].lower() in "aeiou" and not noun.lower().startswith(_SPOKEN_CONSONANTS)
+    return ("an " if vowel else "a ") + noun
+
+
+_SPOKEN_CONSONANTS = ("one", "uni", "use", "eu")
 
 
 @cache
@@ -111,11 +115,16 @@ def _write(nodes: tuple[Node, ...], rng: Random, slots: Mapping[str, str], out: 
             _write(options[int(rng.random() * len(options))], rng, slots, out)
 
 
-def expand(template: str, rng: Random, slots: Mapping[str, str]) -> str:
-    """One text of the template, tidied."""
+def fill(template: str, rng: Random, slots: Mapping[str, str]) -> str:
+    """One text of the template, as it is: for parts of sentences."""
     out: list[str] = []
     _write(parse(template), rng, slots, out)
-    return tidy("".join(out))
+    return "".join(out)
+
+
+def expand(template: str, rng: Random, slots: Mapping[str, str]) -> str:
+    """One text of the template, tidied."""
+    return tidy(fill(template, rng, slots))
 
 
 _SPACES = re.compile(r" {2,}")

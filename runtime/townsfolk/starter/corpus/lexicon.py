@@ -137,6 +137,15 @@ COINS = _words("copper, silver, gold, crown, penny, shilling, mark, ducat, flori
 
 KIN_SHE = _words("sister, mother, daughter, aunt, niece, grandmother, wife, cousin, twin sister")
 KIN_HE = _words("brother, father, son, uncle, nephew, grandfather, husband, cousin, twin brother")
+KIN = KIN_SHE + KIN_HE
+COMPANIONS = _words("""
+first mate, apprentice, boss, captain, rival, neighbour, teacher, master, partner, best friend, old friend, employer,
+assistant, landlord, enemy, servant, student, foreman, mentor, squire,
+""")
+BUILDINGS = _words("""
+inn, mill, forge, temple, farm, shop, ship, school, house, garden, bakery, tavern, theatre, tower, boat, bridge, well,
+library, church, roof, wall, harbour, anchor, bell, barn, stable, market, road, gate, tomb,
+""")
 
 
 def plural(noun: str) -> str:
@@ -155,6 +164,21 @@ def plural(noun: str) -> str:
     if noun.endswith("man"):
         return noun[:-2] + "en"
     return noun + "s"
+
+
+_ONES = _words("""
+one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen, fourteen,
+fifteen, sixteen, seventeen, eighteen, nineteen,
+""")
+_TENS = _words("twenty, thirty, forty, fifty, sixty, seventy, eighty, ninety")
+
+
+def in_words(number: int) -> str:
+    """A number from 1 to 99 in words."""
+    if number < 20:
+        return _ONES[number - 1]
+    ten, one = divmod(number, 10)
+    return _TENS[ten - 2] + (f"-{_ONES[one - 1]}" if one else "")
 
 
 def price(rng: Random) -> str:
@@ -194,7 +218,8 @@ def price(rng: Random) -> str:
     coin = pick(rng, COINS)
     if coin == "copper" and rng.random() < 0.5:
         coin = "copper coin"
-    return f"{amount} {coin if amount == 1 else plural(coin)}"
+    count = in_words(amount) if amount < 100 and rng.random() < 0.25 else str(amount)
+    return f"{count} {coin if amount == 1 else plural(coin)}"
 
 
 _RANKS = (
@@ -291,7 +316,9 @@ def people(rng: Random, split: Split) -> str:
 
 
 def like(rng: Random, split: Split) -> str:
-    """Something to enjoy or to hate."""
+    """Something to enjoy or to hate; sometimes two things."""
+    if rng.random() < 0.15:
+        return f"{like(rng, split)} and {like(rng, split)}"
     return pick(rng, (food, food, beasts, people, lambda r, s: s.draw(r, lambda q: pick(q, JOYS))))(
         rng, split
     )
@@ -302,20 +329,38 @@ def fear(rng: Random, split: Split) -> str:
     draw = rng.random()
     if draw < 0.4:
         return split.draw(rng, lambda r: pick(r, DREADS))
-    if draw < 0.6:
+    if draw < 0.5:
+        return split.draw(rng, lambda r: f"the {pick(r, ADJECTIVES)} {noun(r, PLACES_NEAR)}")
+    if draw < 0.65:
         return beasts(rng, split)
-    return people(rng, split) if draw < 0.7 else monsters(rng, split)
+    return people(rng, split) if draw < 0.75 else monsters(rng, split)
 
 
-def secret(rng: Random, split: Split) -> str:
-    """What somebody did once, in the past tense, without subject: ``buried the mayor's tin cup under the well``."""
+_PRESENT_SECRETS = (
+    ("hide", "hides"),
+    ("keep", "keeps"),
+    ("guard", "guards"),
+    ("still have", "still has"),
+    ("want to steal", "wants to steal"),
+)
+
+
+def secret(rng: Random, split: Split) -> tuple[str, str]:
+    """What somebody did once or does in secret, as said of "I" and of "she".
+
+    For example ``buried the mayor's tin cup under the well``, ``hides a widow's ring``.
+    """
     owner = pick(rng, OWNERS)
+    place = noun(rng, PLACES_NEAR)
     where = (
-        f" {pick(rng, ('under', 'behind', 'near', 'in'))} the {pick(rng, PLACES_NEAR)}"
-        if rng.random() < 0.5
-        else ""
+        f" {pick(rng, ('under', 'behind', 'near', 'in'))} the {place}" if rng.random() < 0.5 else ""
     )
-    return f"{pick(rng, PAST_DEEDS)} {owner}'s {thing(rng, split)}{where}"
+    what = f"{owner}'s {thing(rng, split)}{where}"
+    if rng.random() < 0.7:
+        past = f"{pick(rng, PAST_DEEDS)} {what}"
+        return past, past
+    mine, hers = pick(rng, _PRESENT_SECRETS)
+    return f"{mine} {what}", f"{hers} {what}"
 
 
 def deed(rng: Random, split: Split) -> tuple[str, str]:

@@ -3,10 +3,10 @@
 from random import Random
 
 from townsfolk.dialogue.persona import Persona
-from townsfolk.starter.corpus import lexicon, names
-from townsfolk.starter.corpus.character import Character, goal, taboo
-from townsfolk.starter.corpus.grammar import capitalise, expand, phrases, pick, with_article
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus import lexicon
+from townsfolk.starter.corpus.aims import possessive, written
+from townsfolk.starter.corpus.character import Character, Good
+from townsfolk.starter.corpus.grammar import expand, fill, phrases, pick, with_article
 from townsfolk.starter.corpus.style import wording
 
 
@@ -69,6 +69,16 @@ _DEED_HOME = phrases("""
     {home of} and {deed}. / {n} of {home} {deed}. / In {home of}, {n} {deed}. / {n} {deed} in
     {home}. A veteran, strict but fair. / the one who {deed one} in {home of}. / {n} {deed} and
     {live/lives} in {home of}. / Lives in {home of}. {Deed}.
+""")
+_SHIP = phrases("""
+    the {trade} of {work}, a [trading ship|fishing boat|warship|freighter]. {S} {come/comes} from
+    {home}. / {n} {are/is}
+    the {trade} of {work}, a [trading ship|fishing boat|merchant ship]. {S} {come/comes} from {home}.
+    / {trade} on {work}. {S} {come/comes} from {home}.
+""")
+_ON_HILL = phrases("""
+    {a trade} [of|at] the [temple|tower|mill|chapel|school|farm] on {home}. / {n} {live/lives} on
+    {home} and {work/works} as {a trade}. / the {trade} on {home}. / {a trade} who lives on {home}.
 """)
 _HOME = phrases("""
     {n} {live/lives} in {home}. / somebody from {home}. / {n} {have/has} a small house in {home}. /
@@ -249,7 +259,7 @@ def _slots(character: Character, rng: Random) -> dict[str, str]:
         ),
     }
     for key in phrases("""
-        trade / work / home / birthplace / trait / like / hate / fear / secret / keepsake
+        trade / work / home / birthplace / trait / like / hate / fear / keepsake
     """):
         if value := getattr(character, key):
             slots[key] = value
@@ -257,21 +267,18 @@ def _slots(character: Character, rng: Random) -> dict[str, str]:
         slots["at work"] = character.at_work
     if character.age:
         slots["age"] = str(character.age)
-        years = in_words(character.age) if rng.random() < 0.5 else str(character.age)
+        years = lexicon.in_words(character.age) if rng.random() < 0.5 else str(character.age)
         slots["years old"] = f"{years}-year-old"
+    if character.secret:
+        slots["secret"] = character.secret[0 if slots["person"] == "second" else 1]
     if character.deed:
         slots["deed"] = character.deed[0 if slots["person"] == "second" else 1]
         slots["deed one"] = character.deed[1]
     if character.goals and rng.random() < 0.4:
         slots["goal"] = possessive(character.goals[0], slots["poss"])
     if character.home:
-        slots["home of"] = expand(pick(rng, _HOME_KINDS), rng, slots)
-        slots["home of"] = (
-            slots["home of"]
-            if character.home.startswith(slots["home of"][0])
-            else _lower(slots["home of"])
-        )
-    slots["flaw"] = _lower(expand(pick(rng, _FLAWS), rng, slots))
+        slots["home of"] = fill(pick(rng, _HOME_KINDS), rng, slots)
+    slots["flaw"] = fill(pick(rng, _FLAWS), rng, slots)
     slots.setdefault("trait", pick(rng, lexicon.TRAITS))
     if character.pet:
         slots["animal"], slots["pet"] = character.pet
@@ -280,24 +287,18 @@ def _slots(character: Character, rng: Random) -> dict[str, str]:
     return slots
 
 
-_ONES = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-
-
-def in_words(number: int) -> str:
-    """A number from 1 to 99 in words."""
-    if number < 20:
-        return _ONES[number - 1]
-    ten, one = divmod(number, 10)
-    return _TENS[ten - 2] + (f"-{_ONES[one - 1]}" if one else "")
-
-
 def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
 def _opening(character: Character, rng: Random) -> tuple[str, ...]:
     match (character.trade, character.work, character.home):
+        case (str(), str(), str()) if character.scene.kind == "ship" and rng.random() < 0.5:
+            return _SHIP
+        case (str(), None, str(home)) if home.endswith(
+            ("Hill", "Hollow", "Isle")
+        ) or home.startswith(("Isle", "Mount")):
+            return _ON_HILL
         case (str(), None, str()) if rng.random() < 0.45:
             return tuple(
                 text for text in _FREE_OPENINGS if character.age or "years old" not in text
@@ -315,37 +316,52 @@ def _opening(character: Character, rng: Random) -> tuple[str, ...]:
     return ()
 
 
-def _goods_sentence(character: Character, rng: Random, slots: dict[str, str]) -> str:
+_GOOD_SENTENCES = phrases("""
+    {A good} costs {price}[| a piece| a night| a day]. / {A good} is {price}. / {S} {sell/sells}
+    {a good} for {price}. / One pays {price} for {a good}. / {A good} can be had for {price}. / The
+    price of {a good} is {price}. / {S} {ask/asks} {price} for {a good}.
+""")
+
+
+def _goods_sentences(character: Character, rng: Random, slots: dict[str, str]) -> list[str]:
+    if len(character.goods) < 3 and rng.random() < 0.45:
+        return [_good_sentence(good, rng, slots) for good in character.goods]
     form = pick(
-        rng,
-        phrases("""
-        {name} for {price} / {name} ({price}) / {name}: {price} / {name} at {price}
-    """),
+        rng, ("{name} for {price}", "{name} ({price})", "{name}: {price}", "{name} at {price}")
     )
     priced = [form.format(name=good.name, price=good.price) for good in character.goods]
     if len(priced) > 1 and rng.random() < 0.6 and ":" not in form:
         listing = f"{', '.join(priced[:-1])} and {priced[-1]}"
     else:
         listing = pick(rng, (", ", "; ")).join(priced)
-    return expand(pick(rng, _GOODS_HEADS).replace("[*]", listing), rng, slots)
+    return [expand(pick(rng, _GOODS_HEADS).replace("[*]", listing), rng, slots)]
+
+
+def _good_sentence(good: Good, rng: Random, slots: dict[str, str]) -> str:
+    template = (
+        pick(rng, _GOOD_SENTENCES).replace("{A good}", "{Good}").replace("{a good}", "{good}")
+    )
+    return expand(template, rng, slots | {"good": good.name, "price": good.price})
 
 
 def description(character: Character, rng: Random) -> str:
     """Prose about the character, in one grammatical person and a random order."""
     slots = _slots(character, rng)
     sentences = []
-    phrases = []
+    verbs = []
     told = []
     for key, templates in _FACTS.items():
         if key not in slots or (key == "trait" and not character.trait):
             continue
-        if key in _PHRASES and rng.random() < 0.7:
-            phrases.append(pick(rng, _PHRASES[key]))
+        if key == "secret" and not character.secret_is_past:
+            verbs.append(pick(rng, ("{hide/hides} a secret: {s} {secret}", "secretly {secret}")))
+        elif key in _PHRASES and rng.random() < 0.7:
+            verbs.append(pick(rng, _PHRASES[key]))
         else:
             sentences.append(expand(pick(rng, templates), rng, slots))
     for kin in character.relatives:
         if kin.fate and rng.random() < 0.3:
-            phrases.append(
+            verbs.append(
                 pick(rng, _FATE_PHRASES)
                 .replace("{kin a}", with_article(kin.kin))
                 .replace("{kin}", kin.kin)
@@ -353,11 +369,11 @@ def description(character: Character, rng: Random) -> str:
                 .replace("{fate}", kin.fate)
             )
             told.append(kin)
-    rng.shuffle(phrases)
-    while phrases:
-        together = phrases.pop()
-        if phrases and rng.random() < 0.35:
-            together += pick(rng, (" and ", " and ", ", and ", " but ")) + phrases.pop()
+    rng.shuffle(verbs)
+    while verbs:
+        together = verbs.pop()
+        if verbs and rng.random() < 0.35:
+            together += pick(rng, (" and ", " and ", ", and ", " but ")) + verbs.pop()
         sentences.append(expand("{S} " + together + ".", rng, slots))
     for kin in character.relatives:
         if kin in told:
@@ -371,7 +387,7 @@ def description(character: Character, rng: Random) -> str:
         templates = _RELATIVE_FATE if kin.fate else _RELATIVE_TRADE if kin.trade else _RELATIVE
         sentences.append(expand(pick(rng, templates), rng, own))
     if character.goods:
-        sentences.append(_goods_sentence(character, rng, slots))
+        sentences += _goods_sentences(character, rng, slots)
     if character.errand:
         task = character.errand
         own = slots | {"place": task.place, "reward": task.reward}
@@ -397,42 +413,6 @@ def _join(sentences: list[str], rng: Random) -> str:
     return text
 
 
-def aims(character: Character, rng: Random, split: Split) -> None:
-    """Gives the character goals and taboos, written with the possessive ``{poss}`` left open."""
-    slots = {
-        "poss": "{poss}",
-        "price": lexicon.price(rng),
-        "work": character.work or "the shop",
-        "home": character.home or "the village",
-        "trade": character.trade or "helper",
-        "thing": lexicon.thing(rng, split),
-        "kin": pick(rng, lexicon.KIN_SHE + lexicon.KIN_HE),
-        "foe": lexicon.monsters(rng, split),
-        "food": lexicon.food(rng, split),
-        "place": names.place(rng, split),
-        "beast": lexicon.plural(pick(rng, lexicon.ANIMALS)),
-        "spot": pick(rng, lexicon.PLACES_NEAR),
-        "name": names.given_name(rng, split, rng.random() < 0.5),
-    }
-    if rng.random() < 0.4:
-        character.goals = [goal(rng, split, slots) for _ in range(pick(rng, (1, 1, 2, 3)))]
-    if rng.random() < 0.3:
-        character.taboos = [taboo(rng, split, slots) for _ in range(pick(rng, (1, 1, 2)))]
-
-
-def possessive(text: str, poss: str) -> str:
-    """A goal or taboo with its possessive filled in."""
-    return text.replace("{poss}", poss)
-
-
-def written(items: list[str], character: Character, rng: Random) -> list[str]:
-    """Goals or taboos as a developer writes them: capital or not, ``her``, ``your`` or ``my``."""
-    poss = pick(rng, ("her" if character.name.she else "his", "your", "my"))
-    capital = rng.random() < 0.5
-    texts = [possessive(item, poss) for item in items]
-    return [capitalise(text) if capital else text for text in texts]
-
-
 def persona(character: Character, rng: Random) -> Persona:
     """The persona that a developer would write for this character."""
     style = wording(character.style, rng)
@@ -441,8 +421,8 @@ def persona(character: Character, rng: Random) -> Persona:
     return Persona(
         name=character.name.full,
         description=description(character, rng),
-        goals=tuple(written(character.goals, character, rng)),
+        goals=written(character.goals, character, rng),
         speaking_style=style,
-        taboos=tuple(written(character.taboos, character, rng)),
+        taboos=written(character.taboos, character, rng),
         example_lines=tuple(character.lines),
     )

@@ -54,8 +54,22 @@ def _first_word(text: str) -> str:
 
 def wording(style: Style, rng: Random) -> str:
     """One way to describe the style in a persona; empty for plain speech."""
-    return capitalise(expand(pick(rng, style.wordings), rng, {})) if style.wordings else ""
+    if style.wordings:
+        return capitalise(expand(pick(rng, style.wordings), rng, {}))
+    if rng.random() < 0.6:
+        return ""
+    words = rng.sample(_NEUTRAL, pick(rng, (1, 2, 2)))
+    text = " and ".join(words)
+    return capitalise(text) if rng.random() < 0.5 else text
 
+
+_NEUTRAL = phrases("""
+    calm / clear / brisk / gentle / solemn / thoughtful / direct / measured / soft / even / modest /
+    plain / quick / friendly / natural / honest / quiet / sober / steady / patient / serious / polite
+    but distant / matter-of-fact / relaxed / casual / deep-voiced / hoarse / melodious / elegant /
+    rough / tired / cautious / proud of the work / low and slow / simple words / normal
+""")
+"""Wordings that change nothing about the words themselves."""
 
 PLAIN = Style(
     wordings=(),

@@ -143,10 +143,12 @@ class Talk:
         self_ = self.character
         facts = {"name": self_.name.full, "short": self_.name.short}
         for key in phrases("""
-            trade / work / home / birthplace / trait / like / hate / fear / secret / keepsake
+            trade / work / home / birthplace / trait / like / hate / fear / keepsake
         """):
             if value := getattr(self_, key):
                 facts[key] = value
+        if self_.secret:
+            facts["secret"] = self_.secret[0]
         facts["at work"] = self_.at_work or "here"
         facts["age"] = str(self_.age)
         return facts

@@ -107,8 +107,7 @@ ASK_HOME = phrases("""
 """)
 _TELL_HOME = phrases("""
     I live in {home}. / My home is {home}. / My home is in {home}. / In {home}[, {addr}|]. / I'm
-    from {home}. / {home} is my home. / I call {home} home. / I live in {home}, {addr}. / {home}.
-    [Do you know it|Have you been there|It's a good place|A quiet place]? / I have a [small
+    from {home}. / {home} is my home. / I call {home} home. / I live in {home}, {addr}. / {home}. [Do you know it|Have you been there]? / {home}. [It's a good place|A quiet place]. / I have a [small
     house|room|bed|roof] in {home}. / I come from {home}. / {home} is where I live. / In {home},
     [like my parents before me|all my life|for many years now|where else]. / You'll find my house
     in {home}. / I'm from {home}. [You should see it|It's not much, but it's home|I never left|Good

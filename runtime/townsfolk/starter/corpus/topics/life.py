@@ -81,6 +81,10 @@ _KEEPSAKE = (
     """),
 )
 
+_PRESENT_SECRET = phrases("""
+    I {secret}. There, now you know. / Can you keep quiet? I {secret}. / Well... I {secret}. / I
+    {secret}. [Tell no one|Keep it to yourself|Not a word to anyone]. / {addr}, I {secret}.
+""")
 _SIMPLE = {"like": _LIKE, "hate": _HATE, "fear": _FEAR, "secret": _SECRET, "keepsake": _KEEPSAKE}
 
 _ASK_LIKE = phrases("""
@@ -252,6 +256,8 @@ _TELL_NEVER = phrases("""
 def _fact(talk: Talk) -> None:
     key = pick(talk.rng, ("like", "like", "hate", "fear", "fear", "secret", "keepsake"))
     asks, tells, unknowns = _SIMPLE[key]
+    if key == "secret" and not talk.character.secret_is_past:
+        tells = _PRESENT_SECRET
     talk.exchange(asks, tells if getattr(talk.character, key) else unknowns)
     if talk.rng.random() < 0.25:
         talk.exchange(_WHY, _BECAUSE)
@@ -286,7 +292,7 @@ def family(talk: Talk) -> None:
         if rng.random() < 0.5:
             talk.exchange(_ASK_FAMILY, _NO_FAMILY)
         else:
-            kin = pick(rng, lexicon.KIN_SHE + lexicon.KIN_HE)
+            kin = pick(rng, lexicon.KIN)
             talk.exchange(_ASK_KIN[:1] + _ASK_KIN[1:2], _NO_KIN, kin=kin)
         return
     kin = pick(rng, relatives)
@@ -311,7 +317,7 @@ def family(talk: Talk) -> None:
     elif kin.kin not in [other.kin for other in relatives if other is not kin]:
         missing = pick(
             rng,
-            [k for k in lexicon.KIN_SHE + lexicon.KIN_HE if k not in [r.kin for r in relatives]],
+            [k for k in lexicon.KIN if k not in [r.kin for r in relatives]],
         )
         talk.exchange(_ASK_KIN[:2], _NO_KIN, kin=missing)
     if rng.random() < 0.4:

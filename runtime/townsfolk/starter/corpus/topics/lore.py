@@ -2,7 +2,8 @@
 
 from townsfolk.starter.corpus.grammar import phrases, pick
 from townsfolk.starter.corpus.talk import Talk
-from townsfolk.starter.corpus.world import ASK_ABOUT, TRUTHS, World
+from townsfolk.starter.corpus.truths import TRUTHS
+from townsfolk.starter.corpus.world import ASK_ABOUT, World
 
 _UNKNOWN = phrases("""
     I don't know, {addr}. / I couldn't say. / I've never heard of that. / You'd have to ask someone

@@ -71,7 +71,7 @@ _STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "I saw {a monster}[ today| last night|].",
         phrases("""
-        {A monster}? [Where|Are you sure|I hope it stays away]. / I've never seen {a monster}.
+        {A monster}? [Where|Are you sure]? / {A monster}? I hope it stays away. / I've never seen {a monster}.
     """),
     ),
     (
@@ -98,7 +98,7 @@ _STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "I need {a thing}.",
         phrases("""
-        {A thing}? [What for|Try the market|I have none to spare]. / Where would I get {a thing}?
+        {A thing}? What for? / {A thing}? [Try the market|I have none to spare]. / Where would I get {a thing}?
     """),
     ),
     (
@@ -135,7 +135,7 @@ _STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "I ate {food} this morning.",
         phrases("""
-        {Food}? [I'm hungry now|Was it good|Lucky you]. / A good breakfast, {addr}.
+        {Food}? Was it good? / {Food}? [I'm hungry now|Lucky you]. / A good breakfast, {addr}.
     """),
     ),
     (
@@ -160,7 +160,7 @@ _STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "I have {number} {beasts}.",
         phrases("""
-        {number} {beasts}? [That's a lot|What do you do with them all|They must eat a lot]. / So
+        {number} {beasts}? [That's a lot|They must eat a lot]. / {number} {beasts}? What do you do with them all? / So
         many {beasts}!
     """),
     ),
@@ -178,7 +178,10 @@ _STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "{person} told me about you.",
-        ("{person}? [Only good things, I hope|What did they say|I don't know any {person}].",),
+        (
+            "{person}? [Only good things, I hope|I don't know any {person}].",
+            "{person}? What did they say?",
+        ),
     ),
     (
         "I had a dream about {beasts}.",
@@ -190,7 +193,7 @@ _STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "We should go to {place}.",
         phrases("""
-        {place}? [Not me|It's too far|Why there]. / Go without me, {addr}.
+        {place}? [Not me|It's too far]. / Go without me, {addr}.
     """),
     ),
     ("I just got married.", ("Congratulations, {addr}!", "Married? Then drink to it!")),

@@ -22,7 +22,7 @@ _NO_GOODS = phrases("""
 """)
 
 _ASK_PRICE = phrases("""
-    How much is {the good}? / How much for {the good}? / What does {the good} cost? / What do you
+    How much is {the good}? / How much is {good}? / What does {good} cost? / How much for {the good}? / What does {the good} cost? / What do you
     want for {the good}? / What's the price of {the good}? / How much do you want for {the good}? /
     And {the good}? How much? / {Good}, how much? / price of {the good}? / What do you charge for
     {good}? / How much does {the good} cost?
