@@ -36,7 +36,7 @@ def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale
     count, heads, head_dim = q.shape  # a token a sequence
     kv_heads, block_size = k_pages.shape[1:3]
     group = heads // kv_heads
-    queries = q * scale
+    queries = q * scale  # [n, heads, head_dim]
     of_entries = queries.index_select(0, plan.owners).view(-1, group, head_dim)
     scores = _by_page(of_entries, k_pages.transpose(2, 3), plan)
     scores = scores.view(-1, block_size).index_select(0, plan.to_sequences)

@@ -61,16 +61,17 @@ def activation_dtype(weight_dtype: torch.dtype, device: torch.device) -> torch.d
     return weight_dtype
 
 
-def pack_linear(weight: Tensor, bias: Tensor | None = None) -> LinearWeight:
+def pack_linear(weight: Tensor, bias: Tensor | None = None, *, roomy: bool = False) -> LinearWeight:
     """Bring a weight into the layout that its device multiplies fastest.
 
     Args:
         weight: [out_features, in_features], bf16, fp16 or fp32. The result may hold it; drop other
             references, so that the memory of a repacked weight is freed.
         bias: [out_features], same dtype.
+        roomy: keep a second layout where that is faster; it doubles the memory.
     """
     if weight.device.type == "cpu" and weight.dtype in linear_cpu.packed_dtypes():
-        return linear_cpu.pack(weight, bias)
+        return linear_cpu.pack(weight, bias, roomy)
     return PlainWeight(weight, bias)
 
 

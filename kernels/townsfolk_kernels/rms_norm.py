@@ -79,7 +79,7 @@ def _rms_norm_cpu(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> 
     hidden = x.shape[-1]
     norm: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # [rows, 1]
     norm.hypot_(_constant(math.sqrt(hidden * eps))).mul_(1.0 / math.sqrt(hidden))
-    return torch.mul(x / norm, weight, out=torch.empty_like(x, dtype=dtype))
+    return torch.div(x, norm).mul_(weight).to(dtype)
 
 
 @ADD_RMS_NORM.register("cpu")

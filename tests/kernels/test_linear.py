@@ -19,12 +19,13 @@ def operands(dtype, shape, with_bias=False, rows=40):
     return x, weight, bias
 
 
+@pytest.mark.parametrize("roomy", [False, True])
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_product(dtype, shape, with_bias):
+def test_product(dtype, shape, with_bias, roomy):
     x, weight, bias = operands(dtype, shape, with_bias)
-    packed = pack_linear(weight, bias)
+    packed = pack_linear(weight, bias, roomy=roomy)
     expected = F.linear(x.double(), weight.double(), None if bias is None else bias.double())
     tolerance = 2e-2 if x.dtype == torch.bfloat16 else 1e-4
     scale = expected.abs().max().item()
@@ -70,9 +71,19 @@ def test_16_bit_weights_work_without_16_bit_products(monkeypatch):
     assert linear(x, packed).isfinite().all()
 
 
-def test_packing_counts_its_bytes():
-    for dtype in DTYPES:
-        packed = pack_linear(torch.zeros(16, 8, dtype=dtype))
-        assert packed.nbytes == 16 * 8 * dtype.itemsize
-        if dtype == torch.bfloat16 and activation_dtype(dtype, CPU) == dtype:
-            assert isinstance(packed, OnednnWeight)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_packing_counts_its_bytes(dtype):
+    weight = torch.zeros(16, 8, dtype=dtype)
+    assert pack_linear(weight).nbytes == 16 * 8 * dtype.itemsize
+    packed = pack_linear(weight, roomy=True)
+    twice = isinstance(packed, OnednnWeight) and dtype == torch.bfloat16
+    assert packed.nbytes == 16 * 8 * dtype.itemsize * (2 if twice else 1)
+
+
+def test_a_single_row_leaves_onednn_switched_as_it_was():
+    x, weight, _ = operands(torch.bfloat16, (80, 48))
+    packed = pack_linear(weight, roomy=True)
+    for enabled in (False, True):
+        torch._C._set_mkldnn_enabled(enabled)
+        linear(x[:1], packed)
+        assert torch.backends.mkldnn.enabled is enabled

@@ -5,7 +5,7 @@ import torch
 from paged import PagedRun
 from safetensors.torch import load_file, save_file
 from townsfolk.checkpoint import CheckpointError
-from townsfolk.models import NAMED_SHAPES, Decoder
+from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
 from transformers import LlamaConfig, LlamaForCausalLM
 
 TOKENS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
@@ -134,9 +134,23 @@ def test_ids_outside_the_vocabulary_are_refused(directory):
     [("llama-160m", 162e6), ("llama-3.2-1b", 1.236e9), ("llama-3.1-8b", 8.03e9)],
 )
 def test_named_shapes_have_the_sizes_of_their_models(name, parameters):
-    config = NAMED_SHAPES[name]
-    hidden, inner = config.hidden_size, config.intermediate_size
-    attention = 2 * (config.num_heads + config.num_kv_heads) * config.head_dim * hidden
-    layer = attention + 3 * hidden * inner
-    tables = (1 if config.tie_embeddings else 2) * config.vocab_size * hidden
-    assert config.num_layers * layer + tables == pytest.approx(parameters, rel=0.01)
+    assert NAMED_SHAPES[name].num_parameters == pytest.approx(parameters, rel=0.01)
+
+
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("tied", [False, True])
+def test_parameters_are_counted_as_in_transformers(tied, biases):
+    fields = {
+        "vocab_size": 50,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": tied,
+        "attention_bias": biases,
+        "mlp_bias": biases,
+    }
+    theirs = LlamaForCausalLM(LlamaConfig(**fields))
+    ours = DecoderConfig.from_hf({"architectures": ["LlamaForCausalLM"], **fields})
+    assert ours.num_parameters == theirs.num_parameters()

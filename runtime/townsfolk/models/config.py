@@ -92,6 +92,19 @@ class DecoderConfig:
     eos_ids: frozenset[int] = frozenset()
     dtype: torch.dtype = torch.bfloat16
 
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of the decoder; tied embeddings are counted once."""
+        hidden, inner = self.hidden_size, self.intermediate_size
+        queries, keys = self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
+        layer = 2 * (queries + keys) * hidden + 3 * inner * hidden + 2 * hidden
+        if self.attention_bias:
+            layer += queries + 2 * keys + hidden
+        if self.mlp_bias:
+            layer += 2 * inner + hidden
+        tables = (1 if self.tie_embeddings else 2) * self.vocab_size * hidden
+        return self.num_layers * layer + tables + hidden
+
     @classmethod
     def from_directory(cls, directory: Path) -> DecoderConfig:
         """Read `config.json` and, where there is one, `generation_config.json`.

@@ -35,7 +35,6 @@ class Decoder:
         config: its shape.
         device: where it runs.
         precision: dtypes of weights, activations and residual stream.
-        num_parameters: tied embeddings are counted once.
         weights: its tensors.
         angles: rotation angles of its positions.
     """
@@ -50,7 +49,6 @@ class Decoder:
         self.config = config
         self.device = device
         self.precision = precision
-        self.num_parameters = sum(math.prod(shape) for shape in expected_tensors(config).values())
         self.weights = weights
         self.angles = RotaryAngles(config.rope, config.head_dim, device)
         self._scale = config.head_dim**-0.5
@@ -59,6 +57,11 @@ class Decoder:
     def dtype(self) -> torch.dtype:
         """Of activations, keys and values."""
         return self.precision.activations
+
+    @property
+    def num_parameters(self) -> int:
+        """Tied embeddings are counted once."""
+        return self.config.num_parameters
 
     @property
     def weight_bytes(self) -> int:

@@ -11,6 +11,9 @@ from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
 
 from townsfolk.models.config import DecoderConfig
 
+# Up to this size weights may be kept in two layouts, if that makes a lone speaker faster.
+_ROOMY_BYTES = 512 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -103,6 +106,7 @@ class DecoderWeights:
             return pack_linear(
                 source(weights, precision.weights),
                 source(biases, precision.weights) if bias else None,
+                roomy=roomy,
             )
 
         def layer(prefix: str) -> LayerWeights:
@@ -119,13 +123,14 @@ class DecoderWeights:
                 down=projection(mlp, {"down_proj": hidden}, inner, config.mlp_bias),
             )
 
+        roomy = config.num_parameters * precision.weights.itemsize <= _ROOMY_BYTES
         embedding = source(
             [TensorSpec("model.embed_tokens.weight", (config.vocab_size, hidden))], None
         )
         layers = tuple(layer(f"model.layers.{index}.") for index in range(config.num_layers))
         norm = vector("model.norm.weight")
         if config.tie_embeddings:
-            head = pack_linear(embedding.to(precision.weights))
+            head = pack_linear(embedding.to(precision.weights), roomy=roomy)
         else:
             head = projection("", {"lm_head": config.vocab_size}, hidden)
         return cls(embedding, layers, norm, head)
