@@ -94,7 +94,10 @@ def main() -> None:
         venv.create(ENVIRONMENT, with_pip=True)
         pip("install", "--quiet", "--upgrade", pinned("pip"))
     install_torch()
-    target = f".[{options.extras}]" if options.extras else "."
+    extras = [extra for extra in options.extras.split(",") if extra]
+    if has_nvidia_card():
+        extras.append("gpu")
+    target = f".[{','.join(extras)}]" if extras else "."
     os.chdir(ROOT)
     pip("install", "--quiet", "--constraint", str(CONSTRAINTS), "--editable", target)
     if options.stamp is not None:
