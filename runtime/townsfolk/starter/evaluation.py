@@ -22,6 +22,7 @@ from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine.engine import Engine
 from townsfolk.starter import form, interview
 from townsfolk.starter.interview import Interview
+from townsfolk.starter.wild import wild
 
 SUBJECTS = ("name", "trade", "home", "recall", "wild")
 AIMS = {"name": 0.95, "trade": 0.95, "home": 0.95, "recall": 0.80}
@@ -51,7 +52,7 @@ class EngineInterviewer:
         self._seed = seed
 
     def hold(self, interviews: Sequence[Interview], *, greedy: bool) -> list[list[str]]:
-        """See ``Interviewer``. Raises RuntimeError when a turn fails."""
+        """See ``Interviewer``. Raises what a turn fails with."""
         return asyncio.run(self._hold(interviews, greedy))
 
     async def _hold(self, interviews: Sequence[Interview], greedy: bool) -> list[list[str]]:
@@ -87,7 +88,7 @@ class EngineInterviewer:
                 if isinstance(event, TurnFinished):
                     replies.append(event.text)
                 elif isinstance(event, TurnFailed):
-                    raise RuntimeError(event.message)
+                    raise event.error
         await sessions.close(session.id)
         return replies
 
@@ -153,7 +154,7 @@ def _answers(interviewer: Interviewer, args: Namespace, console: Console) -> boo
 
 def _interviews(subject: str, count: int, seed: str) -> list[Interview]:
     if subject == "wild":
-        return interview.wild()
+        return wild()
     if subject == "recall":
         return interview.recall(count, seed)
     return interview.about_itself(subject, count, seed)

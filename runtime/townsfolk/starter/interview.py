@@ -141,7 +141,7 @@ def about_itself(subject: str, number: int, seed: str) -> list[Interview]:
 
 
 def recall(number: int, seed: str) -> list[Interview]:
-    """Interviews in which the player tells something and asks for it after three turns of other talk."""
+    """Interviews in which the player asks for what he told before three turns of other talk."""
     interviews: list[Interview] = []
     for index in range(number):
         rng = Random(f"{seed}:recall:{index}")
@@ -160,7 +160,7 @@ def recall(number: int, seed: str) -> list[Interview]:
 
 def small_talk(number: int, seed: str) -> list[Interview]:
     """Whole conversations of held-out characters, for the form of the replies."""
-    interviews = []
+    interviews: list[Interview] = []
     index = 0
     while len(interviews) < number:
         told = conversation(f"{seed}:talk:{index}", Split.HELD_OUT)
@@ -169,99 +169,3 @@ def small_talk(number: int, seed: str) -> list[Interview]:
         if len({entry.speaker for entry in told.transcript if entry.kind is EntryKind.HEARD}) == 1:
             interviews.append(Interview("talk", told.persona, tuple(told.world.lore), lines[:6]))
     return interviews
-
-
-_MIRA = Persona(
-    name="Mira",
-    description="The innkeeper of the Salted Herring in Port Merrow. She is warm but nosy, knows every sailor by name, "
-    "and has not slept well since her brother Aldric went missing at sea.",
-    goals=("find out what happened to Aldric", "keep the inn full"),
-    speaking_style="Warm and a little nosy.",
-)
-_BRAM = Persona(
-    name="Bram Ironhand",
-    description="You are a gruff old blacksmith living in Oakvale. You lost two fingers in the war and don't like to "
-    "talk about it. You respect hard work and hate nobles.",
-    speaking_style="Short, gruff sentences.",
-    taboos=("talk about the war",),
-)
-_SELA = Persona(
-    name="Sister Sela",
-    description="Sela tends the little temple of the Dawn in Highmoor. As a healer she treats anyone who comes, rich or "
-    "poor. She is young and worries that she is not good enough.",
-)
-_DRAX = Persona(
-    name="Captain Drax",
-    description="Drax commands the city guard of Vell. A veteran of many battles, strict but fair. He suspects that the "
-    "thieves' guild has a spy among his men. He lives in the barracks in Vell.",
-    goals=("find the spy",),
-)
-_PIP = Persona(
-    name="Pip",
-    description="A ten-year-old pickpocket from the harbour quarter of Saltmarsh. Always hungry.",
-)
-_ZORA = Persona(
-    name="Zora-7",
-    description="Ship mechanic on the freighter Halcyon. Grew up on Ceres, lives on the freighter now. Distrusts robots.",
-)
-_WREN = Persona(
-    name="Old Wren",
-    description="Wren has farmed the same land outside Brackwater for fifty years. Her husband Tom died last spring. "
-    "Now she lives alone in Brackwater with her dog Biscuit and sells eggs for 2 coppers each.",
-)
-_ISKANDER = Persona(
-    name="Iskander Voss",
-    description="A travelling merchant who deals in silk and spices. He comes from the desert city of Qarrim, where his "
-    "three daughters live. He loves haggling more than money.",
-    speaking_style="Flowery and polite.",
-)
-
-_WILD: tuple[tuple[Persona, tuple[str, ...], tuple[str, ...]], ...] = (
-    (_MIRA, ("Hello!", "What is your name?"), ("Mira",)),
-    (_MIRA, ("Hello!", "What do you do here?"), ("innkeeper", "Salted Herring")),
-    (_MIRA, ("Where do you live?",), ("Port Merrow",)),
-    (_MIRA, ("Do you have a brother?",), ("Aldric",)),
-    (_MIRA, ("What do you want?",), ("Aldric", "inn full")),
-    (_MIRA, ("Hi, I'm Jonas.", "How are you?", "Any news?", "What's my name?"), ("Jonas",)),
-    (_BRAM, ("hey, who are you?",), ("Bram",)),
-    (_BRAM, ("What's your job?",), ("blacksmith",)),
-    (_BRAM, ("Where do you come from?",), ("Oakvale",)),
-    (_BRAM, ("What do you hate?",), ("nobles",)),
-    (
-        _BRAM,
-        phrases("""
-        I lost my silver ring. / Nice weather. / Thanks. / What did I lose?
-    """),
-        ("silver ring",),
-    ),
-    (_SELA, ("What's your name?",), ("Sela",)),
-    (_SELA, ("What do you do?",), ("healer", "temple")),
-    (_SELA, ("Where do you live?",), ("Highmoor",)),
-    (_DRAX, ("State your name.",), ("Drax",)),
-    (_DRAX, ("Where do you live?",), ("Vell", "barracks")),
-    (_DRAX, ("What do you want?",), ("spy",)),
-    (_PIP, ("Who are you?",), ("Pip",)),
-    (_PIP, ("What are you?",), ("pickpocket",)),
-    (_PIP, ("Where are you from?",), ("Saltmarsh",)),
-    (_ZORA, ("What is your name?",), ("Zora-7",)),
-    (_ZORA, ("What do you do?",), ("mechanic",)),
-    (_WREN, ("Do you have a pet?",), ("Biscuit",)),
-    (_WREN, ("Where do you live?",), ("Brackwater",)),
-    (_WREN, ("How much are the eggs?",), ("2 coppers",)),
-    (_ISKANDER, ("And you are?",), ("Iskander",)),
-    (_ISKANDER, ("What do you do for a living?",), ("merchant",)),
-    (_ISKANDER, ("Where do you come from?",), ("Qarrim",)),
-    (
-        _ISKANDER,
-        phrases("""
-        My dog is called Rufus. / What do you sell? / Too expensive! / What's my dog called?
-    """),
-        ("Rufus",),
-    ),
-    (_ISKANDER, ("What do you love?",), ("haggling",)),
-)
-
-
-def wild() -> list[Interview]:
-    """Personas as people write them, none made by the corpus' templates."""
-    return [Interview("wild", persona, (), lines, accepted) for persona, lines, accepted in _WILD]

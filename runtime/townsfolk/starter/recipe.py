@@ -1,11 +1,8 @@
 """How the starter model is made: its shape, and the batches it learns from."""
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-from tokenizers import Tokenizer
 
 from townsfolk.starter.corpus.conversation import Conversation, conversation
 from townsfolk.starter.corpus.split import Split
@@ -43,8 +40,7 @@ def tokenizer_texts() -> Iterator[str]:
 
 @cache
 def _encoder(folder: Path) -> Encoder:
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    return Encoder(Tokenizer.from_file(str(folder / "tokenizer.json")), config)
+    return Encoder.from_directory(folder)
 
 
 def batch(folder: Path, seed: int, rows: int, length: int, step: int) -> Batch:

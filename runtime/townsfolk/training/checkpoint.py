@@ -34,7 +34,10 @@ def load_model(folder: Path) -> Llama:
     """A model in fp32 from a Hugging Face directory with a single weight file."""
     config = LlamaConfig.from_json(json.loads((folder / "config.json").read_text()))
     model = Llama(config)
-    weights = load_file(folder / "model.safetensors")
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; a model in several files can't be trained")
+    weights = load_file(path)
     model.load_weights({name: tensor.float() for name, tensor in weights.items()})
     return model
 

@@ -1,8 +1,10 @@
 """The command ``townsfolk train``."""
 
 import json
+import math
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,104 +17,74 @@ from townsfolk.training import tokenizer as tokenizers
 from townsfolk.training.checkpoint import DTYPES, load_model, save_model
 from townsfolk.training.encoding import Encoder
 from townsfolk.training.model import Llama, LlamaConfig, UnsupportedConfigError
+from townsfolk.training.packing import Batch, pack
 from townsfolk.training.plot import PlottingUnavailableError, plot_losses
 from townsfolk.training.script import InvalidScriptError, Script, read
 from townsfolk.training.sources import ScriptSource, Source, WorkerSource
 from townsfolk.training.trainer import Trainer, TrainerSettings
 
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.description = (
-        "Train a model on conversations or text (JSONL), or train the starter model anew."
-    )
+    count, more_than_one = _whole_number(1), _whole_number(2)
     defaults = TrainerSettings()
-    add = parser.add_argument
-    add(
-        "data",
-        nargs="*",
-        type=Path,
-        help="JSONL files: conversations (persona, lore, transcript) or {text}",
-    )
-    add(
+
+    data = parser.add_argument_group("what to learn")
+    data.add_argument("data", nargs="*", type=Path, help="JSONL files: conversations or {text}")
+    data.add_argument(
         "--starter-corpus",
         action="store_true",
-        help="learn from the starter model's generated corpus instead of files",
+        help="learn from the starter model's corpus, made on the way, instead of files",
     )
-    add(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for the model, its checkpoint and its loss plot",
-    )
-    add(
-        "--model",
-        type=Path,
-        help="fine-tune this Hugging Face Llama directory instead of starting anew",
-    )
-    add("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add(
-        "--seed",
-        type=int,
-        default=0,
-        help="seed of the initial weights and of the order of the data",
-    )
-    add(
-        "--device",
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="cpu, cuda or cuda:N",
-    )
-    add(
-        "--compile",
-        action="store_true",
-        help="compile the model (worth it on CUDA in runs of some minutes)",
-    )
-    add("--steps", type=int, default=defaults.steps, help="optimizer steps")
-    add(
-        "--max-minutes",
+    data.add_argument("--validation", type=Path, help="a JSONL file to measure the loss on")
+    data.add_argument("--model", type=Path, help="go on from this Hugging Face Llama directory")
+    data.add_argument("--out", type=Path, required=True, help="folder for model, checkpoint, plot")
+    data.add_argument(
+        "--prompt-weight",
         type=float,
-        help="end after this time, with the learning rate falling accordingly",
+        default=defaults.prompt_weight,
+        help="weight of the loss on persona and player: 0 learns replies only, 1 all alike",
     )
-    add("--rows", type=int, default=8, help="rows in a batch")
-    add("--length", type=int, default=1024, help="tokens in a row")
-    add("--learning-rate", type=float, default=defaults.learning_rate)
-    add("--warmup-steps", type=int, default=defaults.warmup_steps)
+
+    course = parser.add_argument_group("the course of training")
+    add = course.add_argument
+    add("--steps", type=count, default=defaults.steps, help="optimizer steps")
+    add("--max-minutes", type=_positive, help="end after this time, the schedule with it")
+    add("--rows", type=count, default=8, help="rows in a batch")
+    add("--length", type=more_than_one, default=1024, help="tokens in a row")
+    add("--learning-rate", type=_positive, default=defaults.learning_rate)
+    add("--warmup-steps", type=count, default=defaults.warmup_steps)
     add("--weight-decay", type=float, default=defaults.weight_decay)
-    add("--prompt-weight", type=float, default=defaults.prompt_weight,
-        help="weight of the loss on persona and player: 0 learns replies only, 1 all text")  # fmt: skip
-    add("--save-every", type=int, default=defaults.save_every, help="steps between checkpoints")
-    add("--log-every", type=int, default=defaults.log_every, help="steps between measurements")
-    add(
-        "--dtype",
-        choices=DTYPES,
-        default="bfloat16",
-        help="of the weights that are written at the end",
-    )
-    add(
-        "--workers",
-        type=int,
-        default=max(1, (os.cpu_count() or 2) - 1),
-        help="processes that write the starter corpus",
-    )
-    shape = parser.add_argument_group("a new model's shape")
+    add("--seed", type=int, default=0, help="of the initial weights and the order of the data")
+    add("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add("--save-every", type=count, default=defaults.save_every, help="steps between checkpoints")
+    add("--log-every", type=count, default=defaults.log_every, help="steps between measurements")
+
+    machine = parser.add_argument_group("the machine")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    cores = max(1, (os.cpu_count() or 2) - 1)
+    add = machine.add_argument
+    add("--device", default=device, help="cpu, cuda or cuda:N")
+    add("--compile", action="store_true", help="compile the model; pays on CUDA after a minute")
+    add("--workers", type=count, default=cores, help="processes that make the starter corpus")
+    add("--dtype", choices=DTYPES, default="bfloat16", help="of the weights written at the end")
+
+    shape = parser.add_argument_group("the shape of a new model")
     for name, value in recipe.SHAPE.items():
-        shape.add_argument("--" + name.replace("_", "-"), type=int, default=value)
+        shape.add_argument("--" + name.replace("_", "-"), type=count, default=value)
 
 
 def run(args: Namespace) -> int:
     """Train; returns the exit status."""
     try:
         return _run(args)
-    except (
-        InvalidScriptError,
-        UnsupportedConfigError,
-        PlottingUnavailableError,
-        FileNotFoundError,
-    ) as error:
+    except (InvalidScriptError, UnsupportedConfigError, FileNotFoundError) as error:
         print(f"townsfolk train: {error}")
         return 2
     except KeyboardInterrupt:
-        print(f"Stopped. Go on with --resume --out {args.out}")
+        print(f"Stopped. The same command with --resume goes on from {args.out / 'checkpoint'}.")
         return 130
 
 
@@ -124,37 +96,28 @@ def _run(args: Namespace) -> int:
     torch.set_float32_matmul_precision("high")
     documents = None if args.starter_corpus else read(args.data)
     _prepare_files(args, documents)
-    tokenizer_config = json.loads((args.out / "tokenizer_config.json").read_text())
     model = load_model(args.model) if args.model else Llama(_new_config(args))
-    source: Source
-    validation = None
-    if documents is None:
-        make = partial(recipe.batch, args.out, args.seed, args.rows, args.length)
-        source = WorkerSource(make, args.workers)
-        validation = recipe.validation_batch(args.out, args.rows, args.length)
-    else:
-        encoder = Encoder(Tokenizer.from_file(str(args.out / "tokenizer.json")), tokenizer_config)
-        source = ScriptSource(documents, encoder, args.rows, args.length, args.seed)
+    source, validation = _data(args, documents)
     trainer = Trainer(model, source, _settings(args), args.out, validation)
     if args.resume:
         trainer.resume()
     trainer.run()
     generation = json.loads((args.out / "generation_config.json").read_text())
     save_model(model, args.out, args.dtype, generation)
-    plot_losses(
-        trainer.history,
-        args.out / "loss.png",
-        f"{args.out.name}: {trainer.parameters:,} parameters",
-    )
+    print(f"The model is in {args.out}.")
+    try:
+        title = f"{args.out.name}: {trainer.parameters:,} parameters"
+        plot_losses(trainer.history, args.out / "loss.png", title)
+    except PlottingUnavailableError as error:
+        print(error)
     return 0
 
 
 def _prepare_files(args: Namespace, documents: list[Script | str] | None) -> None:
     """Put the tokenizer's files into --out: those of --model, or new ones."""
-    names = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
     args.out.mkdir(parents=True, exist_ok=True)
     if args.model:
-        for name in names:
+        for name in _TOKENIZER_FILES:
             (args.out / name).write_bytes((args.model / name).read_bytes())
     elif not args.resume:
         texts = recipe.tokenizer_texts() if documents is None else _texts(documents)
@@ -165,9 +128,12 @@ def _prepare_files(args: Namespace, documents: list[Script | str] | None) -> Non
 def _texts(documents: list[Script | str]) -> list[str]:
     texts = []
     for document in documents:
-        texts += (
-            [document] if isinstance(document, str) else [m["content"] for m in document.messages()]
-        )
+        if isinstance(document, str):
+            texts.append(document)
+        else:
+            texts += [
+                part for turn in document.messages() for part in (turn["role"], turn["content"])
+            ]
     return texts
 
 
@@ -175,6 +141,21 @@ def _new_config(args: Namespace) -> LlamaConfig:
     shape: dict[str, Any] = {name: getattr(args, name) for name in recipe.SHAPE}
     vocabulary = Tokenizer.from_file(str(args.out / "tokenizer.json")).get_vocab_size()
     return LlamaConfig(**{**shape, "vocab_size": vocabulary})
+
+
+def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source, Batch | None]:
+    encoder = Encoder.from_directory(args.out)
+    source: Source
+    validation = None
+    if documents is None:
+        make = partial(recipe.batch, args.out, args.seed, args.rows, args.length)
+        source = WorkerSource(make, args.workers)
+        validation = recipe.validation_batch(args.out, args.rows, args.length)
+    else:
+        source = ScriptSource(documents, encoder, args.rows, args.length, args.seed)
+    if args.validation:
+        validation = pack(map(encoder, read([args.validation])), args.length, args.rows)
+    return source, validation
 
 
 def _settings(args: Namespace) -> TrainerSettings:
@@ -190,3 +171,22 @@ def _settings(args: Namespace) -> TrainerSettings:
         save_every=args.save_every,
         log_every=args.log_every,
     )
+
+
+def _whole_number(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ArgumentTypeError(f"must be a whole number from {least}, not {text!r}")
+        return int(text)
+
+    return number
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return number

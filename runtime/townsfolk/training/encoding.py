@@ -1,7 +1,9 @@
 """From scripts to token ids, each with the say of what is learned from it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,19 +36,17 @@ class Encoder:
         self._bos = _token_text(tokenizer_config["bos_token"])
         self._eos = _token_text(tokenizer_config["eos_token"])
 
+    @classmethod
+    def from_directory(cls, folder: Path) -> "Encoder":
+        """The encoder of a Hugging Face directory."""
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        return cls(Tokenizer.from_file(str(folder / "tokenizer.json")), config)
+
     def __call__(self, script: Script | str) -> Example:
         """Tokens and kinds of one document."""
         if isinstance(script, str):
             return self._join([(self._bos, PROMPT), (script + self._eos, REPLY)])
         return self._join(self._segments(script.messages()))
-
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The tokens that a reply to these messages follows."""
-        return self._tokenizer.encode(self._render(messages, True), add_special_tokens=False).ids
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """Text without control tokens."""
-        return self._tokenizer.decode(list(tokens), skip_special_tokens=True)
 
     def _render(self, messages: Sequence[Message], ask: bool) -> str:
         return self._template.render(

@@ -86,7 +86,7 @@ class LlamaConfig:
 
 
 Mask = Tensor | BlockMask
-"""Who may attend to whom: bool [batch, 1, queries, keys], or a block mask for compiled CUDA code."""
+"""Who may attend to whom: bool [batch, 1, queries, keys], or blocks for compiled CUDA code."""
 
 
 def document_mask(documents: Tensor, blockwise: bool) -> Mask:
@@ -166,7 +166,7 @@ class Attention(nn.Module):
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
         out: Tensor
         if isinstance(mask, BlockMask):
-            out = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)  # type: ignore[assignment]
+            out = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
         else:
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
         return self.o_proj(out.transpose(1, 2).reshape(batch, length, -1))  # type: ignore[no-any-return]
@@ -220,7 +220,7 @@ class Llama(nn.Module):
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
-                # GPT-2's scheme: what writes to the residual stream starts smaller, the deeper the model.
+                # GPT-2's scheme: what writes to the residual stream starts smaller.
                 writes = name.endswith(("o_proj.weight", "down_proj.weight"))
                 std = 0.02 / (2 * config.num_hidden_layers) ** 0.5 if writes else 0.02
                 nn.init.normal_(parameter, std=std)

@@ -1,4 +1,4 @@
-"""Where batches come from: functions of (seed, step), so that a run can resume anywhere, exactly."""
+"""Where batches come from: functions of seed and step, so that a run resumes exactly."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

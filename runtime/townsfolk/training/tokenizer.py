@@ -1,7 +1,7 @@
 """A byte-level BPE tokenizer with Llama 3's control tokens, trained from text.
 
-Words that begin with a capital never take the space before them into their first token. So a name is
-cut into the same tokens at the start of a line, after a space and after a quotation mark, and a
+Words that begin with a capital never take the space before them into their first token. So a name
+is cut into the same tokens at the start of a line, after a space and after a quotation mark, and a
 small model can copy a name that it has never seen. Digits stand alone for the same reason.
 """
 
@@ -18,9 +18,11 @@ CONTROL_TOKENS = (BEGIN, END, START_HEADER, END_HEADER, END_TURN)
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
-    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' }}"
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'"
+    " + message['content'] | trim + '<|eot_id|>' }}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
+    "{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
 )
 
 _WORDS = Regex(
@@ -37,13 +39,13 @@ _WORDS = Regex(
 def train(texts: Iterable[str] | Iterator[str], vocab_size: int) -> Tokenizer:
     """A tokenizer of exactly this size (if the text is rich enough), control tokens first."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(_WORDS, behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         special_tokens=[
@@ -57,7 +59,7 @@ def train(texts: Iterable[str] | Iterator[str], vocab_size: int) -> Tokenizer:
 
 
 def save(tokenizer: Tokenizer, folder: Path, context: int) -> None:
-    """Write tokenizer.json, tokenizer_config.json (with the chat template) and generation_config.json."""
+    """Write tokenizer.json, tokenizer_config.json with the template, generation_config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     ids = {token: tokenizer.token_to_id(token) for token in CONTROL_TOKENS}

@@ -315,13 +315,15 @@ def people(rng: Random, split: Split) -> str:
     )
 
 
+def _joy(rng: Random, split: Split) -> str:
+    return split.draw(rng, lambda r: pick(r, JOYS))
+
+
 def like(rng: Random, split: Split) -> str:
     """Something to enjoy or to hate; sometimes two things."""
     if rng.random() < 0.15:
         return f"{like(rng, split)} and {like(rng, split)}"
-    return pick(rng, (food, food, beasts, people, lambda r, s: s.draw(r, lambda q: pick(q, JOYS))))(
-        rng, split
-    )
+    return pick(rng, (food, food, beasts, people, _joy))(rng, split)
 
 
 def fear(rng: Random, split: Split) -> str:

@@ -21,6 +21,7 @@ def _ruler(rng: Random, split: Split) -> str:
 
 
 def someone(rng: Random, split: Split) -> str:
+    """A first name."""
     return names.given_name(rng, split, rng.random() < 0.5)
 
 
@@ -33,6 +34,7 @@ def _monster(rng: Random, split: Split) -> str:
 
 
 def day(rng: Random, split: Split) -> str:
+    """When something is held."""
     return pick(
         rng,
         phrases("""

@@ -5,60 +5,44 @@ from townsfolk.starter.corpus.grammar import expand, phrases, pick
 from townsfolk.starter.corpus.talk import Talk
 
 # What happens: in the present tense as the game reports it, and as the character tells it afterwards.
-_HAPPENINGS: tuple[tuple[str, str], ...] = (
-    phrases("""
-        {A monster} flies over the {town} / {a monster} flew over the {town}
-    """),
-    phrases("""
-        {A monster} attacks the {town} / {a monster} attacked the {town}
-    """),
-    phrases("""
-        {A monster} appears at the {spot} / {a monster} appeared at the {spot}
-    """),
-    ("It begins to rain", "it began to rain"),
-    ("It starts to snow", "it started to snow"),
-    phrases("""
-        Thunder rolls in the distance / thunder rolled in the distance
-    """),
-    ("The sun sets", "the sun set"),
-    ("The sun rises", "the sun rose"),
-    ("Night falls", "night fell"),
-    ("The {spot} catches fire", "the {spot} caught fire"),
-    ("The {spot} collapses", "the {spot} collapsed"),
-    ("A bell rings at the {spot}", "a bell rang at the {spot}"),
-    phrases("""
-        Somebody screams near the {spot} / somebody screamed near the {spot}
-    """),
-    ("{person} enters", "{person} came in"),
-    phrases("""
-        {person} leaves without a word / {person} left without a word
-    """),
-    ("{person} drops {a thing}", "{person} dropped {a thing}"),
-    ("{person} steals {a thing}", "{person} stole {a thing}"),
-    ("{person} falls to the ground", "{person} fell to the ground"),
-    ("{person} starts to sing", "{person} started to sing"),
-    phrases("""
-        {person} is killed by {a monster} / {person} was killed by {a monster}
-    """),
-    ("A ship arrives from {place}", "a ship arrived from {place}"),
-    phrases("""
-        Soldiers from {place} march through the {town} / soldiers from {place} marched through the
-        {town}
-    """),
-    phrases("""
-        A messenger arrives from {place} / a messenger arrived from {place}
-    """),
-    ("{A animal} runs past", "{a animal} ran past"),
-    ("{A animal} steals {a thing}", "{a animal} stole {a thing}"),
-    ("The ground shakes", "the ground shook"),
-    ("The lights go out", "the lights went out"),
-    ("The player shows {a thing}", "you showed me {a thing}"),
-    ("The player draws {a thing}", "you drew {a thing}"),
-    ("The player gives you {a thing}", "you gave me {a thing}"),
-    ("The player breaks {a thing}", "you broke {a thing}"),
-    ("The king of {place} is dead", "the king of {place} died"),
-    ("War breaks out with {place}", "war broke out with {place}"),
-    ("Smoke rises over {place}", "smoke rose over {place}"),
+_HAPPENINGS = tuple(
+    tuple(line.strip().split(" => "))
+    for line in """
+    {A monster} flies over the {town} => {a monster} flew over the {town}
+    {A monster} attacks the {town} => {a monster} attacked the {town}
+    {A monster} appears at the {spot} => {a monster} appeared at the {spot}
+    It begins to rain => it began to rain
+    It starts to snow => it started to snow
+    Thunder rolls in the distance => thunder rolled in the distance
+    The sun sets => the sun set
+    The sun rises => the sun rose
+    Night falls => night fell
+    The {spot} catches fire => the {spot} caught fire
+    The {spot} collapses => the {spot} collapsed
+    A bell rings at the {spot} => a bell rang at the {spot}
+    Somebody screams near the {spot} => somebody screamed near the {spot}
+    {person} enters => {person} came in
+    {person} leaves without a word => {person} left without a word
+    {person} drops {a thing} => {person} dropped {a thing}
+    {person} steals {a thing} => {person} stole {a thing}
+    {person} falls to the ground => {person} fell to the ground
+    {person} starts to sing => {person} started to sing
+    {person} is killed by {a monster} => {person} was killed by {a monster}
+    A ship arrives from {place} => a ship arrived from {place}
+    Soldiers from {place} march through the {town} => soldiers from {place} marched through the {town}
+    A messenger arrives from {place} => a messenger arrived from {place}
+    {A animal} runs past => {a animal} ran past
+    {A animal} steals {a thing} => {a animal} stole {a thing}
+    The ground shakes => the ground shook
+    The lights go out => the lights went out
+    The player shows {a thing} => you showed me {a thing}
+    The player draws {a thing} => you drew {a thing}
+    The player gives you {a thing} => you gave me {a thing}
+    The player breaks {a thing} => you broke {a thing}
+    The king of {place} is dead => the king of {place} died
+    War breaks out with {place} => war broke out with {place}
+    Smoke rises over {place} => smoke rose over {place}
+    """.strip().splitlines()
 )
 _ASK = phrases("""
     What happened? / What was that? / Did you see that? / Did you hear that? / What's going on? /

@@ -292,8 +292,7 @@ def family(talk: Talk) -> None:
         if rng.random() < 0.5:
             talk.exchange(_ASK_FAMILY, _NO_FAMILY)
         else:
-            kin = pick(rng, lexicon.KIN)
-            talk.exchange(_ASK_KIN[:1] + _ASK_KIN[1:2], _NO_KIN, kin=kin)
+            talk.exchange(_ASK_KIN[:2], _NO_KIN, kin=pick(rng, lexicon.KIN))
         return
     kin = pick(rng, relatives)
     slots = {
