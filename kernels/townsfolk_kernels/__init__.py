@@ -1,10 +1,12 @@
 """Tensor operations of the engine: a public function each, its reference and its fast paths."""
 
+import torch
+
 from townsfolk_kernels.activation import swiglu
 from townsfolk_kernels.attention import PagedLayout, paged_attention
 from townsfolk_kernels.embedding import embedding
 from townsfolk_kernels.linear import LinearWeight, activation_dtype, linear, pack_linear
-from townsfolk_kernels.registry import use_reference
+from townsfolk_kernels.registry import has_triton, use_reference
 from townsfolk_kernels.rms_norm import add_rms_norm, rms_norm
 from townsfolk_kernels.rope import rope_and_store
 
@@ -22,3 +24,8 @@ __all__ = [
     "swiglu",
     "use_reference",
 ]
+
+if torch.cuda.is_available() and has_triton():
+    from townsfolk_kernels.triton.register import register
+
+    register()

@@ -10,13 +10,14 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
+from townsfolk_kernels.registry import has_triton
 
 from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
@@ -32,7 +33,7 @@ from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.outputs import Completion
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
-from townsfolk.engine.runner import EagerRunner
+from townsfolk.engine.runner import EagerRunner, Runner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import EngineStats, Meter
 from townsfolk.kv import BlockPool, BlockTable, KvCache
@@ -143,7 +144,7 @@ class Engine:
         self._meter = Meter()
         self._loop = EngineLoop(
             self._scheduler,
-            EagerRunner(decoder, kv, eos_ids, settings.max_batch),
+            _runner(decoder, kv, eos_ids, settings.max_batch, context_length),
             self._meter,
             eos_ids,
             settings.threads,
@@ -360,6 +361,17 @@ def _device(settings: EngineSettings) -> torch.device:
     if settings.device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     return torch.device("cuda:0" if settings.device == "cuda" else "cpu")
+
+
+def _runner(
+    decoder: Decoder, kv: KvCache, eos_ids: Collection[int], max_batch: int, context_length: int
+) -> Runner:
+    """The fastest runner that works on the decoder's device."""
+    if decoder.device.type == "cuda" and has_triton():
+        from townsfolk.engine.cuda_runner import CudaRunner  # importing it needs Triton
+
+        return CudaRunner(decoder, kv, eos_ids, max_batch, context_length)
+    return EagerRunner(decoder, kv, eos_ids, max_batch)
 
 
 def _default_params(directory: Path) -> SamplingParams:

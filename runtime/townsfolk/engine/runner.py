@@ -71,12 +71,14 @@ class EagerStep:
         draws: groups of places in `items`, and the tokens drawn for them.
         scores: places in `items`, and the scored tokens that follow in the prompt.
         errors: what went wrong, by place in `items`.
+        ready: when tokens that were copied to the host have arrived; None where nothing was.
     """
 
     items: Sequence[StepItem]
     draws: list[tuple[list[int], SampledTokens]] = field(default_factory=list)
     scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
     errors: dict[int, Exception] = field(default_factory=dict)
+    ready: torch.cuda.Event | None = None
 
 
 class EagerRunner:
@@ -121,6 +123,8 @@ class EagerRunner:
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:
         """See `Runner`."""
+        if step.ready is not None:
+            step.ready.synchronize()
         outputs = [ItemOutput(error=step.errors.get(place)) for place in range(len(step.items))]
         for places, sampled in step.draws:
             asked = [step.items[place].request.params.logprobs for place in places]

@@ -1,0 +1,356 @@
+"""Attention over paged keys and values: decoding with split KV, and prompts of any lengths.
+
+Decoding follows flash-decoding (Dao et al. 2023), prompts FlashAttention-2 (Dao 2023,
+arXiv:2307.08691). All query heads that share a key head are one tile, so keys and values are read
+once for all of them.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
+
+from townsfolk_kernels.triton.launch import options, power_of_two, precision
+
+MAX_SPLITS = 16
+_KEYS = 64  # positions in one tile
+
+
+@triton.jit
+def _page_offsets(
+    table, key, kv_head, inside, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr
+):
+    """Where the rows of positions `key` [n] begin in the pages, in elements."""
+    block = tl.load(table + key // BLOCK_SIZE, mask=inside, other=0).to(tl.int64)
+    return ((block * KV_HEADS + kv_head) * BLOCK_SIZE + key % BLOCK_SIZE) * DIM
+
+
+@triton.jit
+def _decode_kernel(
+    q,
+    k_pages,
+    v_pages,
+    tables,
+    lengths,
+    rows,
+    starts,
+    out,
+    partial,
+    statistics,
+    counters,
+    table_stride,
+    scale,
+    GROUP: tl.constexpr,
+    KV_HEADS: tl.constexpr,
+    HEAD_DIM: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
+    WINDOW: tl.constexpr,
+    IN_GRAPH: tl.constexpr,
+    TILE_G: tl.constexpr,
+    TILE_H: tl.constexpr,
+    TILE_D: tl.constexpr,
+    KEYS: tl.constexpr,
+    SPLITS: tl.constexpr,
+    PRECISION: tl.constexpr,
+    DEPENDENT: tl.constexpr,
+):
+    sequence, kv_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    if IN_GRAPH:  # `lengths` are positions, and a row tells where the block table is
+        row = tl.load(rows + sequence)
+        length = tl.where(row >= 0, tl.load(lengths + sequence) + 1, 0)
+        table = tables + tl.maximum(row, 0) * table_stride
+        token = sequence
+    else:
+        token = tl.load(starts + sequence)
+        is_single = tl.load(starts + sequence + 1) - token == 1
+        length = tl.where(is_single, tl.load(lengths + sequence), 0)
+        table = tables + sequence * table_stride
+    begin = 0
+    if WINDOW > 0:
+        begin = tl.maximum(length - WINDOW, 0)
+    span = (length - begin + SPLITS - 1) // SPLITS
+    low = begin + split * span
+    high = tl.minimum(low + span, length)
+    if DEPENDENT:
+        gdc_wait()
+        gdc_launch_dependents()
+
+    h, d, t = tl.arange(0, TILE_H), tl.arange(0, TILE_D), tl.arange(0, KEYS)
+    places = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM) + h[:, None] * HEAD_DIM + d[None, :]
+    real = (h[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & (length > 0)
+    queries = tl.load(q + places, mask=real, other=0.0)
+    top = tl.full([TILE_H], -float("inf"), tl.float32)
+    mass = tl.zeros([TILE_H], tl.float32)
+    acc = tl.zeros([TILE_H, TILE_D], tl.float32)
+    for first in range(low, high, KEYS):
+        key = first + t
+        inside = key < high
+        at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        seen = inside[:, None] & (d[None, :] < HEAD_DIM)
+        k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
+        v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
+        scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale
+        scores = tl.where(inside[None, :], scores, -float("inf"))
+        higher = tl.maximum(top, tl.max(scores, axis=1))
+        weights = tl.exp(scores - higher[:, None])
+        shrink = tl.exp(top - higher)
+        mass = mass * shrink + tl.sum(weights, axis=1)
+        acc = acc * shrink[:, None]
+        acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=PRECISION)
+        top = higher
+
+    if SPLITS > 1:
+        pair = sequence * KV_HEADS + kv_head
+        is_kept = h < TILE_G
+        tile = h[:, None] * TILE_D + d[None, :]
+        own = pair * SPLITS + split
+        tl.store(partial + own * (TILE_G * TILE_D) + tile, acc, mask=is_kept[:, None])
+        tl.store(statistics + own * (2 * TILE_G) + h, top, mask=is_kept)
+        tl.store(statistics + own * (2 * TILE_G) + TILE_G + h, mass, mask=is_kept)
+        tl.debug_barrier()  # all threads have stored before one of them says so
+        if tl.atomic_add(counters + pair, 1, sem="acq_rel") == SPLITS - 1:
+            # All at once: one after the other, each would wait for memory on its own.
+            s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
+            noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
+            tops = tl.load(noted, cache_modifier=".cg")  # [SPLITS, TILE_G]
+            masses = tl.load(noted + TILE_G, cache_modifier=".cg")
+            at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
+            at += g[None, :, None] * TILE_D + d[None, None, :]
+            parts = tl.load(partial + at, cache_modifier=".cg")  # [SPLITS, TILE_G, TILE_D]
+            shares = tl.exp(tops - tl.max(tops, axis=0)[None, :])
+            shares = tl.where(masses > 0, shares, 0.0)
+            whole = tl.sum(shares * masses, axis=0)
+            shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
+            merged = tl.sum(parts * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
+            tl.store(counters + pair, 0)
+            first = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
+            where = out + first + g[:, None] * HEAD_DIM + d[None, :]
+            stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & (length > 0)
+            tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
+    else:
+        result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
+        tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
+
+
+@triton.jit
+def _prefill_kernel(
+    q,
+    k_pages,
+    v_pages,
+    tables,
+    lengths,
+    starts,
+    out,
+    table_stride,
+    scale,
+    GROUP: tl.constexpr,
+    KV_HEADS: tl.constexpr,
+    HEAD_DIM: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
+    WINDOW: tl.constexpr,
+    TOKENS: tl.constexpr,
+    TILE_G: tl.constexpr,
+    TILE_D: tl.constexpr,
+    KEYS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Rows of a tile are the heads of a group, for TOKENS tokens one after the other."""
+    part, kv_head, sequence = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    start = tl.load(starts + sequence)
+    count = tl.load(starts + sequence + 1) - start
+    if (count > 1) & (part * TOKENS < count):
+        length = tl.load(lengths + sequence)
+        table = tables + sequence * table_stride
+        r, d, t = tl.arange(0, TOKENS * TILE_G), tl.arange(0, TILE_D), tl.arange(0, KEYS)
+        number = part * TOKENS + r // TILE_G  # of the sequence's new tokens
+        head = kv_head * GROUP + r % TILE_G
+        position = length - count + number
+        real = (number < count) & (r % TILE_G < GROUP)
+        real = real[:, None] & (d[None, :] < HEAD_DIM)
+        places = ((start + number) * (KV_HEADS * GROUP) + head)[:, None] * HEAD_DIM + d[None, :]
+        queries = tl.load(q + places, mask=real, other=0.0)
+        top = tl.full([TOKENS * TILE_G], -float("inf"), tl.float32)
+        mass = tl.zeros([TOKENS * TILE_G], tl.float32)
+        acc = tl.zeros([TOKENS * TILE_G, TILE_D], tl.float32)
+        oldest = length - count + part * TOKENS
+        high = tl.minimum(oldest + TOKENS, length)
+        low = 0
+        if WINDOW > 0:
+            low = tl.maximum(oldest - WINDOW + 1, 0) // KEYS * KEYS
+        log2_scale = scale * 1.4426950408889634
+        for first in range(low, high, KEYS):
+            key = first + t
+            inside = key < length
+            at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+            seen = inside[:, None] & (d[None, :] < HEAD_DIM)
+            k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
+            scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * log2_scale
+            visible = key[None, :] <= position[:, None]
+            if WINDOW > 0:
+                visible = visible & (key[None, :] > position[:, None] - WINDOW)
+            scores = tl.where(visible, scores, -float("inf"))
+            higher = tl.maximum(top, tl.max(scores, axis=1))
+            # A row may see nothing of a tile that its window has left behind.
+            safe = tl.where(higher == -float("inf"), 0.0, higher)
+            weights = tl.exp2(scores - safe[:, None])
+            shrink = tl.exp2(top - safe)
+            mass = mass * shrink + tl.sum(weights, axis=1)
+            acc = acc * shrink[:, None]
+            v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
+            acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=PRECISION)
+            top = higher
+        result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
+        tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
+
+
+def most_programs(sequences: int, kv_heads: int, processors: int) -> int:
+    """The most programs of any step of up to so many sequences, with splits from below."""
+    return max(2 * processors, sequences * kv_heads)
+
+
+def decode_splits(sequences: int, kv_heads: int, processors: int) -> int:
+    """Programs among which the keys of one sequence and head are split, to fill the device."""
+    wanted = max(1, 2 * processors // (sequences * kv_heads))
+    return min(1 << (wanted.bit_length() - 1), MAX_SPLITS)
+
+
+class DecodeWorkspace:
+    """Memory in which the programs that share a sequence and head meet."""
+
+    __slots__ = ("counters", "partial", "statistics")
+
+    def __init__(self, programs: int, group: int, head_dim: int, device: torch.device) -> None:
+        """Takes memory for `programs` programs: sequences * kv_heads * splits."""
+        tile = power_of_two(group)
+        width = max(16, power_of_two(head_dim))
+        self.partial = torch.empty((programs, tile, width), device=device)  # fp32
+        self.statistics = torch.empty((programs, 2, tile), device=device)
+        self.counters = torch.zeros(programs, dtype=torch.int32, device=device)
+
+
+def decode_attention(
+    q: Tensor,
+    k_pages: Tensor,
+    v_pages: Tensor,
+    tables: Tensor,
+    lengths: Tensor,
+    scale: float,
+    sliding_window: int | None,
+    out: Tensor,
+    workspace: DecodeWorkspace | None,
+    splits: int,
+    rows: Tensor | None = None,
+    starts: Tensor | None = None,
+    dependent: bool = False,
+) -> None:
+    """Attention of one token a sequence to all positions up to its own.
+
+    Args:
+        q: [tokens, heads, head_dim].
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`.
+        v_pages: like `k_pages`.
+        tables: [any, max_blocks], int32: block tables.
+        lengths: [batch], int32: with `rows` the tokens' positions, else the sequences' lengths.
+        scale: factor of the scores.
+        sliding_window: positions a token sees, itself included; None for all.
+        out: [tokens, heads, head_dim]; where a place is not used it stays as it was.
+        workspace: for at least as many programs; None will do where there is one split.
+        splits: programs for one sequence and head, at most MAX_SPLITS.
+        rows: [batch], int32: which row of `tables`, below 0 for a place that is not used. Then
+            sequence b has token b of `q`.
+        starts: [batch + 1], int32, where there are no `rows`: sequence b has token `starts[b]`;
+            sequences with several tokens are passed over.
+        dependent: launch by programmatic dependent launch.
+    """
+    _, heads, head_dim = q.shape
+    _, kv_heads, block_size, _ = k_pages.shape
+    group = heads // kv_heads
+    _decode_kernel[(lengths.shape[0], kv_heads, splits)](
+        q,
+        k_pages,
+        v_pages,
+        tables,
+        lengths,
+        rows,
+        starts,
+        out,
+        workspace and workspace.partial,
+        workspace and workspace.statistics,
+        workspace and workspace.counters,
+        tables.stride(0),
+        scale,
+        GROUP=group,
+        KV_HEADS=kv_heads,
+        HEAD_DIM=head_dim,
+        BLOCK_SIZE=block_size,
+        WINDOW=sliding_window or 0,
+        IN_GRAPH=rows is not None,
+        TILE_G=power_of_two(group),
+        TILE_H=max(16, power_of_two(group)),
+        TILE_D=max(16, power_of_two(head_dim)),
+        KEYS=_KEYS,
+        SPLITS=splits,
+        PRECISION=precision(q),
+        DEPENDENT=dependent,
+        **options(4, 2, dependent),
+    )
+
+
+def prefill_attention(
+    q: Tensor,
+    k_pages: Tensor,
+    v_pages: Tensor,
+    tables: Tensor,
+    lengths: Tensor,
+    starts: Tensor,
+    longest: int,
+    scale: float,
+    sliding_window: int | None,
+    out: Tensor,
+) -> None:
+    """Causal attention of the sequences that have several new tokens; others are passed over.
+
+    Args:
+        q: [tokens, heads, head_dim].
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`.
+        v_pages: like `k_pages`.
+        tables: [batch, max_blocks], int32: block tables.
+        lengths: [batch], int32: positions of each sequence, its new tokens included.
+        starts: [batch + 1], int32: sequence b has the tokens `starts[b] : starts[b + 1]`.
+        longest: at least the most new tokens that a sequence has.
+        scale: factor of the scores.
+        sliding_window: positions a token sees, itself included; None for all.
+        out: [tokens, heads, head_dim].
+    """
+    _, heads, head_dim = q.shape
+    _, kv_heads, block_size, _ = k_pages.shape
+    group = heads // kv_heads
+    tile_g = power_of_two(group)
+    tile_rows = 128 if q.dtype.itemsize == 2 else 32
+    tokens = max(tile_rows // tile_g, 1)
+    wide = q.dtype.itemsize == 2
+    _prefill_kernel[(-(-longest // tokens), kv_heads, lengths.shape[0])](
+        q,
+        k_pages,
+        v_pages,
+        tables,
+        lengths,
+        starts,
+        out,
+        tables.stride(0),
+        scale,
+        GROUP=group,
+        KV_HEADS=kv_heads,
+        HEAD_DIM=head_dim,
+        BLOCK_SIZE=block_size,
+        WINDOW=sliding_window or 0,
+        TOKENS=tokens,
+        TILE_G=tile_g,
+        TILE_D=max(16, power_of_two(head_dim)),
+        KEYS=_KEYS if wide else 32,
+        PRECISION=precision(q),
+        **options(8 if head_dim > 64 else 4, 3 if wide else 1),
+    )

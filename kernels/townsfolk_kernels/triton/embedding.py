@@ -1,0 +1,71 @@
+"""Decode: the embedding of the tokens drawn last, ready for the first norm."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from townsfolk_kernels.triton.launch import options, power_of_two
+
+
+@triton.jit
+def _embed_kernel(
+    rows,
+    drawn,
+    table,
+    norm,
+    residual,
+    scaled,
+    squares,
+    HIDDEN: tl.constexpr,
+    WIDTH: tl.constexpr,
+):
+    place = tl.program_id(0).to(tl.int64)
+    row = tl.load(rows + place)
+    token = tl.load(drawn + row, mask=row >= 0, other=0).to(tl.int64)
+    column = tl.arange(0, WIDTH)
+    inside = column < HIDDEN
+    values = tl.load(table + token * HIDDEN + column, mask=inside, other=0.0)
+    tl.store(residual + place * HIDDEN + column, values, mask=inside)
+    wide = values.to(tl.float32)
+    factor = tl.load(norm + column, mask=inside, other=0.0).to(tl.float32)
+    result = (wide * factor).to(scaled.dtype.element_ty)
+    tl.store(scaled + place * HIDDEN + column, result, mask=inside)
+    tl.store(squares + place, tl.sum(wide * wide, axis=0))
+
+
+def embed_drawn(
+    rows: Tensor,
+    drawn: Tensor,
+    table: Tensor,
+    norm: Tensor,
+    residual: Tensor,
+    scaled: Tensor,
+    squares: Tensor,
+) -> None:
+    """Begins a step: the residual stream, and what `qkv_rope_store` wants of it.
+
+    Args:
+        rows: [batch], int32: rows of `drawn`; below 0 for a place that is not used.
+        drawn: [max_rows], int32: the token to embed for each row.
+        table: [vocab, hidden], the embedding.
+        norm: [hidden], the weight of the first norm.
+        residual: [batch, hidden]: becomes the embeddings.
+        scaled: [batch, hidden]: becomes the embeddings times `norm`.
+        squares: [1, batch], fp32: becomes the sums of their squares.
+    """
+    hidden = table.shape[1]
+    width = power_of_two(hidden)
+    _embed_kernel[(rows.shape[0],)](
+        rows,
+        drawn,
+        table,
+        norm,
+        residual,
+        scaled,
+        squares,
+        HIDDEN=hidden,
+        WIDTH=width,
+        **options(min(max(width // 512, 1), 16)),
+    )
