@@ -84,7 +84,7 @@ func close() -> void:
 		request.close = true
 		_call.send(request)
 		_call.close_send()
-	_drop_stream()
+	_call = null
 	state = State.CLOSED
 	session_id = ""
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
@@ -145,11 +145,6 @@ func update_priority(value: int) -> void:
 		var request := Townsfolk.ConverseRequest.new()
 		request.update_priority = value
 		_call.send(request)
-
-
-## Whether something is being answered.
-func is_busy() -> bool:
-	return not _turns.is_empty()
 
 
 ## Gives up turns whose deadline has passed. Call it every frame when there are deadlines.
@@ -332,7 +327,7 @@ func _on_call_finished(status: GrpcStatus, call: GrpcCall, was_resuming: bool) -
 	if call != _call:
 		return
 	var was_open := state == State.OPEN
-	_drop_stream()
+	_call = null
 	state = State.WAITING_FOR_RUNTIME
 	for pending: PendingTurn in _turns.duplicate():
 		if pending.is_started:
@@ -357,10 +352,6 @@ func _on_open_failed(status: GrpcStatus) -> void:
 		problem_reported.emit(status.message)
 	for pending: PendingTurn in _turns.duplicate():
 		_fail(pending, status.message)
-
-
-func _drop_stream() -> void:
-	_call = null
 
 
 func _find(turn_id: String) -> PendingTurn:

@@ -14,7 +14,6 @@ const ADDRESS := "townsfolk/connection/address"
 const TOKEN := "townsfolk/connection/token"
 const USE_TLS := "townsfolk/connection/use_tls"
 const CA_CERTIFICATE := "townsfolk/connection/ca_certificate"
-const WEB_ADDRESS := "townsfolk/connection/web_address"
 const EXPORT_EXECUTABLE := "townsfolk/export/executable"
 const EXPORT_MODEL := "townsfolk/export/model"
 const FRAME_BUDGET := "townsfolk/connection/frame_budget_ms"
@@ -47,7 +46,6 @@ static func defaults() -> Dictionary[String, Variant]:
 		TOKEN: "",
 		USE_TLS: false,
 		CA_CERTIFICATE: "",
-		WEB_ADDRESS: "http://127.0.0.1:50152",
 		EXPORT_EXECUTABLE: "runtime/townsfolk",
 		EXPORT_MODEL: "",
 		FRAME_BUDGET: 1.0,

@@ -84,11 +84,6 @@ func write(bytes: PackedByteArray) -> void:
 			return
 
 
-## How many bytes the socket has not taken yet.
-func unsent_size() -> int:
-	return _unsent.size() - _unsent_start
-
-
 func close(reason: String) -> void:
 	if state == State.CLOSED:
 		return
@@ -133,7 +128,7 @@ func _poll_tcp() -> void:
 			else:
 				_tls = StreamPeerTLS.new()
 				if _tls.connect_to_stream(_tcp, _host, _tls_options) != OK:
-					close("the TLS handshake with %s failed" % _name())
+					_fail_handshake()
 		StreamPeerTCP.STATUS_ERROR, StreamPeerTCP.STATUS_NONE:
 			close("can't connect to %s: is the Townsfolk runtime running there?" % _name())
 
@@ -146,7 +141,11 @@ func _poll_tls() -> void:
 		StreamPeerTLS.STATUS_ERROR_HOSTNAME_MISMATCH:
 			close("the TLS certificate is not for the host name %s" % _host)
 		StreamPeerTLS.STATUS_ERROR, StreamPeerTLS.STATUS_DISCONNECTED:
-			close("the TLS handshake with %s failed: is its certificate trusted?" % _name())
+			_fail_handshake()
+
+
+func _fail_handshake() -> void:
+	close("the TLS handshake with %s failed: is its certificate trusted?" % _name())
 
 
 func _connect_to(address: String) -> void:

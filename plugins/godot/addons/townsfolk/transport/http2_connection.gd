@@ -125,11 +125,6 @@ func reset_stream(stream: Http2Stream, code: ErrorCode, message: String) -> void
 	_end_stream(stream, code, message)
 
 
-## Asks the server for a sign of life.
-func ping() -> void:
-	Http2Frame.put(_output, Type.PING, 0, 0, "townfolk".to_ascii_buffer())
-
-
 ## Takes bytes from the server; they are looked at in process().
 func receive(bytes: PackedByteArray) -> void:
 	_input.append_array(bytes)
