@@ -5,6 +5,9 @@ attention for each sequence takes 0.85 ms a layer (12 heads of 64, 576 positions
 a Zen 4); a batched product with a page for each matrix, straight from the pool and for all
 sequences at once, takes 0.1 ms.
 
+A prompt goes in tiles of its tokens, each against the positions that it can see: 1.3 ms for 128
+tokens after 512 (12 heads, bf16), where PyTorch's attention takes 2.7.
+
 Products read whole pages, and what was never written may be NaN, which a weight of zero does not
 hide. So the unwritten rest of a sequence's last page of values is zeroed when the page begins.
 """
@@ -12,10 +15,14 @@ hide. So the unwritten rest of a sequence's last page of values is zeroed when t
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from townsfolk_kernels.attention_plan import CpuPlan, DecodePlan, PrefillPlan, SharedPrefix
+
+# Tokens of a prompt at a time, and scores of all heads at a time, so that these stay in the cache.
+_MOST_TILE_ROWS = 128
+_FEWEST_TILE_ROWS = 16
+_TILE_SCORES = 1 << 20
 
 
 def attend(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: CpuPlan, scale: float) -> Tensor:
@@ -107,20 +114,25 @@ def _add_shared(out: Tensor, weights: Tensor, v_pages: Tensor, shared: SharedPre
 def _prefill(
     q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: PrefillPlan, scale: float
 ) -> Tensor:
+    new, heads, head_dim = q.shape
     page, offset = plan.tail
     v_pages[page, :, offset:] = 0.0
-    k = _in_a_row(k_pages, plan.pages)[:, : plan.length]
-    v = _in_a_row(v_pages, plan.pages)[:, : plan.length]
-    attended = F.scaled_dot_product_attention(
-        q.transpose(0, 1).unsqueeze(0),
-        k.unsqueeze(0),
-        v.unsqueeze(0),
-        attn_mask=None if plan.mask is None else plan.mask.to(q.dtype),
-        is_causal=plan.mask is None,
-        scale=scale,
-        enable_gqa=q.shape[1] != k.shape[0],
-    )
-    return attended.squeeze(0).transpose(0, 1)  # [tokens, heads, head_dim]
+    k = _in_a_row(k_pages, plan.pages)  # [kv_heads, positions, head_dim]
+    v = _in_a_row(v_pages, plan.pages)
+    queries = (q * scale).view(new, k.shape[0], -1, head_dim).permute(1, 2, 0, 3)
+    out = torch.empty_like(q)
+    tile = max(_FEWEST_TILE_ROWS, min(_MOST_TILE_ROWS, _TILE_SCORES // (heads * plan.length)))
+    for begin in range(0, new, tile):
+        end = min(begin + tile, new)
+        seen = plan.length - new + end  # positions up to the tile's last token
+        rows = queries[:, :, begin:end]  # [kv_heads, group, tokens, head_dim]
+        scores = torch.bmm(rows.flatten(1, 2), k[:, :seen].mT)
+        # Without a window only the tile's own positions can be hidden from some of its tokens.
+        first = 0 if plan.windowed else seen - (end - begin)
+        scores.view(*rows.shape[:3], seen)[..., first:].add_(plan.mask[begin:end, first:seen])
+        attended = torch.bmm(scores.softmax(dim=-1), v[:, :seen]).view(rows.shape)
+        out[begin:end] = attended.permute(2, 0, 1, 3).flatten(1, 2)
+    return out
 
 
 def _in_a_row(pages: Tensor, chosen: Tensor) -> Tensor:

@@ -63,7 +63,8 @@ class PrefillPlan:
     pages: Tensor  # [count], int64, those it sees
     length: int  # positions in these pages, its new ones included
     tail: tuple[int, int]  # the last page, and its first offset without a position
-    mask: Tensor | None  # [new tokens, length]: 0 where a token sees, else -inf; None: causal
+    windowed: bool  # whether positions may be hidden because they are too far back
+    mask: Tensor  # [new tokens, length]: 0 where a token sees, else -inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +122,16 @@ def _plan_prefill(
     seen = 0 if sliding_window is None else max(0, length - new - sliding_window + 1)
     first, last = seen // block_size, -(-length // block_size)
     origin = first * block_size
-    mask = None
-    if new < length or (sliding_window is not None and sliding_window < length):
-        keys = torch.arange(origin, length)
-        queries = torch.arange(length - new, length)[:, None]
-        hidden = keys > queries  # [new, length - origin]
-        if sliding_window is not None:
-            hidden |= keys <= queries - sliding_window
-        mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, float("-inf"))
+    keys = torch.arange(origin, length)
+    queries = torch.arange(length - new, length)[:, None]
+    hidden = keys > queries  # [new, length - origin]
+    windowed = sliding_window is not None and sliding_window < length
+    if sliding_window is not None and windowed:
+        hidden |= keys <= queries - sliding_window
+    mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, float("-inf"))
     pages = torch.from_numpy(table[first:last].astype(np.int64))
     tail = (int(table[last - 1]), length - (last - 1) * block_size)
-    return PrefillPlan(tokens, pages, length - origin, tail, mask)
+    return PrefillPlan(tokens, pages, length - origin, tail, windowed, mask)
 
 
 def _plan_decode(

@@ -1,5 +1,7 @@
 """Paged attention: the reference against PyTorch's, the CPU's plan against the reference."""
 
+import importlib
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -149,3 +151,11 @@ def test_any_batch_over_any_blocks(data):
             length, table = length + len(prefix) * BLOCK, prefix + table
         sequences.append((new, length, table))
     check(sequences, 60, window=window, seed=data.draw(number(0, 99)))
+
+
+@pytest.mark.parametrize("window", [None, 40])
+def test_long_prompts_are_tiled(window, monkeypatch):
+    module = importlib.import_module("townsfolk_kernels.attention_cpu")
+    monkeypatch.setattr(module, "_TILE_SCORES", 4 * 20 * 90)  # tiles of 20 tokens
+    check([(67, 90, list(range(23)))], 23, window=window)
+    check([(90, 90, list(range(23)))], 23, window=window)
