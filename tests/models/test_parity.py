@@ -39,6 +39,14 @@ GRID = {
     "dynamic": {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}},
     "llama3": {"rope_parameters": LLAMA3, "max_position_embeddings": 256},
 }
+WIDE = {
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 256,
+    "initializer_range": 0.06,
+}
 LENGTHS = (1, 2, 5, 16, 33, 61)
 
 
@@ -135,3 +143,31 @@ def test_dynamic_rope_decodes_past_the_original_context_like_transformers(tmp_pa
             out = model(torch.tensor([tokens[start:end]]), past_key_values=cache, use_cache=True)
         cache = out.past_key_values
         assert_close(run.step({0: tokens[start:end]})[0], out.logits[0])
+
+
+def test_bf16_is_as_close_to_fp32_as_transformers_bf16(tmp_path, rng):
+    pair(tmp_path, "llama", **WIDE)
+    theirs = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16).eval()
+    exact = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    decoder = Decoder.load(tmp_path, torch.bfloat16)
+    tokens = prompts(rng, [120])[0]
+    reference = oracle(exact, tokens)
+
+    def error(logits):
+        return (logits.float() - reference).square().mean().sqrt().item()
+
+    run = PagedRun(decoder, [len(tokens)], block_size=16)
+    found = [run.step({0: tokens[:70]})[0]]
+    found += [run.step({0: [token]})[0] for token in tokens[70:]]
+    assert error(torch.cat(found)) < 1.2 * error(oracle(theirs, tokens))
+
+
+def test_fp16_weights_are_multiplied_exactly_on_the_cpu(tmp_path, rng):
+    model, _ = pair(tmp_path, "llama", **WIDE)
+    model.half().float().save_pretrained(tmp_path)  # weights that fp16 can hold
+    decoder = Decoder.load(tmp_path, torch.float16)
+    if decoder.dtype != torch.float32:
+        pytest.skip("this processor multiplies fp16 with fp16")
+    tokens = prompts(rng, [50])[0]
+    exact = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    assert_close(PagedRun(decoder, [50]).step({0: tokens})[0], oracle(exact, tokens))
