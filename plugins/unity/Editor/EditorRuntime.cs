@@ -1,4 +1,3 @@
-using System;
 using Townsfolk.Unity;
 using UnityEditor;
 
@@ -37,20 +36,9 @@ namespace Townsfolk.Editor
 
         private static TownsfolkClient Connect()
         {
-            var settings = TownsfolkSettings.Load();
-            IEndpointSource endpoints;
-            if (settings.launchRuntime)
-            {
-                Process = new RuntimeProcess(settings.ToLaunch());
-                endpoints = Process;
-            }
-            else
-            {
-                endpoints = new FixedEndpoint(settings.ToEndpoint());
-            }
-
-            return new TownsfolkClient(
-                endpoints, new TownsfolkClientOptions { Transport = UnityTransport.For(settings.wire) });
+            var client = TownsfolkSettings.Load().Connect(out var process);
+            Process = process;
+            return client;
         }
 
         private static void OnPlayModeChanged(PlayModeStateChange change)

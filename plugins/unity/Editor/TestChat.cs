@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
-using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Townsfolk.Unity;
@@ -88,14 +87,8 @@ namespace Townsfolk.Editor
         {
             if (_opening == null || _opening.IsFaulted || _opening.IsCanceled)
             {
-                var config = new SessionConfig { Persona = persona.ToMessage() };
-                var known = lore.Where(pack => pack != null).Select(pack => pack.ToMessage()).ToList();
-                config.LoreIds.AddRange(known.Select(one => one.LoreId));
-                if (sampling != null)
-                {
-                    config.Sampling = sampling.ToMessage();
-                }
-
+                var known = LorePack.ToMessages(lore);
+                var config = persona.ToSession(known, sampling);
                 var client = EditorRuntime.Client;
                 _opening = Task.Run(() => OpenAsync(client, config, known));
             }

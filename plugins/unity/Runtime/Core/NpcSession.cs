@@ -20,9 +20,9 @@ namespace Townsfolk
         private readonly SessionConfig _config;
         private readonly Transcript _transcript = new Transcript();
         private readonly SemaphoreSlim _opening = new SemaphoreSlim(1, 1);
-        private RpcChannel? _openOn;
+        private volatile RpcChannel? _openOn;
         private bool _mayExist;
-        private bool _closed;
+        private volatile bool _closed;
 
         internal NpcSession(TownsfolkClient client, SessionConfig config)
         {

@@ -1,3 +1,5 @@
+using System.Collections.Generic;
+using System.Linq;
 using Townsfolk.V1;
 using UnityEngine;
 
@@ -21,5 +23,9 @@ namespace Townsfolk.Unity
 
         /// <summary>The lore as the contract has it.</summary>
         public Lore ToMessage() => new Lore { LoreId = loreId, Text = text };
+
+        /// <summary>Packs as the contract has them; an empty slot of a list is left out.</summary>
+        public static List<Lore> ToMessages(IEnumerable<LorePack> packs) =>
+            packs.Where(pack => pack != null).Select(pack => pack.ToMessage()).ToList();
     }
 }

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
@@ -156,7 +155,7 @@ namespace Townsfolk.Unity
             var current = _turns[0];
             if (_opening is { Status: TaskStatus.RanToCompletion } open)
             {
-                _ = Task.Run(() => InterruptAsync(open.Result, current, heard));
+                _ = Task.Run(() => AgentCalls.InterruptAsync(open.Result, current, heard));
             }
             else
             {
@@ -170,7 +169,7 @@ namespace Townsfolk.Unity
             var opening = OpenSession();
             var cancellation = _destroyed.Token;
             var before = _lastTurn;
-            _lastTurn = Task.Run(() => NotifyAsync(before, opening, text, cancellation));
+            _lastTurn = Task.Run(() => AgentCalls.NotifyAsync(before, opening, text, cancellation));
         }
 
         /// <summary>The conversation, to be kept in a saved game; give it to <see cref="Restore"/>.</summary>
@@ -258,7 +257,7 @@ namespace Townsfolk.Unity
 
         // A method of its own: Update would make the lambda's closure in every frame.
         private static void TellPriority(NpcSession session, int now) =>
-            _ = Task.Run(() => SetPriorityAsync(session, now));
+            _ = Task.Run(() => AgentCalls.SetPriorityAsync(session, now));
 
         private void OnDisable() => Interrupt();
 
@@ -272,7 +271,7 @@ namespace Townsfolk.Unity
 
             if (_opening is { } opening)
             {
-                _ = Task.Run(() => CloseAsync(opening));
+                _ = Task.Run(() => AgentCalls.CloseAsync(opening));
             }
         }
 
@@ -304,14 +303,9 @@ namespace Townsfolk.Unity
                     throw new InvalidOperationException($"{name} has no persona: give its NPC Agent one");
                 }
 
-                var config = new SessionConfig { Persona = persona.ToMessage(), Priority = priority.Current };
-                var known = lore.Where(pack => pack != null).Select(pack => pack.ToMessage()).ToList();
-                config.LoreIds.AddRange(known.Select(one => one.LoreId));
-                if (sampling != null)
-                {
-                    config.Sampling = sampling.ToMessage();
-                }
-
+                var known = LorePack.ToMessages(lore);
+                var config = persona.ToSession(known, sampling);
+                config.Priority = priority.Current;
                 if (history != null)
                 {
                     config.History.AddRange(history);
@@ -323,7 +317,7 @@ namespace Townsfolk.Unity
                     _runtime = runtime;
                 }
 
-                _opening = Task.Run(() => OpenAsync(runtime, config, known));
+                _opening = Task.Run(() => AgentCalls.OpenAsync(runtime, config, known));
             }
 
             return _opening;
@@ -355,70 +349,6 @@ namespace Townsfolk.Unity
         {
             Interrupted?.Invoke(text);
             onInterrupted.Invoke(text);
-        }
-
-        private static async Task<NpcSession> OpenAsync(
-            TownsfolkRuntime runtime, SessionConfig config, List<Lore> lore)
-        {
-            await runtime.RegisterLoreAsync(lore).ConfigureAwait(false);
-            return await runtime.Client.OpenSessionAsync(config, runtime.Ending).ConfigureAwait(false);
-        }
-
-        private static async Task InterruptAsync(NpcSession session, NpcTurn turn, string? heard)
-        {
-            try
-            {
-                if ((await session.InterruptAsync(heard).ConfigureAwait(false)).Count > 0)
-                {
-                    return;
-                }
-            }
-            catch (Exception exception)
-            {
-                Debug.LogWarning("Townsfolk: an interrupt did not reach the runtime: " + exception.Message);
-            }
-
-            // The runtime has not heard of the turn yet.
-            turn.Cancel();
-        }
-
-        private static async Task NotifyAsync(
-            Task before, Task<NpcSession> opening, string text, CancellationToken cancellation)
-        {
-            await before.ConfigureAwait(false);
-            try
-            {
-                var session = await opening.ConfigureAwait(false);
-                await session.NotifyAsync(text, cancellation).ConfigureAwait(false);
-            }
-            catch (Exception exception) when (!(exception is OperationCanceledException))
-            {
-                Debug.LogWarning("Townsfolk: an event did not reach the runtime: " + exception.Message);
-            }
-        }
-
-        private static async Task SetPriorityAsync(NpcSession session, int priority)
-        {
-            try
-            {
-                await session.SetPriorityAsync(priority).ConfigureAwait(false);
-            }
-            catch (Exception exception)
-            {
-                Debug.LogWarning("Townsfolk: a priority did not reach the runtime: " + exception.Message);
-            }
-        }
-
-        private static async Task CloseAsync(Task<NpcSession> opening)
-        {
-            try
-            {
-                await (await opening.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception)
-            {
-                // It never opened: there is nothing to close.
-            }
         }
     }
 }

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using Townsfolk.V1;
 using UnityEngine;
 
@@ -47,6 +49,21 @@ namespace Townsfolk.Unity
             message.Taboos.AddRange(taboos);
             message.ExampleLines.AddRange(exampleLines);
             return message;
+        }
+
+        /// <summary>A session of this character, who knows this lore.</summary>
+        /// <param name="lore">What the character knows, as it was registered.</param>
+        /// <param name="sampling">How words are chosen; null takes the model's defaults.</param>
+        public SessionConfig ToSession(IEnumerable<Lore> lore, SamplingPreset? sampling)
+        {
+            var config = new SessionConfig { Persona = ToMessage() };
+            config.LoreIds.AddRange(lore.Select(one => one.LoreId));
+            if (sampling != null)
+            {
+                config.Sampling = sampling.ToMessage();
+            }
+
+            return config;
         }
     }
 }

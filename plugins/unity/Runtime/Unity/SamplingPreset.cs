@@ -33,6 +33,16 @@ namespace Townsfolk.Unity
         [Tooltip("Above 1 the character repeats itself less; 1 is off.")]
         public float repetitionPenalty = 1f;
 
+        /// <summary>Above 0 the character avoids words of this answer; 0 is off.</summary>
+        [Range(-10f, 10f)]
+        [Tooltip("Above 0 the character avoids words that the answer has already; 0 is off.")]
+        public float presencePenalty;
+
+        /// <summary>As the presence penalty, but once for each time the word was used.</summary>
+        [Range(-10f, 10f)]
+        [Tooltip("As the presence penalty, but once for each time the word was used; 0 is off.")]
+        public float frequencyPenalty;
+
         /// <summary>The longest answer, in tokens.</summary>
         [Min(1)]
         [Tooltip("The longest answer, in tokens; a token is about three quarters of a word.")]
@@ -46,6 +56,10 @@ namespace Townsfolk.Unity
         /// <summary>The answer ends before the first of these texts.</summary>
         [Tooltip("The answer ends before the first of these texts.")]
         public string[] stop = Array.Empty<string>();
+
+        /// <summary>Makes tokens likelier or less likely; for those who know the model's vocabulary.</summary>
+        [Tooltip("Makes tokens likelier (up to 100) or less likely (down to -100), by their ids.")]
+        public TokenBias[] logitBias = Array.Empty<TokenBias>();
 
         /// <summary>Whether the seed below is used.</summary>
         [Tooltip("The same seed, conversation and settings give the same answer.")]
@@ -66,10 +80,17 @@ namespace Townsfolk.Unity
                 TopP = topP,
                 MinP = minP,
                 RepetitionPenalty = repetitionPenalty,
+                PresencePenalty = presencePenalty,
+                FrequencyPenalty = frequencyPenalty,
                 MaxNewTokens = maxNewTokens,
                 MinNewTokens = minNewTokens,
             };
             message.Stop.AddRange(stop);
+            foreach (var one in logitBias)
+            {
+                message.LogitBias[one.tokenId] = one.bias;
+            }
+
             if (useSeed)
             {
                 message.Seed = (ulong)seed;
@@ -77,5 +98,17 @@ namespace Townsfolk.Unity
 
             return message;
         }
+    }
+
+    /// <summary>A token and what is added to its logit.</summary>
+    [Serializable]
+    public struct TokenBias
+    {
+        /// <summary>The token's id in the model's vocabulary.</summary>
+        public int tokenId;
+
+        /// <summary>-100 forbids it, 100 forces it.</summary>
+        [Range(-100f, 100f)]
+        public float bias;
     }
 }

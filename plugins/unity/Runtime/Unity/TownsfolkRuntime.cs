@@ -114,23 +114,8 @@ namespace Townsfolk.Unity
         {
             var settings = Settings;
             _frameBudget = TimeSpan.FromMilliseconds(settings.frameBudget);
-            IEndpointSource endpoints;
-            if (settings.launchRuntime)
-            {
-                Process = new RuntimeProcess(settings.ToLaunch());
-                endpoints = Process;
-            }
-            else
-            {
-                endpoints = new FixedEndpoint(settings.ToEndpoint());
-            }
-
-            var options = new TownsfolkClientOptions
-            {
-                Transport = UnityTransport.For(settings.wire),
-                ReconnectTimeout = TimeSpan.FromSeconds(settings.reconnectTimeout),
-            };
-            Client = new TownsfolkClient(endpoints, options);
+            Client = settings.Connect(out var process);
+            Process = process;
             Application.quitting += Shutdown;
         }
 

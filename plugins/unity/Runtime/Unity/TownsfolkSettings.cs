@@ -113,6 +113,19 @@ namespace Townsfolk.Unity
             useTls,
             rootCertificate != null ? rootCertificate.text : null);
 
+        /// <summary>A client of the runtime that these settings describe.</summary>
+        /// <param name="process">The launcher of the runtime, for the caller to dispose; null when it runs elsewhere.</param>
+        public TownsfolkClient Connect(out RuntimeProcess? process)
+        {
+            process = launchRuntime ? new RuntimeProcess(ToLaunch()) : null;
+            var endpoints = process ?? (IEndpointSource)new FixedEndpoint(ToEndpoint());
+            return new TownsfolkClient(endpoints, new TownsfolkClientOptions
+            {
+                Transport = UnityTransport.For(wire),
+                ReconnectTimeout = TimeSpan.FromSeconds(reconnectTimeout),
+            });
+        }
+
         /// <summary>A path below StreamingAssets where there is such a file or folder; else as it stands.</summary>
         public static string BelowStreamingAssets(string path)
         {

@@ -4,6 +4,7 @@ using System.Linq;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using Townsfolk.Rpc;
+using Townsfolk.Tests.Support;
 using Townsfolk.V1;
 using static Townsfolk.Tests.EndToEnd.SharedRuntime;
 
@@ -40,6 +41,11 @@ namespace Townsfolk.Tests.EndToEnd
                     Text = "Tell me everything.",
                     Sampling = new SamplingParams { MinNewTokens = 300, MaxNewTokens = 300 },
                 };
+                foreach (var id in Vocabulary.Ends)
+                {
+                    longer.Sampling.LogitBias[id] = -100;
+                }
+
                 await foreach (var happened in session.SayAsync(longer))
                 {
                     text += happened.Kind == NpcEventKind.Text ? happened.Text : string.Empty;

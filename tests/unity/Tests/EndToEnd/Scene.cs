@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Reflection;
 using System.Threading;
+using Townsfolk.Tests.Support;
 using Townsfolk.Unity;
 using UnityEngine;
 using UnityEngine.Events;
@@ -38,6 +40,12 @@ namespace Townsfolk.Tests.EndToEnd
             agent.Sampling.useSeed = true;
             agent.Sampling.maxNewTokens = tokens > 0 ? tokens : 40;
             agent.Sampling.minNewTokens = tokens;
+            if (tokens > 0)
+            {
+                agent.Sampling.logitBias = Vocabulary.Ends
+                    .Select(id => new TokenBias { tokenId = id, bias = -100f }).ToArray();
+            }
+
             return agent;
         }
 

@@ -48,6 +48,10 @@ namespace Townsfolk.Tests.EndToEnd
             {
                 config.Sampling.MinNewTokens = tokens;
                 config.Sampling.MaxNewTokens = tokens;
+                foreach (var id in Vocabulary.Ends)
+                {
+                    config.Sampling.LogitBias[id] = -100;
+                }
             }
 
             return config;

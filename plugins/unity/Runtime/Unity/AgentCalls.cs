@@ -1,0 +1,80 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+using Townsfolk.V1;
+using UnityEngine;
+
+namespace Townsfolk.Unity
+{
+    /// <summary>
+    /// What an agent asks of the runtime beside its lines; on threads of the pool. Nobody awaits these
+    /// calls, so that what fails is logged here.
+    /// </summary>
+    internal static class AgentCalls
+    {
+        public static async Task<NpcSession> OpenAsync(
+            TownsfolkRuntime runtime, SessionConfig config, List<Lore> lore)
+        {
+            await runtime.RegisterLoreAsync(lore).ConfigureAwait(false);
+            return await runtime.Client.OpenSessionAsync(config, runtime.Ending).ConfigureAwait(false);
+        }
+
+        public static async Task InterruptAsync(NpcSession session, NpcTurn turn, string? heard)
+        {
+            try
+            {
+                if ((await session.InterruptAsync(heard).ConfigureAwait(false)).Count > 0)
+                {
+                    return;
+                }
+            }
+            catch (Exception exception)
+            {
+                Debug.LogWarning("Townsfolk: an interrupt did not reach the runtime: " + exception.Message);
+            }
+
+            // The runtime has not heard of the turn yet.
+            turn.Cancel();
+        }
+
+        public static async Task NotifyAsync(
+            Task before, Task<NpcSession> opening, string text, CancellationToken cancellation)
+        {
+            await before.ConfigureAwait(false);
+            try
+            {
+                var session = await opening.ConfigureAwait(false);
+                await session.NotifyAsync(text, cancellation).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (!(exception is OperationCanceledException))
+            {
+                Debug.LogWarning("Townsfolk: an event did not reach the runtime: " + exception.Message);
+            }
+        }
+
+        public static async Task SetPriorityAsync(NpcSession session, int priority)
+        {
+            try
+            {
+                await session.SetPriorityAsync(priority).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                Debug.LogWarning("Townsfolk: a priority did not reach the runtime: " + exception.Message);
+            }
+        }
+
+        public static async Task CloseAsync(Task<NpcSession> opening)
+        {
+            try
+            {
+                await (await opening.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            }
+            catch (Exception)
+            {
+                // It never opened: there is nothing to close.
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+
+namespace Townsfolk.Tests.Support
+{
+    /// <summary>The model's tokens that could end an answer before its time: control tokens and line ends.</summary>
+    internal static class Vocabulary
+    {
+        public static readonly IReadOnlyList<int> Ends = Read();
+
+        private static List<int> Read()
+        {
+            var model = Environment.GetEnvironmentVariable("TOWNSFOLK_TEST_MODEL")
+                ?? Path.Combine(Repository.Root, "runtime", "townsfolk", "starter", "model");
+            using var tokenizer = JsonDocument.Parse(File.ReadAllText(Path.Combine(model, "tokenizer.json")));
+            var control = tokenizer.RootElement.GetProperty("added_tokens").EnumerateArray()
+                .Select(token => token.GetProperty("id").GetInt32());
+            // A byte-level vocabulary writes the line feed as U+010A.
+            var lineEnds = tokenizer.RootElement.GetProperty("model").GetProperty("vocab").EnumerateObject()
+                .Where(token => token.Name.Contains('\u010a'))
+                .Select(token => token.Value.GetInt32());
+            return control.Concat(lineEnds).Distinct().ToList();
+        }
+    }
+}
