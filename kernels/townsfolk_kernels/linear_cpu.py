@@ -22,6 +22,7 @@ alone. (Where bf16 is kept in both layouts, a single row may differ in its last 
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 from typing import Any
 
@@ -38,15 +39,14 @@ _FEWEST_ROWS = 4
 def packed_dtypes() -> dict[torch.dtype, torch.dtype]:
     """Dtypes of weights that are packed on this processor, and of the activations they take."""
     found: dict[torch.dtype, torch.dtype] = {}
-    capabilities = torch.cpu.get_capabilities()
-    if capabilities.get("architecture") != "x86_64":
+    if platform.machine().lower() not in ("x86_64", "amd64"):
         return found
     if torch.backends.mkldnn.is_available():
         found[torch.float32] = torch.float32
     if "fbgemm" in torch.backends.quantized.supported_engines:
         found[torch.float16] = found[torch.bfloat16] = torch.float32
-    has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    if has_bf16 and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    # Processors with AMX have these instructions too.
+    if torch.cpu._is_avx512_bf16_supported() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         found[torch.bfloat16] = torch.bfloat16
     return found
 
