@@ -51,7 +51,10 @@ def dotnet(*arguments: str, timeout_s: float) -> str:
 @pytest.fixture(scope="module")
 def built() -> str:
     """Compile everything as Unity 2021.3 and Unity 6 would; what the compiler said."""
-    return dotnet("build", str(SOLUTION), "--nologo", timeout_s=170)
+    # No compiler server: it would outlive the tests.
+    return dotnet(
+        "build", str(SOLUTION), "--nologo", "-p:UseSharedCompilation=false", timeout_s=170
+    )
 
 
 @pytest.mark.timeout(180)

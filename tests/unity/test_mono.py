@@ -31,7 +31,7 @@ def program() -> Path:
     """The probe, compiled as Unity would compile the package."""
     assert DOTNET is not None
     done = subprocess.run(
-        [DOTNET, "build", str(HERE / "Mono"), "--nologo"],
+        [DOTNET, "build", str(HERE / "Mono"), "--nologo", "-p:UseSharedCompilation=false"],
         timeout=170,
         capture_output=True,
         text=True,
