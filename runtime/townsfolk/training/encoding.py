@@ -48,6 +48,10 @@ class Encoder:
             return self._join([(self._bos, PROMPT), (script + self._eos, REPLY)])
         return self._join(self._segments(script.messages()))
 
+    def decode(self, tokens: Sequence[int], skip_control: bool = True) -> str:
+        """The text of tokens, with or without control tokens."""
+        return self._tokenizer.decode(list(map(int, tokens)), skip_special_tokens=skip_control)
+
     def _render(self, messages: Sequence[Message], ask: bool) -> str:
         return self._template.render(
             messages=messages, bos_token=self._bos, eos_token=self._eos, add_generation_prompt=ask

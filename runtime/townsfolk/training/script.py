@@ -63,6 +63,8 @@ class Script:
             raise InvalidFieldError("lore: must be a list of texts")
         if not isinstance(values["persona"], dict) or not isinstance(values["transcript"], list):
             raise InvalidFieldError("persona: must be an object; transcript: must be a list")
+        if not all(isinstance(entry, dict) for entry in values["transcript"]):
+            raise InvalidFieldError("transcript: every entry must be an object")
         entries = tuple(TranscriptEntry.checked(**entry) for entry in values["transcript"])
         return cls(Persona.checked(**values["persona"]), tuple(lore), entries)
 

@@ -115,12 +115,17 @@ _WORD_ENDS = "er el ow um ip ock ing ash ot en le ard usk ent ine oon ett ish uf
 
 def coined_word(rng: Random) -> str:
     """An invented common noun: ``grondle``, ``vesk``. Facts made of such words can only be copied."""
-    draw = rng.random()
-    if draw < 0.3:
-        return pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _MIDDLES)
-    if draw < 0.5:
-        return (pick(rng, _FAMILY_FIRST) + pick(rng, _FAMILY_LAST)).lower()
-    return _syllables(rng, _WORD_ENDS, (0,)).lower()
+
+    def word(r: Random) -> str:
+        draw = r.random()
+        if draw < 0.3:
+            return pick(r, _ONSETS) + pick(r, _VOWELS) + pick(r, _MIDDLES)
+        if draw < 0.5:
+            return (pick(r, _FAMILY_FIRST) + pick(r, _FAMILY_LAST)).lower()
+        return _syllables(r, _WORD_ENDS, (0,)).lower()
+
+    # Words are parts of facts; the facts are split, and no word may give a held-out name away.
+    return Split.TRAIN.draw(rng, word)
 
 
 def given_name(rng: Random, split: Split, she: bool) -> str:
@@ -156,17 +161,17 @@ def person(rng: Random, split: Split) -> Name:
     return Name(full, first, she)
 
 
-def _place(rng: Random) -> str:
-    if rng.random() < 0.55:
-        core = pick(rng, _PLACE_FIRST) + pick(rng, _PLACE_LAST)
-    else:
-        core = _syllables(rng, _PLACE_ENDS, (0, 0, 1))
-    return pick(rng, _PLACE_FORMS).replace("*", core) if rng.random() < 0.3 else core
-
-
 def place(rng: Random, split: Split) -> str:
     """A town, a village or a land."""
-    return split.draw(rng, _place)
+
+    def core(r: Random) -> str:
+        if r.random() < 0.55:
+            return pick(r, _PLACE_FIRST) + pick(r, _PLACE_LAST)
+        return _syllables(r, _PLACE_ENDS, (0, 0, 1))
+
+    # ``Port Merrow`` is held out by ``Merrow``: no form of a place may give it away.
+    name = split.draw(rng, core)
+    return pick(rng, _PLACE_FORMS).replace("*", name) if rng.random() < 0.3 else name
 
 
 def house(rng: Random, split: Split) -> str:

@@ -1,0 +1,73 @@
+import json
+from argparse import ArgumentParser
+
+import pytest
+import torch
+from townsfolk.training import command
+from transformers import AutoTokenizer, LlamaForCausalLM
+
+SMALL = {
+    "steps": 4,
+    "rows": 2,
+    "length": 96,
+    "log-every": 2,
+    "warmup-steps": 1,
+    "device": "cpu",
+    "vocab-size": 320,
+    "hidden-size": 32,
+    "intermediate-size": 48,
+    "num-hidden-layers": 1,
+    "num-attention-heads": 2,
+    "num-key-value-heads": 1,
+    "head-dim": 16,
+    "max-position-embeddings": 256,
+}
+
+
+def train(*arguments) -> int:
+    parser = ArgumentParser()
+    command.add_arguments(parser)
+    small = [f"--{name}={value}" for name, value in SMALL.items()]
+    return command.run(parser.parse_args([*small, *map(str, arguments)]))
+
+
+@pytest.fixture
+def data(tmp_path, scripts):
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(json.dumps(script.to_json()) for script in scripts))
+    return path
+
+
+def test_a_model_is_trained_fine_tuned_and_loads_elsewhere(tmp_path, data):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(data, "--out", first, "--dtype", "float32") == 0
+    assert train(data, "--model", first, "--out", second, "--validation", data) == 0
+    for folder in (first, second):
+        assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        assert model.config.eos_token_id == [4, 1]
+        chat = [{"role": "user", "content": "Player: Hello!"}]
+        text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        assert text.endswith("<|start_header_id|>assistant<|end_header_id|>\n\n")
+    assert (first / "tokenizer.json").read_bytes() == (second / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--starter-corpus", "data.jsonl")])
+def test_files_or_the_starter_corpus(tmp_path, capsys, arguments):
+    assert train(*arguments, "--out", tmp_path) == 2
+    assert "--starter-corpus" in capsys.readouterr().out
+
+
+def test_missing_checkpoint_is_said(tmp_path, data, capsys):
+    assert train(data, "--out", tmp_path / "new", "--model", tmp_path, "--resume") == 2
+    assert "tokenizer.json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "option", ["--steps=0", "--rows=x", "--learning-rate=-1", "--max-minutes=nan", "--length=1"]
+)
+def test_numbers_out_of_range_are_refused(tmp_path, data, capsys, option):
+    with pytest.raises(SystemExit):
+        train(data, "--out", tmp_path, option)
+    assert option.split("=")[0] in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""The model that ships, through the real engine and dialogue sessions."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import townsfolk.starter
+from townsfolk.config import EngineSettings
+from townsfolk.dialogue.prompt import system_text
+from townsfolk.engine.engine import Engine
+from townsfolk.starter import form, interview
+from townsfolk.starter.evaluation import EngineInterviewer
+from townsfolk.starter.wild import wild
+from townsfolk.training.checkpoint import load_model
+from townsfolk.training.model import document_mask, document_positions
+from transformers import LlamaForCausalLM
+
+MODEL = Path(townsfolk.starter.__file__).parent / "model"
+
+
+@pytest.fixture(scope="module")
+def interviewer():
+    engine = Engine.from_pretrained(MODEL, EngineSettings(device="cpu", kv_memory_mib=256))
+    yield EngineInterviewer(engine, seed=0)
+    engine.close()
+
+
+def test_it_is_small_enough_to_ship():
+    assert sum(file.stat().st_size for file in MODEL.iterdir()) < 20_000_000
+
+
+def test_transformers_reads_it():
+    theirs = LlamaForCausalLM.from_pretrained(MODEL, dtype=torch.float32)
+    tokens = torch.randint(4096, (1, 64), generator=torch.Generator().manual_seed(0))
+    documents = torch.ones_like(tokens)
+    ours = load_model(MODEL)(
+        tokens, document_positions(documents), document_mask(documents, blockwise=False)
+    )
+    torch.testing.assert_close(ours, theirs(tokens).logits, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("subject", ["name", "trade", "home", "recall"])
+def test_held_out_characters_know_themselves_and_listen(interviewer, subject):
+    count = 24
+    if subject == "recall":
+        asked = interview.recall(count, "test")
+    else:
+        asked = interview.about_itself(subject, count, "test")
+    answers = interviewer.hold(asked, greedy=True)
+    right = sum(each.passes(replies) for each, replies in zip(asked, answers, strict=True))
+    assert right >= count - 3
+
+
+def test_characters_written_by_people_know_themselves(interviewer):
+    asked = wild()
+    answers = interviewer.hold(asked, greedy=True)
+    right = sum(each.passes(replies) for each, replies in zip(asked, answers, strict=True))
+    assert right >= len(asked) - 4
+
+
+def test_sampled_replies_are_sentences(interviewer):
+    known = form.vocabulary()
+    asked = interview.small_talk(12, "test")
+    broken = []
+    for each, replies in zip(asked, interviewer.hold(asked, greedy=False), strict=True):
+        context = [system_text(each.persona, each.lore), *each.lines, *replies[:-1]]
+        broken += [
+            (reply, found) for reply in replies if (found := form.faults(reply, known, context))
+        ]
+    assert len(broken) <= 1, broken

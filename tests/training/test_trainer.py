@@ -1,0 +1,77 @@
+import operator
+from contextlib import suppress
+
+import torch
+from townsfolk.training.model import Llama
+from townsfolk.training.sources import ScriptSource, WorkerSource
+from townsfolk.training.trainer import Trainer, TrainerSettings
+
+
+def trainer(config, scripts, encoder, folder, **settings):
+    torch.manual_seed(0)
+    source = ScriptSource(scripts, encoder, rows=2, length=192, seed=3)
+    chosen = {"learning_rate": 3e-3, "warmup_steps": 2, "log_every": 10} | settings
+    return Trainer(Llama(config), source, TrainerSettings(**chosen), folder)
+
+
+def test_the_loss_falls_until_the_replies_are_known(config, scripts, encoder, tmp_path):
+    run = trainer(config, scripts, encoder, tmp_path, steps=160)
+    run.run()
+    first, last = run.history.loss[0], run.history.loss[-1]
+    assert first > 3.0  # log 400 is 6.0
+    assert last < 0.5
+
+
+def test_a_resumed_run_ends_in_the_same_weights(config, scripts, encoder, tmp_path):
+    whole = trainer(config, scripts, encoder, tmp_path / "whole", steps=12)
+    whole.run()
+
+    begun = trainer(config, scripts, encoder, tmp_path / "parts", steps=12)
+    batches = begun._source.batches(0)
+
+    class Interrupted:
+        def batches(self, first_step):
+            yield from (next(batches) for _ in range(5))
+            raise KeyboardInterrupt
+
+    begun._source = Interrupted()
+    with suppress(KeyboardInterrupt):
+        begun.run()
+    resumed = trainer(config, scripts, encoder, tmp_path / "parts", steps=12)
+    resumed.resume()
+    resumed.run()
+
+    for name, weight in whole.model.weights().items():
+        assert torch.equal(weight, resumed.model.weights()[name]), name
+
+
+def test_prompts_are_not_learned_without_weight(config, scripts, encoder, tmp_path):
+    run = trainer(config, scripts, encoder, tmp_path, steps=1, prompt_weight=0.0)
+    batch = next(run._source.batches(0))
+    prompts_changed = type(batch)(batch.tokens, batch.kinds.copy(), batch.documents)
+    prompts_changed.kinds[prompts_changed.kinds == 1] = 0
+    run._update(batch, 0.0)
+    other = trainer(config, scripts, encoder, tmp_path, steps=1, prompt_weight=0.0)
+    other._update(prompts_changed, 0.0)
+    for name, weight in run.model.weights().items():
+        assert torch.equal(weight, other.model.weights()[name]), name
+
+
+def test_time_ends_a_run(config, scripts, encoder, tmp_path):
+    run = trainer(config, scripts, encoder, tmp_path, steps=10**9, max_minutes=1e-3)
+    run.run()
+    assert run.history.step[-1] < 1000
+
+
+def test_every_epoch_has_every_row_once(scripts, encoder):
+    source = ScriptSource(scripts, encoder, rows=1, length=192, seed=0)
+    size = len(source._all.tokens)
+    order = [next(source.batches(step)).tokens[0].tolist() for step in range(2 * size)]
+    assert sorted(order[:size]) == sorted(order[size:]) == sorted(source._all.tokens.tolist())
+
+
+def test_worker_batches_come_in_order():
+    source = WorkerSource(operator.neg, workers=2)
+    batches = source.batches(7)
+    assert [next(batches) for _ in range(8)] == [-step for step in range(7, 15)]
+    batches.close()
