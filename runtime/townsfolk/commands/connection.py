@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from townsfolk.client import Runtime
+from townsfolk.client import Runtime, SamplingParams
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
@@ -34,3 +35,10 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
     parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens up to p")
     parser.add_argument("--max-new-tokens", type=int, help="the longest reply")
+    parser.add_argument("--min-new-tokens", type=int, help="no end token before this many")
+
+
+def sampling(options: argparse.Namespace, **more: Any) -> SamplingParams:
+    """Return what `add_sampling`'s options say, and more fields."""
+    names = ("seed", "temperature", "top_k", "top_p", "max_new_tokens", "min_new_tokens")
+    return SamplingParams(**{name: getattr(options, name) for name in names}, **more)

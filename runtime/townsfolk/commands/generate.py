@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from townsfolk.client import SamplingParams, TownsfolkError
-from townsfolk.commands.connection import add_connection, add_sampling, open_runtime
+from townsfolk.client import TownsfolkError
+from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
 from townsfolk.v1.sampling_pb2 import Token
 
 
@@ -29,19 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Complete the prompt; return the exit status."""
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    sampling = SamplingParams(
-        seed=options.seed,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        max_new_tokens=options.max_new_tokens,
-        stop=options.stop,
-        logprobs=options.logprobs,
-    )
+    params = sampling(options, stop=options.stop, logprobs=options.logprobs)
     by_token = options.logprobs is not None
     try:
         with open_runtime(options) as runtime:
-            for response in runtime.generate(prompt, sampling, echo=options.echo):
+            for response in runtime.generate(prompt, params, echo=options.echo):
                 match response.WhichOneof("event"):
                     case "prompt" if by_token:
                         _print_tokens(response.prompt.tokens)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from google.protobuf.json_format import ParseDict, ParseError
 
-from townsfolk.client import Npc, Persona, SamplingParams, TownsfolkError, Turn
-from townsfolk.commands.connection import add_connection, add_sampling, open_runtime
+from townsfolk.client import Npc, Persona, TownsfolkError, Turn
+from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
 from townsfolk.starter.cast import LORE, innkeeper
 
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         persona = _persona(options.persona)
         with open_runtime(options) as runtime:
             runtime.register_lore("here", options.lore.read_text("utf-8") if options.lore else LORE)
-            npc = runtime.npc(persona, lore=["here"], sampling=_sampling(options)).open()
+            npc = runtime.npc(persona, lore=["here"], sampling=sampling(options)).open()
             model = runtime.info().model
             print(f"{persona.name} is here (model: {model}). Ctrl-C interrupts, /quit leaves.\n")
             _converse(npc, persona.name, options)
@@ -104,8 +104,3 @@ def _persona(path: Path | None) -> Persona:
         return ParseDict(json.loads(path.read_text("utf-8")), Persona())
     except (ParseError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no persona: {error}") from error
-
-
-def _sampling(options: argparse.Namespace) -> SamplingParams:
-    names = ("seed", "temperature", "top_k", "top_p", "max_new_tokens")
-    return SamplingParams(**{name: getattr(options, name) for name in names})
