@@ -1,6 +1,7 @@
 """Personas as people write them, none made by the corpus' templates, and questions to them."""
 
 from townsfolk.dialogue.persona import Persona
+from townsfolk.starter.cast import LORE, cast
 from townsfolk.starter.corpus.grammar import phrases
 from townsfolk.starter.interview import Interview
 
@@ -113,6 +114,43 @@ _WILD: tuple[tuple[Persona, tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 
+# Of the cast of `townsfolk talk`, by first or last name, with the cast's lore.
+_CAST: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("Mira Holloway", ("Hello!", "What is your name?"), ("Mira",)),
+    ("Mira Holloway", ("What do you do?",), ("innkeeper",)),
+    ("Mira Holloway", ("How much is a room?",), ("four coppers",)),
+    ("Mira Holloway", ("Where were you born?",), ("Eastfen",)),
+    ("Mira Holloway", ("Do you have a brother?",), ("Tam",)),
+    ("Mira Holloway", ("Who is the mayor?",), ("Osric Vane",)),
+    ("Mira Holloway", ("Why is the lighthouse dark?",), ("three nights", "nobody knows")),
+    ("Mira Holloway", ("What are you afraid of?",), ("dark lighthouse",)),
+    ("Garrick Stone", ("What do you do?",), ("blacksmith",)),
+    ("Garrick Stone", ("What do you want?",), ("anchor",)),
+    ("Garrick Stone", ("How much is a knife?",), ("nine coppers",)),
+    ("Garrick Stone", ("When is the Tide Market?",), ("seventh day",)),
+    ("Sister Orla", ("Who are you?",), ("Orla",)),
+    ("Sister Orla", ("What do you do?",), ("priestess",)),
+    ("Sister Orla", ("Where do you live?",), ("Gull Hill",)),
+    ("Captain Brannoc", ("What is your name?",), ("Brannoc",)),
+    ("Captain Brannoc", ("Who is Juno?",), ("first mate",)),
+    ("Captain Brannoc", ("Where do you come from?",), ("Saltreach",)),
+    ("Nessa Finch", ("What do you want?",), ("thief who robbed",)),
+    ("Nessa Finch", ("I'm Jonas. I lost my dog.", "Any news?", "What's my name?"), ("Jonas",)),
+)
+
+
 def wild() -> list[Interview]:
     """All of these interviews."""
-    return [Interview("wild", persona, (), lines, accepted) for persona, lines, accepted in _WILD]
+    people = {
+        each.name: Persona(
+            name=each.name,
+            description=each.description,
+            goals=tuple(each.goals),
+            speaking_style=each.speaking_style,
+            taboos=tuple(each.taboos),
+            example_lines=tuple(each.example_lines),
+        )
+        for each in cast()
+    }
+    known = [Interview("wild", persona, (), *asked) for persona, *asked in _WILD]
+    return known + [Interview("wild", people[name], (LORE,), *asked) for name, *asked in _CAST]

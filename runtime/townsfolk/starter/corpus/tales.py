@@ -109,6 +109,10 @@ _WHY_ASKS = phrases("""
     Why is the {spot} {state}? / What happened to the {spot}? / How long has the {spot} been {state}?
     / Do you know why the {spot} is {state}? / What's wrong with the {spot}?
 """)
+_HOUSE_ASKS = phrases("""
+    Is there [a tavern|an inn|a shop] here? / Where is the [tavern|inn|shop]? / Where can I [drink
+    something|sleep|buy something]? / Do you know a good [tavern|inn|shop]? / I need a drink.
+""")
 _WHEN_ASKS = phrases("""
     When is {x}? / How often is {x} held? / What is {x}? / When does {x} take place?
 """)
@@ -153,6 +157,8 @@ def tale(rng: Random, split: Split) -> Known:
     asks = _TALE_ASKS
     if "{state}" in template and rng.random() < 0.5:
         asks = tuple(fill(ask, rng, slots) for ask in _WHY_ASKS)
+    elif "{house}" in template and rng.random() < 0.5:
+        asks = _HOUSE_ASKS
     elif "{often}" in template and rng.random() < 0.6:
         asks = _WHEN_ASKS
     truth = Truth({}, (), asks, _TALE_ANSWERS)

@@ -21,8 +21,9 @@ def _ruler(rng: Random, split: Split) -> str:
 
 
 def someone(rng: Random, split: Split) -> str:
-    """A first name."""
-    return names.given_name(rng, split, rng.random() < 0.5)
+    """Somebody's name, with or without family name."""
+    first = names.given_name(rng, split, rng.random() < 0.5)
+    return f"{first} {names.family_name(rng, split)}" if rng.random() < 0.25 else first
 
 
 def _spot(rng: Random, split: Split) -> str:
