@@ -16,6 +16,7 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from townsfolk_kernels.triton.launch import options, power_of_two, precision
 
 MAX_SPLITS = 16
+_PROGRAMS = 8  # for each multiprocessor, to have enough loads in flight
 _KEYS = 64  # positions in one tile
 
 
@@ -26,6 +27,20 @@ def _page_offsets(
     """Where the rows of positions `key` [n] begin in the pages, in elements."""
     block = tl.load(table + key // BLOCK_SIZE, mask=inside, other=0).to(tl.int64)
     return ((block * KV_HEADS + kv_head) * BLOCK_SIZE + key % BLOCK_SIZE) * DIM
+
+
+@triton.jit
+def _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr):
+    """Adds one tile of keys to the running softmax: its maximum, its mass, the weighted values."""
+    scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale
+    scores = tl.where(inside[None, :], scores, -float("inf"))
+    higher = tl.maximum(top, tl.max(scores, axis=1))
+    safe = tl.where(higher == -float("inf"), 0.0, higher)  # a program may have no keys
+    weights = tl.exp(scores - safe[:, None])
+    shrink = tl.exp(top - safe)
+    mass = mass * shrink + tl.sum(weights, axis=1)
+    acc = tl.dot(weights.to(v.dtype), v, acc * shrink[:, None], input_precision=PRECISION)
+    return higher, mass, acc
 
 
 @triton.jit
@@ -74,33 +89,44 @@ def _decode_kernel(
     span = (length - begin + SPLITS - 1) // SPLITS
     low = begin + split * span
     high = tl.minimum(low + span, length)
+    h, d, t = tl.arange(0, TILE_H), tl.arange(0, TILE_D), tl.arange(0, KEYS)
+    real_d = d[None, :] < HEAD_DIM
+    # The pages of all positions but the last were written in earlier steps.
+    key = low + t
+    inside = key < high
+    at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+    places = at[:, None] + d[None, :]
+    old = (key < tl.minimum(high, length - 1))[:, None] & real_d
+    k = tl.load(k_pages + places, mask=old, other=0.0)
+    v = tl.load(v_pages + places, mask=old, other=0.0)
+    newest = length - 1 + tl.arange(0, 1)
+    newest_at = _page_offsets(
+        table, newest, kv_head, newest >= 0, KV_HEADS, BLOCK_SIZE, HEAD_DIM
+    )  # [1]
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
 
-    h, d, t = tl.arange(0, TILE_H), tl.arange(0, TILE_D), tl.arange(0, KEYS)
     places = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM) + h[:, None] * HEAD_DIM + d[None, :]
-    real = (h[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & (length > 0)
+    real = (h[:, None] < GROUP) & real_d & (length > 0)
     queries = tl.load(q + places, mask=real, other=0.0)
+    new_row = newest_at[:, None] + d[None, :]  # [1, TILE_D]
+    is_new = (key == length - 1)[:, None] & inside[:, None]
+    new_mask = real_d & (length > 0)
+    k = tl.where(is_new, tl.load(k_pages + new_row, mask=new_mask, other=0.0), k)
+    v = tl.where(is_new, tl.load(v_pages + new_row, mask=new_mask, other=0.0), v)
     top = tl.full([TILE_H], -float("inf"), tl.float32)
     mass = tl.zeros([TILE_H], tl.float32)
     acc = tl.zeros([TILE_H, TILE_D], tl.float32)
-    for first in range(low, high, KEYS):
+    top, mass, acc = _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
+    for first in range(low + KEYS, high, KEYS):
         key = first + t
         inside = key < high
         at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-        seen = inside[:, None] & (d[None, :] < HEAD_DIM)
+        seen = inside[:, None] & real_d
         k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
         v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
-        scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale
-        scores = tl.where(inside[None, :], scores, -float("inf"))
-        higher = tl.maximum(top, tl.max(scores, axis=1))
-        weights = tl.exp(scores - higher[:, None])
-        shrink = tl.exp(top - higher)
-        mass = mass * shrink + tl.sum(weights, axis=1)
-        acc = acc * shrink[:, None]
-        acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=PRECISION)
-        top = higher
+        top, mass, acc = _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
 
     if SPLITS > 1:
         pair = sequence * KV_HEADS + kv_head
@@ -120,8 +146,8 @@ def _decode_kernel(
             at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
             at += g[None, :, None] * TILE_D + d[None, None, :]
             parts = tl.load(partial + at, cache_modifier=".cg")  # [SPLITS, TILE_G, TILE_D]
-            shares = tl.exp(tops - tl.max(tops, axis=0)[None, :])
-            shares = tl.where(masses > 0, shares, 0.0)
+            highest = tl.max(tops, axis=0)[None, :]
+            shares = tl.where(masses > 0, tl.exp(tops - highest), 0.0)
             whole = tl.sum(shares * masses, axis=0)
             shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
             merged = tl.sum(parts * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
@@ -208,12 +234,12 @@ def _prefill_kernel(
 
 def most_programs(sequences: int, kv_heads: int, processors: int) -> int:
     """The most programs of any step of up to so many sequences, with splits from below."""
-    return max(2 * processors, sequences * kv_heads)
+    return max(_PROGRAMS * processors, sequences * kv_heads)
 
 
 def decode_splits(sequences: int, kv_heads: int, processors: int) -> int:
     """Programs among which the keys of one sequence and head are split, to fill the device."""
-    wanted = max(1, 2 * processors // (sequences * kv_heads))
+    wanted = max(1, _PROGRAMS * processors // (sequences * kv_heads))
     return min(1 << (wanted.bit_length() - 1), MAX_SPLITS)
 
 

@@ -13,8 +13,6 @@ from functools import cache
 from typing import Any
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 
@@ -29,8 +27,6 @@ class Tiles:
         warps: of one program.
         stages: iterations whose loads are in flight.
         splits: programs that share one tile's reduction.
-        ahead: with tensor cores, whether the weight is called into the L2 cache before the wait
-            for the kernel before.
     """
 
     rows: int
@@ -38,7 +34,6 @@ class Tiles:
     warps: int
     stages: int = 3
     splits: int = 1
-    ahead: bool = False
 
     @property
     def uses_tensor_cores(self) -> bool:
@@ -74,25 +69,6 @@ def batch_tile(batch: int, tiles: Tiles) -> int:
     return max(power_of_two(batch), 16 if tiles.uses_tensor_cores else 1)
 
 
-def calls_ahead(weight: Tensor, tiles: Tiles, dependent: bool) -> bool:
-    """Whether a kernel calls its weight into the L2 cache while it waits."""
-    aligned = weight.shape[1] % 8 == 0 and weight.dtype.itemsize == 2
-    return dependent and tiles.ahead and aligned
-
-
 def precision(x: Tensor) -> str:
     """How tensor cores take the operands: fp32 is not rounded to tf32."""
     return "ieee" if x.dtype == torch.float32 else "tf32"
-
-
-@triton.jit
-def prefetch(at, size):
-    """Asks for `size` [n] bytes, multiples of 16, at each of `at` [n] to come into the L2 cache."""
-    tl.inline_asm_elementwise(
-        "cp.async.bulk.prefetch.L2.global [$1], $2; mov.u32 $0, 0;",
-        "=r,l,r",
-        [at, size],
-        dtype=tl.int32,
-        is_pure=False,
-        pack=1,
-    )

@@ -10,11 +10,9 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from townsfolk_kernels.triton.launch import (
     Tiles,
     batch_tile,
-    calls_ahead,
     options,
     power_of_two,
     precision,
-    prefetch,
 )
 from townsfolk_kernels.triton.product import (
     inverse_rms,
@@ -44,7 +42,6 @@ def _gate_up_kernel(
     BATCH: tl.constexpr,
     STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
-    AHEAD: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ):
     first = tl.program_id(0) * ROWS
@@ -53,10 +50,6 @@ def _gate_up_kernel(
     if DEPTH == 0:
         gate_tile = load_tile(w, first, N, K, ROWS, WIDTH)
         up_tile = load_tile(w_up, first, N, K, ROWS, WIDTH)
-    elif AHEAD:
-        starts = w + tl.minimum(n, N - 1).to(tl.int64) * K
-        prefetch(starts, tl.full([ROWS], K * 2, tl.int32))
-        prefetch(starts + N * K, tl.full([ROWS], K * 2, tl.int32))
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
@@ -140,7 +133,6 @@ def gate_up_swiglu(
         BATCH=batch_tile(batch, tiles),
         STAGES=tiles.stages,
         PRECISION=precision(x),
-        AHEAD=calls_ahead(weight, tiles, dependent),
         DEPENDENT=dependent,
         **options(tiles.warps, tiles.stages, dependent),
     )
@@ -163,16 +155,12 @@ def _head_kernel(
     BATCH: tl.constexpr,
     STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
-    AHEAD: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ):
     first = tl.program_id(0) * ROWS
     n, m = first + tl.arange(0, ROWS), tl.arange(0, BATCH)
     if DEPTH == 0:
         tile = load_tile(w, first, N, K, ROWS, WIDTH)
-    elif AHEAD:
-        starts = w + tl.minimum(n, N - 1).to(tl.int64) * K
-        prefetch(starts, tl.full([ROWS], K * 2, tl.int32))
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
@@ -226,7 +214,6 @@ def vocabulary_logits(
         BATCH=batch_tile(batch, tiles),
         STAGES=tiles.stages,
         PRECISION=precision(x),
-        AHEAD=calls_ahead(weight, tiles, dependent),
         DEPENDENT=dependent,
         **options(tiles.warps, tiles.stages, dependent),
     )

@@ -10,11 +10,9 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from townsfolk_kernels.triton.launch import (
     Tiles,
     batch_tile,
-    calls_ahead,
     options,
     power_of_two,
     precision,
-    prefetch,
 )
 from townsfolk_kernels.triton.product import (
     load_row,
@@ -48,7 +46,6 @@ def _project_kernel(
     SPLITS: tl.constexpr,
     LENGTH: tl.constexpr,
     PRECISION: tl.constexpr,
-    AHEAD: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ):
     tile_id, split = tl.program_id(0), tl.program_id(1)
@@ -56,10 +53,6 @@ def _project_kernel(
     begin = split * LENGTH
     if DEPTH == 0:
         tile = load_tile(w, first, N, K, ROWS, WIDTH)
-    elif AHEAD:
-        n = tl.minimum(first + tl.arange(0, ROWS), N - 1).to(tl.int64)
-        starts = w + n * K + begin
-        prefetch(starts, tl.full([ROWS], tl.minimum(LENGTH, K - begin) * 2, tl.int32))
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
@@ -146,7 +139,6 @@ def project_and_add(
         SPLITS=tiles.splits,
         LENGTH=length,
         PRECISION=precision(x),
-        AHEAD=calls_ahead(weight, tiles, dependent),
         DEPENDENT=dependent,
         **options(tiles.warps, tiles.stages, dependent),
     )

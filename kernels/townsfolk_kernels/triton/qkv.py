@@ -10,11 +10,9 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from townsfolk_kernels.triton.launch import (
     Tiles,
     batch_tile,
-    calls_ahead,
     options,
     power_of_two,
     precision,
-    prefetch,
 )
 from townsfolk_kernels.triton.product import (
     inverse_rms,
@@ -54,16 +52,24 @@ def _qkv_kernel(
     BATCH: tl.constexpr,
     STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
-    AHEAD: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ):
     N: tl.constexpr = (HEADS + 2 * KV_HEADS) * HEAD_DIM
     first = tl.program_id(0) * ROWS
     if DEPTH == 0:
         tile = load_tile(w, first, N, K, ROWS, WIDTH)
-    elif AHEAD:
-        starts = w + (first + tl.arange(0, ROWS)).to(tl.int64) * K
-        prefetch(starts, tl.full([ROWS], K * 2, tl.int32))
+    m = tl.arange(0, BATCH)
+    row = tl.load(rows + m, mask=m < batch, other=-1)
+    valid = row >= 0
+    position = tl.load(positions + m, mask=valid, other=0)
+    head = first // HEAD_DIM
+    inside = first % HEAD_DIM  # a tile lies in one head
+    d = inside + tl.arange(0, ROWS)
+    # Nothing of this changes within a step, so it need not wait.
+    pair = inside // 2 + tl.arange(0, ROWS // 2)
+    turn = rotation + position[None, :] * HEAD_DIM + 2 * pair[:, None]
+    cos, sin = tl.load(turn), tl.load(turn + 1)  # [ROWS / 2, BATCH]
+    block = tl.load(tables + row * table_stride + position // BLOCK_SIZE, mask=valid, other=0)
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
@@ -79,17 +85,7 @@ def _qkv_kernel(
     if HAS_BIAS:
         acc += tl.load(bias + n).to(tl.float32)[:, None]
 
-    m = tl.arange(0, BATCH)
-    row = tl.load(rows + m, mask=m < batch, other=-1)
-    valid = row >= 0
-    position = tl.load(positions + m, mask=valid, other=0)
-    head = first // HEAD_DIM
-    inside = first % HEAD_DIM  # a tile lies in one head
-    d = inside + tl.arange(0, ROWS)
     if head < HEADS + KV_HEADS:
-        pair = inside // 2 + tl.arange(0, ROWS // 2)
-        turn = rotation + position[None, :] * HEAD_DIM + 2 * pair[:, None]
-        cos, sin = tl.load(turn), tl.load(turn + 1)  # [ROWS / 2, BATCH]
         pairs = tl.permute(tl.reshape(acc, [ROWS // 2, 2, BATCH]), (0, 2, 1))
         even, odd = tl.split(pairs)
         turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
@@ -99,7 +95,6 @@ def _qkv_kernel(
         at = q_out + m[None, :] * (HEADS * HEAD_DIM) + n[:, None]
         tl.store(at, result, mask=valid[None, :])
     else:
-        block = tl.load(tables + row * table_stride + position // BLOCK_SIZE, mask=valid, other=0)
         pages = k_pages if head < HEADS + KV_HEADS else v_pages
         kv_head = (head - HEADS) % KV_HEADS
         slot = (block.to(tl.int64) * KV_HEADS + kv_head) * BLOCK_SIZE + position % BLOCK_SIZE
@@ -174,7 +169,6 @@ def qkv_rope_store(
         BATCH=batch_tile(batch, tiles),
         STAGES=tiles.stages,
         PRECISION=precision(x),
-        AHEAD=calls_ahead(weight, tiles, dependent),
         DEPENDENT=dependent,
         **options(tiles.warps, tiles.stages, dependent),
     )

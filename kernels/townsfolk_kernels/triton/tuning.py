@@ -11,12 +11,15 @@ import torch
 from townsfolk_kernels.triton.launch import Tiles, power_of_two
 
 TUNED = Path(__file__).parent / "tuned"
+_FEW = 4  # rows up to which a product may be summed up in registers
 _ONE_ROW_TILE = 8192  # elements of the weight that one program holds in registers
 
 
 def key(op: str, out_features: int, in_features: int, batch: int) -> str:
     """The name of a measured product; batches between powers of two share their tiles."""
-    padded = 1 if batch == 1 else max(power_of_two(batch), 16)
+    padded = power_of_two(batch)
+    if padded > _FEW:
+        padded = max(padded, 16)
     return f"{op} {out_features}x{in_features} {padded}"
 
 
@@ -34,7 +37,10 @@ def choose(
         within: the tile's rows must divide this; 0 for no such need.
     """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    tiles = tuned(name).get(key(op, out_features, in_features, batch))
+    known = tuned(name)
+    tiles = known.get(key(op, out_features, in_features, batch))
+    if tiles is None and batch > 1:
+        tiles = known.get(key(op, out_features, in_features, max(batch, 16)))
     if tiles is None or (within and within % tiles.rows):
         tiles = guess(op, out_features, in_features, batch, within)
     return tiles

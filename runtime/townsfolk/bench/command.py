@@ -1,7 +1,8 @@
-"""`townsfolk bench`: two measurements, each ending in one JSON line.
+"""`townsfolk bench`: measurements, each ending in one JSON line.
 
 - Without --shape: characters of a model that talk at once, over the real service.
-- With --shape: decode speed of random weights of that shape, in this process.
+- With --shape, random weights of that shape in this process: decode speed; or with --tavern many
+  characters that share lore, or with --interference what long prompts do to those who speak.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     npcs = parser.add_argument_group("characters over the service")
     npcs.add_argument("--npcs", type=_numbers, default=[1, 8, 32], help="default 1,8,32")
     npcs.add_argument("--turns", type=int, default=4, help="questions to each. Default 4")
-    decode = parser.add_argument_group("decode speed")
+    decode = parser.add_argument_group("random weights in this process")
+    decode.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     decode.add_argument("--shape", help="llama-160m, llama-3.2-1b, llama-3.1-8b")
     decode.add_argument("--batch", type=_numbers, default=[1, 8, 16], help="default 1,8,16")
     decode.add_argument("--prompt-tokens", type=int, default=128, help="default 128")
@@ -31,13 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument(
         "--peer", action="store_true", help="also run transformers, bf16, in turns with ours"
     )
+    decode.add_argument("--tavern", type=_numbers, metavar="NPCS", help="such as 8,32,64,128")
+    decode.add_argument("--interference", action="store_true")
+    decode.add_argument("--step-tokens", type=int, help="of one step; see step_token_budget")
     parser.add_argument("--new-tokens", type=int, default=64, help="tokens an answer. Default 64")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and report; return the exit status."""
     if options.shape:
-        return _decode(options)
+        from townsfolk.bench import shapes
+
+        return shapes.run(options)
     return asyncio.run(_npcs(options))
 
 
@@ -74,67 +81,4 @@ async def _npcs(options: argparse.Namespace) -> int:
         print(f"townsfolk: {error}", file=sys.stderr)
         return 1
     print_report("npcs", rows, model=info.model, device=info.device, dtype=info.dtype)
-    return 0
-
-
-def _decode(options: argparse.Namespace) -> int:
-    import torch
-
-    from townsfolk.bench.decode import Contestant, Rates, TownsfolkContestant, random_prompts
-    from townsfolk.bench.floor import decode_bytes, read_bandwidth
-    from townsfolk.bench.report import median, print_report
-    from townsfolk.config import EngineSettings
-    from townsfolk.engine import Engine
-    from townsfolk.models import NAMED_SHAPES, Decoder
-
-    if options.shape not in NAMED_SHAPES:
-        print(f"townsfolk: --shape is one of {', '.join(NAMED_SHAPES)}", file=sys.stderr)
-        return 1
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
-    device = torch.device("cpu")
-    config, dtype = NAMED_SHAPES[options.shape], getattr(torch, options.dtype)
-    settings = EngineSettings(device="cpu", kv_memory_mib=2048, threads=options.threads)
-    engine = Engine(Decoder.random(config, dtype, device), None, settings, name=options.shape)
-    contestants: list[Contestant] = [TownsfolkContestant(engine)]
-    if options.peer:
-        from townsfolk.bench.peer import TransformersContestant
-
-        contestants.append(TransformersContestant(config, torch.bfloat16, device))
-    bandwidth = read_bandwidth(device)
-    middle = options.prompt_tokens + options.new_tokens // 2
-    rows = []
-    for batch in options.batch:
-        rates: dict[str, list[Rates]] = {contestant.name: [] for contestant in contestants}
-        for number in range(options.rounds + 1):
-            prompts = random_prompts(config.vocab_size, batch, options.prompt_tokens, number)
-            for contestant in contestants:
-                seen = contestant.run(prompts, options.new_tokens)
-                if number > 0:  # the first round warms up
-                    rates[contestant.name].append(seen)
-        floor = batch * bandwidth / decode_bytes(config, dtype.itemsize, batch, middle)
-        ours = median([rate.decode for rate in rates["townsfolk"]])
-        row: dict[str, object] = {
-            "batch": batch,
-            "decode tok/s": ours,
-            "floor tok/s": floor,
-            "share of floor": ours / floor,
-            "prefill tok/s": median([rate.prefill for rate in rates["townsfolk"]]),
-        }
-        if options.peer:
-            peer = median([rate.decode for rate in rates["transformers"]])
-            row["transformers tok/s"] = peer
-            row["ratio"] = ours / peer
-            row["transformers prefill"] = median([r.prefill for r in rates["transformers"]])
-        rows.append(row)
-    engine.close()
-    print_report(
-        "decode",
-        rows,
-        shape=options.shape,
-        dtype=options.dtype,
-        prompt_tokens=options.prompt_tokens,
-        new_tokens=options.new_tokens,
-        read_bandwidth_gb_s=bandwidth / 1e9,
-    )
     return 0

@@ -42,10 +42,12 @@ class DecodeGraph:
         inputs = DecodeInputs(rows, positions, tables, state.drawn)
         self.tokens = torch.zeros(size, dtype=torch.int32, device=device)
 
+        dependent = decode.is_dependent(size)
+
         def step() -> Tensor:
             logits = decode.logits(inputs)
             if draws:
-                draw(logits, rows, indices, state, maxima[:size], self.tokens, decode.is_dependent)
+                draw(logits, rows, indices, state, maxima[:size], self.tokens, dependent)
             return logits
 
         step()  # no row is in use: this compiles, and changes nothing
