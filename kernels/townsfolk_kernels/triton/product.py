@@ -81,7 +81,7 @@ def rows_times_rows(
     x_at = x + m[None, :] * K + k[:, None]
     acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
     for done in tl.range(0, LENGTH, DEPTH, num_stages=STAGES):
-        if K % DEPTH == 0 and LENGTH % DEPTH == 0:
+        if LENGTH % DEPTH == 0 and K % LENGTH == 0:
             left = tl.load(w_at + done)
             right = tl.load(x_at + done)
         else:

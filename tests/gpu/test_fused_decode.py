@@ -1,0 +1,135 @@
+"""Decode steps on the GPU against PyTorch: batch sizes, dtypes, the shapes of real models."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from townsfolk.kv import KvCache
+from townsfolk.models import NAMED_SHAPES, Decoder, ModelBatch
+from townsfolk.models.fused_decode import DecodeInputs, FusedDecode
+from townsfolk_kernels import PagedLayout, use_reference
+
+DEVICE = torch.device("cuda")
+CONTEXT, BLOCK_SIZE, ROWS = 300, 16, 64
+NAN = float("nan")
+
+
+class Case:
+    """A decoder of few layers, and sequences of random lengths in shuffled blocks."""
+
+    def __init__(self, shape, dtype, **changes):
+        self.config = replace(NAMED_SHAPES[shape], num_layers=2, vocab_size=4000, **changes)
+        self.decoder = Decoder.random(self.config, dtype, DEVICE, seed=int(torch.randint(99, ())))
+        blocks = -(-CONTEXT // BLOCK_SIZE)
+        self.kv = KvCache.allocate(self.config, blocks * ROWS, BLOCK_SIZE, dtype, DEVICE)
+        for pages in (*self.kv.k, *self.kv.v):
+            pages.normal_()
+        self.tables = torch.randperm(blocks * ROWS, device=DEVICE).view(ROWS, blocks).int()
+
+    def inputs(self, batch):
+        return DecodeInputs(
+            rows=torch.randperm(ROWS, device=DEVICE)[:batch].int(),
+            positions=torch.randint(0, CONTEXT, (batch,), device=DEVICE).int(),
+            tables=self.tables,
+            drawn=torch.randint(0, 4000, (ROWS,), device=DEVICE).int(),
+        )
+
+    def fused(self, inputs, dependent=None):
+        step = FusedDecode(self.decoder, self.kv, ROWS, CONTEXT, dependent=dependent)
+        for name in ("_residual", "_scaled", "_q", "_attended", "_inner", "_logits", "_workspace"):
+            getattr(step, name).fill_(NAN)
+        return step.logits(inputs).clone()
+
+    def reference(self, inputs):
+        rows, positions = inputs.rows.long(), inputs.positions.long()
+        tables = self.tables[rows]
+        blocks = tables.gather(1, positions[:, None] // BLOCK_SIZE)[:, 0].long()
+        starts = torch.arange(len(rows) + 1, dtype=torch.int32, device=DEVICE)
+        layout = PagedLayout(starts, (positions + 1).int(), tables, BLOCK_SIZE, longest=1)
+        batch = ModelBatch(
+            inputs.drawn[rows].long(),
+            positions,
+            blocks * BLOCK_SIZE + positions % BLOCK_SIZE,
+            layout,
+        )
+        with use_reference():
+            return self.decoder.logits(self.decoder.forward(batch, self.kv))
+
+
+def error(found, expected):
+    return ((found.double() - expected.double()).norm() / expected.double().norm()).item()
+
+
+# bf16 has 8 bits of mantissa, fp16 11; the residual stream is rounded after each of 4 additions.
+BOUNDS = {torch.bfloat16: 2.5e-2, torch.float16: 4e-3, torch.float32: 1e-5}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 16, 17, 32, 40, 64])
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize("shape", ["llama-160m", "llama-3.2-1b", "llama-3.1-8b"])
+def test_logits_and_pages(shape, dtype, batch):
+    case = Case(shape, dtype)
+    inputs = case.inputs(batch)
+    before = [pages.clone() for pages in (*case.kv.k, *case.kv.v)]
+    found = case.fused(inputs)
+    written = [pages.clone() for pages in (*case.kv.k, *case.kv.v)]
+    for pages, content in zip((*case.kv.k, *case.kv.v), before, strict=True):
+        pages.copy_(content)
+    expected = case.reference(inputs)
+    assert error(found, expected) < BOUNDS[dtype]
+    for pages, expected_pages in zip(written, (*case.kv.k, *case.kv.v), strict=True):
+        assert error(pages, expected_pages) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+@pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b"])
+def test_dependent_launch_changes_no_bit(shape, batch):
+    case = Case(shape, torch.bfloat16)
+    inputs = case.inputs(batch)
+    assert torch.equal(case.fused(inputs, dependent=True), case.fused(inputs, dependent=False))
+
+
+def test_window_and_odd_sizes():
+    case = Case(
+        "llama-160m", torch.bfloat16, sliding_window=50, hidden_size=384, intermediate_size=704,
+        num_heads=6, num_kv_heads=2,
+    )  # fmt: skip
+    for batch in (1, 3, 20):
+        inputs = case.inputs(batch)
+        assert error(case.fused(inputs), case.reference(inputs)) < BOUNDS[torch.bfloat16]
+
+
+def test_places_that_are_not_used_write_nothing():
+    case = Case("llama-3.2-1b", torch.bfloat16)
+    inputs = case.inputs(8)
+    inputs.rows.fill_(-1)
+    before = [pages.clone() for pages in (*case.kv.k, *case.kv.v)]
+    case.fused(inputs)
+    for pages, content in zip((*case.kv.k, *case.kv.v), before, strict=True):
+        assert torch.equal(pages, content)
+
+
+@pytest.mark.parametrize("lengths", [(37, 1, 200), (299,), (1, 1, 2)], ids=str)
+@pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b"])
+def test_prompts_beside_decoding(shape, lengths):
+    case = Case(shape, torch.bfloat16)
+    first = [int(torch.randint(0, CONTEXT - length + 1, ())) for length in lengths]
+    positions = torch.cat(
+        [torch.arange(s, s + n, device=DEVICE) for s, n in zip(first, lengths, strict=True)]
+    )
+    owners = torch.repeat_interleave(torch.tensor(lengths)).to(DEVICE)
+    blocks = case.tables[owners, positions // BLOCK_SIZE].long()
+    ends = torch.tensor(lengths).cumsum(0).tolist()
+    layout = PagedLayout(
+        torch.tensor([0, *ends], dtype=torch.int32, device=DEVICE),
+        torch.tensor(first, device=DEVICE).add(torch.tensor(lengths, device=DEVICE)).int(),
+        case.tables[: len(lengths)],
+        BLOCK_SIZE,
+    )
+    slots = blocks * BLOCK_SIZE + positions % BLOCK_SIZE
+    tokens = torch.randint(0, 4000, positions.shape, device=DEVICE)
+    batch = ModelBatch(tokens, positions, slots, layout)
+    found = case.decoder.logits(case.decoder.forward(batch, case.kv))
+    with use_reference():
+        expected = case.decoder.logits(case.decoder.forward(batch, case.kv))
+    assert error(found, expected) < BOUNDS[torch.bfloat16]
