@@ -16,6 +16,7 @@ COMMANDS = {
     "talk": ("townsfolk.commands.talk", "talk to a character in this terminal"),
     "generate": ("townsfolk.commands.generate", "complete a prompt"),
     "bench": ("townsfolk.bench.command", "measure latency and throughput"),
+    "tune": ("townsfolk.commands.tune", "measure how a model runs fastest on this GPU"),
     "train": ("townsfolk.training.command", "train a small model on dialogues"),
     "eval": ("townsfolk.starter.evaluation", "test how well a model plays its characters"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),

@@ -25,7 +25,7 @@ def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
 
 def test_help_names_every_command() -> None:
     shown = run("--help").stdout
-    for name in ("serve", "talk", "generate", "bench", "train", "eval", "doctor"):
+    for name in ("serve", "talk", "generate", "bench", "tune", "train", "eval", "doctor"):
         assert f"    {name} " in shown
 
 

@@ -40,6 +40,7 @@ class Product:
     in_features: int
     batch: int
     head_dim: int = 64
+    kv_heads: int = 8
 
     @property
     def within(self) -> int:
@@ -103,7 +104,7 @@ class _Trial:
         out = product.out_features // (2 if product.op == "gate_up" else 1)
         self.out = space(batch, out, dtype=torch.float32 if product.op == "head" else self.x.dtype)
         if product.op == "qkv":
-            kv_heads, head_dim = 8, product.head_dim
+            kv_heads, head_dim = product.kv_heads, product.head_dim
             self.out = space(batch, product.out_features // head_dim - 2 * kv_heads, head_dim)
             self.pages = space(batch, kv_heads, 16, head_dim)
             self.rotation = space(16, head_dim // 2, 2, dtype=torch.float32)

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _taverns(engine: Engine, vocab_size: int, sizes: list[int]) -> list[Row]:
-    await tavern(engine, vocab_size, min(8, *sizes))  # warms up
+    await tavern(engine, vocab_size, min(sizes), turns=1)  # warms up
     return [await tavern(engine, vocab_size, npcs) for npcs in sizes]
 
 

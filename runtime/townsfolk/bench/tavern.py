@@ -39,18 +39,18 @@ class _Seen:
     cached: int = 0
 
 
-async def tavern(engine: Engine, vocab_size: int, npcs: int) -> Row:
-    """Let `npcs` characters talk `TURNS` turns each; return one row."""
-    draw = random.Random(npcs)
+async def tavern(engine: Engine, vocab_size: int, npcs: int, turns: int = TURNS) -> Row:
+    """Let `npcs` characters talk `turns` turns each; return one row."""
+    draw = random.Random(f"{npcs} {turns}")
     lore = _ids(draw, vocab_size, LORE_TOKENS)
     seen = _Seen()
     begin = time.perf_counter()
 
     async def talk(number: int) -> None:
-        own = random.Random(f"{npcs} {number}")
+        own = random.Random(f"{npcs} {turns} {number}")
         history = lore + _ids(own, vocab_size, PERSONA_TOKENS)
         await asyncio.sleep(own.expovariate(1 / THINKING_S))
-        for turn in range(TURNS):
+        for turn in range(turns):
             history += _ids(own, vocab_size, SAID_TOKENS)
             first = seen.later if turn else seen.opening
             history += await _speak(engine, history, REPLY_TOKENS, first, seen)

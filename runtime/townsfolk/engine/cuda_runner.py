@@ -7,6 +7,8 @@ with prompts in them are launched operation by operation.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -30,11 +32,13 @@ from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.fused_decode import FusedDecode
 from townsfolk.sampling import SampledTokens
 
+logger = logging.getLogger(__name__)
+
 _SPARE_BLOCKS = 8  # a table may be a few blocks ahead of its sequence
 
 
 class CudaRunner(EagerRunner):
-    """See the module."""
+    """Prompts as `EagerRunner` runs them, decoding by graphs; a step ahead of the host."""
 
     def __init__(
         self,
@@ -59,6 +63,22 @@ class CudaRunner(EagerRunner):
         self._maxima = torch.empty(largest, -(-decoder.config.vocab_size // 64), device=device)
         self._graphs: dict[tuple[int, bool], DecodeGraph] = {}
         self._pool = torch.cuda.graph_pool_handle()
+        self._warm_up(largest)
+
+    def _warm_up(self, largest: int) -> None:
+        """Compiles all kernels and captures the common graphs, so that no reply waits for it."""
+        begin = time.perf_counter()
+        # Two sequences, one of them decoding, in block 0, which nobody holds yet.
+        ids = torch.zeros(3, dtype=torch.int64, device=self._device)
+        slots = torch.arange(3, device=self._device) % self._kv.block_size
+        starts, lengths = torch.tensor([[0, 2, 3], [2, 3, 0]], device=self._device).int()
+        tables = torch.zeros(2, 3, dtype=torch.int32, device=self._device)
+        layout = PagedLayout(starts, lengths[:2], tables, self._kv.block_size, longest=2)
+        self._decoder.logits(self._decoder.forward(ModelBatch(ids, ids, slots, layout), self._kv))
+        for size in sorted({bucket(batch) for batch in range(1, largest + 1)}):
+            self._graph(size, draws=True)
+        torch.cuda.synchronize()
+        logger.info("kernels and graphs ready after %.1f s", time.perf_counter() - begin)
 
     def launch(self, plan: StepPlan) -> EagerStep:
         """See `Runner`."""

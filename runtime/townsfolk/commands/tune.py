@@ -1,0 +1,59 @@
+"""`townsfolk tune`: measure on this GPU how a model's products run fastest."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("--model", default="starter", help="a directory, a hub id or starter")
+    parser.add_argument("--shape", help="a named shape instead, such as llama-3.2-1b")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=max((os.cpu_count() or 2) - 1, 1),
+        help="that compile at once. Default: all processors but one",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and save; return the exit status."""
+    import torch
+    from townsfolk_kernels.registry import has_triton
+
+    from townsfolk.checkpoint import resolve
+    from townsfolk.models import NAMED_SHAPES, DecoderConfig
+
+    if not torch.cuda.is_available() or not has_triton():
+        print("townsfolk: tune needs a CUDA device and Triton (townsfolk[gpu])", file=sys.stderr)
+        return 1
+    if options.shape and options.shape not in NAMED_SHAPES:
+        print(f"townsfolk: --shape is one of {', '.join(NAMED_SHAPES)}", file=sys.stderr)
+        return 1
+    from townsfolk_kernels.triton.tune import BATCHES, Product, save, tune
+
+    config = (
+        NAMED_SHAPES[options.shape]
+        if options.shape
+        else DecoderConfig.from_directory(Path(resolve(options.model)))
+    )
+    hidden, inner, head_dim = config.hidden_size, config.intermediate_size, config.head_dim
+    queries, keys = config.num_heads * head_dim, config.num_kv_heads * head_dim
+    shapes = (
+        ("qkv", queries + 2 * keys, hidden),
+        ("project", hidden, queries),
+        ("project", hidden, inner),
+        ("gate_up", 2 * inner, hidden),
+        ("head", config.vocab_size, hidden),
+    )
+    products = [
+        Product(op, rows, columns, batch, head_dim, config.num_kv_heads)
+        for op, rows, columns in shapes
+        for batch in BATCHES
+    ]
+    save(tune(products, options.processes, print), torch.device("cuda"))
+    return 0
