@@ -5,7 +5,7 @@ The interpreter has no bf16 products; tests/gpu has them. Outputs are poisoned f
 
 import pytest
 import torch
-import triton_interpreter  # noqa: F401  before any kernel
+import triton_interpreter  # noqa: F401  before a kernel runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import silu

@@ -22,7 +22,7 @@ from townsfolk_kernels.triton.launch import Tiles, has_dependent_launch, power_o
 from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
 from townsfolk_kernels.triton.projection import project_and_add
 from townsfolk_kernels.triton.qkv import qkv_rope_store
-from townsfolk_kernels.triton.tuning import TUNED, guess, key
+from townsfolk_kernels.triton.tuning import TUNED, guess, key, shared_memory
 
 BATCHES = (1, 2, 4, 16, 32, 64)
 _TRIED = 14  # candidates of each product
@@ -64,18 +64,18 @@ def candidates(product: Product) -> list[Tiles]:
                 if rows >= (2 if product.within else 1) and 16 <= elements // (32 * warps) <= 128:
                     found.append(Tiles(rows, 0, warps))
     padded = max(power_of_two(batch), 16)
-    weights = 2 if product.op == "gate_up" else 1
     for rows in (16, 32, 64, 128):
         for depth in (64, 128, 256, 512):
             for warps in (2, 4, 8):
                 for stages in (3, 4, 6):
                     for splits in (1, 2, 4, 8) if product.op == "project" else (1,):
                         programs = -(-product.out_features // rows) * splits
-                        memory = stages * (weights * rows + padded) * depth * 2
+                        tiles = Tiles(rows, depth, warps, stages, splits)
+                        memory = shared_memory(product.op, batch, tiles)
                         fits = memory <= _SHARED_MEMORY and product.in_features >= depth * splits
                         sensible = programs >= 96 and (splits == 1 or programs <= 1200)
                         if fits and sensible and warps * 16 <= 2 * rows + padded:
-                            found.append(Tiles(rows, depth, warps, stages, splits))
+                            found.append(tiles)
     first = guess(product.op, product.out_features, product.in_features, batch, product.within)
     found = [t for t in found if not (product.within and product.within % t.rows) and t != first]
     plain = [t for t in found if not t.uses_tensor_cores]

@@ -34,6 +34,8 @@ from townsfolk.sampling import SampledTokens
 
 logger = logging.getLogger(__name__)
 
+# The kernels hold all rows of a batch in one tile; larger batches go operation by operation.
+_MOST_FUSED = 64
 _SPARE_BLOCKS = 8  # a table may be a few blocks ahead of its sequence
 
 
@@ -58,9 +60,11 @@ class CudaRunner(EagerRunner):
         self._rows = TableRows(max_batch, max_blocks, device)
         self._in_kernel = [True] * max_batch  # whether the sampling kernel draws for a row
         self._admitted: list[Request] = []
-        largest = bucket(max_batch)
+        self._largest = largest = bucket(min(max_batch, _MOST_FUSED))
         self._decode = FusedDecode(decoder, kv, largest, context_length)
-        self._maxima = torch.empty(largest, -(-decoder.config.vocab_size // 64), device=device)
+        self._maxima = torch.empty(
+            max(max_batch, largest), -(-decoder.config.vocab_size // 64), device=device
+        )
         self._graphs: dict[tuple[int, bool], DecodeGraph] = {}
         self._pool = torch.cuda.graph_pool_handle()
         self._warm_up(largest)
@@ -105,9 +109,9 @@ class CudaRunner(EagerRunner):
             self._admitted = []
         items = [step.items[place] for place in places]
         self._rows.update([item.request for item in items])
-        if all(item.count == 1 and item.samples for item in items) and not any(
-            item.request.scores_prompt for item in items
-        ):
+        decoding = all(item.count == 1 and item.samples for item in items)
+        scoring = any(item.request.scores_prompt for item in items)
+        if decoding and not scoring and len(items) <= self._largest:
             self._run_graph(step, places, items)
         else:
             self._run_prompts(step, places, items)
