@@ -41,7 +41,7 @@ def test_transformers_reads_it():
 
 # Floors for a small sample on a changing corpus; `townsfolk eval` measures against the aims.
 @pytest.mark.parametrize(
-    ("subject", "least"), [("name", 23), ("trade", 18), ("home", 20), ("recall", 20)]
+    ("subject", "least"), [("name", 23), ("trade", 22), ("home", 23), ("recall", 23)]
 )
 def test_held_out_characters_know_themselves_and_listen(interviewer, subject, least):
     count = 24
@@ -58,7 +58,7 @@ def test_characters_written_by_people_know_themselves(interviewer):
     asked = wild()
     answers = interviewer.hold(asked, greedy=True)
     right = sum(each.passes(replies) for each, replies in zip(asked, answers, strict=True))
-    assert right >= 0.75 * len(asked)
+    assert right >= 0.9 * len(asked)
 
 
 def test_sampled_replies_are_sentences(interviewer):
