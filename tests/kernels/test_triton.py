@@ -149,12 +149,13 @@ def test_embed_drawn():
     assert error(squares[0, [0, 2]], table[[3, 7]].square().sum(-1)) < 1e-6
 
 
+@pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
 @pytest.mark.parametrize("window", [None, 5])
 @pytest.mark.parametrize("splits", [1, 4])
 @pytest.mark.parametrize(
     ("heads", "kv_heads", "head_dim"), [(4, 2, 32), (6, 2, 24), (8, 1, 64)], ids=str
 )
-def test_attention(heads, kv_heads, head_dim, splits, window):
+def test_attention(heads, kv_heads, head_dim, splits, window, ahead):
     counts, lengths, block_size = [1, 5, 1, 40, 2], [1, 9, 77, 70, 2], 4
     blocks = [-(-length // block_size) for length in lengths]
     ids = torch.randperm(sum(blocks)).tolist()
@@ -180,7 +181,7 @@ def test_attention(heads, kv_heads, head_dim, splits, window):
     workspace = DecodeWorkspace(programs, heads // kv_heads, head_dim, q.device)
     decode_attention(
         q, k_pages, v_pages, tables, kv_lengths, scale, window, out, workspace, splits,
-        starts=starts,
+        starts=starts, ahead=ahead,
     )  # fmt: skip
     prefill_attention(q, k_pages, v_pages, tables, kv_lengths, starts, 40, scale, window, out)
     assert error(out, expected) < 1e-6
@@ -191,7 +192,7 @@ def test_attention(heads, kv_heads, head_dim, splits, window):
     out = torch.full_like(single, NAN)
     decode_attention(
         single, k_pages, v_pages, tables, positions, scale, window, out, workspace, splits,
-        rows=rows,
+        rows=rows, ahead=ahead,
     )  # fmt: skip
     assert error(out[[0, 2]], expected[[6, 0]]) < 1e-6
     assert out[1].isnan().all()

@@ -16,7 +16,7 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from townsfolk_kernels.triton.launch import options, power_of_two, precision
 
 MAX_SPLITS = 16
-_PROGRAMS = 8  # for each multiprocessor, to have enough loads in flight
+_PROGRAMS = 2  # for each multiprocessor
 _KEYS = 64  # positions in one tile
 
 
@@ -70,6 +70,7 @@ def _decode_kernel(
     KEYS: tl.constexpr,
     SPLITS: tl.constexpr,
     PRECISION: tl.constexpr,
+    AHEAD: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ):
     sequence, kv_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
@@ -91,18 +92,19 @@ def _decode_kernel(
     high = tl.minimum(low + span, length)
     h, d, t = tl.arange(0, TILE_H), tl.arange(0, TILE_D), tl.arange(0, KEYS)
     real_d = d[None, :] < HEAD_DIM
-    # The pages of all positions but the last were written in earlier steps.
-    key = low + t
-    inside = key < high
-    at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-    places = at[:, None] + d[None, :]
-    old = (key < tl.minimum(high, length - 1))[:, None] & real_d
-    k = tl.load(k_pages + places, mask=old, other=0.0)
-    v = tl.load(v_pages + places, mask=old, other=0.0)
-    newest = length - 1 + tl.arange(0, 1)
-    newest_at = _page_offsets(
-        table, newest, kv_head, newest >= 0, KV_HEADS, BLOCK_SIZE, HEAD_DIM
-    )  # [1]
+    if AHEAD:
+        # The pages of all positions but the last were written in earlier steps.
+        key = low + t
+        inside = key < high
+        at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        places = at[:, None] + d[None, :]
+        old = (key < tl.minimum(high, length - 1))[:, None] & real_d
+        k = tl.load(k_pages + places, mask=old, other=0.0)
+        v = tl.load(v_pages + places, mask=old, other=0.0)
+        newest = length - 1 + tl.arange(0, 1)
+        newest_at = _page_offsets(
+            table, newest, kv_head, newest >= 0, KV_HEADS, BLOCK_SIZE, HEAD_DIM
+        )  # [1]
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
@@ -110,23 +112,25 @@ def _decode_kernel(
     places = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM) + h[:, None] * HEAD_DIM + d[None, :]
     real = (h[:, None] < GROUP) & real_d & (length > 0)
     queries = tl.load(q + places, mask=real, other=0.0)
-    new_row = newest_at[:, None] + d[None, :]  # [1, TILE_D]
-    is_new = (key == length - 1)[:, None] & inside[:, None]
-    new_mask = real_d & (length > 0)
-    k = tl.where(is_new, tl.load(k_pages + new_row, mask=new_mask, other=0.0), k)
-    v = tl.where(is_new, tl.load(v_pages + new_row, mask=new_mask, other=0.0), v)
     top = tl.full([TILE_H], -float("inf"), tl.float32)
     mass = tl.zeros([TILE_H], tl.float32)
     acc = tl.zeros([TILE_H, TILE_D], tl.float32)
-    top, mass, acc = _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
-    for first in range(low + KEYS, high, KEYS):
-        key = first + t
-        inside = key < high
-        at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-        seen = inside[:, None] & real_d
-        k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
-        v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
+    if AHEAD:
+        new_row = newest_at[:, None] + d[None, :]  # [1, TILE_D]
+        is_new = (key == length - 1)[:, None] & inside[:, None]
+        new_mask = real_d & (length > 0)
+        k = tl.where(is_new, tl.load(k_pages + new_row, mask=new_mask, other=0.0), k)
+        v = tl.where(is_new, tl.load(v_pages + new_row, mask=new_mask, other=0.0), v)
         top, mass, acc = _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
+        low += KEYS
+    for first in range(low, high, KEYS):
+        position = first + t
+        seen = position < high
+        rows_at = _page_offsets(table, position, kv_head, seen, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        tile_at = rows_at[:, None] + d[None, :]
+        keys = tl.load(k_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
+        values = tl.load(v_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
+        top, mass, acc = _attend(queries, keys, values, seen, scale, top, mass, acc, PRECISION)
 
     if SPLITS > 1:
         pair = sequence * KV_HEADS + kv_head
@@ -143,17 +147,17 @@ def _decode_kernel(
             noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
             tops = tl.load(noted, cache_modifier=".cg")  # [SPLITS, TILE_G]
             masses = tl.load(noted + TILE_G, cache_modifier=".cg")
-            at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
-            at += g[None, :, None] * TILE_D + d[None, None, :]
-            parts = tl.load(partial + at, cache_modifier=".cg")  # [SPLITS, TILE_G, TILE_D]
+            parts_at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
+            parts_at += g[None, :, None] * TILE_D + d[None, None, :]
+            parts = tl.load(partial + parts_at, cache_modifier=".cg")  # [SPLITS, TILE_G, TILE_D]
             highest = tl.max(tops, axis=0)[None, :]
             shares = tl.where(masses > 0, tl.exp(tops - highest), 0.0)
             whole = tl.sum(shares * masses, axis=0)
             shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
             merged = tl.sum(parts * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
             tl.store(counters + pair, 0)
-            first = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
-            where = out + first + g[:, None] * HEAD_DIM + d[None, :]
+            row_at = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
+            where = out + row_at + g[:, None] * HEAD_DIM + d[None, :]
             stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & (length > 0)
             tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
     else:
@@ -271,6 +275,7 @@ def decode_attention(
     rows: Tensor | None = None,
     starts: Tensor | None = None,
     dependent: bool = False,
+    ahead: bool = False,
 ) -> None:
     """Attention of one token a sequence to all positions up to its own.
 
@@ -290,6 +295,7 @@ def decode_attention(
         starts: [batch + 1], int32, where there are no `rows`: sequence b has token `starts[b]`;
             sequences with several tokens are passed over.
         dependent: launch by programmatic dependent launch.
+        ahead: load each program's first keys and values before the wait for the kernel before.
     """
     _, heads, head_dim = q.shape
     _, kv_heads, block_size, _ = k_pages.shape
@@ -320,6 +326,7 @@ def decode_attention(
         KEYS=_KEYS,
         SPLITS=splits,
         PRECISION=precision(q),
+        AHEAD=ahead,
         DEPENDENT=dependent,
         **options(4, 2, dependent),
     )

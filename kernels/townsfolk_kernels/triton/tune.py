@@ -24,7 +24,7 @@ from townsfolk_kernels.triton.projection import project_and_add
 from townsfolk_kernels.triton.qkv import qkv_rope_store
 from townsfolk_kernels.triton.tuning import TUNED, guess, key, shared_memory
 
-BATCHES = (1, 2, 4, 16, 32, 64)
+BATCHES = (1, 2, 16, 32, 64)
 _TRIED = 14  # candidates of each product
 _SHARED_MEMORY = 220 * 1024  # of one program, bytes
 _BYTES = 400 * 2**20  # of weights in a row, several times the L2 cache

@@ -178,6 +178,7 @@ class FusedDecode:
                 splits,
                 rows=inputs.rows,
                 dependent=dependent,
+                ahead=dependent,
             )
             squares = project(attended, *layer.output.dense(), layer.mlp_norm, 1)
             weight, bias = layer.gate_up.dense()
