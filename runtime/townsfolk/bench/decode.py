@@ -33,6 +33,9 @@ class Contestant(Protocol):
     def run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
         """Complete all prompts, of equal length, in one batch with `new_tokens` each."""
 
+    def close(self) -> None:
+        """End it."""
+
 
 class TownsfolkContestant:
     """The engine, in this process."""
@@ -46,6 +49,10 @@ class TownsfolkContestant:
     def run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
         """See `Contestant`."""
         return asyncio.run(self._run(prompts, new_tokens))
+
+    def close(self) -> None:
+        """See `Contestant`."""
+        self._engine.close()
 
     async def _run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
         params = SamplingParams(

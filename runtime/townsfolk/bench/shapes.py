@@ -23,6 +23,7 @@ from townsfolk.bench.tavern import (
 )
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
+from townsfolk.engine.apart import run_apart
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
 
@@ -67,7 +68,7 @@ def _engine(
     options: argparse.Namespace, config: DecoderConfig, requests: int, tokens: int
 ) -> Engine:
     """An engine with random weights and room for so many requests and tokens."""
-    decoder = Decoder.random(config, getattr(torch, options.dtype), _device(options))
+    decoder = run_apart(Decoder.random, config, getattr(torch, options.dtype), _device(options))
     each = block_bytes(config, 16, decoder.dtype)
     blocks = tokens // 16 + 8 * requests
     settings = EngineSettings(
@@ -89,8 +90,9 @@ def _decode(options: argparse.Namespace, config: DecoderConfig) -> int:
     if options.peer:
         from townsfolk.bench.peer import TransformersContestant
 
-        contestants.append(TransformersContestant(config, torch.bfloat16, device))
-    bandwidth = read_bandwidth(device)
+        threads = options.threads or torch.get_num_threads()
+        contestants.append(TransformersContestant(config, torch.bfloat16, device, threads))
+    bandwidth = run_apart(read_bandwidth, device)
     middle = options.prompt_tokens + options.new_tokens // 2
     rows = []
     for batch in options.batch:
@@ -116,7 +118,8 @@ def _decode(options: argparse.Namespace, config: DecoderConfig) -> int:
             row["ratio"] = ours / peer
             row["transformers prefill"] = median([r.prefill for r in rates["transformers"]])
         rows.append(row)
-    engine.close()
+    for contestant in contestants:
+        contestant.close()
     print_report(
         "decode",
         rows,

@@ -21,7 +21,9 @@ from townsfolk_kernels.registry import has_triton
 
 from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
+from townsfolk.engine.apart import run_apart
 from townsfolk.engine.errors import (
+    DeviceNotFoundError,
     EngineClosedError,
     EngineOverloadedError,
     InvalidPromptError,
@@ -171,13 +173,14 @@ class Engine:
             CheckpointError: its weights are broken.
             TokenizerError: its tokenizer is missing or broken.
             NotEnoughMemoryError: the KV memory is too little.
+            DeviceNotFoundError: CUDA is asked for, and there is none.
         """
         settings = settings or EngineSettings()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         directory = resolve(model if model is not None else settings.model)
         dtype = None if settings.dtype == "auto" else getattr(torch, settings.dtype)
-        decoder = Decoder.load(directory, dtype, _device(settings))
+        decoder = run_apart(Decoder.load, directory, dtype, _device(settings))
         return cls(
             decoder,
             Tokenizer.from_directory(directory),
@@ -358,9 +361,11 @@ def _check_whole_between(name: str, value: object, low: int, high: int) -> None:
 
 
 def _device(settings: EngineSettings) -> torch.device:
-    if settings.device == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    return torch.device("cuda:0" if settings.device == "cuda" else "cpu")
+    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceNotFoundError
+    return torch.device("cuda:0")
 
 
 def _runner(

@@ -43,6 +43,16 @@ class EngineOverloadedError(EngineError):
         self.limit = limit
 
 
+class DeviceNotFoundError(EngineError):
+    """CUDA is asked for, and there is none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "device is cuda, but PyTorch finds no CUDA device: use auto or cpu, or see "
+            "`townsfolk doctor`"
+        )
+
+
 class EngineClosedError(EngineError):
     """The engine was closed."""
 
