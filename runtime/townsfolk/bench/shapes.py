@@ -76,7 +76,7 @@ def _engine(
         kv_memory_mib=max(256, blocks * each * 5 // 4 // MIB),
         max_batch=requests,
         step_token_budget=options.step_tokens,
-        threads=options.threads,
+        threads=options.threads or torch.get_num_threads(),
     )
     return Engine(decoder, None, settings, name=options.shape)
 

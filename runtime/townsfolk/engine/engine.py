@@ -149,7 +149,7 @@ class Engine:
             _runner(decoder, kv, eos_ids, settings.max_batch, context_length),
             self._meter,
             eos_ids,
-            settings.threads,
+            settings.threads or max(torch.get_num_threads() - 1, 1),
         )
         self._numbers = itertools.count()
         self._lock = threading.Lock()
