@@ -56,6 +56,8 @@ def test_talk_refuses_a_persona_that_is_none(tmp_path: Path) -> None:
 def test_ctrl_c_interrupts_the_answer_and_the_talk_goes_on() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
+        # A shell ignores Ctrl-C for what it runs in the background, as these tests may be.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         noise = ("--temperature", "5", "--top-k", "0", "--top-p", "1")
         length = ("--min-new-tokens", "900", "--max-new-tokens", "900")
         os.execv(TOWNSFOLK[0], [*TOWNSFOLK, "talk", *noise, *length])
