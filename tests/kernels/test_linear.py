@@ -50,7 +50,7 @@ def test_dense_gives_the_weight_back(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_row_has_the_same_bits_alone_and_in_any_batch(dtype, shape):
     if dtype not in linear_cpu.packed_dtypes():
-        pytest.skip("weights are not packed on this processor")
+        pytest.skip("this processor has no layout for such weights")
     x, weight, _ = operands(dtype, shape)
     packed = pack_linear(weight)
     together = linear(x, packed)
