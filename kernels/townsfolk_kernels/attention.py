@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from torch import Tensor
 from townsfolk_kernels.attention_cpu import attend
 from townsfolk_kernels.attention_plan import CpuPlan, make_plan
 from townsfolk_kernels.registry import Implementations
+
+if TYPE_CHECKING:
+    from townsfolk_kernels.triton.attention import DecodeWorkspace
 
 
 @dataclass(slots=True)
@@ -29,6 +33,11 @@ class PagedLayout:
         block_tables: [sequences, max_blocks], int32; entries past a sequence's length are unused.
         block_size: tokens a block holds.
         longest: the most new tokens of a sequence; None if unknown, which a GPU has to wait for.
+        singles: the first so many sequences have one new token each, and are decoded; the others
+            are prompts, of one token or more. None: each is looked at. A GPU's graph, in which
+            lengths are not known beforehand, passes over sequences of no positions or new tokens.
+        workspace: where the programs of a GPU that share a decoding sequence meet; without one, a
+            program does all of a sequence. Taken with `singles` only.
         cpu_plan: how the CPU runs this batch; made at the first layer, kept for the others.
     """
 
@@ -37,6 +46,8 @@ class PagedLayout:
     block_tables: Tensor
     block_size: int
     longest: int | None = None
+    singles: int | None = None
+    workspace: DecodeWorkspace | None = None
     cpu_plan: CpuPlan | None = None
 
 

@@ -185,6 +185,11 @@ def test_attention(heads, kv_heads, head_dim, splits, window, ahead):
     )  # fmt: skip
     prefill_attention(q, k_pages, v_pages, tables, kv_lengths, starts, 40, scale, window, out)
     assert error(out, expected) < 1e-6
+    out = torch.full_like(q, NAN)
+    prefill_attention(
+        q, k_pages, v_pages, tables, kv_lengths, starts, 40, scale, window, out, least=1
+    )
+    assert error(out, expected) < 1e-6
 
     rows = torch.tensor([2, -1, 0], dtype=torch.int32)
     positions = torch.tensor([76, 0, 0], dtype=torch.int32)
@@ -218,6 +223,9 @@ def test_norms_activation_and_rope():
     assert error(rope.rope_and_store(qkv, rotation, pages[2], pages[3], slots), q) < 1e-6
     assert error(pages[2], pages[0]) < 1e-6
     assert error(pages[3], pages[1]) < 1e-6
+    before = [page.clone() for page in pages]
+    rope.rope_and_store(qkv, rotation, pages[2], pages[3], torch.full_like(slots, -1))
+    assert all(torch.equal(page, old) for page, old in zip(pages, before, strict=True))
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([70, 500]))

@@ -185,13 +185,14 @@ def _prefill_kernel(
     TILE_G: tl.constexpr,
     TILE_D: tl.constexpr,
     KEYS: tl.constexpr,
+    LEAST: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """Rows of a tile are the heads of a group, for TOKENS tokens one after the other."""
     part, kv_head, sequence = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     start = tl.load(starts + sequence)
     count = tl.load(starts + sequence + 1) - start
-    if (count > 1) & (part * TOKENS < count):
+    if (count >= LEAST) & (part * TOKENS < count):
         length = tl.load(lengths + sequence)
         table = tables + sequence * table_stride
         r, d, t = tl.arange(0, TOKENS * TILE_G), tl.arange(0, TILE_D), tl.arange(0, KEYS)
@@ -343,6 +344,7 @@ def prefill_attention(
     scale: float,
     sliding_window: int | None,
     out: Tensor,
+    least: int = 2,
 ) -> None:
     """Causal attention of the sequences that have several new tokens; others are passed over.
 
@@ -357,6 +359,7 @@ def prefill_attention(
         scale: factor of the scores.
         sliding_window: positions a token sees, itself included; None for all.
         out: [tokens, heads, head_dim].
+        least: sequences with fewer new tokens are passed over; at least 1.
     """
     _, heads, head_dim = q.shape
     _, kv_heads, block_size, _ = k_pages.shape
@@ -384,6 +387,7 @@ def prefill_attention(
         TILE_G=tile_g,
         TILE_D=max(16, power_of_two(head_dim)),
         KEYS=_KEYS if wide else 32,
+        LEAST=least,
         PRECISION=precision(q),
         **options(8 if head_dim > 64 else 4, 3 if wide else 1),
     )

@@ -10,7 +10,12 @@ from townsfolk_kernels.attention import PAGED_ATTENTION, PagedLayout
 from townsfolk_kernels.rms_norm import ADD_RMS_NORM, RMS_NORM
 from townsfolk_kernels.rope import ROPE_AND_STORE
 from townsfolk_kernels.triton.activation import swiglu
-from townsfolk_kernels.triton.attention import decode_attention, prefill_attention
+from townsfolk_kernels.triton.attention import (
+    DecodeWorkspace,
+    decode_attention,
+    decode_splits,
+    prefill_attention,
+)
 from townsfolk_kernels.triton.norm import add_rms_norm, rms_norm
 from townsfolk_kernels.triton.rope import rope_and_store
 
@@ -28,22 +33,50 @@ def paged_attention(
     starts, lengths, tables = layout.query_starts, layout.kv_lengths, layout.block_tables
     if layout.longest is None:
         layout.longest = int((starts[1:] - starts[:-1]).max())
-    decode_attention(
-        q, k_pages, v_pages, tables, lengths, scale, sliding_window, out, None, 1, starts=starts
-    )
-    if layout.longest > 1:
+
+    def decode(of: slice, workspace: DecodeWorkspace | None, splits: int) -> None:
+        decode_attention(
+            q,
+            k_pages,
+            v_pages,
+            tables[of],
+            lengths[of],
+            scale,
+            sliding_window,
+            out,
+            workspace,
+            splits,
+            starts=starts[of],
+        )
+
+    def prefill(of: slice, least: int) -> None:
         prefill_attention(
             q,
             k_pages,
             v_pages,
-            tables,
-            lengths,
-            starts,
-            layout.longest,
+            tables[of],
+            lengths[of],
+            starts[of],
+            layout.longest or 0,
             scale,
             sliding_window,
             out,
+            least,
         )
+
+    if layout.singles is None:
+        decode(slice(None), None, 1)
+        if layout.longest > 1:
+            prefill(slice(None), least=2)
+        return out
+    if layout.singles:
+        splits = 1
+        if layout.workspace is not None:
+            processors = torch.cuda.get_device_properties(q.device).multi_processor_count
+            splits = decode_splits(layout.singles, k_pages.shape[1], processors)
+        decode(slice(0, layout.singles), layout.workspace, splits)
+    if layout.singles < lengths.shape[0]:
+        prefill(slice(layout.singles, None), least=1)
     return out
 
 

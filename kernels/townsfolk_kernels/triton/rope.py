@@ -40,6 +40,7 @@ def _rope_kernel(
         target = q_out + (token * HEADS + head) * (2 * HALF)
     else:
         slot = tl.load(slots + token)
+        inside = inside & (slot >= 0)
         kv_head = (head - HEADS) % KV_HEADS
         row = (slot // BLOCK_SIZE * KV_HEADS + kv_head) * BLOCK_SIZE + slot % BLOCK_SIZE
         target = (k_pages if head < HEADS + KV_HEADS else v_pages) + row * (2 * HALF)
@@ -50,7 +51,7 @@ def _rope_kernel(
 def rope_and_store(
     qkv: Tensor, rotation: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
 ) -> Tensor:
-    """See `townsfolk_kernels.rope_and_store`."""
+    """See `townsfolk_kernels.rope_and_store`; a token whose slot is below 0 is not stored."""
     tokens = qkv.shape[0]
     _, kv_heads, block_size, head_dim = k_pages.shape
     heads = qkv.shape[1] // head_dim - 2 * kv_heads
