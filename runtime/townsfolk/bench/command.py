@@ -1,8 +1,7 @@
 """`townsfolk bench`: measurements, each ending in one JSON line.
 
-- Without --shape: characters of a model that talk at once, over the real service.
-- With --shape, random weights of that shape in this process: decode speed; or with --tavern many
-  characters that share lore, or with --interference what long prompts do to those who speak.
+Without --shape: characters of a model that talk at once, over the real service. With --shape,
+random weights of that shape: decode speed, or what one of the options below names.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 
 from townsfolk.commands.connection import add_connection
 
@@ -21,31 +21,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection(parser)
     parser.add_argument("--threads", type=int, help="CPU threads. Default: what PyTorch takes")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each; medians. Default 3")
-    npcs = parser.add_argument_group("characters over the service")
+    parser.add_argument("--turns", type=int, help="questions to each. Default 4; tavern 8")
+    parser.add_argument("--new-tokens", type=int, help="tokens an answer. Default 64")
+    npcs = parser.add_argument_group("characters of a model, over the service")
     npcs.add_argument("--npcs", type=_numbers, default=[1, 8, 32], help="default 1,8,32")
-    npcs.add_argument("--turns", type=int, default=4, help="questions to each. Default 4")
-    decode = parser.add_argument_group("random weights in this process")
-    decode.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    decode.add_argument("--shape", help="llama-160m, llama-3.2-1b, llama-3.1-8b")
-    decode.add_argument("--batch", type=_numbers, default=[1, 8, 16], help="default 1,8,16")
-    decode.add_argument("--prompt-tokens", type=int, default=128, help="default 128")
-    decode.add_argument("--dtype", choices=DTYPES, default="bfloat16", help="of our weights")
-    decode.add_argument(
-        "--peer", action="store_true", help="also run transformers, bf16, in turns with ours"
+
+    shape = parser.add_argument_group("random weights")
+    shape.add_argument("--shape", help="llama-3.2-1b, llama-3.1-8b, llama-160m, llama-tiny")
+    shape.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    shape.add_argument("--dtype", choices=DTYPES, default="bfloat16", help="of our weights")
+    shape.add_argument("--step-tokens", type=int, help="of one step; see step_token_budget")
+    shape.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep the checkpoint that a runtime loads there, and use it again",
     )
-    decode.add_argument("--tavern", type=_numbers, metavar="NPCS", help="such as 8,32,64,128")
-    decode.add_argument("--interference", action="store_true")
-    decode.add_argument("--step-tokens", type=int, help="of one step; see step_token_budget")
-    parser.add_argument("--new-tokens", type=int, default=64, help="tokens an answer. Default 64")
+    shape.add_argument(
+        "--batch",
+        type=_numbers,
+        default=[1, 2, 4, 8, 16, 32, 64],
+        help="requests that decode at once. Default 1,2,4,8,16,32,64",
+    )
+    shape.add_argument("--prompt-tokens", type=int, default=512, help="default 512")
+    shape.add_argument(
+        "--peer", action="store_true", help="decode: transformers, bf16, in turns with ours, too"
+    )
+
+    measure = parser.add_argument_group("instead of decode speed").add_mutually_exclusive_group()
+    measure.add_argument("--prefill", type=_numbers, metavar="TOKENS", help="such as 512,2048")
+    measure.add_argument(
+        "--through",
+        choices=("service",),
+        help="decode in this process and over the service in turns: what the service costs",
+    )
+    measure.add_argument(
+        "--tavern",
+        type=_numbers,
+        metavar="NPCS",
+        help="characters who share lore, such as 8,32,64,128, over the service",
+    )
+    measure.add_argument(
+        "--interference",
+        action="store_true",
+        help="what long prompts do to 8 who speak, over the service",
+    )
+    measure.add_argument(
+        "--cold", action="store_true", help="seconds from a started process to a first word"
+    )
+    measure.add_argument(
+        "--profile", type=Path, metavar="DIR", help="kernels of a decode step; the trace goes there"
+    )
+    measure.add_argument(
+        "--report", type=Path, metavar="FILE", help="measure nothing: --plot this earlier output"
+    )
+    scene = parser.add_argument_group("tavern and interference")
+    scene.add_argument(
+        "--in-process", action="store_true", help="the engine alone, without the service"
+    )
+    scene.add_argument(
+        "--thinking-s",
+        type=float,
+        default=2.0,
+        help="tavern: mean of the pauses between turns, exponential. Default 2",
+    )
+    scene.add_argument("--plot", type=Path, metavar="PNG", help="tavern: draw the figures")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and report; return the exit status."""
-    if options.shape:
-        from townsfolk.bench import shapes
+    from townsfolk.bench.plot import PlotError, plot, read_report
+    from townsfolk.client import TownsfolkError
 
-        return shapes.run(options)
-    return asyncio.run(_npcs(options))
+    try:
+        if options.report:
+            if not options.plot:
+                raise PlotError("--report needs --plot PNG")
+            plot(read_report(options.report), options.plot)
+        elif options.shape:
+            from townsfolk.bench import shape
+
+            shape.run(options)
+        else:
+            asyncio.run(_npcs(options))
+    except (TownsfolkError, PlotError, ValueError) as error:
+        print(f"townsfolk: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _numbers(text: str) -> list[int]:
@@ -58,27 +120,20 @@ def _numbers(text: str) -> list[int]:
     return numbers
 
 
-async def _npcs(options: argparse.Namespace) -> int:
+async def _npcs(options: argparse.Namespace) -> None:
     from townsfolk.bench.npcs import measure
     from townsfolk.bench.report import print_report
-    from townsfolk.client import AsyncRuntime, TownsfolkError
+    from townsfolk.client import AsyncRuntime
 
+    turns, new_tokens = options.turns or 4, options.new_tokens or 64
     threads = () if options.threads is None else ("--threads", str(options.threads))
     runtime = (
         AsyncRuntime.connect(options.connect, options.token)
         if options.connect
         else AsyncRuntime.launch("--model", options.model, *threads)
     )
-    try:
-        async with runtime:
-            info = await runtime.info()
-            await measure(runtime, npcs=1, turns=1, new_tokens=options.new_tokens)  # warm up
-            rows = [
-                await measure(runtime, npcs, options.turns, options.new_tokens)
-                for npcs in options.npcs
-            ]
-    except TownsfolkError as error:
-        print(f"townsfolk: {error}", file=sys.stderr)
-        return 1
+    async with runtime:
+        info = await runtime.info()
+        await measure(runtime, npcs=1, turns=1, new_tokens=new_tokens)  # warm up
+        rows = [await measure(runtime, npcs, turns, new_tokens) for npcs in options.npcs]
     print_report("npcs", rows, model=info.model, device=info.device, dtype=info.dtype)
-    return 0

@@ -1,20 +1,23 @@
 """Decode speed of a named shape with random weights: requests of equal length in one batch.
 
-Speed does not depend on the weights' values. A decode rate counts the tokens after the first of
-each request, over the time from when all have their first to the end, so prefill is not in it.
+Speed does not depend on the weights' values. A decode rate counts the tokens that come while all
+requests decode: from when the last has its first token to when the first has its last.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from townsfolk.engine import Engine
-from townsfolk.sampling.params import SamplingParams
+from townsfolk.bench import peers
+from townsfolk.bench.answer import steady_rate
+from townsfolk.bench.engine_stage import EngineStage
+from townsfolk.bench.floor import decode_bytes
+from townsfolk.bench.report import Row, gpu_name, median
+from townsfolk.bench.scene import Scene, Stage
+from townsfolk.bench.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,46 +45,139 @@ class TownsfolkContestant:
 
     name = "townsfolk"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, stage: EngineStage) -> None:
         """Use an engine that has no other work."""
-        self._engine = engine
+        self._stage = stage
 
     def run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
         """See `Contestant`."""
-        return asyncio.run(self._run(prompts, new_tokens))
+        answers = self._stage.complete(prompts, new_tokens)
+        if any(answer.generated != new_tokens for answer in answers):
+            lengths = [answer.generated for answer in answers]
+            raise RuntimeError(f"asked for {new_tokens} tokens each, got {lengths}")
+        begin = min(answer.asked for answer in answers)
+        all_first = max(answer.arrivals[0] for answer in answers)
+        return Rates(
+            decode=steady_rate(answers),
+            prefill=sum(map(len, prompts)) / (all_first - begin),
+        )
 
     def close(self) -> None:
         """See `Contestant`."""
-        self._engine.close()
-
-    async def _run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
-        params = SamplingParams(
-            temperature=0.0, max_new_tokens=new_tokens, min_new_tokens=new_tokens
-        )
-        firsts: list[float] = []
-
-        async def complete(number: int, prompt: Sequence[int]) -> int:
-            # A namespace of its own: no run finds the prompts of an earlier one in the cache.
-            generation = self._engine.submit(prompt, params, namespace=f"{begin}-{number}")
-            async for _ in generation:
-                if len(firsts) <= number:
-                    firsts.append(time.perf_counter())
-                break
-            return len((await generation.result()).token_ids)
-
-        begin = time.perf_counter()
-        lengths = await asyncio.gather(*(complete(i, p) for i, p in enumerate(prompts)))
-        end = time.perf_counter()
-        if any(length != new_tokens for length in lengths):
-            raise RuntimeError(f"asked for {new_tokens} tokens each, got {lengths}")
-        all_first = max(firsts)
-        return Rates(
-            decode=len(prompts) * (new_tokens - 1) / (end - all_first),
-            prefill=sum(map(len, prompts)) / (all_first - begin),
-        )
+        self._stage.close()
 
 
 def random_prompts(vocab_size: int, batch: int, length: int, seed: int) -> list[list[int]]:
     """Return `batch` prompts of `length` random token ids."""
     draw = random.Random(seed)
     return [[draw.randrange(vocab_size) for _ in range(length)] for _ in range(batch)]
+
+
+def decode(
+    subject: Subject,
+    contestants: Sequence[Contestant],
+    bandwidth: float,
+    batches: Sequence[int],
+    prompt_tokens: int,
+    new_tokens: int,
+    rounds: int,
+) -> list[Row]:
+    """Let the contestants, ours first, decode in turns; return a row for each batch size.
+
+    Args:
+        subject: what they run.
+        contestants: who.
+        bandwidth: what the memory can do, in bytes a second.
+        batches: numbers of requests.
+        prompt_tokens: length of each prompt.
+        new_tokens: length of each answer.
+        rounds: of which medians are taken; one more warms up.
+    """
+    rows: list[Row] = []
+    for batch in batches:
+        rates: dict[str, list[Rates]] = {contestant.name: [] for contestant in contestants}
+        for number in range(rounds + 1):
+            prompts = random_prompts(subject.config.vocab_size, batch, prompt_tokens, number)
+            for contestant in contestants:
+                seen = contestant.run(prompts, new_tokens)
+                if number > 0:
+                    rates[contestant.name].append(seen)
+        reached = {name: median([rate.decode for rate in each]) for name, each in rates.items()}
+        prefilled = {name: median([rate.prefill for rate in each]) for name, each in rates.items()}
+        context = prompt_tokens + new_tokens // 2
+        bytes_read = decode_bytes(subject.config, subject.dtype.itemsize, batch, context)
+        ours, floor = reached["townsfolk"], batch * bandwidth / bytes_read
+        row: dict[str, object] = {
+            "batch": batch,
+            "decode tok/s": ours,
+            "step ms": 1000 * batch / ours,
+            "floor tok/s": floor,
+            "share of floor": ours / floor,
+            "prefill tok/s": prefilled["townsfolk"],
+        }
+        for contestant in contestants[1:]:
+            row[f"{contestant.name} tok/s"] = reached[contestant.name]
+            row["ratio"] = ours / reached[contestant.name]
+            row[f"{contestant.name} prefill"] = prefilled[contestant.name]
+        recorded = peers.decode(gpu_name(subject.device), subject.name, batch)
+        if recorded is not None:
+            row["peer (recorded)"] = recorded
+            row["ratio to it"] = ours / recorded
+        rows.append(row)
+    return rows
+
+
+def through_service(
+    engine: Stage,
+    service: Callable[[], Stage],
+    batches: Sequence[int],
+    prompt_tokens: int,
+    new_tokens: int,
+    rounds: int,
+) -> list[Row]:
+    """Decode in this process and over the real service in turns; return a row for each batch.
+
+    Args:
+        engine: the engine in this process.
+        service: starts a runtime with the same weights.
+        batches: numbers of requests, of characters over the service.
+        prompt_tokens: length of each prompt.
+        new_tokens: length of each answer.
+        rounds: of which medians are taken; one more warms up.
+    """
+    stages = {"in process": engine, "through gRPC": service()}
+    rows: list[Row] = []
+    try:
+        for batch in batches:
+            rates: dict[str, list[float]] = {name: [] for name in stages}
+            held: list[float] = []
+            for number in range(rounds + 1):
+                scene = Scene(
+                    npcs=batch,
+                    turns=1,
+                    lore=0,
+                    persona=prompt_tokens - 30,
+                    said=30,
+                    reply=new_tokens,
+                    thinking_s=0.0,
+                    take=number,
+                )
+                for name, stage in stages.items():
+                    answers = stage.play(scene)
+                    if number > 0:
+                        rates[name].append(steady_rate(answers))
+                        if stage is not engine:
+                            messages = sum(len(answer.arrivals) for answer in answers)
+                            held.append(batch * new_tokens / messages)
+            reached = {name: median(each) for name, each in rates.items()}
+            rows.append(
+                {
+                    "batch": batch,
+                    **{f"{name} tok/s": rate for name, rate in reached.items()},
+                    "loss %": 100 * (1 - reached["through gRPC"] / reached["in process"]),
+                    "tokens/message": median(held),
+                }
+            )
+    finally:
+        stages["through gRPC"].close()
+    return rows

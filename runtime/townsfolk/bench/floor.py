@@ -1,8 +1,9 @@
-"""What the hardware can do: the memory bandwidth that decoding can't beat."""
+"""What the hardware can do: the bandwidth that decoding can't beat, the arithmetic of prefill."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -11,36 +12,50 @@ from townsfolk.models import DecoderConfig
 ROUNDS = 7
 
 
-def read_bandwidth(device: torch.device, mebibytes: int = 512) -> float:
-    """Measure how fast this device reads memory, in bytes a second: the best of several passes.
+def memory_bandwidth(device: torch.device, mebibytes: int = 512) -> float:
+    """Measure how fast this device moves memory, in bytes a second: the best of several passes.
 
     On a CPU: all threads sum a buffer far larger than the caches. On a GPU: a copy, counting bytes
     read and written.
     """
     if device.type == "cuda":
-        return _copy_bandwidth(device)
+        source = torch.empty(2**32, dtype=torch.uint8, device=device).random_()  # [4 GiB]
+        target = torch.empty_like(source)
+        return 2 * source.numel() / _best_s(lambda: target.copy_(source), device)
     buffer = torch.ones(mebibytes * 2**18, dtype=torch.float32)  # [n], 4 bytes each
-    best = float("inf")
-    for _ in range(ROUNDS):
-        begin = time.perf_counter()
-        buffer.sum()
-        best = min(best, time.perf_counter() - begin)
-    return buffer.numel() * 4 / best
+    return buffer.numel() * 4 / _best_s(buffer.sum, device)
 
 
-def _copy_bandwidth(device: torch.device) -> float:
-    source = torch.empty(2**32, dtype=torch.uint8, device=device).random_()  # [4 GiB]
-    target = torch.empty_like(source)
-    target.copy_(source)
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Measure the floating-point operations a second of a large square product, at best."""
+    size = 8192 if device.type == "cuda" else 1024
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    return 2 * size**3 / _best_s(lambda: left @ right, device)
+
+
+def _best_s(work: Callable[[], object], device: torch.device) -> float:
+    work()
     best = float("inf")
     for _ in range(ROUNDS):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        target.copy_(source)
-        end.record()
-        end.synchronize()
-        best = min(best, begin.elapsed_time(end) / 1000)
-    return 2 * source.numel() / best
+        if device.type == "cuda":
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            work()
+            end.record()
+            end.synchronize()
+            best = min(best, begin.elapsed_time(end) / 1000)
+        else:
+            started = time.perf_counter()
+            work()
+            best = min(best, time.perf_counter() - started)
+    return best
+
+
+def layer_parameters(config: DecoderConfig) -> int:
+    """Weights of one layer's products."""
+    heads = config.num_heads + 2 * config.num_kv_heads
+    attention = config.hidden_size * config.head_dim * (heads + config.num_heads)
+    return attention + 3 * config.hidden_size * config.intermediate_size
 
 
 def decode_bytes(config: DecoderConfig, element_bytes: int, batch: int, context: int) -> int:
@@ -52,9 +67,17 @@ def decode_bytes(config: DecoderConfig, element_bytes: int, batch: int, context:
         batch: Requests in the step.
         context: Tokens in each request's KV.
     """
-    heads = config.num_heads + 2 * config.num_kv_heads
-    attention = config.hidden_size * config.head_dim * (heads + config.num_heads)
-    layer = attention + 3 * config.hidden_size * config.intermediate_size
-    weights = config.num_layers * layer + config.vocab_size * config.hidden_size
+    weights = config.num_layers * layer_parameters(config) + config.vocab_size * config.hidden_size
     kv = batch * context * config.num_layers * 2 * config.num_kv_heads * config.head_dim
     return (weights + kv) * element_bytes
+
+
+def prefill_operations(config: DecoderConfig, tokens: int) -> int:
+    """Return the floating-point operations of one prompt.
+
+    Two for each weight and token, the vocabulary for the last token only; and causal attention.
+    """
+    products = 2 * tokens * config.num_layers * layer_parameters(config)
+    pairs = tokens * (tokens + 1) // 2  # of a query and a key it sees
+    attention = 4 * pairs * config.num_layers * config.num_heads * config.head_dim
+    return products + attention + 2 * config.vocab_size * config.hidden_size

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import platform
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from townsfolk import __version__
 
+if TYPE_CHECKING:
+    import torch
+
 Row = Mapping[str, object]
+
+FILE_WIDTH = 240
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -38,6 +45,13 @@ def hardware() -> dict[str, object]:
     return found
 
 
+def gpu_name(device: torch.device) -> str | None:
+    """Return the model of the GPU that a measurement ran on; None where it ran on a CPU."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
@@ -48,15 +62,16 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def print_report(kind: str, rows: Sequence[Row], **facts: object) -> None:
-    """Print the rows as a table, the facts below it, and everything as one JSON line.
+def print_report(kind: str, rows: Sequence[Row], **facts: object) -> dict[str, object]:
+    """Print the rows as a table, the facts below it, and everything as one JSON line; return it.
 
     Args:
         kind: The measurement's name.
         rows: One mapping a row, all with the same keys; floats are shown with three digits.
         facts: What holds for all rows.
     """
-    console = Console()
+    # Wide enough for any table where the output is no terminal but a file.
+    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     table = Table(title=kind)
     for key in rows[0]:
         table.add_column(key, justify="right")
@@ -67,10 +82,13 @@ def print_report(kind: str, rows: Sequence[Row], **facts: object) -> None:
     for name, value in everything.items():
         if name not in ("bench", "rows"):
             print(f"{name}: {_show(value)}")
-    print(json.dumps(everything))
+    print(json.dumps(everything), flush=True)
+    return everything
 
 
 def _show(value: object) -> str:
+    if value is None:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -181,6 +181,7 @@ class Engine:
         directory = resolve(model if model is not None else settings.model)
         dtype = None if settings.dtype == "auto" else getattr(torch, settings.dtype)
         decoder = run_apart(Decoder.load, directory, dtype, _device(settings))
+        logger.info("weights loaded")
         return cls(
             decoder,
             Tokenizer.from_directory(directory),

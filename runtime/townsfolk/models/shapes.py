@@ -22,6 +22,19 @@ _LLAMA3_8B_ROPE = RopeConfig(
 )
 
 NAMED_SHAPES: dict[str, DecoderConfig] = {
+    # Small enough to try every measurement in seconds; what it measures is overhead.
+    "llama-tiny": DecoderConfig(
+        vocab_size=2048,
+        hidden_size=128,
+        intermediate_size=256,
+        num_layers=2,
+        num_heads=2,
+        num_kv_heads=1,
+        head_dim=64,
+        context_length=8192,
+        bos_id=0,
+        eos_ids=frozenset({1}),
+    ),
     "llama-160m": DecoderConfig(
         vocab_size=32000,
         hidden_size=768,

@@ -40,6 +40,7 @@ _LOAD_ERRORS = (
 def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
     """Serve until ended; return the exit status: 0, or 1 when the runtime could not start."""
     logs.configure(settings.log_format, settings.log_level)
+    logger.info("starting")
     try:
         asyncio.run(_run(settings, engine_settings))
     except StartError as error:
@@ -59,6 +60,7 @@ async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> No
     backend = None
     try:
         await server.start()
+        logger.info("listening", extra={"host": settings.host, "port": server.port})
         backend = await _load(settings, engine_settings, lifetime.ended)
         if backend is not None:
             await server.open(backend)

@@ -1,0 +1,91 @@
+"""Scenes in this process: the engine alone, spoken to in token ids."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+
+from townsfolk.bench.answer import Answer
+from townsfolk.bench.scene import Scene, pause_s
+from townsfolk.engine import Engine
+from townsfolk.sampling.params import SamplingParams
+
+
+class EngineStage:
+    """An engine that has no other work; see `Stage`."""
+
+    def __init__(self, engine: Engine, vocab_size: int) -> None:
+        """Take an engine, which `close` ends, and the size of its vocabulary."""
+        self._engine = engine
+        self._vocab_size = vocab_size
+
+    def play(self, scene: Scene) -> list[Answer]:
+        """See `Stage`."""
+        return asyncio.run(self._play(scene))
+
+    def complete(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[Answer]:
+        """Complete all prompts at once, greedily, with exactly `new_tokens` each."""
+
+        async def run() -> list[Answer]:
+            params = SamplingParams(
+                temperature=0.0, max_new_tokens=new_tokens, min_new_tokens=new_tokens
+            )
+            # A namespace of its own: no run finds the prompts of an earlier one in the cache.
+            namespace = str(time.perf_counter())
+            answered = await asyncio.gather(
+                *(self._speak(0, prompt, params, namespace) for prompt in prompts)
+            )
+            return [answer for answer, _ in answered]
+
+        return asyncio.run(run())
+
+    def close(self) -> None:
+        """See `Stage`."""
+        self._engine.close()
+
+    async def _play(self, scene: Scene) -> list[Answer]:
+        lore = self._ids(scene.draw("lore"), scene.lore)
+        params = SamplingParams(max_new_tokens=scene.reply, min_new_tokens=scene.reply)
+
+        async def talk(number: int) -> list[Answer]:
+            draw = scene.draw(f"npc {number}")
+            history = lore + self._ids(draw, scene.persona)
+            answers = []
+            for turn in range(scene.turns):
+                await asyncio.sleep(pause_s(draw, scene.thinking_s))
+                history += self._ids(draw, scene.said)
+                answer, ids = await self._speak(turn, history, params)
+                answers.append(answer)
+                history += ids
+            return answers
+
+        async def intrude(number: int) -> list[Answer]:
+            await asyncio.sleep(scene.intrusion_s * (number + 1))
+            prompt = self._ids(scene.draw(f"intruder {number}"), scene.intruder)
+            await self._speak(0, prompt, SamplingParams(max_new_tokens=1))
+            return []
+
+        played = await asyncio.gather(
+            *(talk(number) for number in range(scene.npcs)),
+            *(intrude(number) for number in range(scene.intruders)),
+        )
+        return [answer for answers in played for answer in answers]
+
+    async def _speak(
+        self, turn: int, prompt: Sequence[int], params: SamplingParams, namespace: str = ""
+    ) -> tuple[Answer, list[int]]:
+        answer = Answer(turn, asked=time.perf_counter())
+        generation = self._engine.submit(list(prompt), params, namespace=namespace)
+        async for delta in generation:
+            if delta.tokens:
+                answer.receive(time.perf_counter(), len(delta.tokens))
+        completion = await generation.result()
+        usage = completion.usage
+        answer.generated, answer.prompted = usage.generated_tokens, usage.prompt_tokens
+        answer.cached = usage.cached_tokens
+        return answer, list(completion.token_ids)
+
+    def _ids(self, draw: random.Random, count: int) -> list[int]:
+        return [draw.randrange(self._vocab_size) for _ in range(count)]

@@ -1,0 +1,174 @@
+"""What a decode step is made of: its kernels, and how long the GPU waits for the next step."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity
+
+from townsfolk.bench.decode import random_prompts
+from townsfolk.bench.engine_stage import EngineStage
+from townsfolk.bench.floor import decode_bytes
+from townsfolk.bench.report import Row, median
+from townsfolk.bench.subject import Subject
+from townsfolk.models import DecoderConfig
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One launch of a CUDA graph: its kernels as they ran. Times are in us."""
+
+    kernels: tuple[Event, ...]
+
+    @property
+    def begin(self) -> float:
+        """When its first kernel began."""
+        return min(float(kernel["ts"]) for kernel in self.kernels)
+
+    @property
+    def end(self) -> float:
+        """When its last kernel ended."""
+        return max(float(kernel["ts"]) + float(kernel["dur"]) for kernel in self.kernels)
+
+
+def profile(
+    subject: Subject, stage: EngineStage, folder: Path, batch: int, prompt: int, new: int
+) -> tuple[list[Row], Row]:
+    """Profile decoding; return a row for each kernel, and what holds for the step.
+
+    Args:
+        subject: what runs.
+        stage: its engine.
+        folder: where the trace goes, to be looked at with Perfetto or `chrome://tracing`.
+        batch: requests.
+        prompt: tokens of each.
+        new: tokens of each answer.
+    """
+    on_gpu = subject.device.type == "cuda"
+    stage.complete(random_prompts(subject.config.vocab_size, batch, prompt, 0), new)  # warms up
+    prompts = random_prompts(subject.config.vocab_size, batch, prompt, 1)
+    activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
+    everywhere = torch._C._profiler._ExperimentalConfig(profile_all_threads=not on_gpu)
+    with torch.profiler.profile(activities=[activity], experimental_config=everywhere) as traced:
+        stage.complete(prompts, new)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{subject.name}-batch-{batch}.json"
+    traced.export_chrome_trace(str(path))
+    events = json.loads(path.read_text("utf-8"))["traceEvents"]
+    if not on_gpu:
+        return operation_rows(events), {"trace": str(path)}
+    steps = decode_steps(events)
+    known = kernel_bytes(subject.config, subject.dtype.itemsize, batch, prompt + new // 2)
+    return kernel_rows(steps, known), {**step_facts(steps), "trace": str(path)}
+
+
+def decode_steps(events: Sequence[Event]) -> list[Step]:
+    """The launches of the graph that was launched most often, in their order.
+
+    Raises:
+        ValueError: no graph was launched twice.
+    """
+    launches = {
+        event["args"]["correlation"]
+        for event in events
+        if event.get("cat") == "cuda_runtime" and "GraphLaunch" in event["name"]
+    }
+    kernels: dict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "kernel" and event["args"]["correlation"] in launches:
+            kernels[event["args"]["correlation"]].append(event)
+    contents = {
+        launch: tuple(sorted(kernel["name"] for kernel in group))
+        for launch, group in kernels.items()
+    }
+    ((usual, count),) = Counter(contents.values()).most_common(1) or [((), 0)]
+    if count < 2:
+        raise ValueError("the trace holds no decode steps: ask for more new tokens")
+    steps = [Step(tuple(kernels[launch])) for launch in kernels if contents[launch] == usual]
+    return sorted(steps, key=lambda step: step.begin)
+
+
+def step_facts(steps: Sequence[Step]) -> Row:
+    """The time from step to step and the idle time between two, medians, in us."""
+    periods = [after.begin - before.begin for before, after in itertools.pairwise(steps)]
+    gaps = [after.begin - before.end for before, after in itertools.pairwise(steps)]
+    period, gap = median(periods), median([max(gap, 0.0) for gap in gaps])
+    return {
+        "steps": len(steps),
+        "step us": period,
+        "idle gap us": gap,
+        "idle gap %": 100 * gap / period,
+    }
+
+
+def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[Row]:
+    """A row for each kernel, the costliest first.
+
+    Args:
+        steps: which to look at.
+        known_bytes: what the kernels with such a word in their name read in a step, all together.
+    """
+    durations: dict[str, list[float]] = defaultdict(list)
+    for step in steps:
+        for kernel in step.kernels:
+            durations[kernel["name"]].append(float(kernel["dur"]))
+    rows: list[Row] = []
+    total = sum(map(sum, durations.values()))
+    for name, each in sorted(durations.items(), key=lambda item: -sum(item[1])):
+        read = next((count for word, count in known_bytes.items() if word in name), None)
+        time_us = sum(each) / len(steps)
+        rows.append(
+            {
+                "kernel": name[:60],
+                "calls": len(each) / len(steps),
+                "mean us": sum(each) / len(each),
+                "share": sum(each) / total,
+                "MB a step": None if read is None else read / 1e6,
+                "GB/s": None if read is None else read / time_us / 1e3,
+            }
+        )
+    return rows
+
+
+def kernel_bytes(
+    config: DecoderConfig, element_bytes: int, batch: int, context: int
+) -> dict[str, int]:
+    """What a decode step's kernels read at least, by a word of their names."""
+    hidden, inner = config.hidden_size, config.intermediate_size
+    queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
+    layers, whole = config.num_layers, decode_bytes(config, element_bytes, batch, context)
+    kv = whole - decode_bytes(config, element_bytes, 0, context)
+    return {
+        "qkv": layers * (queries + 2 * keys) * hidden * element_bytes,
+        "gate_up": layers * 2 * inner * hidden * element_bytes,
+        "project": layers * (queries + inner) * hidden * element_bytes,
+        "head": config.vocab_size * hidden * element_bytes,
+        "_decode_kernel": kv,
+    }
+
+
+def operation_rows(events: Sequence[Event]) -> list[Row]:
+    """A row for each PyTorch operation on the CPU, the costliest first; prefill is in it."""
+    durations: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "cpu_op":
+            durations[event["name"]].append(float(event["dur"]))
+    total = sum(map(sum, durations.values()))
+    return [
+        {
+            "operation": name,
+            "calls": len(each),
+            "mean us": sum(each) / len(each),
+            "share": sum(each) / total,
+        }
+        for name, each in sorted(durations.items(), key=lambda item: -sum(item[1]))[:25]
+    ]

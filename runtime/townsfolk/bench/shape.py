@@ -1,0 +1,166 @@
+"""Measurements of random weights of a named shape: from options to a report."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from dataclasses import replace
+
+import torch
+
+from townsfolk.bench import peers
+from townsfolk.bench.cold import cold
+from townsfolk.bench.decode import (
+    Contestant,
+    TownsfolkContestant,
+    decode,
+    through_service,
+)
+from townsfolk.bench.floor import matrix_rate, memory_bandwidth
+from townsfolk.bench.interference import SCENE, interference
+from townsfolk.bench.plot import plot
+from townsfolk.bench.prefill import prefill
+from townsfolk.bench.profile import profile
+from townsfolk.bench.report import gpu_name, print_report
+from townsfolk.bench.scene import Scene, Stage
+from townsfolk.bench.subject import Subject
+from townsfolk.bench.tavern import tavern, with_peers
+from townsfolk.engine.apart import run_apart
+
+NEW_TOKENS = 64
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure what the options ask for, and report.
+
+    Raises:
+        ValueError: an option is wrong.
+        PlotError: the figures can't be drawn.
+        TownsfolkError: a runtime could not start.
+        RuntimeError: a measurement failed.
+    """
+    with Subject.of(options) as subject:
+        if options.prefill:
+            _prefill(options, subject)
+        elif options.through:
+            _through_service(options, subject)
+        elif options.tavern:
+            _tavern(options, subject)
+        elif options.interference:
+            _interference(options, subject)
+        elif options.cold:
+            print_report("cold", cold(subject), **subject.facts)
+        elif options.profile:
+            _profile(options, subject)
+        else:
+            _decode(options, subject)
+
+
+def _decode(options: argparse.Namespace, subject: Subject) -> None:
+    new_tokens, most = options.new_tokens or NEW_TOKENS, max(options.batch)
+    stage = subject.engine_stage(most, most * (options.prompt_tokens + new_tokens))
+    contestants: list[Contestant] = [TownsfolkContestant(stage)]
+    if options.peer:
+        from townsfolk.bench.peer import TransformersContestant
+
+        threads = options.threads or torch.get_num_threads()
+        contestants.append(
+            TransformersContestant(subject.config, torch.bfloat16, subject.device, threads)
+        )
+    bandwidth = run_apart(memory_bandwidth, subject.device)
+    rows = decode(
+        subject,
+        contestants,
+        bandwidth,
+        options.batch,
+        options.prompt_tokens,
+        new_tokens,
+        options.rounds,
+    )
+    for contestant in contestants:
+        contestant.close()
+    print_report(
+        "decode",
+        rows,
+        **subject.facts,
+        prompt_tokens=options.prompt_tokens,
+        new_tokens=new_tokens,
+        memory_bandwidth_gb_s=bandwidth / 1e9,
+        peer=peers.source(gpu_name(subject.device)),
+    )
+
+
+def _prefill(options: argparse.Namespace, subject: Subject) -> None:
+    rate = run_apart(matrix_rate, subject.device, subject.dtype)
+    with closing(subject.engine_stage(1, 2 * max(options.prefill))) as stage:
+        rows = prefill(subject, stage, rate, options.prefill, options.rounds)
+    print_report(
+        "prefill",
+        rows,
+        **subject.facts,
+        matrix_rate_tflop_s=rate / 1e12,
+        peer=peers.source(gpu_name(subject.device)),
+    )
+
+
+def _through_service(options: argparse.Namespace, subject: Subject) -> None:
+    new_tokens, most = options.new_tokens or NEW_TOKENS, max(options.batch)
+    room = most * (options.prompt_tokens + new_tokens + 80)
+    with closing(subject.engine_stage(most, room)) as engine:
+        rows = through_service(
+            engine,
+            lambda: subject.service_stage(most, room),
+            options.batch,
+            options.prompt_tokens,
+            new_tokens,
+            options.rounds,
+        )
+    print_report("through service", rows, **subject.facts, new_tokens=new_tokens)
+
+
+def _tavern(options: argparse.Namespace, subject: Subject) -> None:
+    scene = Scene(npcs=max(options.tavern), thinking_s=options.thinking_s)
+    scene = replace(scene, turns=options.turns or scene.turns)
+    with closing(_stage(options, subject, scene, scene.npcs)) as stage:
+        rows = tavern(stage, scene, options.tavern)
+    gpu = gpu_name(subject.device)
+    report = print_report(
+        "tavern",
+        with_peers(rows, gpu, subject.name),
+        **subject.facts,
+        way=_way(options),
+        turns=scene.turns,
+        thinking_s=scene.thinking_s,
+        peer=peers.source(gpu),
+    )
+    if options.plot:
+        plot(report, options.plot)
+
+
+def _interference(options: argparse.Namespace, subject: Subject) -> None:
+    scene = replace(SCENE, reply=options.new_tokens or SCENE.reply)
+    with closing(_stage(options, subject, scene, 2 * scene.npcs)) as stage:
+        row = interference(stage, scene, options.rounds)
+    print_report("interference", [row], **subject.facts, way=_way(options))
+
+
+def _profile(options: argparse.Namespace, subject: Subject) -> None:
+    new_tokens = options.new_tokens or NEW_TOKENS
+    for batch in options.batch:
+        room = batch * (options.prompt_tokens + new_tokens)
+        with closing(subject.engine_stage(batch, 2 * room)) as stage:
+            rows, step = profile(
+                subject, stage, options.profile, batch, options.prompt_tokens, new_tokens
+            )
+        print_report("profile", rows, **subject.facts, batch=batch, **step)
+
+
+def _stage(options: argparse.Namespace, subject: Subject, scene: Scene, requests: int) -> Stage:
+    # Room for the scene that warms up and for the ones played, so that none drives out another.
+    room = 3 * scene.tokens
+    make = subject.engine_stage if options.in_process else subject.service_stage
+    return make(requests, room)
+
+
+def _way(options: argparse.Namespace) -> str:
+    return "in process" if options.in_process else "over gRPC"
