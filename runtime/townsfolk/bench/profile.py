@@ -22,6 +22,8 @@ from townsfolk.models import DecoderConfig
 
 Event = Mapping[str, Any]
 
+MOST_OPERATIONS = 25
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -63,10 +65,9 @@ def profile(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.name}-batch-{batch}.json"
     traced.export_chrome_trace(str(path))
-    events = json.loads(path.read_text("utf-8"))["traceEvents"]
     if not on_gpu:
-        return operation_rows(events), {"trace": str(path)}
-    steps = decode_steps(events)
+        return operation_rows(traced), {"trace": str(path)}
+    steps = decode_steps(json.loads(path.read_text("utf-8"))["traceEvents"])
     known = kernel_bytes(subject.config, subject.dtype.itemsize, batch, prompt + new // 2)
     return kernel_rows(steps, known), {**step_facts(steps), "trace": str(path)}
 
@@ -113,27 +114,37 @@ def step_facts(steps: Sequence[Step]) -> Row:
 def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[Row]:
     """A row for each kernel, the costliest first.
 
+    Kernels may overlap. A kernel's exposed time is what it adds to the step: from the end of all
+    that began before it to its own end. The exposed times of a step sum up to the step.
+
     Args:
         steps: which to look at.
         known_bytes: what the kernels with such a word in their name read in a step, all together.
     """
     durations: dict[str, list[float]] = defaultdict(list)
+    exposed: dict[str, float] = defaultdict(float)
     for step in steps:
-        for kernel in step.kernels:
-            durations[kernel["name"]].append(float(kernel["dur"]))
+        reached = step.begin
+        for kernel in sorted(step.kernels, key=lambda kernel: float(kernel["ts"])):
+            name, end = kernel["name"], float(kernel["ts"]) + float(kernel["dur"])
+            durations[name].append(float(kernel["dur"]))
+            exposed[name] += max(end - reached, 0.0)
+            reached = max(reached, end)
     rows: list[Row] = []
-    total = sum(map(sum, durations.values()))
-    for name, each in sorted(durations.items(), key=lambda item: -sum(item[1])):
+    total = sum(exposed.values())
+    for name in sorted(durations, key=lambda name: -exposed[name]):
+        each = durations[name]
         read = next((count for word, count in known_bytes.items() if word in name), None)
-        time_us = sum(each) / len(steps)
+        rate = None if read is None else read / (exposed[name] / len(steps)) / 1e3
         rows.append(
             {
                 "kernel": name[:60],
                 "calls": len(each) / len(steps),
                 "mean us": sum(each) / len(each),
-                "share": sum(each) / total,
+                "exposed us": exposed[name] / len(each),
+                "share": exposed[name] / total,
                 "MB a step": None if read is None else read / 1e6,
-                "GB/s": None if read is None else read / time_us / 1e3,
+                "GB/s": rate,
             }
         )
     return rows
@@ -156,19 +167,19 @@ def kernel_bytes(
     }
 
 
-def operation_rows(events: Sequence[Event]) -> list[Row]:
-    """A row for each PyTorch operation on the CPU, the costliest first; prefill is in it."""
-    durations: dict[str, list[float]] = defaultdict(list)
-    for event in events:
-        if event.get("cat") == "cpu_op":
-            durations[event["name"]].append(float(event["dur"]))
-    total = sum(map(sum, durations.values()))
+def operation_rows(traced: torch.profiler.profile) -> list[Row]:
+    """A row for each PyTorch operation on the CPU, the costliest first; prefill is in it.
+
+    Times are an operation's own, without those that it calls.
+    """
+    averages = sorted(traced.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in averages)
     return [
         {
-            "operation": name,
-            "calls": len(each),
-            "mean us": sum(each) / len(each),
-            "share": sum(each) / total,
+            "operation": event.key,
+            "calls": event.count,
+            "mean us": event.self_cpu_time_total / event.count,
+            "share": event.self_cpu_time_total / total,
         }
-        for name, each in sorted(durations.items(), key=lambda item: -sum(item[1]))[:25]
+        for event in averages[:MOST_OPERATIONS]
     ]
