@@ -11,6 +11,7 @@ import itertools
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +32,7 @@ _PROMPT_WORDS = ("system", "user", "assistant", "Player", _NEWLINE * 2)
 
 _BEGIN, _END, _TURN_END = "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"
 _HEADER, _HEADER_END = "<|start_header_id|>", "<|end_header_id|>"
+_CONTROLS = (_BEGIN, _END, _HEADER, _HEADER_END, _TURN_END)
 
 # Messages as Llama 3 frames them: a header, the text, an end.
 CHAT_TEMPLATE = (
@@ -62,7 +64,7 @@ def write_checkpoint(
         "tokenizer.json": tokenizer,
         "tokenizer_config.json": settings,
         # Last: a folder with it is complete.
-        "config.json": _hugging_face(config, dtype),
+        "config.json": _hugging_face(with_controls_last(config), dtype),
     }
     for name, content in files.items():
         (directory / name).write_text(json.dumps(content), encoding="utf-8")
@@ -136,42 +138,39 @@ def _hugging_face(config: DecoderConfig, dtype: torch.dtype) -> dict[str, Any]:
     }
 
 
+def with_controls_last(config: DecoderConfig) -> DecoderConfig:
+    """The shape with the control tokens where the checkpoint has them: at the vocabulary's end.
+
+    The tokenizers library gives added tokens the ids that follow those of the vocabulary.
+    """
+    ids = dict(zip(_CONTROLS, itertools.count(config.vocab_size - len(_CONTROLS))))
+    return replace(config, bos_id=ids[_BEGIN], eos_ids=frozenset({ids[_END], ids[_TURN_END]}))
+
+
 def _tokenizer(config: DecoderConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     """`tokenizer.json` and `tokenizer_config.json`."""
-    fixed = {} if config.bos_id is None else {config.bos_id: _BEGIN}
-    fixed |= {
-        token_id: _END if place == 0 else f"<|end_{place}|>"
-        for place, token_id in enumerate(sorted(config.eos_ids))
-    }
-    last = (token_id for token_id in reversed(range(config.vocab_size)) if token_id not in fixed)
-    controls = fixed | dict(zip(last, (_HEADER, _HEADER_END, _TURN_END), strict=False))
-    free = (token_id for token_id in range(config.vocab_size) if token_id not in controls)
+    first_control = config.vocab_size - len(_CONTROLS)
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
     tokenizer = {
         "version": "1.0",
         "added_tokens": [
             {"id": token_id, "content": content, "special": True, "normalized": False}
             | {"single_word": False, "lstrip": False, "rstrip": False}
-            for token_id, content in sorted(controls.items())
+            for token_id, content in enumerate(_CONTROLS, first_control)
         ],
         "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
-        | {"trim_offsets": True},
+        "pre_tokenizer": byte_level | {"trim_offsets": True},
         "post_processor": None,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
-        | {"trim_offsets": True},
+        "decoder": byte_level | {"trim_offsets": True},
         "model": {
             "type": "BPE",
-            "vocab": dict(zip(_tokens(), free, strict=False)),
+            "vocab": dict(zip(_tokens(), range(first_control), strict=False)),
             "merges": [],
             "ignore_merges": True,  # whole words are looked up
             "byte_fallback": False,
         },
     }
-    settings = {
-        "chat_template": CHAT_TEMPLATE,
-        "bos_token": fixed.get(config.bos_id) if config.bos_id is not None else None,
-        "eos_token": _END if config.eos_ids else None,
-    }
+    settings = {"chat_template": CHAT_TEMPLATE, "bos_token": _BEGIN, "eos_token": _END}
     return tokenizer, settings
 
 

@@ -46,8 +46,9 @@ def _start(arguments: Sequence[str], cache: str) -> Row:
     stage = ServiceStage(runtime, runtime.start())
     try:
         first, second = stage.play(_FIRST)
-        # Whatever is compiled only when it is needed is in the cache after this.
-        stage.play(Scene(npcs=_REQUESTS, turns=1, thinking_s=0.0))
+        if cache == "empty":
+            # Whatever is compiled only when it is needed is in the cache after this.
+            stage.play(Scene(npcs=_REQUESTS, turns=1, thinking_s=0.0))
         reached = milestones(runtime.log())
     finally:
         stage.close()

@@ -1,6 +1,6 @@
 """Scenes over the real service: the runtime is a process, and its players are others.
 
-Many players in one process would measure that process: from 32 characters on they are spread over
+Many players in one process would measure that process: eight characters each, they are spread over
 several, as far as there are cores.
 """
 
@@ -18,7 +18,7 @@ from townsfolk.bench.scene import Scene, pause_s, text
 from townsfolk.client import AsyncNpc, AsyncRuntime, Persona, RuntimeProcess, SamplingParams
 from townsfolk.client.process import Endpoint
 
-NPCS_A_PROCESS = 16
+NPCS_A_PROCESS = 8
 
 
 class ServiceStage:
@@ -31,7 +31,7 @@ class ServiceStage:
 
     def play(self, scene: Scene) -> list[Answer]:
         """See `Stage`."""
-        count = max(1, min((os.cpu_count() or 1) // 4, scene.npcs // NPCS_A_PROCESS))
+        count = max(1, min((os.cpu_count() or 1) // 2, scene.npcs // NPCS_A_PROCESS))
         shares = [list(range(first, scene.npcs, count)) for first in range(count)]
         players = [_Players(self._endpoint, scene, share, share[0] == 0) for share in shares]
         try:

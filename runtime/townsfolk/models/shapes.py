@@ -32,8 +32,8 @@ NAMED_SHAPES: dict[str, DecoderConfig] = {
         num_kv_heads=1,
         head_dim=64,
         context_length=8192,
-        bos_id=0,
-        eos_ids=frozenset({1}),
+        bos_id=2043,
+        eos_ids=frozenset({2044}),
     ),
     "llama-160m": DecoderConfig(
         vocab_size=32000,

@@ -1,0 +1,63 @@
+"""Reading the trace of a GPU's decode steps."""
+
+import pytest
+from townsfolk.bench.profile import decode_steps, kernel_rows, step_facts
+
+
+def kernel(name, begin, end, launch):
+    args = {"correlation": launch}
+    return {"cat": "kernel", "name": name, "ts": begin, "dur": end - begin, "args": args}
+
+
+def launch(name, correlation):
+    return {"cat": "cuda_runtime", "name": name, "args": {"correlation": correlation}}
+
+
+# Two steps of three kernels, of which the second begins while the first still runs. Before them a
+# prompt: kernels of their own, and a graph of another size.
+TRACE = [
+    launch("cudaLaunchKernel", 1),
+    kernel("prefill", 0, 50, 1),
+    launch("cudaGraphLaunch", 2),
+    kernel("product", 60, 90, 2),
+    launch("cudaGraphLaunch", 3),
+    launch("cudaGraphLaunch", 4),
+    kernel("product", 100, 130, 3),
+    kernel("attend", 120, 150, 3),
+    kernel("draw", 155, 160, 3),
+    kernel("attend", 190, 210, 4),
+    kernel("product", 170, 200, 4),
+    kernel("draw", 215, 220, 4),
+    {"cat": "gpu_memcpy", "name": "Memcpy", "ts": 161, "dur": 2, "args": {"correlation": 5}},
+]
+
+
+def test_steps_are_launches_of_the_usual_graph():
+    steps = decode_steps(TRACE)
+    assert [(step.begin, step.end) for step in steps] == [(100, 160), (170, 220)]
+
+
+def test_the_gap_lies_between_steps():
+    assert step_facts(decode_steps(TRACE)) == {
+        "steps": 2,
+        "step us": 70,
+        "idle gap us": 10,
+        "idle gap %": pytest.approx(100 / 7),
+    }
+
+
+def test_exposed_times_sum_up_to_the_steps():
+    rows = {row["kernel"]: row for row in kernel_rows(decode_steps(TRACE), {"prod": 60_000})}
+    assert list(rows) == ["product", "attend", "draw"]
+    assert rows["product"]["mean us"] == 30
+    assert rows["product"]["GB/s"] == pytest.approx(2.0)
+    assert rows["attend"]["exposed us"] == pytest.approx((20 + 10) / 2)
+    assert rows["attend"]["GB/s"] is None
+    assert sum(row["share"] for row in rows.values()) == pytest.approx(1)
+    exposed = sum(row["exposed us"] * row["calls"] for row in rows.values())
+    assert 2 * exposed == pytest.approx(60 + 50)
+
+
+def test_a_trace_without_steps_is_refused():
+    with pytest.raises(ValueError, match="more new tokens"):
+        decode_steps(TRACE[:4])
