@@ -148,8 +148,9 @@ def test_a_signal_lets_the_answer_end_and_a_second_one_does_not(model, tmp_path)
         code, log = child.ended()
         assert code == 0
         lines = [json.loads(line) for line in log.splitlines()]
-        assert [line["message"] for line in lines] == ["serving", "ending"]
-        assert lines[1]["reason"] == "SIGINT received"
+        milestones = ["starting", "listening", "weights loaded", "serving", "ending"]
+        assert [line["message"] for line in lines] == milestones
+        assert lines[-1]["reason"] == "SIGINT received"
 
 
 def test_a_conversation_goes_on_after_a_restart(model, tmp_path):
