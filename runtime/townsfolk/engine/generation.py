@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -78,17 +79,19 @@ class Generation:
             self._changed.clear()
             await self._changed.wait()
 
-    def receive(self, event: Event) -> None:
-        """Takes what the engine sends; called in the handle's event loop."""
-        if isinstance(event, TextDelta):
-            self._texts.append(event.text)
-            self._tokens += event.tokens
-        elif isinstance(event, Completion):
-            self.completion = event
-        elif isinstance(event, tuple):
-            self.prompt_tokens = event
-        else:
-            self._error = event
+    def receive(self, events: deque[Event]) -> None:
+        """Takes all that the engine has sent; called in the handle's event loop."""
+        while events:
+            event = events.popleft()
+            if isinstance(event, TextDelta):
+                self._texts.append(event.text)
+                self._tokens += event.tokens
+            elif isinstance(event, Completion):
+                self.completion = event
+            elif isinstance(event, tuple):
+                self.prompt_tokens = event
+            else:
+                self._error = event
         self._changed.set()
 
     def _take(self) -> TextDelta:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import weakref
 from asyncio import AbstractEventLoop
+from collections import deque
 from dataclasses import dataclass, field
 
-from townsfolk.engine.generation import Generation
+from townsfolk.engine.generation import Event, Generation
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.reply import Reply
 from townsfolk.kv import BlockTable
@@ -32,6 +33,9 @@ class Request:
         echo: whether the prompt's tokens are reported.
         event_loop: where its handle lives.
         handle: what its caller holds.
+        letters: what its caller is to be told, oldest first; see `Outbox` for these three.
+        announced: whether the event loop knows that there are letters.
+        greeted: whether the caller was told anything yet.
         row: its row in the runner's state while it is in the batch.
         num_launched: positions whose KV is written once all steps launched so far have run.
         num_pending: tokens that launched steps are drawing.
@@ -57,6 +61,9 @@ class Request:
     echo: bool
     event_loop: AbstractEventLoop
     handle: weakref.ref[Generation] = field(init=False)
+    letters: deque[Event] = field(default_factory=deque)
+    announced: bool = False
+    greeted: bool = False
     row: int | None = None
     num_launched: int = 0
     num_pending: int = 0

@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 Write = Callable[[ConverseResponse], Awaitable[None]]
 
-# A client that does not read is not listened to once so much waits for it. A session lets fewer
-# turns wait for their answers, so that only answers nobody reads can fill the queue of turns.
+# A client that does not read is not listened to: what it is told waits, and so does what it asks. A
+# session lets fewer turns wait for their answers than this, so that only answers nobody reads can
+# fill the queue of turns.
 MAX_UNREAD_TURNS = 64
-MAX_UNREAD_EVENTS = 16
 
 
 def open_session(sessions: Sessions, request: OpenSession) -> tuple[Session, SessionOpened]:
@@ -56,7 +56,7 @@ class Conversation:
         self._sessions = gate.backend.sessions
         self._tokenizer = gate.backend.tokenizer
         self._turns: asyncio.Queue[Turn | None] = asyncio.Queue(MAX_UNREAD_TURNS)
-        self._events: asyncio.Queue[SessionEvent | None] = asyncio.Queue(MAX_UNREAD_EVENTS)
+        self._writing = asyncio.Lock()
         self._unfinished: set[Turn] = set()
 
     async def run(self) -> None:
@@ -74,9 +74,7 @@ class Conversation:
                 await self._send(convert.event_message(opened, self._tokenizer))
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._listen(session))
-                    tasks.create_task(self._answer())
-                    while (event := await self._events.get()) is not None:
-                        await self._send(event)
+                    await self._answer()
             finally:
                 for turn in list(self._unfinished):
                     turn.interrupt()
@@ -90,7 +88,8 @@ class Conversation:
         return first.open
 
     async def _send(self, event: SessionEvent) -> None:
-        await self._write(ConverseResponse(event=event))
+        async with self._writing:
+            await self._write(ConverseResponse(event=event))
 
     async def _listen(self, session: Session) -> None:
         """Take requests until the client has no more, or the runtime is about to end."""
@@ -111,7 +110,7 @@ class Conversation:
             try:
                 request = await anext(self._requests, None)
             except InvalidRequestError as error:
-                await self._events.put(convert.error_message(error))
+                await self._send(convert.error_message(error))
                 continue
             if request is None:
                 return
@@ -123,7 +122,7 @@ class Conversation:
                 # The other turn of that name is not over.
                 taken = isinstance(error, AlreadyExistsError)
                 turn_id = "" if taken else request.say.turn_id
-                await self._events.put(convert.error_message(error, turn_id))
+                await self._send(convert.error_message(error, turn_id))
 
     async def _take(self, session: Session, request: ConverseRequest) -> bool:
         """Do what one request wants; return whether more may come."""
@@ -136,12 +135,12 @@ class Conversation:
                 await self._turns.put(turn)
             case "notify":
                 notified = session.notify(request.notify)
-                await self._events.put(convert.event_message(notified, self._tokenizer))
+                await self._send(convert.event_message(notified, self._tokenizer))
             case "interrupt":
                 session.interrupt(*convert.interruption(request.interrupt))
             case "update_priority":
                 updated = session.set_priority(request.update_priority)
-                await self._events.put(convert.event_message(updated, self._tokenizer))
+                await self._send(convert.event_message(updated, self._tokenizer))
             case "close":
                 await self._sessions.close(session.id)
                 return False
@@ -159,9 +158,8 @@ class Conversation:
         """Give the events of one turn after the other."""
         while (turn := await self._turns.get()) is not None:
             async for event in turn:
-                await self._events.put(convert.event_message(event, self._tokenizer))
+                await self._send(convert.event_message(event, self._tokenizer))
             self._over(turn)
-        await self._events.put(None)
 
     def _over(self, turn: Turn) -> None:
         self._unfinished.discard(turn)

@@ -29,12 +29,17 @@ class Detokenizer:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         continues = bool(prompt_tail) and not tokenizer.is_control(prompt_tail[-1])
         self._drops_space = tokenizer.adds_prefix_space and not continues
+        self._is_between = True  # no character is half written
         if continues:
             for token_id in prompt_tail:
                 self._decode(token_id)
 
     def push(self, token_id: int) -> str:
         """Takes one more token and gives the whole characters that it completes."""
+        if self._is_between and not self._drops_space:
+            text = self._tokenizer.whole_text(token_id)
+            if text is not None:
+                return text  # nearly always, and at a tenth of the cost
         return self._without_prefix_space(self._decode(token_id))
 
     def flush(self) -> str:
@@ -44,7 +49,9 @@ class Detokenizer:
     def _decode(self, token_id: int) -> str:
         if self._tokenizer.is_control(token_id):
             return ""
-        return self._decoder.decode(self._tokenizer.token_bytes(token_id))
+        text = self._decoder.decode(self._tokenizer.token_bytes(token_id))
+        self._is_between = not self._decoder.getstate()[0]
+        return text
 
     def _without_prefix_space(self, text: str) -> str:
         if text and self._drops_space:

@@ -27,13 +27,14 @@ class StopScanner:
         self._borders = [_borders(stop) for stop in self._stops]
         self._matched = [0] * len(self._stops)
         self._held = ""
+        self._beginnings = frozenset(stop[0] for stop in self._stops)
 
     def push(self, text: str) -> str:
         """Takes more text and gives what can be shown; nothing once a stop string was found."""
         if self.stopped is not None:
             return ""
-        if not self._stops:
-            return text
+        if not self._held and self._beginnings.isdisjoint(text):
+            return text  # no stop string begins here: nearly always
         self._held += text
         for end in range(len(self._held) - len(text) + 1, len(self._held) + 1):
             found = self._advance(self._held[end - 1])

@@ -88,6 +88,7 @@ class Tokenizer:
         self._inner_backend = _inner_backend(spec) or self._backend
         self._added_text: dict[int, str] = {t["id"]: t["content"] for t in added}
         self._bytes: dict[int, bytes] = {}
+        self._whole_texts: dict[int, str | None] = {}
 
         highest_id = max(model["vocab"].values(), default=-1)
         self.vocab_size = 1 + max([highest_id, *self._added_text])
@@ -160,6 +161,22 @@ class Tokenizer:
         if data is None:
             data = self._bytes[token_id] = self._find_bytes(token_id)
         return data
+
+    def whole_text(self, token_id: int) -> str | None:
+        """The text of a token that is whole characters; None for a control token and for others."""
+        try:
+            return self._whole_texts[token_id]
+        except KeyError:
+            text = self._whole_texts[token_id] = self._find_whole_text(token_id)
+            return text
+
+    def _find_whole_text(self, token_id: int) -> str | None:
+        if token_id in self._control_ids:
+            return None
+        try:
+            return self.token_bytes(token_id).decode()
+        except UnicodeDecodeError:
+            return None
 
     def _find_bytes(self, token_id: int) -> bytes:
         if token_id in self._added_text:
