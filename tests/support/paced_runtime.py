@@ -148,15 +148,16 @@ async def serve(arguments: argparse.Namespace) -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         streams, tokens = map(int, line.split())
         begin = time.perf_counter()
-        await asyncio.gather(*(_alone(made, tokens) for _ in range(streams)))
+        prompt = [300] * arguments.prompt_tokens
+        await asyncio.gather(*(_alone(made, prompt, tokens) for _ in range(streams)))
         print(streams * tokens / (time.perf_counter() - begin), flush=True)
     await server.stop()
     await backend.aclose()
 
 
-async def _alone(made: Engine, tokens: int) -> None:
+async def _alone(made: Engine, prompt: list[int], tokens: int) -> None:
     params = SamplingParams(max_new_tokens=tokens, min_new_tokens=tokens)
-    async for _ in made.submit([1, 2, 3], params):
+    async for _ in made.submit(prompt, params):
         pass
 
 
@@ -164,31 +165,38 @@ def cpu_seconds(pid: int) -> dict[int, float]:
     """CPU seconds of each thread of a process."""
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found[int(task.name)] = int((task / "schedstat").read_text().split()[0]) / 1e9
+        try:
+            found[int(task.name)] = int((task / "schedstat").read_text().split()[0]) / 1e9
+        except FileNotFoundError:  # a sandbox that counts in ticks only
+            ticks = (task / "stat").read_text().rpartition(")")[2].split()
+            found[int(task.name)] = (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
     return found
 
 
 class Client:
     """Streams over gRPC, and what a reader sees of them."""
 
-    def __init__(self, runtime: AsyncRuntime, tokens: int) -> None:
+    def __init__(self, runtime: AsyncRuntime, prompt_tokens: int, tokens: int) -> None:
         self.gaps: list[float] = []
         self.firsts: list[float] = []
         self.messages = 0
         self._runtime = runtime
+        self._prompt_tokens = prompt_tokens
         self._sampling = sampling_pb2.SamplingParams(max_new_tokens=tokens, min_new_tokens=tokens)
 
     async def generate(self, number: int) -> None:
+        prompt = [300] * self._prompt_tokens
         last = time.perf_counter()
         kept = self.firsts
-        async for _ in self._runtime.generate([1, 2, 3], self._sampling):
+        async for _ in self._runtime.generate(prompt, self._sampling):
             now = time.perf_counter()
             kept.append(now - last)
             last, kept = now, self.gaps
             self.messages += 1
 
     async def converse(self, number: int) -> None:
-        npc = self._runtime.npc(Persona(name=f"Npc {number}"), sampling=self._sampling)
+        persona = Persona(name=f"Npc {number}", description="x" * self._prompt_tokens)
+        npc = self._runtime.npc(persona, sampling=self._sampling)
         await npc.open()
         last = time.perf_counter()
         kept = self.firsts
@@ -222,7 +230,7 @@ async def measure(arguments: argparse.Namespace) -> None:
                 process.stdin.write(f"{streams} {tokens}\n")
                 process.stdin.flush()
                 alone = float(await asyncio.to_thread(process.stdout.readline))
-                client = Client(runtime, tokens)
+                client = Client(runtime, arguments.prompt_tokens, tokens)
                 cpu, own = cpu_seconds(process.pid), time.process_time()
                 begin = time.perf_counter()
                 await asyncio.gather(*(getattr(client, way)(n) for n in range(streams)))
@@ -258,6 +266,7 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="be the runtime")
     parser.add_argument("--converse", action="store_true", help="sessions, not completions")
     parser.add_argument("--shape", help="random weights instead, such as llama-3.2-1b")
+    parser.add_argument("--prompt-tokens", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=1, help="runs of each")
     parser.add_argument("--host-us", type=float, default=100.0, help="the runner's own, a step")
     parser.add_argument("--tokens", type=int, default=500, help="of each reply")
