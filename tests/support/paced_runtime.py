@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -147,18 +148,27 @@ async def serve(arguments: argparse.Namespace) -> None:
     print(json.dumps({"port": server.port, "engine": thread.native_id}), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         streams, tokens = map(int, line.split())
-        begin = time.perf_counter()
         prompt = [300] * arguments.prompt_tokens
-        await asyncio.gather(*(_alone(made, prompt, tokens) for _ in range(streams)))
-        print(streams * tokens / (time.perf_counter() - begin), flush=True)
+        firsts = await asyncio.gather(*(_alone(made, prompt, tokens) for _ in range(streams)))
+        print(decode_rate(streams, tokens, firsts), flush=True)
     await server.stop()
     await backend.aclose()
 
 
-async def _alone(made: Engine, prompt: list[int], tokens: int) -> None:
+async def _alone(made: Engine, prompt: list[int], tokens: int) -> float:
+    """Reads one reply; gives when it began."""
     params = SamplingParams(max_new_tokens=tokens, min_new_tokens=tokens)
-    async for _ in made.submit(prompt, params):
+    generation = made.submit(prompt, params)
+    await anext(generation)
+    first = time.perf_counter()
+    async for _ in generation:
         pass
+    return first
+
+
+def decode_rate(streams: int, tokens: int, firsts: list[float]) -> float:
+    """Tokens a second from when all replies have begun until now, when all have ended."""
+    return streams * (tokens - 1) / (time.perf_counter() - max(firsts))
 
 
 def cpu_seconds(pid: int) -> dict[int, float]:
@@ -179,33 +189,33 @@ class Client:
     def __init__(self, runtime: AsyncRuntime, prompt_tokens: int, tokens: int) -> None:
         self.gaps: list[float] = []
         self.firsts: list[float] = []
-        self.messages = 0
         self._runtime = runtime
         self._prompt_tokens = prompt_tokens
         self._sampling = sampling_pb2.SamplingParams(max_new_tokens=tokens, min_new_tokens=tokens)
 
-    async def generate(self, number: int) -> None:
+    async def generate(self, number: int) -> float:
         prompt = [300] * self._prompt_tokens
-        last = time.perf_counter()
-        kept = self.firsts
-        async for _ in self._runtime.generate(prompt, self._sampling):
-            now = time.perf_counter()
-            kept.append(now - last)
-            last, kept = now, self.gaps
-            self.messages += 1
+        return await self._read(self._runtime.generate(prompt, self._sampling))
 
-    async def converse(self, number: int) -> None:
+    async def converse(self, number: int) -> float:
         persona = Persona(name=f"Npc {number}", description="x" * self._prompt_tokens)
         npc = self._runtime.npc(persona, sampling=self._sampling)
         await npc.open()
-        last = time.perf_counter()
-        kept = self.firsts
-        async for _ in npc.say("Hello there."):
-            now = time.perf_counter()
-            kept.append(now - last)
-            last, kept = now, self.gaps
-            self.messages += 1
+        first = await self._read(npc.say("Hello there."))
         await npc.close()
+        return first
+
+    async def _read(self, messages: AsyncIterator[object]) -> float:
+        """Reads one reply; gives when it began."""
+        began = time.perf_counter()
+        await anext(messages)
+        first = last = time.perf_counter()
+        self.firsts.append(first - began)
+        async for _ in messages:
+            now = time.perf_counter()
+            self.gaps.append(now - last)
+            last = now
+        return first
 
 
 async def measure(arguments: argparse.Namespace) -> None:
@@ -232,9 +242,8 @@ async def measure(arguments: argparse.Namespace) -> None:
                 alone = float(await asyncio.to_thread(process.stdout.readline))
                 client = Client(runtime, arguments.prompt_tokens, tokens)
                 cpu, own = cpu_seconds(process.pid), time.process_time()
-                begin = time.perf_counter()
-                await asyncio.gather(*(getattr(client, way)(n) for n in range(streams)))
-                rate = streams * tokens / (time.perf_counter() - begin)
+                firsts = await asyncio.gather(*(getattr(client, way)(n) for n in range(streams)))
+                rate = decode_rate(streams, tokens, firsts)
                 own = time.process_time() - own
                 after = cpu_seconds(process.pid)
                 spent = {task: used - cpu.get(task, 0) for task, used in after.items()}
@@ -252,8 +261,8 @@ async def measure(arguments: argparse.Namespace) -> None:
                 print(
                     f"{way} {streams:3} streams: {rate:7.0f} tok/s "
                     f"(in process {alone:7.0f}, loss {1 - rate / alone:5.1%}); us/token: {each}; "
-                    f"tokens/message {streams * tokens / client.messages:4.1f}; ms: "
-                    f"first {1000 * np.median(client.firsts):.1f} "
+                    f"tokens/message {streams * tokens / len(client.gaps):4.1f}; ms: "
+                    f"first p50 {1000 * np.median(client.firsts):.1f} "
                     f"gap p50 {np.quantile(gaps, 0.5):.2f} p99 {np.quantile(gaps, 0.99):.2f}",
                     flush=True,
                 )
