@@ -39,6 +39,7 @@ from townsfolk.engine.runner import ItemOutput
 from townsfolk.engine.scheduler import StepItem, StepPlan
 from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
 from townsfolk.sampling.params import SamplingParams
+from townsfolk.service import interpreter
 from townsfolk.service.gate import Backend
 from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings
@@ -143,6 +144,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     server = RuntimeServer(settings)
     await server.start()
     backend = Backend.make(made, settings)
+    interpreter.settle()
     await server.open(backend)
     thread = next(t for t in threading.enumerate() if t.name == "townsfolk-engine")
     print(json.dumps({"port": server.port, "engine": thread.native_id}), flush=True)
@@ -233,6 +235,7 @@ async def measure(arguments: argparse.Namespace) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
+        interpreter.settle()  # a game's process is not full of PyTorch
         async with AsyncRuntime.connect(f"127.0.0.1:{ready['port']}") as runtime:
             way = "converse" if arguments.converse else "generate"
             for streams in [1, *arguments.rounds * arguments.streams]:  # the first warms up

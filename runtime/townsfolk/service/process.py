@@ -15,7 +15,7 @@ from townsfolk.config import EngineSettings
 from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.engine import Engine, NotEnoughMemoryError
 from townsfolk.models import UnsupportedModelError
-from townsfolk.service import logs
+from townsfolk.service import interpreter, logs
 from townsfolk.service.gate import Backend
 from townsfolk.service.lifetime import Lifetime, end_hard_after
 from townsfolk.service.server import RuntimeServer, StartError
@@ -63,6 +63,7 @@ async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> No
         logger.info("listening", extra={"host": settings.host, "port": server.port})
         backend = await _load(settings, engine_settings, lifetime.ended)
         if backend is not None:
+            interpreter.settle()
             await server.open(backend)
             with _ready_file(server):
                 logger.info("serving", extra={"host": settings.host, "port": server.port})
