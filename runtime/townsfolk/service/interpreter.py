@@ -1,4 +1,4 @@
-"""How Python serves two threads that must not wait for each other: the engine's and the service's."""
+"""How Python serves two threads that must not wait for each other: engine and service."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SWITCH_INTERVAL_S = 0.0005
 def settle() -> None:
     """Prepare for serving, once the model is loaded.
 
-    Everything that exists now is taken out of garbage collection, for it stays: with PyTorch loaded,
-    a full collection took 75 to 165 ms, in which nobody could say a word. What is allocated from now
-    on is collected as ever, in well under a millisecond.
+    Everything that exists now is taken out of garbage collection, for it stays. With PyTorch loaded
+    a full one took 75 to 165 ms, in which nobody could say a word; what is allocated from now on is
+    collected as ever, in well under a millisecond.
     """
     gc.collect()
     gc.freeze()
