@@ -1,7 +1,7 @@
 """Figures made of many answers."""
 
 import pytest
-from townsfolk.bench.answer import Answer, latencies, steady_rate
+from townsfolk.bench.answer import Answer, MeasurementError, latencies, steady_rate
 from townsfolk.bench.report import percentile
 
 
@@ -25,7 +25,7 @@ def test_a_message_holds_its_share_of_the_tokens():
 
 
 def test_answers_that_never_overlap_have_no_rate():
-    with pytest.raises(RuntimeError, match="more new tokens"):
+    with pytest.raises(MeasurementError, match="--new-tokens"):
         steady_rate([answer(0.0, [1.0, 2.0]), answer(0.0, [3.0, 4.0])])
 
 

@@ -1,6 +1,7 @@
 """Reading the trace of a GPU's decode steps."""
 
 import pytest
+from townsfolk.bench.answer import MeasurementError
 from townsfolk.bench.profile import decode_steps, kernel_rows, step_facts
 
 
@@ -59,5 +60,5 @@ def test_exposed_times_sum_up_to_the_steps():
 
 
 def test_a_trace_without_steps_is_refused():
-    with pytest.raises(ValueError, match="more new tokens"):
+    with pytest.raises(MeasurementError, match="--new-tokens"):
         decode_steps(TRACE[:4])

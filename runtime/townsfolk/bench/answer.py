@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from townsfolk.bench.report import Row, percentile
 
 
+class MeasurementError(Exception):
+    """A measurement came to nothing; the message says why and, where it can, what to change."""
+
+
 @dataclass(slots=True)
 class Answer:
     """One answer. Times are seconds of `time.perf_counter`.
@@ -66,12 +70,12 @@ def steady_rate(answers: Sequence[Answer]) -> float:
     """Tokens a second over all answers while all of them were being given, prefill left out.
 
     Raises:
-        RuntimeError: they were never given all at once: the answers are too short.
+        MeasurementError: they were never given all at once: the answers are too short.
     """
     begin = max(answer.arrivals[0] for answer in answers)
     end = min(answer.arrivals[-1] for answer in answers)
     if begin >= end:
-        raise RuntimeError("the first answer ended before the last began: ask for more new tokens")
+        raise MeasurementError("an answer ended before another began: ask for more --new-tokens")
     return sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin)
 
 

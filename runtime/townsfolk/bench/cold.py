@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from townsfolk.bench.answer import MeasurementError
 from townsfolk.bench.report import Row
 from townsfolk.bench.scene import Scene
 from townsfolk.bench.service_stage import ServiceStage
@@ -76,7 +77,9 @@ def milestones(log: Sequence[str]) -> dict[str, float]:
             reached[name] = datetime.fromisoformat(entry["time"]).timestamp()
     missing = set(MILESTONES.values()) - set(reached)
     if missing:
-        raise RuntimeError(f"the runtime did not log when it was done with: {', '.join(missing)}")
+        raise MeasurementError(
+            f"the runtime did not log when it was done with: {', '.join(missing)}"
+        )
     return {name: reached[name] for name in MILESTONES.values()}
 
 

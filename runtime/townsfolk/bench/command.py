@@ -90,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and report; return the exit status."""
+    from townsfolk.bench.answer import MeasurementError
     from townsfolk.bench.plot import PlotError, plot, read_report
     from townsfolk.client import TownsfolkError
 
@@ -104,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
             shape.run(options)
         else:
             asyncio.run(_npcs(options))
-    except (TownsfolkError, PlotError, ValueError) as error:
+    except (TownsfolkError, PlotError, MeasurementError, ValueError) as error:
         print(f"townsfolk: {error}", file=sys.stderr)
         return 1
     return 0

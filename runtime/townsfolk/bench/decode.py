@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from townsfolk.bench import peers
-from townsfolk.bench.answer import steady_rate
+from townsfolk.bench.answer import MeasurementError, steady_rate
 from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import decode_bytes
 from townsfolk.bench.report import Row, gpu_name, median
@@ -54,7 +54,7 @@ class TownsfolkContestant:
         answers = self._stage.complete(prompts, new_tokens)
         if any(answer.generated != new_tokens for answer in answers):
             lengths = [answer.generated for answer in answers]
-            raise RuntimeError(f"asked for {new_tokens} tokens each, got {lengths}")
+            raise MeasurementError(f"asked for {new_tokens} tokens each, got {lengths}")
         begin = min(answer.asked for answer in answers)
         all_first = max(answer.arrivals[0] for answer in answers)
         return Rates(

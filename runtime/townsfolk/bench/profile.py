@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity
 
+from townsfolk.bench.answer import MeasurementError
 from townsfolk.bench.decode import random_prompts
 from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import decode_bytes
@@ -76,7 +77,7 @@ def decode_steps(events: Sequence[Event]) -> list[Step]:
     """The launches of the graph that was launched most often, in their order.
 
     Raises:
-        ValueError: no graph was launched twice.
+        MeasurementError: no graph was launched twice.
     """
     launches = {
         event["args"]["correlation"]
@@ -93,7 +94,7 @@ def decode_steps(events: Sequence[Event]) -> list[Step]:
     }
     ((usual, count),) = Counter(contents.values()).most_common(1) or [((), 0)]
     if count < 2:
-        raise ValueError("the trace holds no decode steps: ask for more new tokens")
+        raise MeasurementError("the trace holds no decode steps: ask for more --new-tokens")
     steps = [Step(tuple(kernels[launch])) for launch in kernels if contents[launch] == usual]
     return sorted(steps, key=lambda step: step.begin)
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from townsfolk.bench.answer import Answer
+from townsfolk.bench.answer import Answer, MeasurementError
 from townsfolk.bench.scene import Scene, pause_s, text
 from townsfolk.client import AsyncNpc, AsyncRuntime, Persona, RuntimeProcess, SamplingParams
 from townsfolk.client.process import Endpoint
@@ -83,7 +83,7 @@ class _Players:
         try:
             result: list[Answer] | Exception = self._pipe.recv()
         except EOFError:
-            raise RuntimeError("a process of players died; see its message above") from None
+            raise MeasurementError("a process of players died; see its message above") from None
         if isinstance(result, Exception):
             raise result
         return result
@@ -97,7 +97,7 @@ def _run(
     except EOFError:
         pass  # the bench has given up
     except Exception as error:
-        pipe.send(RuntimeError(f"a player failed: {error}"))
+        pipe.send(MeasurementError(f"a player failed: {error}"))
 
 
 async def _play(

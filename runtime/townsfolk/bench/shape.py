@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
         ValueError: an option is wrong.
         PlotError: the figures can't be drawn.
         TownsfolkError: a runtime could not start.
-        RuntimeError: a measurement failed.
+        MeasurementError: a measurement came to nothing.
     """
     with Subject.of(options) as subject:
         if options.prefill:
