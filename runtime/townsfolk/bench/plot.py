@@ -49,7 +49,7 @@ def plot(report: Mapping[str, Any], path: Path) -> None:
     except ModuleNotFoundError:
         raise PlotError("--plot needs matplotlib: pip install 'townsfolk[train]'") from None
     figure = Figure(figsize=(13, 4.2), layout="constrained")
-    rows = report["rows"]
+    rows = sorted(report["rows"], key=lambda row: int(row["NPCs"]))
     where = report.get("gpu") or report["cpu"]
     figure.suptitle(
         f"{report['shape']} {report['dtype']}, {where}, {report['way']}: "

@@ -61,7 +61,9 @@ def profile(
     prompts = random_prompts(subject.config.vocab_size, batch, prompt, 1)
     activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
     everywhere = torch._C._profiler._ExperimentalConfig(profile_all_threads=not on_gpu)
-    with torch.profiler.profile(activities=[activity], experimental_config=everywhere) as traced:
+    with torch.profiler.profile(
+        activities=[activity], experimental_config=everywhere, acc_events=True
+    ) as traced:
         stage.complete(prompts, new)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.name}-batch-{batch}.json"

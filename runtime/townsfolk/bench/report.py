@@ -80,7 +80,7 @@ def print_report(kind: str, rows: Sequence[Row], **facts: object) -> dict[str, o
     console.print(table)
     everything = {"bench": kind, **hardware(), **facts, "rows": [dict(row) for row in rows]}
     for name, value in everything.items():
-        if name not in ("bench", "rows"):
+        if name not in ("bench", "rows") and value is not None:
             print(f"{name}: {_show(value)}")
     print(json.dumps(everything), flush=True)
     return everything
