@@ -1,7 +1,7 @@
 """Scenes over the real service: the runtime is a process, and its players are others.
 
-Many players in one process would measure that process: eight characters each, they are spread over
-several, as far as there are cores.
+Many players in one process would measure that process: they are spread over several, as far as
+there are cores, and a process that has little rest is told of.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import sys
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from townsfolk.bench.answer import Answer, MeasurementError
 from townsfolk.bench.scene import Scene, pause_s, text
 from townsfolk.client import AsyncNpc, AsyncRuntime, Persona, RuntimeProcess, SamplingParams
 from townsfolk.client.process import Endpoint
 
-NPCS_A_PROCESS = 8
+NPCS_A_PROCESS = 4
+BUSY = 0.7  # share of a core from which on a process of players may be what is slow
 
 
 class ServiceStage:
@@ -39,14 +42,30 @@ class ServiceStage:
                 each.wait()  # until all sessions are open
             for each in players:
                 each.begin()
-            return [answer for each in players for answer in each.answers()]
+            played = [each.result() for each in players]
         finally:
             for each in players:
                 each.end()
+        busiest = max(part.busy for part in played)
+        if busiest > BUSY:
+            print(
+                f"townsfolk: a process of players was busy {busiest:.0%} of the time; the figures "
+                "may be those of the players, not of the runtime",
+                file=sys.stderr,
+            )
+        return [answer for part in played for answer in part.answers]
 
     def close(self) -> None:
         """See `Stage`."""
         self._runtime.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """What a process of players saw, and the share of a core that it took."""
+
+    answers: list[Answer]
+    busy: float
 
 
 class _Players:
@@ -69,9 +88,9 @@ class _Players:
     def begin(self) -> None:
         self._pipe.send("begin")
 
-    def answers(self) -> list[Answer]:
-        answers: list[Answer] = self._receive()
-        return answers
+    def result(self) -> _Played:
+        played: _Played = self._receive()
+        return played
 
     def end(self) -> None:
         self._pipe.close()
@@ -79,9 +98,9 @@ class _Players:
         if self._process.is_alive():
             self._process.kill()
 
-    def _receive(self) -> list[Answer]:
+    def _receive(self) -> Any:
         try:
-            result: list[Answer] | Exception = self._pipe.recv()
+            result = self._pipe.recv()
         except EOFError:
             raise MeasurementError("a process of players died; see its message above") from None
         if isinstance(result, Exception):
@@ -102,7 +121,7 @@ def _run(
 
 async def _play(
     pipe: Connection, endpoint: Endpoint, scene: Scene, numbers: list[int], intrudes: bool
-) -> list[Answer]:
+) -> _Played:
     async with AsyncRuntime.connect(endpoint.address, endpoint.token) as runtime:
         lore = []
         if scene.lore:
@@ -110,15 +129,17 @@ async def _play(
             await runtime.register_lore(lore[0], text(scene.draw("lore"), scene.lore))
         players = [_Player.invite(runtime, scene, number, lore) for number in numbers]
         await asyncio.gather(*(player.npc.open() for player in players))
-        pipe.send([])
+        pipe.send("ready")
         await asyncio.to_thread(pipe.recv)
+        begin, own = time.perf_counter(), time.process_time()
         played = asyncio.gather(*(player.talk(scene) for player in players))
         if intrudes:
             intruders = range(scene.intruders)
             await asyncio.gather(*(_intrude(runtime, scene, number) for number in intruders))
         answers = await played
+        busy = (time.process_time() - own) / (time.perf_counter() - begin)
         await asyncio.gather(*(player.npc.close() for player in players))
-        return [answer for each in answers for answer in each]
+        return _Played([answer for each in answers for answer in each], busy)
 
 
 @dataclass(frozen=True, slots=True)
