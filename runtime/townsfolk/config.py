@@ -22,8 +22,31 @@ class EngineSettings(BaseModel):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto", description="Type of weights and KV; auto takes the checkpoint's."
     )
-    kv_memory_mib: int = Field(
-        default=512, ge=1, description="Memory for the KV cache, in MiB. At least 1."
+    kv_memory_mib: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "Memory for the conversations' keys and values (KV), in MiB; at least 1. Not set: 512, "
+            "or with gpu_memory_mib all that weights and work space leave of it."
+        ),
+    )
+    gpu_memory_mib: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "Limit of all that the runtime takes on the GPU, in MiB: weights, KV, work space, and "
+            "CUDA's own memory. A request that would need more waits or fails. Not set: what the "
+            "weights, the work space and kv_memory_mib take. On the CPU it is not looked at."
+        ),
+    )
+    idle_release_s: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description=(
+            "Seconds without a request under way after which the model's memory is given back. "
+            "Sessions stay; the next request loads the model again and waits for it. 0: never."
+        ),
     )
     block_size: int = Field(default=16, ge=1, le=256, description="Tokens in a KV block. 1 to 256.")
     max_batch: int = Field(

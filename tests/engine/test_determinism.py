@@ -71,7 +71,7 @@ def expected(directory, requests):
 async def test_a_seed_gives_the_same_text_alone_and_in_a_batch_of_32(
     start, requests, expected, oracle, settings, preempts, depth, monkeypatch
 ):
-    monkeypatch.setattr("townsfolk.engine.engine.EagerRunner", partial(EagerRunner, depth=depth))
+    monkeypatch.setattr("townsfolk.engine.residency.EagerRunner", partial(EagerRunner, depth=depth))
     engine = start(**settings)
     together = await asyncio.gather(*(engine.generate(*request) for request in requests))
     check_same(together, expected, requests, oracle)

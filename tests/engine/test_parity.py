@@ -50,7 +50,7 @@ def expected(oracle, prompts):
 async def test_greedy_text_is_that_of_transformers(
     start, prompts, expected, settings, depth, monkeypatch
 ):
-    monkeypatch.setattr("townsfolk.engine.engine.EagerRunner", partial(EagerRunner, depth=depth))
+    monkeypatch.setattr("townsfolk.engine.residency.EagerRunner", partial(EagerRunner, depth=depth))
     engine = start(**settings)
     params = SamplingParams(temperature=0, max_new_tokens=NEW, min_new_tokens=NEW)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,23 @@ class CheckpointError(ValueError):
     """The weights do not fit the model, and the message names them."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where the bytes of a tensor lie.
+
+    Attributes:
+        path: the file.
+        offset: of its first byte.
+        nbytes: how many there are.
+        dtype: what they are.
+    """
+
+    path: Path
+    offset: int
+    nbytes: int
+    dtype: torch.dtype
+
+
 class Checkpoint:
     """Reads tensors by name. Files are memory-mapped: a tensor costs no memory of its own."""
 
@@ -31,6 +49,8 @@ class Checkpoint:
         """
         # safe_open carries no types; name -> the open file that holds the tensor.
         self._files: dict[str, Any] = {}
+        self._paths: dict[str, Path] = {}
+        self._headers: dict[Path, tuple[int, dict[str, Any]]] = {}  # where data begin; the header
         for path in _weight_files(directory):
             try:
                 file: Any = safe_open(path, framework="pt")
@@ -42,6 +62,7 @@ class Checkpoint:
                 if name in self._files:
                     raise CheckpointError(f"{path} holds {name} again; another file has it too")
                 self._files[name] = file
+                self._paths[name] = path
 
     def check(self, expected: Mapping[str, tuple[int, ...]], ignored: Sequence[str] = ()) -> None:
         """Compare with what a model needs.
@@ -85,6 +106,31 @@ class Checkpoint:
         """The tensor of this name, a view of the mapped file."""
         tensor: Tensor = self._files[name].get_tensor(name)
         return tensor
+
+    def stored(self, name: str) -> StoredTensor:
+        """Where the tensor of this name lies, to read it without mapping it; see `check` first.
+
+        Raises:
+            OSError: the file can't be read any more.
+        """
+        path = self._paths[name]
+        if path not in self._headers:
+            self._headers[path] = _header(path)
+        data, header = self._headers[path]
+        begin, end = header[name]["data_offsets"]
+        return StoredTensor(path, data + begin, end - begin, _DTYPES[header[name]["dtype"]])
+
+
+def _header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Where a safetensors file's data begin, and its header, which `safe_open` has checked.
+
+    The format (https://huggingface.co/docs/safetensors): 8 bytes with the header's length,
+    little-endian; the header, a JSON object; the data.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header: dict[str, Any] = json.loads(file.read(length))
+    return 8 + length, header
 
 
 def _weight_files(directory: Path) -> list[Path]:

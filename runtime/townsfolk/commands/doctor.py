@@ -39,6 +39,9 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_connection(parser)
+    parser.add_argument(
+        "--gpu-memory-mib", type=int, metavar="N", help="whether the model fits in so much"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         _device,
         _packages,
         _model,
+        _memory_use,
         _network,
     ]
     fine = True
@@ -138,16 +142,46 @@ def _model(options: argparse.Namespace) -> list[Finding]:
     ]
 
 
+def _memory_use(options: argparse.Namespace) -> list[Finding]:
+    """What the model would take, and whether it fits."""
+    import torch
+
+    from townsfolk.checkpoint import resolve
+    from townsfolk.config import EngineSettings
+    from townsfolk.engine import NotEnoughMemoryError
+    from townsfolk.engine.memory import MemoryPlan
+    from townsfolk.models.config import DecoderConfig
+
+    try:
+        config = DecoderConfig.from_directory(resolve(options.model))
+    except (OSError, ValueError):
+        return []  # said above
+    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    settings = EngineSettings(gpu_memory_mib=options.gpu_memory_mib)
+    try:
+        plan = MemoryPlan.make(config, config.dtype, device, settings)
+        plan.check_free(device)
+    except NotEnoughMemoryError as error:
+        return [Finding("memory use", str(error), fine=False)]
+    return [Finding("memory use", str(plan))]
+
+
 def _network(options: argparse.Namespace) -> list[Finding]:
     if options.connect:
         from townsfolk.client import Runtime, TownsfolkError
+        from townsfolk.v1.townsfolk_pb2 import ModelState
 
         try:
             with Runtime.connect(options.connect, options.token) as runtime:
                 info = runtime.info()
         except TownsfolkError as error:
             return [Finding("runtime", f"{options.connect}: {error}", fine=False)]
-        return [Finding("runtime", f"{options.connect}: {info.model} on {info.device}")]
+        state = ModelState.Name(info.model_state).removeprefix("MODEL_STATE_").lower()
+        limit = f" of at most {info.memory_limit_mib:,}" if info.memory_limit_mib else ""
+        return [
+            Finding("runtime", f"{options.connect}: {info.model} on {info.device}"),
+            Finding("memory use", f"{info.memory_used_mib:,}{limit} MiB; the model is {state}"),
+        ]
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", 0))

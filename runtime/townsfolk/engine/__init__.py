@@ -1,6 +1,6 @@
 """The engine: requests, the scheduler, the runner and the loop that ties them together."""
 
-from townsfolk.engine.engine import Engine, EngineInfo
+from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import (
     DeadlineExceededError,
     EngineClosedError,
@@ -8,11 +8,14 @@ from townsfolk.engine.errors import (
     EngineOverloadedError,
     GenerationFailedError,
     InvalidPromptError,
+    ModelReloadError,
     NotEnoughMemoryError,
     PromptTooLongError,
 )
 from townsfolk.engine.generation import Generation
+from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.residency import ModelState
 from townsfolk.engine.stats import EngineStats
 
 __all__ = [
@@ -28,6 +31,8 @@ __all__ = [
     "Generation",
     "GenerationFailedError",
     "InvalidPromptError",
+    "ModelReloadError",
+    "ModelState",
     "NotEnoughMemoryError",
     "PromptTooLongError",
     "TextDelta",

@@ -10,14 +10,12 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-from townsfolk_kernels.registry import has_triton
 
 from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
@@ -27,52 +25,29 @@ from townsfolk.engine.errors import (
     EngineClosedError,
     EngineOverloadedError,
     InvalidPromptError,
-    NotEnoughMemoryError,
     PromptTooLongError,
 )
 from townsfolk.engine.generation import Generation
+from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.loop import EngineLoop
+from townsfolk.engine.memory import MemoryPlan
 from townsfolk.engine.outputs import Completion
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
-from townsfolk.engine.runner import EagerRunner, Runner
+from townsfolk.engine.residency import Residency, Resident
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import EngineStats, Meter
-from townsfolk.kv import BlockPool, BlockTable, KvCache
-from townsfolk.kv.cache import MIB, block_bytes
-from townsfolk.models import Decoder
+from townsfolk.kv import BlockPool, BlockTable
+from townsfolk.kv.cache import MIB
+from townsfolk.models import Decoder, DecoderConfig
+from townsfolk.models.loading import Progress
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-_STEP_TOKENS = {"cpu": 128, "cuda": 2048}
 _MAX_PRIORITY = 100
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What runs here.
-
-    Attributes:
-        model: the model's name.
-        parameters: its number of parameters.
-        device: "cpu" or "cuda:0 (NVIDIA ...)".
-        dtype: type of weights and KV: "bfloat16", "float16" or "float32".
-        context_length: longest prompt and reply together, in tokens.
-        kv_memory_mib: memory for KV, in MiB.
-        kv_capacity_tokens: tokens that fit in it.
-        max_batch: requests that run in one batch at most.
-    """
-
-    model: str
-    parameters: int
-    device: str
-    dtype: str
-    context_length: int
-    kv_memory_mib: int
-    kv_capacity_tokens: int
-    max_batch: int
+_LOG_EVERY_S = 2.0
 
 
 class Engine:
@@ -96,6 +71,8 @@ class Engine:
         *,
         name: str,
         default_params: SamplingParams | None = None,
+        plan: MemoryPlan | None = None,
+        load: Callable[[Progress], Decoder] | None = None,
     ) -> None:
         """Runs a decoder that is in memory already; see `from_pretrained` for the usual way.
 
@@ -105,20 +82,16 @@ class Engine:
             settings: the rest.
             name: what the model is called.
             default_params: how to sample where a request doesn't say.
+            plan: the memory it takes, where that is known.
+            load: loads the decoder again after `settings.idle_release_s`; without it, it stays.
 
         Raises:
-            NotEnoughMemoryError: the KV memory doesn't hold a single sequence of 32 tokens.
+            NotEnoughMemoryError: the memory doesn't hold a single sequence of 32 tokens.
         """
         config = decoder.config
-        bytes_each = block_bytes(config, settings.block_size, decoder.dtype)
-        num_blocks = settings.kv_memory_mib * MIB // bytes_each
-        capacity = num_blocks * settings.block_size
-        context_length = min(config.context_length, settings.max_context or capacity, capacity)
-        if context_length < min(32, config.context_length, settings.max_context or 32):
-            raise NotEnoughMemoryError(
-                f"kv_memory_mib is {settings.kv_memory_mib}, which holds {capacity} tokens of "
-                f"{name}; a token takes {bytes_each / settings.block_size / 1024:.0f} KiB"
-            )
+        if plan is None:
+            plan = MemoryPlan.make(config, decoder.precision.weights, decoder.device, settings)
+        plan.hold(decoder.device)
         device = str(decoder.device)
         if decoder.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(decoder.device)})"
@@ -129,27 +102,31 @@ class Engine:
             parameters=decoder.num_parameters,
             device=device,
             dtype=str(decoder.dtype).removeprefix("torch."),
-            context_length=context_length,
-            kv_memory_mib=settings.kv_memory_mib,
-            kv_capacity_tokens=capacity,
+            context_length=plan.context_length,
+            kv_memory_mib=-(-plan.kv // MIB),
+            kv_capacity_tokens=plan.num_blocks * plan.block_size,
             max_batch=settings.max_batch,
-        )
-        budget = settings.step_token_budget or _STEP_TOKENS[decoder.device.type]
-        kv = KvCache.allocate(
-            config, num_blocks, settings.block_size, decoder.dtype, decoder.device
+            memory_limit_mib=(plan.limit or 0) // MIB,
         )
         eos_ids = config.eos_ids | (tokenizer.eos_ids if tokenizer is not None else frozenset())
+        make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
+        resident = make(decoder)
         self._vocab_size = config.vocab_size
         self._open_limit = settings.max_batch + settings.max_waiting
-        self._pool = BlockPool(num_blocks, settings.block_size, kv.copy_block)
-        self._scheduler = Scheduler(self._pool, settings.max_batch, max(budget, settings.max_batch))
+        self._pool = BlockPool(plan.num_blocks, plan.block_size, resident.kv.copy_block)
+        self._plan, self._device = plan, decoder.device
+        self._residency = Residency(
+            resident, self._pool, None if load is None else lambda report: make(load(report))
+        )
+        self._scheduler = Scheduler(self._pool, settings.max_batch, plan.step_tokens)
         self._meter = Meter()
         self._loop = EngineLoop(
             self._scheduler,
-            _runner(decoder, kv, eos_ids, settings.max_batch, context_length),
+            self._residency,
             self._meter,
             eos_ids,
             settings.threads or max(torch.get_num_threads() - 1, 1),
+            settings.idle_release_s,
         )
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -172,22 +149,34 @@ class Engine:
             UnsupportedModelError: the model can't be run; the message says why.
             CheckpointError: its weights are broken.
             TokenizerError: its tokenizer is missing or broken.
-            NotEnoughMemoryError: the KV memory is too little.
+            NotEnoughMemoryError: the memory that is set, or free, is too little.
             DeviceNotFoundError: CUDA is asked for, and there is none.
         """
         settings = settings or EngineSettings()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         directory = resolve(model if model is not None else settings.model)
-        dtype = None if settings.dtype == "auto" else getattr(torch, settings.dtype)
-        decoder = run_apart(Decoder.load, directory, dtype, _device(settings))
+        device = _device(settings)
+        config = DecoderConfig.from_directory(directory)
+        dtype = config.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
+        plan = MemoryPlan.make(config, dtype, device, settings)
+        tokenizer = Tokenizer.from_directory(directory)
+
+        def load(report: Progress) -> Decoder:
+            plan.hold(device)
+            plan.check_free(device)
+            return Decoder.load(directory, dtype, device, report)
+
+        decoder = run_apart(load, _log_progress())
         logger.info("weights loaded")
         return cls(
             decoder,
-            Tokenizer.from_directory(directory),
+            tokenizer,
             settings,
             name=str(model if model is not None else settings.model),
             default_params=_default_params(directory),
+            plan=plan,
+            load=load,
         )
 
     def submit(
@@ -306,6 +295,8 @@ class Engine:
             cached_tokens_total=self._meter.cached_tokens,
             requests_total=self._meter.requests,
             preemptions_total=self._scheduler.num_preemptions,
+            model_state=self._residency.state,
+            memory_used_mib=-(-self._memory_used() // MIB),
         )
 
     @property
@@ -335,6 +326,12 @@ class Engine:
     async def aclose(self) -> None:
         """As `close`, without blocking the event loop."""
         await asyncio.to_thread(self.close)
+
+    def _memory_used(self) -> int:
+        if self._device.type == "cuda":
+            return self._plan.cuda + torch.cuda.memory_reserved(self._device)
+        resident = self._residency.resident
+        return resident.nbytes if resident is not None else 0
 
     def _prompt_ids(self, prompt: str | Sequence[int]) -> list[int]:
         if isinstance(prompt, str):
@@ -369,17 +366,6 @@ def _device(settings: EngineSettings) -> torch.device:
     return torch.device("cuda:0")
 
 
-def _runner(
-    decoder: Decoder, kv: KvCache, eos_ids: Collection[int], max_batch: int, context_length: int
-) -> Runner:
-    """The fastest runner that works on the decoder's device."""
-    if decoder.device.type == "cuda" and has_triton():
-        from townsfolk.engine.cuda_runner import CudaRunner  # importing it needs Triton
-
-        return CudaRunner(decoder, kv, eos_ids, max_batch, context_length)
-    return EagerRunner(decoder, kv, eos_ids, max_batch)
-
-
 def _default_params(directory: Path) -> SamplingParams:
     """What the model's authors recommend in `generation_config.json`, over our own defaults."""
     path = directory / "generation_config.json"
@@ -395,3 +381,19 @@ def _default_params(directory: Path) -> SamplingParams:
     except InvalidSamplingError as error:
         logger.warning("the sampling defaults in %s are not used: %s", path, error)
         return SamplingParams()
+
+
+def _log_progress() -> Progress:
+    """Logs how far the loading has come, every few seconds."""
+    begin = logged = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal logged
+        now = time.monotonic()
+        if done == total:
+            logger.info("read %d MiB of weights in %.2f s", total // MIB, now - begin)
+        elif now - logged > _LOG_EVERY_S:
+            logged = now
+            logger.info("loading the model: %d of %d MiB", done // MIB, total // MIB)
+
+    return report

@@ -72,4 +72,19 @@ class GenerationFailedError(EngineError):
 
 
 class NotEnoughMemoryError(EngineError):
-    """The memory that was set is too little to run the model at all."""
+    """The memory that was set, or that is free, is too little to run the model at all."""
+
+
+class ModelReloadError(EngineError):
+    """The model was released while nobody needed it, and can't be loaded again now.
+
+    Attributes:
+        reason: why not.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "the model was released while idle and can't be loaded again; the next request tries "
+            f"once more: {reason}"
+        )
+        self.reason = reason

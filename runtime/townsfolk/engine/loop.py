@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,10 +20,12 @@ from townsfolk.engine.errors import (
     EngineClosedError,
     EngineError,
     GenerationFailedError,
+    ModelReloadError,
 )
 from townsfolk.engine.outbox import Outbox
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
 from townsfolk.engine.request import Request
+from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.runner import ItemOutput, Runner
 from townsfolk.engine.scheduler import Scheduler, StepItem
 from townsfolk.engine.stats import Meter
@@ -31,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class EngineLoop:
-    """Owns the scheduler and the runner; all else reaches them through `post`.
+    """Owns the scheduler and the model; all else reaches them through `post`.
 
     It sleeps while there is nothing to compute. Whatever goes wrong with a request ends that
     request with a typed error, and the loop goes on.
@@ -40,14 +43,24 @@ class EngineLoop:
     def __init__(
         self,
         scheduler: Scheduler,
-        runner: Runner,
+        residency: Residency,
         meter: Meter,
         eos_ids: Collection[int],
         threads: int | None,
+        idle_release_s: float = 0.0,
     ) -> None:
-        """Makes the loop; `start` starts its thread."""
+        """Makes the loop; `start` starts its thread.
+
+        Args:
+            scheduler: decides the steps.
+            residency: has the runner that runs them.
+            meter: counts.
+            eos_ids: tokens that end a reply.
+            threads: of the model, on the CPU.
+            idle_release_s: seconds without a request after which the model is released; 0 never.
+        """
         self._scheduler = scheduler
-        self._runner = runner
+        self._residency = residency
         self._meter = meter
         self._eos_ids = eos_ids
         self._threads = threads
@@ -57,6 +70,8 @@ class EngineLoop:
         self._deadlines: list[tuple[float, int, Request]] = []  # heap
         self._in_flight: deque[tuple[list[StepItem], Any]] = deque()
         self._stopping = False
+        self._idle_release_s = idle_release_s if residency.can_release else 0.0
+        self._idle_since = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="townsfolk-engine", daemon=True)
 
     def start(self) -> None:
@@ -72,6 +87,7 @@ class EngineLoop:
         self.post(self._stop)
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
+        self._residency.stop()
 
     def submit(self, request: Request) -> None:
         """Takes a request. Engine's thread only, as all below."""
@@ -127,14 +143,22 @@ class EngineLoop:
         if self._stopping:
             return
         self._expire()
+        resident = self._residency.resident
+        if resident is None:
+            if self._live:
+                self._residency.load(lambda loaded: self.post(partial(self._settle_model, loaded)))
+            self._send()
+            self._wait()
+            return
+        runner = resident.runner
         plan = self._scheduler.plan()
         if plan.items:
             try:
-                self._in_flight.append((plan.items, self._runner.launch(plan)))
+                self._in_flight.append((plan.items, runner.launch(plan)))
             except Exception as error:
                 self._fail_step(plan.items, error)
-        if self._in_flight and (len(self._in_flight) >= self._runner.depth or not plan.items):
-            self._settle(*self._in_flight.popleft())
+        if self._in_flight and (len(self._in_flight) >= runner.depth or not plan.items):
+            self._settle(runner, *self._in_flight.popleft())
         elif not plan.items:
             self._send()
             self._wait()
@@ -148,15 +172,33 @@ class EngineLoop:
             self._inbox.get()()
 
     def _wait(self) -> None:
-        """Sleeps until something is posted or the next deadline passes."""
-        timeout = None
-        if self._deadlines:
-            timeout = max(self._deadlines[0][0] - time.monotonic(), 0)
+        """Sleeps until something is posted, the next deadline passes, or it has been idle long."""
+        times = [self._deadlines[0][0]] if self._deadlines else []
+        idle_until = self._idle_until()
+        if idle_until is not None:
+            times.append(idle_until)
+        timeout = max(min(times) - time.monotonic(), 0) if times else None
         try:
             command = self._inbox.get(timeout=timeout)
         except queue.Empty:
+            if idle_until is not None and idle_until <= time.monotonic():
+                self._residency.release()
             return
         command()
+
+    def _idle_until(self) -> float | None:
+        """When the model is to be released if no request comes; None where it is not."""
+        if not self._idle_release_s or self._live or self._residency.resident is None:
+            return None
+        return self._idle_since + self._idle_release_s
+
+    def _settle_model(self, loaded: Loaded) -> None:
+        """Takes the model, which was loaded; when it could not be, those who wait are told why."""
+        self._residency.settle(loaded)
+        self._idle_since = time.monotonic()
+        if isinstance(loaded, ModelReloadError):
+            for request in list(self._live):
+                self._fail(request, ModelReloadError(loaded.reason))
 
     def _expire(self) -> None:
         now = time.monotonic()
@@ -170,10 +212,10 @@ class EngineLoop:
                 self._leave(request)
                 self._end(request, DeadlineExceededError())
 
-    def _settle(self, items: list[StepItem], step: Any) -> None:
+    def _settle(self, runner: Runner, items: list[StepItem], step: Any) -> None:
         """Waits for a step and gives each request what it has got."""
         try:
-            outputs = self._runner.collect(step)
+            outputs = runner.collect(step)
         except Exception as error:
             self._fail_step(items, error)
             return
@@ -283,6 +325,7 @@ class EngineLoop:
     def _end(self, request: Request, event: Completion | EngineError) -> None:
         self._outbox.put(request, event)
         self._meter.note_end()
+        self._idle_since = time.monotonic()
 
     def _stop(self) -> None:
         self._stopping = True

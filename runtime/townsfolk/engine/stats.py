@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from townsfolk.engine.residency import ModelState
+
 # Over how long the rate of tokens is taken, in seconds.
 _RATE_WINDOW_S = 2.0
 # Of how many requests the times to first token are kept.
@@ -33,6 +35,9 @@ class EngineStats:
         cached_tokens_total: of these, those found in the KV cache.
         requests_total: requests that have ended since the start.
         preemptions_total: requests preempted and computed again since the start.
+        model_state: whether the model is in memory.
+        memory_used_mib: on a GPU all that the process is known to take there; on the CPU weights
+            and KV, of which untouched KV takes none yet.
     """
 
     running: int
@@ -48,6 +53,8 @@ class EngineStats:
     cached_tokens_total: int
     requests_total: int
     preemptions_total: int
+    model_state: ModelState
+    memory_used_mib: int
 
 
 class Meter:

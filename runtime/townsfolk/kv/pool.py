@@ -66,9 +66,7 @@ class BlockPool:
         if count > self.num_available:
             raise OutOfBlocksError(f"{count} KV blocks wanted, {self.num_available} available")
         while count > self.num_free:
-            block_id, _ = self._cached.popitem(last=False)
-            self.index.discard(block_id)
-            self._free.give(block_id)
+            self._forget_oldest()
         taken = self._free.take(count, after)
         for block_id in taken:
             self._holders[block_id] = 1
@@ -95,6 +93,16 @@ class BlockPool:
                     self._cached[block_id] = None
                 else:
                     self._free.give(block_id)
+
+    def forget(self) -> None:
+        """Makes all cached blocks free: their content is lost."""
+        while self._cached:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        block_id, _ = self._cached.popitem(last=False)
+        self.index.discard(block_id)
+        self._free.give(block_id)
 
     def check(self) -> None:
         """Checks that every block is exactly one of used, cached and free.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -21,11 +20,9 @@ from townsfolk_kernels import (
 from townsfolk.checkpoint import Checkpoint
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.config import DecoderConfig
+from townsfolk.models.loading import Progress, load_weights
 from townsfolk.models.rope import RotaryAngles
-from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec, expected_tensors
-
-Progress = Callable[[int, int], None]
-"""Called while loading with the bytes read so far and in all."""
+from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec
 
 
 class Decoder:
@@ -82,8 +79,9 @@ class Decoder:
     ) -> Decoder:
         """Load a Hugging Face model directory.
 
-        The files are memory-mapped, and on the CPU the embedding is read where it lies in them: do
-        not overwrite them while the decoder lives.
+        On the CPU the files are memory-mapped, and the embedding is read where it lies in them: do
+        not overwrite them while the decoder lives. To a GPU they are streamed through pinned
+        buffers; see `townsfolk.checkpoint.upload`.
 
         Args:
             directory: holds `config.json` and one or several `*.safetensors`.
@@ -98,31 +96,8 @@ class Decoder:
         config = DecoderConfig.from_directory(directory)
         target = torch.device(device)
         precision = Precision.choose(dtype or config.dtype, target)
-        checkpoint = Checkpoint(directory)
-        expected = expected_tensors(config)
-        checkpoint.check(expected, ignored=_ignored(config))
-        total = sum(math.prod(shape) for shape in expected.values()) * config.dtype.itemsize
-        done = 0
-
-        def read(specs: Sequence[TensorSpec], wanted: torch.dtype | None) -> Tensor:
-            nonlocal done
-            mapped = [checkpoint.tensor(spec.name) for spec in specs]
-            if wanted is None and target.type != "cpu":
-                wanted = precision.weights
-            if len(specs) == 1:
-                result = mapped[0].to(target, wanted)
-            else:
-                rows = [spec.shape[0] for spec in specs]
-                shape = (sum(rows), *specs[0].shape[1:])
-                result = torch.empty(shape, dtype=wanted, device=target)
-                for spec, tensor, part in zip(specs, mapped, result.split(rows), strict=True):
-                    spec.place(tensor, part)
-            done += sum(tensor.nbytes for tensor in mapped)
-            if progress is not None:
-                progress(done, total)
-            return result
-
-        return cls(config, DecoderWeights.build(config, precision, read), precision, target)
+        weights = load_weights(config, precision, Checkpoint(directory), target, progress)
+        return cls(config, weights, precision, target)
 
     @classmethod
     def random(
@@ -193,9 +168,3 @@ class Decoder:
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
         return linear(hidden, self.weights.head).float()
-
-
-def _ignored(config: DecoderConfig) -> tuple[str, ...]:
-    """Suffixes of tensors that old checkpoints hold and no decoder needs."""
-    computed = ("rotary_emb.inv_freq",)
-    return (*computed, "lm_head.weight") if config.tie_embeddings else computed

@@ -17,6 +17,7 @@ from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.residency import ModelState
 from townsfolk.engine.stats import EngineStats
 from townsfolk.service.errors import InvalidRequestError, event_code_of
 from townsfolk.text.tokenizer import Tokenizer
@@ -33,6 +34,11 @@ FINISH_REASONS: Mapping[FinishReason, sampling_pb2.FinishReason] = {
     FinishReason.LENGTH: sampling_pb2.FINISH_REASON_LENGTH,
     FinishReason.INTERRUPTED: sampling_pb2.FINISH_REASON_INTERRUPTED,
     FinishReason.DEADLINE: sampling_pb2.FINISH_REASON_DEADLINE,
+}
+MODEL_STATES: Mapping[ModelState, townsfolk_pb2.ModelState] = {
+    ModelState.LOADED: townsfolk_pb2.MODEL_STATE_LOADED,
+    ModelState.RELEASED: townsfolk_pb2.MODEL_STATE_RELEASED,
+    ModelState.LOADING: townsfolk_pb2.MODEL_STATE_LOADING,
 }
 _ENTRY_KINDS: Mapping[EntryKind, dialogue_pb2.EntryKind] = {
     EntryKind.HEARD: dialogue_pb2.ENTRY_KIND_HEARD,
@@ -320,4 +326,5 @@ def finished_message(completion: Completion) -> townsfolk_pb2.GenerateResponse:
 
 def stats_message(stats: EngineStats, sessions: int) -> townsfolk_pb2.WatchStatsResponse:
     """Return the counters; the fields have the engine's names."""
-    return townsfolk_pb2.WatchStatsResponse(sessions=sessions, **asdict(stats))
+    fields = asdict(stats) | {"model_state": MODEL_STATES[stats.model_state]}
+    return townsfolk_pb2.WatchStatsResponse(sessions=sessions, **fields)

@@ -146,7 +146,8 @@ class TownsfolkServicer:
     async def GetRuntimeInfo(
         self, request: pb.GetRuntimeInfoRequest, _: Context
     ) -> pb.GetRuntimeInfoResponse:
-        info = self._gate.backend.engine.info
+        engine = self._gate.backend.engine
+        info, stats = engine.info, engine.stats()
         return pb.GetRuntimeInfoResponse(
             version=__version__,
             model=info.model,
@@ -159,6 +160,9 @@ class TownsfolkServicer:
             max_sessions=self._settings.max_sessions,
             max_batch=info.max_batch,
             max_message_bytes=self._settings.max_message_bytes,
+            model_state=convert.MODEL_STATES[stats.model_state],
+            memory_used_mib=stats.memory_used_mib,
+            memory_limit_mib=info.memory_limit_mib,
         )
 
     async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:

@@ -1,12 +1,24 @@
 from townsfolk.v1 import dialogue_pb2 as _dialogue_pb2
 from townsfolk.v1 import sampling_pb2 as _sampling_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODEL_STATE_UNSPECIFIED: _ClassVar[ModelState]
+    MODEL_STATE_LOADED: _ClassVar[ModelState]
+    MODEL_STATE_RELEASED: _ClassVar[ModelState]
+    MODEL_STATE_LOADING: _ClassVar[ModelState]
+MODEL_STATE_UNSPECIFIED: ModelState
+MODEL_STATE_LOADED: ModelState
+MODEL_STATE_RELEASED: ModelState
+MODEL_STATE_LOADING: ModelState
 
 class OpenSession(_message.Message):
     __slots__ = ("config", "resume")
@@ -231,7 +243,7 @@ class GetRuntimeInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetRuntimeInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "parameters", "device", "dtype", "context_tokens", "kv_memory_mib", "kv_capacity_tokens", "max_sessions", "max_batch", "max_message_bytes")
+    __slots__ = ("version", "model", "parameters", "device", "dtype", "context_tokens", "kv_memory_mib", "kv_capacity_tokens", "max_sessions", "max_batch", "max_message_bytes", "model_state", "memory_used_mib", "memory_limit_mib")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +255,9 @@ class GetRuntimeInfoResponse(_message.Message):
     MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_STATE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_LIMIT_MIB_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: str
     parameters: int
@@ -254,7 +269,10 @@ class GetRuntimeInfoResponse(_message.Message):
     max_sessions: int
     max_batch: int
     max_message_bytes: int
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., kv_memory_mib: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., max_sessions: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
+    model_state: ModelState
+    memory_used_mib: int
+    memory_limit_mib: int
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., kv_memory_mib: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., max_sessions: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ..., memory_limit_mib: _Optional[int] = ...) -> None: ...
 
 class WatchStatsRequest(_message.Message):
     __slots__ = ("interval_ms",)
@@ -263,7 +281,7 @@ class WatchStatsRequest(_message.Message):
     def __init__(self, interval_ms: _Optional[int] = ...) -> None: ...
 
 class WatchStatsResponse(_message.Message):
-    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total")
+    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total", "model_state", "memory_used_mib")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +296,8 @@ class WatchStatsResponse(_message.Message):
     CACHED_TOKENS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     PREEMPTIONS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_STATE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
     running: int
     waiting: int
     tokens_per_second: float
@@ -292,4 +312,6 @@ class WatchStatsResponse(_message.Message):
     cached_tokens_total: int
     requests_total: int
     preemptions_total: int
-    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ...) -> None: ...
+    model_state: ModelState
+    memory_used_mib: int
+    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ...) -> None: ...

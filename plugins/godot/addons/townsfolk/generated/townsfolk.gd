@@ -2,6 +2,18 @@
 @tool
 extends RefCounted
 
+## Where the model is. Calls are served in each state; the health service says SERVING.
+enum ModelState {
+	## Not set.
+	UNSPECIFIED = 0,
+	## In memory.
+	LOADED = 1,
+	## Its memory was given back, as nobody spoke for long; the next request loads it again.
+	RELEASED = 2,
+	## It is being loaded again; requests wait for it.
+	LOADING = 3,
+}
+
 const ProtoMessage := preload("../protobuf/proto_message.gd")
 const ProtoReader := preload("../protobuf/proto_reader.gd")
 const ProtoWriter := preload("../protobuf/proto_writer.gd")
@@ -1026,6 +1038,16 @@ class GetRuntimeInfoResponse:
 	## The largest request, in bytes.
 	var max_message_bytes: int = 0
 
+	## Where the model is now.
+	var model_state: ModelState = ModelState.UNSPECIFIED
+
+	## Memory that is taken now, in MiB: on a GPU all that the runtime is known to take there; on
+	## the CPU weights and KV.
+	var memory_used_mib: int = 0
+
+	## Limit of what the runtime takes on the GPU, in MiB. 0: none is set.
+	var memory_limit_mib: int = 0
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if version != "":
 			writer.put_varint(10)
@@ -1060,6 +1082,15 @@ class GetRuntimeInfoResponse:
 		if max_message_bytes != 0:
 			writer.put_varint(88)
 			writer.put_int32(max_message_bytes)
+		if model_state != 0:
+			writer.put_varint(96)
+			writer.put_int32(model_state)
+		if memory_used_mib != 0:
+			writer.put_varint(104)
+			writer.put_int32(memory_used_mib)
+		if memory_limit_mib != 0:
+			writer.put_varint(112)
+			writer.put_int32(memory_limit_mib)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1087,6 +1118,12 @@ class GetRuntimeInfoResponse:
 					max_batch = reader.read_int32()
 				88:
 					max_message_bytes = reader.read_int32()
+				96:
+					model_state = reader.read_int32() as ModelState
+				104:
+					memory_used_mib = reader.read_int32()
+				112:
+					memory_limit_mib = reader.read_int32()
 				_:
 					reader.skip(tag)
 
@@ -1169,6 +1206,12 @@ class WatchStatsResponse:
 	## Requests preempted and computed again, since the start.
 	var preemptions_total: int = 0
 
+	## Where the model is now.
+	var model_state: ModelState = ModelState.UNSPECIFIED
+
+	## Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
+	var memory_used_mib: int = 0
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if running != 0:
 			writer.put_varint(8)
@@ -1212,6 +1255,12 @@ class WatchStatsResponse:
 		if preemptions_total != 0:
 			writer.put_varint(112)
 			writer.put_varint(preemptions_total)
+		if model_state != 0:
+			writer.put_varint(120)
+			writer.put_int32(model_state)
+		if memory_used_mib != 0:
+			writer.put_varint(128)
+			writer.put_int32(memory_used_mib)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1245,6 +1294,10 @@ class WatchStatsResponse:
 					requests_total = reader.read_varint()
 				112:
 					preemptions_total = reader.read_varint()
+				120:
+					model_state = reader.read_int32() as ModelState
+				128:
+					memory_used_mib = reader.read_int32()
 				_:
 					reader.skip(tag)
 

@@ -75,50 +75,57 @@ namespace Townsfolk.V1 {
             "MS5Ub2tlbiJ+ChJHZW5lcmF0aW9uRmluaXNoZWQSMQoNZmluaXNoX3JlYXNv",
             "bhgBIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFzb24SIgoFdXNhZ2UY",
             "AiABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USEQoJc3RvcF90ZXh0GAMgASgJ",
-            "IhcKFUdldFJ1bnRpbWVJbmZvUmVxdWVzdCL6AQoWR2V0UnVudGltZUluZm9S",
+            "IhcKFUdldFJ1bnRpbWVJbmZvUmVxdWVzdCLcAgoWR2V0UnVudGltZUluZm9S",
             "ZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBW1vZGVsGAIgASgJEhIKCnBh",
             "cmFtZXRlcnMYAyABKAMSDgoGZGV2aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJ",
             "EhYKDmNvbnRleHRfdG9rZW5zGAYgASgFEhUKDWt2X21lbW9yeV9taWIYByAB",
             "KAUSGgoSa3ZfY2FwYWNpdHlfdG9rZW5zGAggASgFEhQKDG1heF9zZXNzaW9u",
             "cxgJIAEoBRIRCgltYXhfYmF0Y2gYCiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0",
-            "ZXMYCyABKAUiPQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMY",
-            "ASABKAVIAIgBAUIOCgxfaW50ZXJ2YWxfbXMi5AIKEldhdGNoU3RhdHNSZXNw",
-            "b25zZRIPCgdydW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9r",
-            "ZW5zX3Blcl9zZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUS",
-            "GAoQa3ZfYmxvY2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgG",
-            "IAEoBRITCgt0dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEo",
-            "AhIQCghzZXNzaW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFs",
-            "GAogASgDEhsKE3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVk",
-            "X3Rva2Vuc190b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZ",
-            "ChFwcmVlbXB0aW9uc190b3RhbBgOIAEoAzLdCAoQVG93bnNmb2xrU2Vydmlj",
-            "ZRJNCghDb252ZXJzZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJlcXVlc3Qa",
-            "Hi50b3duc2ZvbGsudjEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoLT3BlblNl",
-            "c3Npb24SIC50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0GiEudG93",
-            "bnNmb2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5EhgudG93bnNm",
-            "b2xrLnYxLlNheVJlcXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVzcG9uc2Uw",
-            "ARJhChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLkludGVycnVw",
-            "dFNlc3Npb25SZXF1ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Np",
-            "b25SZXNwb25zZRJYCg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYxLk5v",
-            "dGlmeVNlc3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Np",
-            "b25SZXNwb25zZRJYCg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYxLlVw",
-            "ZGF0ZVNlc3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Np",
-            "b25SZXNwb25zZRJPCgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdldFNl",
-            "c3Npb25SZXF1ZXN0GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNwb25z",
-            "ZRJVCgxMaXN0U2Vzc2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Npb25z",
-            "UmVxdWVzdBoiLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJV",
-            "CgxDbG9zZVNlc3Npb24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9uUmVx",
-            "dWVzdBoiLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJVCgxS",
-            "ZWdpc3RlckxvcmUSIS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVxdWVz",
-            "dBoiLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJLCghHZW5l",
-            "cmF0ZRIdLnRvd25zZm9say52MS5HZW5lcmF0ZVJlcXVlc3QaHi50b3duc2Zv",
-            "bGsudjEuR2VuZXJhdGVSZXNwb25zZTABElsKDkdldFJ1bnRpbWVJbmZvEiMu",
-            "dG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVxdWVzdBokLnRvd25zZm9s",
-            "ay52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNlElEKCldhdGNoU3RhdHMSHy50",
-            "b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50b3duc2ZvbGsudjEu",
-            "V2F0Y2hTdGF0c1Jlc3BvbnNlMAFCD6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
+            "ZXMYCyABKAUSLQoLbW9kZWxfc3RhdGUYDCABKA4yGC50b3duc2ZvbGsudjEu",
+            "TW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYDSABKAUSGAoQbWVtb3J5",
+            "X2xpbWl0X21pYhgOIAEoBSI9ChFXYXRjaFN0YXRzUmVxdWVzdBIYCgtpbnRl",
+            "cnZhbF9tcxgBIAEoBUgAiAEBQg4KDF9pbnRlcnZhbF9tcyKsAwoSV2F0Y2hT",
+            "dGF0c1Jlc3BvbnNlEg8KB3J1bm5pbmcYASABKAUSDwoHd2FpdGluZxgCIAEo",
+            "BRIZChF0b2tlbnNfcGVyX3NlY29uZBgDIAEoAhIWCg5rdl9ibG9ja3NfdXNl",
+            "ZBgEIAEoBRIYChBrdl9ibG9ja3NfY2FjaGVkGAUgASgFEhYKDmt2X2Jsb2Nr",
+            "c19mcmVlGAYgASgFEhMKC3R0ZnRfcDUwX21zGAcgASgCEhMKC3R0ZnRfcDk5",
+            "X21zGAggASgCEhAKCHNlc3Npb25zGAkgASgFEh4KFmdlbmVyYXRlZF90b2tl",
+            "bnNfdG90YWwYCiABKAMSGwoTcHJvbXB0X3Rva2Vuc190b3RhbBgLIAEoAxIb",
+            "ChNjYWNoZWRfdG9rZW5zX3RvdGFsGAwgASgDEhYKDnJlcXVlc3RzX3RvdGFs",
+            "GA0gASgDEhkKEXByZWVtcHRpb25zX3RvdGFsGA4gASgDEi0KC21vZGVsX3N0",
+            "YXRlGA8gASgOMhgudG93bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVtb3J5",
+            "X3VzZWRfbWliGBAgASgFKnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVf",
+            "VU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RF",
+            "TF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAzLd",
+            "CAoQVG93bnNmb2xrU2VydmljZRJNCghDb252ZXJzZRIdLnRvd25zZm9say52",
+            "MS5Db252ZXJzZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuQ29udmVyc2VSZXNw",
+            "b25zZSgBMAESUgoLT3BlblNlc3Npb24SIC50b3duc2ZvbGsudjEuT3BlblNl",
+            "c3Npb25SZXF1ZXN0GiEudG93bnNmb2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9u",
+            "c2USPAoDU2F5EhgudG93bnNmb2xrLnYxLlNheVJlcXVlc3QaGS50b3duc2Zv",
+            "bGsudjEuU2F5UmVzcG9uc2UwARJhChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93",
+            "bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25SZXF1ZXN0GiYudG93bnNmb2xr",
+            "LnYxLkludGVycnVwdFNlc3Npb25SZXNwb25zZRJYCg1Ob3RpZnlTZXNzaW9u",
+            "EiIudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25SZXF1ZXN0GiMudG93bnNm",
+            "b2xrLnYxLk5vdGlmeVNlc3Npb25SZXNwb25zZRJYCg1VcGRhdGVTZXNzaW9u",
+            "EiIudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25SZXF1ZXN0GiMudG93bnNm",
+            "b2xrLnYxLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJPCgpHZXRTZXNzaW9uEh8u",
+            "dG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXF1ZXN0GiAudG93bnNmb2xrLnYx",
+            "LkdldFNlc3Npb25SZXNwb25zZRJVCgxMaXN0U2Vzc2lvbnMSIS50b3duc2Zv",
+            "bGsudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoiLnRvd25zZm9say52MS5MaXN0",
+            "U2Vzc2lvbnNSZXNwb25zZRJVCgxDbG9zZVNlc3Npb24SIS50b3duc2ZvbGsu",
+            "djEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLnRvd25zZm9say52MS5DbG9zZVNl",
+            "c3Npb25SZXNwb25zZRJVCgxSZWdpc3RlckxvcmUSIS50b3duc2ZvbGsudjEu",
+            "UmVnaXN0ZXJMb3JlUmVxdWVzdBoiLnRvd25zZm9say52MS5SZWdpc3Rlckxv",
+            "cmVSZXNwb25zZRJLCghHZW5lcmF0ZRIdLnRvd25zZm9say52MS5HZW5lcmF0",
+            "ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuR2VuZXJhdGVSZXNwb25zZTABElsK",
+            "DkdldFJ1bnRpbWVJbmZvEiMudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZv",
+            "UmVxdWVzdBokLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNl",
+            "ElEKCldhdGNoU3RhdHMSHy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVl",
+            "c3QaIC50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAFCD6oCDFRv",
+            "d25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(null, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSession), global::Townsfolk.V1.OpenSession.Parser, new[]{ "Config", "Resume" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupt), global::Townsfolk.V1.Interrupt.Parser, new[]{ "TurnId", "HeardCharacters" }, new[]{ "HeardCharacters" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseRequest), global::Townsfolk.V1.ConverseRequest.Parser, new[]{ "Open", "Say", "Notify", "Interrupt", "UpdatePriority", "Close" }, new[]{ "Request" }, null, null, null),
@@ -149,14 +156,39 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GeneratedText), global::Townsfolk.V1.GeneratedText.Parser, new[]{ "Text", "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerationFinished), global::Townsfolk.V1.GenerationFinished.Parser, new[]{ "FinishReason", "Usage", "StopText" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoRequest), global::Townsfolk.V1.GetRuntimeInfoRequest.Parser, null, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes", "ModelState", "MemoryUsedMib", "MemoryLimitMib" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsRequest), global::Townsfolk.V1.WatchStatsRequest.Parser, new[]{ "IntervalMs" }, new[]{ "IntervalMs" }, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal" }, null, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal", "ModelState", "MemoryUsedMib" }, null, null, null, null)
           }));
     }
     #endregion
 
   }
+  #region Enums
+  /// <summary>
+  /// Where the model is. Calls are served in each state; the health service says SERVING.
+  /// </summary>
+  public enum ModelState {
+    /// <summary>
+    /// Not set.
+    /// </summary>
+    [pbr::OriginalName("MODEL_STATE_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// In memory.
+    /// </summary>
+    [pbr::OriginalName("MODEL_STATE_LOADED")] Loaded = 1,
+    /// <summary>
+    /// Its memory was given back, as nobody spoke for long; the next request loads it again.
+    /// </summary>
+    [pbr::OriginalName("MODEL_STATE_RELEASED")] Released = 2,
+    /// <summary>
+    /// It is being loaded again; requests wait for it.
+    /// </summary>
+    [pbr::OriginalName("MODEL_STATE_LOADING")] Loading = 3,
+  }
+
+  #endregion
+
   #region Messages
   /// <summary>
   /// Opens a session or attaches to one.
@@ -7508,6 +7540,9 @@ namespace Townsfolk.V1 {
       maxSessions_ = other.maxSessions_;
       maxBatch_ = other.maxBatch_;
       maxMessageBytes_ = other.maxMessageBytes_;
+      modelState_ = other.modelState_;
+      memoryUsedMib_ = other.memoryUsedMib_;
+      memoryLimitMib_ = other.memoryLimitMib_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -7682,6 +7717,51 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "model_state" field.</summary>
+    public const int ModelStateFieldNumber = 12;
+    private global::Townsfolk.V1.ModelState modelState_ = global::Townsfolk.V1.ModelState.Unspecified;
+    /// <summary>
+    /// Where the model is now.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ModelState ModelState {
+      get { return modelState_; }
+      set {
+        modelState_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "memory_used_mib" field.</summary>
+    public const int MemoryUsedMibFieldNumber = 13;
+    private int memoryUsedMib_;
+    /// <summary>
+    /// Memory that is taken now, in MiB: on a GPU all that the runtime is known to take there; on the CPU weights and KV.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int MemoryUsedMib {
+      get { return memoryUsedMib_; }
+      set {
+        memoryUsedMib_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "memory_limit_mib" field.</summary>
+    public const int MemoryLimitMibFieldNumber = 14;
+    private int memoryLimitMib_;
+    /// <summary>
+    /// Limit of what the runtime takes on the GPU, in MiB. 0: none is set.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int MemoryLimitMib {
+      get { return memoryLimitMib_; }
+      set {
+        memoryLimitMib_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -7708,6 +7788,9 @@ namespace Townsfolk.V1 {
       if (MaxSessions != other.MaxSessions) return false;
       if (MaxBatch != other.MaxBatch) return false;
       if (MaxMessageBytes != other.MaxMessageBytes) return false;
+      if (ModelState != other.ModelState) return false;
+      if (MemoryUsedMib != other.MemoryUsedMib) return false;
+      if (MemoryLimitMib != other.MemoryLimitMib) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -7726,6 +7809,9 @@ namespace Townsfolk.V1 {
       if (MaxSessions != 0) hash ^= MaxSessions.GetHashCode();
       if (MaxBatch != 0) hash ^= MaxBatch.GetHashCode();
       if (MaxMessageBytes != 0) hash ^= MaxMessageBytes.GetHashCode();
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) hash ^= ModelState.GetHashCode();
+      if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
+      if (MemoryLimitMib != 0) hash ^= MemoryLimitMib.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -7788,6 +7874,18 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(88);
         output.WriteInt32(MaxMessageBytes);
       }
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        output.WriteRawTag(96);
+        output.WriteEnum((int) ModelState);
+      }
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(104);
+        output.WriteInt32(MemoryUsedMib);
+      }
+      if (MemoryLimitMib != 0) {
+        output.WriteRawTag(112);
+        output.WriteInt32(MemoryLimitMib);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -7842,6 +7940,18 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(88);
         output.WriteInt32(MaxMessageBytes);
       }
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        output.WriteRawTag(96);
+        output.WriteEnum((int) ModelState);
+      }
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(104);
+        output.WriteInt32(MemoryUsedMib);
+      }
+      if (MemoryLimitMib != 0) {
+        output.WriteRawTag(112);
+        output.WriteInt32(MemoryLimitMib);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -7884,6 +7994,15 @@ namespace Townsfolk.V1 {
       }
       if (MaxMessageBytes != 0) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(MaxMessageBytes);
+      }
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) ModelState);
+      }
+      if (MemoryUsedMib != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(MemoryUsedMib);
+      }
+      if (MemoryLimitMib != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(MemoryLimitMib);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -7929,6 +8048,15 @@ namespace Townsfolk.V1 {
       }
       if (other.MaxMessageBytes != 0) {
         MaxMessageBytes = other.MaxMessageBytes;
+      }
+      if (other.ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        ModelState = other.ModelState;
+      }
+      if (other.MemoryUsedMib != 0) {
+        MemoryUsedMib = other.MemoryUsedMib;
+      }
+      if (other.MemoryLimitMib != 0) {
+        MemoryLimitMib = other.MemoryLimitMib;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -7993,6 +8121,18 @@ namespace Townsfolk.V1 {
             MaxMessageBytes = input.ReadInt32();
             break;
           }
+          case 96: {
+            ModelState = (global::Townsfolk.V1.ModelState) input.ReadEnum();
+            break;
+          }
+          case 104: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+          case 112: {
+            MemoryLimitMib = input.ReadInt32();
+            break;
+          }
         }
       }
     #endif
@@ -8054,6 +8194,18 @@ namespace Townsfolk.V1 {
           }
           case 88: {
             MaxMessageBytes = input.ReadInt32();
+            break;
+          }
+          case 96: {
+            ModelState = (global::Townsfolk.V1.ModelState) input.ReadEnum();
+            break;
+          }
+          case 104: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+          case 112: {
+            MemoryLimitMib = input.ReadInt32();
             break;
           }
         }
@@ -8336,6 +8488,8 @@ namespace Townsfolk.V1 {
       cachedTokensTotal_ = other.cachedTokensTotal_;
       requestsTotal_ = other.requestsTotal_;
       preemptionsTotal_ = other.preemptionsTotal_;
+      modelState_ = other.modelState_;
+      memoryUsedMib_ = other.memoryUsedMib_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -8555,6 +8709,36 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "model_state" field.</summary>
+    public const int ModelStateFieldNumber = 15;
+    private global::Townsfolk.V1.ModelState modelState_ = global::Townsfolk.V1.ModelState.Unspecified;
+    /// <summary>
+    /// Where the model is now.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ModelState ModelState {
+      get { return modelState_; }
+      set {
+        modelState_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "memory_used_mib" field.</summary>
+    public const int MemoryUsedMibFieldNumber = 16;
+    private int memoryUsedMib_;
+    /// <summary>
+    /// Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int MemoryUsedMib {
+      get { return memoryUsedMib_; }
+      set {
+        memoryUsedMib_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -8584,6 +8768,8 @@ namespace Townsfolk.V1 {
       if (CachedTokensTotal != other.CachedTokensTotal) return false;
       if (RequestsTotal != other.RequestsTotal) return false;
       if (PreemptionsTotal != other.PreemptionsTotal) return false;
+      if (ModelState != other.ModelState) return false;
+      if (MemoryUsedMib != other.MemoryUsedMib) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -8605,6 +8791,8 @@ namespace Townsfolk.V1 {
       if (CachedTokensTotal != 0L) hash ^= CachedTokensTotal.GetHashCode();
       if (RequestsTotal != 0L) hash ^= RequestsTotal.GetHashCode();
       if (PreemptionsTotal != 0L) hash ^= PreemptionsTotal.GetHashCode();
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) hash ^= ModelState.GetHashCode();
+      if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -8679,6 +8867,14 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(112);
         output.WriteInt64(PreemptionsTotal);
       }
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        output.WriteRawTag(120);
+        output.WriteEnum((int) ModelState);
+      }
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(128, 1);
+        output.WriteInt32(MemoryUsedMib);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -8745,6 +8941,14 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(112);
         output.WriteInt64(PreemptionsTotal);
       }
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        output.WriteRawTag(120);
+        output.WriteEnum((int) ModelState);
+      }
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(128, 1);
+        output.WriteInt32(MemoryUsedMib);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -8796,6 +9000,12 @@ namespace Townsfolk.V1 {
       }
       if (PreemptionsTotal != 0L) {
         size += 1 + pb::CodedOutputStream.ComputeInt64Size(PreemptionsTotal);
+      }
+      if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) ModelState);
+      }
+      if (MemoryUsedMib != 0) {
+        size += 2 + pb::CodedOutputStream.ComputeInt32Size(MemoryUsedMib);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -8850,6 +9060,12 @@ namespace Townsfolk.V1 {
       }
       if (other.PreemptionsTotal != 0L) {
         PreemptionsTotal = other.PreemptionsTotal;
+      }
+      if (other.ModelState != global::Townsfolk.V1.ModelState.Unspecified) {
+        ModelState = other.ModelState;
+      }
+      if (other.MemoryUsedMib != 0) {
+        MemoryUsedMib = other.MemoryUsedMib;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -8926,6 +9142,14 @@ namespace Townsfolk.V1 {
             PreemptionsTotal = input.ReadInt64();
             break;
           }
+          case 120: {
+            ModelState = (global::Townsfolk.V1.ModelState) input.ReadEnum();
+            break;
+          }
+          case 128: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
         }
       }
     #endif
@@ -8999,6 +9223,14 @@ namespace Townsfolk.V1 {
           }
           case 112: {
             PreemptionsTotal = input.ReadInt64();
+            break;
+          }
+          case 120: {
+            ModelState = (global::Townsfolk.V1.ModelState) input.ReadEnum();
+            break;
+          }
+          case 128: {
+            MemoryUsedMib = input.ReadInt32();
             break;
           }
         }

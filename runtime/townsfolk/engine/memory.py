@@ -1,0 +1,196 @@
+"""What the engine takes of a device's memory: planned before the model is loaded, then held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from townsfolk.config import EngineSettings
+from townsfolk.engine.errors import NotEnoughMemoryError
+from townsfolk.kv.cache import MIB, block_bytes
+from townsfolk.models import DecoderConfig
+from townsfolk.models.loading import weight_bytes
+from townsfolk.models.weights import Precision
+
+# KV where nothing else is set.
+_USUAL_KV = 512 * MIB
+# The shortest context that is worth starting for, in tokens.
+_LEAST_CONTEXT = 32
+_STEP_TOKENS = {"cpu": 128, "cuda": 2048}
+_CUDA_BYTES = 600 * MIB
+_SCORE_COPIES = 8
+_LEAST_ROWS = 64
+_FIXED_WORK = 128 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """What the engine takes, in bytes where nothing else is said.
+
+    Attributes:
+        weights: the model's weights.
+        work: activations of a step, sampling, graphs; 0 on the CPU, where it is not counted.
+        cuda: what CUDA takes for itself: its context and the code of kernels; 0 on the CPU.
+        kv: keys and values.
+        num_blocks: blocks of KV.
+        block_size: tokens in a block.
+        context_length: longest prompt and reply together, in tokens.
+        step_tokens: tokens that one step computes at most.
+        limit: of all of it together, on a GPU; None where none is set.
+    """
+
+    weights: int
+    work: int
+    cuda: int
+    kv: int
+    num_blocks: int
+    block_size: int
+    context_length: int
+    step_tokens: int
+    limit: int | None
+
+    @classmethod
+    def make(
+        cls,
+        config: DecoderConfig,
+        dtype: torch.dtype,
+        device: torch.device,
+        settings: EngineSettings,
+    ) -> MemoryPlan:
+        """Divides the memory that the settings allow.
+
+        Args:
+            config: the model's shape.
+            dtype: of its weights.
+            device: where it runs.
+            settings: the limits.
+
+        Raises:
+            NotEnoughMemoryError: what is left for KV doesn't hold a sequence of 32 tokens.
+        """
+        steps = max(settings.step_token_budget or _STEP_TOKENS[device.type], settings.max_batch)
+        weights = weight_bytes(config, dtype)
+        on_gpu = device.type == "cuda"
+        work = _work_bytes(config, dtype, steps, settings.max_batch) if on_gpu else 0
+        cuda = own_bytes(device) if on_gpu else 0
+        set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib is not None else None
+        limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
+        if limit is None:
+            room = set_kv or _USUAL_KV
+        else:
+            room = max(limit - weights - work - cuda, 0)
+            room = min(room, set_kv or room)
+        activations = Precision.choose(dtype, device).activations
+        each = block_bytes(config, settings.block_size, activations)
+        plan = cls(
+            weights=weights,
+            work=work,
+            cuda=cuda,
+            kv=room // each * each,
+            num_blocks=room // each,
+            block_size=settings.block_size,
+            context_length=min(
+                config.context_length,
+                settings.max_context or config.context_length,
+                room // each * settings.block_size,
+            ),
+            step_tokens=steps,
+            limit=limit,
+        )
+        least = min(_LEAST_CONTEXT, config.context_length, settings.max_context or _LEAST_CONTEXT)
+        if plan.context_length < least:
+            raise NotEnoughMemoryError(plan._shortage(each, least))
+        return plan
+
+    def hold(self, device: torch.device) -> None:
+        """Has PyTorch refuse to take more than the limit. It concerns the whole process."""
+        if device.type != "cuda":
+            return
+        share = 1.0
+        if self.limit is not None:
+            total = torch.cuda.get_device_properties(device).total_memory
+            share = min((self.limit - self.cuda) / total, 1.0)
+        torch.cuda.set_per_process_memory_fraction(share, device)
+
+    def check_free(self, device: torch.device) -> None:
+        """Checks that the device has what is planned.
+
+        Raises:
+            NotEnoughMemoryError: other programs have it.
+        """
+        if device.type != "cuda":
+            return
+        free, total = torch.cuda.mem_get_info(device)
+        needed = self.weights + self.work + self.kv
+        if needed <= free:
+            return
+        parts = f"{self._parts()} + conversations {_mib(self.kv)} MiB"
+        message = (
+            f"the GPU has {_mib(free)} of {_mib(total)} MiB free, but {_mib(needed)} are needed: "
+            f"{parts}. End other programs that use it, or take a smaller model"
+        )
+        most_kv = free - self.weights - self.work
+        if most_kv > self.kv // 8:
+            lower = "kv_memory_mib" if self.limit is None else "gpu_memory_mib"
+            most = most_kv if self.limit is None else free + self.cuda
+            message += f", or set {lower} to {_mib(most)} or less"
+        raise NotEnoughMemoryError(message)
+
+    def _shortage(self, block_bytes: int, least_context: int) -> str:
+        """Says what fits."""
+        each = block_bytes / self.block_size
+        if self.limit is None or self.limit - self.weights - self.work - self.cuda > self.kv:
+            return (
+                f"kv_memory_mib holds {self.num_blocks * self.block_size} tokens of conversation, "
+                f"and {least_context} are the least: a token takes {each / 1024:.1f} KiB"
+            )
+        taken = self.weights + self.work + self.cuda
+        least = taken + -(-least_context // self.block_size) * block_bytes
+        return (
+            f"{self._parts()} + CUDA itself {_mib(self.cuda)} MiB leave nothing of "
+            f"gpu_memory_mib, {_mib(self.limit)} MiB, for conversations: set it to at least "
+            f"{_mib(least)} ({_mib(taken + _USUAL_KV)} leaves the usual "
+            f"{_mib(_USUAL_KV)} for them), take a smaller model, or lower step_token_budget or "
+            f"max_batch, which decide on the work space"
+        )
+
+    def __str__(self) -> str:
+        parts = [("weights", self.weights), ("work space", self.work), ("CUDA itself", self.cuda)]
+        parts.append(("conversations", self.kv))
+        shown = " + ".join(f"{name} {_mib(count)} MiB" for name, count in parts if count)
+        limit = "" if self.limit is None else f", limit {_mib(self.limit)} MiB"
+        total = self.weights + self.work + self.cuda + self.kv
+        return f"{shown} = {_mib(total)} MiB{limit}; {self.context_length:,} tokens a conversation"
+
+    def _parts(self) -> str:
+        return f"weights {_mib(self.weights)} MiB + work space {_mib(self.work)} MiB"
+
+
+def out_of_memory(error: torch.OutOfMemoryError) -> NotEnoughMemoryError:
+    """What to tell when the device has less than was planned."""
+    free, total = torch.cuda.mem_get_info()
+    return NotEnoughMemoryError(
+        f"the GPU ran out of memory ({_mib(free)} of {_mib(total)} MiB are free): end other "
+        f"programs that use it, or lower kv_memory_mib ({error})"
+    )
+
+
+def own_bytes(device: torch.device) -> int:
+    """What CUDA takes on the device for itself, as far as it can be known."""
+    return _CUDA_BYTES
+
+
+def _work_bytes(config: DecoderConfig, dtype: torch.dtype, steps: int, rows: int) -> int:
+    """A bound of what a step works in, beside weights and KV, for so many tokens and rows."""
+    heads, kv_heads = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
+    # The largest activations of a layer that are alive at once: residual stream and norms, the
+    # projections of attention, gate, up and their product.
+    token = 6 * config.hidden_size + 3 * heads + 4 * kv_heads + 3 * config.intermediate_size
+    # Scores in fp32, of which the general sampler makes up to so many copies.
+    scores = _SCORE_COPIES * max(rows, _LEAST_ROWS) * config.vocab_size * 4
+    return steps * token * dtype.itemsize + scores + _FIXED_WORK
+
+
+def _mib(count: int) -> str:
+    return f"{-(-count // MIB):,}"

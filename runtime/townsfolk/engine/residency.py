@@ -1,0 +1,177 @@
+"""Whether the model is in memory: given back when nobody needs it, loaded again on demand."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from townsfolk_kernels.registry import has_triton
+
+from townsfolk.engine.errors import EngineClosedError, ModelReloadError
+from townsfolk.engine.memory import MemoryPlan, out_of_memory
+from townsfolk.engine.runner import EagerRunner, Runner
+from townsfolk.kv import BlockPool, KvCache
+from townsfolk.models import Decoder
+from townsfolk.models.loading import Progress
+
+logger = logging.getLogger(__name__)
+
+
+class ModelState(Enum):
+    """Where the model is."""
+
+    LOADED = "loaded"
+    RELEASED = "released"
+    LOADING = "loading"
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """What is in memory while the model is.
+
+    Attributes:
+        runner: runs steps; it holds the weights.
+        kv: keys and values.
+        nbytes: of weights, keys and values.
+    """
+
+    runner: Runner
+    kv: KvCache
+    nbytes: int
+
+    @classmethod
+    def make(
+        cls, decoder: Decoder, plan: MemoryPlan, eos_ids: Collection[int], max_batch: int
+    ) -> Resident:
+        """Takes the memory that was planned; the runner is the fastest one for the device.
+
+        Raises:
+            NotEnoughMemoryError: the device has less than that.
+        """
+        config, device = decoder.config, decoder.device
+        try:
+            kv = KvCache.allocate(config, plan.num_blocks, plan.block_size, decoder.dtype, device)
+            runner = _runner(decoder, kv, eos_ids, max_batch, plan.context_length)
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(error) from None
+        return cls(runner, kv, decoder.weight_bytes + plan.kv)
+
+
+def _runner(
+    decoder: Decoder, kv: KvCache, eos_ids: Collection[int], max_batch: int, context_length: int
+) -> Runner:
+    if decoder.device.type == "cuda" and has_triton():
+        from townsfolk.engine.cuda_runner import CudaRunner  # importing it needs Triton
+
+        return CudaRunner(decoder, kv, eos_ids, max_batch, context_length)
+    return EagerRunner(decoder, kv, eos_ids, max_batch)
+
+
+Loaded = Resident | ModelReloadError
+
+
+class Residency:
+    """Owns the model's memory. For the engine's thread; only `state` is for all.
+
+    Loading runs in a thread of its own, so that the engine's goes on to answer cancellations and
+    deadlines.
+    """
+
+    def __init__(
+        self,
+        resident: Resident,
+        pool: BlockPool,
+        load: Callable[[Progress], Resident] | None = None,
+    ) -> None:
+        """Begins with the model in memory.
+
+        Args:
+            resident: the model.
+            pool: who holds which block of its KV.
+            load: loads it again; None if it must stay.
+        """
+        self.state = ModelState.LOADED
+        self.resident: Resident | None = resident
+        self.can_release = load is not None
+        self._pool = pool
+        self._load = load
+        self._loader: threading.Thread | None = None
+        self._stopping = False
+
+    def release(self) -> None:
+        """Gives back weights, KV and all that the runner has; no request may hold a block."""
+        self._pool.forget()
+        self._pool.copy_block = _nothing_to_copy
+        self.resident = None
+        self.state = ModelState.RELEASED
+        give_back()
+        logger.info("the model is released until the next request")
+
+    def load(self, done: Callable[[Loaded], None]) -> None:
+        """Begins to load the model unless that is under way; `settle` must get what `done` gets.
+
+        Args:
+            done: called in the loader's thread, once.
+        """
+        if self.state is ModelState.RELEASED:
+            self.state = ModelState.LOADING
+            self._loader = threading.Thread(
+                target=lambda: done(self._try_to_load()), name="townsfolk-loader", daemon=True
+            )
+            self._loader.start()
+
+    def settle(self, loaded: Loaded) -> None:
+        """Ends a loading: the model is there, or the next `load` tries again."""
+        if isinstance(loaded, Resident):
+            self._pool.copy_block = loaded.kv.copy_block
+            self.resident = loaded
+            self.state = ModelState.LOADED
+        else:
+            self.state = ModelState.RELEASED
+
+    def stop(self) -> None:
+        """Ends a loading under way, waits for that, and lets go of the model for good."""
+        self._stopping = True
+        if self._loader is not None:
+            self._loader.join()
+        self._pool.copy_block = _nothing_to_copy
+        self.resident = None
+        if torch.cuda.is_initialized():
+            give_back()
+
+    def _try_to_load(self) -> Loaded:
+        assert self._load is not None
+        begin = time.perf_counter()
+        try:
+            resident = self._load(self._check_wanted)
+            self._check_wanted()
+        except Exception as error:
+            if not self._stopping:
+                logger.warning("the model could not be loaded again", exc_info=error)
+            failure = ModelReloadError(str(error))
+        else:
+            logger.info("the model is back after %.2f s", time.perf_counter() - begin)
+            return resident
+        give_back()  # the error and its frames, which held what was loaded so far, are gone
+        return failure
+
+    def _check_wanted(self, done: int = 0, total: int = 0) -> None:
+        if self._stopping:
+            raise EngineClosedError
+
+
+def give_back() -> None:
+    """Frees what only garbage holds, and returns the allocator's memory to the device."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def _nothing_to_copy(source: int, target: int) -> None:
+    raise RuntimeError(f"KV block {source} can't be copied to {target}: the model is released")

@@ -1,0 +1,67 @@
+"""Tensors streamed in parts are those of the mapped file; here the device is the CPU."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from townsfolk.checkpoint import Checkpoint, Upload
+from townsfolk.models import DecoderConfig
+from townsfolk.models.loading import MappedTensors, StreamedTensors
+from townsfolk.models.weights import DecoderWeights, Precision
+from transformers import LlamaConfig, LlamaForCausalLM
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[torch.bfloat16, torch.float16, torch.float32], ids=str)
+def directory(request, tmp_path):
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=48,
+        intermediate_size=80,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=24,
+        attention_bias=True,
+        mlp_bias=True,
+        tie_word_embeddings=False,
+    )
+    model = LlamaForCausalLM(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)  # biases begin as zeros
+    model.to(request.param).save_pretrained(tmp_path, max_shard_size="60KB")
+    return tmp_path
+
+
+@pytest.mark.parametrize("part_bytes", [4608, 10_000, 2**20], ids=lambda n: f"{n}B")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_streamed_tensors_are_the_mapped_ones(directory, dtype, part_bytes):
+    config = DecoderConfig.from_directory(directory)
+    precision = Precision.choose(dtype, CPU)
+    checkpoint = Checkpoint(directory)
+    seen: list[int] = [0]
+    with Upload(CPU, part_bytes) as upload:
+        source = StreamedTensors(checkpoint, upload, CPU, part_bytes, dtype)
+        streamed: list[torch.Tensor] = []
+
+        def record(specs, wanted):
+            streamed.append(source(specs, wanted))
+            return streamed[-1]
+
+        DecoderWeights.build(config, precision, record)
+        upload.finish(seen.append)
+    mapped: list[torch.Tensor] = []
+    reader = MappedTensors(checkpoint, lambda done: None)
+
+    def note(specs, wanted):
+        mapped.append(reader(specs, wanted))
+        return mapped[-1]
+
+    DecoderWeights.build(config, precision, note)
+    assert len(streamed) == len(mapped)
+    for ours, theirs in zip(streamed, mapped, strict=True):
+        assert torch.equal(ours, theirs.to(ours.dtype))
+    assert all(a < b for a, b in pairwise(seen))
+    assert seen[-1] == sum(checkpoint.tensor(name).nbytes for name in checkpoint._files)
