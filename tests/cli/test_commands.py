@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -107,6 +108,7 @@ def test_doctor_says_what_will_run() -> None:
     assert doctor.returncode == 0, doctor.stdout
     assert "Townsfolk can run here." in doctor.stdout
     assert "starter" in doctor.stdout
+    assert re.search(r"weights \d+ MiB .*conversations 512 MiB", doctor.stdout)
 
 
 def test_doctor_says_what_is_missing() -> None:

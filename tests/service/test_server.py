@@ -227,7 +227,11 @@ async def test_what_runs_here(runtime):
         max_sessions=256,
         max_batch=64,
         max_message_bytes=1024 * 1024,
+        model_state=pb.MODEL_STATE_LOADED,
+        memory_used_mib=info.memory_used_mib,
+        memory_limit_mib=0,
     )
+    assert info.memory_used_mib > 32
     assert info.parameters > 0
     assert info.kv_capacity_tokens > 4096
 

@@ -8,6 +8,7 @@ import torch
 
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError
+from townsfolk.engine.nvml import process_bytes
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import DecoderConfig
 from townsfolk.models.loading import weight_bytes
@@ -18,7 +19,8 @@ _USUAL_KV = 512 * MIB
 # The shortest context that is worth starting for, in tokens.
 _LEAST_CONTEXT = 32
 _STEP_TOKENS = {"cpu": 128, "cuda": 2048}
-_CUDA_BYTES = 600 * MIB
+_USUAL_CUDA = 600 * MIB
+_KERNELS = 96 * MIB
 _SCORE_COPIES = 8
 _LEAST_ROWS = 64
 _FIXED_WORK = 128 * MIB
@@ -178,7 +180,10 @@ def out_of_memory(error: torch.OutOfMemoryError) -> NotEnoughMemoryError:
 
 def own_bytes(device: torch.device) -> int:
     """What CUDA takes on the device for itself, as far as it can be known."""
-    return _CUDA_BYTES
+    torch.empty(1, device=device)  # makes the context
+    taken = process_bytes(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+    now = _USUAL_CUDA if taken is None else taken - torch.cuda.memory_reserved(device)
+    return now + _KERNELS
 
 
 def _work_bytes(config: DecoderConfig, dtype: torch.dtype, steps: int, rows: int) -> int:

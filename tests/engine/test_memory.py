@@ -1,0 +1,120 @@
+"""How the memory that is set is divided. What a GPU really takes is tested in tests/gpu."""
+
+import re
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from townsfolk.config import EngineSettings
+from townsfolk.engine import NotEnoughMemoryError, memory
+from townsfolk.kv.cache import MIB
+from townsfolk.models import NAMED_SHAPES
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+ONE_B = NAMED_SHAPES["llama-3.2-1b"]
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch):
+    """As if there were a GPU on which CUDA takes 300 MiB."""
+    monkeypatch.setattr(memory, "own_bytes", lambda device: 300 * MIB)
+
+
+def plan(device=GPU, config=ONE_B, **settings):
+    settings = EngineSettings(**settings)
+    return memory.MemoryPlan.make(config, torch.bfloat16, device, settings)
+
+
+def total(plan):
+    return plan.weights + plan.work + plan.cuda + plan.kv
+
+
+def test_weights_are_those_of_the_checkpoint():
+    assert plan().weights == ONE_B.num_parameters * 2
+
+
+def test_without_a_limit_conversations_get_512_mib():
+    for device in (CPU, GPU):
+        assert plan(device).kv == 512 * MIB
+        assert plan(device, kv_memory_mib=64).kv == 64 * MIB
+        assert plan(device).limit is None
+
+
+def test_conversations_get_what_a_limit_leaves_and_no_more_than_is_set():
+    found = plan(gpu_memory_mib=6000)
+    assert 6000 * MIB - MIB < total(found) <= 6000 * MIB
+    assert plan(gpu_memory_mib=6000, kv_memory_mib=64).kv == 64 * MIB
+
+
+def test_on_the_cpu_the_limit_of_a_gpu_is_not_looked_at():
+    assert plan(CPU, gpu_memory_mib=1) == plan(CPU)
+
+
+def test_smaller_steps_and_batches_leave_more():
+    roomy = plan(gpu_memory_mib=6000, max_batch=8, step_token_budget=256)
+    assert roomy.work < plan(gpu_memory_mib=6000).work
+    assert roomy.kv > plan(gpu_memory_mib=6000).kv
+
+
+@given(
+    limit=st.integers(1, 40_000),
+    name=st.sampled_from(sorted(NAMED_SHAPES)),
+    batch=st.integers(1, 256),
+    context=st.integers(2, 8192),
+)
+def test_the_limit_holds_or_the_error_says_what_would_do(limit, name, batch, context):
+    config = NAMED_SHAPES[name]
+    fields = {"max_batch": batch, "max_context": context}
+    try:
+        found = plan(config=config, gpu_memory_mib=limit, **fields)
+    except NotEnoughMemoryError as error:
+        numbers = re.search(r"at least ([\d,]+) \(([\d,]+) leaves", str(error)).groups()
+        least, usual = (int(number.replace(",", "")) for number in numbers)
+        assert limit < least < usual
+        assert plan(config=config, gpu_memory_mib=least, **fields).context_length >= 2
+        with pytest.raises(NotEnoughMemoryError):
+            plan(config=config, gpu_memory_mib=least - 1, **fields)
+        assert plan(config=config, gpu_memory_mib=usual, **fields).kv >= 511 * MIB
+    else:
+        assert total(found) <= limit * MIB
+        assert found.context_length <= min(found.num_blocks * 16, context)
+
+
+def test_the_error_says_what_takes_how_much():
+    with pytest.raises(NotEnoughMemoryError) as caught:
+        plan(gpu_memory_mib=2048)
+    message = str(caught.value)
+    assert "weights 2,358 MiB + work space" in message
+    assert "leave nothing of gpu_memory_mib, 2,048 MiB, for conversations" in message
+
+
+def test_too_little_kv_memory_is_an_error_of_its_own():
+    with pytest.raises(NotEnoughMemoryError, match="kv_memory_mib holds 16 tokens"):
+        plan(CPU, config=NAMED_SHAPES["llama-3.1-8b"], kv_memory_mib=3)
+    with pytest.raises(NotEnoughMemoryError, match="kv_memory_mib holds 16 tokens"):
+        plan(config=NAMED_SHAPES["llama-3.1-8b"], kv_memory_mib=3, gpu_memory_mib=30_000)
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [
+        (3400, "or set kv_memory_mib to"),
+        (3000, "or take a smaller model"),
+    ],
+)
+def test_what_other_programs_have_is_said(monkeypatch, free, said):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * MIB, 8192 * MIB))
+    found = plan()
+    with pytest.raises(NotEnoughMemoryError, match=rf"{free:,} of 8,192 MiB free.*{said}"):
+        found.check_free(GPU)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5000 * MIB, 8192 * MIB))
+    found.check_free(GPU)
+
+
+def test_a_limit_that_others_leave_no_room_for_says_which_would_do(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3800 * MIB, 8192 * MIB))
+    with pytest.raises(NotEnoughMemoryError) as caught:
+        plan(gpu_memory_mib=6000).check_free(GPU)
+    least = int(re.search(r"set gpu_memory_mib to ([\d,]+)", str(caught.value))[1].replace(",", ""))
+    plan(gpu_memory_mib=least).check_free(GPU)

@@ -1,0 +1,82 @@
+"""All that a process takes on the GPU stays under its limit; an idle one gives it back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from townsfolk.checkpoint import resolve
+from townsfolk.config import EngineSettings
+from townsfolk.engine import Engine, NotEnoughMemoryError
+from townsfolk.models import Decoder
+
+STORM = Path(__file__).parent.parent / "support" / "memory_storm.py"
+# PyTorch's smallest segments, and what cuBLAS keeps for each thread that has used it.
+SMALL_MIB = 100
+
+
+def storm(model, dtype="bfloat16", layers=None, **settings):
+    """Runs an engine in a process of its own and gives what it took."""
+    job = {"model": model, "dtype": dtype, "settings": settings}
+    if layers:
+        job["layers"] = layers
+    command = [sys.executable, STORM, json.dumps(job)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=160)
+    assert run.returncode == 0, run.stderr[-3000:]
+    report = json.loads(run.stdout.splitlines()[-1])
+    print(report)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("starter", {"gpu_memory_mib": 1500}),
+        ("llama-3.2-1b", {"gpu_memory_mib": 4200}),
+        ("llama-3.2-1b", {"gpu_memory_mib": 3600, "max_batch": 8, "step_token_budget": 256}),
+        ("llama-3.1-8b", {"gpu_memory_mib": 5000, "layers": 4}),
+    ],
+    ids=["starter", "1B", "1B, small steps", "8B, 4 layers"],
+)
+def test_under_a_storm_of_requests_the_limit_holds(model, fields):
+    report = storm(model, **fields)
+    assert 0 < report["peak process"] <= fields["gpu_memory_mib"]
+    assert report["stats"] <= fields["gpu_memory_mib"]
+
+
+def test_a_released_model_leaves_little_and_comes_back_the_same():
+    report = storm("starter", "float32", gpu_memory_mib=2000, idle_release_s=0.2)
+    assert report["released"][1] < SMALL_MIB
+    assert report["same text"]
+    assert report["peak process again"] <= 2000
+
+
+def test_a_closed_engine_leaves_little():
+    assert storm("starter", kv_memory_mib=256)["closed"][1] < SMALL_MIB
+
+
+def test_a_limit_that_is_too_small_says_what_fits():
+    with pytest.raises(NotEnoughMemoryError, match="leave nothing of gpu_memory_mib, 100 MiB"):
+        Engine.from_pretrained("starter", EngineSettings(device="cuda", gpu_memory_mib=100))
+
+
+def test_what_others_have_can_not_be_had():
+    total = torch.cuda.get_device_properties(0).total_memory // 2**20
+    settings = EngineSettings(device="cuda", gpu_memory_mib=total)
+    with pytest.raises(NotEnoughMemoryError, match="MiB free, but"):
+        Engine.from_pretrained("starter", settings)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+def test_streamed_weights_are_those_of_the_file(dtype):
+    directory = resolve("starter")
+    found = Decoder.load(directory, dtype, "cuda").weights
+    expected = Decoder.load(directory, torch.float32, "cpu").weights
+    assert torch.equal(found.embedding.cpu(), expected.embedding.to(dtype))
+    for ours, theirs in zip(found.layers, expected.layers, strict=True):
+        assert torch.equal(ours.mlp_norm.cpu(), theirs.mlp_norm.to(ours.mlp_norm.dtype))
+        for name in ("qkv", "output", "gate_up", "down"):
+            weight, wanted = getattr(ours, name).dense()[0], getattr(theirs, name).dense()[0]
+            assert torch.equal(weight.cpu(), wanted.to(dtype))
