@@ -385,14 +385,12 @@ def _default_params(directory: Path) -> SamplingParams:
 
 def _log_progress() -> Progress:
     """Logs how far the loading has come, every few seconds."""
-    begin = logged = time.monotonic()
+    logged = time.monotonic()
 
     def report(done: int, total: int) -> None:
         nonlocal logged
         now = time.monotonic()
-        if done == total:
-            logger.info("read %d MiB of weights in %.2f s", total // MIB, now - begin)
-        elif now - logged > _LOG_EVERY_S:
+        if now - logged > _LOG_EVERY_S:
             logged = now
             logger.info("loading the model: %d of %d MiB", done // MIB, total // MIB)
 
