@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import tiny_models
 from service_runtime import exactly
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -219,3 +220,11 @@ def test_nothing_is_imported_that_is_not_needed(model):
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[] []", model
+
+
+def test_memory_that_is_too_little_ends_the_start_and_says_what_would_do(tmp_path):
+    model = tiny_models.write_llama(tmp_path, num_hidden_layers=8, head_dim=512)
+    code, log = Serve(model, "--port", "0", "--kv-memory-mib", "1").ended()
+    assert code == 1
+    assert "the model can't be used: kv_memory_mib holds" in log
+    assert "Traceback" not in log

@@ -3,6 +3,7 @@
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import (
     DeadlineExceededError,
+    DeviceNotFoundError,
     EngineClosedError,
     EngineError,
     EngineOverloadedError,
@@ -21,6 +22,7 @@ from townsfolk.engine.stats import EngineStats
 __all__ = [
     "Completion",
     "DeadlineExceededError",
+    "DeviceNotFoundError",
     "Engine",
     "EngineClosedError",
     "EngineError",

@@ -30,7 +30,7 @@ from townsfolk.engine.errors import (
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.loop import EngineLoop
-from townsfolk.engine.memory import MemoryPlan
+from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.outputs import Completion
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
@@ -165,7 +165,10 @@ class Engine:
         def load(report: Progress) -> Decoder:
             plan.hold(device)
             plan.check_free(device)
-            return Decoder.load(directory, dtype, device, report)
+            try:
+                return Decoder.load(directory, dtype, device, report)
+            except torch.OutOfMemoryError as error:
+                raise out_of_memory(error) from None
 
         decoder = run_apart(load, _log_progress())
         logger.info("weights loaded")

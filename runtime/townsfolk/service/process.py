@@ -13,7 +13,7 @@ from townsfolk import __version__
 from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
 from townsfolk.config import EngineSettings
 from townsfolk.dialogue.errors import UnsupportedTemplateError
-from townsfolk.engine import Engine, NotEnoughMemoryError
+from townsfolk.engine import DeviceNotFoundError, Engine, NotEnoughMemoryError
 from townsfolk.models import UnsupportedModelError
 from townsfolk.service import interpreter, logs
 from townsfolk.service.gate import Backend
@@ -33,6 +33,7 @@ _LOAD_ERRORS = (
     CheckpointError,
     TokenizerError,
     NotEnoughMemoryError,
+    DeviceNotFoundError,
     UnsupportedTemplateError,
 )
 
