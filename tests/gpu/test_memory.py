@@ -64,7 +64,7 @@ def test_a_limit_that_is_too_small_says_what_fits():
 
 def test_what_others_have_can_not_be_had():
     total = torch.cuda.get_device_properties(0).total_memory // 2**20
-    settings = EngineSettings(device="cuda", gpu_memory_mib=total)
+    settings = EngineSettings(device="cuda", gpu_memory_mib=total + 10_000)
     with pytest.raises(NotEnoughMemoryError, match="MiB free, but"):
         Engine.from_pretrained("starter", settings)
 

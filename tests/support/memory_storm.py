@@ -33,7 +33,7 @@ KINDS = [
         [100] * 100,
         False,
     ),
-    (SamplingParams(logprobs=20, max_new_tokens=4), [1500] * 3, True),
+    (SamplingParams(logprobs=20, seed=1, max_new_tokens=4), [1500] * 3, True),
 ]  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def main() -> None:
         if job["model"] in NAMED_SHAPES:
             config = NAMED_SHAPES[job["model"]]
             config = replace(config, num_layers=job.get("layers", config.num_layers))
-            decoder = Decoder.random(config, getattr(torch, job["dtype"]), "cuda")
+            decoder = Decoder.random(config, getattr(torch, job["dtype"]), "cuda:0")
             engine = Engine(decoder, None, settings, name=job["model"])
             del decoder
         else:

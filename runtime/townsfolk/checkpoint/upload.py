@@ -26,9 +26,8 @@ Placing = Callable[[Tensor], None]
 class Upload:
     """Reads parts of files in several threads and copies them to a device on a side stream.
 
-    Files are read, not mapped: a mapped page is first copied by the host one fault at a time, while
-    `read` fills a pinned buffer at once, and the buffers are all the memory that it takes. Use it
-    as a context manager; where it is left with an error, the rest is not read.
+    The buffers are all the host memory that it takes. Use it as a context manager; where it is
+    left with an error, the rest is not read.
     """
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES) -> None:

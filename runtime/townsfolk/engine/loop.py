@@ -143,6 +143,8 @@ class EngineLoop:
         if self._stopping:
             return
         self._expire()
+        if (idle_until := self._idle_until()) is not None and idle_until <= time.monotonic():
+            self._residency.release()
         resident = self._residency.resident
         if resident is None:
             if self._live:
@@ -174,21 +176,19 @@ class EngineLoop:
     def _wait(self) -> None:
         """Sleeps until something is posted, the next deadline passes, or it has been idle long."""
         times = [self._deadlines[0][0]] if self._deadlines else []
-        idle_until = self._idle_until()
-        if idle_until is not None:
+        if (idle_until := self._idle_until()) is not None:
             times.append(idle_until)
         timeout = max(min(times) - time.monotonic(), 0) if times else None
         try:
             command = self._inbox.get(timeout=timeout)
         except queue.Empty:
-            if idle_until is not None and idle_until <= time.monotonic():
-                self._residency.release()
             return
         command()
 
     def _idle_until(self) -> float | None:
         """When the model is to be released if no request comes; None where it is not."""
-        if not self._idle_release_s or self._live or self._residency.resident is None:
+        busy = self._live or self._in_flight
+        if not self._idle_release_s or busy or self._residency.resident is None:
             return None
         return self._idle_since + self._idle_release_s
 

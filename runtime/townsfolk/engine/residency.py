@@ -109,8 +109,8 @@ class Residency:
         self._pool.forget()
         self._pool.copy_block = _nothing_to_copy
         self.resident = None
-        self.state = ModelState.RELEASED
         give_back()
+        self.state = ModelState.RELEASED
         logger.info("the model is released until the next request")
 
     def load(self, done: Callable[[Loaded], None]) -> None:
