@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from townsfolk.bench import peers
+from townsfolk.bench import recorded
 from townsfolk.bench.answer import MeasurementError, steady_rate
 from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import decode_bytes
@@ -119,10 +119,10 @@ def decode(
             row[f"{contestant.name} tok/s"] = reached[contestant.name]
             row["ratio"] = ours / reached[contestant.name]
             row[f"{contestant.name} prefill"] = prefilled[contestant.name]
-        recorded = peers.decode(gpu_name(subject.device), subject.name, batch)
-        if recorded is not None:
-            row["peer (recorded)"] = recorded
-            row["ratio to it"] = ours / recorded
+        theirs = recorded.decode(gpu_name(subject.device), subject.name, batch)
+        if theirs is not None:
+            row["peer (recorded)"] = theirs
+            row["ratio to it"] = ours / theirs
         rows.append(row)
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from townsfolk.bench import peers
+from townsfolk.bench import recorded
 from townsfolk.bench.decode import random_prompts
 from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import prefill_operations
@@ -45,8 +45,8 @@ def prefill(
             "TFLOP/s": operations / 1e12,
             "share of matrix rate": operations / matrix_rate,
         }
-        recorded = peers.prefill(gpu_name(subject.device), subject.name)
-        if recorded is not None:
-            row["peer (recorded)"] = f"{recorded[0]:.0f} to {recorded[1]:.0f}"
+        theirs = recorded.prefill(gpu_name(subject.device), subject.name)
+        if theirs is not None:
+            row["peer (recorded)"] = f"{theirs[0]:.0f} to {theirs[1]:.0f}"
         rows.append(row)
     return rows

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from townsfolk.bench import peers
+from townsfolk.bench import recorded
 from townsfolk.bench.cold import cold
 from townsfolk.bench.decode import (
     Contestant,
@@ -24,7 +24,7 @@ from townsfolk.bench.profile import profile
 from townsfolk.bench.report import gpu_name, print_report
 from townsfolk.bench.scene import Scene, Stage
 from townsfolk.bench.subject import Subject
-from townsfolk.bench.tavern import tavern, with_peers
+from townsfolk.bench.tavern import tavern, with_recorded
 from townsfolk.engine.apart import run_apart
 
 NEW_TOKENS = 64
@@ -86,7 +86,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         prompt_tokens=options.prompt_tokens,
         new_tokens=new_tokens,
         memory_bandwidth_gb_s=bandwidth / 1e9,
-        peer=peers.source(gpu_name(subject.device)),
+        peer=recorded.source(gpu_name(subject.device)),
     )
 
 
@@ -99,7 +99,7 @@ def _prefill(options: argparse.Namespace, subject: Subject) -> None:
         rows,
         **subject.facts,
         matrix_rate_tflop_s=rate / 1e12,
-        peer=peers.source(gpu_name(subject.device)),
+        peer=recorded.source(gpu_name(subject.device)),
     )
 
 
@@ -126,12 +126,12 @@ def _tavern(options: argparse.Namespace, subject: Subject) -> None:
     gpu = gpu_name(subject.device)
     report = print_report(
         "tavern",
-        with_peers(rows, gpu, subject.name),
+        with_recorded(rows, gpu, subject.name),
         **subject.facts,
         way=_way(options),
         turns=scene.turns,
         thinking_s=scene.thinking_s,
-        peer=peers.source(gpu),
+        peer=recorded.source(gpu),
     )
     if options.plot:
         plot(report, options.plot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from townsfolk.bench import peers
+from townsfolk.bench import recorded
 from townsfolk.bench.answer import latencies
 from townsfolk.bench.report import Row
 from townsfolk.bench.scene import Scene, Stage, elapsed_s
@@ -21,14 +21,14 @@ def tavern(stage: Stage, scene: Scene, sizes: Sequence[int]) -> list[Row]:
     return [_row(stage, replace(scene, npcs=npcs)) for npcs in sizes]
 
 
-def with_peers(rows: Sequence[Row], gpu: str | None, shape: str) -> list[Row]:
+def with_recorded(rows: Sequence[Row], gpu: str | None, shape: str) -> list[Row]:
     """The rows, each beside a peer's recorded figures if there are some of this GPU."""
-    recorded = peers.tavern(gpu, shape)
-    if not recorded:
+    figures = recorded.tavern(gpu, shape)
+    if not figures:
         return list(rows)
-    columns = list(dict.fromkeys(key for figures in recorded.values() for key in figures))
+    columns = list(dict.fromkeys(key for row in figures.values() for key in row))
     return [
-        row | {f"peer {key}": recorded.get(_npcs(row), {}).get(key) for key in columns}
+        row | {f"peer {key}": figures.get(_npcs(row), {}).get(key) for key in columns}
         for row in map(dict, rows)
     ]
 

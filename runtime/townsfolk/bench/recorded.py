@@ -42,6 +42,6 @@ def _peer(gpu: str | None) -> Mapping[str, Any]:
 
 @functools.cache
 def _recorded() -> Mapping[str, Mapping[str, Any]]:
-    data = resources.files("townsfolk.bench").joinpath("peers.json").read_text("utf-8")
+    data = resources.files("townsfolk.bench").joinpath("recorded.json").read_text("utf-8")
     recorded: Mapping[str, Mapping[str, Any]] = json.loads(data)
     return recorded
