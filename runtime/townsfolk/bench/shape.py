@@ -156,10 +156,8 @@ def _profile(options: argparse.Namespace, subject: Subject) -> None:
 
 
 def _stage(options: argparse.Namespace, subject: Subject, scene: Scene, requests: int) -> Stage:
-    # Room for the scene that warms up and for the ones played, so that none drives out another.
-    room = 3 * scene.tokens
     make = subject.engine_stage if options.in_process else subject.service_stage
-    return make(requests, room)
+    return make(requests, scene.tokens)
 
 
 def _way(options: argparse.Namespace) -> str:
