@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -171,6 +172,17 @@ class TestTurns:
         assert isinstance(events[0], TurnStarted)
         assert isinstance(events[-1], TurnFinished)
         assert await events_of(first) == []
+
+    async def test_text_that_nobody_has_read_waits_in_one_piece(self, start: Start) -> None:
+        session = open_session(start(), max_new_tokens=60)
+        waits, turn = say(session), say(session)
+        await finish(turn)
+        events = await events_of(waits)
+        texts = [isinstance(event, TextDelta) for event in events]
+        assert any(texts)
+        assert not any(one and next_one for one, next_one in pairwise(texts))
+        joined = "".join(event.text for event in events if isinstance(event, TextDelta))
+        assert joined == waits.reply.text
 
     async def test_an_answer_stops_where_somebody_else_would_go_on(self, start: Start) -> None:
         """With a bias towards nothing else, the model can only open another line or turn."""

@@ -222,13 +222,7 @@ class Client:
 
 async def measure(arguments: argparse.Namespace) -> None:
     """The client's process."""
-    command = [
-        sys.executable,
-        "-m",
-        os.environ.get("SERVEMOD", "paced_runtime"),
-        "--serve",
-        *sys.argv[1:],
-    ]
+    command = [sys.executable, "-m", "paced_runtime", "--serve", *sys.argv[1:]]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -41,7 +41,8 @@ class Turn:
     """A turn of a session: iterate over it for its events; the last is a `TurnEnd`.
 
     A reader that leaves before the end (`break`, a cancelled task) interrupts the turn; one that
-    never begins lets it run. Events wait for the reader: no more than one reply makes.
+    never begins lets it run. Events wait for the reader, text joined to one: no more than one reply
+    makes.
     """
 
     def __init__(
@@ -91,15 +92,23 @@ class Turn:
         shown = self.reply.push(text)
         reported = tokens if self.params.logprobs is not None else ()
         if shown or reported:
-            self.send(TextDelta(self.id, shown, reported))
+            self._send_text(shown, reported)
         self._send_sentences(self._splitter.push(shown))
 
     def take_rest(self) -> None:
         """The model has said all: send what was held back."""
         shown = self.reply.finish()
         if shown:
-            self.send(TextDelta(self.id, shown))
+            self._send_text(shown)
         self._send_sentences(self._splitter.push(shown) + self._splitter.flush())
+
+    def _send_text(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
+        """Send text, together with text that nobody has read yet."""
+        unread = self._events[-1] if self._events else None
+        if isinstance(unread, TextDelta):
+            self._events[-1] = TextDelta(self.id, unread.text + text, unread.tokens + tokens)
+        else:
+            self.send(TextDelta(self.id, text, tokens))
 
     def _send_sentences(self, sentences: list[str]) -> None:
         for sentence in sentences:

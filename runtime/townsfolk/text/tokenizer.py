@@ -37,6 +37,8 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 BYTE_ALPHABET = _byte_alphabet()
+# For `str.translate`: Latin-1 writes the characters below 256 as the bytes of the same number.
+LATIN_1_OF_ALPHABET = {ord(character): byte for character, byte in BYTE_ALPHABET.items()}
 
 
 class Tokenizer:
@@ -186,7 +188,7 @@ class Tokenizer:
         if token is None:
             return b""
         if self._byte_level:
-            return bytes(BYTE_ALPHABET[character] for character in token)
+            return token.translate(LATIN_1_OF_ALPHABET).encode("latin-1")
         byte = BYTE_TOKEN.fullmatch(token)
         if byte is not None:
             return bytes.fromhex(byte[1])

@@ -1,0 +1,141 @@
+"""How what the engine's thread says reaches the readers, without an engine."""
+
+import asyncio
+import threading
+import weakref
+
+import pytest
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.outbox import DELIVERY_S, SAVED_S, Outbox
+from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.request import Request
+from townsfolk.sampling import SamplingParams
+
+COMPLETION = Completion("", (), FinishReason.LENGTH, Usage(0, 0, 0, 0.0, 0.0, 0))
+
+
+class Reader:
+    """A request, its handle, and what was handed over to it: events and when."""
+
+    def __init__(self, number=0):
+        self.request = Request(
+            number=number,
+            params=SamplingParams(),
+            seed=0,
+            prompt_length=0,
+            token_ids=[],
+            max_tokens=0,
+            table=None,
+            reply=None,
+            priority=0,
+            arrived=0.0,
+            deadline=None,
+            echo=False,
+            event_loop=asyncio.get_running_loop(),
+        )
+        self.generation = Generation(lambda: None, lambda priority: None)
+        self.request.handle = weakref.ref(self.generation)
+
+    def has(self, outbox, text, token_id=0):
+        outbox.put(self.request, TextDelta(text, (TokenInfo(token_id),)))
+
+
+@pytest.fixture
+def outbox():
+    return Outbox()
+
+
+async def test_nothing_is_lost_and_nothing_changes_places(outbox):
+    """An engine's thread that never rests, and readers of whom some are slow."""
+    readers = [Reader(number) for number in range(40)]
+    steps = 300
+
+    def speak():
+        for step in range(steps):
+            for number, reader in enumerate(readers):
+                if step >= number:  # they begin one after the other
+                    reader.has(outbox, f"{step} ", step)
+                if step == steps - 1:
+                    outbox.put(reader.request, COMPLETION)
+            assert not outbox.flush()
+
+    async def read(number, reader):
+        text, tokens, pieces = "", [], 0
+        async for delta in reader.generation:
+            text += delta.text
+            tokens += [token.token_id for token in delta.tokens]
+            pieces += 1
+            await asyncio.sleep(0.002 * (number % 3))
+        expected = range(number, steps)
+        assert tokens == list(expected)
+        assert text == "".join(f"{step} " for step in expected)
+        assert reader.generation.completion is COMPLETION
+        return pieces
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    pieces = await asyncio.gather(*(read(number, reader) for number, reader in enumerate(readers)))
+    thread.join()
+    assert max(pieces) < steps
+
+
+async def test_a_lone_speaker_is_read_token_by_token(outbox):
+    reader = Reader()
+    for step in range(30):
+        reader.has(outbox, f"{step}")
+        outbox.flush()
+        async with asyncio.timeout(10):
+            assert (await anext(reader.generation)).text == f"{step}"
+        await asyncio.sleep(2 * DELIVERY_S)
+
+
+async def test_readers_are_not_disturbed_more_often_than_agreed(outbox):
+    readers = [Reader(number) for number in range(64)]
+    loop = asyncio.get_running_loop()
+    count = 0
+
+    async def read(reader):
+        nonlocal count
+        async for _ in reader.generation:
+            count += 1
+
+    tasks = [asyncio.create_task(read(reader)) for reader in readers]
+    begin = loop.time()
+    for _ in range(100):
+        for reader in readers:
+            reader.has(outbox, "x")
+        outbox.flush()
+        await asyncio.sleep(0.001)
+    elapsed = loop.time() - begin
+    assert 2 * len(readers) < count <= len(readers) + (elapsed + SAVED_S) / DELIVERY_S + 1
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_newcomer_does_not_wait_for_those_who_speak(outbox):
+    crowd = [Reader(number) for number in range(500)]
+    for _ in range(2):
+        for reader in crowd:
+            reader.has(outbox, "x")
+        outbox.flush()
+        await asyncio.sleep(0)
+    newcomer = Reader()
+    newcomer.has(outbox, "first")
+    outbox.flush()
+    assert (await anext(newcomer.generation)).text == "first"
+    waiting = sum(bool(reader.request.letters) for reader in crowd)
+    assert waiting > len(crowd) // 2
+
+
+async def test_requests_of_a_closed_loop_are_given_back(outbox):
+    async def leave():
+        return Reader(1), Reader(2)
+
+    told, new = await asyncio.to_thread(asyncio.run, leave())
+    here = Reader(3)
+    told.request.greeted = True
+    for reader in (told, new, here):
+        reader.has(outbox, "x")
+    assert {request.number for request in outbox.flush()} == {1, 2}
+    assert (await anext(here.generation)).text == "x"
+    assert not outbox.flush()
