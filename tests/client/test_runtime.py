@@ -11,6 +11,7 @@ import textwrap
 import time
 
 import pytest
+from deadable_line import DeadableLine
 from runtime_process import LaunchedRuntime, launch_runtime
 from townsfolk.client import (
     AsyncRuntime,
@@ -22,6 +23,7 @@ from townsfolk.client import (
     RuntimeUnavailableError,
     SamplingParams,
     UnauthenticatedError,
+    aio,
 )
 from townsfolk.v1.dialogue_pb2 import EntryKind
 
@@ -236,3 +238,21 @@ def test_a_client_can_come_back_to_its_session() -> None:
                 assert len(await client.sessions()) == 1
 
     asyncio.run(talk())
+
+
+async def test_a_runtime_behind_a_dead_line_is_given_up(
+    runtime: LaunchedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing arrives any more, not even the end of the connection; keepalive finds out."""
+    monkeypatch.setattr(aio, "KEEPALIVE_S", 1.0)
+    monkeypatch.setattr(aio, "KEEPALIVE_TIMEOUT_S", 1.0)
+    line = await DeadableLine.start(runtime.port)
+    far = AsyncRuntime.connect(f"127.0.0.1:{line.port}", runtime.token)
+    async with far, asyncio.timeout(60):
+        npc = await far.npc(MIRA, sampling=LONG).open()
+        turn = npc.say("Tell me a long story.")
+        await anext(turn)
+        line.die()
+        with pytest.raises(RuntimeUnavailableError):
+            await turn.wait()
+    line.close()

@@ -18,6 +18,12 @@ from townsfolk.v1.dialogue_pb2 import Lore, Persona, SessionConfig, TranscriptEn
 from townsfolk.v1.sampling_pb2 import SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
+# As the service's own defaults: seconds of silence before a ping, and for its answer.
+KEEPALIVE_S = 20.0
+KEEPALIVE_TIMEOUT_S = 10.0
+# A session's transcript can be longer than gRPC's limit of 4 MiB.
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
 Response = TypeVar("Response", bound=Message)
 
 CONNECT_TIMEOUT_S = 10.0
@@ -216,10 +222,16 @@ class AsyncRuntime:
 
     def _connect(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        # A runtime that restarts is found again within a second, not after gRPC's two minutes.
         options = [
+            # A runtime that restarts is found again within a second, not after gRPC's two minutes.
             ("grpc.max_reconnect_backoff_ms", 1000),
             ("grpc.initial_reconnect_backoff_ms", 100),
+            # A machine that went away without a word is noticed; else streams would wait for ever.
+            ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1000)),
+            ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1000)),
+            ("grpc.http2.ping_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1000)),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ]
         if self._root_certificate is not None:
             credentials = grpc.ssl_channel_credentials(self._root_certificate)
