@@ -56,7 +56,8 @@ class SamplingParams:
     max_new_tokens: int = 256
     """The longest reply, in tokens. At least 1."""
     min_new_tokens: int = 0
-    """No end token is drawn before this many tokens. 0 to max_new_tokens."""
+    """No end token and no stop token is drawn before this many tokens; a stop text ends the reply
+    all the same, as it must never be shown. 0 to max_new_tokens."""
     seed: int | None = None
     """Of the draws; 0 to 2**64 - 1. None: the engine picks one and reports it."""
     logprobs: int | None = None

@@ -106,7 +106,8 @@ class SamplingParams:
 	## Whether [member max_new_tokens] is set.
 	var has_max_new_tokens := false
 
-	## No end token is drawn before this many tokens. 0 to max_new_tokens. Default 0.
+	## No end token and no stop token id is drawn before this many tokens; a stop text ends the
+	## reply all the same. 0 to max_new_tokens. Default 0.
 	var min_new_tokens: int = 0:
 		set(value):
 			min_new_tokens = value

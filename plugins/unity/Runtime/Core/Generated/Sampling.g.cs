@@ -448,7 +448,7 @@ namespace Townsfolk.V1 {
 
     private int minNewTokens_;
     /// <summary>
-    /// No end token is drawn before this many tokens. 0 to max_new_tokens. Default 0.
+    /// No end token and no stop token id is drawn before this many tokens; a stop text ends the reply all the same. 0 to max_new_tokens. Default 0.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
