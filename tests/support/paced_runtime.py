@@ -33,7 +33,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from townsfolk.client import AsyncRuntime, Persona
 from townsfolk.config import EngineSettings
-from townsfolk.engine import Engine, engine
+from townsfolk.engine import Engine, residency
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.runner import ItemOutput
 from townsfolk.engine.scheduler import StepItem, StepPlan
@@ -130,7 +130,7 @@ def make_engine(arguments: argparse.Namespace) -> Engine:
         eos_ids=frozenset({VOCABULARY + 3}),
     )
     decoder = Decoder.random(config, torch.float32, torch.device("cpu"))
-    engine._runner = lambda *_: PacedRunner(arguments.host_us)  # type: ignore[assignment]
+    residency._runner = lambda *_: PacedRunner(arguments.host_us)  # type: ignore[assignment]
     settings = EngineSettings(
         kv_memory_mib=64, max_batch=max(64, streams), step_token_budget=2048, threads=1
     )

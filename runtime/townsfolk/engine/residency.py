@@ -168,7 +168,11 @@ class Residency:
 
 def give_back() -> None:
     """Frees what only garbage holds, and returns the allocator's memory to the device."""
+    frozen = gc.get_freeze_count() > 0  # the service keeps what it loaded out of collections
+    gc.unfreeze()
     gc.collect()
+    if frozen:
+        gc.freeze()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
