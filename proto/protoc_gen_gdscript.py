@@ -559,9 +559,10 @@ class Writer:
         for index, method in enumerate(service.method):
             request = self.scope.name(method.input_type, self.file.name)
             response = self.scope.name(method.output_type, self.file.name)
+            streams = "true" if method.server_streaming else "false"
             start = (
                 f'_channel.start_call("/{package}{service.name}/{method.name}", '
-                f"{response}, timeout_seconds, metadata)"
+                f"{response}, timeout_seconds, metadata, {streams})"
             )
             self.line()
             self.document((*path, 2, index))

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from chat_models import write_model
 from runtime_process import LaunchedRuntime, launch_runtime
 
 HEARD, SPOKE, EVENT = 1, 2, 3
+GRPC_WEB = "2"  # of the project setting townsfolk/connection/transport
 TOWNSFOLK = Path(os.sys.executable).with_name("townsfolk")
 FLAGS = ("--device", "cpu", "--threads", "1", "--kv-memory-mib", "64", "--max-batch", "32")
 
@@ -24,10 +26,31 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("model"), "llama3")
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
-def runtime(model: Path) -> Iterator[LaunchedRuntime]:
-    with launch_runtime("--model", str(model), *FLAGS) as launched:
-        yield launched
+def both(model: Path) -> Iterator[dict[str, LaunchedRuntime]]:
+    """One runtime, as each transport reaches it."""
+    web_port = free_port()
+    flags = ("--model", str(model), "--web-port", str(web_port), *FLAGS)
+    with launch_runtime(*flags) as launched:
+        yield {"http2": launched, "grpc_web": replace(launched, port=web_port)}
+
+
+@pytest.fixture(params=["http2", "grpc_web"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make the test run over both transports."""
+    if request.param == "grpc_web":
+        monkeypatch.setenv("TOWNSFOLK_TEST_TRANSPORT", GRPC_WEB)
+    return request.param
+
+
+@pytest.fixture
+def runtime(both: dict[str, LaunchedRuntime], transport: str) -> LaunchedRuntime:
+    return both[transport]
 
 
 @pytest.fixture(autouse=True)
@@ -158,13 +181,11 @@ def test_wrong_token(godot, runtime):
     assert "refuses the token" in only(events, "state")["message"]
 
 
-def test_no_runtime_is_a_clear_message_and_no_freeze(godot):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-    events = godot.drive("npc", "no_runtime", address, check=False)
+def test_no_runtime_is_a_clear_message_and_no_freeze(godot, transport):
+    events = godot.drive("npc", "no_runtime", f"127.0.0.1:{free_port()}", check=False)
     messages = [event["message"] for event in named(events, "failed")]
     assert "no-such-program" in messages[0] or "is not there" in messages[0]
-    assert "is the Townsfolk runtime running there?" in messages[1]
+    assert "is the Townsfolk runtime" in messages[1]
     assert "no runtime was started" in messages[2]
     for fallback in named(events, "fallback"):
         assert fallback["text"] == "Not now, friend."
@@ -173,7 +194,7 @@ def test_no_runtime_is_a_clear_message_and_no_freeze(godot):
     assert only(events, "frames")["longest"] < 0.5
 
 
-def test_the_game_starts_the_runtime_and_takes_it_along(godot, model):
+def test_the_game_starts_the_runtime_and_takes_it_along(godot, model, transport):
     events = godot.drive("npc", "launched", str(model))
     turn = only(events, "turn")
     assert turn["error"] == ""
@@ -201,7 +222,7 @@ def test_a_killed_game_leaves_no_runtime_behind(godot, model):
         assert wait_until_gone(pid, 5)
 
 
-def test_a_runtime_killed_in_mid_reply_comes_back_with_the_conversation(godot, model):
+def test_a_runtime_killed_in_mid_reply_comes_back_with_the_conversation(godot, model, transport):
     events = godot.drive("npc", "killed_mid_reply", str(model))
     turn, waiting = only(events, "turn"), only(events, "waiting")
     assert "connection to the runtime was lost" in turn["error"]

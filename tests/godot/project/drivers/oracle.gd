@@ -97,7 +97,8 @@ func _op_http2(question: Dictionary) -> Dictionary:
 		func(headers: PackedStringArray) -> void: events.append("headers " + ",".join(headers))
 	)
 	stream.data_received.connect(
-		func(bytes: PackedByteArray) -> void: events.append("data " + bytes.hex_encode())
+		func(buffer: PackedByteArray, start: int, end: int) -> void:
+			events.append("data " + buffer.slice(start, end).hex_encode())
 	)
 	stream.closed.connect(
 		func(code: int, message: String) -> void: events.append("end %d %s" % [code, message])

@@ -4,6 +4,8 @@ extends "res://drivers/driver.gd"
 const Dialogue := preload("res://addons/townsfolk/generated/dialogue.gd")
 const GrpcCall := preload("res://addons/townsfolk/transport/grpc_call.gd")
 const GrpcChannel := preload("res://addons/townsfolk/transport/grpc_channel.gd")
+const GrpcWebChannel := preload("res://addons/townsfolk/transport/grpc_web_channel.gd")
+const Http2Channel := preload("res://addons/townsfolk/transport/http2_channel.gd")
 const Townsfolk := preload("res://addons/townsfolk/generated/townsfolk.gd")
 
 var _channel: GrpcChannel
@@ -12,7 +14,7 @@ var _budget_usec := 1000
 
 
 func _ready() -> void:
-	_channel = GrpcChannel.new(arguments[0])
+	_channel = Http2Channel.new(arguments[0])
 	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
 
 
@@ -224,7 +226,7 @@ func encrypted() -> void:
 	certificate.load(arguments[1])
 	_channel.close()
 	var address := arguments[0].replace("127.0.0.1", "localhost")
-	_channel = GrpcChannel.new(address, TLSOptions.client(certificate))
+	_channel = Http2Channel.new(address, TLSOptions.client(certificate))
 	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
 	var call := _info()
 	var info: Townsfolk.GetRuntimeInfoResponse = await call.response()

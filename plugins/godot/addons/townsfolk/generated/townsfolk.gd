@@ -1317,7 +1317,11 @@ class TownsfolkServiceClient:
 	## session waits to be resumed.
 	func converse(timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}) -> GrpcCall:
 		return _channel.start_call(
-			"/townsfolk.v1.TownsfolkService/Converse", ConverseResponse, timeout_seconds, metadata
+			"/townsfolk.v1.TownsfolkService/Converse",
+			ConverseResponse,
+			timeout_seconds,
+			metadata,
+			true
 		)
 
 	## Opens a session, for clients that can't stream both ways.
@@ -1330,7 +1334,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/OpenSession",
 			OpenSessionResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1341,7 +1346,7 @@ class TownsfolkServiceClient:
 		request: SayRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
 	) -> GrpcCall:
 		var call := _channel.start_call(
-			"/townsfolk.v1.TownsfolkService/Say", SayResponse, timeout_seconds, metadata
+			"/townsfolk.v1.TownsfolkService/Say", SayResponse, timeout_seconds, metadata, true
 		)
 		call.send(request)
 		call.close_send()
@@ -1357,7 +1362,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/InterruptSession",
 			InterruptSessionResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1373,7 +1379,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/NotifySession",
 			NotifySessionResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1389,7 +1396,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/UpdateSession",
 			UpdateSessionResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1405,7 +1413,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/GetSession",
 			GetSessionResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1421,7 +1430,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/ListSessions",
 			ListSessionsResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1437,7 +1447,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/CloseSession",
 			CloseSessionResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1453,7 +1464,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/RegisterLore",
 			RegisterLoreResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1464,7 +1476,11 @@ class TownsfolkServiceClient:
 		request: GenerateRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
 	) -> GrpcCall:
 		var call := _channel.start_call(
-			"/townsfolk.v1.TownsfolkService/Generate", GenerateResponse, timeout_seconds, metadata
+			"/townsfolk.v1.TownsfolkService/Generate",
+			GenerateResponse,
+			timeout_seconds,
+			metadata,
+			true
 		)
 		call.send(request)
 		call.close_send()
@@ -1480,7 +1496,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/GetRuntimeInfo",
 			GetRuntimeInfoResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()
@@ -1496,7 +1513,8 @@ class TownsfolkServiceClient:
 			"/townsfolk.v1.TownsfolkService/WatchStats",
 			WatchStatsResponse,
 			timeout_seconds,
-			metadata
+			metadata,
+			true
 		)
 		call.send(request)
 		call.close_send()

@@ -19,7 +19,8 @@ func to_bytes() -> PackedByteArray:
 ## Reads the message from wire format into this one, over what is already set.
 ## Returns an empty string, or what is wrong with the bytes; the message is then half read.
 func parse(bytes: PackedByteArray) -> String:
-	var reader := ProtoReader.new(bytes)
+	var reader := ProtoReader.new()
+	reader.open(bytes, 0, bytes.size())
 	read_fields(reader)
 	return reader.error
 

@@ -20,18 +20,25 @@ var position := 0
 var limit := 0
 
 var _bytes: PackedByteArray
+var _start: int
 var _depth := 0
 
 
-func _init(bytes: PackedByteArray) -> void:
+## Begins to read the message that stands in the bytes from start to end. They are shared
+## until the next open(): whoever writes to them meanwhile gets a copy.
+func open(bytes: PackedByteArray, start: int, end: int) -> void:
 	_bytes = bytes
-	limit = bytes.size()
+	_start = start
+	_depth = 0
+	position = start
+	limit = end
+	error = ""
 
 
 ## Records the first error and ends all reading.
 func fail(message: String) -> void:
 	if error == "":
-		error = "%s at byte %d" % [message, position]
+		error = "%s at byte %d" % [message, position - _start]
 	position = _bytes.size()
 
 
@@ -215,17 +222,24 @@ func _take(length: int) -> int:
 # the time that a streamed piece of text takes.
 func _is_plain(start: int, end: int) -> bool:
 	while end - start >= 8:
-		var eight := _bytes.decode_s64(start)
-		# The top bit of a byte stays clear in both terms only if the byte is 0x01 to 0x7F.
-		if (eight | (eight - 0x0101010101010101)) & TOP_BITS:
+		if not _are_eight_plain(start):
 			return false
 		start += 8
+	# The last few with what stands before them, which mostly is a plain tag and length.
+	if start < end and end >= 8 and _are_eight_plain(end - 8):
+		return true
 	while start < end:
 		var byte := _bytes[start]
 		if byte >= 0x80 or byte == 0:
 			return false
 		start += 1
 	return true
+
+
+func _are_eight_plain(at: int) -> bool:
+	var eight := _bytes.decode_s64(at)
+	# The top bit of a byte stays clear in both terms only if the byte is 0x01 to 0x7F.
+	return (eight | (eight - 0x0101010101010101)) & TOP_BITS == 0
 
 
 # Checked here because Godot's own decoder prints an error and goes on (RFC 3629, section 4).

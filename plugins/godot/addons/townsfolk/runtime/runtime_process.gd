@@ -16,6 +16,8 @@ const LOG_LINES_IN_REASON := 5
 ## What the child gets to end by itself after it was asked to.
 const GRACE_SECONDS := 8.0
 
+## Whether the runtime is to serve gRPC-Web too; [signal ready] then has that port.
+var serves_grpc_web := false
 ## The process id; 0 when none runs.
 var pid := 0
 
@@ -51,6 +53,8 @@ func start(
 	arguments.append_array(["--exit-with-stdin", "--exit-with-parent", str(OS.get_process_id())])
 	if model != "":
 		arguments.append_array(["--model", model])
+	if serves_grpc_web:
+		arguments.append_array(["--web-port", "0"])
 	arguments.append_array(more)
 	var child := OS.execute_with_pipe(path, arguments, false)
 	if child.is_empty():
@@ -107,11 +111,12 @@ func _poll_ready_file() -> void:
 	if FileAccess.file_exists(_ready_file):
 		var text := FileAccess.get_file_as_string(_ready_file)
 		var facts: Variant = JSON.parse_string(text)
-		if facts is Dictionary and facts.has("address") and facts.has("port"):
+		if facts is Dictionary and facts.has_all(["address", "port", "web_port"]):
 			_is_ready = true
 			_remove_ready_file()
 			var token: Variant = facts.get("token")
-			var address := "%s:%d" % [facts["address"], facts["port"]]
+			var port: int = facts["web_port"] if serves_grpc_web else facts["port"]
+			var address := "%s:%d" % [facts["address"], port]
 			ready.emit(address, "" if token == null else str(token))
 	elif Time.get_ticks_usec() > _deadline_usec:
 		var excerpt := _log_excerpt()

@@ -22,13 +22,18 @@ signal stats_updated(stats: Townsfolk.WatchStatsResponse)
 ## that runs. READY: it can be spoken to. WAITING: for the next attempt. FAILED: given up.
 enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
+const ConverseStream := preload("converse_stream.gd")
 const Dialogue := preload("../generated/dialogue.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
 const GrpcChannel := preload("../transport/grpc_channel.gd")
 const GrpcStatus := preload("../transport/grpc_status.gd")
+const GrpcWebChannel := preload("../transport/grpc_web_channel.gd")
+const Http2Channel := preload("../transport/http2_channel.gd")
 const RuntimeProcess := preload("runtime_process.gd")
+const SessionStream := preload("session_stream.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkSettings := preload("townsfolk_settings.gd")
+const UnaryStream := preload("unary_stream.gd")
 
 ## The name of the autoload.
 const AUTOLOAD := "TownsfolkRuntime"
@@ -37,6 +42,9 @@ const LONGEST_BACKOFF_SECONDS := 8.0
 ## A runtime that was started and ended so many times in a row is not started again.
 const MAX_RESTARTS := 5
 const INFO_TIMEOUT_SECONDS := 10.0
+## gRPC-Web has no connection whose end would be noticed: when it is silent for so long, the runtime
+## is asked whether it is there.
+const WEB_CHECK_SECONDS := 5.0
 
 ## What the runtime is doing.
 var state := State.STOPPED
@@ -68,6 +76,7 @@ var _retry_at_usec := 0
 var _was_ready := false
 var _stats_call: GrpcCall
 var _registered_lore: Dictionary[String, GrpcCall] = {}
+var _checked_at_usec := 0
 
 
 func _init() -> void:
@@ -93,6 +102,8 @@ func _process(_delta: float) -> void:
 		_poll_stopped_processes()
 	if _channel != null:
 		_channel.poll(int(frame_budget_ms * 1000.0))
+		if state == State.READY and not _channel.can_stream_requests():
+			_check_web_connection()
 	if state == State.WAITING and Time.get_ticks_usec() >= _retry_at_usec:
 		_try_again()
 
@@ -104,6 +115,14 @@ func _exit_tree() -> void:
 ## Starts a runtime of this game's own. What is left empty comes from the Project Settings.
 func launch(executable := "", model := "", arguments := PackedStringArray()) -> void:
 	stop()
+	if OS.has_feature("web"):
+		_give_up(
+			(
+				"a web page can't start a runtime: set Project Settings > Townsfolk > Runtime > Mode "
+				+ "to connect to one"
+			)
+		)
+		return
 	var settings := TownsfolkSettings.launch_settings()
 	_launch = _start_process.bind(
 		settings["executable"] if executable == "" else executable,
@@ -116,7 +135,9 @@ func launch(executable := "", model := "", arguments := PackedStringArray()) -> 
 ## Connects to a runtime that runs already. What is left empty comes from the Project Settings.
 func connect_to_runtime(address := "", token := "") -> void:
 	stop()
-	_address = TownsfolkSettings.read(TownsfolkSettings.ADDRESS) if address == "" else address
+	var is_web := TownsfolkSettings.uses_grpc_web()
+	var setting := TownsfolkSettings.WEB_ADDRESS if is_web else TownsfolkSettings.ADDRESS
+	_address = TownsfolkSettings.read(setting) if address == "" else address
 	_token = TownsfolkSettings.read(TownsfolkSettings.TOKEN) if token == "" else token
 	_connect_channel()
 
@@ -156,6 +177,15 @@ func client() -> Townsfolk.TownsfolkServiceClient:
 	return _client if state == State.READY else null
 
 
+## For sessions: a new way to the runtime; null until it is ready.
+func make_session_stream() -> SessionStream:
+	if not is_ready():
+		return null
+	if _channel.can_stream_requests():
+		return ConverseStream.new(_client)
+	return UnaryStream.new(_client)
+
+
 ## Registers lore, once for each connection. Returns an error message, or an empty string.
 func register_lore(lore_id: String, text: String) -> String:
 	var key := "%s\n%s" % [lore_id, text]
@@ -176,6 +206,7 @@ func register_lore(lore_id: String, text: String) -> String:
 
 func _start_process(executable: String, model: String, arguments: PackedStringArray) -> void:
 	_child = RuntimeProcess.new()
+	_child.serves_grpc_web = TownsfolkSettings.uses_grpc_web()
 	_child.ready.connect(_on_process_ready)
 	_child.ended.connect(_on_process_ended)
 	_child.line_logged.connect(_on_line_logged)
@@ -220,8 +251,12 @@ func _connect_channel() -> void:
 	_drop_channel()
 	var is_encrypted: bool = TownsfolkSettings.read(TownsfolkSettings.USE_TLS)
 	# A runtime that this game started listens on this machine only, without TLS.
-	_channel = GrpcChannel.new(_address, _tls_options() if is_encrypted and not _launch else null)
-	_channel.token = _token
+	var tls_options := _tls_options() if is_encrypted and not _launch else null
+	if TownsfolkSettings.uses_grpc_web():
+		_channel = GrpcWebChannel.new(_address, tls_options)
+	else:
+		_channel = Http2Channel.new(_address, tls_options)
+	_channel.token = _token.strip_edges()
 	_channel.state_changed.connect(_on_channel_state_changed)
 	_set_state(State.CONNECTING, "connecting to %s" % _address)
 	_channel.connect_to_server()
@@ -269,6 +304,23 @@ func _greet() -> void:
 	else:
 		_drop_channel()
 		_lose_connection(call.status.message)
+
+
+func _check_web_connection() -> void:
+	var now := Time.get_ticks_usec()
+	if _channel.call_count() > 0:
+		_checked_at_usec = now
+	elif now - _checked_at_usec > WEB_CHECK_SECONDS * 1e6:
+		_checked_at_usec = now
+		var channel := _channel
+		var call := _client.get_runtime_info(
+			Townsfolk.GetRuntimeInfoRequest.new(), INFO_TIMEOUT_SECONDS
+		)
+		var status := await call.wait()
+		# When nobody was there the channel has failed already.
+		if not status.is_ok() and channel == _channel and is_ready():
+			_drop_channel(status.message)
+			_lose_connection(status.message)
 
 
 func _lose_connection(reason: String) -> void:

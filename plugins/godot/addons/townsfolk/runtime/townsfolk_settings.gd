@@ -4,6 +4,8 @@ extends RefCounted
 
 ## What the autoload does when the game starts.
 enum Mode { LAUNCH, CONNECT, MANUAL }
+## How the runtime is spoken to. AUTO: gRPC-Web in web exports, which have no sockets, else HTTP/2.
+enum Transport { AUTO, HTTP2, GRPC_WEB }
 
 const MODE := "townsfolk/runtime/mode"
 const EXECUTABLE := "townsfolk/runtime/executable"
@@ -11,6 +13,8 @@ const MODEL := "townsfolk/runtime/model"
 const ARGUMENTS := "townsfolk/runtime/arguments"
 const START_TIMEOUT := "townsfolk/runtime/start_timeout_seconds"
 const ADDRESS := "townsfolk/connection/address"
+const WEB_ADDRESS := "townsfolk/connection/web_address"
+const TRANSPORT := "townsfolk/connection/transport"
 const TOKEN := "townsfolk/connection/token"
 const USE_TLS := "townsfolk/connection/use_tls"
 const CA_CERTIFICATE := "townsfolk/connection/ca_certificate"
@@ -27,6 +31,7 @@ const HINTS: Dictionary[String, Array] = {
 	MODE: [PROPERTY_HINT_ENUM, "Launch with the game,Connect to a running one,Manual"],
 	EXECUTABLE: [PROPERTY_HINT_GLOBAL_FILE, ""],
 	START_TIMEOUT: [PROPERTY_HINT_RANGE, "1,600,1,or_greater,suffix:s"],
+	TRANSPORT: [PROPERTY_HINT_ENUM, "Automatic,HTTP/2,gRPC-Web"],
 	TOKEN: [PROPERTY_HINT_PASSWORD, ""],
 	CA_CERTIFICATE: [PROPERTY_HINT_FILE, "*.crt,*.pem"],
 	FRAME_BUDGET: [PROPERTY_HINT_RANGE, "0.1,10,0.1,suffix:ms"],
@@ -43,6 +48,8 @@ static func defaults() -> Dictionary[String, Variant]:
 		ARGUMENTS: PackedStringArray(),
 		START_TIMEOUT: 120.0,
 		ADDRESS: "127.0.0.1:50151",
+		WEB_ADDRESS: "127.0.0.1:50152",
+		TRANSPORT: Transport.AUTO,
 		TOKEN: "",
 		USE_TLS: false,
 		CA_CERTIFICATE: "",
@@ -55,6 +62,17 @@ static func defaults() -> Dictionary[String, Variant]:
 ## The value of a setting, or its default.
 static func read(setting: String) -> Variant:
 	return ProjectSettings.get_setting(setting, defaults()[setting])
+
+
+## Whether the runtime is spoken to by gRPC-Web.
+static func uses_grpc_web() -> bool:
+	match read(TRANSPORT):
+		Transport.HTTP2:
+			return false
+		Transport.GRPC_WEB:
+			return true
+		_:
+			return OS.has_feature("web")
 
 
 ## Shows all settings in the Project Settings dialog.

@@ -12,10 +12,13 @@ signal initial_metadata_received
 signal message_received(message: ProtoMessage)
 ## The call is over, with this [member status]. Comes exactly once.
 signal finished(status: GrpcStatus)
+## For channels: finish_if_due() has something to do.
+signal due
 
 const GrpcStatus := preload("grpc_status.gd")
 const Http2Frame := preload("http2_frame.gd")
 const ProtoMessage := preload("../protobuf/proto_message.gd")
+const ProtoReader := preload("../protobuf/proto_reader.gd")
 const Code := GrpcStatus.Code
 
 ## Answers larger than this end the call.
@@ -34,12 +37,18 @@ var trailing_metadata: Dictionary[String, String] = {}
 var deadline_usec := 0
 ## What the channel sends besides its own headers.
 var metadata: Dictionary[String, String] = {}
+## Whether more than one answer is to be expected.
+var streams_answers := true
+## For answers that come by the dozen in a frame: func(reader: ProtoReader) -> bool. Is called
+## before an answer becomes a message; true says that all was read, and no message is made.
+var take_answer := Callable()
 
 var _response_type: GDScript
 var _stream: RefCounted  # an Http2Stream or anything with its signals, send() and reset()
 var _unsent := PackedByteArray()
 var _is_send_closed := false
 var _received := PackedByteArray()
+var _reader := ProtoReader.new()
 var _early_status: GrpcStatus
 
 
@@ -106,6 +115,7 @@ func is_attached() -> bool:
 func end(early_status: GrpcStatus) -> void:
 	if status == null and _early_status == null:
 		_early_status = early_status
+		due.emit()
 
 
 ## For channels: whether finish_if_due() has anything to do.
@@ -153,40 +163,43 @@ func _on_headers_received(headers: PackedStringArray) -> void:
 		initial_metadata_received.emit()
 
 
-func _on_data_received(bytes: PackedByteArray) -> void:
-	if _early_status != null:
-		return
-	if _received.is_empty() and bytes.size() >= FRAME_HEADER_SIZE and bytes[0] == 0:
-		# Nearly always a piece is one whole message: nothing is to be joined or kept.
-		if Http2Frame.get_u32(bytes, 1) == bytes.size() - FRAME_HEADER_SIZE:
-			_deliver(bytes.slice(FRAME_HEADER_SIZE))
-			return
-	_received.append_array(bytes)
-	var at := 0
-	while _received.size() - at >= FRAME_HEADER_SIZE and _early_status == null:
-		var length := Http2Frame.get_u32(_received, at + 1)
-		if _received[at] != 0:
+func _on_data_received(buffer: PackedByteArray, start: int, stop: int) -> void:
+	if not _received.is_empty():
+		_received.append_array(buffer.slice(start, stop))
+		buffer = _received
+		start = 0
+		stop = _received.size()
+	var at := start
+	while stop - at >= FRAME_HEADER_SIZE and _early_status == null:
+		var length := Http2Frame.get_u32(buffer, at + 1)
+		if buffer[at] != 0:
 			end(GrpcStatus.new(Code.INTERNAL, "a compressed answer, which was not asked for"))
 		elif length > MAX_MESSAGE_SIZE:
 			var text := "an answer of %d bytes; %d are allowed" % [length, MAX_MESSAGE_SIZE]
 			end(GrpcStatus.new(Code.RESOURCE_EXHAUSTED, text))
-		if _early_status != null or _received.size() - at < FRAME_HEADER_SIZE + length:
+		if _early_status != null or stop - at - FRAME_HEADER_SIZE < length:
 			break
 		at += FRAME_HEADER_SIZE
-		_deliver(_received.slice(at, at + length))
+		_deliver(buffer, at, at + length)
 		at += length
-	if at > 0:
-		_received = _received.slice(at)
+	_reader.open(PackedByteArray(), 0, 0)  # so that the buffer can be written to again
+	if at == stop:
+		_received = PackedByteArray()
+	elif at > start or _received.is_empty():
+		_received = buffer.slice(at, stop)
 
 
-func _deliver(bytes: PackedByteArray) -> void:
-	var message: ProtoMessage = _response_type.new()
-	var error := message.parse(bytes)
-	if error != "":
-		end(GrpcStatus.new(Code.INTERNAL, "%s in an answer of %s" % [error, path]))
-		return
-	last_message = message
-	message_received.emit(message)
+func _deliver(buffer: PackedByteArray, start: int, stop: int) -> void:
+	_reader.open(buffer, start, stop)
+	if not take_answer.is_valid() or not take_answer.call(_reader):
+		_reader.open(buffer, start, stop)
+		var message: ProtoMessage = _response_type.new()
+		message.read_fields(_reader)
+		if _reader.error == "":
+			last_message = message
+			message_received.emit(message)
+		else:
+			end(GrpcStatus.new(Code.INTERNAL, "%s in an answer of %s" % [_reader.error, path]))
 
 
 func _on_stream_closed(error_code: int, message: String) -> void:
@@ -195,9 +208,7 @@ func _on_stream_closed(error_code: int, message: String) -> void:
 	if _early_status != null:
 		_finish(_early_status)
 	elif trailing_metadata.has("grpc-status"):
-		var code := trailing_metadata["grpc-status"].to_int() as Code
-		var text: String = trailing_metadata.get("grpc-message", "")
-		_finish(GrpcStatus.new(code, text.uri_decode()))
+		_finish(GrpcStatus.from_trailers(trailing_metadata) as GrpcStatus)
 	elif error_code != Http2Frame.ErrorCode.NO_ERROR:
 		_finish(GrpcStatus.from_http2_error(error_code, message) as GrpcStatus)
 	else:
@@ -211,4 +222,5 @@ func _finish(final_status: GrpcStatus) -> void:
 	_is_send_closed = true
 	_received = PackedByteArray()
 	status = final_status
+	due.emit()
 	finished.emit(status)

@@ -1,7 +1,7 @@
-## gRPC over HTTP/2 to one server: any number of calls at once over one connection.
+## gRPC to one server, any number of calls at once: what Http2Channel and GrpcWebChannel share.
 ##
 ## Nothing blocks and nothing runs by itself: call [method poll] once a frame. Calls made before the
-## connection stands wait for it; when it can't be made or breaks they finish with UNAVAILABLE.
+## server is reached wait for it; when it can't be reached or is lost they finish with UNAVAILABLE.
 ## The channel then stays FAILED until [method connect_to_server] is called again.
 @tool
 extends RefCounted
@@ -10,13 +10,10 @@ signal state_changed(state: State)
 
 enum State { IDLE, CONNECTING, READY, FAILED, CLOSED }
 
-const ClientSocket := preload("client_socket.gd")
 const GrpcCall := preload("grpc_call.gd")
 const GrpcStatus := preload("grpc_status.gd")
-const Http2Connection := preload("http2_connection.gd")
 
-const DEFAULT_PORT := 50151
-const USER_AGENT := "townsfolk-godot/0.1.0"
+const USER_AGENT := "townsfolk-godot/0.2.0"
 
 var state := State.IDLE
 ## Why the channel is FAILED.
@@ -29,17 +26,14 @@ var connect_timeout_seconds := 5.0
 var _host: String
 var _port: int
 var _tls_options: TLSOptions
-var _socket: ClientSocket
-var _connection: Http2Connection
 var _calls: Array[GrpcCall] = []  # all that are not over
-var _waiting: Array[GrpcCall] = []  # of these, the ones that have no stream yet
-var _has_input := false
-var _connect_deadline_usec: int
+var _waiting: Array[GrpcCall] = []  # of these, the ones that are not on their way yet
+var _next_due_usec := 0  # no call has a deadline before; 0 when none has one
+var _has_ended_calls := false
 
 
-## The address is "host:port", "[IPv6]:port" or a host alone. With TLS options the connection is
-## encrypted; Godot can't offer ALPN, so the server must do without (see the add-on's README).
-func _init(address: String, tls_options: TLSOptions = null) -> void:
+## The address is "host:port", "[IPv6]:port" or a host alone.
+func _init(address: String, tls_options: TLSOptions, default_port: int) -> void:
 	var colon := address.rfind(":")
 	var is_bare_ipv6 := address.count(":") > 1 and not address.begins_with("[")
 	if colon > address.rfind("]") and not is_bare_ipv6:
@@ -47,9 +41,14 @@ func _init(address: String, tls_options: TLSOptions = null) -> void:
 		_port = address.substr(colon + 1).to_int()
 	else:
 		_host = address
-		_port = DEFAULT_PORT
+		_port = default_port
 	_host = _host.trim_prefix("[").trim_suffix("]")
 	_tls_options = tls_options
+
+
+## Whether calls with a stream of requests can be made.
+func can_stream_requests() -> bool:
+	return true
 
 
 ## Begins to connect, unless that is done or under way.
@@ -57,12 +56,10 @@ func connect_to_server() -> void:
 	if state == State.IDLE or state == State.FAILED:
 		if _port < 1 or _port > 65535:
 			_fail("the port of the runtime's address must be 1 to 65535, not %d" % _port)
-			return
-		_connection = Http2Connection.new()
-		_connection.room_changed.connect(_start_waiting_calls)
-		_socket = ClientSocket.new(_host, _port, _tls_options)
-		_connect_deadline_usec = Time.get_ticks_usec() + int(connect_timeout_seconds * 1e6)
-		_set_state(State.CONNECTING)
+		else:
+			error = ""
+			_open()
+			_set_state(State.CONNECTING)
 
 
 ## Makes a call; see GrpcCall. The response type is a generated message class. Metadata values are
@@ -71,12 +68,17 @@ func start_call(
 	path: String,
 	response_type: GDScript,
 	timeout_seconds := 0.0,
-	metadata: Dictionary[String, String] = {}
+	metadata: Dictionary[String, String] = {},
+	streams_answers := true
 ) -> GrpcCall:
 	var call := GrpcCall.new(path, response_type)
 	call.metadata = metadata
+	call.streams_answers = streams_answers
+	call.due.connect(_on_call_due)
 	if timeout_seconds > 0.0:
 		call.deadline_usec = Time.get_ticks_usec() + int(timeout_seconds * 1e6)
+		if _next_due_usec == 0 or call.deadline_usec < _next_due_usec:
+			_next_due_usec = call.deadline_usec
 	_calls.append(call)
 	if state == State.FAILED or state == State.CLOSED:
 		call.end(GrpcStatus.new(GrpcStatus.Code.UNAVAILABLE, error))
@@ -91,14 +93,10 @@ func start_call(
 ## What does not fit into the budget waits for the next poll.
 func poll(budget_usec := 1000) -> void:
 	var now := Time.get_ticks_usec()
-	if _socket != null:
-		_poll_connection(now + budget_usec)
-	for call in _calls.filter(func(some: GrpcCall) -> bool: return some.is_due(now)):
-		if call.finish_if_due(now):
-			_calls.erase(call)
-			_waiting.erase(call)
-	if _socket != null and _socket.state == ClientSocket.State.OPEN:
-		_socket.write(_connection.take_output())
+	_poll_network(now, now + budget_usec)
+	if _has_ended_calls or (_next_due_usec > 0 and now >= _next_due_usec):
+		_finish_due_calls(now)
+	_flush()
 
 
 ## The number of calls that are not over.
@@ -113,77 +111,41 @@ func close(reason := "") -> void:
 		return
 	error = "the channel is closed" if reason == "" else reason
 	var code := GrpcStatus.Code.CANCELLED if reason == "" else GrpcStatus.Code.UNAVAILABLE
-	for call in _calls.duplicate():
+	for call: GrpcCall in _calls.duplicate():
 		call.end(GrpcStatus.new(code, error))
 		call.finish_if_due(0)
 	_calls.clear()
 	_waiting.clear()
-	if _connection != null:
-		_connection.close()
-		_socket.write(_connection.take_output())
-		_socket.close(error)
-	_connection = null
-	_socket = null
+	_shut(error, true)
 	_set_state(State.CLOSED)
 
 
-func _poll_connection(deadline_usec: int) -> void:
-	var connection := _connection
-	_socket.poll()
-	while _socket.state == ClientSocket.State.OPEN or _has_input:
-		# While frames wait, nothing is read: the server is held back by TCP's own flow control.
-		if not _has_input:
-			var bytes := _socket.read()
-			if bytes.is_empty():
-				break
-			connection.receive(bytes)
-		_has_input = connection.process(deadline_usec)
-		if _connection != connection:  # a signal handler has closed the channel
-			return
-		if connection.error != "" or Time.get_ticks_usec() >= deadline_usec:
-			break
-	if state == State.CONNECTING and connection.has_settings and connection.error == "":
-		_set_state(State.READY)
-		_start_waiting_calls()
-		if _connection != connection:
-			return
-	if connection.error != "":
-		_socket.write(connection.take_output())
-		_fail(connection.error)
-	elif _socket.state == ClientSocket.State.CLOSED and not _has_input:
-		_fail(_socket.error)
-	elif connection.is_going_away and connection.stream_count() == 0:
-		_fail("the runtime is shutting down")
-	elif state == State.CONNECTING and Time.get_ticks_usec() > _connect_deadline_usec:
-		_fail("no gRPC answer from %s:%d: is the Townsfolk runtime there?" % [_host, _port])
+# What the two kinds of channels do in their own ways.
+
+
+func _open() -> void:
+	pass
 
 
 func _start_waiting_calls() -> void:
-	while state == State.READY and not _waiting.is_empty() and _connection.has_room():
-		var call: GrpcCall = _waiting.pop_front()
-		call.attach(_connection.open_stream(_request_headers(call)))
+	pass
 
 
-func _request_headers(call: GrpcCall) -> PackedStringArray:
-	var authority := "[%s]:%d" % [_host, _port] if ":" in _host else "%s:%d" % [_host, _port]
-	var headers := PackedStringArray(
-		[
-			":method",
-			"POST",
-			":scheme",
-			"http" if _tls_options == null else "https",
-			":path",
-			call.path,
-			":authority",
-			authority,
-			"te",
-			"trailers",
-			"content-type",
-			"application/grpc",
-			"user-agent",
-			USER_AGENT,
-		]
-	)
+func _poll_network(_now_usec: int, _deadline_usec: int) -> void:
+	pass
+
+
+func _flush() -> void:
+	pass
+
+
+func _shut(_reason: String, _is_orderly: bool) -> void:
+	pass
+
+
+# The request headers that both kinds have: flat, name, value, name, value.
+func _call_headers(call: GrpcCall) -> PackedStringArray:
+	var headers := PackedStringArray()
 	if token != "":
 		headers.append_array(["authorization", "Bearer " + token])
 	if call.deadline_usec > 0:
@@ -194,18 +156,27 @@ func _request_headers(call: GrpcCall) -> PackedStringArray:
 	return headers
 
 
+func _on_call_due() -> void:
+	_has_ended_calls = true
+
+
+func _finish_due_calls(now: int) -> void:
+	_has_ended_calls = false
+	_next_due_usec = 0
+	for call: GrpcCall in _calls.duplicate():
+		if call.is_due(now) and call.finish_if_due(now):
+			_calls.erase(call)
+			_waiting.erase(call)
+		elif call.deadline_usec > 0:
+			var is_first := _next_due_usec == 0 or call.deadline_usec < _next_due_usec
+			_next_due_usec = call.deadline_usec if is_first else _next_due_usec
+
+
 func _fail(reason: String) -> void:
 	error = reason
-	if _socket != null:
-		_socket.close(reason)
 	for call in _calls:
 		call.end(GrpcStatus.new(GrpcStatus.Code.UNAVAILABLE, reason))
-	var connection := _connection
-	_connection = null
-	_socket = null
-	_has_input = false
-	if connection != null:
-		connection.abort(reason)
+	_shut(reason, false)
 	_set_state(State.FAILED)
 
 

@@ -42,6 +42,14 @@ func _to_string() -> String:
 	return "%s: %s" % [code if name == null else name, message]
 
 
+## The status in a call's trailers.
+static func from_trailers(trailers: Dictionary[String, String]) -> RefCounted:
+	var number := trailers["grpc-status"]
+	if not number.is_valid_int() or number.to_int() < 0:
+		return new(Code.UNKNOWN, 'the server ended the call with the status "%s"' % number)
+	return new(number.to_int() as Code, trailers.get("grpc-message", "").uri_decode())
+
+
 ## The status for an answer that is not gRPC at all, by its HTTP status.
 static func from_http_status(http_status: String) -> RefCounted:
 	var known := {

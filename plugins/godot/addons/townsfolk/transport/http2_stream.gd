@@ -4,8 +4,8 @@ extends RefCounted
 
 ## A header list has come; the second one is the trailers. Flat: name, value, name, value.
 signal headers_received(headers: PackedStringArray)
-## A piece of the body has come.
-signal data_received(bytes: PackedByteArray)
+## A piece of the body has come: the bytes from start to end of the buffer, which is only lent.
+signal data_received(buffer: PackedByteArray, start: int, end: int)
 ## The stream is over. NO_ERROR when the server ended it; message says more on an error.
 signal closed(error_code: int, message: String)
 
