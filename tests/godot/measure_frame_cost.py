@@ -76,7 +76,8 @@ class Paced(rpc.TownsfolkServiceServicer):
 
 async def serve() -> None:
     """Serve until standard input closes; print the port first."""
-    server = grpc.aio.server()
+    # As the runtime does: probing the bandwidth costs the client an answer for almost every frame.
+    server = grpc.aio.server(options=[("grpc.http2.bdp_probe", 0)])
     rpc.add_TownsfolkServiceServicer_to_server(Paced(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -16,11 +16,10 @@ func to_bytes() -> PackedByteArray:
 	return writer.bytes
 
 
-## Reads the message from wire format into this one, over what is already set.
-## Returns an empty string, or what is wrong with the bytes; the message is then half read.
-func parse(bytes: PackedByteArray) -> String:
-	var reader := ProtoReader.new()
-	reader.open(bytes, 0, bytes.size())
+## Reads the message from wire format into this one, over what is already set: all bytes, or those
+## from start to stop. Returns an empty string, or what is wrong; the message is then half read.
+func parse(bytes: PackedByteArray, start := 0, stop := -1) -> String:
+	var reader := ProtoReader.new(bytes, start, bytes.size() if stop < 0 else stop)
 	read_fields(reader)
 	return reader.error
 

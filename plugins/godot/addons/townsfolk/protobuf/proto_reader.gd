@@ -24,15 +24,12 @@ var _start: int
 var _depth := 0
 
 
-## Begins to read the message that stands in the bytes from start to end. They are shared
-## until the next open(): whoever writes to them meanwhile gets a copy.
-func open(bytes: PackedByteArray, start: int, end: int) -> void:
+## Reads the message that stands in the bytes from start to stop.
+func _init(bytes: PackedByteArray, start: int, stop: int) -> void:
 	_bytes = bytes
 	_start = start
-	_depth = 0
 	position = start
-	limit = end
-	error = ""
+	limit = stop
 
 
 ## Records the first error and ends all reading.

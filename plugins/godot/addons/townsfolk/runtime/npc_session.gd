@@ -17,20 +17,15 @@ enum State { CLOSED, WAITING_FOR_RUNTIME, OPENING, OPEN }
 const Dialogue := preload("../generated/dialogue.gd")
 const GrpcStatus := preload("../transport/grpc_status.gd")
 const NpcTranscript := preload("npc_transcript.gd")
-const ProtoReader := preload("../protobuf/proto_reader.gd")
 const Sampling := preload("../generated/sampling.gd")
 const SessionStream := preload("session_stream.gd")
+const TextEvent := preload("text_event.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("townsfolk_runtime.gd")
 const EventCase := Dialogue.SessionEvent.EventCase
 
 ## After the deadline, what the runtime gets to say so itself before the turn is given up here.
 const DEADLINE_GRACE_SECONDS := 2.0
-
-# Tags of ConverseResponse.event (and SayResponse.event), SessionEvent.text_delta, TextDelta.text.
-const _EVENT_TAG := 1 << 3 | ProtoReader.WireType.BYTES
-const _TEXT_DELTA_TAG := 3 << 3 | ProtoReader.WireType.BYTES
-const _TEXT_TAG := 2 << 3 | ProtoReader.WireType.BYTES
 
 var state := State.CLOSED
 ## The runtime's name for the session; empty before it was opened first.
@@ -215,28 +210,13 @@ func _send_open(resumes: bool) -> void:
 	_stream.send(request)
 
 
-# Nearly all that comes is a piece of text. It is read here without objects for response, event and
-# delta, which takes a third of the time; anything else is left to them.
-func _take_text(reader: ProtoReader) -> bool:
-	var end := reader.limit
-	if reader.read_tag() != _EVENT_TAG:
+# Nearly all that comes. The turn needs no look-up: a session's answers come one after the other.
+func _take_text(buffer: PackedByteArray, start: int, stop: int) -> bool:
+	var text := TextEvent.read(buffer, start, stop)
+	if text == "":
 		return false
-	reader.enter()
-	if reader.read_tag() != _TEXT_DELTA_TAG:
-		return false
-	reader.enter()
-	if reader.limit != end:
-		return false
-	var text := ""
-	while reader.position < end:
-		var tag := reader.read_tag()
-		if tag == _TEXT_TAG:
-			text = reader.read_string()
-		else:
-			reader.skip(tag)  # also the turn's id: a session's answers come one after the other
-	if reader.error == "":
-		_on_text(_speaking, text)
-	return reader.error == ""
+	_on_text(_speaking, text)
+	return true
 
 
 func _on_event(event: Dialogue.SessionEvent) -> void:

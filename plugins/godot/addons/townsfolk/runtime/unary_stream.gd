@@ -140,8 +140,8 @@ func _say_next() -> void:
 	_say.finished.connect(func(status: GrpcStatus) -> void: _on_say_finished(status))
 
 
-func _take_answer(reader: GrpcCall.ProtoReader) -> bool:
-	return not _is_over and take_answer.is_valid() and take_answer.call(reader)
+func _take_answer(buffer: PackedByteArray, start: int, stop: int) -> bool:
+	return not _is_over and take_answer.is_valid() and take_answer.call(buffer, start, stop)
 
 
 func _on_opened(status: GrpcStatus, response: Townsfolk.OpenSessionResponse) -> void:

@@ -4,7 +4,7 @@ extends RefCounted
 
 enum State { CONNECTING, OPEN, CLOSED }
 
-## The most that is read from the socket in one poll.
+## The most that is read from the socket at once.
 const READ_SIZE := 65536
 ## TLS demands that an unfinished write is repeated with the same bytes, so they go in pieces.
 const WRITE_SIZE := 16384
@@ -38,18 +38,12 @@ func _init(host: String, port: int, tls_options: TLSOptions) -> void:
 
 ## Moves the connection on.
 func poll() -> void:
-	match state:
-		State.CONNECTING:
-			_poll_connecting()
-		State.OPEN:
-			if _tls != null:
-				_tls.poll()
-				if _tls.get_status() != StreamPeerTLS.STATUS_CONNECTED:
-					close("the connection to %s was closed" % _name())
-			else:
-				_tcp.poll()
-				if _tcp.get_status() != StreamPeerTCP.STATUS_CONNECTED:
-					close("the connection to %s was closed" % _name())
+	if state == State.CONNECTING:
+		_poll_connecting()
+	elif state == State.OPEN and _tls != null:
+		_tls.poll()
+		if _tls.get_status() != StreamPeerTLS.STATUS_CONNECTED:
+			_close_lost()
 
 
 ## Takes what has come.
@@ -59,10 +53,15 @@ func read() -> PackedByteArray:
 	var peer := _peer()
 	var available := mini(peer.get_available_bytes(), READ_SIZE)
 	if available <= 0:
+		# Only now asked, as it costs a frame with input as much again.
+		if _tls == null:
+			_tcp.poll()
+			if _tcp.get_status() != StreamPeerTCP.STATUS_CONNECTED:
+				_close_lost()
 		return PackedByteArray()
 	var result := peer.get_partial_data(available)
 	if result[0] != OK:
-		close("the connection to %s was closed" % _name())
+		_close_lost()
 		return PackedByteArray()
 	return result[1]
 
@@ -77,7 +76,7 @@ func write(bytes: PackedByteArray) -> void:
 		var piece := _unsent.slice(_unsent_start, _unsent_start + WRITE_SIZE)
 		var result := _peer().put_partial_data(piece)
 		if result[0] != OK:
-			close("the connection to %s was closed" % _name())
+			_close_lost()
 			return
 		_unsent_start += result[1]
 		if result[1] < piece.size():
@@ -96,6 +95,10 @@ func close(reason: String) -> void:
 		_tls.disconnect_from_stream()
 	if _tcp != null:
 		_tcp.disconnect_from_host()
+
+
+func _close_lost() -> void:
+	close("the connection to %s was closed" % _name())
 
 
 func _poll_connecting() -> void:

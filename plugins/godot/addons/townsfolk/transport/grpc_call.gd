@@ -18,7 +18,6 @@ signal due
 const GrpcStatus := preload("grpc_status.gd")
 const Http2Frame := preload("http2_frame.gd")
 const ProtoMessage := preload("../protobuf/proto_message.gd")
-const ProtoReader := preload("../protobuf/proto_reader.gd")
 const Code := GrpcStatus.Code
 
 ## Answers larger than this end the call.
@@ -39,8 +38,9 @@ var deadline_usec := 0
 var metadata: Dictionary[String, String] = {}
 ## Whether more than one answer is to be expected.
 var streams_answers := true
-## For answers that come by the dozen in a frame: func(reader: ProtoReader) -> bool. Is called
-## before an answer becomes a message; true says that all was read, and no message is made.
+## For answers that come by the dozen in a frame:
+## func(buffer: PackedByteArray, start: int, stop: int) -> bool. Is called before an answer becomes a
+## message, with its bytes; true says that they were read, and no message is made.
 var take_answer := Callable()
 
 var _response_type: GDScript
@@ -48,7 +48,6 @@ var _stream: RefCounted  # an Http2Stream or anything with its signals, send() a
 var _unsent := PackedByteArray()
 var _is_send_closed := false
 var _received := PackedByteArray()
-var _reader := ProtoReader.new()
 var _early_status: GrpcStatus
 
 
@@ -171,7 +170,12 @@ func _on_data_received(buffer: PackedByteArray, start: int, stop: int) -> void:
 		stop = _received.size()
 	var at := start
 	while stop - at >= FRAME_HEADER_SIZE and _early_status == null:
-		var length := Http2Frame.get_u32(buffer, at + 1)
+		var length := (
+			(buffer[at + 1] << 24)
+			| (buffer[at + 2] << 16)
+			| (buffer[at + 3] << 8)
+			| buffer[at + 4]
+		)
 		if buffer[at] != 0:
 			end(GrpcStatus.new(Code.INTERNAL, "a compressed answer, which was not asked for"))
 		elif length > MAX_MESSAGE_SIZE:
@@ -180,9 +184,9 @@ func _on_data_received(buffer: PackedByteArray, start: int, stop: int) -> void:
 		if _early_status != null or stop - at - FRAME_HEADER_SIZE < length:
 			break
 		at += FRAME_HEADER_SIZE
-		_deliver(buffer, at, at + length)
+		if not take_answer.is_valid() or not take_answer.call(buffer, at, at + length):
+			_deliver(buffer, at, at + length)
 		at += length
-	_reader.open(PackedByteArray(), 0, 0)  # so that the buffer can be written to again
 	if at == stop:
 		_received = PackedByteArray()
 	elif at > start or _received.is_empty():
@@ -190,16 +194,13 @@ func _on_data_received(buffer: PackedByteArray, start: int, stop: int) -> void:
 
 
 func _deliver(buffer: PackedByteArray, start: int, stop: int) -> void:
-	_reader.open(buffer, start, stop)
-	if not take_answer.is_valid() or not take_answer.call(_reader):
-		_reader.open(buffer, start, stop)
-		var message: ProtoMessage = _response_type.new()
-		message.read_fields(_reader)
-		if _reader.error == "":
-			last_message = message
-			message_received.emit(message)
-		else:
-			end(GrpcStatus.new(Code.INTERNAL, "%s in an answer of %s" % [_reader.error, path]))
+	var message: ProtoMessage = _response_type.new()
+	var error := message.parse(buffer, start, stop)
+	if error == "":
+		last_message = message
+		message_received.emit(message)
+	else:
+		end(GrpcStatus.new(Code.INTERNAL, "%s in an answer of %s" % [error, path]))
 
 
 func _on_stream_closed(error_code: int, message: String) -> void:

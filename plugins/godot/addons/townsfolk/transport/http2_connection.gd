@@ -153,7 +153,12 @@ func process(deadline_usec: int) -> bool:
 			break
 		var start := at + Http2Frame.HEADER_SIZE
 		_input_start = start + length
-		var stream_id := Http2Frame.get_u32(_input, at + 5) & 0x7FFFFFFF
+		var stream_id := (
+			((_input[at + 5] & 0x7F) << 24)
+			| (_input[at + 6] << 16)
+			| (_input[at + 7] << 8)
+			| _input[at + 8]
+		)
 		_handle_frame(_input[at + 3], _input[at + 4], stream_id, start, _input_start)
 		is_out_of_time = Time.get_ticks_usec() >= deadline_usec
 	if _input_start == _input.size():
