@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from chat_models import write_model
 from runtime_process import LaunchedRuntime, launch_runtime
+from tls_proxy import make_certificate, tls_proxy
 
 HEARD, SPOKE, EVENT = 1, 2, 3
 GRPC_WEB = "2"  # of the project setting townsfolk/connection/transport
@@ -246,6 +247,44 @@ def test_a_cut_connection_resumes_the_session(godot, runtime):
     session = only(events, "session")
     assert len(session["entries"]) == 4
     assert session["same"]
+
+
+def test_tls_by_the_settings_through_a_proxy(godot, both, tmp_path):
+    """HTTP/2 needs a proxy that takes TLS off: the runtime insists on ALPN."""
+    key, certificate = make_certificate(tmp_path)
+    plain = both["http2"]
+    with tls_proxy(f"{plain.address}:{plain.port}", key, certificate) as address:
+        address = address.replace("127.0.0.1", "localhost")
+        turn = only(
+            godot.drive("npc", "settings_with_tls", address, plain.token, str(certificate)), "turn"
+        )
+    assert (turn["error"], turn["tokens"]) == ("", 8)
+
+
+@pytest.fixture(scope="module")
+def encrypted(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """A runtime that speaks TLS itself: its addresses, its token and its certificate."""
+    key, certificate = make_certificate(tmp_path_factory.mktemp("tls"))
+    web_port = free_port()
+    flags = ("--model", str(model), "--web-port", str(web_port), *FLAGS)
+    tls = ("--tls-certificate", str(certificate), "--tls-key", str(key))
+    with launch_runtime(*flags, *tls) as it:
+        yield f"localhost:{it.port}", f"localhost:{web_port}", it.token, str(certificate)
+
+
+def test_tls_by_the_settings_straight_to_the_runtime(godot, encrypted, monkeypatch):
+    """gRPC-Web is HTTP/1.1: no ALPN, no proxy."""
+    monkeypatch.setenv("TOWNSFOLK_TEST_TRANSPORT", GRPC_WEB)
+    _, web_address, *more = encrypted
+    turn = only(godot.drive("npc", "settings_with_tls", web_address, *more), "turn")
+    assert (turn["error"], turn["tokens"]) == ("", 8)
+
+
+def test_tls_straight_to_the_grpc_port_is_a_clear_error(godot, encrypted):
+    address, _, *more = encrypted
+    events = godot.drive("npc", "settings_with_tls", address, *more, check=False)
+    assert only(events, "turn")["text"] == "Not now, friend."
+    assert "insists on ALPN" in only(events, "state")["message"]
 
 
 def test_stats(godot, runtime):

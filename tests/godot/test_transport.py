@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tls_proxy import make_certificate, tls_proxy
 
 SERVER = Path(__file__).with_name("transport_server.py")
 OK, CANCELLED, UNKNOWN, INVALID, DEADLINE_EXCEEDED, NOT_FOUND = range(6)
@@ -22,7 +20,10 @@ RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 8, 12, 13, 14
 
 @contextmanager
 def start_server(*arguments: str, **environment: str) -> Iterator[str]:
-    """Run the transport server in a process of its own; yield its address."""
+    """Run the transport server in a process of its own; yield its addresses, a word each.
+
+    The second one is gRPC-Web's, as the driver knows it by "web:" before it.
+    """
     process = subprocess.Popen(
         [sys.executable, str(SERVER), *arguments],
         stdin=subprocess.PIPE,
@@ -32,7 +33,8 @@ def start_server(*arguments: str, **environment: str) -> Iterator[str]:
         env=environment or None,
     )
     try:
-        yield f"127.0.0.1:{process.stdout.readline().strip()}"
+        port, web_port = process.stdout.readline().split()
+        yield f"127.0.0.1:{port} web:127.0.0.1:{web_port}"
     finally:
         process.stdin.close()
         process.stdout.close()
@@ -40,15 +42,38 @@ def start_server(*arguments: str, **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with start_server() as address:
-        yield address
+def addresses() -> Iterator[str]:
+    with start_server() as both:
+        yield both
 
 
 @pytest.fixture
-def own_server() -> Iterator[str]:
-    with start_server() as address:
-        yield address
+def server(addresses: str) -> str:
+    """HTTP/2."""
+    return addresses.split()[0]
+
+
+@pytest.fixture
+def web_server(addresses: str) -> str:
+    """gRPC-Web."""
+    return addresses.split()[1]
+
+
+@pytest.fixture(params=["http2", "grpc_web"])
+def place(request: pytest.FixtureRequest) -> int:
+    """Make the test run over both transports: which of two addresses."""
+    return ["http2", "grpc_web"].index(request.param)
+
+
+@pytest.fixture
+def either(addresses: str, place: int) -> str:
+    return addresses.split()[place]
+
+
+@pytest.fixture
+def own_server(place: int) -> Iterator[str]:
+    with start_server() as both:
+        yield both.split()[place]
 
 
 @contextmanager
@@ -72,16 +97,17 @@ def answering(data: bytes) -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def test_unary(godot, server):
-    [answer] = godot.drive("transport", "unary", server)
-    assert answer == {"event": "answer", "model": "{}", "parameters": 2**40 + 1}
+def test_unary(godot, either):
+    [answer] = godot.drive("transport", "unary", either)
+    assert answer["parameters"] == 2**40 + 1
 
 
-def test_server_streaming(godot, server):
-    [status] = godot.drive("transport", "server_streaming", server)
+def test_server_streaming(godot, either, server):
+    [status] = godot.drive("transport", "server_streaming", either)
     assert status["code"] == OK
     assert status["texts"] == [f"{number} " for number in range(100)]
-    assert status["trailer"] == "100"
+    # The runtime's gRPC-Web port passes a call's status on, and no other trailers.
+    assert status["trailer"] == ("100" if either == server else None)
 
 
 def test_client_streaming(godot, server):
@@ -96,16 +122,16 @@ def test_bidirectional(godot, server):
     assert status["heard"] == ["first ünï 🍺"] + [f"again {number}" for number in range(1, 5)]
 
 
-def test_errors(godot, server):
-    reported = godot.drive("transport", "errors", server, "fail-at-once", "fail-later", "raise")
+def test_errors(godot, either):
+    reported = godot.drive("transport", "errors", either, "fail-at-once", "fail-later", "raise")
     codes = [status.get("code") for status in reported]
     assert codes == [NOT_FOUND, RESOURCE_EXHAUSTED, UNKNOWN, UNIMPLEMENTED, None]
     assert reported[0]["message"] == "no lore 'ærø' \u2013 100% gone\nreally"
     assert "on purpose" in reported[2]["message"]
 
 
-def test_deadline(godot, server):
-    status, answer = godot.drive("transport", "deadline", server)
+def test_deadline(godot, either):
+    status, answer = godot.drive("transport", "deadline", either)
     assert status["code"] == DEADLINE_EXCEEDED
     assert answer["event"] == "answer"
 
@@ -130,31 +156,31 @@ def test_metadata_both_ways(godot, server):
     assert answer["trailing"]["x-trailing"] == "bye"
 
 
-def test_messages_larger_than_every_window(godot, server):
-    reported = godot.drive("transport", "big_messages", server)
+def test_messages_larger_than_every_window(godot, either):
+    reported = godot.drive("transport", "big_messages", either)
     assert [status["sizes"] for status in reported] == [[100_000], [3_000_000]]
     assert {status["code"] for status in reported} == {OK}
 
 
-def test_more_streams_than_the_server_allows_at_once(godot, server):
-    assert godot.drive("transport", "many_streams", server) == [
+def test_more_streams_than_can_be_open_at_once(godot, either):
+    assert godot.drive("transport", "many_streams", either) == [
         {"event": "all done", "right": True, "left": 0}
     ]
 
 
-def test_a_fast_server_is_held_back_by_the_time_budget(godot, server):
-    [status] = godot.drive("transport", "time_budget", server)
+def test_a_fast_server_is_held_back_by_the_time_budget(godot, either):
+    [status] = godot.drive("transport", "time_budget", either)
     assert status["code"] == OK
     assert status["received"] == 20000
     assert status["frames_shared_it"]
 
 
-def test_no_server(godot):
+def test_no_server(godot, place):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-    status, after = godot.drive("transport", "no_server", address)
+    status, after = godot.drive("transport", "no_server", ["", "web:"][place] + address)
     assert status["code"] == UNAVAILABLE
-    assert f"can't connect to {address}: is the Townsfolk runtime running" in status["message"]
+    assert f"can't connect to {address}: is the Townsfolk runtime" in status["message"]
     assert after["event"] == "still here"
 
 
@@ -164,8 +190,9 @@ def test_server_dies(godot, own_server):
     assert "was closed" in reported[0]["message"]
 
 
-def test_server_shuts_down_in_order(godot, own_server):
-    last, after = godot.drive("transport", "drained", own_server)
+def test_server_shuts_down_in_order(godot):
+    with start_server() as both:
+        last, after = godot.drive("transport", "drained", both.split()[0])
     assert last["code"] == OK
     assert after["code"] == UNAVAILABLE
 
@@ -186,54 +213,6 @@ def test_a_server_that_speaks_something_else(godot, data, message):
     assert message in status["message"]
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a key and a certificate for localhost, signed by itself."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
-        f"-addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    return key, certificate
-
-
-@contextmanager
-def tls_proxy(target: str, key: Path, certificate: Path) -> Iterator[str]:
-    """Take TLS off and pass the bytes on, as a proxy before the runtime does."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    host, port = target.split(":")
-    started, loop = threading.Event(), asyncio.new_event_loop()
-    address: list[str] = []
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(copy(reader, onward[1]), copy(onward[0], writer))
-
-    async def listen() -> None:
-        server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
-        address.append(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        started.set()
-
-    loop.create_task(listen())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    started.wait(10)
-    try:
-        yield address[0]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 def test_tls_through_a_proxy_before_the_server(godot, server, tmp_path):
     key, certificate = make_certificate(tmp_path)
     with tls_proxy(server, key, certificate) as address:
@@ -245,9 +224,11 @@ def test_tls_straight_to_a_grpc_server_is_refused_for_want_of_alpn(godot, tmp_pa
     """Godot can't offer ALPN, and gRPC servers insist on it: a clear error, no hanging."""
     key, certificate = make_certificate(tmp_path)
     with start_server(str(key), str(certificate)) as address:
-        [status] = godot.drive("transport", "encrypted", address, str(certificate), check=False)
+        [status] = godot.drive(
+            "transport", "encrypted", address.split()[0], str(certificate), check=False
+        )
     assert status["code"] == UNAVAILABLE
-    assert "was closed" in status["message"]
+    assert "insists on ALPN" in status["message"]
 
 
 def test_tls_refuses_a_certificate_that_is_not_trusted(godot, tmp_path):
@@ -255,6 +236,64 @@ def test_tls_refuses_a_certificate_that_is_not_trusted(godot, tmp_path):
     (tmp_path / "other").mkdir()
     _, other = make_certificate(tmp_path / "other")
     with start_server(str(key), str(certificate)) as address:
-        [status] = godot.drive("transport", "encrypted", address, str(other), check=False)
+        [status] = godot.drive(
+            "transport", "encrypted", address.split()[0], str(other), check=False
+        )
     assert status["code"] == UNAVAILABLE
     assert "is its certificate trusted?" in status["message"]
+
+
+def test_a_server_that_falls_silent_is_given_up(godot):
+    # An empty SETTINGS frame, and then nothing.
+    with answering(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00") as address:
+        [status] = godot.drive("transport", "silence", address)
+    assert status["code"] == UNAVAILABLE
+    assert "does not answer any more" in status["message"]
+
+
+def test_a_server_that_answers_pings_is_not_given_up(godot, server):
+    assert godot.drive("transport", "silence", server) == [{"event": "still open", "error": ""}]
+
+
+def test_grpc_web_leaves_a_connection_to_short_calls(godot, web_server):
+    first, second, hanging, over = godot.drive("transport", "six_connections", web_server)
+    assert first["event"] == second["event"] == "answer"
+    assert hanging["answered"] == 5
+    assert over["left"] == 0
+
+
+def test_grpc_web_carries_the_token(godot, web_server):
+    [answer] = godot.drive("transport", "metadata", web_server)
+    assert "'authorization': 'Bearer sesame'" in answer["seen"]
+    assert "'has-deadline': True" in answer["seen"]
+
+
+def test_grpc_web_can_not_stream_requests(godot, web_server):
+    [status] = godot.drive("transport", "streamed_requests", web_server)
+    assert status["code"] == UNIMPLEMENTED
+    assert "can't stream both ways" in status["message"]
+
+
+def web_answer(
+    body: bytes, status: str = "200 OK", content_type: str = "application/grpc-web+proto"
+) -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}"
+    return f"{head}\r\n\r\n".encode() + body
+
+
+# What can be wrong inside a body: test_grpc_web.py.
+@pytest.mark.parametrize(
+    ("data", "code", "message"),
+    [
+        (b"hello\r\n\r\n", UNKNOWN, "no type"),
+        (web_answer(b"no", status="403 Forbidden"), 7, "status 403"),
+        (web_answer(b"{}", content_type="application/json"), UNKNOWN, "json"),
+        (web_answer(b"\x00\x00\x00\x00\x05ab"), UNAVAILABLE, "ended without its status"),
+        (web_answer(b"\x80\x00\x00\x00\x0fgrpc-status:x\r\n"), UNKNOWN, 'status "x"'),
+    ],
+)
+def test_grpc_web_answers_that_are_broken(godot, data, code, message):
+    with answering(data) as address:
+        [status] = godot.drive("transport", "garbage", f"web:{address}", check=False)
+    assert status["code"] == code
+    assert message in status["message"]

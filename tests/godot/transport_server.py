@@ -1,11 +1,13 @@
 """A gRPC server with the real service's shape, for the edge cases of a transport.
 
-Run as a program it prints its port and serves until its standard input closes. What Generate does
-follows from the prompt's first word; see there.
+Run as a program it prints its port and that of the runtime's own gRPC-Web server before it, and
+serves until its standard input closes. What Generate does follows from the prompt's first word; see
+there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
@@ -15,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.service.web import WebServer
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1 import townsfolk_pb2_grpc as rpc
 
@@ -91,6 +95,15 @@ class Transport(rpc.TownsfolkServiceServicer):
         self.cancelled += 1
 
 
+def start_web_server(port: int) -> int:
+    """Serve gRPC-Web, forwarding to the port; return the port that was taken."""
+    server = WebServer(ServiceSettings(web_port=0, max_message_bytes=8 << 20))
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    asyncio.run_coroutine_threadsafe(server.start(port), loop).result(10)
+    return server.port
+
+
 def serve() -> None:
     """Serve until standard input closes."""
     transport = Transport()
@@ -99,6 +112,8 @@ def serve() -> None:
         ("grpc.max_send_message_length", -1),
         # Fewer than the test opens at once: the rest must wait.
         ("grpc.max_concurrent_streams", 60),
+        # As the runtime does: clients may ping as often as they like.
+        ("grpc.http2.max_ping_strikes", 0),
     ]
     server = grpc.server(ThreadPoolExecutor(max_workers=64), options=options)
     transport.server = server
@@ -116,7 +131,7 @@ def serve() -> None:
     else:
         port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(port, flush=True)
+    print(port, start_web_server(port), flush=True)
     threading.Thread(target=server.wait_for_termination, daemon=True).start()
     sys.stdin.read()
     server.stop(0)

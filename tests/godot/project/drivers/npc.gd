@@ -122,6 +122,22 @@ func attention() -> void:
 		await _report_session(npc)
 
 
+# All by the Project Settings, as a game has them: address, token, TLS and the certificate.
+func settings_with_tls() -> void:
+	var web := "web_" if OS.get_environment("TOWNSFOLK_TEST_TRANSPORT") == "2" else ""
+	ProjectSettings.set_setting("townsfolk/connection/%saddress" % web, arguments[0])
+	ProjectSettings.set_setting("townsfolk/connection/token", arguments[1])
+	ProjectSettings.set_setting("townsfolk/connection/use_tls", true)
+	ProjectSettings.set_setting("townsfolk/connection/ca_certificate", arguments[2])
+	_runtime.connect_to_runtime()
+	var npc := _make_npc("Mira", 8)
+	npc.fallback_lines = ["Not now, friend."]
+	var turn := npc.say("Good evening!")
+	await turn.wait()
+	report("turn", _facts(turn))
+	report("state", {"message": _runtime.message})
+
+
 func shared_lore() -> void:
 	_connect()
 	var pack := LorePack.new()

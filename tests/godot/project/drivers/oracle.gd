@@ -2,10 +2,12 @@
 # both with a length of 4 bytes before them. Run with: godot --headless -s oracle.gd -- PORT
 extends SceneTree
 
+const GrpcWebBody := preload("res://addons/townsfolk/transport/grpc_web_body.gd")
 const HpackDecoder := preload("res://addons/townsfolk/transport/hpack_decoder.gd")
 const HpackEncoder := preload("res://addons/townsfolk/transport/hpack_encoder.gd")
 const Http2Connection := preload("res://addons/townsfolk/transport/http2_connection.gd")
 const Huffman := preload("res://addons/townsfolk/transport/huffman.gd")
+const TextEvent := preload("res://addons/townsfolk/runtime/text_event.gd")
 
 var _types: Dictionary[String, GDScript] = {}
 var _decoder: HpackDecoder
@@ -116,6 +118,31 @@ func _op_http2(question: Dictionary) -> Dictionary:
 		"output": connection.take_output().hex_encode(),
 		"streams": connection.stream_count(),
 	}
+
+
+# Feeds the pieces of a gRPC-Web answer's body and tells what they were.
+func _op_grpc_web(question: Dictionary) -> Dictionary:
+	var body := GrpcWebBody.new()
+	var messages := PackedByteArray()
+	for piece: String in question["pieces"]:
+		messages.append_array(body.push(piece.hex_decode()))
+	body.finish()
+	return {
+		"messages": messages.hex_encode(),
+		"trailers": body.trailers,
+		"error": body.error,
+		"whole": body.is_whole,
+	}
+
+
+# Reads a piece of text straight from its bytes, which stand inside a buffer.
+func _op_text_event(question: Dictionary) -> Dictionary:
+	var buffer := PackedByteArray([0, 0, 0, 0, 5])
+	var start := buffer.size()
+	buffer.append_array(str(question["bytes"]).hex_decode())
+	var stop := buffer.size()
+	buffer.append_array([0xFF, 0])
+	return {"text": TextEvent.read(buffer, start, stop).to_utf8_buffer().hex_encode()}
 
 
 func _type(path: String) -> GDScript:

@@ -14,7 +14,11 @@ var _budget_usec := 1000
 
 
 func _ready() -> void:
-	_channel = Http2Channel.new(arguments[0])
+	var address := arguments[0]
+	if address.begins_with("web:"):
+		_channel = GrpcWebChannel.new(address.trim_prefix("web:"))
+	else:
+		_channel = Http2Channel.new(address)
 	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
 
 
@@ -78,6 +82,7 @@ func errors() -> void:
 	var unknown := _channel.start_call(
 		"/townsfolk.v1.TownsfolkService/Nothing", Townsfolk.GetSessionResponse
 	)
+	unknown.send(Townsfolk.GetSessionRequest.new())
 	unknown.close_send()
 	await unknown.wait()
 	_report_status(unknown)
@@ -129,6 +134,8 @@ func big_messages() -> void:
 
 
 func many_streams() -> void:
+	if _channel is GrpcWebChannel:
+		(_channel as GrpcWebChannel).max_connections = 20
 	var calls: Array[GrpcCall] = []
 	var counts: Array[int] = []
 	for number in 250:
@@ -218,6 +225,51 @@ func _notify(call: GrpcCall, text: String) -> void:
 
 func _report_status(call: GrpcCall, details := {}) -> void:
 	report("status", {"code": call.status.code, "message": call.status.message}.merged(details))
+
+
+# A server that was heard of and then is silent is given up; one that answers pings is not.
+func silence() -> void:
+	var channel := _channel as Http2Channel
+	channel.keepalive_seconds = 0.2
+	channel.keepalive_timeout_seconds = 0.3
+	var call := _generate("hang")
+	await get_tree().create_timer(1.5).timeout
+	if call.status == null:
+		report("still open", {"error": channel.error})
+	else:
+		_report_status(call)
+
+
+# With a browser's limit, calls that stream leave a connection to the short ones.
+func six_connections() -> void:
+	(_channel as GrpcWebChannel).max_connections = GrpcWebChannel.BROWSER_CONNECTIONS
+	var calls: Array[GrpcCall] = []
+	var answered := [0]
+	for number in 8:
+		var call := _generate("hang")
+		call.message_received.connect(
+			func(_piece: Townsfolk.GenerateResponse) -> void: answered[0] += 1
+		)
+		calls.append(call)
+	await unary()
+	while answered[0] < 5:
+		await get_tree().process_frame
+	await unary()
+	report("hanging", {"answered": answered[0]})
+	for call in calls:
+		call.cancel()
+	for call in calls:
+		await call.wait()
+	await get_tree().process_frame
+	report("over", {"left": _channel.call_count()})
+
+
+func streamed_requests() -> void:
+	var call := _client.converse()
+	_notify(call, "hello")
+	call.close_send()
+	await call.wait()
+	_report_status(call)
 
 
 # As unary(), encrypted; the second argument is the certificate to trust.

@@ -171,10 +171,7 @@ func _on_data_received(buffer: PackedByteArray, start: int, stop: int) -> void:
 	var at := start
 	while stop - at >= FRAME_HEADER_SIZE and _early_status == null:
 		var length := (
-			(buffer[at + 1] << 24)
-			| (buffer[at + 2] << 16)
-			| (buffer[at + 3] << 8)
-			| buffer[at + 4]
+			(buffer[at + 1] << 24) | (buffer[at + 2] << 16) | (buffer[at + 3] << 8) | buffer[at + 4]
 		)
 		if buffer[at] != 0:
 			end(GrpcStatus.new(Code.INTERNAL, "a compressed answer, which was not asked for"))

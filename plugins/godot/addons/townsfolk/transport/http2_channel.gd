@@ -14,6 +14,10 @@ const DEFAULT_PORT := 50151
 const KEEPALIVE_SECONDS := 15.0
 ## A server that has not answered a ping after this is gone, whatever its connection says.
 const KEEPALIVE_TIMEOUT_SECONDS := 10.0
+const ALPN_HINT := (
+	" A server that insists on ALPN, as Townsfolk's gRPC port does, needs a proxy that takes TLS off, "
+	+ "or the transport gRPC-Web."
+)
 
 ## See KEEPALIVE_SECONDS and KEEPALIVE_TIMEOUT_SECONDS.
 var keepalive_seconds := KEEPALIVE_SECONDS
@@ -74,7 +78,8 @@ func _check_connection(now: int) -> void:
 		_socket.write(_connection.take_output())
 		_fail(_connection.error)
 	elif _socket.state == ClientSocket.State.CLOSED and not _has_input:
-		_fail(_socket.error)
+		var is_tls_problem := _tls_options != null and state == State.CONNECTING
+		_fail(_socket.error + (ALPN_HINT if is_tls_problem else ""))
 	elif _connection.is_going_away and _connection.stream_count() == 0:
 		_fail("the runtime is shutting down")
 	elif state == State.CONNECTING and now > _connect_deadline_usec:
