@@ -207,6 +207,19 @@ func launched_for_ever() -> void:
 	await get_tree().create_timer(60.0).timeout
 
 
+# An exported game: nothing but what the export wrote down says what to start.
+func exported() -> void:
+	var npc := _make_npc("Mira", 8)
+	var turn := npc.say("Good evening!")
+	await turn.wait()
+	report(
+		"turn",
+		_facts(turn).merged(
+			{"pid": _runtime.process_id(), "model": _runtime.message.get_slice(" ", 0)}
+		)
+	)
+
+
 func launch_of_a_missing_model() -> void:
 	_runtime.launch("", "/no/such/model")
 	await _ask_in_vain()

@@ -28,6 +28,7 @@ var prompt: String
 var text := ""
 ## The answer's sentences so far.
 var sentences: Array[String] = []
+## How far the turn is.
 var state := State.WAITING
 ## The answer was cut off.
 var was_interrupted := false

@@ -13,7 +13,7 @@ enum State { IDLE, CONNECTING, READY, FAILED, CLOSED }
 const GrpcCall := preload("grpc_call.gd")
 const GrpcStatus := preload("grpc_status.gd")
 
-const USER_AGENT := "townsfolk-godot/0.2.0"
+const USER_AGENT := "townsfolk-godot/0.1.0"
 
 var state := State.IDLE
 ## Why the channel is FAILED.
