@@ -1,9 +1,9 @@
 ## Reads what comes 30 times a second for each character who speaks, a short piece of text, straight
 ## from its bytes: without a message for response, event and delta it takes a fifth of the time.
 ##
-## The bytes are a ConverseResponse or SayResponse whose event (field 1) is a TextDelta (field 3) of
-## turn_id (field 1) and text (field 2), all lengths in one byte. Anything else is not read here, but
-## by the generated messages.
+## The bytes are a ConverseResponse or SayResponse whose event (field 1) is a TextDelta (field 3)
+## of turn_id (field 1) and text (field 2), all lengths in one byte. Anything else is not read here,
+## but by the generated messages.
 @tool
 extends RefCounted
 
@@ -17,8 +17,8 @@ const _LONGEST := 127
 const _TOP_BITS := ~0x7F7F7F7F7F7F7F7F
 
 
-## The text in the message that stands in the buffer from start to stop; empty when it is not a short
-## piece of ASCII text and nothing else.
+## The text in the message that stands in the buffer from start to stop; empty when it is not a
+## short piece of ASCII text and nothing else.
 static func read(buffer: PackedByteArray, start: int, stop: int) -> String:
 	var size := stop - start
 	if start < 1 or size < _SHORTEST or size > _LONGEST:

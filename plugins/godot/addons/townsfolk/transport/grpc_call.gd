@@ -39,8 +39,8 @@ var metadata: Dictionary[String, String] = {}
 ## Whether more than one answer is to be expected.
 var streams_answers := true
 ## For answers that come by the dozen in a frame:
-## func(buffer: PackedByteArray, start: int, stop: int) -> bool. Is called before an answer becomes a
-## message, with its bytes; true says that they were read, and no message is made.
+## func(buffer: PackedByteArray, start: int, stop: int) -> bool. Is called before an answer becomes
+## a message, with its bytes; true says that they were read, and no message is made.
 var take_answer := Callable()
 
 var _response_type: GDScript
