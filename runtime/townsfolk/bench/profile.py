@@ -162,6 +162,7 @@ def kernel_bytes(
     layers, whole = config.num_layers, decode_bytes(config, element_bytes, batch, context)
     kv = whole - decode_bytes(config, element_bytes, 0, context)
     return {
+        "_step_kernel": whole,
         "qkv": layers * (queries + 2 * keys) * hidden * element_bytes,
         "gate_up": layers * 2 * inner * hidden * element_bytes,
         "project": layers * (queries + inner) * hidden * element_bytes,
