@@ -92,14 +92,17 @@ def main() -> None:
             del decoder
         else:
             engine = Engine.from_pretrained(job["model"], settings)
-        report: dict[str, object] = {"kv_mib": engine.info.kv_memory_mib}
-        if settings.gpu_memory_mib:
-            report["plan"] = str(engine._plan)
+        plan = engine._plan
+        report: dict[str, object] = {"plan": str(plan)}
         report["at start"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]
         texts = asyncio.run(storm(engine, engine._vocab_size))
         report["after"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]
         report["peak reserved"] = torch.cuda.max_memory_reserved() / MIB
         report["peak process"] = watch.peak / MIB
+        work = torch.cuda.max_memory_reserved() - plan.weights - plan.kv
+        report["work planned and taken"] = [plan.work / MIB, work / MIB]
+        cuda = watch.now() - torch.cuda.memory_reserved()
+        report["CUDA planned and taken"] = [plan.cuda / MIB, cuda / MIB]
         report["stats"] = engine.stats().memory_used_mib
         if settings.idle_release_s:
             asyncio.run(until_released(engine))
