@@ -57,6 +57,15 @@ def test_smaller_steps_and_batches_leave_more():
     assert roomy.kv > plan(gpu_memory_mib=6000).kv
 
 
+def test_steps_get_smaller_where_the_limit_is_tight():
+    assert plan(gpu_memory_mib=20_000).step_tokens == 2048
+    tight = plan(gpu_memory_mib=3600)
+    assert 256 <= tight.step_tokens < 2048
+    assert plan(gpu_memory_mib=3600, step_token_budget=2048).kv < tight.kv
+    assert plan(CPU).step_tokens == 128
+    assert plan(CPU, max_batch=200).step_tokens == 200
+
+
 @given(
     limit=st.integers(1, 40_000),
     name=st.sampled_from(sorted(NAMED_SHAPES)),

@@ -18,7 +18,8 @@ from townsfolk.models.weights import Precision
 _USUAL_KV = 512 * MIB
 # The shortest context that is worth starting for, in tokens.
 _LEAST_CONTEXT = 32
-_STEP_TOKENS = {"cpu": 128, "cuda": 2048}
+# Tokens of a step; the smaller ones where a limit leaves less than the usual KV beside the first.
+_STEP_TOKENS = {"cpu": [128], "cuda": [2048, 1024, 512, 256]}
 _USUAL_CUDA = 640 * MIB
 _KERNELS = 256 * MIB
 _SCORE_COPIES = 8
@@ -71,18 +72,18 @@ class MemoryPlan:
         Raises:
             NotEnoughMemoryError: what is left for KV doesn't hold a sequence of 32 tokens.
         """
-        steps = max(settings.step_token_budget or _STEP_TOKENS[device.type], settings.max_batch)
-        weights = weight_bytes(config, dtype)
         on_gpu = device.type == "cuda"
-        work = _work_bytes(config, dtype, steps, settings.max_batch) if on_gpu else 0
-        cuda = own_bytes(device) if on_gpu else 0
-        set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib is not None else None
+        weights, cuda = weight_bytes(config, dtype), own_bytes(device) if on_gpu else 0
         limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
-        if limit is None:
-            room = set_kv or _USUAL_KV
-        else:
-            room = max(limit - weights - work - cuda, 0)
-            room = min(room, set_kv or room)
+        set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib else None
+        wanted = set_kv or _USUAL_KV
+        for steps in _step_sizes(settings, device):
+            work = _work_bytes(config, dtype, steps, settings.max_batch) if on_gpu else 0
+            room = wanted if limit is None else max(limit - weights - work - cuda, 0)
+            if room >= wanted:
+                break
+        if set_kv is not None:
+            room = min(room, set_kv)
         activations = Precision.choose(dtype, device).activations
         each = block_bytes(config, settings.block_size, activations)
         plan = cls(
@@ -154,8 +155,8 @@ class MemoryPlan:
             f"{self._parts()} + CUDA itself {_mib(self.cuda)} MiB leave nothing of "
             f"gpu_memory_mib, {_mib(self.limit)} MiB, for conversations: set it to at least "
             f"{_mib(least)} ({_mib(taken + _USUAL_KV)} leaves the usual "
-            f"{_mib(_USUAL_KV)} for them), take a smaller model, or lower step_token_budget or "
-            f"max_batch, which decide on the work space"
+            f"{_mib(_USUAL_KV)} for them), take a smaller model, or lower max_batch, on which the "
+            f"work space depends"
         )
 
     def __str__(self) -> str:
@@ -191,6 +192,15 @@ def own_bytes(device: torch.device) -> int:
     taken = process_bytes(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
     now = _USUAL_CUDA if taken is None else taken - torch.cuda.memory_reserved(device)
     return now + _KERNELS
+
+
+def _step_sizes(settings: EngineSettings, device: torch.device) -> list[int]:
+    """Tokens of a step to choose from, the preferred first; smaller ones need less work space."""
+    if settings.step_token_budget is not None:
+        return [settings.step_token_budget]
+    usual = _STEP_TOKENS[device.type]
+    sizes = usual if settings.gpu_memory_mib is not None and device.type == "cuda" else usual[:1]
+    return [max(size, settings.max_batch) for size in sizes]
 
 
 def _work_bytes(config: DecoderConfig, dtype: torch.dtype, steps: int, rows: int) -> int:
