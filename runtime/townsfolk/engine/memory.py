@@ -20,10 +20,14 @@ _USUAL_KV = 512 * MIB
 _LEAST_CONTEXT = 32
 # Tokens of a step; the smaller ones where a limit leaves less than the usual KV beside the first.
 _STEP_TOKENS = {"cpu": [128], "cuda": [2048, 1024, 512, 256]}
-_USUAL_CUDA = 640 * MIB
+# CUDA's context and cuBLAS where the driver doesn't tell; an H200 takes 676 MiB.
+_USUAL_CUDA = 704 * MIB
+# What kernels and graphs take beside that once all are there; 140 MiB on an H200.
 _KERNELS = 256 * MIB
+# Copies that sampling makes of the scores of a batch, and the rows that it always has space for.
 _SCORE_COPIES = 8
 _LEAST_ROWS = 64
+# Workspaces of cuBLAS (32 MiB a thread on an H200), inputs of graphs, PyTorch's small segments.
 _FIXED_WORK = 128 * MIB
 
 
@@ -185,10 +189,18 @@ def own_bytes(device: torch.device) -> int:
 
     On an H200 that is 518 MiB for the context, 158 for cuBLAS once it has multiplied, and what
     `_KERNELS` is for.
+
+    Raises:
+        NotEnoughMemoryError: not even that is free.
     """
-    square = torch.ones(64, 64, dtype=torch.bfloat16, device=device)
-    torch.mm(square, square)
-    torch.cuda.synchronize(device)
+    try:
+        square = torch.ones(64, 64, device=device)
+        torch.mm(square, square)
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:
+        raise NotEnoughMemoryError(
+            f"the GPU can't be used: end other programs that use it, if there are any ({error})"
+        ) from None
     taken = process_bytes(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
     now = _USUAL_CUDA if taken is None else taken - torch.cuda.memory_reserved(device)
     return now + _KERNELS
