@@ -5,7 +5,7 @@ import torch
 from paged import PagedRun
 from safetensors.torch import load_file, save_file
 from townsfolk.checkpoint import CheckpointError
-from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
+from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig, loading
 from transformers import LlamaConfig, LlamaForCausalLM
 
 TOKENS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
@@ -87,6 +87,14 @@ def test_progress_counts_every_byte_once(directory, model):
     assert calls[-1] == (total, total)
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
     assert decoder.num_parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_a_long_load_is_logged(directory, monkeypatch, caplog):
+    monkeypatch.setattr(loading, "_LOG_EVERY_S", 0)
+    with caplog.at_level("INFO", logger=loading.__name__):
+        Decoder.load(directory, progress=loading.log_progress())
+    assert caplog.messages[-1] == "loading the model: 100% of 0.0 GB"
+    assert len(caplog.messages) > 10
 
 
 def test_the_embedding_stays_in_the_mapped_file(directory):

@@ -40,14 +40,13 @@ from townsfolk.engine.stats import EngineStats, Meter
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder, DecoderConfig
-from townsfolk.models.loading import Progress
+from townsfolk.models.loading import Progress, log_progress
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
 _MAX_PRIORITY = 100
-_LOG_EVERY_S = 2.0
 
 
 class Engine:
@@ -170,7 +169,7 @@ class Engine:
             except torch.OutOfMemoryError as error:
                 raise out_of_memory(error) from None
 
-        decoder = run_apart(load, _log_progress())
+        decoder = run_apart(load, log_progress())
         logger.info("weights loaded")
         return cls(
             decoder,
@@ -387,17 +386,3 @@ def _default_params(directory: Path) -> SamplingParams:
     except InvalidSamplingError as error:
         logger.warning("the sampling defaults in %s are not used: %s", path, error)
         return SamplingParams()
-
-
-def _log_progress() -> Progress:
-    """Logs how far the loading has come, every few seconds."""
-    logged = time.monotonic()
-
-    def report(done: int, total: int) -> None:
-        nonlocal logged
-        now = time.monotonic()
-        if now - logged > _LOG_EVERY_S:
-            logged = now
-            logger.info("loading the model: %d of %d MiB", done // MIB, total // MIB)
-
-    return report

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,6 +15,10 @@ from townsfolk.checkpoint import Checkpoint, StoredTensor, Upload
 from townsfolk.checkpoint.upload import BUFFER_BYTES
 from townsfolk.models.config import DecoderConfig
 from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec, expected_tensors
+
+logger = logging.getLogger(__name__)
+
+_LOG_EVERY_S = 2.0
 
 Progress = Callable[[int, int], None]
 """Called while loading with the bytes read so far and in all. An exception ends the loading."""
@@ -133,6 +139,20 @@ def _place(spec: TensorSpec, dtype: torch.dtype, target: Tensor, raw: Tensor) ->
         target.copy_(tensor, non_blocking=True)
     else:
         spec.place(tensor.to(target.device, non_blocking=True), target)
+
+
+def log_progress() -> Progress:
+    """Logs how far the loading has come, every few seconds."""
+    logged = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal logged
+        now = time.monotonic()
+        if now - logged > _LOG_EVERY_S:
+            logged = now
+            logger.info("loading the model: %d%% of %.1f GB", 100 * done // total, total / 1e9)
+
+    return report
 
 
 def weight_bytes(config: DecoderConfig, dtype: torch.dtype) -> int:
