@@ -27,6 +27,7 @@ from townsfolk_kernels.triton.attention import (
     prefill_attention,
 )
 from townsfolk_kernels.triton.embedding import embed_drawn
+from townsfolk_kernels.triton.gather import gather_tokens
 from townsfolk_kernels.triton.launch import Tiles
 from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
 from townsfolk_kernels.triton.projection import project_and_add
@@ -269,3 +270,19 @@ def test_draws_are_those_of_the_reference(seed, vocab):
     assert out[used].tolist() == expected.tolist()
     assert out[1] == -7
     assert state.drawn[chosen].tolist() == expected.tolist()
+
+
+def test_gather_tokens():
+    given = torch.randint(0, 50, (200,), dtype=torch.int32)
+    given[::3] = -1 - torch.randint(0, 6, (67,), dtype=torch.int32)
+    positions = torch.randint(0, 40, (200,), dtype=torch.int32)
+    owners = torch.randint(-1, 6, (200,), dtype=torch.int32)
+    drawn = torch.randint(0, 50, (6,), dtype=torch.int32)
+    tables = torch.randperm(60).view(6, 10).int()
+    found = torch.full((3, 200), -7)
+    gather_tokens(given, positions, owners, drawn, tables, 4, *found)
+    rows, wide = owners.long().clamp(min=0), positions.long()
+    tokens = torch.where(given < 0, drawn[(-1 - given.long()).clamp(min=0)], given)
+    slots = tables[rows, wide // 4] * 4 + wide % 4
+    expected = torch.stack((tokens.long(), wide, torch.where(owners < 0, -1, slots.long())))
+    assert torch.equal(found, expected)

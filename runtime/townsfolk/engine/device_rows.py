@@ -19,17 +19,48 @@ def upload(values: NDArray[np.generic], device: torch.device) -> Tensor:
     return torch.from_numpy(values).pin_memory().to(device, non_blocking=True)
 
 
-class TableRows:
-    """Block tables on the device, brought up to date by what is new in each."""
+class DeviceRows:
+    """A row for each request in the batch.
 
-    def __init__(self, max_rows: int, max_blocks: int, device: torch.device) -> None:
-        """Makes empty tables of up to `max_blocks` blocks."""
+    Attributes:
+        tables: [max_rows, max_blocks], int32, block tables.
+        sampling: how each row draws, and what it has drawn last.
+        maxima: [places, groups of the vocabulary], fp32: where draws work.
+    """
+
+    def __init__(
+        self,
+        max_rows: int,
+        max_blocks: int,
+        vocab_size: int,
+        places: int,
+        eos_ids: Collection[int],
+        device: torch.device,
+    ) -> None:
+        """Makes empty rows.
+
+        Args:
+            max_rows: requests in the batch.
+            max_blocks: blocks of a request.
+            vocab_size: tokens that may be drawn.
+            places: the most rows that draw at once.
+            eos_ids: tokens that end a reply.
+            device: where they are.
+        """
         self.tables = torch.zeros(max_rows, max_blocks, dtype=torch.int32, device=device)
+        self.sampling = SamplingRows.allocate(max_rows, device)
+        self.maxima = torch.empty(places, -(-vocab_size // 64), device=device)
+        self._eos_ids = tuple(eos_ids)
         self._known = [0] * max_rows  # blocks of each row that the device has
 
     def forget(self, row: int) -> None:
         """Empties a row."""
         self._known[row] = 0
+
+    def admit(self, requests: Sequence[Request]) -> None:
+        """Writes how requests that join the batch sample, and the token that each computes next."""
+        if requests:
+            write_sampling_rows(self.sampling, requests, self._eos_ids)
 
     def update(self, requests: Sequence[Request]) -> None:
         """Writes the blocks that these requests have got since."""
