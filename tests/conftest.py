@@ -11,13 +11,14 @@ import torch
 # Tests of CUDA kernels can't run without CUDA: they are no part of the suite there. There, Triton's
 # interpreter runs the kernels instead, which must be said before anything imports Triton.
 collect_ignore = []
+interpreted = ["kernels/test_triton.py", "engine/test_device_sampling.py"]
 if torch.cuda.is_available():
-    collect_ignore.append("kernels/test_triton.py")
+    collect_ignore += interpreted
 else:
     collect_ignore.append("gpu")
     os.environ["TRITON_INTERPRET"] = "1"
 if find_spec("triton") is None:  # there is none for macOS
-    collect_ignore.append("kernels/test_triton.py")
+    collect_ignore += interpreted
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from triton.runtime import interpreter
 
 _patch_tensor = interpreter._patch_lang_tensor
@@ -14,3 +15,17 @@ def _patch_tensor_for_numpy(tensor, scope):
 
 
 interpreter._patch_lang_tensor = _patch_tensor_for_numpy
+
+
+_generic_reduce = interpreter.ReduceOps.generic_reduce
+
+
+def _reduce(self, input):  # noqa: A002
+    """Triton 3.6 takes exclusive ors, of which its sorts are made, element by element."""
+    if self.combine_fn != interpreter.tl.standard._xor_combine or self.axis is None:
+        return _generic_reduce(self, input)
+    data = np.bitwise_xor.reduce(input[0].handle.data, axis=self.axis, keepdims=self.keep_dims)
+    return [self.to_tensor(data, input[0].dtype)]
+
+
+interpreter.ReduceOps.generic_reduce = _reduce

@@ -1,7 +1,7 @@
-"""Mixed steps in shapes of a few sizes, as graphs need them, and their inputs as the host sees them.
+"""Mixed steps in shapes of a few sizes, as graphs need them, and their inputs on the host.
 
-In a flat batch of `tokens` places the first `speakers` belong to requests that decode, a place each;
-the others to prompts, one after the other. What is not used is marked so.
+In a flat batch of `tokens` places the first `speakers` belong to requests that decode, a place
+each; the others to prompts, one after the other. What is not used is marked so.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class StepInputs:
         last: [sequences]: the place of the token from which a sequence draws.
         draws: [sequences]: the row that draws; -1 for one that doesn't.
         indices: [sequences]: how many tokens the row has drawn before.
-        starts: [sequences + 1]: sequence s has the tokens `starts[s] : starts[s + 1]`. It comes last,
-            so that all others begin at multiples of 16 bytes, which kernels are compiled for.
+        starts: [sequences + 1]: sequence s has the tokens `starts[s] : starts[s + 1]`. It comes
+            last, so that all others begin at multiples of 16 bytes, as kernels like it.
     """
 
     __slots__ = (

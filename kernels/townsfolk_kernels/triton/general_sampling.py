@@ -1,0 +1,316 @@
+"""Drawing tokens with all that a request may ask for, without leaving the device.
+
+Four kernels: penalties, biases and end tokens edit a copy of the logits; then a row draws from its
+64 likeliest tokens where these suffice, or from the whole vocabulary by running sums over groups of
+64; where a limit (top-k, top-p) lies behind the 64 likeliest, it is searched for
+(`townsfolk_kernels.triton.search`); last, what was drawn is noted and reported with its
+log-probability. Results are those of `townsfolk_kernels.sampling`, the PyTorch reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from townsfolk_kernels.triton.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
+from townsfolk_kernels.triton.launch import options, power_of_two
+from townsfolk_kernels.triton.logprobs import Report, report
+from townsfolk_kernels.triton.sampling import GROUP
+from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
+from townsfolk_kernels.triton.search import NOT_YET, search
+
+_GROUPS = 64  # of one program
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSpace:
+    """Memory to draw in, for as many places as are drawn for at once.
+
+    Attributes:
+        edited: [places, vocab], fp32: logits with penalties and biases.
+        maxima: [2, places, groups], fp32: of groups of the model's and the edited logits.
+        masses: [places, groups], fp32: weights of groups of the edited logits.
+        parts: [places, programs], fp32: sums for the log-probabilities.
+    """
+
+    edited: Tensor
+    maxima: Tensor
+    masses: Tensor
+    parts: Tensor
+
+    @classmethod
+    def allocate(cls, places: int, vocab: int, device: torch.device) -> SamplingSpace:
+        """Takes the memory."""
+        groups = -(-vocab // GROUP)
+        return cls(
+            edited=torch.empty(places, vocab, device=device),
+            maxima=torch.empty(2, places, groups, device=device),
+            masses=torch.empty(places, groups, device=device),
+            parts=torch.empty(places, -(-groups // _GROUPS), device=device),
+        )
+
+    @property
+    def places(self) -> int:
+        """How many can be drawn for at once."""
+        return self.edited.shape[0]
+
+
+@triton.jit
+def _edit_kernel(
+    logits,
+    edited,
+    maxima,
+    edited_maxima,
+    rows,
+    indices,
+    counts,
+    ends,
+    bias_ids,
+    biases,
+    penalties,
+    said,
+    vocab,
+    groups,
+    GROUP: tl.constexpr,
+    GROUPS: tl.constexpr,
+    MOST_ENDS: tl.constexpr,
+    MOST_BIASES: tl.constexpr,
+):
+    place = tl.program_id(0).to(tl.int64)
+    row = tl.load(rows + place).to(tl.int64)
+    if row >= 0:
+        group = tl.program_id(1) * GROUPS + tl.arange(0, GROUPS)
+        token = group[:, None] * GROUP + tl.arange(0, GROUP)[None, :]  # [GROUPS, GROUP]
+        inside = token < vocab
+        values = tl.load(logits + place * vocab + token, mask=inside, other=-float("inf"))
+        at = place * groups + group
+        tl.store(maxima + at, tl.max(values, axis=1), mask=group < groups)
+        if tl.load(penalties + 4 * row + 3) != 0:
+            noted = tl.load(said + row * vocab + token, mask=inside, other=0).to(tl.int32)
+            repetition = tl.load(penalties + 4 * row)
+            lower = tl.where(values > 0, tl.div_rn(values, repetition), values * repetition)
+            values = tl.where(noted != 0, lower, values)
+            times = noted & 0x7FFF
+            presence = tl.where(times > 0, tl.load(penalties + 4 * row + 1), 0.0)
+            values -= presence + times.to(tl.float32) * tl.load(penalties + 4 * row + 2)
+        for number in range(0, tl.load(counts + 5 * row + 3)):
+            biased = tl.load(bias_ids + row * MOST_BIASES + number)
+            bias = tl.load(biases + row * MOST_BIASES + number)
+            values = tl.where(token == biased, values + bias, values)
+        if tl.load(indices + place) < tl.load(counts + 5 * row + 1):
+            for number in range(0, tl.load(counts + 5 * row + 2)):
+                end = tl.load(ends + row * MOST_ENDS + number)
+                values = tl.where(token == end, -float("inf"), values)
+        tl.store(edited + place * vocab + token, values, mask=inside)
+        tl.store(edited_maxima + at, tl.max(values, axis=1), mask=group < groups)
+
+
+@triton.jit
+def _mass_kernel(
+    logits,
+    edited,
+    maxima,
+    edited_maxima,
+    masses,
+    parts,
+    rows,
+    numbers,
+    counts,
+    vocab,
+    groups,
+    GROUP: tl.constexpr,
+    GROUPS: tl.constexpr,
+    PADDED: tl.constexpr,
+):
+    place = tl.program_id(0).to(tl.int64)
+    row = tl.load(rows + place)
+    if row >= 0:
+        every = tl.arange(0, PADDED)
+        group = tl.program_id(1) * GROUPS + tl.arange(0, GROUPS)
+        token = group[:, None] * GROUP + tl.arange(0, GROUP)[None, :]  # [GROUPS, GROUP]
+        inside = token < vocab
+        at = place * groups
+        if tl.load(counts + 5 * row) == 0:
+            top_p = tl.load(numbers + 4 * row + 1)
+            of_groups = tl.load(edited_maxima + at + every, mask=every < groups, other=-float("inf"))
+            values = tl.load(edited + place * vocab + token, mask=inside, other=-float("inf"))
+            temperature = tl.load(numbers + 4 * row).to(tl.float32)
+            weights = tl.exp(tl.div_rn(values - tl.max(of_groups, axis=0), temperature))
+            # Without top-p a draw goes by these sums, so min-p must be in them.
+            least = tl.where(top_p < 1.0, 0.0, tl.load(numbers + 4 * row + 2)).to(tl.float32)
+            weights = tl.where(weights < least, 0.0, weights)
+            tl.store(masses + at + group, tl.sum(weights, axis=1), mask=group < groups)
+        if tl.load(counts + 5 * row + 4) >= 0:
+            of_groups = tl.load(maxima + at + every, mask=every < groups, other=-float("inf"))
+            values = tl.load(logits + place * vocab + token, mask=inside, other=-float("inf"))
+            part = tl.sum(tl.sum(tl.exp(values - tl.max(of_groups, axis=0)), axis=1), axis=0)
+            tl.store(parts + place * tl.num_programs(1) + tl.program_id(1), part)
+
+
+@triton.jit
+def _draw_kernel(
+    edited,
+    edited_maxima,
+    masses,
+    rows,
+    indices,
+    numbers,
+    counts,
+    seeds,
+    out,
+    vocab,
+    groups,
+    GROUP: tl.constexpr,
+    PADDED: tl.constexpr,
+    CANDIDATES: tl.constexpr,
+    NOT_YET: tl.constexpr,
+):
+    place = tl.program_id(0).to(tl.int64)
+    row = tl.load(rows + place)
+    if row >= 0:
+        top_k = tl.load(counts + 5 * row)
+        temperature = tl.load(numbers + 4 * row)
+        top_p = tl.load(numbers + 4 * row + 1)
+        min_p = tl.load(numbers + 4 * row + 2)
+        number = uniform(tl.load(seeds + row), tl.load(indices + place))
+        base = edited + place * vocab
+        group = tl.arange(0, PADDED)
+        is_real = group < groups
+        inside = tl.arange(0, GROUP)
+        if top_k == 1:
+            at = edited_maxima + place * groups + group
+            largest = tl.load(at, mask=is_real, other=-float("inf"))
+            best = ids_of(tl.max(keys_of(largest, group), axis=0)) * GROUP + inside
+            finalists = tl.load(base + best, mask=best < vocab, other=-float("inf"))
+            token = ids_of(tl.max(keys_of(finalists, best), axis=0))
+        elif (top_k == 0) & (top_p >= 1.0):
+            mass = tl.load(masses + place * groups + group, mask=is_real, other=0.0).to(tl.float64)
+            cumulative = tl.cumsum(mass, axis=0)
+            total = tl.max(cumulative, axis=0)
+            target = number * total
+            below = (cumulative <= target) & is_real
+            chosen = tl.minimum(tl.sum(below.to(tl.int32), axis=0), groups - 1)
+            own = tl.sum(tl.where(group == chosen, mass, 0.0), axis=0)
+            before = tl.sum(tl.where(group == chosen, cumulative, 0.0), axis=0) - own
+            # Where in its group the target lies, as a share: both levels round in their own way.
+            share = tl.minimum(tl.maximum((target - before) / own, 0.0), 1.0 - 2.0**-53)
+            of_groups = tl.load(
+                edited_maxima + place * groups + group, mask=is_real, other=-float("inf")
+            )
+            ids = chosen * GROUP + inside
+            values = tl.load(base + ids, mask=ids < vocab, other=-float("inf"))
+            weights = tl.exp(
+                tl.div_rn(values - tl.max(of_groups, axis=0), temperature.to(tl.float32))
+            )
+            weights = tl.where(weights < min_p.to(tl.float32), 0.0, weights).to(tl.float64)
+            sums = tl.cumsum(weights, axis=0)
+            goal = share * tl.max(sums, axis=0)
+            rank = tl.minimum(tl.sum((sums <= goal).to(tl.int32), axis=0), GROUP - 1)
+            token = tl.minimum(chosen * GROUP + rank, vocab - 1)
+        else:
+            scores, ids = largest_of(
+                base, edited_maxima + place * groups, vocab, groups, GROUP, PADDED, CANDIDATES
+            )
+            mass = tl.full([], -1.0, tl.float64)
+            if top_k == 0:
+                each = tl.load(masses + place * groups + group, mask=is_real, other=0.0)
+                mass = tl.sum(each.to(tl.float64), axis=0)
+            count = tl.where(top_k == 0, vocab, top_k)
+            token, ends = draw_sorted(scores, ids, count, mass, temperature, top_p, min_p, number)
+            # The mass that top-p is a share of is not known where top-k is not among these.
+            known = (top_k <= CANDIDATES) | (top_p >= 1.0)
+            token = tl.where(ends & known, token, NOT_YET)
+        tl.store(out + place, token)
+
+
+def draw_general(
+    logits: Tensor,
+    rows: Tensor,
+    indices: Tensor,
+    state: SamplingRows,
+    space: SamplingSpace,
+    out: Report,
+) -> None:
+    """Draws one token for each place of a batch, and notes and reports it.
+
+    Args:
+        logits: [batch, vocab], fp32, contiguous; not changed.
+        rows: [batch], int32: rows of `state`; below 0 for a place that is not used.
+        indices: [batch], int32: how many tokens the request has drawn before.
+        state: parameters of the rows; `state.drawn` and `state.said` get the tokens.
+        space: for at least `batch` places.
+        out: the tokens and their log-probabilities; where a place is not used it stays as it was.
+
+    Raises:
+        ValueError: the batch is larger than the space.
+    """
+    batch, vocab = logits.shape
+    if batch > space.places:
+        raise ValueError(f"a batch of {batch} does not fit into space for {space.places}")
+    groups = -(-vocab // GROUP)
+    padded = max(power_of_two(groups), MAX_CANDIDATES)
+    maxima, edited_maxima = space.maxima
+    parts = -(-groups // _GROUPS)
+    _edit_kernel[(batch, parts)](
+        logits,
+        space.edited,
+        maxima,
+        edited_maxima,
+        rows,
+        indices,
+        state.counts,
+        state.ends,
+        state.bias_ids,
+        state.biases,
+        state.penalties,
+        state.said,
+        vocab,
+        groups,
+        GROUP=GROUP,
+        GROUPS=_GROUPS,
+        MOST_ENDS=state.ends.shape[1],
+        MOST_BIASES=state.biases.shape[1],
+        enable_fp_fusion=False,  # the reference rounds after each operation
+        **options(4),
+    )
+    _mass_kernel[(batch, parts)](
+        logits,
+        space.edited,
+        maxima,
+        edited_maxima,
+        space.masses,
+        space.parts,
+        rows,
+        state.numbers,
+        state.counts,
+        vocab,
+        groups,
+        GROUP=GROUP,
+        GROUPS=_GROUPS,
+        PADDED=padded,
+        **options(4),
+    )
+    _draw_kernel[(batch,)](
+        space.edited,
+        edited_maxima,
+        space.masses,
+        rows,
+        indices,
+        state.numbers,
+        state.counts,
+        state.seeds,
+        out.tokens,
+        vocab,
+        groups,
+        GROUP=GROUP,
+        PADDED=padded,
+        CANDIDATES=MAX_CANDIDATES,
+        NOT_YET=NOT_YET,
+        **options(8),
+    )
+    search(space.edited, edited_maxima, space.masses, rows, indices, state, out.tokens, batch)
+    report(logits, maxima, space.parts, parts, rows, state, out)

@@ -1,0 +1,172 @@
+"""What is noted and reported of a draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from townsfolk_kernels.triton.keys import largest_of
+from townsfolk_kernels.triton.launch import options, power_of_two
+from townsfolk_kernels.triton.sampling_rows import MAX_TOP_LOGPROBS, SamplingRows
+
+_CANDIDATES = 32  # the power of two above MAX_TOP_LOGPROBS
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a batch has drawn.
+
+    Attributes:
+        tokens: [batch], int32.
+        logprobs: [batch], fp32, of the tokens in the model's own distribution, in nats; NaN for a
+            row that did not ask.
+        top_ids: [batch, MAX_TOP_LOGPROBS], int32: the likeliest tokens, likeliest first; as many as
+            a row has asked for are written.
+        top_logprobs: [batch, MAX_TOP_LOGPROBS], fp32: theirs.
+    """
+
+    tokens: Tensor
+    logprobs: Tensor
+    top_ids: Tensor
+    top_logprobs: Tensor
+
+    @classmethod
+    def allocate(cls, batch: int, device: torch.device) -> Report:
+        """Memory for a batch, all in one tensor, so that one copy brings it to the host."""
+        width = 2 + 2 * MAX_TOP_LOGPROBS
+        return cls.of(torch.zeros(batch * width, dtype=torch.int32, device=device))
+
+    @classmethod
+    def of(cls, flat: Tensor) -> Report:
+        """Views of one tensor [batch * (2 + 2 * MAX_TOP_LOGPROBS)], int32."""
+        batch = flat.shape[0] // (2 + 2 * MAX_TOP_LOGPROBS)
+        wide = batch * MAX_TOP_LOGPROBS
+        tokens, logprobs, top_ids, top_logprobs = flat.split((batch, batch, wide, wide))
+        return cls(
+            tokens,
+            logprobs.view(torch.float32),
+            top_ids.view(batch, MAX_TOP_LOGPROBS),
+            top_logprobs.view(torch.float32).view(batch, MAX_TOP_LOGPROBS),
+        )
+
+    def part(self, of: slice) -> Report:
+        """Some places."""
+        return Report(
+            self.tokens[of], self.logprobs[of], self.top_ids[of], self.top_logprobs[of]
+        )
+
+
+@triton.jit
+def _report_kernel(
+    logits,
+    maxima,
+    parts,
+    num_parts,
+    rows,
+    counts,
+    penalties,
+    said,
+    drawn,
+    tokens,
+    logprobs,
+    top_ids,
+    top_logprobs,
+    vocab,
+    groups,
+    GROUP: tl.constexpr,
+    PADDED: tl.constexpr,
+    PARTS: tl.constexpr,
+    CANDIDATES: tl.constexpr,
+    TOP: tl.constexpr,
+):
+    place = tl.program_id(0).to(tl.int64)
+    row = tl.load(rows + place).to(tl.int64)
+    if row >= 0:
+        token = tl.load(tokens + place)
+        tl.store(drawn + row, token)
+        if tl.load(penalties + 4 * row + 3) != 0:
+            at = said + row * vocab + token
+            noted = tl.load(at).to(tl.int32)
+            times = tl.minimum((noted & 0x7FFF) + 1, 0x7FFF)
+            tl.store(at, ((noted & ~0x7FFF) | times).to(tl.int16))
+        asked = tl.load(counts + 5 * row + 4)
+        if asked >= 0:
+            group = tl.arange(0, PADDED)
+            of_groups = tl.load(
+                maxima + place * groups + group, mask=group < groups, other=-float("inf")
+            )
+            highest = tl.max(of_groups, axis=0)
+            part = tl.arange(0, PARTS)
+            sums = tl.load(parts + place * num_parts + part, mask=part < num_parts, other=0.0)
+            log_sum = tl.log(tl.sum(sums, axis=0))
+            value = tl.load(logits + place * vocab + token)
+            tl.store(logprobs + place, value - highest - log_sum)
+            if asked > 0:
+                values, ids = largest_of(
+                    logits + place * vocab,
+                    maxima + place * groups,
+                    vocab,
+                    groups,
+                    GROUP,
+                    PADDED,
+                    CANDIDATES,
+                )
+                number = tl.arange(0, CANDIDATES)
+                at = place * TOP + number
+                wanted = number < tl.minimum(asked, TOP)
+                tl.store(top_ids + at, ids, mask=wanted)
+                tl.store(top_logprobs + at, values - highest - log_sum, mask=wanted)
+        else:
+            tl.store(logprobs + place, float("nan"))
+
+
+def report(
+    logits: Tensor,
+    maxima: Tensor,
+    parts: Tensor,
+    num_parts: int,
+    rows: Tensor,
+    state: SamplingRows,
+    out: Report,
+) -> None:
+    """Notes what was drawn, and completes the report.
+
+    Args:
+        logits: [batch, vocab], fp32, as the model gave them.
+        maxima: [batch, groups], fp32: of their groups of 64.
+        parts: [at least batch, num_parts], fp32: sums of exp(logit - largest), for rows that ask
+            for log-probabilities.
+        num_parts: of each row.
+        rows: [batch], int32: rows of `state`; below 0 for a place that is not used.
+        state: `drawn` and, for rows with penalties, `said` get the tokens.
+        out: has the tokens; gets the rest.
+    """
+    batch, vocab = logits.shape
+    groups = maxima.shape[1]
+    _report_kernel[(batch,)](
+        logits,
+        maxima,
+        parts,
+        num_parts,
+        rows,
+        state.counts,
+        state.penalties,
+        state.said,
+        state.drawn,
+        out.tokens,
+        out.logprobs,
+        out.top_ids,
+        out.top_logprobs,
+        vocab,
+        groups,
+        GROUP=64,
+        PADDED=max(power_of_two(groups), _CANDIDATES),
+        PARTS=power_of_two(num_parts),
+        CANDIDATES=_CANDIDATES,
+        TOP=MAX_TOP_LOGPROBS,
+        **options(4),
+    )

@@ -1,0 +1,123 @@
+"""Draws by the sampling kernels are those of the sampler, run by Triton's interpreter on the CPU."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import triton_interpreter  # noqa: F401  before a kernel runs
+from townsfolk.engine.device_rows import DeviceRows, is_plain
+from townsfolk.engine.request import Request
+from townsfolk.sampling import Sampler, SamplingParams
+from townsfolk_kernels.triton.general_sampling import draw_general
+from townsfolk_kernels.triton.logprobs import Report
+from townsfolk_kernels.triton.sampling import draw
+
+CPU = torch.device("cpu")
+EOS = (3, 5)
+ASKED = {
+    "greedy": SamplingParams(temperature=0),
+    "top-k": SamplingParams(top_k=7, top_p=0.8, min_p=0.01),
+    "large top-k": SamplingParams(top_k=200, top_p=1.0),
+    "large top-k and top-p": SamplingParams(temperature=1.5, top_k=150, top_p=0.97),
+    "small nucleus": SamplingParams(temperature=0.4, top_k=0, top_p=0.7),
+    "large nucleus": SamplingParams(temperature=3.0, top_k=0, top_p=0.95),
+    "nucleus and min-p": SamplingParams(temperature=3.0, top_k=0, top_p=0.97, min_p=0.2),
+    "everything": SamplingParams(temperature=1.0, top_k=0, top_p=1.0),
+    "min-p": SamplingParams(temperature=2.0, top_k=0, top_p=1.0, min_p=0.3),
+    "penalties": SamplingParams(
+        top_k=20, repetition_penalty=1.3, presence_penalty=0.5, frequency_penalty=0.7
+    ),
+    "bias": SamplingParams(top_k=0, top_p=0.9, logit_bias={7: 3.5, 11: -100.0, 64: 2.0}),
+    "stops": SamplingParams(top_k=0, stop_token_ids=(9, 2), min_new_tokens=3),
+    "logprobs": SamplingParams(top_k=10, logprobs=20, repetition_penalty=2.0),
+    "logprob": SamplingParams(temperature=0, logprobs=0),
+}
+
+
+def request(row, params, seed, prompt, reply=()):
+    made = Request(
+        number=row, params=params, seed=seed, prompt_length=len(prompt),
+        token_ids=[*prompt, *reply], max_tokens=999, table=None, reply=None, priority=0, arrived=0,
+        deadline=None, echo=False, event_loop=None,
+    )  # fmt: skip
+    made.row = row
+    return made
+
+
+@pytest.fixture(params=[90, 1000], ids=["vocabulary 90", "vocabulary 1000"])
+def vocab(request):
+    return request.param
+
+
+@pytest.mark.parametrize("rounded", [False, True], ids=["", "many equal"])
+def test_general_draws_are_those_of_the_sampler(vocab, rounded):
+    steps, rows = 4, list(range(len(ASKED)))
+    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    print("seed", generator.initial_seed())
+    sampler = Sampler(len(rows), vocab, EOS, CPU)
+    state = DeviceRows(len(rows), 4, vocab, len(rows) + 1, EOS, CPU)
+    requests = []
+    for row, params in zip(rows, ASKED.values(), strict=True):
+        prompt = torch.randint(0, vocab, (9,), generator=generator).tolist()
+        reply = prompt[:2] * (row % 3)  # some were preempted
+        seed = int(torch.randint(-(2**62), 2**62, (), generator=generator)) % 2**64
+        requests.append(request(row, params, seed, prompt, reply))
+        sampler.admit(row, params, seed, prompt, reply)
+    state.admit(requests)
+    out = Report.allocate(len(rows) + 1, CPU)
+    places = torch.tensor([*rows[:3], -1, *rows[3:]], dtype=torch.int32)
+    used = (places >= 0).nonzero()[:, 0]
+    for step in range(steps):
+        logits = torch.randn(len(rows), vocab, generator=generator) * 3
+        logits = logits.round() if rounded else logits
+        indices = [each.num_generated + step for each in requests]
+        expected = sampler.sample(logits, rows, indices)
+        spread = torch.full((len(rows) + 1, vocab), float("nan"))
+        spread[used] = logits
+        counts = torch.full((len(rows) + 1,), -1, dtype=torch.int32)
+        counts[used] = torch.tensor(indices, dtype=torch.int32)
+        out.tokens[3] = -7
+        draw_general(spread, places, counts, state.sampling, state.space, out)
+        names = list(ASKED)
+        for row in rows:
+            print(step, names[row], out.tokens[used][row].item(), expected.token_ids[row].item())
+        assert out.tokens[used].tolist() == expected.token_ids.tolist()
+        assert state.sampling.drawn.tolist() == expected.token_ids.tolist()
+        assert out.tokens[3] == -7
+        assert torch.equal(spread[used], logits)
+        torch.testing.assert_close(out.logprobs[used], expected.logprobs, equal_nan=True)
+        for name in ("logprobs", "logprob"):
+            row = names.index(name)
+            wanted = ASKED[name].logprobs
+            place = used[row]
+            assert (
+                out.top_ids[place, :wanted].tolist() == expected.top_ids[row, :wanted].tolist()
+            )
+            torch.testing.assert_close(
+                out.top_logprobs[place, :wanted], expected.top_logprobs[row, :wanted]
+            )
+
+
+def test_plain_draws_are_those_of_the_sampler(vocab):
+    asked = [params for params in ASKED.values() if is_plain(params, vocab)]
+    asked += [replace(asked[1], min_new_tokens=4, stop_token_ids=tuple(range(20)))]
+    rows = list(range(len(asked)))
+    sampler = Sampler(len(rows), vocab, EOS, CPU)
+    state = DeviceRows(len(rows), 4, vocab, len(rows), EOS, CPU)
+    requests = [request(row, params, 17 * row, [1, 2]) for row, params in enumerate(asked)]
+    for each in requests:
+        sampler.admit(each.row, each.params, each.seed, [1, 2])
+    state.admit(requests)
+    places = torch.tensor(rows, dtype=torch.int32)
+    indices, positions = torch.zeros_like(places), torch.full_like(places, 7)
+    out = torch.zeros_like(places)
+    for step in range(3):
+        logits = torch.randn(len(rows), vocab)
+        expected = sampler.sample(logits, rows, [step] * len(rows))
+        draw(
+            logits, places, indices, state.sampling, state.space.maxima[0], out,
+            positions=positions,
+        )  # fmt: skip
+        assert out.tolist() == expected.token_ids.tolist()
+        assert indices.unique().tolist() == [step + 1]
+        assert positions.unique().tolist() == [step + 8]
