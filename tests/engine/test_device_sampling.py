@@ -1,4 +1,4 @@
-"""Draws by the sampling kernels are those of the sampler, run by Triton's interpreter on the CPU."""
+"""Draws by the kernels are those of the sampler; Triton's interpreter runs them on the CPU."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ def vocab(request):
 
 @pytest.mark.parametrize("rounded", [False, True], ids=["", "many equal"])
 def test_general_draws_are_those_of_the_sampler(vocab, rounded):
-    steps, rows = 4, list(range(len(ASKED)))
+    steps, rows = 2, list(range(len(ASKED)))
     generator = torch.Generator().manual_seed(torch.seed() % 2**31)
     print("seed", generator.initial_seed())
     sampler = Sampler(len(rows), vocab, EOS, CPU)
@@ -64,7 +64,7 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
         requests.append(request(row, params, seed, prompt, reply))
         sampler.admit(row, params, seed, prompt, reply)
     state.admit(requests)
-    out = Report.allocate(len(rows) + 1, CPU)
+    _, out = Report.allocate(len(rows) + 1, CPU)
     places = torch.tensor([*rows[:3], -1, *rows[3:]], dtype=torch.int32)
     used = (places >= 0).nonzero()[:, 0]
     for step in range(steps):
@@ -90,9 +90,7 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
             row = names.index(name)
             wanted = ASKED[name].logprobs
             place = used[row]
-            assert (
-                out.top_ids[place, :wanted].tolist() == expected.top_ids[row, :wanted].tolist()
-            )
+            assert out.top_ids[place, :wanted].tolist() == expected.top_ids[row, :wanted].tolist()
             torch.testing.assert_close(
                 out.top_logprobs[place, :wanted], expected.top_logprobs[row, :wanted]
             )

@@ -22,7 +22,7 @@ _MOST_THREADS = 12
 
 
 class KernelCompiler:
-    """Threads that compile; make one for each device, close it when all is compiled."""
+    """Threads that compile; they end with it."""
 
     def __init__(self, threads: int | None = None) -> None:
         """Takes all processors but one, where the number of threads is not given."""
@@ -60,10 +60,8 @@ class KernelCompiler:
             knobs.runtime.jit_cache_hook = before
         return found
 
-    def close(self) -> None:
-        """Drops what has not begun to compile, and ends the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
 
 def _preload(function: Any, data: str) -> None:
-    function.preload(data)
+    kernel = function.preload(data)
+    if kernel is not None:
+        _ = kernel.run  # builds its launcher, too, and loads it

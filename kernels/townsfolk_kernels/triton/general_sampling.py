@@ -136,7 +136,9 @@ def _mass_kernel(
         at = place * groups
         if tl.load(counts + 5 * row) == 0:
             top_p = tl.load(numbers + 4 * row + 1)
-            of_groups = tl.load(edited_maxima + at + every, mask=every < groups, other=-float("inf"))
+            of_groups = tl.load(
+                edited_maxima + at + every, mask=every < groups, other=-float("inf")
+            )
             values = tl.load(edited + place * vocab + token, mask=inside, other=-float("inf"))
             temperature = tl.load(numbers + 4 * row).to(tl.float32)
             weights = tl.exp(tl.div_rn(values - tl.max(of_groups, axis=0), temperature))

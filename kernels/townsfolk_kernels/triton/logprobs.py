@@ -13,6 +13,7 @@ from townsfolk_kernels.triton.keys import largest_of
 from townsfolk_kernels.triton.launch import options, power_of_two
 from townsfolk_kernels.triton.sampling_rows import MAX_TOP_LOGPROBS, SamplingRows
 
+_WIDTH = 2 + 2 * MAX_TOP_LOGPROBS  # numbers for each place
 _CANDIDATES = 32  # the power of two above MAX_TOP_LOGPROBS
 
 
@@ -35,15 +36,15 @@ class Report:
     top_logprobs: Tensor
 
     @classmethod
-    def allocate(cls, batch: int, device: torch.device) -> Report:
-        """Memory for a batch, all in one tensor, so that one copy brings it to the host."""
-        width = 2 + 2 * MAX_TOP_LOGPROBS
-        return cls.of(torch.zeros(batch * width, dtype=torch.int32, device=device))
+    def allocate(cls, batch: int, device: torch.device) -> tuple[Tensor, Report]:
+        """One tensor, so that one copy brings it to the host, and its views; see `of`."""
+        flat = torch.zeros(batch * _WIDTH, dtype=torch.int32, device=device)
+        return flat, cls.of(flat)
 
     @classmethod
     def of(cls, flat: Tensor) -> Report:
-        """Views of one tensor [batch * (2 + 2 * MAX_TOP_LOGPROBS)], int32."""
-        batch = flat.shape[0] // (2 + 2 * MAX_TOP_LOGPROBS)
+        """Views of one int32 tensor, in the order of the attributes: the tokens come first."""
+        batch = flat.shape[0] // _WIDTH
         wide = batch * MAX_TOP_LOGPROBS
         tokens, logprobs, top_ids, top_logprobs = flat.split((batch, batch, wide, wide))
         return cls(
@@ -55,9 +56,7 @@ class Report:
 
     def part(self, of: slice) -> Report:
         """Some places."""
-        return Report(
-            self.tokens[of], self.logprobs[of], self.top_ids[of], self.top_logprobs[of]
-        )
+        return Report(self.tokens[of], self.logprobs[of], self.top_ids[of], self.top_logprobs[of])
 
 
 @triton.jit

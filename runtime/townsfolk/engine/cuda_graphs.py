@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 from townsfolk_kernels import PagedLayout
 from townsfolk_kernels.triton.attention import DecodeWorkspace, most_programs
 from townsfolk_kernels.triton.gather import gather_tokens
+from townsfolk_kernels.triton.general_sampling import draw_general
+from townsfolk_kernels.triton.logprobs import Report
 from townsfolk_kernels.triton.sampling import draw
 
 from townsfolk.engine.device_rows import DeviceRows
@@ -26,6 +29,14 @@ MOST_FUSED = 64
 
 # Below 8 a row more costs the most; above, groups of 8 share a graph.
 _SMALL = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeShape:
+    """The size of a decode step, and whether the plain sampling kernels will do for all of it."""
+
+    size: int
+    is_plain: bool
 
 
 def bucket(batch: int) -> int:
@@ -52,34 +63,42 @@ class Machinery:
     kv: KvCache
     rows: DeviceRows
     workspace: DecodeWorkspace
-    pool: tuple[int, int]
+    pool: Any
 
 
 class StepGraph(ABC):
-    """A step that is captured once and replayed with other inputs."""
+    """A step that is captured once and replayed with other inputs.
 
-    def __init__(self) -> None:
+    Attributes:
+        flat: the report, as one tensor.
+        report: what was drawn, once a step has run.
+    """
+
+    def __init__(self, places: int, machinery: Machinery) -> None:
+        """Takes memory for a report of so many places."""
+        self._machinery = machinery
+        self._device = machinery.decoder.device
         self._graph: torch.cuda.CUDAGraph | None = None
+        self.flat, self.report = Report.allocate(places, self._device)
 
     @abstractmethod
     def run(self) -> None:
         """Launches the step's operations one by one, on the inputs as they are."""
 
-    def capture(self, pool: tuple[int, int]) -> None:
+    def capture(self) -> None:
         """Makes the graph; no row may be in use in the inputs, so that nothing changes."""
-        device = torch.cuda.current_device()
-        stream = torch.cuda.Stream(device)
-        stream.wait_stream(torch.cuda.current_stream(device))
+        current, stream = torch.cuda.current_stream(), torch.cuda.Stream()
+        stream.wait_stream(current)
         graph = torch.cuda.CUDAGraph()
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
         with torch.cuda.stream(stream):
             self.run()  # loads the kernels
-            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+            graph.capture_begin(self._machinery.pool, capture_error_mode="thread_local")
             try:
                 self.run()
             finally:
                 graph.capture_end()
-        torch.cuda.current_stream(device).wait_stream(stream)
+        current.wait_stream(stream)
         self._graph = graph
 
     def replay(self) -> None:
@@ -89,58 +108,63 @@ class StepGraph(ABC):
 
 
 class DecodeGraph(StepGraph):
-    """Requests that decode, up to `size`.
+    """Requests that decode, up to `shape.size`."""
 
-    Attributes:
-        tokens: [size], int32, what each has drawn.
-    """
-
-    def __init__(self, size: int, machinery: Machinery) -> None:
+    def __init__(self, shape: DecodeShape, machinery: Machinery) -> None:
         """Takes memory for the inputs; see `capture`."""
-        super().__init__()
-        device = machinery.decoder.device
+        super().__init__(shape.size, machinery)
+        self._shape = shape
         # [3, size]: rows, positions, numbers of tokens drawn before
-        self._inputs = torch.full((3, size), -1, dtype=torch.int32, device=device)
-        self._size = size
-        self._machinery = machinery
-        self.tokens = torch.zeros(size, dtype=torch.int32, device=device)
+        self._inputs = torch.full((3, shape.size), -1, dtype=torch.int32, device=self._device)
+        self._expected: list[list[int]] = []  # what the inputs are after the last launch
 
     def run(self) -> None:
         """See `StepGraph`."""
-        own, size = self._machinery, self._size
+        own, size = self._machinery, self._shape.size
+        state = own.rows.sampling
         rows, positions, indices = self._inputs
-        inputs = DecodeInputs(rows, positions, own.rows.tables, own.rows.sampling.drawn)
-        logits = own.fused.logits(inputs)
-        maxima = own.rows.maxima[:size]
-        dependent = own.fused.is_dependent(size)
-        draw(logits, rows, indices, own.rows.sampling, maxima, self.tokens, dependent)
+        logits = own.fused.logits(DecodeInputs(rows, positions, own.rows.tables, state.drawn))
+        if self._shape.is_plain:
+            maxima = own.rows.space.maxima[0, :size]
+            dependent = own.fused.is_dependent(size)
+            draw(logits, rows, indices, state, maxima, self.report.tokens, dependent, positions)
+        else:
+            draw_general(logits, rows, indices, state, own.rows.space, self.report)
 
     def launch(self, items: Sequence[StepItem]) -> None:
-        """Starts a step; `tokens` holds the result after it, in the order of the items."""
-        host = np.full(self._inputs.shape, -1, dtype=np.int32)
-        for part, values in zip(host, _decode_inputs(items), strict=True):
-            part[: len(items)] = values
-        _copy(host, self._inputs)
+        """Starts a step; `report` holds the result after it, in the order of the items.
+
+        A step that goes on where the last one ended finds its inputs on the device.
+        """
+        rows = [row_of(item) for item in items]
+        positions = [item.start for item in items]
+        indices = [index_of(item) for item in items]
+        if self._expected != [rows, positions, indices]:
+            host = np.full(self._inputs.shape, -1, dtype=np.int32)
+            host[:, : len(rows)] = rows, positions, indices
+            _copy(host, self._inputs)
+        self._expected = []
+        if self._shape.is_plain:
+            self._expected = [rows, [p + 1 for p in positions], [i + 1 for i in indices]]
         self.replay()
 
 
 class MixedGraph(StepGraph):
     """Requests that decode, and chunks of prompts beside them, of a certain shape.
 
+    `report` has those who decode first, then prompts, from `shape.speakers` on.
+
     Attributes:
-        tokens: [sequences], int32, what each has drawn, those who decode first.
+        shape: its size.
     """
 
     def __init__(self, shape: StepShape, machinery: Machinery) -> None:
         """Takes memory for the inputs; see `capture`."""
-        super().__init__()
-        device = machinery.decoder.device
+        super().__init__(shape.sequences, machinery)
         self.shape = shape
-        self._machinery = machinery
-        self._inputs = torch.from_numpy(StepInputs.pack(shape, (), ())).to(device)
+        self._inputs = torch.from_numpy(StepInputs.pack(shape, (), ())).to(self._device)
         # [3, tokens]: token ids, positions, slots
-        self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=device)
-        self.tokens = torch.zeros(shape.sequences, dtype=torch.int32, device=device)
+        self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=self._device)
 
     def run(self) -> None:
         """See `StepGraph`."""
@@ -173,11 +197,10 @@ class MixedGraph(StepGraph):
         batch = ModelBatch(token_ids, wide_positions, slots, layout)
         hidden = own.decoder.forward(batch, own.kv)  # [tokens, hidden]
         logits = own.decoder.logits(hidden.index_select(0, last))
-        maxima = own.rows.maxima[: self.shape.sequences]
-        draw(logits, draws, indices, state, maxima, self.tokens)
+        draw_all(logits, draws, indices, own.rows, self.report)
 
     def launch(self, speakers: Sequence[StepItem], prompts: Sequence[StepItem]) -> None:
-        """Starts a step; `tokens` holds the result after it."""
+        """Starts a step; `report` holds the result after it."""
         _copy(StepInputs.pack(self.shape, speakers, prompts), self._inputs)
         self.replay()
 
@@ -191,9 +214,21 @@ def mixed_workspace(decoder: Decoder, most_speakers: int) -> DecodeWorkspace:
     return DecodeWorkspace(programs, group, config.head_dim, device)
 
 
-def _decode_inputs(items: Sequence[StepItem]) -> tuple[list[int], list[int], list[int]]:
-    rows = [row_of(item) for item in items]
-    return rows, [item.start for item in items], [index_of(item) for item in items]
+def draw_all(
+    logits: Tensor, rows: Tensor, indices: Tensor, device_rows: DeviceRows, report: Report
+) -> None:
+    """As `draw_general`, for any number of places: as many at once as there is space for."""
+    places = device_rows.space.places
+    for first in range(0, logits.shape[0], places):
+        part = slice(first, first + places)
+        draw_general(
+            logits[part],
+            rows[part],
+            indices[part],
+            device_rows.sampling,
+            device_rows.space,
+            report.part(part),
+        )
 
 
 def _copy(host: Ints, target: Tensor) -> None:

@@ -1,8 +1,9 @@
 """Runs steps on a CUDA device without ever waiting for it inside a step.
 
-Steps in which every request decodes are CUDA graphs of model and sampler; the token that a row drew
-is fed back on the device, so the next step is launched before the host has read this one. Steps
-with prompts in them are launched operation by operation.
+Steps are CUDA graphs of model and sampler, in a few sizes: of requests that decode, and of such
+with chunks of prompts beside them. The token that a row drew is fed back on the device, so the next
+step is launched before the host has read this one. Steps that are larger than any graph, or whose
+graph is not made yet, are launched operation by operation.
 """
 
 from __future__ import annotations
@@ -10,23 +11,37 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 from townsfolk_kernels import PagedLayout
-from townsfolk_kernels.triton.sampling import SamplingRows, draw
+from townsfolk_kernels.triton.logprobs import Report
 
-from townsfolk.engine.cuda_graphs import DecodeGraph, bucket
-from townsfolk.engine.device_rows import (
-    TableRows,
-    samples_in_kernel,
-    upload,
-    write_sampling_rows,
+from townsfolk.engine.cuda_graphs import (
+    MOST_FUSED,
+    DecodeGraph,
+    DecodeShape,
+    Machinery,
+    MixedGraph,
+    bucket,
+    draw_all,
+    mixed_workspace,
 )
-from townsfolk.engine.request import Request
-from townsfolk.engine.runner import EagerRunner, EagerStep
+from townsfolk.engine.device_rows import DeviceRows, is_plain, upload
+from townsfolk.engine.graph_book import GraphBook
+from townsfolk.engine.outputs import TokenInfo
+from townsfolk.engine.runner import ItemOutput, add_scores, score_prompt
 from townsfolk.engine.scheduler import StepItem, StepPlan
+from townsfolk.engine.step_shape import (
+    SPEAKERS,
+    TOKENS,
+    StepShape,
+    index_of,
+    row_of,
+)
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.fused_decode import FusedDecode
@@ -34,13 +49,37 @@ from townsfolk.sampling import SampledTokens
 
 logger = logging.getLogger(__name__)
 
-# The kernels hold all rows of a batch in one tile; larger batches go operation by operation.
-_MOST_FUSED = 64
 _SPARE_BLOCKS = 8  # a table may be a few blocks ahead of its sequence
+_TIMED = 16  # one of so many steps without prompts is timed
+
+Shape = DecodeShape | StepShape
 
 
-class CudaRunner(EagerRunner):
-    """Prompts as `EagerRunner` runs them, decoding by graphs; a step ahead of the host."""
+@dataclass(slots=True)
+class CudaStep:
+    """A step that was launched.
+
+    Attributes:
+        items: the plan's.
+        draws: for each launch, places in `items` with places in a report, and the report's copy on
+            the host.
+        scores: places in `items`, and the scored tokens that follow in the prompt.
+        begin: when it begins, where it is timed.
+        ready: when all has arrived on the host.
+    """
+
+    items: Sequence[StepItem]
+    draws: list[tuple[list[tuple[int, int]], Tensor]] = field(default_factory=list)
+    scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
+    begin: torch.cuda.Event | None = None
+    ready: torch.cuda.Event | None = None
+
+
+class CudaRunner:
+    """See the module; a step ahead of the host."""
+
+    depth = 2
+    sizes = tuple((each, total) for each in SPEAKERS for total in TOKENS)
 
     def __init__(
         self,
@@ -50,191 +89,241 @@ class CudaRunner(EagerRunner):
         max_batch: int,
         context_length: int,
     ) -> None:
-        """Makes a runner with state for `max_batch` requests of up to `context_length` tokens."""
-        super().__init__(decoder, kv, eos_ids, max_batch, depth=2)
-        device = decoder.device
-        self._device = device
-        self._eos_ids = tuple(eos_ids)
-        self._state = SamplingRows.allocate(max_batch, device)
-        max_blocks = -(-context_length // kv.block_size) + _SPARE_BLOCKS
-        self._rows = TableRows(max_batch, max_blocks, device)
-        self._in_kernel = [True] * max_batch  # whether the sampling kernel draws for a row
-        self._admitted: list[Request] = []
-        self._largest = largest = bucket(min(max_batch, _MOST_FUSED))
-        self._decode = FusedDecode(decoder, kv, largest, context_length)
-        self._maxima = torch.empty(
-            max(max_batch, largest), -(-decoder.config.vocab_size // 64), device=device
-        )
-        self._graphs: dict[tuple[int, bool], DecodeGraph] = {}
-        self._pool = torch.cuda.graph_pool_handle()
-        self._warm_up(largest)
+        """Makes a runner with state for `max_batch` requests of up to `context_length` tokens.
 
-    def _warm_up(self, largest: int) -> None:
-        """Compiles all kernels and captures the common graphs, so that no reply waits for it."""
+        Kernels that every request needs are compiled before this returns; see `prepare` for graphs.
+        """
         begin = time.perf_counter()
-        # Two sequences, one of them decoding, in block 0, which nobody holds yet.
-        ids = torch.zeros(3, dtype=torch.int64, device=self._device)
-        slots = torch.arange(3, device=self._device) % self._kv.block_size
-        starts, lengths = torch.tensor([[0, 2, 3], [2, 3, 0]], device=self._device).int()
-        tables = torch.zeros(2, 3, dtype=torch.int32, device=self._device)
-        layout = PagedLayout(starts, lengths[:2], tables, self._kv.block_size, longest=2)
-        self._decoder.logits(self._decoder.forward(ModelBatch(ids, ids, slots, layout), self._kv))
-        for size in sorted({bucket(batch) for batch in range(1, largest + 1)}):
-            self._graph(size, draws=True)
-        torch.cuda.synchronize()
-        logger.info("kernels and graphs ready after %.1f s", time.perf_counter() - begin)
+        device, vocab_size = decoder.device, decoder.config.vocab_size
+        self._device, self._decoder, self._kv = device, decoder, kv
+        largest = bucket(min(max_batch, MOST_FUSED))
+        # A multiple of four, for which kernels need be compiled but once.
+        max_blocks = -(-(-(-context_length // kv.block_size) + _SPARE_BLOCKS) // 16) * 16
+        self._rows = DeviceRows(max_batch, max_blocks, vocab_size, largest, eos_ids, device)
+        self._is_plain = [True] * max_batch
+        most_speakers = next((places for places in SPEAKERS if places >= max_batch), SPEAKERS[-1])
+        self._machinery = Machinery(
+            decoder,
+            FusedDecode(decoder, kv, largest, context_length),
+            kv,
+            self._rows,
+            mixed_workspace(decoder, most_speakers),
+            torch.cuda.graph_pool_handle(),
+        )
+        self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
+            self._make_graph, _wanted(largest, most_speakers)
+        )
+        self._launched = 0
+        self._warm_up()
+        logger.info("ready to speak after %.1f s", time.perf_counter() - begin)
 
-    def launch(self, plan: StepPlan) -> EagerStep:
+    def launch(self, plan: StepPlan) -> CudaStep:
         """See `Runner`."""
         for row in plan.vacated:
             self._rows.forget(row)
-        step = super().launch(plan)
-        step.ready = torch.cuda.Event()
+        for request in plan.admitted:
+            assert request.row is not None
+            self._is_plain[request.row] = is_plain(request.params, self._decoder.config.vocab_size)
+        self._rows.admit(plan.admitted)
+        self._rows.update([item.request for item in plan.items])
+        step = CudaStep(plan.items)
+        speakers: list[int] = []
+        prompts: list[int] = []
+        for place, item in enumerate(plan.items):
+            (speakers if item.count == 1 and item.samples else prompts).append(place)
+        self._launched += 1
+        if prompts or self._launched % _TIMED == 0:
+            step.begin = torch.cuda.Event(enable_timing=True)
+            step.begin.record()
+        if any(item.request.scores_prompt for item in plan.items):
+            self._run_eagerly(step, speakers, prompts)
+        else:
+            *full, last = range(0, max(len(speakers), 1), SPEAKERS[-1])
+            for first in full:
+                self._run(step, speakers[first : first + SPEAKERS[-1]], [])
+            self._run(step, speakers[last:], prompts)
+        step.ready = torch.cuda.Event(enable_timing=step.begin is not None)
         step.ready.record()
         return step
 
-    def _admit(self, request: Request) -> None:
-        row, params = request.row, request.params
-        assert row is not None
-        params.check_vocabulary(self._decoder.config.vocab_size)
-        ends = {*self._eos_ids, *params.stop_token_ids}
-        self._in_kernel[row] = samples_in_kernel(params, len(ends))
-        if not self._in_kernel[row]:
-            super()._admit(request)
-        self._admitted.append(request)
+    def collect(self, step: CudaStep) -> list[ItemOutput]:
+        """See `Runner`."""
+        assert step.ready is not None
+        step.ready.synchronize()
+        outputs = [ItemOutput() for _ in step.items]
+        for places, host in step.draws:
+            report = Report.of(host) if _asks(step, places) else None
+            tokens = host[: max(at for _, at in places) + 1].tolist()
+            for place, at in places:
+                asked = step.items[place].request.params.logprobs
+                if report is None or asked is None:
+                    outputs[place].token = TokenInfo(tokens[at])
+                else:
+                    outputs[place].token = _token_info(report, at, asked)
+        for place, scored in step.scores:
+            add_scores(outputs[place], step.items[place], scored)
+        return outputs
 
-    def _compute(self, step: EagerStep, places: Sequence[int]) -> None:
-        if self._admitted:
-            write_sampling_rows(self._state, self._admitted, self._eos_ids)
-            self._admitted = []
-        items = [step.items[place] for place in places]
-        self._rows.update([item.request for item in items])
-        decoding = all(item.count == 1 and item.samples for item in items)
-        scoring = any(item.request.scores_prompt for item in items)
-        if decoding and not scoring and len(items) <= self._largest:
-            self._run_graph(step, places, items)
+    def seconds(self, step: CudaStep) -> float | None:
+        """See `Runner`."""
+        if step.begin is None or step.ready is None:
+            return None
+        milliseconds: float = step.begin.elapsed_time(step.ready)
+        return milliseconds / 1000
+
+    def prepare(self) -> float | None:
+        """See `Runner`: notes or captures one graph."""
+        return self._book.prepare()
+
+    def _make_graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
+        if isinstance(shape, DecodeShape):
+            return DecodeGraph(shape, self._machinery)
+        return MixedGraph(shape, self._machinery)
+
+    def _warm_up(self) -> None:
+        """Compiles what a step needs that is launched operation by operation, and runs it."""
+
+        def run() -> None:
+            # Two sequences, one of them decoding, of which nothing is stored and nothing drawn.
+            ids = torch.zeros(3, dtype=torch.int64, device=self._device)
+            fields = [[0, 1, 3], [1, 2, 0], [-1, -1, -1]]
+            starts, lengths, rows = torch.tensor(fields, device=self._device).int()
+            tables = self._rows.tables.index_select(0, starts[:2] * 0)
+            block_size = self._kv.block_size
+            layout = PagedLayout(starts, lengths[:2], tables, block_size, longest=2, singles=1)
+            batch = ModelBatch(ids, ids, ids - 1, layout)
+            logits = self._decoder.logits(self._decoder.forward(batch, self._kv)[:2])
+            _, report = Report.allocate(2, self._device)
+            draw_all(logits, rows[:2], rows[:2], self._rows, report)
+
+        self._book.compile(run)
+        run()
+        torch.cuda.synchronize()
+
+    def _run(self, step: CudaStep, speakers: list[int], prompts: list[int]) -> None:
+        """Runs some items: those at `speakers` decode, those at `prompts` have more tokens."""
+        items = [step.items[place] for place in speakers]
+        chunks = [step.items[place] for place in prompts]
+        shape: Shape | None
+        if not prompts and len(speakers) <= MOST_FUSED:
+            plain = all(self._is_plain[row_of(item)] for item in items)
+            shape = DecodeShape(bucket(len(speakers)), plain)
         else:
-            self._run_prompts(step, places, items)
-
-    def _run_graph(self, step: EagerStep, places: Sequence[int], items: Sequence[StepItem]) -> None:
-        rows = [_row(item) for item in items]
-        draws = all(self._in_kernel[row] for row in rows)
-        graph = self._graph(bucket(len(rows)), draws)
-        positions = [item.start for item in items]
-        graph.launch(rows, positions, [_index(item) for item in items])
-        if draws:
-            self._download(step, places, graph.tokens[: len(rows)])
-        else:
-            self._draw_each(step, list(places), graph.logits[: len(rows)])
-
-    def _graph(self, size: int, draws: bool) -> DecodeGraph:
-        graph = self._graphs.get((size, draws))
+            tokens = sum(chunk.count for chunk in chunks)
+            shape = StepShape.fitting(len(speakers), len(prompts), tokens)
+        graph = None if shape is None else self._book.get(shape)
         if graph is None:
-            graph = self._graphs[size, draws] = DecodeGraph(
-                size, self._decode, self._rows.tables, self._state, self._maxima, self._pool, draws
-            )
-        return graph
+            self._run_eagerly(step, speakers, prompts)
+            return
+        places = list(zip(speakers, range(len(speakers)), strict=True))
+        if isinstance(graph, DecodeGraph):
+            graph.launch(items)
+        else:
+            graph.launch(items, chunks)
+            first = graph.shape.speakers
+            places += zip(prompts, range(first, first + len(prompts)), strict=True)
+        self._download(step, places, graph.flat, graph.report)
 
-    def _run_prompts(
-        self, step: EagerStep, places: Sequence[int], items: Sequence[StepItem]
-    ) -> None:
-        batch, ends = self._batch(items)
-        hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
-        for place, item, end in zip(places, items, ends, strict=True):
-            if item.request.scores_prompt:
-                self._score_prompt(step, place, hidden[end - item.count : end])
-        drawing = [
-            (place, end - 1)
-            for place, item, end in zip(places, items, ends, strict=True)
-            if item.samples
+    def _run_eagerly(self, step: CudaStep, speakers: list[int], prompts: list[int]) -> None:
+        places = speakers + prompts
+        items = [step.items[place] for place in places]
+        ends = np.cumsum([0, *(item.count for item in items)]).tolist()
+        hidden = self._decoder.forward(self._batch(items, len(speakers)), self._kv)
+        for place, item, (begin, end) in zip(places, items, pairwise(ends), strict=True):
+            for scored in score_prompt(self._decoder, item, hidden[begin:end]):
+                step.scores.append((place, scored))
+        drawing = [number for number, item in enumerate(items) if item.samples]
+        if not drawing:
+            return
+        fields = [
+            [ends[number + 1] - 1 for number in drawing],
+            [row_of(items[number]) for number in drawing],
+            [index_of(items[number]) for number in drawing],
         ]
-        if drawing:
-            last = upload(np.array([row for _, row in drawing]), self._device)
-            logits = self._decoder.logits(hidden.index_select(0, last))
-            self._draw_each(step, [place for place, _ in drawing], logits)
+        last, rows, indices = upload(np.array(fields, dtype=np.int32), self._device)
+        flat, report = Report.allocate(len(drawing), self._device)
+        draw_all(
+            self._decoder.logits(hidden.index_select(0, last)), rows, indices, self._rows, report
+        )
+        drawn = [(places[number], at) for at, number in enumerate(drawing)]
+        self._download(step, drawn, flat, report)
 
-    def _batch(self, items: Sequence[StepItem]) -> tuple[ModelBatch, list[int]]:
-        """The flat batch, uploaded at once, and one past each item's last token in it."""
+    def _batch(self, items: Sequence[StepItem], speakers: int) -> ModelBatch:
+        """The flat batch, uploaded at once; the first items decode."""
         block_size = self._kv.block_size
-        counts = [item.count for item in items]
-        ends = np.cumsum(counts)
-        total, sequences = int(ends[-1]), len(items)
-        lengths = [item.start + item.count for item in items]
-        width = max(-(-length // block_size) for length in lengths)
+        total = sum(item.count for item in items)
         tokens = np.zeros((3, total), dtype=np.int64)  # token ids, positions, slots
-        tables = np.zeros((sequences, width), dtype=np.int64)
+        starts = np.zeros(len(items) + 1, dtype=np.int64)
         pending: list[tuple[int, int]] = []  # place in the flat batch, row that drew it
-        for number, (item, length, end) in enumerate(zip(items, lengths, ends, strict=True)):
-            own = slice(end - item.count, end)
+        for number, item in enumerate(items):
+            begin, length = int(starts[number]), item.start + item.count
+            end = starts[number + 1] = begin + item.count
             known = item.request.token_ids[item.start : length]
-            tokens[0, end - item.count : end - item.count + len(known)] = known
+            tokens[0, begin : begin + len(known)] = known
             if len(known) < item.count:
-                pending.append((int(end) - 1, _row(item)))
-            blocks = item.request.table.block_ids[: -(-length // block_size)]
-            tables[number, : len(blocks)] = blocks
+                pending.append((end - 1, row_of(item)))
             positions = np.arange(item.start, length)
-            tokens[1, own] = positions
-            tokens[2, own] = tables[number, positions // block_size] * block_size
-            tokens[2, own] += positions % block_size
-        parts = (tokens, tables, np.array([0, *ends]), np.array(lengths), np.array(pending))
-        flat = upload(
-            np.concatenate([part.reshape(-1).astype(np.int64) for part in parts]), self._device
-        )
-        on_device = flat.split([part.size for part in parts])
-        token_ids, positions_, slots = on_device[0].view(3, total)
+            blocks = np.array(item.request.table.block_ids, dtype=np.int64)
+            tokens[1, begin:end] = positions
+            tokens[2, begin:end] = (
+                blocks[positions // block_size] * block_size + positions % block_size
+            )
+        lengths = np.array([item.start + item.count for item in items])
+        rows = np.array([row_of(item) for item in items])
+        parts = (tokens, starts, lengths, rows, np.array(pending, dtype=np.int64))
+        flat = upload(np.concatenate([part.reshape(-1) for part in parts]), self._device)
+        given, starts_, lengths_, rows_, pending_ = flat.split([part.size for part in parts])
+        token_ids, positions_, slots = given.view(3, total)
         if pending:
-            at = on_device[4].view(-1, 2)
-            token_ids.index_copy_(0, at[:, 0], self._state.drawn[at[:, 1]].long())
+            at = pending_.view(-1, 2)
+            drawn = self._rows.sampling.drawn[at[:, 1]]
+            token_ids.index_copy_(0, at[:, 0], drawn.long())
         layout = PagedLayout(
-            query_starts=on_device[2].int(),
-            kv_lengths=on_device[3].int(),
-            block_tables=on_device[1].view(sequences, width).int(),
+            query_starts=starts_.int(),
+            kv_lengths=lengths_.int(),
+            block_tables=self._rows.tables.index_select(0, rows_),
             block_size=block_size,
-            longest=max(counts),
+            longest=max(item.count for item in items),
+            singles=speakers,
         )
-        return ModelBatch(token_ids, positions_, slots, layout), ends.tolist()
+        return ModelBatch(token_ids, positions_, slots, layout)
 
-    def _draw_each(self, step: EagerStep, places: list[int], logits: Tensor) -> None:
-        """Draws a token for each item from logits [items, vocab], each in the way it needs."""
-        items = [step.items[place] for place in places]
-        rows = [_row(item) for item in items]
-        simple = [number for number, row in enumerate(rows) if self._in_kernel[row]]
-        others = [number for number, row in enumerate(rows) if not self._in_kernel[row]]
-        if others:
-            chosen = upload(np.array(others), self._device)
-            self._draw(step, [places[number] for number in others], logits[chosen])
-        if simple:
-            marked = [row if self._in_kernel[row] else -1 for row in rows]
-            indices = [_index(item) for item in items]
-            inputs = upload(np.array([marked, indices], dtype=np.int32), self._device)
-            tokens = torch.zeros(len(rows), dtype=torch.int32, device=self._device)
-            maxima = self._maxima[: len(rows)]
-            draw(logits, inputs[0], inputs[1], self._state, maxima, tokens)
-            if others:
-                tokens = tokens[upload(np.array(simple), self._device)]
-            self._download(step, [places[number] for number in simple], tokens)
-
-    def _sample(self, step: EagerStep, places: list[int], logits: Tensor) -> SampledTokens:
-        items = [step.items[place] for place in places]
-        rows = [_row(item) for item in items]
-        sampled = self._sampler.sample(logits, rows, [_index(item) for item in items])
-        at = upload(np.array(rows), self._device)
-        self._state.drawn.index_copy_(0, at, sampled.token_ids.int())
-        return sampled
-
-    def _download(self, step: EagerStep, places: Sequence[int], tokens: Tensor) -> None:
-        """Has tokens [items] copied to the host, where they are once the step is ready."""
-        host = torch.empty(tokens.shape, dtype=tokens.dtype, pin_memory=True)
-        host.copy_(tokens, non_blocking=True)
-        unknown = torch.empty(0)  # nobody asked for log-probabilities
-        step.draws.append((list(places), SampledTokens(host, unknown, None, None)))
+    def _download(
+        self, step: CudaStep, places: list[tuple[int, int]], flat: Tensor, report: Report
+    ) -> None:
+        """Has what was drawn copied to the host, where it is once the step is ready."""
+        wanted = [(place, at) for place, at in places if step.items[place].samples]
+        if not wanted:
+            return
+        source = flat if _asks(step, wanted) else report.tokens
+        host = torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
+        host.copy_(source, non_blocking=True)
+        step.draws.append((wanted, host))
 
 
-def _row(item: StepItem) -> int:
-    assert item.request.row is not None
-    return item.request.row
+def _wanted(largest: int, most_speakers: int) -> list[Shape]:
+    """Graphs to make beforehand: first what one player's talk with few characters needs."""
+    sizes = sorted({bucket(batch) for batch in range(1, largest + 1)})
+    mixed: list[Shape] = [
+        StepShape(speakers, tokens)
+        for speakers in SPEAKERS
+        for tokens in TOKENS
+        if speakers <= most_speakers and (tokens > speakers or speakers > MOST_FUSED)
+        if tokens >= speakers
+    ]
+    first: list[Shape] = [DecodeShape(1, True), *mixed[: len(TOKENS)]]
+    plain: list[Shape] = [DecodeShape(size, True) for size in sizes[1:]]
+    general: list[Shape] = [DecodeShape(size, False) for size in sizes]
+    return [*first, *plain, *mixed[len(TOKENS) :], *general]
 
 
-def _index(item: StepItem) -> int:
-    """How many tokens the request has drawn before the item's."""
-    return item.start + item.count - item.request.prompt_length
+def _asks(step: CudaStep, places: Sequence[tuple[int, int]]) -> bool:
+    """Whether log-probabilities are wanted for any of some items."""
+    return any(step.items[place].request.params.logprobs is not None for place, _ in places)
+
+
+def _token_info(report: Report, at: int, asked: int) -> TokenInfo:
+    top = zip(
+        report.top_ids[at, :asked].tolist(), report.top_logprobs[at, :asked].tolist(), strict=True
+    )
+    return TokenInfo(int(report.tokens[at]), float(report.logprobs[at]), tuple(top))

@@ -32,6 +32,7 @@ from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.outputs import Completion
+from townsfolk.engine.pace import Pace
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
@@ -117,7 +118,8 @@ class Engine:
         self._residency = Residency(
             resident, self._pool, None if load is None else lambda report: make(load(report))
         )
-        self._scheduler = Scheduler(self._pool, settings.max_batch, plan.step_tokens)
+        pace = Pace(resident.runner.sizes)
+        self._scheduler = Scheduler(self._pool, settings.max_batch, plan.step_tokens, pace)
         self._meter = Meter()
         self._loop = EngineLoop(
             self._scheduler,

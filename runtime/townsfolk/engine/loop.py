@@ -163,7 +163,7 @@ class EngineLoop:
             self._settle(runner, *self._in_flight.popleft())
         elif not plan.items:
             self._send()
-            self._wait()
+            self._wait(runner.prepare())
 
     def _send(self) -> None:
         for request in self._outbox.flush():
@@ -173,9 +173,14 @@ class EngineLoop:
         while not self._inbox.empty():
             self._inbox.get()()
 
-    def _wait(self) -> None:
-        """Sleeps until something is posted, the next deadline passes, or it has been idle long."""
+    def _wait(self, seconds: float | None = None) -> None:
+        """Sleeps until something is posted or there is something else to do.
+
+        That is the next deadline, the end of a long idle time, or that so many seconds have passed.
+        """
         times = [self._deadlines[0][0]] if self._deadlines else []
+        if seconds is not None:
+            times.append(time.monotonic() + seconds)
         if (idle_until := self._idle_until()) is not None:
             times.append(idle_until)
         timeout = max(min(times) - time.monotonic(), 0) if times else None
@@ -219,6 +224,7 @@ class EngineLoop:
         except Exception as error:
             self._fail_step(items, error)
             return
+        self._note_pace(items, runner.seconds(step))
         now = time.monotonic()
         tokens = 0
         for item, output in zip(items, outputs, strict=True):
@@ -230,6 +236,12 @@ class EngineLoop:
             except Exception as error:
                 self._fail(item.request, error)
         self._meter.note_step(tokens)
+
+    def _note_pace(self, items: list[StepItem], seconds: float | None) -> None:
+        if seconds is not None:
+            speakers = sum(item.count == 1 and item.samples for item in items)
+            prompt_tokens = sum(item.count for item in items) - speakers
+            self._scheduler.pace.note(speakers, prompt_tokens, seconds)
 
     def _take(self, item: StepItem, output: ItemOutput, now: float) -> None:
         if output.error is not None:

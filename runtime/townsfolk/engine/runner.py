@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,6 +46,9 @@ class Runner(Protocol):
 
     depth: int
     """How many steps may be in flight at once."""
+    sizes: Sequence[tuple[int, int]]
+    """Steps that it computes best, as places for requests that decode and places for all tokens;
+    none if any will do."""
 
     def launch(self, plan: StepPlan) -> Any:
         """Starts a step and gives a handle to it, without waiting for the device.
@@ -61,6 +64,16 @@ class Runner(Protocol):
             Exception: as for `launch`.
         """
 
+    def seconds(self, step: Any) -> float | None:
+        """How long the device took for a step that was collected; None where nobody measured."""
+
+    def prepare(self) -> float | None:
+        """Uses a moment in which there is nothing to compute, a few milliseconds at most.
+
+        Returns:
+            after how many seconds without work it wants to go on; None when all is done.
+        """
+
 
 @dataclass(slots=True)
 class EagerStep:
@@ -71,18 +84,18 @@ class EagerStep:
         draws: groups of places in `items`, and the tokens drawn for them.
         scores: places in `items`, and the scored tokens that follow in the prompt.
         errors: what went wrong, by place in `items`.
-        ready: when tokens that were copied to the host have arrived; None where nothing was.
     """
 
     items: Sequence[StepItem]
     draws: list[tuple[list[int], SampledTokens]] = field(default_factory=list)
     scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
     errors: dict[int, Exception] = field(default_factory=dict)
-    ready: torch.cuda.Event | None = None
 
 
 class EagerRunner:
-    """Launches a step's operations one by one: for the CPU, and the reference for other runners."""
+    """Launches a step's operations one by one: for any device that PyTorch knows."""
+
+    sizes = ()
 
     def __init__(
         self,
@@ -123,20 +136,22 @@ class EagerRunner:
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:
         """See `Runner`."""
-        if step.ready is not None:
-            step.ready.synchronize()
         outputs = [ItemOutput(error=step.errors.get(place)) for place in range(len(step.items))]
         for places, sampled in step.draws:
             asked = [step.items[place].request.params.logprobs for place in places]
-            for place, token in zip(places, _token_infos(sampled, asked), strict=True):
+            for place, token in zip(places, token_infos(sampled, asked), strict=True):
                 outputs[place].token = token
         for place, scored in step.scores:
-            asked = [step.items[place].request.params.logprobs] * len(scored.token_ids)
-            outputs[place].prompt_infos = (
-                *outputs[place].prompt_infos,
-                *_token_infos(scored, asked),
-            )
+            add_scores(outputs[place], step.items[place], scored)
         return outputs
+
+    def seconds(self, step: EagerStep) -> float | None:
+        """See `Runner`."""
+        return None
+
+    def prepare(self) -> float | None:
+        """See `Runner`."""
+        return None
 
     def _admit(self, request: Request) -> None:
         assert request.row is not None
@@ -165,8 +180,8 @@ class EagerRunner:
         hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
         for place, end in zip(places, ends, strict=True):
             item = step.items[place]
-            if item.request.scores_prompt:
-                self._score_prompt(step, place, hidden[end - item.count : end])
+            for scored in score_prompt(self._decoder, item, hidden[end - item.count : end]):
+                step.scores.append((place, scored))
         drawing = [
             (place, end - 1)
             for place, end in zip(places, ends, strict=True)
@@ -201,21 +216,34 @@ class EagerRunner:
             self._drawn[rows] = sampled.token_ids
         return sampled
 
-    def _score_prompt(self, step: EagerStep, place: int, hidden: Tensor) -> None:
-        """Scores the prompt's tokens that follow those of the item, from hidden [count, width]."""
-        item = step.items[place]
-        request = item.request
-        start = max(item.start, len(request.prompt_infos) - 1)
-        end = min(item.start + item.count, request.prompt_length - 1)
-        for first in range(start, end, _SCORED_ROWS):
-            last = min(first + _SCORED_ROWS, end)
-            logits = self._decoder.logits(hidden[first - item.start : last - item.start])
-            next_ids = torch.tensor(request.token_ids[first + 1 : last + 1], device=logits.device)
-            scored = prompt_logprobs(logits, next_ids, request.params.logprobs or 0)
-            step.scores.append((place, scored))
+
+def score_prompt(decoder: Decoder, item: StepItem, hidden: Tensor) -> Iterator[SampledTokens]:
+    """Scores the prompt's tokens that follow those of an item, if its request wants that.
+
+    Args:
+        decoder: the model.
+        item: a request's part in a step.
+        hidden: [item.count, width], of the item's tokens.
+    """
+    request = item.request
+    if not request.scores_prompt:
+        return
+    start = max(item.start, len(request.prompt_infos) - 1)
+    end = min(item.start + item.count, request.prompt_length - 1)
+    for first in range(start, end, _SCORED_ROWS):
+        last = min(first + _SCORED_ROWS, end)
+        logits = decoder.logits(hidden[first - item.start : last - item.start])
+        next_ids = torch.tensor(request.token_ids[first + 1 : last + 1], device=logits.device)
+        yield prompt_logprobs(logits, next_ids, request.params.logprobs or 0)
 
 
-def _token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[TokenInfo]:
+def add_scores(output: ItemOutput, item: StepItem, scored: SampledTokens) -> None:
+    """Adds scored tokens of an item's prompt to its output; waits for the device."""
+    asked = [item.request.params.logprobs] * len(scored.token_ids)
+    output.prompt_infos = (*output.prompt_infos, *token_infos(scored, asked))
+
+
+def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[TokenInfo]:
     """Reads tokens from the device; `asked[i]` alternatives are reported for the i-th."""
     token_ids = sampled.token_ids.tolist()
     if all(count is None for count in asked):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from dataclasses import dataclass, field
 
+from townsfolk.engine.pace import Pace
 from townsfolk.engine.request import Request
 from townsfolk.kv import BlockPool, OutOfBlocksError
 
@@ -55,20 +56,31 @@ class StepPlan:
 class Scheduler:
     """Owns the requests and decides each step as `{request: number of tokens}` under one budget.
 
-    Requests that decode go first, one token each; what is left of the budget goes to prompts in
-    chunks, to the shortest first, so that a question gets through beside a long prompt. More
+    Requests that decode go first, one token each; what is left of the budget, or less if the pace
+    says so, goes to prompts in chunks, to the shortest first, so that a question gets through
+    beside a long prompt. More
     important requests come before others everywhere, and when blocks run out the least important
     one gives up its own: it waits, and later computes again what the cache no longer has. The most
     important request can always go on, so all of them end.
     """
 
-    def __init__(self, pool: BlockPool, max_batch: int, step_token_budget: int) -> None:
-        """Makes an empty scheduler; the budget is at least `max_batch` tokens."""
+    def __init__(
+        self, pool: BlockPool, max_batch: int, step_token_budget: int, pace: Pace | None = None
+    ) -> None:
+        """Makes an empty scheduler.
+
+        Args:
+            pool: the blocks.
+            max_batch: requests that run at once.
+            step_token_budget: tokens of a step, at least `max_batch`.
+            pace: how much of that prompts may have; as much as is left if not given.
+        """
         if step_token_budget < max_batch:
             raise ValueError("the step's token budget must be at least the batch")
         self.running: list[Request] = []
         self.waiting: list[Request] = []  # the most important first
         self.num_preemptions = 0
+        self.pace = pace or Pace()
         self._pool = pool
         self._max_batch = max_batch
         self._budget = step_token_budget
@@ -107,6 +119,9 @@ class Scheduler:
             if self._make_room(request, 1, items):
                 budget -= 1
                 items[request] = self._item(request, 1)
+        prompts = len(self.running) - len(items) + len(self.waiting)
+        most = self.pace.prompt_tokens(len(items), prompts)
+        budget = budget if most is None else min(budget, most)
         for request in self._prompts(budget, plan, items):
             count = min(request.num_remaining, budget)
             if count > 0 and self._make_room(request, count, items):

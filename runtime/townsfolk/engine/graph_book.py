@@ -1,0 +1,129 @@
+"""The graphs of a runner, made in moments when nobody speaks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from typing import Generic, Protocol, TypeVar
+
+from townsfolk_kernels.triton.compiler import KernelCompiler
+
+logger = logging.getLogger(__name__)
+
+# A graph that is missed while others speak is made at once, but only so often: it takes 10 ms.
+_PAUSE_S = 0.1
+_POLL_S = 0.005
+
+
+class Capturable(Protocol):
+    """A step that can be captured."""
+
+    def run(self) -> None:
+        """Launches its operations one by one."""
+
+    def capture(self) -> None:
+        """Makes its graph."""
+
+
+Key = TypeVar("Key", bound=Hashable)
+Graph = TypeVar("Graph", bound=Capturable)
+
+
+class GraphBook(Generic[Key, Graph]):
+    """Makes graphs one after the other: notes the kernels, has them compiled, captures.
+
+    Nothing here waits for a compiler: threads compile, and a graph is captured once its kernels are
+    there. Until then a step is launched operation by operation.
+    """
+
+    def __init__(self, make: Callable[[Key], Graph], wanted: Sequence[Key]) -> None:
+        """Makes an empty book.
+
+        Args:
+            make: makes a step ready to be captured.
+            wanted: what to capture beforehand, in this order.
+        """
+        self._make = make
+        self._compiler = KernelCompiler()
+        self._to_note = deque(wanted)
+        self._to_capture: deque[Key] = deque()
+        self._steps: dict[Key, Graph] = {}  # noted, with kernels that compile
+        self._kernels: dict[Key, list[Future[None]]] = {}
+        self._graphs: dict[Key, Graph] = {}
+        self._failed: set[Key] = set()
+        self._began = self._captured_at = time.monotonic()
+        self._is_told = False
+
+    def compile(self, run: Callable[[], object]) -> None:
+        """Compiles all kernels that `run` launches, many at once, and waits for them.
+
+        Raises:
+            Exception: one can't be compiled.
+        """
+        for kernel in self._compiler.compile(run):
+            kernel.result()
+
+    def get(self, key: Key) -> Graph | None:
+        """A graph if it is there, or if its turn has come and it can be made at once."""
+        graph = self._graphs.get(key)
+        if graph is not None or key in self._failed:
+            return graph
+        if time.monotonic() - self._captured_at < _PAUSE_S:
+            return None
+        if key not in self._steps:
+            self._note(key)
+        elif self._is_compiled(key):
+            self._capture(key)
+        return self._graphs.get(key)
+
+    def prepare(self) -> float | None:
+        """Notes or captures one graph; see `Runner.prepare`."""
+        while self._to_note:
+            key = self._to_note.popleft()
+            if key not in self._steps and key not in self._graphs:
+                self._note(key)
+                return 0.0
+        for key in self._to_capture:
+            if self._is_compiled(key):
+                self._capture(key)
+                return 0.0
+        if self._to_capture:
+            return _POLL_S
+        if not self._is_told:
+            self._is_told = True
+            seconds = time.monotonic() - self._began
+            logger.info("%d graphs are ready after %.1f s", len(self._graphs), seconds)
+        return None
+
+    def _note(self, key: Key) -> None:
+        try:
+            step = self._make(key)
+            self._kernels[key] = self._compiler.compile(step.run)
+        except Exception as error:
+            self._fail(key, error)
+            return
+        self._steps[key] = step
+        self._to_capture.append(key)
+
+    def _is_compiled(self, key: Key) -> bool:
+        return all(kernel.done() for kernel in self._kernels[key])
+
+    def _capture(self, key: Key) -> None:
+        step = self._steps.pop(key)
+        self._to_capture.remove(key)
+        try:
+            for kernel in self._kernels.pop(key):
+                kernel.result()
+            step.capture()
+        except Exception as error:
+            self._fail(key, error)
+            return
+        self._graphs[key] = step
+        self._captured_at = time.monotonic()
+
+    def _fail(self, key: Key, error: Exception) -> None:
+        logger.error("no graph of %s; its steps run without one", key, exc_info=error)
+        self._failed.add(key)

@@ -1,0 +1,97 @@
+"""How much of a prompt a step may compute while others speak: the only place that decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_WEIGHT = 0.2  # of a new measurement
+_STALE = 500  # steps with prompts after which a size is tried again
+_UNKNOWN = 1.2  # how much longer a size takes that was not measured than the one before, at a guess
+_FIRST = 128  # places of a step before anything was measured
+
+
+@dataclass(slots=True)
+class _Measured:
+    """How long steps of a size took of late, and when the last one was, in steps."""
+
+    seconds: float
+    when: int
+
+    def add(self, seconds: float, when: int) -> None:
+        self.seconds += _WEIGHT * (seconds - self.seconds)
+        self.when = when
+
+
+class Pace:
+    """Keeps steps with prompts short, as measured, so that a voice does not stumble.
+
+    A step with prompts may take a certain part longer than one without. If more requests wait with
+    their prompts than speak, it may take as many times longer: then to begin soon is worth more
+    than to go on evenly. While nobody speaks, prompts have the whole step.
+    """
+
+    def __init__(self, sizes: Sequence[tuple[int, int]] = (), slowdown: float = 0.8) -> None:
+        """Makes a pace that has measured nothing yet.
+
+        Args:
+            sizes: steps that the runner computes best, as places for those who speak and places in
+                all; without any, prompts always have the whole step.
+            slowdown: how much longer a step with prompts may take, as a part of one without.
+        """
+        self._slowdown = slowdown
+        self._sizes = sorted(sizes)
+        # By size; a step without prompts has as many places as are for speakers.
+        self._measured: dict[tuple[int, int], _Measured] = {}
+        self._steps = 0  # with prompts
+
+    def prompt_tokens(self, speakers: int, prompts: int) -> int | None:
+        """Tokens of prompts that the next step may compute; None for as many as fit into it.
+
+        Args:
+            speakers: requests that decode in the step.
+            prompts: requests with prompts to compute, those that wait included.
+        """
+        own = self._places(speakers)
+        totals = [total for places, total in self._sizes if places == own and total > places]
+        if not speakers or own is None or not totals:
+            return None
+        if (own, own) not in self._measured:
+            return max(_FIRST, totals[0]) - own
+        speaking = self._measured[own, own].seconds
+        allowed = speaking * (1 + self._slowdown * max(1.0, prompts / speakers))
+        chosen = totals[0]
+        seconds = [speaking]  # of sizes one after the other
+        for total in totals:
+            measured = self._measured.get((own, total))
+            if measured is None or self._steps - measured.when > _STALE:
+                seconds.append(seconds[-1] * _UNKNOWN)
+            else:
+                seconds.append(measured.seconds)
+            if seconds[-1] > allowed:
+                break
+            chosen = total
+        else:
+            # More than any size has: as much as it takes longer.
+            chosen = int(chosen * max(1.0, allowed / seconds[-1]))
+        return chosen - own
+
+    def note(self, speakers: int, prompt_tokens: int, seconds: float) -> None:
+        """Learns from a step how long it took."""
+        own = self._places(speakers)
+        if not speakers or own is None:
+            return
+        self._steps += prompt_tokens > 0
+        size = (own, own)  # of a step without prompts
+        if prompt_tokens:
+            fitting = [s for s in self._sizes if s[0] == own and s[1] >= own + prompt_tokens]
+            if not fitting:
+                return
+            size = fitting[0]
+        if size in self._measured:
+            self._measured[size].add(seconds, self._steps)
+        else:
+            self._measured[size] = _Measured(seconds, self._steps)
+
+    def _places(self, speakers: int) -> int | None:
+        return next((own for own, _ in self._sizes if own >= speakers), None)
