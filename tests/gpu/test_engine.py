@@ -64,12 +64,75 @@ async def test_bf16_parts_only_where_rounding_decides(prompts):
         SamplingParams(temperature=0.9, top_k=0, top_p=0.9, seed=7, max_new_tokens=32),
         SamplingParams(top_k=20, repetition_penalty=1.2, seed=7, logprobs=2, max_new_tokens=32),
         SamplingParams(top_k=20, seed=7, min_new_tokens=32, max_new_tokens=32),
+        SamplingParams(temperature=2.0, top_k=0, top_p=0.98, min_p=0.001, seed=7),
+        SamplingParams(temperature=1.2, top_k=0, top_p=1.0, seed=7, max_new_tokens=32),
+        SamplingParams(temperature=1.5, top_k=300, top_p=0.9, seed=7, max_new_tokens=32),
+        SamplingParams(
+            logit_bias={40: 4.0, 41: -100.0}, presence_penalty=0.5, frequency_penalty=0.3, seed=7,
+            stop_token_ids=(50, 60), max_new_tokens=32,
+        ),
     ],
-    ids=["in the kernel", "nucleus", "penalties", "least length"],
-)
+    ids=[
+        "in the kernel", "nucleus", "penalties", "least length", "large nucleus", "everything",
+        "large top-k", "bias",
+    ],
+)  # fmt: skip
 async def test_draws_are_those_of_the_cpu(prompts, params):
     expected = await complete("cpu", "float32", prompts[:16], params)
     assert await complete("cuda", "float32", prompts[:16], params) == expected
+
+
+async def test_log_probabilities_are_those_of_the_cpu(prompts):
+    params = SamplingParams(top_k=20, seed=7, logprobs=5, max_new_tokens=16)
+    found = {}
+    for device in ("cpu", "cuda"):
+        settings = EngineSettings(device=device, dtype="float32", kv_memory_mib=256)
+        engine = Engine.from_pretrained("starter", settings)
+        found[device] = []
+        for echo, prompt in enumerate(prompts[:4]):
+            generation = engine.submit(prompt, params, echo=bool(echo % 2))
+            tokens = [token async for delta in generation for token in delta.tokens]
+            found[device].append([*generation.prompt_tokens, *tokens])
+        await engine.aclose()
+    for ours, theirs in zip(found["cuda"], found["cpu"], strict=True):
+        assert [token.token_id for token in ours] == [token.token_id for token in theirs]
+        for own, other in zip(ours, theirs, strict=True):
+            assert own.logprob == pytest.approx(other.logprob, abs=1e-4)
+            assert [i for i, _ in own.top] == [i for i, _ in other.top]
+            assert [p for _, p in own.top] == pytest.approx([p for _, p in other.top], abs=1e-4)
+
+
+@pytest.mark.parametrize("wait_s", [0, 4], ids=["at once", "when graphs are there"])
+async def test_crowds_and_long_prompts_change_no_text(prompts, wait_s):
+    """100 speak, in graphs of mixed sampling and above 64 rows, while long prompts arrive."""
+    various = [
+        GREEDY,
+        SamplingParams(seed=3, max_new_tokens=40),
+        SamplingParams(seed=4, top_k=0, top_p=0.9, repetition_penalty=1.1, max_new_tokens=40),
+    ]
+    crowd = [(prompts[n % 64], various[n % 3]) for n in range(100)]
+    long = [(prompt * 9, GREEDY) for prompt in prompts[:6]]
+    long = [(prompt[:900], params) for prompt, params in long]
+
+    async def talk(device):
+        settings = EngineSettings(device=device, dtype="float32", kv_memory_mib=1024, max_batch=128)
+        engine = Engine.from_pretrained("starter", settings)
+        if device == "cuda":
+            await asyncio.sleep(wait_s)
+
+        async def later(number, prompt, params):
+            await asyncio.sleep(0.02 * number)
+            return await engine.generate(prompt, params)
+
+        found = await asyncio.gather(
+            *(engine.generate(prompt, params) for prompt, params in crowd),
+            *(later(number, *each) for number, each in enumerate(long)),
+        )
+        await engine.check()
+        await engine.aclose()
+        return [completion.token_ids for completion in found]
+
+    assert await talk("cuda") == await talk("cpu")
 
 
 async def test_short_of_memory_and_cancelled_requests_change_no_text(prompts):

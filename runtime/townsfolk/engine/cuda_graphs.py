@@ -56,6 +56,7 @@ class Machinery:
         rows: what the device knows of each request.
         workspace: of the attention in mixed steps.
         pool: memory that the graphs share, for no two run at once.
+        stream: on which they are captured; one for all, for cuBLAS keeps memory for each stream.
     """
 
     decoder: Decoder
@@ -64,6 +65,7 @@ class Machinery:
     rows: DeviceRows
     workspace: DecodeWorkspace
     pool: Any
+    stream: torch.cuda.Stream
 
 
 class StepGraph(ABC):
@@ -87,7 +89,7 @@ class StepGraph(ABC):
 
     def capture(self) -> None:
         """Makes the graph; no row may be in use in the inputs, so that nothing changes."""
-        current, stream = torch.cuda.current_stream(), torch.cuda.Stream()
+        current, stream = torch.cuda.current_stream(), self._machinery.stream
         stream.wait_stream(current)
         graph = torch.cuda.CUDAGraph()
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.

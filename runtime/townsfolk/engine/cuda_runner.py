@@ -79,7 +79,7 @@ class CudaRunner:
     """See the module; a step ahead of the host."""
 
     depth = 2
-    sizes = tuple((each, total) for each in SPEAKERS for total in TOKENS)
+    sizes: Sequence[tuple[int, int]] = [(each, total) for each in SPEAKERS for total in TOKENS]
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class CudaRunner:
             self._rows,
             mixed_workspace(decoder, most_speakers),
             torch.cuda.graph_pool_handle(),
+            torch.cuda.Stream(device),
         )
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
             self._make_graph, _wanted(largest, most_speakers)

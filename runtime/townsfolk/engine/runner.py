@@ -95,7 +95,7 @@ class EagerStep:
 class EagerRunner:
     """Launches a step's operations one by one: for any device that PyTorch knows."""
 
-    sizes = ()
+    sizes: Sequence[tuple[int, int]] = ()
 
     def __init__(
         self,
