@@ -1,8 +1,7 @@
-"""Attention over paged keys and values: decoding with split KV, and prompts of any lengths.
+"""Attention of decode steps over paged keys and values, with split KV.
 
-Decoding follows flash-decoding (Dao et al. 2023), prompts FlashAttention-2 (Dao 2023,
-arXiv:2307.08691). All query heads that share a key head are one tile, so keys and values are read
-once for all of them.
+It follows flash-decoding (Dao et al. 2023). All query heads that share a key head are one tile, so
+keys and values are read once for all of them. `prefill_attention` is for prompts.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _KEYS = 64  # positions in one tile
 
 
 @triton.jit
-def _page_offsets(
+def page_offsets(
     table, key, kv_head, inside, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr
 ):
     """Where the rows of positions `key` [n] begin in the pages, in elements."""
@@ -96,13 +95,13 @@ def _decode_kernel(
         # The pages of all positions but the last were written in earlier steps.
         key = low + t
         inside = key < high
-        at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        at = page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
         places = at[:, None] + d[None, :]
         old = (key < tl.minimum(high, length - 1))[:, None] & real_d
         k = tl.load(k_pages + places, mask=old, other=0.0)
         v = tl.load(v_pages + places, mask=old, other=0.0)
         newest = length - 1 + tl.arange(0, 1)
-        newest_at = _page_offsets(
+        newest_at = page_offsets(
             table, newest, kv_head, newest >= 0, KV_HEADS, BLOCK_SIZE, HEAD_DIM
         )  # [1]
     if DEPENDENT:
@@ -126,7 +125,7 @@ def _decode_kernel(
     for first in range(low, high, KEYS):
         position = first + t
         seen = position < high
-        rows_at = _page_offsets(table, position, kv_head, seen, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        rows_at = page_offsets(table, position, kv_head, seen, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
         tile_at = rows_at[:, None] + d[None, :]
         keys = tl.load(k_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
         values = tl.load(v_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
@@ -161,78 +160,6 @@ def _decode_kernel(
             stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & (length > 0)
             tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
     else:
-        result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
-        tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
-
-
-@triton.jit
-def _prefill_kernel(
-    q,
-    k_pages,
-    v_pages,
-    tables,
-    lengths,
-    starts,
-    out,
-    table_stride,
-    scale,
-    GROUP: tl.constexpr,
-    KV_HEADS: tl.constexpr,
-    HEAD_DIM: tl.constexpr,
-    BLOCK_SIZE: tl.constexpr,
-    WINDOW: tl.constexpr,
-    TOKENS: tl.constexpr,
-    TILE_G: tl.constexpr,
-    TILE_D: tl.constexpr,
-    KEYS: tl.constexpr,
-    LEAST: tl.constexpr,
-    PRECISION: tl.constexpr,
-):
-    """Rows of a tile are the heads of a group, for TOKENS tokens one after the other."""
-    part, kv_head, sequence = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    start = tl.load(starts + sequence)
-    count = tl.load(starts + sequence + 1) - start
-    if (count >= LEAST) & (part * TOKENS < count):
-        length = tl.load(lengths + sequence)
-        table = tables + sequence * table_stride
-        r, d, t = tl.arange(0, TOKENS * TILE_G), tl.arange(0, TILE_D), tl.arange(0, KEYS)
-        number = part * TOKENS + r // TILE_G  # of the sequence's new tokens
-        head = kv_head * GROUP + r % TILE_G
-        position = length - count + number
-        real = (number < count) & (r % TILE_G < GROUP)
-        real = real[:, None] & (d[None, :] < HEAD_DIM)
-        places = ((start + number) * (KV_HEADS * GROUP) + head)[:, None] * HEAD_DIM + d[None, :]
-        queries = tl.load(q + places, mask=real, other=0.0)
-        top = tl.full([TOKENS * TILE_G], -float("inf"), tl.float32)
-        mass = tl.zeros([TOKENS * TILE_G], tl.float32)
-        acc = tl.zeros([TOKENS * TILE_G, TILE_D], tl.float32)
-        oldest = length - count + part * TOKENS
-        high = tl.minimum(oldest + TOKENS, length)
-        low = 0
-        if WINDOW > 0:
-            low = tl.maximum(oldest - WINDOW + 1, 0) // KEYS * KEYS
-        log2_scale = scale * 1.4426950408889634
-        for first in range(low, high, KEYS):
-            key = first + t
-            inside = key < length
-            at = _page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-            seen = inside[:, None] & (d[None, :] < HEAD_DIM)
-            k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
-            scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * log2_scale
-            visible = key[None, :] <= position[:, None]
-            if WINDOW > 0:
-                visible = visible & (key[None, :] > position[:, None] - WINDOW)
-            scores = tl.where(visible, scores, -float("inf"))
-            higher = tl.maximum(top, tl.max(scores, axis=1))
-            # A row may see nothing of a tile that its window has left behind.
-            safe = tl.where(higher == -float("inf"), 0.0, higher)
-            weights = tl.exp2(scores - safe[:, None])
-            shrink = tl.exp2(top - safe)
-            mass = mass * shrink + tl.sum(weights, axis=1)
-            acc = acc * shrink[:, None]
-            v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
-            acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=PRECISION)
-            top = higher
         result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
         tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
 
@@ -330,64 +257,4 @@ def decode_attention(
         AHEAD=ahead,
         DEPENDENT=dependent,
         **options(4, 2, dependent),
-    )
-
-
-def prefill_attention(
-    q: Tensor,
-    k_pages: Tensor,
-    v_pages: Tensor,
-    tables: Tensor,
-    lengths: Tensor,
-    starts: Tensor,
-    longest: int,
-    scale: float,
-    sliding_window: int | None,
-    out: Tensor,
-    least: int = 2,
-) -> None:
-    """Causal attention of the sequences that have several new tokens; others are passed over.
-
-    Args:
-        q: [tokens, heads, head_dim].
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`.
-        v_pages: like `k_pages`.
-        tables: [batch, max_blocks], int32: block tables.
-        lengths: [batch], int32: positions of each sequence, its new tokens included.
-        starts: [batch + 1], int32: sequence b has the tokens `starts[b] : starts[b + 1]`.
-        longest: at least the most new tokens that a sequence has.
-        scale: factor of the scores.
-        sliding_window: positions a token sees, itself included; None for all.
-        out: [tokens, heads, head_dim].
-        least: sequences with fewer new tokens are passed over; at least 1.
-    """
-    _, heads, head_dim = q.shape
-    _, kv_heads, block_size, _ = k_pages.shape
-    group = heads // kv_heads
-    tile_g = power_of_two(group)
-    tile_rows = 128 if q.dtype.itemsize == 2 else 32
-    tokens = max(tile_rows // tile_g, 1)
-    wide = q.dtype.itemsize == 2
-    _prefill_kernel[(-(-longest // tokens), kv_heads, lengths.shape[0])](
-        q,
-        k_pages,
-        v_pages,
-        tables,
-        lengths,
-        starts,
-        out,
-        tables.stride(0),
-        scale,
-        GROUP=group,
-        KV_HEADS=kv_heads,
-        HEAD_DIM=head_dim,
-        BLOCK_SIZE=block_size,
-        WINDOW=sliding_window or 0,
-        TOKENS=tokens,
-        TILE_G=tile_g,
-        TILE_D=max(16, power_of_two(head_dim)),
-        KEYS=_KEYS if wide else 32,
-        LEAST=least,
-        PRECISION=precision(q),
-        **options(8 if head_dim > 64 else 4, 3 if wide else 1),
     )
