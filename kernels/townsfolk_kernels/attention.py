@@ -17,7 +17,7 @@ from townsfolk_kernels.attention_plan import CpuPlan, make_plan
 from townsfolk_kernels.registry import Implementations
 
 if TYPE_CHECKING:
-    from townsfolk_kernels.triton.attention import DecodeWorkspace
+    from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class PagedLayout:
         singles: the first so many sequences have one new token each, and are decoded; the others
             are prompts, of one token or more. None: each is looked at. A GPU's graph, in which
             lengths are not known beforehand, passes over sequences of no positions or new tokens.
-        workspace: where the programs of a GPU that share a decoding sequence meet; without one, a
-            program does all of a sequence. Taken with `singles` only.
+        workspace: where the programs of a GPU meet that share a sequence; without one, they share
+            none. Taken with `singles` only.
         cpu_plan: how the CPU runs this batch; made at the first layer, kept for the others.
     """
 
@@ -47,7 +47,7 @@ class PagedLayout:
     block_size: int
     longest: int | None = None
     singles: int | None = None
-    workspace: DecodeWorkspace | None = None
+    workspace: AttentionWorkspace | None = None
     cpu_plan: CpuPlan | None = None
 
 

@@ -24,12 +24,12 @@ from townsfolk_kernels.triton import activation, norm, rope
 from townsfolk_kernels.triton.attention import (
     DecodeWorkspace,
     decode_attention,
-    prefill_attention,
 )
 from townsfolk_kernels.triton.embedding import embed_drawn
 from townsfolk_kernels.triton.gather import gather_tokens
 from townsfolk_kernels.triton.launch import Tiles
 from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
+from townsfolk_kernels.triton.prefill_attention import PrefillWorkspace, prefill_attention
 from townsfolk_kernels.triton.projection import project_and_add
 from townsfolk_kernels.triton.qkv import qkv_rope_store
 from townsfolk_kernels.triton.sampling import MAX_CANDIDATES, SamplingRows, draw
@@ -184,11 +184,11 @@ def test_attention(heads, kv_heads, head_dim, splits, window, ahead):
         q, k_pages, v_pages, tables, kv_lengths, scale, window, out, workspace, splits,
         starts=starts, ahead=ahead,
     )  # fmt: skip
-    prefill_attention(q, k_pages, v_pages, tables, kv_lengths, starts, 40, scale, window, out)
+    prefill_attention(q, k_pages, v_pages, tables, kv_lengths, starts, 49, scale, window, out)
     assert error(out, expected) < 1e-6
     out = torch.full_like(q, NAN)
     prefill_attention(
-        q, k_pages, v_pages, tables, kv_lengths, starts, 40, scale, window, out, least=1
+        q, k_pages, v_pages, tables, kv_lengths, starts, 49, scale, window, out, least=1
     )
     assert error(out, expected) < 1e-6
 
@@ -202,6 +202,35 @@ def test_attention(heads, kv_heads, head_dim, splits, window, ahead):
     )  # fmt: skip
     assert error(out[[0, 2]], expected[[6, 0]]) < 1e-6
     assert out[1].isnan().all()
+    assert not workspace.counters.any()
+
+
+@pytest.mark.parametrize("window", [None, 200])
+@pytest.mark.parametrize("programs", [4, 24, 100])
+def test_prefill_attention_splits_keys(programs, window):
+    counts, lengths, block_size, heads, kv_heads, head_dim = [20, 0, 3], [500, 0, 700], 16, 4, 2, 16
+    blocks = [-(-length // block_size) for length in lengths]
+    tables = torch.zeros(3, max(blocks), dtype=torch.int32)
+    ids = torch.randperm(sum(blocks)).int()
+    for row, own in enumerate(ids.split(blocks)):
+        tables[row, : len(own)] = own
+    k_pages = torch.randn(sum(blocks), kv_heads, block_size, head_dim)
+    v_pages = torch.randn(sum(blocks), kv_heads, block_size, head_dim)
+    starts = torch.tensor([0, 20, 20, 23], dtype=torch.int32)
+    kv_lengths = torch.tensor(lengths, dtype=torch.int32)
+    q, scale = torch.randn(sum(counts), heads, head_dim), head_dim**-0.5
+    with use_reference():
+        layout = PagedLayout(starts[[0, 1, 3]], kv_lengths[[0, 2]], tables[[0, 2]], block_size)
+        expected = paged_attention(q, k_pages, v_pages, layout, scale, window)
+    out = torch.full_like(q, NAN)
+    workspace = PrefillWorkspace(programs, 2, head_dim, q.dtype, q.device)
+    for poisoned_space in (workspace.partial, workspace.statistics):
+        poisoned_space.fill_(NAN)
+    prefill_attention(
+        q, k_pages, v_pages, tables, kv_lengths, starts, 23, scale, window, out, least=1,
+        workspace=workspace,
+    )  # fmt: skip
+    assert error(out, expected) < 1e-6
     assert not workspace.counters.any()
 
 

@@ -190,13 +190,15 @@ def _draw_kernel(
             finalists = tl.load(base + best, mask=best < vocab, other=-float("inf"))
             token = ids_of(tl.max(keys_of(finalists, best), axis=0))
         elif (top_k == 0) & (top_p >= 1.0):
-            mass = tl.load(masses + place * groups + group, mask=is_real, other=0.0).to(tl.float64)
-            cumulative = tl.cumsum(mass, axis=0)
+            of_all = tl.load(masses + place * groups + group, mask=is_real, other=0.0).to(
+                tl.float64
+            )
+            cumulative = tl.cumsum(of_all, axis=0)
             total = tl.max(cumulative, axis=0)
             target = number * total
             below = (cumulative <= target) & is_real
             chosen = tl.minimum(tl.sum(below.to(tl.int32), axis=0), groups - 1)
-            own = tl.sum(tl.where(group == chosen, mass, 0.0), axis=0)
+            own = tl.sum(tl.where(group == chosen, of_all, 0.0), axis=0)
             before = tl.sum(tl.where(group == chosen, cumulative, 0.0), axis=0) - own
             # Where in its group the target lies, as a share: both levels round in their own way.
             share = tl.minimum(tl.maximum((target - before) / own, 0.0), 1.0 - 2.0**-53)

@@ -8,15 +8,16 @@ of 120 tokens behind 4,000 took 115 us a layer (Llama-3.2-1B, H200) in 32 progra
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.attention import page_offsets
+from townsfolk_kernels.triton.attention import DecodeWorkspace, page_offsets
 from townsfolk_kernels.triton.launch import options, power_of_two, precision
 
-_PROGRAMS = 2  # for each multiprocessor, among which keys are split
 _MAX_SPLITS = 8
 _LEAST_KEYS = 4  # tiles of keys that are worth a program
 _SEQUENCES = 128  # so many or fewer share a kernel
@@ -27,14 +28,24 @@ class PrefillWorkspace:
 
     __slots__ = ("counters", "partial", "programs", "statistics")
 
-    def __init__(self, group: int, head_dim: int, dtype: torch.dtype, device: torch.device) -> None:
-        """Takes memory for twice as many programs as there are multiprocessors."""
-        self.programs = _PROGRAMS * torch.cuda.get_device_properties(device).multi_processor_count
+    def __init__(
+        self, programs: int, group: int, head_dim: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        """Takes memory for so many programs: twice the device's multiprocessors fill it."""
+        self.programs = programs
         rows = _tile_tokens(group, dtype) * power_of_two(group)
         width = max(16, power_of_two(head_dim))
         self.partial = torch.empty((self.programs, rows, width), device=device)  # fp32
         self.statistics = torch.empty((self.programs, 2, rows), device=device)
         self.counters = torch.zeros(self.programs, dtype=torch.int32, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionWorkspace:
+    """Where programs meet in steps with prompts: those that decode, and those of prompts."""
+
+    decode: DecodeWorkspace
+    prefill: PrefillWorkspace
 
 
 @triton.jit(do_not_specialize=["sequences"])
@@ -133,8 +144,8 @@ def _prefill_kernel(
                 v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
                 acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=PRECISION)
                 top = higher
-            is_last = True
-            if MAX_SPLITS > 1:
+            is_last = split < splits
+            if MAX_SPLITS > 1:  # noqa: SIM102  known when it is compiled
                 if splits > 1:
                     ROWS: tl.constexpr = TOKENS * TILE_G
                     inner = r[:, None] * TILE_D + d[None, :]

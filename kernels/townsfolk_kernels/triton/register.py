@@ -14,9 +14,9 @@ from townsfolk_kernels.triton.attention import (
     DecodeWorkspace,
     decode_attention,
     decode_splits,
-    prefill_attention,
 )
 from townsfolk_kernels.triton.norm import add_rms_norm, rms_norm
+from townsfolk_kernels.triton.prefill_attention import prefill_attention
 from townsfolk_kernels.triton.rope import rope_and_store
 
 
@@ -57,11 +57,12 @@ def paged_attention(
             tables[of],
             lengths[of],
             starts[of],
-            layout.longest or 0,
+            q.shape[0] - (layout.singles or 0),
             scale,
             sliding_window,
             out,
             least,
+            None if layout.workspace is None else layout.workspace.prefill,
         )
 
     if layout.singles is None:
@@ -74,7 +75,8 @@ def paged_attention(
         if layout.workspace is not None:
             processors = torch.cuda.get_device_properties(q.device).multi_processor_count
             splits = decode_splits(layout.singles, k_pages.shape[1], processors)
-        decode(slice(0, layout.singles), layout.workspace, splits)
+        workspace = None if layout.workspace is None else layout.workspace.decode
+        decode(slice(0, layout.singles), workspace, splits)
     if layout.singles < lengths.shape[0]:
         prefill(slice(layout.singles, None), least=1)
     return out

@@ -15,6 +15,7 @@ from townsfolk_kernels.triton.attention import DecodeWorkspace, most_programs
 from townsfolk_kernels.triton.gather import gather_tokens
 from townsfolk_kernels.triton.general_sampling import draw_general
 from townsfolk_kernels.triton.logprobs import Report
+from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace, PrefillWorkspace
 from townsfolk_kernels.triton.sampling import draw
 
 from townsfolk.engine.device_rows import DeviceRows
@@ -63,7 +64,7 @@ class Machinery:
     fused: FusedDecode
     kv: KvCache
     rows: DeviceRows
-    workspace: DecodeWorkspace
+    workspace: AttentionWorkspace
     pool: Any
     stream: torch.cuda.Stream
 
@@ -207,13 +208,16 @@ class MixedGraph(StepGraph):
         self.replay()
 
 
-def mixed_workspace(decoder: Decoder, most_speakers: int) -> DecodeWorkspace:
-    """Where programs meet that share a sequence of a mixed step."""
+def mixed_workspace(decoder: Decoder, most_speakers: int) -> AttentionWorkspace:
+    """Where the programs meet that share a sequence of a mixed step."""
     config, device = decoder.config, decoder.device
     processors = torch.cuda.get_device_properties(device).multi_processor_count
     programs = most_programs(most_speakers, config.num_kv_heads, processors)
     group = config.num_heads // config.num_kv_heads
-    return DecodeWorkspace(programs, group, config.head_dim, device)
+    return AttentionWorkspace(
+        DecodeWorkspace(programs, group, config.head_dim, device),
+        PrefillWorkspace(2 * processors, group, config.head_dim, decoder.dtype, device),
+    )
 
 
 def draw_all(
