@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from townsfolk.engine.pace import Pace
 from townsfolk.engine.request import Request
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.kv import BlockPool, BlockTable
@@ -14,9 +15,9 @@ BLOCK = 4
 class World:
     """A scheduler with a pool, and what a loop and a runner would do with its plans."""
 
-    def __init__(self, num_blocks=64, max_batch=4, budget=16, depth=1):
+    def __init__(self, num_blocks=64, max_batch=4, budget=16, depth=1, pace=None):
         self.pool = BlockPool(num_blocks, BLOCK, lambda source, target: None)
-        self.scheduler = Scheduler(self.pool, max_batch, budget)
+        self.scheduler = Scheduler(self.pool, max_batch, budget, pace)
         self.max_batch, self.budget, self.depth = max_batch, budget, depth
         self.in_flight = []
         self.requests = []
@@ -85,6 +86,16 @@ def test_speech_goes_first_and_prompts_share_the_rest():
     assert world.step() == {0: 1, 1: 15}
     assert world.step() == {0: 1, 1: 15}
     assert world.step() == {0: 1, 1: 10, 2: 5}
+
+
+def test_while_someone_speaks_a_prompt_has_what_the_pace_allows():
+    world = World(budget=16, pace=Pace([(2, 8)]))
+    world.request(3, new=3)
+    assert world.step() == {0: 3}
+    world.request([9] * 30, new=1)
+    assert world.step() == {0: 1, 1: 6}
+    assert world.step() == {0: 1, 1: 6}
+    assert world.step() == {1: 16}
 
 
 def test_a_short_prompt_gets_through_beside_a_long_one():

@@ -57,7 +57,8 @@ class Pace:
         if not speakers or own is None or not totals:
             return None
         if (own, own) not in self._measured:
-            return max(_FIRST, totals[0]) - own
+            small = [total for total in totals if total <= _FIRST]
+            return max(small, default=totals[0]) - own
         speaking = self._measured[own, own].seconds
         allowed = speaking * (1 + self._slowdown * max(1.0, prompts / speakers))
         chosen = totals[0]

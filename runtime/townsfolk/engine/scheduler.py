@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from townsfolk.engine.pace import Pace
@@ -14,9 +15,9 @@ from townsfolk.kv import BlockPool, OutOfBlocksError
 PROMPTS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # frozen would take three times as long to make
 class StepItem:
-    """One request's part in a step.
+    """One request's part in a step. Nobody changes it.
 
     Attributes:
         request: the request.
@@ -83,6 +84,7 @@ class Scheduler:
         self.pace = pace or Pace()
         self._pool = pool
         self._max_batch = max_batch
+        self._is_sorted = True  # whether `running` has the most important first
         self._budget = step_token_budget
         self._free_rows = list(reversed(range(max_batch)))
         self._vacated: list[int] = []
@@ -106,6 +108,7 @@ class Scheduler:
         if waits:
             self.waiting.remove(request)
         request.priority = priority
+        self._is_sorted = False
         if waits:
             self.add(request)
 
@@ -114,15 +117,14 @@ class Scheduler:
         plan = StepPlan()
         items: dict[Request, StepItem] = {}
         budget = self._budget
-        self.running.sort(key=_rank)
-        for request in [request for request in self.running if request.num_remaining == 1]:
+        speaking, prompts = self._split_running()
+        for request in speaking:
             if self._make_room(request, 1, items):
                 budget -= 1
                 items[request] = self._item(request, 1)
-        prompts = len(self.running) - len(items) + len(self.waiting)
-        most = self.pace.prompt_tokens(len(items), prompts)
+        most = self.pace.prompt_tokens(len(items), len(prompts) + len(self.waiting))
         budget = budget if most is None else min(budget, most)
-        for request in self._prompts(budget, plan, items):
+        for request in self._prompts(budget, plan, items, prompts):
             count = min(request.num_remaining, budget)
             if count > 0 and self._make_room(request, count, items):
                 budget -= count
@@ -175,11 +177,30 @@ class Scheduler:
                 self._preempt(victim, items)
         return False
 
+    def _split_running(self) -> tuple[list[Request], list[Request]]:
+        """Running requests that decode next, and those with more to compute, in order."""
+        if not self._is_sorted:
+            self.running.sort(key=_rank)
+            self._is_sorted = True
+        speaking: list[Request] = []
+        prompts: list[Request] = []
+        for request in self.running:
+            remaining = request.num_remaining
+            if remaining == 1:
+                speaking.append(request)
+            elif remaining > 1:
+                prompts.append(request)
+        return speaking, prompts
+
     def _prompts(
-        self, budget: int, plan: StepPlan, items: dict[Request, StepItem]
+        self,
+        budget: int,
+        plan: StepPlan,
+        items: dict[Request, StepItem],
+        running: Sequence[Request],
     ) -> list[Request]:
-        """Running requests with prompts to compute, newcomers among them, in order."""
-        prompts = [request for request in self.running if request.num_remaining > 1]
+        """Requests with prompts to compute, `running` and newcomers, in order."""
+        prompts = [request for request in running if request.row is not None]  # not preempted
         wanted = sum(request.num_remaining for request in prompts)
         while budget > 0 and (len(prompts) < PROMPTS or wanted < budget):
             newcomer = self._admit(plan, items)
@@ -203,6 +224,7 @@ class Scheduler:
             self._preempt(max(lesser, key=_rank), items)
         self.waiting.remove(request)
         self.running.append(request)
+        self._is_sorted = False
         request.row = self._free_rows.pop()
         plan.admitted.append(request)
         return request
