@@ -10,7 +10,7 @@ from townsfolk.engine.request import Request
 from townsfolk.sampling import Sampler, SamplingParams
 from townsfolk_kernels.triton.general_sampling import draw_general
 from townsfolk_kernels.triton.logprobs import Report
-from townsfolk_kernels.triton.sampling import draw
+from townsfolk_kernels.triton.sampling import Onward, draw
 
 CPU = torch.device("cpu")
 EOS = (3, 5)
@@ -108,14 +108,12 @@ def test_plain_draws_are_those_of_the_sampler(vocab):
     state.admit(requests)
     places = torch.tensor(rows, dtype=torch.int32)
     indices, positions = torch.zeros_like(places), torch.full_like(places, 7)
-    out = torch.zeros_like(places)
+    turns = torch.zeros(2, len(rows), dtype=torch.int32)
+    onward = Onward(positions, torch.zeros(1, dtype=torch.int32))
     for step in range(3):
         logits = torch.randn(len(rows), vocab)
         expected = sampler.sample(logits, rows, [step] * len(rows))
-        draw(
-            logits, places, indices, state.sampling, state.space.maxima[0], out,
-            positions=positions,
-        )  # fmt: skip
-        assert out.tolist() == expected.token_ids.tolist()
+        draw(logits, places, indices, state.sampling, state.space.maxima[0], turns, onward=onward)
+        assert turns[(step + 1) % 2].tolist() == expected.token_ids.tolist()
         assert indices.unique().tolist() == [step + 1]
         assert positions.unique().tolist() == [step + 8]

@@ -32,7 +32,8 @@ from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
 from townsfolk_kernels.triton.prefill_attention import PrefillWorkspace, prefill_attention
 from townsfolk_kernels.triton.projection import project_and_add
 from townsfolk_kernels.triton.qkv import qkv_rope_store
-from townsfolk_kernels.triton.sampling import MAX_CANDIDATES, SamplingRows, draw
+from townsfolk_kernels.triton.sampling import draw
+from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
 
 NAN = float("nan")
 EPS = 1e-5
@@ -267,7 +268,7 @@ def test_draws_are_those_of_the_reference(seed, vocab):
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
     places, max_rows = 4, 6
-    state = SamplingRows.allocate(max_rows, torch.device("cpu"))
+    state = SamplingRows.allocate(max_rows, vocab, 4, 1, torch.device("cpu"))
     logits = torch.randn(places, vocab, generator=generator) * 3
     if seed % 2:
         logits = logits.round()  # many are equal
@@ -281,7 +282,7 @@ def test_draws_are_those_of_the_reference(seed, vocab):
     state.counts[0, 0] = 1
     state.counts[:, 1] = 50
     state.seeds[:] = torch.randint(-(2**62), 2**62, (max_rows,), generator=generator)
-    state.ends[:, 3] = 5
+    state.counts[:, 2], state.ends[:, 0] = 1, 5
     allowed = logits.clone()
     allowed[indices < 50, 5] = -torch.inf
     chosen = rows[used].long()

@@ -9,6 +9,8 @@ those of `townsfolk_kernels.sampling.draw_from_candidates`, with the random numb
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -22,6 +24,20 @@ GROUP = 64
 _GROUPS = 64  # of one program of the first kernel
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Inputs of the next step, which a draw makes ready: nothing need be copied to the device.
+
+    Attributes:
+        positions: [batch], int32: go up by one where a place is used, as `indices` do.
+        turn: [1], int32: goes up by one; it tells, modulo the number of rows of the results, which
+            of them is written, so that the host can read one while the next is drawn.
+    """
+
+    positions: Tensor
+    turn: Tensor
+
+
 @triton.jit
 def _maxima_kernel(
     logits,
@@ -32,9 +48,11 @@ def _maxima_kernel(
     ends,
     vocab,
     groups,
+    turn,
     GROUP: tl.constexpr,
     GROUPS: tl.constexpr,
     MOST_ENDS: tl.constexpr,
+    ADVANCES: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ):
     place = tl.program_id(0).to(tl.int64)
@@ -47,6 +65,9 @@ def _maxima_kernel(
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
+    if ADVANCES:  # noqa: SIM102  known when it is compiled
+        if (place == 0) & (tl.program_id(1) == 0):
+            tl.store(turn, tl.load(turn) + 1)
     at = logits + place * vocab + token
     values = tl.load(at, mask=token < vocab, other=-float("inf"))
     for number in range(0, struck_count):
@@ -63,6 +84,8 @@ def _draw_kernel(
     rows,
     indices,
     positions,
+    turn,
+    turns,
     numbers,
     counts,
     seeds,
@@ -102,10 +125,11 @@ def _draw_kernel(
             number = uniform(tl.load(seeds + row), index)
             token, _ = draw_sorted(scores, ids, top_k, -1.0, temperature, top_p, min_p, number)
         tl.store(drawn + row, token)
-        tl.store(out + place, token)
         if ADVANCES:
+            out += tl.load(turn) % turns * tl.num_programs(0)
             tl.store(indices + place, index + 1)
             tl.store(positions + place, tl.load(positions + place) + 1)
+        tl.store(out + place, token)
 
 
 def draw(
@@ -116,7 +140,7 @@ def draw(
     maxima: Tensor,
     out: Tensor,
     dependent: bool = False,
-    positions: Tensor | None = None,
+    onward: Onward | None = None,
 ) -> None:
     """Draws one token for each place of a batch, of rows with top-k from 1 to MAX_CANDIDATES.
 
@@ -128,10 +152,10 @@ def draw(
         indices: [batch], int32: how many tokens the request has drawn before.
         state: parameters of the rows; `state.drawn` gets the tokens.
         maxima: [batch, ceil(vocab / GROUP)], fp32: space to work in.
-        out: [batch], int32: the tokens; where a place is not used it stays as it was.
+        out: [batch], int32: the tokens; where a place is not used it stays as it was. With
+            `onward` [turns, batch], of which one row is written; it may be pinned host memory.
         dependent: launch by programmatic dependent launch.
-        positions: [batch], int32; if given, it and `indices` go up by one, ready for the next
-            token, where a place is used.
+        onward: what to make ready for the next step, where the same launch will draw again.
     """
     batch, vocab = logits.shape
     groups = -(-vocab // GROUP)
@@ -144,9 +168,11 @@ def draw(
         state.ends,
         vocab,
         groups,
+        onward and onward.turn,
         GROUP=GROUP,
         GROUPS=_GROUPS,
         MOST_ENDS=state.ends.shape[1],
+        ADVANCES=onward is not None,
         DEPENDENT=dependent,
         **options(4, dependent=dependent),
     )
@@ -155,7 +181,9 @@ def draw(
         maxima,
         rows,
         indices,
-        positions,
+        onward and onward.positions,
+        onward and onward.turn,
+        out.shape[0] if onward else 1,
         state.numbers,
         state.counts,
         state.seeds,
@@ -166,7 +194,7 @@ def draw(
         GROUP=GROUP,
         PADDED=max(power_of_two(groups), MAX_CANDIDATES),
         CANDIDATES=MAX_CANDIDATES,
-        ADVANCES=positions is not None,
+        ADVANCES=onward is not None,
         DEPENDENT=dependent,
         **options(8, dependent=dependent),
     )

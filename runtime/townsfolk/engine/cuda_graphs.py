@@ -16,7 +16,7 @@ from townsfolk_kernels.triton.gather import gather_tokens
 from townsfolk_kernels.triton.general_sampling import draw_general
 from townsfolk_kernels.triton.logprobs import Report
 from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace, PrefillWorkspace
-from townsfolk_kernels.triton.sampling import draw
+from townsfolk_kernels.triton.sampling import Onward, draw
 
 from townsfolk.engine.device_rows import DeviceRows
 from townsfolk.engine.scheduler import StepItem
@@ -28,6 +28,7 @@ from townsfolk.models.fused_decode import DecodeInputs, FusedDecode
 MOST_FUSED = 64
 """The fused kernels hold all rows of a batch in one tile."""
 
+_TURNS = 4  # more than steps are in flight
 # Below 8 a row more costs the most; above, groups of 8 share a graph.
 _SMALL = (1, 2, 4, 8)
 
@@ -120,6 +121,10 @@ class DecodeGraph(StepGraph):
         # [3, size]: rows, positions, numbers of tokens drawn before
         self._inputs = torch.full((3, shape.size), -1, dtype=torch.int32, device=self._device)
         self._expected: list[list[int]] = []  # what the inputs are after the last launch
+        # Plain draws go straight to the host: [turns, size].
+        self._mailbox = torch.zeros(_TURNS, shape.size, dtype=torch.int32, pin_memory=True)
+        self._turn = torch.zeros(1, dtype=torch.int32, device=self._device)
+        self._launches = 0
 
     def run(self) -> None:
         """See `StepGraph`."""
@@ -130,14 +135,24 @@ class DecodeGraph(StepGraph):
         if self._shape.is_plain:
             maxima = own.rows.space.maxima[0, :size]
             dependent = own.fused.is_dependent(size)
-            draw(logits, rows, indices, state, maxima, self.report.tokens, dependent, positions)
+            onward = Onward(positions, self._turn)
+            draw(logits, rows, indices, state, maxima, self._mailbox, dependent, onward)
         else:
             draw_general(logits, rows, indices, state, own.rows.space, self.report)
 
-    def launch(self, items: Sequence[StepItem]) -> None:
+    def capture(self) -> None:
+        """See `StepGraph`."""
+        super().capture()
+        self._turn.zero_()
+
+    def launch(self, items: Sequence[StepItem]) -> Tensor | None:
         """Starts a step; `report` holds the result after it, in the order of the items.
 
         A step that goes on where the last one ended finds its inputs on the device.
+
+        Returns:
+            where plain draws arrive on the host: [size], int32, to be read before some steps more
+            are launched. None for others.
         """
         rows = [row_of(item) for item in items]
         positions = [item.start for item in items]
@@ -150,6 +165,8 @@ class DecodeGraph(StepGraph):
         if self._shape.is_plain:
             self._expected = [rows, [p + 1 for p in positions], [i + 1 for i in indices]]
         self.replay()
+        self._launches += 1
+        return self._mailbox[self._launches % _TURNS] if self._shape.is_plain else None
 
 
 class MixedGraph(StepGraph):

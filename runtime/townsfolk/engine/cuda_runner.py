@@ -218,7 +218,10 @@ class CudaRunner:
             return
         places = list(zip(speakers, range(len(speakers)), strict=True))
         if isinstance(graph, DecodeGraph):
-            graph.launch(items)
+            host = graph.launch(items)
+            if host is not None:
+                step.draws.append((places, host))
+                return
         else:
             graph.launch(items, chunks)
             first = graph.shape.speakers
