@@ -1,0 +1,118 @@
+"""Graphs are made lazily, from kernels that threads compile, and hold what eager steps compute."""
+
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from townsfolk.engine.cuda_runner import CudaRunner
+from townsfolk.engine.request import Request
+from townsfolk.engine.scheduler import Scheduler
+from townsfolk.kv import BlockPool, BlockTable, KvCache
+from townsfolk.models import NAMED_SHAPES, Decoder
+from townsfolk.sampling import SamplingParams
+from townsfolk_kernels.triton.compiler import KernelCompiler
+from townsfolk_kernels.triton.norm import rms_norm
+
+DEVICE = torch.device("cuda")
+
+
+def test_kernels_that_are_noted_are_compiled_but_not_launched():
+    x, weight = torch.randn(3, 77, device=DEVICE), torch.randn(77, device=DEVICE)
+    eps = 1e-5
+    expected = torch.nn.functional.rms_norm(x, (77,), weight, eps)
+    compiler = KernelCompiler(threads=2)
+    found = []
+
+    def run():
+        found.append(rms_norm(x, weight, eps, torch.float32).fill_(7.0))
+
+    kernels = compiler.compile(run)
+    assert len(kernels) == 1
+    for kernel in kernels:
+        kernel.result(timeout=60)
+    assert (found[0] == 7).all()
+    assert compiler.compile(run) == []  # it is there now
+    torch.testing.assert_close(rms_norm(x, weight, eps, torch.float32), expected)
+
+
+class World:
+    """A runner and a scheduler, driven step by step."""
+
+    def __init__(self, decoder, max_batch, context=600):
+        blocks = max_batch * -(-context // 16) + 16
+        self.kv = KvCache.allocate(decoder.config, blocks, 16, decoder.dtype, DEVICE)
+        self.pool = BlockPool(blocks, 16, self.kv.copy_block)
+        self.runner = CudaRunner(decoder, self.kv, [1], max_batch, context)
+        self.scheduler = Scheduler(self.pool, max_batch, 512)
+        self.in_flight = []
+        self.requests = []
+
+    def prepare(self):
+        while (pause := self.runner.prepare()) is not None:
+            time.sleep(pause)
+
+    def add(self, prompt, **params):
+        params = SamplingParams(max_new_tokens=20, **params)
+        request = Request(
+            number=len(self.requests), params=params, seed=len(self.requests),
+            prompt_length=len(prompt), token_ids=list(prompt), max_tokens=len(prompt) + 20,
+            table=BlockTable(self.pool, str(len(self.requests))), reply=None, priority=0,
+            arrived=0.0, deadline=None, echo=False, event_loop=None,
+        )  # fmt: skip
+        self.requests.append(request)
+        self.scheduler.add(request)
+
+    def step(self):
+        plan = self.scheduler.plan()
+        if plan.items:
+            self.in_flight.append((plan.items, self.runner.launch(plan)))
+        if self.in_flight and (len(self.in_flight) == 2 or not plan.items):
+            items, step = self.in_flight.pop(0)
+            for item, output in zip(items, self.runner.collect(step), strict=True):
+                if item.is_void:
+                    continue
+                assert (output.token is None) == (not item.samples)
+                token = output.token.token_id if output.token else None
+                self.scheduler.advance(item, token)
+                if len(item.request.token_ids) == item.request.max_tokens:
+                    self.scheduler.remove(item.request)
+        return bool(plan.items or self.in_flight)
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    config = replace(NAMED_SHAPES["llama-160m"], num_layers=2, vocab_size=4000)
+    return Decoder.random(config, torch.float32, DEVICE, seed=3)
+
+
+@pytest.mark.parametrize("speakers", [1, 7, 30, 70, 140])
+@torch.inference_mode()
+def test_graphs_give_what_eager_steps_give(decoder, speakers):
+    draw = torch.Generator().manual_seed(speakers)
+
+    def prompt(length):
+        return torch.randint(5, 4000, (length,), generator=draw).tolist()
+
+    prompts = [prompt(n % 9 + 1) for n in range(speakers)]
+    late = [prompt(length) for length in (1, 17, 300, 40)]
+    various = ({}, {"temperature": 0}, {"top_k": 0, "top_p": 0.9}, {"repetition_penalty": 1.2})
+    found = []
+    for has_graphs in (False, True):
+        world = World(decoder, speakers + len(late))
+        if has_graphs:
+            world.prepare()
+        else:
+            world.runner._book.get = lambda shape: None
+        for number, each in enumerate(prompts):
+            world.add(each, **various[number % 4])
+        for _ in range(6):
+            world.step()
+        for number, each in enumerate(late):
+            world.add(each, **various[number])
+        while world.step():
+            pass
+        world.scheduler.check()
+        found.append([request.token_ids for request in world.requests])
+    assert found[0] == found[1]
+    assert all(len(request.token_ids) == request.max_tokens for request in world.requests)
