@@ -8,6 +8,10 @@ from torch import Tensor
 
 from townsfolk_kernels.triton.launch import options, power_of_two
 
+# Of one program. A program for each head took 4.8 us for 128 tokens of Llama-3.2-1B on an H200,
+# and 8.5 for 256, most of it to start programs.
+_HEADS = 16
+
 
 @triton.jit
 def _rope_kernel(
@@ -21,31 +25,37 @@ def _rope_kernel(
     KV_HEADS: tl.constexpr,
     HALF: tl.constexpr,
     BLOCK_SIZE: tl.constexpr,
+    HEAD_TILE: tl.constexpr,
     TILE: tl.constexpr,
 ):
-    token, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
-    pair = tl.arange(0, TILE)
-    inside = pair < HALF
+    """A program rotates and stores HEAD_TILE heads of a token: queries, keys, then values."""
+    token = tl.program_id(0).to(tl.int64)
+    head = (tl.program_id(1) * HEAD_TILE + tl.arange(0, HEAD_TILE))[:, None]
+    pair = tl.arange(0, TILE)[None, :]
+    inside = (pair < HALF) & (head < HEADS + 2 * KV_HEADS)
     at = qkv + (token * (HEADS + 2 * KV_HEADS) + head) * (2 * HALF) + 2 * pair
     even = tl.load(at, mask=inside, other=0.0).to(tl.float32)
     odd = tl.load(at + 1, mask=inside, other=0.0).to(tl.float32)
-    if head < HEADS + KV_HEADS:
-        turn = rotation + token * (2 * HALF) + 2 * pair
-        cos = tl.load(turn, mask=inside, other=0.0)
-        sin = tl.load(turn + 1, mask=inside, other=0.0)
-        turned = even * cos - odd * sin
-        odd = even * sin + odd * cos
-        even = turned
-    if head < HEADS:
-        target = q_out + (token * HEADS + head) * (2 * HALF)
-    else:
-        slot = tl.load(slots + token)
-        inside = inside & (slot >= 0)
-        kv_head = (head - HEADS) % KV_HEADS
-        row = (slot // BLOCK_SIZE * KV_HEADS + kv_head) * BLOCK_SIZE + slot % BLOCK_SIZE
-        target = (k_pages if head < HEADS + KV_HEADS else v_pages) + row * (2 * HALF)
-    tl.store(target + 2 * pair, even.to(q_out.dtype.element_ty), mask=inside)
-    tl.store(target + 2 * pair + 1, odd.to(q_out.dtype.element_ty), mask=inside)
+    turn = rotation + token * (2 * HALF) + 2 * pair
+    cos = tl.load(turn, mask=pair < HALF, other=0.0)
+    sin = tl.load(turn + 1, mask=pair < HALF, other=0.0)
+    is_turned = head < HEADS + KV_HEADS
+    first = tl.where(is_turned, even * cos - odd * sin, even).to(q_out.dtype.element_ty)
+    second = tl.where(is_turned, even * sin + odd * cos, odd).to(q_out.dtype.element_ty)
+    q_at = q_out + (token * HEADS + head) * (2 * HALF) + 2 * pair
+    is_query = inside & (head < HEADS)
+    tl.store(q_at, first, mask=is_query)
+    tl.store(q_at + 1, second, mask=is_query)
+    slot = tl.load(slots + token)
+    kv_head = tl.maximum(head - HEADS, 0) % KV_HEADS
+    row = (slot // BLOCK_SIZE * KV_HEADS + kv_head) * BLOCK_SIZE + slot % BLOCK_SIZE
+    page_at = row * (2 * HALF) + 2 * pair
+    is_key = inside & (slot >= 0) & (head >= HEADS) & is_turned
+    tl.store(k_pages + page_at, first, mask=is_key)
+    tl.store(k_pages + page_at + 1, second, mask=is_key)
+    is_value = inside & (slot >= 0) & (head >= HEADS + KV_HEADS)
+    tl.store(v_pages + page_at, first, mask=is_value)
+    tl.store(v_pages + page_at + 1, second, mask=is_value)
 
 
 def rope_and_store(
@@ -56,7 +66,7 @@ def rope_and_store(
     _, kv_heads, block_size, head_dim = k_pages.shape
     heads = qkv.shape[1] // head_dim - 2 * kv_heads
     out = qkv.new_empty(tokens, heads, head_dim)
-    _rope_kernel[(tokens, heads + 2 * kv_heads)](
+    _rope_kernel[(tokens, -(-(heads + 2 * kv_heads) // _HEADS))](
         qkv,
         rotation,
         slots,
@@ -67,7 +77,8 @@ def rope_and_store(
         KV_HEADS=kv_heads,
         HALF=head_dim // 2,
         BLOCK_SIZE=block_size,
+        HEAD_TILE=_HEADS,
         TILE=power_of_two(head_dim // 2),
-        **options(1),
+        **options(2),
     )
     return out
