@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from triton import knobs
@@ -28,6 +27,9 @@ class KernelCompiler:
         """Takes all processors but one, where the number of threads is not given."""
         most = threads or max(1, min((os.cpu_count() or 2) - 1, _MOST_THREADS))
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="townsfolk-compile")
+        self._at_once = most
+        self._compiling = 0
+        self._changed = threading.Condition()
         self._futures: dict[tuple[str, str], Future[None]] = {}
 
     def compile(self, run: Callable[[], object]) -> list[Future[None]]:
@@ -48,7 +50,7 @@ class KernelCompiler:
             data = compile["specialization_data"]
             key = (f"{fn.module}.{fn.name}", data)
             if key not in self._futures:
-                self._futures[key] = self._pool.submit(partial(_preload, fn.jit_function, data))
+                self._futures[key] = self._pool.submit(self._preload, fn.jit_function, data)
             found.append(self._futures[key])
             return True
 
@@ -60,8 +62,20 @@ class KernelCompiler:
             knobs.runtime.jit_cache_hook = before
         return found
 
+    def slow_down(self) -> None:
+        """Compiles one kernel at a time from now on, once those under way are done."""
+        with self._changed:
+            self._at_once = 1
 
-def _preload(function: Any, data: str) -> None:
-    kernel = function.preload(data)
-    if kernel is not None:
-        _ = kernel.run  # builds its launcher, too, and loads it
+    def _preload(self, function: Any, data: str) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._compiling < self._at_once)
+            self._compiling += 1
+        try:
+            kernel = function.preload(data)
+            if kernel is not None:
+                _ = kernel.run  # builds its launcher, too, and loads it
+        finally:
+            with self._changed:
+                self._compiling -= 1
+                self._changed.notify_all()

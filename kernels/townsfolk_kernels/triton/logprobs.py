@@ -37,8 +37,11 @@ class Report:
 
     @classmethod
     def allocate(cls, batch: int, device: torch.device) -> tuple[Tensor, Report]:
-        """One tensor, so that one copy brings it to the host, and its views; see `of`."""
-        flat = torch.zeros(batch * _WIDTH, dtype=torch.int32, device=device)
+        """One tensor, so that one copy brings it to the host, and its views; see `of`.
+
+        There may be some places more, so that all views begin at multiples of 16 bytes.
+        """
+        flat = torch.zeros(-(-batch // 4) * 4 * _WIDTH, dtype=torch.int32, device=device)
         return flat, cls.of(flat)
 
     @classmethod

@@ -48,7 +48,10 @@ class AttentionWorkspace:
     prefill: PrefillWorkspace
 
 
-@triton.jit(do_not_specialize=["sequences"])
+@triton.jit(
+    do_not_specialize=["sequences"],
+    do_not_specialize_on_alignment=["lengths", "starts"],  # of steps without a graph, any
+)
 def _prefill_kernel(
     q,
     k_pages,

@@ -18,7 +18,7 @@ from townsfolk_kernels.triton.sampling_rows import SamplingRows
 
 NOT_YET = -1
 """Stands for the token of a place that is to be searched for."""
-_TILE = 2048
+_TILE = 4096
 _THRESHOLDS = 8
 
 GROUP = tl.constexpr(64)  # of the maxima
@@ -209,5 +209,5 @@ def search(
         TILE=_TILE,
         THRESHOLDS=_THRESHOLDS,
         NOT_YET=NOT_YET,
-        **options(8),
+        **options(16),
     )

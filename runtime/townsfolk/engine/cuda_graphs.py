@@ -118,8 +118,8 @@ class DecodeGraph(StepGraph):
         """Takes memory for the inputs; see `capture`."""
         super().__init__(shape.size, machinery)
         self._shape = shape
-        # [3, size]: rows, positions, numbers of tokens drawn before
-        self._inputs = torch.full((3, shape.size), -1, dtype=torch.int32, device=self._device)
+        # [3, size]: rows, positions, numbers of tokens drawn before; each at a multiple of 16 bytes
+        self._inputs = torch.full((3, aligned(shape.size)), -1, dtype=torch.int32).to(self._device)
         self._expected: list[list[int]] = []  # what the inputs are after the last launch
         # Plain draws go straight to the host: [turns, size].
         self._mailbox = torch.zeros(_TURNS, shape.size, dtype=torch.int32, pin_memory=True)
@@ -130,7 +130,7 @@ class DecodeGraph(StepGraph):
         """See `StepGraph`."""
         own, size = self._machinery, self._shape.size
         state = own.rows.sampling
-        rows, positions, indices = self._inputs
+        rows, positions, indices = self._inputs[:, :size]
         logits = own.fused.logits(DecodeInputs(rows, positions, own.rows.tables, state.drawn))
         if self._shape.is_plain:
             maxima = own.rows.space.maxima[0, :size]
@@ -235,6 +235,14 @@ def mixed_workspace(decoder: Decoder, most_speakers: int) -> AttentionWorkspace:
         DecodeWorkspace(programs, group, config.head_dim, device),
         PrefillWorkspace(2 * processors, group, config.head_dim, decoder.dtype, device),
     )
+
+
+def aligned(count: int) -> int:
+    """So many 32-bit numbers that what comes behind them begins at a multiple of 16 bytes.
+
+    Kernels are compiled for the alignment of what they read: others would be others.
+    """
+    return -(-count // 4) * 4
 
 
 def draw_all(

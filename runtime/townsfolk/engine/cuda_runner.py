@@ -26,6 +26,7 @@ from townsfolk.engine.cuda_graphs import (
     DecodeShape,
     Machinery,
     MixedGraph,
+    aligned,
     bucket,
     draw_all,
     mixed_workspace,
@@ -50,6 +51,7 @@ from townsfolk.sampling import SampledTokens
 logger = logging.getLogger(__name__)
 
 _SPARE_BLOCKS = 8  # a table may be a few blocks ahead of its sequence
+_MOST_WAIT_S = 8.0  # for kernels of graphs, where none is compiled yet
 _TIMED = 16  # one of so many steps without prompts is timed
 
 Shape = DecodeShape | StepShape
@@ -173,7 +175,7 @@ class CudaRunner:
         return milliseconds / 1000
 
     def prepare(self) -> float | None:
-        """See `Runner`: notes or captures one graph."""
+        """See `Runner`: captures one graph."""
         return self._book.prepare()
 
     def _make_graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
@@ -187,17 +189,17 @@ class CudaRunner:
         def run() -> None:
             # Two sequences, one of them decoding, of which nothing is stored and nothing drawn.
             ids = torch.zeros(3, dtype=torch.int64, device=self._device)
-            fields = [[0, 1, 3], [1, 2, 0], [-1, -1, -1]]
+            fields = [[0, 1, 3, 3], [1, 2, 0, 0], [-1, -1, -1, -1]]
             starts, lengths, rows = torch.tensor(fields, device=self._device).int()
             tables = self._rows.tables.index_select(0, starts[:2] * 0)
             block_size = self._kv.block_size
-            layout = PagedLayout(starts, lengths[:2], tables, block_size, longest=2, singles=1)
+            layout = PagedLayout(starts[:3], lengths[:2], tables, block_size, longest=2, singles=1)
             batch = ModelBatch(ids, ids, ids - 1, layout)
             logits = self._decoder.logits(self._decoder.forward(batch, self._kv)[:2])
             _, report = Report.allocate(2, self._device)
             draw_all(logits, rows[:2], rows[:2], self._rows, report)
 
-        self._book.compile(run)
+        self._book.begin(run, _MOST_WAIT_S)
         run()
         torch.cuda.synchronize()
 
@@ -244,8 +246,12 @@ class CudaRunner:
             [row_of(items[number]) for number in drawing],
             [index_of(items[number]) for number in drawing],
         ]
-        last, rows, indices = upload(np.array(fields, dtype=np.int32), self._device)
-        flat, report = Report.allocate(len(drawing), self._device)
+        count = len(drawing)
+        padded = np.zeros((3, aligned(count)), dtype=np.int32)
+        padded[:, :count] = fields
+        last, rows, indices = upload(padded, self._device)[:, :count]
+        flat, report = Report.allocate(count, self._device)
+        report = report.part(slice(0, count))
         draw_all(
             self._decoder.logits(hidden.index_select(0, last)), rows, indices, self._rows, report
         )
@@ -256,7 +262,7 @@ class CudaRunner:
         """The flat batch, uploaded at once; the first items decode."""
         block_size = self._kv.block_size
         total = sum(item.count for item in items)
-        tokens = np.zeros((3, total), dtype=np.int64)  # token ids, positions, slots
+        tokens = np.zeros((3, aligned(total)), dtype=np.int64)  # token ids, positions, slots
         starts = np.zeros(len(items) + 1, dtype=np.int64)
         pending: list[tuple[int, int]] = []  # place in the flat batch, row that drew it
         for number, item in enumerate(items):
@@ -277,7 +283,7 @@ class CudaRunner:
         parts = (tokens, starts, lengths, rows, np.array(pending, dtype=np.int64))
         flat = upload(np.concatenate([part.reshape(-1) for part in parts]), self._device)
         given, starts_, lengths_, rows_, pending_ = flat.split([part.size for part in parts])
-        token_ids, positions_, slots = given.view(3, total)
+        token_ids, positions_, slots = given.view(3, -1)[:, :total]
         if pending:
             at = pending_.view(-1, 2)
             drawn = self._rows.sampling.drawn[at[:, 1]]

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Generic, Protocol, TypeVar
 
 from townsfolk_kernels.triton.compiler import KernelCompiler
@@ -57,14 +57,30 @@ class GraphBook(Generic[Key, Graph]):
         self._began = self._captured_at = time.monotonic()
         self._is_told = False
 
-    def compile(self, run: Callable[[], object]) -> None:
-        """Compiles all kernels that `run` launches, many at once, and waits for them.
+    def begin(self, run: Callable[[], object], most_wait_s: float) -> None:
+        """Compiles kernels with all processors, before anybody speaks; later one thread goes on.
+
+        Threads that compile hold Python's lock a fifth of the time, and would make steps stumble.
+
+        Args:
+            run: launches what is needed in any case; its kernels are waited for.
+            most_wait_s: how long those of graphs are waited for.
 
         Raises:
-            Exception: one can't be compiled.
+            Exception: a kernel that `run` launches can't be compiled.
         """
-        for kernel in self._compiler.compile(run):
+        needed = self._compiler.compile(run)
+        while self._to_note:
+            self._note(self._to_note.popleft())
+        begin = time.monotonic()
+        for kernel in needed:
             kernel.result()
+        of_graphs = {kernel for kernels in self._kernels.values() for kernel in kernels}
+        left = begin + most_wait_s - time.monotonic()
+        _, late = wait(of_graphs, timeout=max(left, 0.0))
+        self._compiler.slow_down()
+        if late:
+            logger.info("%d kernels are still to be compiled; one thread goes on", len(late))
 
     def get(self, key: Key) -> Graph | None:
         """A graph if it is there, or if its turn has come and it can be made at once."""
@@ -80,12 +96,7 @@ class GraphBook(Generic[Key, Graph]):
         return self._graphs.get(key)
 
     def prepare(self) -> float | None:
-        """Notes or captures one graph; see `Runner.prepare`."""
-        while self._to_note:
-            key = self._to_note.popleft()
-            if key not in self._steps and key not in self._graphs:
-                self._note(key)
-                return 0.0
+        """Captures one graph; see `Runner.prepare`."""
         for key in self._to_capture:
             if self._is_compiled(key):
                 self._capture(key)

@@ -1,0 +1,81 @@
+"""Draws by the kernels from a large vocabulary, against the sampler on the same logits."""
+
+import pytest
+import torch
+from townsfolk.engine.cuda_graphs import draw_all
+from townsfolk.engine.device_rows import DeviceRows, is_plain
+from townsfolk.engine.request import Request
+from townsfolk.sampling import Sampler, SamplingParams
+from townsfolk_kernels.triton.logprobs import Report
+from townsfolk_kernels.triton.sampling import Onward, draw
+
+DEVICE = torch.device("cuda")
+VOCAB = 128_256
+ASKED = [
+    SamplingParams(temperature=0),
+    SamplingParams(top_k=40),
+    SamplingParams(top_k=64, min_p=0.02, min_new_tokens=5, stop_token_ids=(9, 2)),
+    SamplingParams(top_k=1000, top_p=1.0),
+    SamplingParams(temperature=1.5, top_k=300, top_p=0.9),
+    SamplingParams(temperature=0.3, top_k=0, top_p=0.7),
+    SamplingParams(temperature=2.0, top_k=0, top_p=0.95),
+    SamplingParams(temperature=2.0, top_k=0, top_p=0.98, min_p=0.1),
+    SamplingParams(top_k=0, top_p=1.0),
+    SamplingParams(top_k=0, top_p=1.0, min_p=0.1, logit_bias={5: 3.0, 70_000: 9.0}),
+    SamplingParams(repetition_penalty=1.3, presence_penalty=0.5, frequency_penalty=0.7),
+    SamplingParams(temperature=0, logprobs=20, repetition_penalty=1.5),
+]
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["general", "plain"])
+def test_draws_are_those_of_the_sampler(plain):
+    asked = [each for each in ASKED * 6 if not plain or is_plain(each, VOCAB)]
+    count = len(asked)
+    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    print("seed", generator.initial_seed())
+    sampler = Sampler(count, VOCAB, (3, 5), torch.device("cpu"))
+    state = DeviceRows(count, 4, VOCAB, 64, (3, 5), DEVICE)
+    requests = []
+    for row, params in enumerate(asked):
+        prompt = torch.randint(0, VOCAB, (9,), generator=generator).tolist()
+        made = Request(
+            number=row, params=params, seed=row * 977, prompt_length=9, token_ids=prompt,
+            max_tokens=99, table=None, reply=None, priority=0, arrived=0, deadline=None,
+            echo=False, event_loop=None,
+        )  # fmt: skip
+        made.row = row
+        requests.append(made)
+        sampler.admit(row, params, made.seed, prompt)
+    state.admit(requests)
+    rows = torch.arange(count, dtype=torch.int32, device=DEVICE)
+    indices, positions = torch.zeros_like(rows), torch.zeros_like(rows)
+    _, report = Report.allocate(count, DEVICE)
+    mailbox = torch.zeros(4, count, dtype=torch.int32, pin_memory=True)
+    onward = Onward(positions, torch.zeros(1, dtype=torch.int32, device=DEVICE))
+    differ = 0
+    for step in range(3):
+        logits = torch.randn(count, VOCAB, generator=generator) * (1 + 3 * (step % 2))
+        expected = sampler.sample(logits, list(range(count)), [step] * count)
+        on_device = logits.to(DEVICE)
+        if plain:
+            space = torch.empty(count, -(-VOCAB // 64), device=DEVICE)
+            draw(on_device, rows, indices, state.sampling, space, mailbox, False, onward)
+            torch.cuda.synchronize()
+            tokens = mailbox[(step + 1) % 4]
+        else:
+            indices.fill_(step)
+            draw_all(on_device, rows, indices, state, report.part(slice(0, count)))
+            tokens = report.tokens[:count].cpu()
+            torch.testing.assert_close(
+                report.logprobs[:count].cpu(), expected.logprobs, equal_nan=True
+            )
+            last = [n for n, each in enumerate(asked) if each.logprobs]
+            assert torch.equal(report.top_ids[last].cpu().long(), expected.top_ids[last])
+        # A draw may fall between two roundings of a sum over the vocabulary, but hardly ever.
+        wrong = (tokens.long() != expected.token_ids).nonzero()[:, 0].tolist()
+        print(step, [(n, asked[n]) for n in wrong])
+        differ += len(wrong)
+        state.sampling.drawn.copy_(expected.token_ids.int())
+        if wrong:
+            break
+    assert differ <= 1
