@@ -22,6 +22,7 @@ def test_a_message_holds_its_share_of_the_tokens():
     assert halves.tokens_between(1.0, 2.0) == pytest.approx(4)
     assert halves.tokens_between(1.0, 4.0) == pytest.approx(9)
     assert steady_rate([halves]) == pytest.approx(3.0)
+    assert halves.token_times_s == pytest.approx([1 / 4, 2 / 5])
 
 
 def test_answers_that_never_overlap_have_no_rate():

@@ -55,6 +55,12 @@ class Answer:
         """Seconds between messages."""
         return [after - before for before, after in itertools.pairwise(self.arrivals)]
 
+    @property
+    def token_times_s(self) -> list[float]:
+        """Seconds between messages for each token of the later one."""
+        each = [self.generated * size / sum(self.sizes) for size in self.sizes[1:]]
+        return [gap / tokens for gap, tokens in zip(self.gaps_s, each, strict=True)]
+
     def tokens_between(self, begin: float, end: float) -> float:
         """Tokens that came after `begin` and until `end`.
 

@@ -169,6 +169,8 @@ def through_service(
                         if stage is not engine:
                             messages = sum(len(answer.arrivals) for answer in answers)
                             held.append(batch * new_tokens / messages)
+                    else:
+                        stage.rest()
             reached = {name: median(each) for name, each in rates.items()}
             rows.append(
                 {

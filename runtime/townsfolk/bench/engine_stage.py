@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import random
 import time
 from collections.abc import Sequence
 
 from townsfolk.bench.answer import Answer
+from townsfolk.bench.rest import rest
 from townsfolk.bench.scene import Scene, pause_s
 from townsfolk.engine import Engine
 from townsfolk.sampling.params import SamplingParams
@@ -20,6 +23,9 @@ class EngineStage:
         """Take an engine, which `close` ends, and the size of its vocabulary."""
         self._engine = engine
         self._vocab_size = vocab_size
+        # As `townsfolk serve` does: a full collection would stop everybody for 100 ms.
+        gc.collect()
+        gc.freeze()
 
     def play(self, scene: Scene) -> list[Answer]:
         """See `Stage`."""
@@ -40,6 +46,10 @@ class EngineStage:
             return [answer for answer, _ in answered]
 
         return asyncio.run(run())
+
+    def rest(self) -> None:
+        """See `Stage`."""
+        rest(os.getpid())
 
     def close(self) -> None:
         """See `Stage`."""

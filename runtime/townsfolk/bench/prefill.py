@@ -36,6 +36,8 @@ def prefill(
             (answer,) = stage.complete(prompt, 1)
             if number > 0:
                 seconds.append(answer.first_token_s)
+            else:
+                stage.rest()
         time_s = median(seconds)
         operations = prefill_operations(subject.config, length) / time_s
         row: dict[str, object] = {

@@ -58,6 +58,7 @@ def profile(
     """
     on_gpu = subject.device.type == "cuda"
     stage.complete(random_prompts(subject.config.vocab_size, batch, prompt, 0), new)  # warms up
+    stage.rest()
     prompts = random_prompts(subject.config.vocab_size, batch, prompt, 1)
     activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
     everywhere = torch._C._profiler._ExperimentalConfig(profile_all_threads=not on_gpu)

@@ -66,6 +66,9 @@ class Stage(Protocol):
     def play(self, scene: Scene) -> list[Answer]:
         """Play a scene to its end; return all answers of its characters."""
 
+    def rest(self) -> None:
+        """Wait until nothing is done in the background any more."""
+
     def close(self) -> None:
         """End it."""
 

@@ -7,6 +7,7 @@ there are cores, and a process that has little rest is told of.
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import sys
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from townsfolk.bench.answer import Answer, MeasurementError
+from townsfolk.bench.rest import rest
 from townsfolk.bench.scene import Scene, pause_s, text
 from townsfolk.client import AsyncNpc, AsyncRuntime, Persona, RuntimeProcess, SamplingParams
 from townsfolk.client.process import Endpoint
@@ -54,6 +56,11 @@ class ServiceStage:
                 file=sys.stderr,
             )
         return [answer for part in played for answer in part.answers]
+
+    def rest(self) -> None:
+        """See `Stage`."""
+        if self._runtime.pid is not None:
+            rest(self._runtime.pid)
 
     def close(self) -> None:
         """See `Stage`."""
@@ -129,6 +136,7 @@ async def _play(
             await runtime.register_lore(lore[0], text(scene.draw("lore"), scene.lore))
         players = [_Player.invite(runtime, scene, number, lore) for number in numbers]
         await asyncio.gather(*(player.npc.open() for player in players))
+        gc.freeze()  # a full collection of all that was imported would be seen as a pause
         pipe.send("ready")
         await asyncio.to_thread(pipe.recv)
         begin, own = time.perf_counter(), time.process_time()

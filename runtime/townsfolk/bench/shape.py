@@ -140,8 +140,8 @@ def _tavern(options: argparse.Namespace, subject: Subject) -> None:
 def _interference(options: argparse.Namespace, subject: Subject) -> None:
     scene = replace(SCENE, reply=options.new_tokens or SCENE.reply)
     with closing(_stage(options, subject, scene, 2 * scene.npcs)) as stage:
-        row = interference(stage, scene, options.rounds)
-    print_report("interference", [row], **subject.facts, way=_way(options))
+        rows = interference(stage, scene, options.rounds)
+    print_report("interference", rows, **subject.facts, way=_way(options))
 
 
 def _profile(options: argparse.Namespace, subject: Subject) -> None:

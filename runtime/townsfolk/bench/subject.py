@@ -80,7 +80,7 @@ class Subject:
         }
 
     def engine_stage(self, requests: int, tokens: int) -> EngineStage:
-        """An engine in this process with room for so many requests and tokens."""
+        """An engine in this process, at rest, with room for so many requests and tokens."""
         decoder = run_apart(Decoder.random, self.config, self.dtype, self.device)
         settings = EngineSettings(
             device="cuda" if self.device.type == "cuda" else "cpu",
@@ -89,16 +89,21 @@ class Subject:
             step_token_budget=self._step_tokens(requests),
             threads=self.threads or torch.get_num_threads(),
         )
-        return EngineStage(Engine(decoder, None, settings, name=self.name), self.config.vocab_size)
+        engine = Engine(decoder, None, settings, name=self.name)
+        stage = EngineStage(engine, self.config.vocab_size)
+        stage.rest()
+        return stage
 
     def service_stage(self, requests: int, tokens: int) -> ServiceStage:
-        """A runtime process with such room, that serves.
+        """A runtime process with such room, that serves and is at rest.
 
         Raises:
             RuntimeUnavailableError: it could not start.
         """
         runtime = RuntimeProcess(self.serve_arguments(requests, tokens), timeout_s=START_TIMEOUT_S)
-        return ServiceStage(runtime, runtime.start())
+        stage = ServiceStage(runtime, runtime.start())
+        stage.rest()
+        return stage
 
     def serve_arguments(self, requests: int, tokens: int) -> list[str]:
         """Arguments of `townsfolk serve`; the checkpoint is written if it is not there yet."""

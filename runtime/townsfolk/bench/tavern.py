@@ -18,6 +18,7 @@ def tavern(stage: Stage, scene: Scene, sizes: Sequence[int]) -> list[Row]:
     characters who speak a turn at once: what is measured is a game that has run for a while.
     """
     stage.play(replace(scene, npcs=max(sizes), turns=1, thinking_s=0.0, take=-1))
+    stage.rest()
     return [_row(stage, replace(scene, npcs=npcs)) for npcs in sizes]
 
 

@@ -1,0 +1,48 @@
+"""Waiting for a process that works in the background."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from townsfolk.bench.rest import processor_seconds, rest
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs Linux")
+
+SPIN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
+# The work is done by a child of the process that is watched, as a compiler would do it.
+PARENT = f"""
+import subprocess, sys
+print("begun", flush=True)
+subprocess.run([sys.executable, "-c", {SPIN.format(0.6)!r}])
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_waits_for_children_that_work():
+    arguments = [sys.executable, "-c", PARENT]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(arguments, **pipes) as process:
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.2)  # its child has started
+        rest(process.pid)
+        assert processor_seconds(process.pid) >= 0.6
+        process.stdin.close()
+
+
+def test_it_gives_up_in_time():
+    with subprocess.Popen([sys.executable, "-c", SPIN.format(60)]) as process:
+        time.sleep(0.2)
+        begin = time.monotonic()
+        rest(process.pid, most_s=0.5)
+        assert time.monotonic() - begin < 10
+        process.kill()
+
+
+def test_own_time_is_counted():
+    before, own = processor_seconds(os.getpid()), time.process_time()
+    while time.process_time() < own + 0.3:
+        pass
+    assert processor_seconds(os.getpid()) - before >= 0.25
