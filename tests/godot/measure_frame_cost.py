@@ -1,6 +1,6 @@
 """Measure what the Godot add-on costs the game's main thread, and draw it.
 
-    python tests/godot/measure_frame_cost.py [--seconds 20] [--figure PNG]
+    python tests/godot/measure_frame_cost.py [--seconds 20] [--fps 60] [--grpc-web] [--figure PNG]
 
 A paced server speaks the real protocol to 20 NPCs at 30 tokens a second each; a headless Godot
 takes the time that each frame spends in the add-on. Prints one JSON line. This is a measurement, no
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from pathlib import Path
 
 import grpc.aio
 import matplotlib.pyplot as plt
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.service.web import WebServer
+from townsfolk.v1 import dialogue_pb2
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1 import townsfolk_pb2_grpc as rpc
 
@@ -51,42 +55,58 @@ class Paced(rpc.TownsfolkServiceServicer):
                 answer.event.opened.session_id = "paced"
                 yield answer
             elif request.HasField("say"):
-                turn = request.say.turn_id
-                answer.event.turn_started.turn_id = turn
-                yield answer
-                async for event in self._speak(turn):
-                    yield event
+                async for event in self._speak(request.say.turn_id):
+                    yield pb.ConverseResponse(event=event)
 
-    async def _speak(self, turn: str) -> AsyncIterator[pb.ConverseResponse]:
+    async def OpenSession(  # noqa: N802
+        self, request: pb.OpenSessionRequest, context: grpc.aio.ServicerContext
+    ) -> pb.OpenSessionResponse:
+        """Open, for gRPC-Web."""
+        return pb.OpenSessionResponse(opened=dialogue_pb2.SessionOpened(session_id="paced"))
+
+    async def Say(  # noqa: N802
+        self, request: pb.SayRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.SayResponse]:
+        """Answer, for gRPC-Web."""
+        async for event in self._speak(request.utterance.turn_id):
+            yield pb.SayResponse(event=event)
+
+    async def _speak(self, turn: str) -> AsyncIterator[dialogue_pb2.SessionEvent]:
+        event = dialogue_pb2.SessionEvent()
+        event.turn_started.turn_id = turn
+        yield event
         loop = asyncio.get_running_loop()
         start, count = loop.time(), 0
         while True:
-            answer = pb.ConverseResponse()
-            answer.event.text_delta.turn_id = turn
-            answer.event.text_delta.text = " word"[:CHARACTERS_PER_TOKEN]
-            yield answer
+            event = dialogue_pb2.SessionEvent()
+            event.text_delta.turn_id = turn
+            event.text_delta.text = " word"[:CHARACTERS_PER_TOKEN]
+            yield event
             count += 1
             if count % SENTENCE_TOKENS == 0:
-                answer = pb.ConverseResponse()
-                answer.event.sentence_completed.turn_id = turn
-                answer.event.sentence_completed.text = " word" * SENTENCE_TOKENS
-                yield answer
+                event = dialogue_pb2.SessionEvent()
+                event.sentence_completed.turn_id = turn
+                event.sentence_completed.text = " word" * SENTENCE_TOKENS
+                yield event
             await asyncio.sleep(start + count / TOKENS_PER_SECOND - loop.time())
 
 
 async def serve() -> None:
-    """Serve until standard input closes; print the port first."""
+    """Serve until standard input closes; print the ports first: gRPC and gRPC-Web."""
     # As the runtime does: probing the bandwidth costs the client an answer for almost every frame.
     server = grpc.aio.server(options=[("grpc.http2.bdp_probe", 0)])
     rpc.add_TownsfolkServiceServicer_to_server(Paced(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    print(port, flush=True)
+    web = WebServer(ServiceSettings(web_port=0))
+    await web.start(port)
+    print(port, web.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await server.stop(0)
+    await web.stop()
 
 
-def measure(seconds: float, fps: int) -> dict[str, float | list[float]]:
+def measure(seconds: float, fps: int, grpc_web: bool) -> dict[str, float | list[float]]:
     """Run server and game; return what the game reported."""
     executable = godot_engine.find_godot()
     if executable is None:
@@ -100,7 +120,9 @@ def measure(seconds: float, fps: int) -> dict[str, float | list[float]]:
     assert server.stdin is not None
     assert server.stdout is not None
     try:
-        address = f"127.0.0.1:{server.stdout.readline().strip()}"
+        address = f"127.0.0.1:{server.stdout.readline().split()[grpc_web]}"
+        if grpc_web:
+            os.environ["TOWNSFOLK_TEST_TRANSPORT"] = "2"
         with tempfile.TemporaryDirectory() as folder:
             godot = godot_engine.make_project(executable, Path(folder))
             [report] = godot.drive(
@@ -135,18 +157,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--fps", type=int, default=60, help="frames a second; 0: as many as go")
+    parser.add_argument("--grpc-web", action="store_true", help="instead of HTTP/2")
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         asyncio.run(serve())
         return
-    report = measure(arguments.seconds, arguments.fps)
+    report = measure(arguments.seconds, arguments.fps, arguments.grpc_web)
     frames = report["msec"]
     assert isinstance(frames, list)
     tokens = report["characters"] / CHARACTERS_PER_TOKEN / report["seconds"]
     result = {
         "npcs": 20,
+        "transport": "gRPC-Web" if arguments.grpc_web else "HTTP/2",
         "tokens_per_second": round(tokens, 1),
         "frames": len(frames),
         "frames_per_second": round(len(frames) / report["seconds"], 1),

@@ -98,10 +98,8 @@ func _op_http2(question: Dictionary) -> Dictionary:
 	stream.headers_received.connect(
 		func(headers: PackedStringArray) -> void: events.append("headers " + ",".join(headers))
 	)
-	stream.data_received.connect(
-		func(buffer: PackedByteArray, start: int, end: int) -> void:
-			events.append("data " + buffer.slice(start, end).hex_encode())
-	)
+	stream.take_data = func(buffer: PackedByteArray, start: int, stop: int) -> void:
+		events.append("data " + buffer.slice(start, stop).hex_encode())
 	stream.closed.connect(
 		func(code: int, message: String) -> void: events.append("end %d %s" % [code, message])
 	)

@@ -181,7 +181,7 @@ func open() -> void:
 	if _session == null:
 		_session = NpcSession.new(_find_runtime(), _make_config, _collect_lore)
 		_session.transcript.from_array(_saved_transcript)
-		_session.text_streamed.connect(_on_text_streamed)
+		_session.text_streamed.connect(text_streamed.emit)
 		_session.sentence_ready.connect(_on_sentence_ready)
 		_session.turn_ended.connect(_finish)
 		_session.problem_reported.connect(failed.emit)
@@ -290,10 +290,6 @@ func _begin_next() -> void:
 	if not _queue.is_empty() and current_turn != _queue[0]:
 		current_turn = _queue[0]
 		thinking_started.emit(current_turn)
-
-
-func _on_text_streamed(_turn: NpcTurn, text: String) -> void:
-	text_streamed.emit(text)
 
 
 func _on_sentence_ready(_turn: NpcTurn, sentence: String) -> void:

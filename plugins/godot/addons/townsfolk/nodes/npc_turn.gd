@@ -25,7 +25,15 @@ var speaker: String
 ## What was said to the character.
 var prompt: String
 ## The answer so far; when the turn is over, the whole answer or what was heard of it.
-var text := ""
+var text := "":
+	get:
+		if not _pieces.is_empty():
+			text += "".join(_pieces)
+			_pieces.clear()
+		return text
+	set(value):
+		_pieces.clear()
+		text = value
 ## The answer's sentences so far.
 var sentences: Array[String] = []
 ## How far the turn is.
@@ -44,6 +52,8 @@ var time_to_first_token_ms := 0.0
 var tokens_per_second := 0.0
 
 var _interrupt: Callable
+# What has come since the text was asked for: to add each piece would copy the whole text each time.
+var _pieces := PackedStringArray()
 
 
 func _init(turn_speaker: String, turn_prompt: String, interrupter := Callable()) -> void:
@@ -62,6 +72,12 @@ func wait() -> String:
 	if not is_done():
 		await finished
 	return text
+
+
+## For sessions: more of the answer has come.
+func add_text(piece: String) -> void:
+	_pieces.append(piece)
+	text_streamed.emit(piece)
 
 
 ## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this

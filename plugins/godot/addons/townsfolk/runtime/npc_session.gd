@@ -3,7 +3,7 @@
 extends RefCounted
 
 signal turn_started(turn: NpcTurn)
-signal text_streamed(turn: NpcTurn, text: String)
+signal text_streamed(text: String)
 signal sentence_ready(turn: NpcTurn, sentence: String)
 ## The answer is over; see the turn for how.
 signal turn_ended(turn: NpcTurn)
@@ -291,9 +291,8 @@ func _on_started(pending: PendingTurn) -> void:
 
 func _on_text(pending: PendingTurn, text: String) -> void:
 	if pending != null and text != "":
-		pending.turn.text += text
-		pending.turn.text_streamed.emit(text)
-		text_streamed.emit(pending.turn, text)
+		pending.turn.add_text(text)
+		text_streamed.emit(text)
 
 
 func _on_ended(pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut: bool) -> void:

@@ -45,6 +45,12 @@ const INFO_TIMEOUT_SECONDS := 10.0
 ## gRPC-Web has no connection whose end would be noticed: when it is silent for so long, the runtime
 ## is asked whether it is there.
 const WEB_CHECK_SECONDS := 5.0
+## What the network may take of each frame on average before it is polled less often.
+const FRAME_SHARE_USEC := 200
+## The most that is saved up for, however long a poll took.
+const MOST_SPENT_USEC := 1000
+## But so often it is polled always.
+const LONGEST_PAUSE_USEC := 25000
 
 ## What the runtime is doing.
 var state := State.STOPPED
@@ -77,6 +83,8 @@ var _was_ready := false
 var _stats_call: GrpcCall
 var _registered_lore: Dictionary[String, GrpcCall] = {}
 var _checked_at_usec := 0
+var _polled_at_usec := 0
+var _spent_usec := 0  # beyond what the frames since have allowed
 
 
 func _init() -> void:
@@ -101,9 +109,7 @@ func _process(_delta: float) -> void:
 	if not _stopped_processes.is_empty():
 		_poll_stopped_processes()
 	if _channel != null:
-		_channel.poll(int(frame_budget_ms * 1000.0))
-		if state == State.READY and not _channel.can_stream_requests():
-			_check_web_connection()
+		_poll_channel()
 	if state == State.WAITING and Time.get_ticks_usec() >= _retry_at_usec:
 		_try_again()
 
@@ -304,6 +310,20 @@ func _greet() -> void:
 	else:
 		_drop_channel()
 		_lose_connection(call.status.message)
+
+
+# Most of what a poll takes does not depend on how much has come. So after one that took more than
+# its share a frame goes by without, and what comes meanwhile is cheaper.
+func _poll_channel() -> void:
+	var now := Time.get_ticks_usec()
+	_spent_usec = maxi(0, _spent_usec - FRAME_SHARE_USEC)
+	if _spent_usec > 0 and now - _polled_at_usec < LONGEST_PAUSE_USEC:
+		return
+	_polled_at_usec = now
+	_channel.poll(int(frame_budget_ms * 1000.0))
+	_spent_usec = mini(_spent_usec + Time.get_ticks_usec() - now, MOST_SPENT_USEC)
+	if state == State.READY and not _channel.can_stream_requests():
+		_check_web_connection()
 
 
 func _check_web_connection() -> void:

@@ -98,7 +98,7 @@ func response() -> ProtoMessage:
 func attach(stream: RefCounted) -> void:
 	_stream = stream
 	stream.headers_received.connect(_on_headers_received)
-	stream.data_received.connect(_on_data_received)
+	stream.take_data = _take_data
 	stream.closed.connect(_on_stream_closed)
 	if not _unsent.is_empty() or _is_send_closed:
 		stream.send(_unsent, _is_send_closed)
@@ -162,7 +162,7 @@ func _on_headers_received(headers: PackedStringArray) -> void:
 		initial_metadata_received.emit()
 
 
-func _on_data_received(buffer: PackedByteArray, start: int, stop: int) -> void:
+func _take_data(buffer: PackedByteArray, start: int, stop: int) -> void:
 	if not _received.is_empty():
 		_received.append_array(buffer.slice(start, stop))
 		buffer = _received

@@ -7,8 +7,6 @@ extends RefCounted
 
 ## The answer's headers have come; the second list is the trailers. Flat: name, value, name, value.
 signal headers_received(headers: PackedStringArray)
-## A piece of the body has come: the bytes from start to end of the buffer, which is only lent.
-signal data_received(buffer: PackedByteArray, start: int, end: int)
 ## The answer is whole. For a broken one see [member error].
 signal closed(error_code: int, message: String)
 
@@ -18,6 +16,8 @@ const Http2Frame := preload("http2_frame.gd")
 ## What is read at once; also the largest piece that one message of the browser can bring.
 const READ_SIZE := 65536
 
+## Takes a piece of the body: func(buffer: PackedByteArray, start: int, stop: int).
+var take_data := Callable()
 ## Why the call has broken; empty as long as it has not.
 var error := ""
 ## The server has answered, so it is there.
@@ -67,27 +67,38 @@ func reset() -> void:
 
 ## Moves the call on, until the clock passes the deadline; reads at least one piece.
 func poll(deadline_usec: int) -> void:
-	while not is_closed:
-		var before := _client.get_status()
+	var status := _client.get_status()
+	if status != HTTPClient.STATUS_BODY:
+		status = _poll_request(status)
+	while not is_closed and status == HTTPClient.STATUS_BODY:
+		# This alone also notices the end: polling the client would cost as much again.
+		var piece := _client.read_response_body_chunk()
+		status = _client.get_status()
+		if not piece.is_empty():
+			_take_piece(piece)
+		elif status == HTTPClient.STATUS_BODY:
+			return
+		if not is_closed and status != HTTPClient.STATUS_BODY:
+			_check(status)
+		if Time.get_ticks_usec() >= deadline_usec:
+			return
+
+
+# Until the answer's body begins. On the web this gets on only from frame to frame.
+func _poll_request(status: HTTPClient.Status) -> HTTPClient.Status:
+	var before := -1
+	while not is_closed and status != before:
+		before = status
 		_client.poll()
-		var status := _client.get_status()
+		status = _client.get_status()
 		if _is_sent and not has_answer and _client.has_response():
 			_take_headers()
 		elif status == HTTPClient.STATUS_CONNECTED and not _is_sent and _is_request_whole:
 			_send_request()
 		_check(status)
-		# On the web a request gets on only from frame to frame.
-		if status == before or _is_web:
+		if _is_web or status == HTTPClient.STATUS_BODY:
 			break
-	while not is_closed and _client.get_status() == HTTPClient.STATUS_BODY:
-		var piece := _client.read_response_body_chunk()
-		if piece.is_empty():
-			break
-		_take_piece(piece)
-		if Time.get_ticks_usec() >= deadline_usec:
-			return
-	if not is_closed and has_answer and _client.get_status() != HTTPClient.STATUS_BODY:
-		_check(_client.get_status())
+	return status
 
 
 func _send_request() -> void:
@@ -107,11 +118,15 @@ func _check(status: HTTPClient.Status) -> void:
 			_fail("the TLS handshake with %s failed: is its certificate trusted?" % _name)
 		HTTPClient.STATUS_CONNECTION_ERROR:
 			_fail_answer()
-		HTTPClient.STATUS_CONNECTED, HTTPClient.STATUS_DISCONNECTED:
+		HTTPClient.STATUS_DISCONNECTED:
+			# On the web every answer ends so.
+			if _is_web and has_answer:
+				_finish()
+			elif _is_sent:
+				_fail_answer()
+		HTTPClient.STATUS_CONNECTED:
 			if has_answer:
 				_finish()
-			elif _is_sent and status == HTTPClient.STATUS_DISCONNECTED:
-				_fail_answer()
 		HTTPClient.STATUS_RESOLVING, HTTPClient.STATUS_CONNECTING:
 			if Time.get_ticks_usec() > _connect_deadline_usec:
 				_fail("no answer from %s: is the Townsfolk runtime there?" % _name)
@@ -148,8 +163,8 @@ func _take_headers() -> void:
 
 func _take_piece(piece: PackedByteArray) -> void:
 	var messages := _body.push(piece)
-	if not messages.is_empty():
-		data_received.emit(messages, 0, messages.size())
+	if not messages.is_empty() and take_data.is_valid():
+		take_data.call(messages, 0, messages.size())
 	if is_closed:
 		return
 	if _body.error != "":

@@ -275,8 +275,8 @@ func _handle_data(flags: int, stream_id: int, start: int, end: int) -> void:
 	if stream.receive_window < STREAM_WINDOW >> 1 and not is_end:
 		_put_window_update(stream_id, STREAM_WINDOW - stream.receive_window)
 		stream.receive_window = STREAM_WINDOW
-	if end > start:
-		stream.data_received.emit(_input, start, end)
+	if end > start and stream.take_data.is_valid():
+		stream.take_data.call(_input, start, end)
 	if is_end:
 		_end_by_server(stream)
 

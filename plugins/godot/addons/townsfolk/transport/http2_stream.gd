@@ -4,13 +4,14 @@ extends RefCounted
 
 ## A header list has come; the second one is the trailers. Flat: name, value, name, value.
 signal headers_received(headers: PackedStringArray)
-## A piece of the body has come: the bytes from start to end of the buffer, which is only lent.
-signal data_received(buffer: PackedByteArray, start: int, end: int)
 ## The stream is over. NO_ERROR when the server ended it; message says more on an error.
 signal closed(error_code: int, message: String)
 
 const Http2Frame := preload("http2_frame.gd")
 
+## Takes a piece of the body: func(buffer: PackedByteArray, start: int, stop: int). The buffer is
+## only lent. No signal, as nothing else is called as often.
+var take_data := Callable()
 ## The stream's number.
 var id: int
 ## Bytes the server may still send on this stream.
