@@ -75,7 +75,7 @@ def test_an_exported_game_starts_the_runtime_beside_it(exporting, tmp_path):
     environment = {**exporting.environment(), "OMP_NUM_THREADS": "1"}
     environment.pop("TOWNSFOLK_EXECUTABLE", None)
     played = subprocess.run(
-        ["timeout", "60", str(game), "--headless", "--", "npc", "exported"],
+        ["timeout", "60", str(game), "--headless", "--", "npc_connection", "exported"],
         env=environment,
         cwd="/",
         stdin=subprocess.DEVNULL,

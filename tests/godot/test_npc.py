@@ -60,9 +60,9 @@ def executable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def drive(godot, runtime: LaunchedRuntime, scenario: str, **options):
+def drive(godot, runtime: LaunchedRuntime, scenario: str, driver: str = "npc", **options):
     address = f"{runtime.address}:{runtime.port}"
-    return godot.drive("npc", scenario, address, runtime.token, **options)
+    return godot.drive(driver, scenario, address, runtime.token, **options)
 
 
 def named(events, *names: str):
@@ -117,6 +117,15 @@ def test_twenty_npcs_speak_at_once(godot, runtime):
     done = only(drive(godot, runtime, "twenty_at_once"), "done")
     assert done["all_whole"]
     assert done["most_at_once"] >= 15
+
+
+def test_twenty_npcs_share_the_connections_that_a_browser_has(godot, both, monkeypatch):
+    monkeypatch.setenv("TOWNSFOLK_TEST_TRANSPORT", GRPC_WEB)
+    done = only(
+        drive(godot, both["grpc_web"], "twenty_over_six_connections", "npc_connection"), "done"
+    )
+    assert done["all_whole"]
+    assert done["most_at_once"] <= 5
 
 
 def test_interrupted_in_mid_sentence_it_remembers_exactly_what_was_heard(godot, runtime):
@@ -242,11 +251,26 @@ def test_a_runtime_killed_in_mid_reply_comes_back_with_the_conversation(godot, m
 
 
 def test_a_cut_connection_resumes_the_session(godot, runtime):
-    events = drive(godot, runtime, "connection_cut")
+    events = drive(godot, runtime, "connection_cut", "npc_connection")
     assert [event["resumed"] for event in named(events, "session_opened")] == [False, True]
     session = only(events, "session")
     assert len(session["entries"]) == 4
     assert session["same"]
+
+
+def test_a_session_that_the_runtime_forgot_goes_on(godot, model, transport):
+    web_port = free_port()
+    flags = ("--web-port", str(web_port), "--session-idle-timeout-s", "1")
+    with launch_runtime("--model", str(model), *flags, *FLAGS) as launched:
+        port = web_port if transport == "grpc_web" else launched.port
+        events = drive(godot, replace(launched, port=port), "idle_for_long", "npc_connection")
+    # Over HTTP/2 the open stream holds the session.
+    opened = [False] if transport == "http2" else [False, False]
+    assert [event["resumed"] for event in named(events, "session_opened")] == opened
+    assert only(events, "turn")["error"] == ""
+    heard = [e[2] for e in only(events, "session")["entries"] if e[0] in (HEARD, EVENT)]
+    assert heard[0] == "First."
+    assert heard[-1] == "Second."
 
 
 def test_tls_by_the_settings_through_a_proxy(godot, both, tmp_path):
@@ -256,7 +280,10 @@ def test_tls_by_the_settings_through_a_proxy(godot, both, tmp_path):
     with tls_proxy(f"{plain.address}:{plain.port}", key, certificate) as address:
         address = address.replace("127.0.0.1", "localhost")
         turn = only(
-            godot.drive("npc", "settings_with_tls", address, plain.token, str(certificate)), "turn"
+            godot.drive(
+                "npc_connection", "settings_with_tls", address, plain.token, str(certificate)
+            ),
+            "turn",
         )
     assert (turn["error"], turn["tokens"]) == ("", 8)
 
@@ -276,13 +303,13 @@ def test_tls_by_the_settings_straight_to_the_runtime(godot, encrypted, monkeypat
     """gRPC-Web is HTTP/1.1: no ALPN, no proxy."""
     monkeypatch.setenv("TOWNSFOLK_TEST_TRANSPORT", GRPC_WEB)
     _, web_address, *more = encrypted
-    turn = only(godot.drive("npc", "settings_with_tls", web_address, *more), "turn")
+    turn = only(godot.drive("npc_connection", "settings_with_tls", web_address, *more), "turn")
     assert (turn["error"], turn["tokens"]) == ("", 8)
 
 
 def test_tls_straight_to_the_grpc_port_is_a_clear_error(godot, encrypted):
     address, _, *more = encrypted
-    events = godot.drive("npc", "settings_with_tls", address, *more, check=False)
+    events = godot.drive("npc_connection", "settings_with_tls", address, *more, check=False)
     assert only(events, "turn")["text"] == "Not now, friend."
     assert "insists on ALPN" in only(events, "state")["message"]
 

@@ -36,11 +36,15 @@ func one_npc() -> void:
 
 func twenty_at_once() -> void:
 	_connect()
+	await _speak_all_at_once(100)
+
+
+func _speak_all_at_once(tokens: int) -> void:
 	var npcs: Array[NpcAgent] = []
 	var streamed := {}
 	var most_at_once := [0]
 	for number in 20:
-		var npc := _make_npc("Npc %d" % number, 24)
+		var npc := _make_npc("Npc %d" % number, tokens)
 		npc.text_streamed.connect(
 			func(_text: String) -> void:
 				streamed[number] = npc.current_turn.text
@@ -55,7 +59,7 @@ func twenty_at_once() -> void:
 	for number in 20:
 		var text := await turns[number].wait()
 		var is_whole: bool = turns[number].error == "" and not text.is_empty()
-		all_whole = all_whole and is_whole and turns[number].generated_tokens == 24
+		all_whole = all_whole and is_whole and turns[number].generated_tokens == tokens
 		all_whole = all_whole and streamed[number] == text
 	report("done", {"all_whole": all_whole, "most_at_once": most_at_once[0]})
 
@@ -120,22 +124,6 @@ func attention() -> void:
 		await get_tree().create_timer(0.4).timeout
 		await npc.say("Hm?").wait()
 		await _report_session(npc)
-
-
-# All by the Project Settings, as a game has them: address, token, TLS and the certificate.
-func settings_with_tls() -> void:
-	var web := "web_" if OS.get_environment("TOWNSFOLK_TEST_TRANSPORT") == "2" else ""
-	ProjectSettings.set_setting("townsfolk/connection/%saddress" % web, arguments[0])
-	ProjectSettings.set_setting("townsfolk/connection/token", arguments[1])
-	ProjectSettings.set_setting("townsfolk/connection/use_tls", true)
-	ProjectSettings.set_setting("townsfolk/connection/ca_certificate", arguments[2])
-	_runtime.connect_to_runtime()
-	var npc := _make_npc("Mira", 8)
-	npc.fallback_lines = ["Not now, friend."]
-	var turn := npc.say("Good evening!")
-	await turn.wait()
-	report("turn", _facts(turn))
-	report("state", {"message": _runtime.message})
 
 
 func shared_lore() -> void:
@@ -207,19 +195,6 @@ func launched_for_ever() -> void:
 	await get_tree().create_timer(60.0).timeout
 
 
-# An exported game: nothing but what the export wrote down says what to start.
-func exported() -> void:
-	var npc := _make_npc("Mira", 8)
-	var turn := npc.say("Good evening!")
-	await turn.wait()
-	report(
-		"turn",
-		_facts(turn).merged(
-			{"pid": _runtime.process_id(), "model": _runtime.message.get_slice(" ", 0)}
-		)
-	)
-
-
 func launch_of_a_missing_model() -> void:
 	_runtime.launch("", "/no/such/model")
 	await _ask_in_vain()
@@ -248,23 +223,6 @@ func killed_mid_reply() -> void:
 	await npc.say("Fourth.").wait()
 	await _report_session(npc)
 	report("frames", {"longest": _longest_frame})
-
-
-func connection_cut() -> void:
-	_connect()
-	var npc := _make_npc("Mira", 8)
-	npc.session_opened.connect(
-		func(is_resumed: bool) -> void: report("session_opened", {"resumed": is_resumed})
-	)
-	await npc.say("First.").wait()
-	# As if the network had failed: the connection goes, the runtime stays.
-	var socket: Variant = _runtime.get("_channel").get("_socket")
-	if socket != null:
-		socket.close("cut by the test")
-	else:
-		_runtime.get("_channel").call("_fail", "cut by the test")
-	await npc.say("Second.").wait()
-	await _report_session(npc)
 
 
 func stats() -> void:

@@ -1,0 +1,71 @@
+# What differs with the way to the runtime: transports, TLS, lost connections, exports.
+extends "res://drivers/npc.gd"
+
+
+# In a browser the rest waits, and everybody gets an answer.
+func twenty_over_six_connections() -> void:
+	_connect()
+	_runtime.get("_channel").set("max_connections", 6)
+	await _speak_all_at_once(24)
+
+
+# All by the Project Settings, as a game has them: address, token, TLS and the certificate.
+func settings_with_tls() -> void:
+	var web := "web_" if OS.get_environment("TOWNSFOLK_TEST_TRANSPORT") == "2" else ""
+	ProjectSettings.set_setting("townsfolk/connection/%saddress" % web, arguments[0])
+	ProjectSettings.set_setting("townsfolk/connection/token", arguments[1])
+	ProjectSettings.set_setting("townsfolk/connection/use_tls", true)
+	ProjectSettings.set_setting("townsfolk/connection/ca_certificate", arguments[2])
+	_runtime.connect_to_runtime()
+	var npc := _make_npc("Mira", 8)
+	npc.fallback_lines = ["Not now, friend."]
+	var turn := npc.say("Good evening!")
+	await turn.wait()
+	report("turn", _facts(turn))
+	report("state", {"message": _runtime.message})
+
+
+# An exported game: nothing but what the export wrote down says what to start.
+func exported() -> void:
+	var npc := _make_npc("Mira", 8)
+	var turn := npc.say("Good evening!")
+	await turn.wait()
+	report(
+		"turn",
+		_facts(turn).merged(
+			{"pid": _runtime.process_id(), "model": _runtime.message.get_slice(" ", 0)}
+		)
+	)
+
+
+# The runtime forgets a session that was idle for long, when no stream holds it.
+func idle_for_long() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 8)
+	npc.session_opened.connect(
+		func(is_resumed: bool) -> void: report("session_opened", {"resumed": is_resumed})
+	)
+	await npc.say("First.").wait()
+	await get_tree().create_timer(2.5).timeout
+	npc.notify("A dog barks.")
+	var turn := npc.say("Second.")
+	await turn.wait()
+	report("turn", _facts(turn))
+	await _report_session(npc)
+
+
+func connection_cut() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 8)
+	npc.session_opened.connect(
+		func(is_resumed: bool) -> void: report("session_opened", {"resumed": is_resumed})
+	)
+	await npc.say("First.").wait()
+	# As if the network had failed: the connection goes, the runtime stays.
+	var socket: Variant = _runtime.get("_channel").get("_socket")
+	if socket != null:
+		socket.close("cut by the test")
+	else:
+		_runtime.get("_channel").call("_fail", "cut by the test")
+	await npc.say("Second.").wait()
+	await _report_session(npc)
