@@ -46,7 +46,7 @@ const INFO_TIMEOUT_SECONDS := 10.0
 ## is asked whether it is there.
 const WEB_CHECK_SECONDS := 5.0
 ## What the network may take of each frame on average before it is polled less often.
-const FRAME_SHARE_USEC := 200
+const FRAME_SHARE_USEC := 150
 ## The most that is saved up for, however long a poll took.
 const MOST_SPENT_USEC := 1000
 ## But so often it is polled always.
