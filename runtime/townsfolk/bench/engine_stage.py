@@ -17,19 +17,29 @@ from townsfolk.sampling.params import SamplingParams
 
 
 class EngineStage:
-    """An engine that has no other work; see `Stage`."""
+    """An engine that has no other work; see `Stage`.
+
+    Attributes:
+        steps: when each step of the last scene ended, in seconds, and how many tokens it gave.
+    """
 
     def __init__(self, engine: Engine, vocab_size: int) -> None:
         """Take an engine, which `close` ends, and the size of its vocabulary."""
         self._engine = engine
         self._vocab_size = vocab_size
+        self.steps: list[tuple[float, int]] = []
         # As `townsfolk serve` does: a full collection would stop everybody for 100 ms.
         gc.collect()
         gc.freeze()
 
     def play(self, scene: Scene) -> list[Answer]:
         """See `Stage`."""
-        return asyncio.run(self._play(scene))
+        self.steps = []
+        self._engine.observe_steps(lambda now, tokens: self.steps.append((now, tokens)))
+        try:
+            return asyncio.run(self._play(scene))
+        finally:
+            self._engine.observe_steps(None)
 
     def complete(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[Answer]:
         """Complete all prompts at once, greedily, with exactly `new_tokens` each."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
-from townsfolk.bench.answer import Answer
+from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.report import Row, median, percentile
 from townsfolk.bench.scene import Scene, Stage
 
@@ -15,26 +16,24 @@ SCENE = Scene(npcs=8, turns=1, lore=0, persona=300, reply=512, thinking_s=0.0, i
 def interference(stage: Stage, scene: Scene = SCENE, rounds: int = 3) -> list[Row]:
     """Play the scene without and with its intruders, in turns; return a row for each way to count.
 
-    Inter-token times are the gaps between messages. As a runtime may put tokens together when it is
-    short of time, the second row has each gap by the tokens that it brings. Figures are medians of
-    rounds. The first eighth of each answer is left out: while the speakers' own prompts are
-    computed, nobody is quiet.
+    Between messages is what a player sees. As a runtime joins tokens when it is short of time, the
+    second row has each gap by the tokens that it brings. An engine in this process also tells when
+    its steps ended, which nothing delays on the way. Figures are medians of rounds.
     """
     quiet = replace(scene, intruders=0)
-    stage.play(replace(scene, take=-1))  # warms up
+    _play(stage, replace(scene, take=-1))  # warms up
     stage.rest()
     played = [
         (
-            stage.play(replace(quiet, take=2 * number)),
-            stage.play(replace(scene, take=2 * number + 1)),
+            _play(stage, replace(quiet, take=2 * number)),
+            _play(stage, replace(scene, take=2 * number + 1)),
         )
         for number in range(rounds)
     ]
 
-    def row(counted: str, times: Callable[[Answer], list[float]]) -> Row:
+    def row(counted: str) -> Row:
         def figure(disturbed: bool, share: float) -> float:
-            rounds = [percentile(_later(pair[disturbed], times), share) for pair in played]
-            return 1000 * median(rounds)
+            return 1000 * median([percentile(pair[disturbed][counted], share) for pair in played])
 
         quiet_p99, disturbed_p99 = figure(False, 0.99), figure(True, 0.99)
         return {
@@ -49,15 +48,25 @@ def interference(stage: Stage, scene: Scene = SCENE, rounds: int = 3) -> list[Ro
             "p99 ratio": disturbed_p99 / quiet_p99,
         }
 
-    return [
-        row("messages", lambda answer: answer.gaps_s),
-        row("tokens", lambda answer: answer.token_times_s),
-    ]
+    return [row(counted) for counted in played[0][0]]
 
 
-def _later(answers: list[Answer], times: Callable[[Answer], list[float]]) -> list[float]:
-    found = []
-    for answer in answers:
-        each = times(answer)
-        found += each[len(each) // 8 :]
+def _play(stage: Stage, scene: Scene) -> dict[str, list[float]]:
+    """Inter-token times in seconds, by the way they are counted.
+
+    The first eighth is left out: while the speakers' own prompts are computed, nobody is quiet.
+    """
+    answers = stage.play(scene)
+    found = {
+        "messages": [gap for answer in answers for gap in _later(answer.gaps_s)],
+        "tokens": [gap for answer in answers for gap in _later(answer.token_times_s)],
+    }
+    if isinstance(stage, EngineStage):
+        # The steps in which everybody spoke; other steps between them count as time.
+        ends = [now for now, tokens in stage.steps if tokens >= scene.npcs]
+        found["steps"] = _later([after - before for before, after in itertools.pairwise(ends)])
     return found
+
+
+def _later(times: Sequence[float]) -> list[float]:
+    return list(times[len(times) // 8 :])

@@ -37,7 +37,7 @@ from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
 from townsfolk.engine.scheduler import Scheduler
-from townsfolk.engine.stats import EngineStats, Meter
+from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder, DecoderConfig
@@ -302,6 +302,10 @@ class Engine:
             model_state=self._residency.state,
             memory_used_mib=-(-self._memory_used() // MIB),
         )
+
+    def observe_steps(self, observer: StepObserver | None) -> None:
+        """Have every step told to an observer, which must return at once; None ends it."""
+        self._meter.step_observer = observer
 
     @property
     def closed(self) -> bool:

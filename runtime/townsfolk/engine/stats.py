@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from townsfolk.engine.residency import ModelState
@@ -57,10 +57,19 @@ class EngineStats:
     memory_used_mib: int
 
 
+StepObserver = Callable[[float, int], None]
+"""Learns, in the engine's thread, when a step ended (`time.monotonic`) and its number of tokens."""
+
+
 class Meter:
-    """Counts what the engine's thread does, for others to read."""
+    """Counts what the engine's thread does, for others to read.
+
+    Attributes:
+        step_observer: is called after each step.
+    """
 
     def __init__(self) -> None:
+        self.step_observer: StepObserver | None = None
         self._lock = threading.Lock()
         self._first_tokens_ms: deque[float] = deque(maxlen=_LATENCIES)
         self._recent: deque[tuple[float, int]] = deque()  # when a step ended, and its tokens
@@ -83,6 +92,8 @@ class Meter:
             self._recent.append((now, tokens))
             while self._recent[0][0] < now - _RATE_WINDOW_S:
                 self._recent.popleft()
+        if self.step_observer is not None:
+            self.step_observer(now, tokens)
 
     def note_first_token(self, milliseconds: float, prompt: int, cached: int) -> None:
         """A request has given its first token."""
