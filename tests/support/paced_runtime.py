@@ -78,6 +78,15 @@ class PacedRunner:
         self._ready = max(self._ready, time.perf_counter()) + step_ms / 1000
         return plan.items, self._ready
 
+    def prepare(self) -> None:
+        return None
+
+    def seconds(self, step: tuple[list[StepItem], float]) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
     def collect(self, step: tuple[list[StepItem], float]) -> list[ItemOutput]:
         items, ready = step
         left = ready - time.perf_counter()
