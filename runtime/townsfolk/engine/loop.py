@@ -135,7 +135,8 @@ class EngineLoop:
                 except Exception as error:  # a fault of the engine's own: nothing else gets here
                     logger.exception("the engine's loop failed; its requests are given up")
                     self._give_up(error)
-                self._send()
+                if not self._in_flight:
+                    self._send()
 
     def _turn(self) -> None:
         """One step, as far as there is something to do; else waits for something."""
@@ -154,12 +155,17 @@ class EngineLoop:
             return
         runner = resident.runner
         plan = self._scheduler.plan()
+        if any(item.count > 1 for item in plan.items):
+            self._send()  # to launch prompts can take a while
         if plan.items:
             try:
                 self._in_flight.append((plan.items, runner.launch(plan)))
             except Exception as error:
                 self._fail_step(plan.items, error)
         if self._in_flight and (len(self._in_flight) >= runner.depth or not plan.items):
+            # Readers wake up while this thread waits for the device. Before the launch, they would
+            # take the interpreter's lock from it and the next step would come late.
+            self._send()
             self._settle(runner, *self._in_flight.popleft())
         elif not plan.items:
             self._send()

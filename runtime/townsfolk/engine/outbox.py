@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Sequence
@@ -12,13 +13,20 @@ from weakref import WeakKeyDictionary
 from townsfolk.engine.generation import Event
 from townsfolk.engine.request import Request
 
-# How often the readers of one event loop, all together, are handed something. What follows from
-# it costs the service 0.1 ms of Python, which the engine's thread has to wait for, and a client in
-# Python as much again. A lone speaker gets each token by itself; 32 who speak at once get
-# every 13 ms what has come, which is less than a frame of a game.
-DELIVERY_S = 1 / 2500
-# What a quiet event loop saves up for when several have something at the same time.
-SAVED_S = 8 * DELIVERY_S
+# Engine and event loop share the interpreter's lock. Above this share of the time for both, in CPU
+# time of their threads, one waits for the other so often that steps come late.
+LOCK_SHARE = 0.65
+# What an event loop gets in any case: a model on the CPU keeps its thread busy, mostly without the
+# lock.
+LOOP_SHARE = 0.25
+# Between deliveries to all the readers of an event loop, in seconds: at first, and at most.
+FIRST_S, MOST_S = 0.0002, 0.001
+# What an event loop saves up of the time between deliveries, to serve several readers at once.
+SAVED_S = 0.002
+# Deliveries over which their cost is taken: the clock of a thread ticks in 16 ms on some systems.
+MEASURED = 256
+# Over how long the engine's share is taken, in seconds.
+MEASURED_S = 0.1
 
 
 class Outbox:
@@ -26,12 +34,14 @@ class Outbox:
 
     A request's events wait in `Request.letters`; its event loop is told once that there are some,
     and takes all that have come by the time it looks. The first are handed over at once. Later ones
-    take turns with those of other requests: many who speak get longer pieces, not more of them.
+    take turns with those of other requests, and while that takes too much of the interpreter, those
+    who speak get longer pieces, not more of them.
     """
 
     def __init__(self) -> None:
         self._announced: dict[AbstractEventLoop, list[Request]] = {}  # since the last flush
         self._couriers: WeakKeyDictionary[AbstractEventLoop, _Courier] = WeakKeyDictionary()
+        self._load = _Load()
 
     def put(self, request: Request, event: Event) -> None:
         """Sends an event, with the next flush at the earliest."""
@@ -42,11 +52,12 @@ class Outbox:
 
     def flush(self) -> list[Request]:
         """Tells the event loops of what is new; gives requests whose event loop was closed."""
+        self._load.note()
         announced, self._announced = self._announced, {}
         for event_loop, requests in announced.items():
             courier = self._couriers.get(event_loop)
             if courier is None:
-                courier = self._couriers[event_loop] = _Courier()
+                courier = self._couriers[event_loop] = _Courier(self._load)
             courier.take(event_loop, requests)
         lost: list[Request] = []
         for event_loop in [loop for loop in self._couriers if loop.is_closed()]:
@@ -57,11 +68,12 @@ class Outbox:
 class _Courier:
     """Brings letters to the readers of one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: _Load) -> None:
         self.waiting: deque[Request] = deque()
         self._lock = threading.Lock()  # of `waiting` and `_walks`
         self._walks = False  # whether the event loop will look at `waiting` by itself
         self._free_at = 0.0  # when the next delivery is due, on the event loop's clock
+        self._pace = _Pace(engine)
 
     def take(self, event_loop: AbstractEventLoop, requests: Sequence[Request]) -> None:
         """Takes requests that have letters, in the engine's thread."""
@@ -82,8 +94,7 @@ class _Courier:
         """Hands over the first letters."""
         for request in newcomers:
             request.greeted = True
-            _hand_over(request)
-            self._free_at += DELIVERY_S
+            self._hand_over(request)
 
     def _walk(self) -> None:
         """Hands over what is due, and comes again for what is not."""
@@ -96,13 +107,51 @@ class _Courier:
                     self._walks = False
                     return
                 request = self.waiting.popleft()
-            _hand_over(request)
-            self._free_at += DELIVERY_S
+            self._hand_over(request)
         event_loop.call_at(self._free_at, self._walk)
 
+    def _hand_over(self, request: Request) -> None:
+        request.announced = False  # first, so that what comes from now on is announced again
+        generation = request.handle()
+        if generation is not None:
+            generation.receive(request.letters)
+        self._free_at += self._pace.seconds
+        self._pace.note_delivery()
 
-def _hand_over(request: Request) -> None:
-    request.announced = False  # first, so that what comes from now on is announced again
-    generation = request.handle()
-    if generation is not None:
-        generation.receive(request.letters)
+
+class _Load:
+    """What share of a processor the engine's thread has taken of late."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self._began = self._spent = 0.0
+
+    def note(self) -> None:
+        """Looks at the clocks now and then, in the engine's thread."""
+        now = time.monotonic()
+        if now - self._began < MEASURED_S:
+            return
+        spent = time.thread_time()
+        self.share = (spent - self._spent) / (now - self._began)
+        self._began, self._spent = now, spent
+
+
+class _Pace:
+    """How far deliveries are apart, by what they turn out to cost. For one event loop's thread."""
+
+    def __init__(self, engine: _Load) -> None:
+        self.seconds = FIRST_S
+        self._engine = engine
+        self._count = 0
+        self._began = 0.0  # on the clock of the thread's own time
+
+    def note_delivery(self) -> None:
+        """One more was made."""
+        if self._count == 0:
+            self._began = time.thread_time()
+        self._count += 1
+        if self._count > MEASURED:
+            cost = (time.thread_time() - self._began) / MEASURED
+            share = max(LOCK_SHARE - self._engine.share, LOOP_SHARE)
+            self.seconds = min((self.seconds + cost / share) / 2, MOST_S)
+            self._count = 0
