@@ -24,7 +24,7 @@ FIRST_S, MOST_S = 0.0002, 0.001
 # What an event loop saves up of the time between deliveries, to serve several readers at once.
 SAVED_S = 0.002
 # Deliveries over which their cost is taken: the clock of a thread ticks in 16 ms on some systems.
-MEASURED = 256
+MEASURED = 64
 # Over how long the engine's share is taken, in seconds.
 MEASURED_S = 0.1
 
