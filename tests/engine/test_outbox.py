@@ -6,6 +6,7 @@ import time
 import weakref
 
 import pytest
+from townsfolk.engine import outbox as outbox_module
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outbox import LOCK_SHARE, MOST_S, Outbox
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
@@ -122,19 +123,20 @@ async def test_readers_that_cost_much_leave_time_for_others(outbox):
     assert spent / elapsed < (1 + LOCK_SHARE) / 2
 
 
-async def test_a_newcomer_does_not_wait_for_those_who_speak(outbox):
-    crowd = [Reader(number) for number in range(500)]
+async def test_a_newcomer_does_not_wait_for_those_who_speak(monkeypatch):
+    monkeypatch.setattr(outbox_module, "FIRST_S", 60.0)  # very slow until it is known better
+    outbox = Outbox()
+    crowd = [Reader(number) for number in range(20)]
     for _ in range(2):
         for reader in crowd:
             reader.has(outbox, "x")
         outbox.flush()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
     newcomer = Reader()
     newcomer.has(outbox, "first")
     outbox.flush()
     assert (await anext(newcomer.generation)).text == "first"
-    waiting = sum(bool(reader.request.letters) for reader in crowd)
-    assert waiting > len(crowd) // 2
+    assert sum(bool(reader.request.letters) for reader in crowd) >= len(crowd) - 1
 
 
 async def test_requests_of_a_closed_loop_are_given_back(outbox):
