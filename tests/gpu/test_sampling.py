@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from close_calls import is_close_call
 from townsfolk.engine.cuda_graphs import draw_all
 from townsfolk.engine.device_rows import DeviceRows, is_plain
 from townsfolk.engine.request import Request
@@ -52,7 +53,7 @@ def test_draws_are_those_of_the_sampler(plain):
     _, report = Report.allocate(count, DEVICE)
     mailbox = torch.zeros(4, count, dtype=torch.int32, pin_memory=True)
     onward = Onward(positions, torch.zeros(1, dtype=torch.int32, device=DEVICE))
-    differ = 0
+    said: list[list[int]] = [[] for _ in asked]
     for step in range(3):
         logits = torch.randn(count, VOCAB, generator=generator) * (1 + 3 * (step % 2))
         expected = sampler.sample(logits, list(range(count)), [step] * count)
@@ -71,11 +72,16 @@ def test_draws_are_those_of_the_sampler(plain):
             )
             last = [n for n, each in enumerate(asked) if each.logprobs]
             assert torch.equal(report.top_ids[last].cpu().long(), expected.top_ids[last])
-        # A draw may fall between two roundings of a sum over the vocabulary, but hardly ever.
+        # A draw may fall between two roundings of a sum over the vocabulary.
         wrong = (tokens.long() != expected.token_ids).nonzero()[:, 0].tolist()
-        print(step, [(n, asked[n]) for n in wrong])
-        differ += len(wrong)
-        state.sampling.drawn.copy_(expected.token_ids.int())
+        assert len(wrong) <= 2
+        for n in wrong:
+            reply = said[n]
+            token, seed = int(tokens[n]), requests[n].seed
+            assert is_close_call(
+                logits[n], asked[n], seed, requests[n].token_ids, reply, token, 1e-5
+            )
         if wrong:
-            break
-    assert differ <= 1
+            return  # the histories differ from here on
+        for n, token in enumerate(expected.token_ids.tolist()):
+            said[n].append(token)

@@ -21,7 +21,7 @@ from townsfolk_kernels.triton.launch import options, power_of_two
 from townsfolk_kernels.triton.logprobs import Report, report
 from townsfolk_kernels.triton.sampling import GROUP
 from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
-from townsfolk_kernels.triton.search import NOT_YET, search
+from townsfolk_kernels.triton.search import NOT_YET, SearchSpace, search
 
 _GROUPS = 64  # of one program
 
@@ -35,12 +35,14 @@ class SamplingSpace:
         maxima: [2, places, groups], fp32: of groups of the model's and the edited logits.
         masses: [places, groups], fp32: weights of groups of the edited logits.
         parts: [places, programs], fp32: sums for the log-probabilities.
+        search: for draws from more tokens than are sorted.
     """
 
     edited: Tensor
     maxima: Tensor
     masses: Tensor
     parts: Tensor
+    search: SearchSpace
 
     @classmethod
     def allocate(cls, places: int, vocab: int, device: torch.device) -> SamplingSpace:
@@ -51,6 +53,7 @@ class SamplingSpace:
             maxima=torch.empty(2, places, groups, device=device),
             masses=torch.empty(places, groups, device=device),
             parts=torch.empty(places, -(-groups // _GROUPS), device=device),
+            search=SearchSpace.allocate(places, vocab, device),
         )
 
     @property
@@ -316,5 +319,5 @@ def draw_general(
         NOT_YET=NOT_YET,
         **options(8),
     )
-    search(space.edited, edited_maxima, space.masses, rows, indices, state, out.tokens, batch)
+    search(space.edited, edited_maxima, rows, indices, state, space.search, out.tokens)
     report(logits, maxima, space.parts, parts, rows, state, out)

@@ -1,13 +1,17 @@
 """Draws from more tokens than are sorted: limits and the draw itself are searched for.
 
 Tokens stand in the order of their logits, equal ones by id. Where a running sum over that order
-passes a limit is found without sorting: the whole vocabulary is summed up above eight thresholds at
-once, which leaves a ninth of the values in question, until one value is left. (A row takes about
-ten passes of its logits for each of up to three limits.)
+passes a limit is found without sorting: tokens are counted and weighed in 64 ranges of logits by
+many programs; those of the range in which the sum passes the limit are collected, and among these
+few, one program sums up above eight thresholds at once until one value is left. That is done for
+the last of top-k tokens, for the last of the nucleus, and for the draw.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -18,196 +22,406 @@ from townsfolk_kernels.triton.sampling_rows import SamplingRows
 
 NOT_YET = -1
 """Stands for the token of a place that is to be searched for."""
-_TILE = 4096
-_THRESHOLDS = 8
+_TILE = 4096  # tokens of one program
+_COLLECTED = (
+    16384  # tokens of a range that there is room for; else the whole vocabulary is searched
+)
 
-GROUP = tl.constexpr(64)  # of the maxima
+RANGES = tl.constexpr(64)
+SPREAD = tl.constexpr(24.0)  # logits over temperature that the ranges cover; e**-24 is 4e-11
+THRESHOLDS = tl.constexpr(8)
+# What is known of a row, float64: the mass that top-p is a share of, that of the tokens that may be
+# drawn, what is above the range, as the limit counts it and in mass, its tokens, and the limit.
+MASS = tl.constexpr(0)
+TOTAL = tl.constexpr(1)
+ABOVE = tl.constexpr(2)
+ABOVE_MASS = tl.constexpr(3)
+INSIDE = tl.constexpr(4)
+LIMIT = tl.constexpr(5)
+FACTS = tl.constexpr(8)
+# The searches, in this order.
+RANK = tl.constexpr(0)
+NUCLEUS = tl.constexpr(1)
+DRAW = tl.constexpr(2)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """Memory to search in.
+
+    Attributes:
+        masses: [places, programs, RANGES + 1], fp32: weights by range; last, what min-p keeps.
+        numbers: [places, programs, RANGES], int32: tokens by range.
+        facts: [places, FACTS], float64.
+        collected: [places, _COLLECTED], int32: tokens of a range, by id.
+    """
+
+    masses: Tensor
+    numbers: Tensor
+    facts: Tensor
+    collected: Tensor
+
+    @classmethod
+    def allocate(cls, places: int, vocab: int, device: torch.device) -> SearchSpace:
+        """Takes the memory."""
+        programs = -(-vocab // _TILE)
+        ranges = RANGES.value
+        return cls(
+            masses=torch.empty(places, programs, ranges + 1, device=device),
+            numbers=torch.empty(places, programs, ranges, dtype=torch.int32, device=device),
+            facts=torch.empty(places, FACTS.value, dtype=torch.float64, device=device),
+            collected=torch.empty(places, _COLLECTED, dtype=torch.int32, device=device),
+        )
 
 
 @triton.jit
-def _sums_above(
-    base, maxima, vocab, groups, highest, temperature, counts_tokens, least, TILE: tl.constexpr
-):
-    """Weights (or numbers) of tokens with `ordered` values of at least `least` [thresholds]."""
-    least = least.to(tl.int32)
-    lowest = tl.min(least, axis=0)
-    acc = tl.zeros([TILE, least.shape[0]], tl.float32)
-    for first in range(0, vocab, TILE):
-        group = first // GROUP + tl.arange(0, TILE // GROUP)
-        of_groups = tl.load(maxima + group, mask=group < groups, other=-float("inf"))
-        if ordered(tl.max(of_groups, axis=0)) >= lowest:  # few tiles matter, as a rule
-            token = first + tl.arange(0, TILE)
-            inside = token < vocab
-            values = tl.load(base + token, mask=inside, other=-float("inf"))
-            weights = tl.exp(tl.div_rn(values - highest, temperature))
-            weights = tl.where(counts_tokens, 1.0, weights)
-            is_above = (ordered(values)[:, None] >= least[None, :]) & inside[:, None]
-            acc += tl.where(is_above, weights[:, None], 0.0)
-    return tl.sum(acc, axis=0).to(tl.float64)
+def _weights(values, highest, temperature):
+    return tl.exp(tl.div_rn(values - highest, temperature))
 
 
 @triton.jit
-def _search_kernel(
+def _ranges(values, highest, temperature):
+    """In which range values are; the last one takes all that is lower."""
+    place = tl.div_rn(highest - values, temperature) * (RANGES / SPREAD)
+    return tl.minimum(place, RANGES - 1.0).to(tl.int32)
+
+
+@triton.jit
+def _highest(maxima, groups, PADDED: tl.constexpr):
+    group = tl.arange(0, PADDED)
+    return tl.max(tl.load(maxima + group, mask=group < groups, other=-float("inf")), axis=0)
+
+
+@triton.jit
+def _weigh_kernel(
     edited,
     maxima,
-    masses,
+    rows,
+    numbers,
+    tokens,
+    range_masses,
+    range_numbers,
+    vocab,
+    groups,
+    PADDED: tl.constexpr,
+    TILE: tl.constexpr,
+    NOT_YET: tl.constexpr,
+):
+    place, program = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    row = tl.load(rows + place)
+    if (row >= 0) & (tl.load(tokens + place) == NOT_YET):
+        highest = _highest(maxima + place * groups, groups, PADDED)
+        temperature = tl.load(numbers + 4 * row).to(tl.float32)
+        min_p = tl.load(numbers + 4 * row + 2).to(tl.float32)
+        token = program * TILE + tl.arange(0, TILE)
+        inside = token < vocab
+        values = tl.load(edited + place * vocab + token, mask=inside, other=-float("inf"))
+        weights = _weights(values, highest, temperature)
+        own = tl.where(inside, _ranges(values, highest, temperature), RANGES)
+        out = place * tl.num_programs(1) + program
+        for number in range(0, RANGES):
+            is_own = own == number
+            mass = tl.sum(tl.where(is_own, weights, 0.0), axis=0)
+            tl.store(range_masses + out * (RANGES + 1) + number, mass)
+            count = tl.sum(is_own.to(tl.int32), axis=0)
+            tl.store(range_numbers + out * RANGES + number, count)
+        kept = tl.sum(tl.where(inside & (weights >= min_p), weights, 0.0), axis=0)
+        tl.store(range_masses + out * (RANGES + 1) + RANGES, kept)
+
+
+@triton.jit
+def _is_searched(row, token, counts, numbers, STAGE: tl.constexpr, NOT_YET: tl.constexpr):
+    is_searched = (row >= 0) & (token == NOT_YET)
+    known = tl.maximum(row, 0)
+    if STAGE == RANK:
+        is_searched = is_searched & (tl.load(counts + 5 * known) > 0)
+    if STAGE == NUCLEUS:
+        is_searched = is_searched & (tl.load(numbers + 4 * known + 1) < 1.0)
+    return is_searched
+
+
+@triton.jit
+def _limit(mass, total, row, place, indices, numbers, counts, seeds, STAGE: tl.constexpr):
+    if STAGE == RANK:
+        return tl.load(counts + 5 * row).to(tl.float64)
+    elif STAGE == NUCLEUS:
+        return tl.load(numbers + 4 * row + 1) * mass
+    else:
+        return uniform(tl.load(seeds + row), tl.load(indices + place)) * total
+
+
+@triton.jit
+def _collect_kernel(
+    edited,
+    maxima,
     rows,
     indices,
     numbers,
     counts,
     seeds,
     tokens,
+    range_masses,
+    range_numbers,
+    facts,
+    collected,
     vocab,
     groups,
+    STAGE: tl.constexpr,
+    PROGRAMS: tl.constexpr,
     PADDED: tl.constexpr,
     TILE: tl.constexpr,
-    THRESHOLDS: tl.constexpr,
+    COLLECTED: tl.constexpr,
     NOT_YET: tl.constexpr,
 ):
+    """Finds the range in which the sum passes the limit, and collects its tokens by id."""
+    place, program = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    row = tl.load(rows + place)
+    if _is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
+        p, r = tl.arange(0, PROGRAMS), tl.arange(0, RANGES)
+        is_real = (p < tl.num_programs(1))[:, None]
+        at = place * tl.num_programs(1) + p[:, None]
+        each = tl.load(range_masses + at * (RANGES + 1) + r[None, :], mask=is_real, other=0.0)
+        count = tl.load(range_numbers + at * RANGES + r[None, :], mask=is_real, other=0)
+        of_masses = tl.sum(each.to(tl.float64), axis=0)
+        of_counts = tl.sum(count, axis=0)  # [RANGES]
+        masses = tl.cumsum(of_masses, axis=0)
+        mass, total = tl.max(masses, axis=0), tl.full([], float("inf"), tl.float64)
+        if tl.load(counts + 5 * row) > 0:
+            if STAGE != RANK:
+                mass = tl.load(facts + place * FACTS + MASS)
+                total = tl.load(facts + place * FACTS + TOTAL)
+        elif STAGE == DRAW:
+            total = tl.load(facts + place * FACTS + TOTAL)
+        if STAGE == DRAW:
+            kept_at = place * tl.num_programs(1) + p
+            kept = tl.load(
+                range_masses + kept_at * (RANGES + 1) + RANGES, mask=p < tl.num_programs(1), other=0
+            )
+            total = tl.minimum(total, tl.sum(kept.to(tl.float64), axis=0))
+        limit = _limit(mass, total, row, place, indices, numbers, counts, seeds, STAGE)
+        sums = masses
+        if STAGE == RANK:
+            sums = tl.cumsum(of_counts, axis=0).to(tl.float64)
+        # The draw is the first token whose sum is above the target.
+        passed = (sums < limit) | ((sums == limit) & (STAGE == DRAW))
+        # Never behind the last range that has tokens.
+        last = tl.max(tl.where(of_counts > 0, r, 0), axis=0)
+        chosen = tl.minimum(tl.sum(passed.to(tl.int32), axis=0), last)
+        is_chosen = r == chosen
+        inside = tl.sum(tl.where(is_chosen, of_counts, 0), axis=0)
+        if program == 0:
+            own = place * FACTS
+            sizes = of_masses
+            if STAGE == RANK:
+                sizes = of_counts.to(tl.float64)
+            above = tl.sum(tl.where(r < chosen, sizes, 0.0), axis=0)
+            tl.store(facts + own + ABOVE, above)
+            tl.store(facts + own + ABOVE_MASS, tl.sum(tl.where(r < chosen, of_masses, 0.0), axis=0))
+            tl.store(facts + own + INSIDE, inside.to(tl.float64))
+            tl.store(facts + own + LIMIT, limit)
+        if inside <= COLLECTED:
+            token = program * TILE + tl.arange(0, TILE)
+            values = tl.load(
+                edited + place * vocab + token, mask=token < vocab, other=-float("inf")
+            )
+            highest = _highest(maxima + place * groups, groups, PADDED)
+            temperature = tl.load(numbers + 4 * row).to(tl.float32)
+            is_own = (_ranges(values, highest, temperature) == chosen) & (token < vocab)
+            before = tl.sum(
+                tl.sum(tl.where((p[:, None] < program) & is_chosen[None, :], count, 0), axis=1),
+                axis=0,
+            )
+            nth = tl.cumsum(is_own.to(tl.int32), axis=0) - 1 + before
+            tl.store(collected + place * COLLECTED + nth, token, mask=is_own)
+
+
+@triton.jit
+def _values_at(base, chosen, number, count, all_of_them):
+    """Tokens and logits of some of those in question."""
+    inside = number < count
+    token = tl.load(chosen + number, mask=inside & (all_of_them == 0), other=0)
+    token = tl.where(all_of_them, number, token)
+    values = tl.load(base + token, mask=inside, other=-float("inf"))
+    return token, values, inside
+
+
+@triton.jit
+def _choose_kernel(
+    edited,
+    maxima,
+    rows,
+    numbers,
+    counts,
+    tokens,
+    facts,
+    collected,
+    vocab,
+    groups,
+    STAGE: tl.constexpr,
+    PADDED: tl.constexpr,
+    TILE: tl.constexpr,
+    COLLECTED: tl.constexpr,
+    NOT_YET: tl.constexpr,
+):
+    """Finds the token at which the sum passes the limit, among those that were collected."""
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place)
-    token = tl.load(tokens + place)
-    if (row >= 0) & (token == NOT_YET):
-        group = tl.arange(0, PADDED)
-        is_real = group < groups
-        of_groups = tl.load(maxima + place * groups + group, mask=is_real, other=-float("inf"))
-        highest = tl.max(of_groups, axis=0)
-        each = tl.load(masses + place * groups + group, mask=is_real, other=0.0)
-        base = edited + place * vocab
-        top_k = tl.load(counts + 5 * row)
+    if _is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
+        highest = _highest(maxima + place * groups, groups, PADDED)
         temperature = tl.load(numbers + 4 * row).to(tl.float32)
-        top_p = tl.load(numbers + 4 * row + 1)
-        min_p = tl.load(numbers + 4 * row + 2).to(tl.float32)
-        number = uniform(tl.load(seeds + row), tl.load(indices + place))
-        # What top-p is a share of; of top-k tokens it is found by the first search.
-        mass = tl.sum(each.to(tl.float64), axis=0)
-        total = tl.full([], float("inf"), tl.float64)  # of the tokens that may be drawn
-        top = ordered(highest).to(tl.int64)
-        bottom = ordered(tl.full([], -float("inf"), tl.float32)).to(tl.int64)
-        found, tie = top, tl.full([], 1, tl.int64)
-        # Searches: for the last of top-k tokens, for the last of the nucleus, for the draw.
-        first = tl.where(top_k > 0, 0, 1)
-        for stage in range(first, 3):
-            if stage == 2:
-                if min_p > 0:
-                    # All that min-p keeps, as one more limit.
-                    kept = tl.zeros([TILE], tl.float32)
-                    for start in range(0, vocab, TILE):
-                        at = start + tl.arange(0, TILE)
-                        values = tl.load(base + at, mask=at < vocab, other=-float("inf"))
-                        weights = tl.exp(tl.div_rn(values - highest, temperature))
-                        kept += tl.where(weights >= min_p, weights, 0.0)
-                    total = tl.minimum(total, tl.sum(kept, axis=0).to(tl.float64))
-                limit = number * total
-            elif stage == 1:
-                limit = top_p * mass
-            else:
-                limit = top_k.to(tl.float64)
-            if (stage != 1) | (top_p < 1.0):
-                # The largest value whose sum, with all above it, reaches the limit.
-                low, high = bottom - 1, top + 1
-                above = tl.full([], 0.0, tl.float64)  # the sum from `high` on
-                while high - low > 1:
-                    step = tl.arange(0, THRESHOLDS) + 1
-                    least = low + (high - low) * step // (THRESHOLDS + 1)
-                    sums = _sums_above(
-                        base,
-                        maxima + place * groups,
-                        vocab,
-                        groups,
-                        highest,
-                        temperature,
-                        stage == 0,
-                        least,
-                        TILE,
-                    )
-                    # The draw is the first token whose sum is above the target.
-                    reaches = ((sums > limit) | ((stage != 2) & (sums == limit))) & (least > low)
-                    beyond = ((sums < limit) | ((stage == 2) & (sums == limit))) & (least > low)
-                    above = tl.maximum(above, tl.max(tl.where(beyond, sums, 0.0), axis=0))
-                    high = tl.min(tl.where(beyond, least, high), axis=0)
-                    low = tl.max(tl.where(reaches, least, low), axis=0)
-                found = tl.where(low < bottom, top, low)
-                bits = found.to(tl.int32)
-                value = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True)
-                weight = tl.exp(tl.div_rn(value - highest, temperature)).to(tl.float64)
-                size = tl.where(stage == 0, 1.0, weight)
-                # Of tokens with this very value, as many as it takes, the lowest ids first.
-                need = (limit - above) / tl.where(size > 0, size, 1.0)
-                whole = tl.where(stage == 2, tl.floor(need) + 1.0, tl.ceil(need))
-                tie = tl.maximum(whole, 1.0).to(tl.int64)
-                reached = above + tie.to(tl.float64) * size
-                if stage == 1:
-                    total = tl.minimum(total, reached)
-                if stage == 0:
-                    # `above` counted tokens; their weights are wanted.
-                    bound = tl.full([THRESHOLDS], 0, tl.int64) + (found + 1)
-                    heavier = _sums_above(
-                        base,
-                        maxima + place * groups,
-                        vocab,
-                        groups,
-                        highest,
-                        temperature,
-                        stage == 1,
-                        bound,
-                        TILE,
-                    )
-                    mass = tl.max(heavier, axis=0) + tie.to(tl.float64) * weight
-                    total = mass
-        # The tie-th token with the value that was found; the last one where rounding asks for more.
-        token = tl.full([], 0, tl.int32)
+        own = facts + place * FACTS
+        limit, base_above = tl.load(own + LIMIT), tl.load(own + ABOVE)
+        base_mass = tl.load(own + ABOVE_MASS)
+        inside_count = tl.load(own + INSIDE).to(tl.int32)
+        all_of_them = inside_count > COLLECTED
+        count = tl.where(all_of_them, vocab, inside_count)
+        if all_of_them:
+            base_above, base_mass = base_above * 0.0, base_mass * 0.0
+        base, chosen = edited + place * vocab, collected + place * COLLECTED
+        low = tl.full([], -(2**31) - 1, tl.int64)
+        high = ordered(highest).to(tl.int64) + 1
+        above = base_above  # the sum from `high` on
+        while high - low > 1:
+            step = tl.arange(0, THRESHOLDS) + 1
+            least = low + (high - low) * step // (THRESHOLDS + 1)
+            bound = tl.maximum(least, -(2**31)).to(tl.int32)
+            acc = tl.zeros([TILE, THRESHOLDS], tl.float32)
+            for first in range(0, count, TILE):
+                number = first + tl.arange(0, TILE)
+                token, values, inside = _values_at(base, chosen, number, count, all_of_them)
+                sizes = _weights(values, highest, temperature)
+                if STAGE == RANK:
+                    sizes = tl.full([TILE], 1.0, tl.float32)
+                is_above = (ordered(values)[:, None] >= bound[None, :]) & inside[:, None]
+                acc += tl.where(is_above, sizes[:, None], 0.0)
+            sums = base_above + tl.sum(acc, axis=0).to(tl.float64)
+            reaches = (sums > limit) | ((sums == limit) & (STAGE != DRAW))
+            above = tl.maximum(above, tl.max(tl.where(reaches, 0.0, sums), axis=0))
+            high = tl.min(tl.where(reaches | (least <= low), high, least), axis=0)
+            low = tl.max(tl.where(reaches & (least > low), least, low), axis=0)
+        if low < -(2**31):
+            # Rounding left nothing to pass the limit: the last of them is it.
+            lowest = tl.full([TILE], 2**31 - 1, tl.int32)
+            for first in range(0, count, TILE):
+                number = first + tl.arange(0, TILE)
+                token, values, inside = _values_at(base, chosen, number, count, all_of_them)
+                lowest = tl.minimum(lowest, tl.where(inside, ordered(values), 2**31 - 1))
+            low = tl.min(lowest, axis=0).to(tl.int64)
+        found = low.to(tl.int32)
+        value = (found ^ ((found >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True)
+        weight = _weights(value, highest, temperature).to(tl.float64)
+        size = weight
+        if STAGE == RANK:
+            size = tl.full([], 1.0, tl.float64)
+        # Of tokens with this very value, as many as it takes, the lowest ids first.
+        need = (limit - above) / tl.where(size > 0, size, 1.0)
+        tie = tl.ceil(need)
+        if STAGE == DRAW:
+            tie = tl.floor(need) + 1.0
+        tie = tl.maximum(tie, 1.0)
+        heavier = tl.zeros([TILE], tl.float32)
         passed = tl.full([], 0, tl.int64)
-        for start in range(0, vocab, TILE):
-            at = start + tl.arange(0, TILE)
-            values = tl.load(base + at, mask=at < vocab, other=-float("inf"))
-            is_equal = (ordered(values).to(tl.int64) == found) & (at < vocab)
+        answer = tl.full([], 0, tl.int32)
+        for first in range(0, count, TILE):
+            number = first + tl.arange(0, TILE)
+            token, values, inside = _values_at(base, chosen, number, count, all_of_them)
+            key = ordered(values)
+            heavier += tl.where(inside & (key > found), _weights(values, highest, temperature), 0.0)
+            is_equal = inside & (key == found)
             nth = tl.cumsum(is_equal.to(tl.int32), axis=0).to(tl.int64) + passed
-            fits = is_equal & (nth <= tie)
-            token = tl.maximum(token, tl.max(tl.where(fits, at, 0), axis=0))
+            fits = is_equal & (nth.to(tl.float64) <= tie)
+            answer = tl.maximum(answer, tl.max(tl.where(fits, token, 0), axis=0))
             passed += tl.sum(is_equal.to(tl.int32), axis=0).to(tl.int64)
-        tl.store(tokens + place, token)
+        tie = tl.minimum(tie, tl.maximum(passed, 1).to(tl.float64))
+        reached = base_mass + tl.sum(heavier, axis=0).to(tl.float64) + tie * weight
+        if STAGE == RANK:
+            tl.store(own + MASS, reached)
+            tl.store(own + TOTAL, reached)
+        elif STAGE == NUCLEUS:
+            total = reached
+            if tl.load(counts + 5 * row) > 0:
+                total = tl.minimum(total, tl.load(own + TOTAL))
+            tl.store(own + TOTAL, total)
+        else:
+            tl.store(tokens + place, answer)
 
 
 def search(
     edited: Tensor,
     maxima: Tensor,
-    masses: Tensor,
     rows: Tensor,
     indices: Tensor,
     state: SamplingRows,
+    space: SearchSpace,
     tokens: Tensor,
-    batch: int,
 ) -> None:
-    """Draws for the places of a batch whose token is NOT_YET.
+    """Draws for the places of a batch whose token is NOT_YET; others cost next to nothing.
 
     Args:
         edited: [at least batch, vocab], fp32: logits.
         maxima: [at least batch, groups], fp32: of their groups of 64.
-        masses: as `maxima`: sums of their weights, exp((logit - largest) / temperature), for rows
-            without top-k.
         rows: [batch], int32: rows of `state`; below 0 for a place that is not used.
         indices: [batch], int32: how many tokens the request has drawn before.
-        state: parameters of the rows.
+        state: parameters of the rows: top-k (0 for none) or top-p below 1, or both.
+        space: for at least as many places.
         tokens: [batch], int32.
-        batch: places.
     """
-    vocab, groups = edited.shape[1], maxima.shape[1]
-    _search_kernel[(batch,)](
+    batch, vocab, groups = rows.shape[0], edited.shape[1], maxima.shape[1]
+    programs, padded = -(-vocab // _TILE), power_of_two(groups)
+    _weigh_kernel[(batch, programs)](
         edited,
         maxima,
-        masses,
         rows,
-        indices,
         state.numbers,
-        state.counts,
-        state.seeds,
         tokens,
+        space.masses,
+        space.numbers,
         vocab,
         groups,
-        PADDED=power_of_two(groups),
+        PADDED=padded,
         TILE=_TILE,
-        THRESHOLDS=_THRESHOLDS,
         NOT_YET=NOT_YET,
-        **options(16),
+        **options(8),
     )
+    for stage in (RANK, NUCLEUS, DRAW):
+        _collect_kernel[(batch, programs)](
+            edited,
+            maxima,
+            rows,
+            indices,
+            state.numbers,
+            state.counts,
+            state.seeds,
+            tokens,
+            space.masses,
+            space.numbers,
+            space.facts,
+            space.collected,
+            vocab,
+            groups,
+            STAGE=stage.value,
+            PROGRAMS=power_of_two(programs),
+            PADDED=padded,
+            TILE=_TILE,
+            COLLECTED=_COLLECTED,
+            NOT_YET=NOT_YET,
+            **options(8),
+        )
+        _choose_kernel[(batch,)](
+            edited,
+            maxima,
+            rows,
+            state.numbers,
+            state.counts,
+            tokens,
+            space.facts,
+            space.collected,
+            vocab,
+            groups,
+            STAGE=stage.value,
+            PADDED=padded,
+            TILE=_TILE // 2,
+            COLLECTED=_COLLECTED,
+            NOT_YET=NOT_YET,
+            **options(8),
+        )

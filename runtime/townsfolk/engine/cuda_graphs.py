@@ -93,7 +93,7 @@ class StepGraph(ABC):
         """Makes the graph; no row may be in use in the inputs, so that nothing changes."""
         current, stream = torch.cuda.current_stream(), self._machinery.stream
         stream.wait_stream(current)
-        graph = torch.cuda.CUDAGraph()
+        graph = self._graph = torch.cuda.CUDAGraph()
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
         with torch.cuda.stream(stream):
             self.run()  # loads the kernels
@@ -103,7 +103,6 @@ class StepGraph(ABC):
             finally:
                 graph.capture_end()
         current.wait_stream(stream)
-        self._graph = graph
 
     def replay(self) -> None:
         """Starts the step."""

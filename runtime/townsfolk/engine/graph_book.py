@@ -53,7 +53,8 @@ class GraphBook(Generic[Key, Graph]):
         self._steps: dict[Key, Graph] = {}  # noted, with kernels that compile
         self._kernels: dict[Key, list[Future[None]]] = {}
         self._graphs: dict[Key, Graph] = {}
-        self._failed: set[Key] = set()
+        # Kept: a pool of memory ends with its last graph, and could not be used again.
+        self._failed: dict[Key, Graph | None] = {}
         self._began = self._captured_at = time.monotonic()
         self._is_told = False
 
@@ -85,9 +86,9 @@ class GraphBook(Generic[Key, Graph]):
     def get(self, key: Key) -> Graph | None:
         """A graph if it is there, or if its turn has come and it can be made at once."""
         graph = self._graphs.get(key)
-        if graph is not None or key in self._failed:
+        if graph is not None:
             return graph
-        if time.monotonic() - self._captured_at < _PAUSE_S:
+        if key in self._failed or time.monotonic() - self._captured_at < _PAUSE_S:
             return None
         if key not in self._steps:
             self._note(key)
@@ -114,7 +115,7 @@ class GraphBook(Generic[Key, Graph]):
             step = self._make(key)
             self._kernels[key] = self._compiler.compile(step.run)
         except Exception as error:
-            self._fail(key, error)
+            self._fail(key, None, error)
             return
         self._steps[key] = step
         self._to_capture.append(key)
@@ -130,11 +131,11 @@ class GraphBook(Generic[Key, Graph]):
                 kernel.result()
             step.capture()
         except Exception as error:
-            self._fail(key, error)
+            self._fail(key, step, error)
             return
         self._graphs[key] = step
         self._captured_at = time.monotonic()
 
-    def _fail(self, key: Key, error: Exception) -> None:
+    def _fail(self, key: Key, step: Graph | None, error: Exception) -> None:
         logger.error("no graph of %s; its steps run without one", key, exc_info=error)
-        self._failed.add(key)
+        self._failed[key] = step
