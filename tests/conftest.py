@@ -12,13 +12,14 @@ import torch
 # interpreter runs the kernels instead, which must be said before anything imports Triton.
 collect_ignore = []
 interpreted = ["kernels/test_triton.py", "engine/test_device_sampling.py"]
+need_triton = [*interpreted, "engine/test_graph_book.py"]
 if torch.cuda.is_available():
     collect_ignore += interpreted
 else:
     collect_ignore.append("gpu")
     os.environ["TRITON_INTERPRET"] = "1"
 if find_spec("triton") is None:  # there is none for macOS
-    collect_ignore += interpreted
+    collect_ignore += need_triton
 
 
 @pytest.hookimpl(trylast=True)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from townsfolk_kernels import PagedLayout
+from townsfolk_kernels.triton.compiler import KernelCompiler
 from townsfolk_kernels.triton.logprobs import Report
 
 from townsfolk.engine.cuda_graphs import (
@@ -114,7 +115,7 @@ class CudaRunner:
             torch.cuda.Stream(device),
         )
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
-            self._make_graph, _wanted(largest, most_speakers)
+            self._make_graph, _wanted(largest, most_speakers), KernelCompiler()
         )
         self._launched = 0
         self._warm_up()

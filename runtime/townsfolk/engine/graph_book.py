@@ -39,15 +39,18 @@ class GraphBook(Generic[Key, Graph]):
     there. Until then a step is launched operation by operation.
     """
 
-    def __init__(self, make: Callable[[Key], Graph], wanted: Sequence[Key]) -> None:
+    def __init__(
+        self, make: Callable[[Key], Graph], wanted: Sequence[Key], compiler: KernelCompiler
+    ) -> None:
         """Makes an empty book.
 
         Args:
             make: makes a step ready to be captured.
             wanted: what to capture beforehand, in this order.
+            compiler: of the kernels.
         """
         self._make = make
-        self._compiler = KernelCompiler()
+        self._compiler = compiler
         self._to_note = deque(wanted)
         self._to_capture: deque[Key] = deque()
         self._steps: dict[Key, Graph] = {}  # noted, with kernels that compile

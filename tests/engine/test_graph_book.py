@@ -1,0 +1,120 @@
+"""Graphs are made when their kernels are there, and in the meantime nobody waits."""
+
+from concurrent.futures import Future
+
+import pytest
+from townsfolk.engine.graph_book import GraphBook
+
+
+class Step:
+    def __init__(self, name):
+        self.name = name
+        self.captured = 0
+
+    def run(self):
+        pass
+
+    def capture(self):
+        if "broken" in self.name:
+            raise RuntimeError("no such graph")
+        self.captured += 1
+
+
+class Compiler:
+    """Compiles when it is told to."""
+
+    def __init__(self):
+        self.kernels = {}
+        self.is_slow = False
+
+    def compile(self, run):
+        name = getattr(run, "__self__", None)
+        self.kernels[name and name.name] = kernel = Future()
+        return [kernel]
+
+    def slow_down(self):
+        self.is_slow = True
+
+    def finish(self, *names):
+        for name in names:
+            self.kernels[name].set_result(None)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr("townsfolk.engine.graph_book._PAUSE_S", 0.0)
+
+
+def begun(*wanted):
+    compiler = Compiler()
+    book = GraphBook(Step, wanted, compiler)
+
+    def needed():
+        pass
+
+    def compile_at_once(run):
+        kernels = Compiler.compile(compiler, run)
+        if run is needed:
+            kernels[0].set_result(None)
+        return kernels
+
+    compiler.compile = compile_at_once
+    book.begin(needed, most_wait_s=0.0)
+    assert compiler.is_slow
+    return book, compiler
+
+
+def test_graphs_are_captured_in_idle_moments_as_their_kernels_come():
+    book, compiler = begun("a", "b", "c")
+    assert book.prepare() > 0  # comes back later
+    compiler.finish("b")
+    assert book.prepare() == 0
+    assert book.prepare() > 0
+    compiler.finish("a", "c")
+    assert [book.prepare() for _ in range(3)] == [0, 0, None]
+    assert [book.get(name).captured for name in "abc"] == [1, 1, 1]
+
+
+def test_a_graph_that_is_missed_is_made_as_soon_as_it_can_be():
+    book, compiler = begun("a")
+    assert book.get("a") is None
+    compiler.finish("a")
+    assert book.get("a").captured == 1
+    assert book.get("new") is None  # begins to compile
+    assert book.get("new") is None
+    compiler.finish("new")
+    assert book.get("new").captured == 1
+    assert book.prepare() is None
+
+
+def test_while_others_speak_graphs_are_made_one_now_and_then(monkeypatch):
+    monkeypatch.setattr("townsfolk.engine.graph_book._PAUSE_S", 1000.0)
+    book, compiler = begun("a")
+    compiler.finish("a")
+    assert book.get("a") is None
+    assert book.prepare() == 0  # nobody speaks
+    assert book.get("a").captured == 1
+
+
+@pytest.mark.parametrize("compiles", [True, False], ids=["at capture", "at compiling"])
+def test_what_can_not_be_captured_stays_without_a_graph_and_harms_no_other(compiles):
+    book, compiler = begun("broken", "b")
+    if compiles:
+        compiler.finish("broken")
+    else:
+        compiler.kernels["broken"].set_exception(RuntimeError("ptxas"))
+    compiler.finish("b")
+    assert [book.prepare() for _ in range(3)] == [0, 0, None]
+    assert book.get("broken") is None
+    assert book.get("broken") is None
+    assert book.get("b").captured == 1
+
+
+def test_kernels_that_are_needed_must_compile():
+    compiler = Compiler()
+    book = GraphBook(Step, [], compiler)
+    failed = Future()
+    failed.set_exception(RuntimeError("ptxas"))
+    compiler.compile = lambda run: [failed]
+    with pytest.raises(RuntimeError, match="ptxas"):
+        book.begin(lambda: None, most_wait_s=0.0)
