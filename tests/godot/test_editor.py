@@ -49,3 +49,12 @@ def test_an_export_carries_the_launch_settings_and_warns_of_what_is_missing(expo
 def test_a_web_export_is_told_that_it_needs_a_runtime_elsewhere(exporting, tmp_path):
     output = export(exporting, "Web", tmp_path / "game.pck")
     assert "can't start a runtime beside the game" in output
+
+
+def test_a_web_export_is_told_when_its_transport_can_not_work(exporting, tmp_path):
+    settings = exporting.project / "project.godot"
+    text = settings.read_text()
+    settings.write_text(text.replace("[townsfolk]\n", "[townsfolk]\n\nconnection/transport=1\n"))
+    assert "set Project Settings > Townsfolk > Connection > Transport" in export(
+        exporting, "Web", tmp_path / "game.pck"
+    )

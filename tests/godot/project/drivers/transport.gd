@@ -240,8 +240,10 @@ func silence() -> void:
 		_report_status(call)
 
 
-# With a browser's limit, calls that stream leave a connection to the short ones.
+# As in a browser: calls get on once a frame, and those that stream leave a connection to the
+# short ones.
 func six_connections() -> void:
+	(_channel as GrpcWebChannel).is_web = true
 	(_channel as GrpcWebChannel).max_connections = GrpcWebChannel.BROWSER_CONNECTIONS
 	var calls: Array[GrpcCall] = []
 	var answered := [0]

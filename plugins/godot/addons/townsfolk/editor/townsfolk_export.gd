@@ -13,15 +13,27 @@ func _get_name() -> String:
 
 
 func _export_begin(features: PackedStringArray, _is_debug: bool, path: String, _flags: int) -> void:
+	var transport: int = TownsfolkSettings.read(TownsfolkSettings.TRANSPORT)
+	if "web" in features and transport == TownsfolkSettings.Transport.HTTP2:
+		_warn(
+			(
+				"web pages have no sockets for HTTP/2: set Project Settings > Townsfolk > Connection > "
+				+ "Transport to Automatic"
+			)
+		)
 	if TownsfolkSettings.read(TownsfolkSettings.MODE) != TownsfolkSettings.Mode.LAUNCH:
 		return
 	var settings := TownsfolkSettings.exported_launch_settings()
 	var text := JSON.stringify(settings, "\t")
 	add_file(TownsfolkSettings.LAUNCH_FILE, text.to_utf8_buffer(), false)
 	for problem in problems(settings, features, path):
-		get_export_platform().add_message(
-			EditorExportPlatform.EXPORT_MESSAGE_WARNING, "Townsfolk", problem
-		)
+		_warn(problem)
+
+
+func _warn(problem: String) -> void:
+	get_export_platform().add_message(
+		EditorExportPlatform.EXPORT_MESSAGE_WARNING, "Townsfolk", problem
+	)
 
 
 ## What an exported game with these settings would miss on a player's machine.

@@ -12,8 +12,10 @@ const DEFAULT_PORT := 50152
 const BROWSER_CONNECTIONS := 6
 const NATIVE_CONNECTIONS := 64
 
+## Whether this runs in a browser.
+var is_web := OS.has_feature("web")
 ## The most calls that are under way at once.
-var max_connections := BROWSER_CONNECTIONS if OS.has_feature("web") else NATIVE_CONNECTIONS
+var max_connections := BROWSER_CONNECTIONS if is_web else NATIVE_CONNECTIONS
 
 var _streams: Dictionary[GrpcCall, GrpcWebStream] = {}
 var _first := 0  # whose turn it is to be polled first
@@ -21,7 +23,6 @@ var _first := 0  # whose turn it is to be polled first
 
 func _init(address: String, tls_options: TLSOptions = null) -> void:
 	super(address, tls_options, DEFAULT_PORT)
-	var is_web := OS.has_feature("web")
 	if is_web and ":" in _host:
 		_host = "[%s]" % _host
 	elif not is_web and tls_options == null and _host == "localhost":
@@ -82,6 +83,7 @@ func _start_waiting_calls() -> void:
 
 func _start(call: GrpcCall) -> void:
 	var stream := GrpcWebStream.new(call.path, _request_headers(call))
+	stream.is_web = is_web
 	stream.streams_answers = call.streams_answers
 	stream.open(_host, _port, _tls_options, connect_timeout_seconds)
 	_streams[call] = stream

@@ -25,6 +25,8 @@ var has_answer := false
 var is_closed := false
 ## Whether the answer streams: see GrpcWebChannel.MAX_CONNECTIONS.
 var streams_answers := true
+## Whether HTTPClient is the browser's fetch().
+var is_web := OS.has_feature("web")
 
 var _client := HTTPClient.new()
 var _path: String
@@ -33,7 +35,6 @@ var _name: String  # of the server, for messages
 var _request := PackedByteArray()
 var _is_request_whole := false
 var _is_sent := false
-var _is_web := OS.has_feature("web")
 var _connect_deadline_usec: int
 var _body := GrpcWebBody.new()
 var _has_status := false  # in the headers: an answer without messages may have it there
@@ -96,7 +97,7 @@ func _poll_request(status: HTTPClient.Status) -> HTTPClient.Status:
 		elif status == HTTPClient.STATUS_CONNECTED and not _is_sent and _is_request_whole:
 			_send_request()
 		_check(status)
-		if _is_web or status == HTTPClient.STATUS_BODY:
+		if is_web or status == HTTPClient.STATUS_BODY:
 			break
 	return status
 
@@ -120,7 +121,7 @@ func _check(status: HTTPClient.Status) -> void:
 			_fail_answer()
 		HTTPClient.STATUS_DISCONNECTED:
 			# On the web every answer ends so.
-			if _is_web and has_answer:
+			if is_web and has_answer:
 				_finish()
 			elif _is_sent:
 				_fail_answer()
@@ -135,7 +136,7 @@ func _check(status: HTTPClient.Status) -> void:
 func _fail_answer() -> void:
 	if has_answer:
 		_fail("the connection to %s was closed" % _name)
-	elif _is_web:
+	elif is_web:
 		_fail(
 			(
 				(
