@@ -258,6 +258,18 @@ def test_a_cut_connection_resumes_the_session(godot, runtime):
     assert session["same"]
 
 
+def test_a_runtime_that_goes_while_nobody_speaks_is_missed(godot, model, transport):
+    web_port = free_port()
+    flags = ("--model", str(model), "--web-port", str(web_port), *FLAGS)
+    with launch_runtime(*flags) as launched:
+        port = web_port if transport == "grpc_web" else launched.port
+        address, pid = f"{launched.address}:{port}", str(launched.process.pid)
+        arguments = ("killed_while_idle", address, launched.token, pid)
+        events = godot.drive("npc_connection", *arguments, check=False)
+    assert len(named(events, "connection_lost")) == 1
+    assert named(events, "state")
+
+
 def test_a_session_that_the_runtime_forgot_goes_on(godot, model, transport):
     web_port = free_port()
     flags = ("--web-port", str(web_port), "--session-idle-timeout-s", "1")

@@ -69,3 +69,12 @@ func connection_cut() -> void:
 		_runtime.get("_channel").call("_fail", "cut by the test")
 	await npc.say("Second.").wait()
 	await _report_session(npc)
+
+
+# Nobody says anything while the runtime goes: gRPC-Web has to ask for it.
+func killed_while_idle() -> void:
+	_connect()
+	await _make_npc("Mira", 4).say("Hello.").wait()
+	OS.execute("kill", ["-9", arguments[2]])
+	await _runtime.connection_lost
+	report("state", {"state": _runtime.state})
