@@ -19,9 +19,10 @@ from torch import Tensor
 from townsfolk_kernels.triton.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
 from townsfolk_kernels.triton.launch import options, power_of_two
 from townsfolk_kernels.triton.logprobs import Report, report
+from townsfolk_kernels.triton.ranges import NOT_YET
 from townsfolk_kernels.triton.sampling import GROUP
 from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
-from townsfolk_kernels.triton.search import NOT_YET, SearchSpace, search
+from townsfolk_kernels.triton.search import SearchSpace, search
 
 _GROUPS = 64  # of one program
 

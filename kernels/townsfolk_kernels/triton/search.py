@@ -16,33 +16,34 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.keys import ordered, uniform
+from townsfolk_kernels.triton.keys import ordered
 from townsfolk_kernels.triton.launch import options, power_of_two
+from townsfolk_kernels.triton.ranges import (
+    ABOVE,
+    ABOVE_MASS,
+    DRAW,
+    FACTS,
+    INSIDE,
+    LIMIT,
+    MASS,
+    NOT_YET,
+    NUCLEUS,
+    RANGES,
+    RANK,
+    TOTAL,
+    collect_kernel,
+    highest_of,
+    is_searched,
+    weigh_kernel,
+    weights_of,
+)
 from townsfolk_kernels.triton.sampling_rows import SamplingRows
 
-NOT_YET = -1
-"""Stands for the token of a place that is to be searched for."""
 _TILE = 4096  # tokens of one program
 _COLLECTED = (
     16384  # tokens of a range that there is room for; else the whole vocabulary is searched
 )
-
-RANGES = tl.constexpr(64)
-SPREAD = tl.constexpr(24.0)  # logits over temperature that the ranges cover; e**-24 is 4e-11
 THRESHOLDS = tl.constexpr(8)
-# What is known of a row, float64: the mass that top-p is a share of, that of the tokens that may be
-# drawn, what is above the range, as the limit counts it and in mass, its tokens, and the limit.
-MASS = tl.constexpr(0)
-TOTAL = tl.constexpr(1)
-ABOVE = tl.constexpr(2)
-ABOVE_MASS = tl.constexpr(3)
-INSIDE = tl.constexpr(4)
-LIMIT = tl.constexpr(5)
-FACTS = tl.constexpr(8)
-# The searches, in this order.
-RANK = tl.constexpr(0)
-NUCLEUS = tl.constexpr(1)
-DRAW = tl.constexpr(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,167 +73,6 @@ class SearchSpace:
             facts=torch.empty(places, FACTS.value, dtype=torch.float64, device=device),
             collected=torch.empty(places, _COLLECTED, dtype=torch.int32, device=device),
         )
-
-
-@triton.jit
-def _weights(values, highest, temperature):
-    return tl.exp(tl.div_rn(values - highest, temperature))
-
-
-@triton.jit
-def _ranges(values, highest, temperature):
-    """In which range values are; the last one takes all that is lower."""
-    place = tl.div_rn(highest - values, temperature) * (RANGES / SPREAD)
-    return tl.minimum(place, RANGES - 1.0).to(tl.int32)
-
-
-@triton.jit
-def _highest(maxima, groups, PADDED: tl.constexpr):
-    group = tl.arange(0, PADDED)
-    return tl.max(tl.load(maxima + group, mask=group < groups, other=-float("inf")), axis=0)
-
-
-@triton.jit
-def _weigh_kernel(
-    edited,
-    maxima,
-    rows,
-    numbers,
-    tokens,
-    range_masses,
-    range_numbers,
-    vocab,
-    groups,
-    PADDED: tl.constexpr,
-    TILE: tl.constexpr,
-    NOT_YET: tl.constexpr,
-):
-    place, program = tl.program_id(0).to(tl.int64), tl.program_id(1)
-    row = tl.load(rows + place)
-    if (row >= 0) & (tl.load(tokens + place) == NOT_YET):
-        highest = _highest(maxima + place * groups, groups, PADDED)
-        temperature = tl.load(numbers + 4 * row).to(tl.float32)
-        min_p = tl.load(numbers + 4 * row + 2).to(tl.float32)
-        token = program * TILE + tl.arange(0, TILE)
-        inside = token < vocab
-        values = tl.load(edited + place * vocab + token, mask=inside, other=-float("inf"))
-        weights = _weights(values, highest, temperature)
-        own = tl.where(inside, _ranges(values, highest, temperature), RANGES)
-        out = place * tl.num_programs(1) + program
-        for number in range(0, RANGES):
-            is_own = own == number
-            mass = tl.sum(tl.where(is_own, weights, 0.0), axis=0)
-            tl.store(range_masses + out * (RANGES + 1) + number, mass)
-            count = tl.sum(is_own.to(tl.int32), axis=0)
-            tl.store(range_numbers + out * RANGES + number, count)
-        kept = tl.sum(tl.where(inside & (weights >= min_p), weights, 0.0), axis=0)
-        tl.store(range_masses + out * (RANGES + 1) + RANGES, kept)
-
-
-@triton.jit
-def _is_searched(row, token, counts, numbers, STAGE: tl.constexpr, NOT_YET: tl.constexpr):
-    is_searched = (row >= 0) & (token == NOT_YET)
-    known = tl.maximum(row, 0)
-    if STAGE == RANK:
-        is_searched = is_searched & (tl.load(counts + 5 * known) > 0)
-    if STAGE == NUCLEUS:
-        is_searched = is_searched & (tl.load(numbers + 4 * known + 1) < 1.0)
-    return is_searched
-
-
-@triton.jit
-def _limit(mass, total, row, place, indices, numbers, counts, seeds, STAGE: tl.constexpr):
-    if STAGE == RANK:
-        return tl.load(counts + 5 * row).to(tl.float64)
-    elif STAGE == NUCLEUS:
-        return tl.load(numbers + 4 * row + 1) * mass
-    else:
-        return uniform(tl.load(seeds + row), tl.load(indices + place)) * total
-
-
-@triton.jit
-def _collect_kernel(
-    edited,
-    maxima,
-    rows,
-    indices,
-    numbers,
-    counts,
-    seeds,
-    tokens,
-    range_masses,
-    range_numbers,
-    facts,
-    collected,
-    vocab,
-    groups,
-    STAGE: tl.constexpr,
-    PROGRAMS: tl.constexpr,
-    PADDED: tl.constexpr,
-    TILE: tl.constexpr,
-    COLLECTED: tl.constexpr,
-    NOT_YET: tl.constexpr,
-):
-    """Finds the range in which the sum passes the limit, and collects its tokens by id."""
-    place, program = tl.program_id(0).to(tl.int64), tl.program_id(1)
-    row = tl.load(rows + place)
-    if _is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
-        p, r = tl.arange(0, PROGRAMS), tl.arange(0, RANGES)
-        is_real = (p < tl.num_programs(1))[:, None]
-        at = place * tl.num_programs(1) + p[:, None]
-        each = tl.load(range_masses + at * (RANGES + 1) + r[None, :], mask=is_real, other=0.0)
-        count = tl.load(range_numbers + at * RANGES + r[None, :], mask=is_real, other=0)
-        of_masses = tl.sum(each.to(tl.float64), axis=0)
-        of_counts = tl.sum(count, axis=0)  # [RANGES]
-        masses = tl.cumsum(of_masses, axis=0)
-        mass, total = tl.max(masses, axis=0), tl.full([], float("inf"), tl.float64)
-        if tl.load(counts + 5 * row) > 0:
-            if STAGE != RANK:
-                mass = tl.load(facts + place * FACTS + MASS)
-                total = tl.load(facts + place * FACTS + TOTAL)
-        elif STAGE == DRAW:
-            total = tl.load(facts + place * FACTS + TOTAL)
-        if STAGE == DRAW:
-            kept_at = place * tl.num_programs(1) + p
-            kept = tl.load(
-                range_masses + kept_at * (RANGES + 1) + RANGES, mask=p < tl.num_programs(1), other=0
-            )
-            total = tl.minimum(total, tl.sum(kept.to(tl.float64), axis=0))
-        limit = _limit(mass, total, row, place, indices, numbers, counts, seeds, STAGE)
-        sums = masses
-        if STAGE == RANK:
-            sums = tl.cumsum(of_counts, axis=0).to(tl.float64)
-        # The draw is the first token whose sum is above the target.
-        passed = (sums < limit) | ((sums == limit) & (STAGE == DRAW))
-        # Never behind the last range that has tokens.
-        last = tl.max(tl.where(of_counts > 0, r, 0), axis=0)
-        chosen = tl.minimum(tl.sum(passed.to(tl.int32), axis=0), last)
-        is_chosen = r == chosen
-        inside = tl.sum(tl.where(is_chosen, of_counts, 0), axis=0)
-        if program == 0:
-            own = place * FACTS
-            sizes = of_masses
-            if STAGE == RANK:
-                sizes = of_counts.to(tl.float64)
-            above = tl.sum(tl.where(r < chosen, sizes, 0.0), axis=0)
-            tl.store(facts + own + ABOVE, above)
-            tl.store(facts + own + ABOVE_MASS, tl.sum(tl.where(r < chosen, of_masses, 0.0), axis=0))
-            tl.store(facts + own + INSIDE, inside.to(tl.float64))
-            tl.store(facts + own + LIMIT, limit)
-        if inside <= COLLECTED:
-            token = program * TILE + tl.arange(0, TILE)
-            values = tl.load(
-                edited + place * vocab + token, mask=token < vocab, other=-float("inf")
-            )
-            highest = _highest(maxima + place * groups, groups, PADDED)
-            temperature = tl.load(numbers + 4 * row).to(tl.float32)
-            is_own = (_ranges(values, highest, temperature) == chosen) & (token < vocab)
-            before = tl.sum(
-                tl.sum(tl.where((p[:, None] < program) & is_chosen[None, :], count, 0), axis=1),
-                axis=0,
-            )
-            nth = tl.cumsum(is_own.to(tl.int32), axis=0) - 1 + before
-            tl.store(collected + place * COLLECTED + nth, token, mask=is_own)
 
 
 @triton.jit
@@ -266,8 +106,8 @@ def _choose_kernel(
     """Finds the token at which the sum passes the limit, among those that were collected."""
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place)
-    if _is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
-        highest = _highest(maxima + place * groups, groups, PADDED)
+    if is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
+        highest = highest_of(maxima + place * groups, groups, PADDED)
         temperature = tl.load(numbers + 4 * row).to(tl.float32)
         own = facts + place * FACTS
         limit, base_above = tl.load(own + LIMIT), tl.load(own + ABOVE)
@@ -289,7 +129,7 @@ def _choose_kernel(
             for first in range(0, count, TILE):
                 number = first + tl.arange(0, TILE)
                 token, values, inside = _values_at(base, chosen, number, count, all_of_them)
-                sizes = _weights(values, highest, temperature)
+                sizes = weights_of(values, highest, temperature)
                 if STAGE == RANK:
                     sizes = tl.full([TILE], 1.0, tl.float32)
                 is_above = (ordered(values)[:, None] >= bound[None, :]) & inside[:, None]
@@ -309,7 +149,7 @@ def _choose_kernel(
             low = tl.min(lowest, axis=0).to(tl.int64)
         found = low.to(tl.int32)
         value = (found ^ ((found >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True)
-        weight = _weights(value, highest, temperature).to(tl.float64)
+        weight = weights_of(value, highest, temperature).to(tl.float64)
         size = weight
         if STAGE == RANK:
             size = tl.full([], 1.0, tl.float64)
@@ -326,7 +166,9 @@ def _choose_kernel(
             number = first + tl.arange(0, TILE)
             token, values, inside = _values_at(base, chosen, number, count, all_of_them)
             key = ordered(values)
-            heavier += tl.where(inside & (key > found), _weights(values, highest, temperature), 0.0)
+            heavier += tl.where(
+                inside & (key > found), weights_of(values, highest, temperature), 0.0
+            )
             is_equal = inside & (key == found)
             nth = tl.cumsum(is_equal.to(tl.int32), axis=0).to(tl.int64) + passed
             fits = is_equal & (nth.to(tl.float64) <= tie)
@@ -368,7 +210,7 @@ def search(
     """
     batch, vocab, groups = rows.shape[0], edited.shape[1], maxima.shape[1]
     programs, padded = -(-vocab // _TILE), power_of_two(groups)
-    _weigh_kernel[(batch, programs)](
+    weigh_kernel[(batch, programs)](
         edited,
         maxima,
         rows,
@@ -384,7 +226,7 @@ def search(
         **options(8),
     )
     for stage in (RANK, NUCLEUS, DRAW):
-        _collect_kernel[(batch, programs)](
+        collect_kernel[(batch, programs)](
             edited,
             maxima,
             rows,
