@@ -42,10 +42,17 @@ class PrefillWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class AttentionWorkspace:
-    """Where programs meet in steps with prompts: those that decode, and those of prompts."""
+    """Where programs meet in steps with prompts.
+
+    Attributes:
+        decode: those of sequences that decode.
+        prefill: those of prompts.
+        beside: on which the former run while the latter do.
+    """
 
     decode: DecodeWorkspace
     prefill: PrefillWorkspace
+    beside: torch.cuda.Stream
 
 
 @triton.jit(

@@ -233,6 +233,7 @@ def mixed_workspace(decoder: Decoder, most_speakers: int) -> AttentionWorkspace:
     return AttentionWorkspace(
         DecodeWorkspace(programs, group, config.head_dim, device),
         PrefillWorkspace(2 * processors, group, config.head_dim, decoder.dtype, device),
+        torch.cuda.Stream(device),
     )
 
 
