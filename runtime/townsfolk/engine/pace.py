@@ -26,9 +26,11 @@ class _Measured:
 class Pace:
     """Keeps steps with prompts short, as measured, so that a voice does not stumble.
 
-    A step with prompts may take a certain part longer than one without. If more requests wait with
-    their prompts than speak, it may take as many times longer: then to begin soon is worth more
-    than to go on evenly. While nobody speaks, prompts have the whole step.
+    A step with prompts may take a certain part longer than one without. Where many wait with their
+    prompts, more than the square root of those who speak, it may take as many times longer: then to
+    begin soon is worth more than to go on evenly. (By their number itself, 64 prompts of 512 tokens
+    that came at once took 560 ms on an H200, where 150 will do: the last ones waited for long.)
+    While nobody speaks, prompts have the whole step.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]] = (), slowdown: float = 0.8) -> None:
@@ -60,7 +62,7 @@ class Pace:
             small = [total for total in totals if total <= _FIRST]
             return max(small, default=totals[0]) - own
         speaking = self._measured[own, own].seconds
-        allowed = speaking * (1 + self._slowdown * max(1.0, prompts / speakers))
+        allowed = speaking * (1 + self._slowdown * max(1.0, prompts / speakers**0.5))
         chosen = totals[0]
         seconds = [speaking]  # of sizes one after the other
         for total in totals:
