@@ -34,9 +34,9 @@ def storm(model, dtype="bfloat16", layers=None, **settings):
     ("model", "fields"),
     [
         ("starter", {"gpu_memory_mib": 1500}),
-        ("llama-3.2-1b", {"gpu_memory_mib": 4200}),
-        ("llama-3.2-1b", {"gpu_memory_mib": 3600, "max_batch": 8, "step_token_budget": 256}),
-        ("llama-3.1-8b", {"gpu_memory_mib": 5000, "layers": 4}),
+        ("llama-3.2-1b", {"gpu_memory_mib": 4500}),
+        ("llama-3.2-1b", {"gpu_memory_mib": 4000, "max_batch": 8, "step_token_budget": 256}),
+        ("llama-3.1-8b", {"gpu_memory_mib": 6000, "layers": 4}),
     ],
     ids=["starter", "1B", "1B, small steps", "8B, 4 layers"],
 )

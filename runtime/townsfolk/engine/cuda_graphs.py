@@ -29,6 +29,7 @@ MOST_FUSED = 64
 """The fused kernels hold all rows of a batch in one tile."""
 
 _TURNS = 4  # more than steps are in flight
+_ROOM_BYTES = 4 * 1024 * 1024  # more than a graph takes when it begins
 # Below 8 a row more costs the most; above, groups of 8 share a graph.
 _SMALL = (1, 2, 4, 8)
 
@@ -93,10 +94,12 @@ class StepGraph(ABC):
         """Makes the graph; no row may be in use in the inputs, so that nothing changes."""
         current, stream = torch.cuda.current_stream(), self._machinery.stream
         stream.wait_stream(current)
-        graph = self._graph = torch.cuda.CUDAGraph()
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
         with torch.cuda.stream(stream):
             self.run()  # loads the kernels
+            # A graph that finds no memory when it begins ends the process where it is freed.
+            torch.empty(_ROOM_BYTES, dtype=torch.uint8, device=self._device)
+            graph = self._graph = torch.cuda.CUDAGraph()
             graph.capture_begin(self._machinery.pool, capture_error_mode="thread_local")
             try:
                 self.run()

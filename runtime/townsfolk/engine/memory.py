@@ -23,12 +23,17 @@ _STEP_TOKENS = {"cpu": [128], "cuda": [2048, 1024, 512, 256]}
 # CUDA's context and cuBLAS where the driver doesn't tell; an H200 takes 676 MiB.
 _USUAL_CUDA = 704 * MIB
 # What kernels and graphs take beside that once all are there; 140 MiB on an H200.
-_KERNELS = 256 * MIB
-# Copies that sampling makes of the scores of a batch, and the rows that it always has space for.
-_SCORE_COPIES = 8
-_LEAST_ROWS = 64
-# Workspaces of cuBLAS (32 MiB a thread on an H200), inputs of graphs, PyTorch's small segments.
-_FIXED_WORK = 128 * MIB
+_KERNELS = 192 * MIB
+# Rows whose scores are computed and drawn from at once, and fp32 copies of the scores of each: in
+# decode steps and sampling; where the tokens of a prompt are scored, as many rows.
+_SCORED_ROWS = 64
+_DRAWN_COPIES = 6
+_SCORED_COPIES = 4
+# Graphs with prompts keep the activations of so many tokens, beside those of the largest step.
+_GRAPH_TOKENS = 512
+# Workspaces of cuBLAS (on an H200 32 MiB for each of four threads and streams), those of attention
+# and split products, inputs of graphs, and what PyTorch's segments round up.
+_FIXED_WORK = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +226,11 @@ def _work_bytes(config: DecoderConfig, dtype: torch.dtype, steps: int, rows: int
     # The largest activations of a layer that are alive at once: residual stream and norms, the
     # projections of attention, gate, up and their product.
     token = 6 * config.hidden_size + 3 * heads + 4 * kv_heads + 3 * config.intermediate_size
-    # Scores in fp32, of which the general sampler makes up to so many copies.
-    scores = _SCORE_COPIES * max(rows, _LEAST_ROWS) * config.vocab_size * 4
-    return steps * token * dtype.itemsize + scores + _FIXED_WORK
+    activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
+    copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
+    scores = copies * config.vocab_size * 4
+    said = rows * config.vocab_size * 2  # how often each row has said each token
+    return activations + scores + said + _FIXED_WORK
 
 
 def _mib(count: int) -> str:
