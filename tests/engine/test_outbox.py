@@ -123,11 +123,11 @@ async def test_readers_that_cost_much_leave_time_for_others(outbox):
     assert spent / elapsed < (1 + LOCK_SHARE) / 2
 
 
-async def test_a_newcomer_does_not_wait_for_those_who_speak(monkeypatch):
+async def test_who_begins_or_ends_does_not_wait_for_those_who_speak(monkeypatch):
     monkeypatch.setattr(outbox_module, "FIRST_S", 60.0)  # very slow until it is known better
     outbox = Outbox()
     crowd = [Reader(number) for number in range(20)]
-    for _ in range(2):
+    for _ in range(3):
         for reader in crowd:
             reader.has(outbox, "x")
         outbox.flush()
@@ -136,7 +136,12 @@ async def test_a_newcomer_does_not_wait_for_those_who_speak(monkeypatch):
     newcomer.has(outbox, "first")
     outbox.flush()
     assert (await anext(newcomer.generation)).text == "first"
-    assert sum(bool(reader.request.letters) for reader in crowd) >= len(crowd) - 1
+    outbox.put(crowd[-1].request, COMPLETION)
+    outbox.flush()
+    texts = [delta.text async for delta in crowd[-1].generation]
+    assert "".join(texts) == "xxx"
+    assert crowd[-1].generation.completion is COMPLETION
+    assert sum(bool(reader.request.letters) for reader in crowd) >= len(crowd) - 2
 
 
 async def test_requests_of_a_closed_loop_are_given_back(outbox):
@@ -145,7 +150,7 @@ async def test_requests_of_a_closed_loop_are_given_back(outbox):
 
     told, new = await asyncio.to_thread(asyncio.run, leave())
     here = Reader(3)
-    told.request.greeted = True
+    told.request.urgent = False
     for reader in (told, new, here):
         reader.has(outbox, "x")
     assert {request.number for request in outbox.flush()} == {1, 2}

@@ -190,10 +190,13 @@ class EngineLoop:
         if (idle_until := self._idle_until()) is not None:
             times.append(idle_until)
         timeout = max(min(times) - time.monotonic(), 0) if times else None
+        begin = time.monotonic()
         try:
             command = self._inbox.get(timeout=timeout)
         except queue.Empty:
             return
+        finally:
+            self._outbox.note_wait(time.monotonic() - begin)
         command()
 
     def _idle_until(self) -> float | None:
@@ -225,13 +228,15 @@ class EngineLoop:
 
     def _settle(self, runner: Runner, items: list[StepItem], step: Any) -> None:
         """Waits for a step and gives each request what it has got."""
+        begin = time.monotonic()
         try:
             outputs = runner.collect(step)
         except Exception as error:
             self._fail_step(items, error)
             return
-        self._note_pace(items, runner.seconds(step))
         now = time.monotonic()
+        self._outbox.note_wait(now - begin)
+        self._note_pace(items, runner.seconds(step))
         tokens = 0
         for item, output in zip(items, outputs, strict=True):
             if item.is_void:

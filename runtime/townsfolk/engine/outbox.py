@@ -7,14 +7,15 @@ import threading
 import time
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 from townsfolk.engine.generation import Event
+from townsfolk.engine.outputs import TextDelta
 from townsfolk.engine.request import Request
 
-# Engine and event loop share the interpreter's lock. Above this share of the time for both, in CPU
-# time of their threads, one waits for the other so often that steps come late.
+# Engine and event loop share the interpreter's lock. When both together are at work for a larger
+# share of the time than this, they wait for each other so often that steps come late.
 LOCK_SHARE = 0.65
 # What an event loop gets in any case: a model on the CPU keeps its thread busy, mostly without the
 # lock.
@@ -33,26 +34,33 @@ class Outbox:
     """Hands what the engine's thread says to the readers, no more often than is of use.
 
     A request's events wait in `Request.letters`; its event loop is told once that there are some,
-    and takes all that have come by the time it looks. The first are handed over at once. Later ones
-    take turns with those of other requests, and while that takes too much of the interpreter, those
-    who speak get longer pieces, not more of them.
+    and takes all that have come by the time it looks. A reply's first and last events are handed
+    over at once. Others take turns with those of other requests, and while that takes too much of
+    the interpreter, those who speak get longer pieces, not more of them.
     """
 
     def __init__(self) -> None:
-        self._announced: dict[AbstractEventLoop, list[Request]] = {}  # since the last flush
+        # Requests with something new since the last flush; dictionaries, to have each once.
+        self._announced: dict[AbstractEventLoop, dict[Request, None]] = {}
         self._couriers: WeakKeyDictionary[AbstractEventLoop, _Courier] = WeakKeyDictionary()
         self._load = _Load()
 
     def put(self, request: Request, event: Event) -> None:
         """Sends an event, with the next flush at the earliest."""
         request.letters.append(event)
-        if not request.announced:
-            request.announced = True
-            self._announced.setdefault(request.event_loop, []).append(request)
+        if type(event) is not TextDelta:
+            request.urgent = True
+        elif request.announced:
+            return
+        request.announced = True
+        self._announced.setdefault(request.event_loop, {})[request] = None
+
+    def note_wait(self, seconds: float) -> None:
+        """The engine's thread has waited for the device, or for something to do."""
+        self._load.note_wait(seconds)
 
     def flush(self) -> list[Request]:
         """Tells the event loops of what is new; gives requests whose event loop was closed."""
-        self._load.note()
         announced, self._announced = self._announced, {}
         for event_loop, requests in announced.items():
             courier = self._couriers.get(event_loop)
@@ -75,25 +83,25 @@ class _Courier:
         self._free_at = 0.0  # when the next delivery is due, on the event loop's clock
         self._pace = _Pace(engine)
 
-    def take(self, event_loop: AbstractEventLoop, requests: Sequence[Request]) -> None:
+    def take(self, event_loop: AbstractEventLoop, requests: Iterable[Request]) -> None:
         """Takes requests that have letters, in the engine's thread."""
-        newcomers = [request for request in requests if not request.greeted]
+        urgent = [request for request in requests if request.urgent]
         with self._lock:
-            self.waiting += requests if not newcomers else [r for r in requests if r.greeted]
+            self.waiting += [r for r in requests if not r.urgent] if urgent else requests
             starts = bool(self.waiting) and not self._walks
             self._walks = self._walks or starts
         try:
-            if newcomers:
-                event_loop.call_soon_threadsafe(self._greet, newcomers)
+            if urgent:
+                event_loop.call_soon_threadsafe(self._hurry, urgent)
             if starts:
                 event_loop.call_soon_threadsafe(self._walk)
         except RuntimeError:  # the event loop is closed; see `Outbox.flush`
-            self.waiting += newcomers
+            self.waiting += urgent
 
-    def _greet(self, newcomers: Sequence[Request]) -> None:
-        """Hands over the first letters."""
-        for request in newcomers:
-            request.greeted = True
+    def _hurry(self, urgent: Sequence[Request]) -> None:
+        """Hands over what must not wait."""
+        for request in urgent:
+            request.urgent = False
             self._hand_over(request)
 
     def _walk(self) -> None:
@@ -107,7 +115,8 @@ class _Courier:
                     self._walks = False
                     return
                 request = self.waiting.popleft()
-            self._hand_over(request)
+            if request.letters:  # else they were handed over in a hurry
+                self._hand_over(request)
         event_loop.call_at(self._free_at, self._walk)
 
     def _hand_over(self, request: Request) -> None:
@@ -120,20 +129,24 @@ class _Courier:
 
 
 class _Load:
-    """What share of a processor the engine's thread has taken of late."""
+    """What share of the time the engine's thread has been at work of late, and not waiting.
+
+    By the time that passes, not by the thread's own: to wait for a GPU can keep a processor busy.
+    """
 
     def __init__(self) -> None:
         self.share = 0.0
-        self._began = self._spent = 0.0
+        self._began = time.monotonic()
+        self._waited = 0.0
 
-    def note(self) -> None:
-        """Looks at the clocks now and then, in the engine's thread."""
-        now = time.monotonic()
-        if now - self._began < MEASURED_S:
-            return
-        spent = time.thread_time()
-        self.share = (spent - self._spent) / (now - self._began)
-        self._began, self._spent = now, spent
+    def note_wait(self, seconds: float) -> None:
+        """It has waited; in the engine's thread."""
+        self._waited += seconds
+        elapsed = time.monotonic() - self._began
+        if elapsed >= MEASURED_S:
+            self.share = 1 - self._waited / elapsed
+            self._began += elapsed
+            self._waited = 0.0
 
 
 class _Pace:

@@ -35,7 +35,7 @@ class Request:
         handle: what its caller holds.
         letters: what its caller is to be told, oldest first; see `Outbox` for these three.
         announced: whether the event loop knows that there are letters.
-        greeted: whether the caller was told anything yet.
+        urgent: whether a letter is its first or last one, which does not wait for its turn.
         row: its row in the runner's state while it is in the batch.
         num_launched: positions whose KV is written once all steps launched so far have run.
         num_pending: tokens that launched steps are drawing.
@@ -63,7 +63,7 @@ class Request:
     handle: weakref.ref[Generation] = field(init=False)
     letters: deque[Event] = field(default_factory=deque)
     announced: bool = False
-    greeted: bool = False
+    urgent: bool = True
     row: int | None = None
     num_launched: int = 0
     num_pending: int = 0
