@@ -11,7 +11,11 @@ import torch
 # Tests of CUDA kernels can't run without CUDA: they are no part of the suite there. There, Triton's
 # interpreter runs the kernels instead, which must be said before anything imports Triton.
 collect_ignore = []
-interpreted = ["kernels/test_triton.py", "engine/test_device_sampling.py"]
+interpreted = [
+    "kernels/test_triton.py",
+    "engine/test_device_sampling.py",
+    "models/test_fused_decode.py",
+]
 need_triton = [*interpreted, "engine/test_graph_book.py"]
 if torch.cuda.is_available():
     collect_ignore += interpreted

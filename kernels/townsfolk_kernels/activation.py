@@ -19,7 +19,12 @@ def swiglu(gate_up: Tensor) -> Tensor:
 
     Returns:
         [rows, intermediate], dtype of `gate_up`.
+
+    Raises:
+        ValueError: the width is odd.
     """
+    if gate_up.shape[1] % 2:
+        raise ValueError(f"gate_up has {gate_up.shape[1]} columns: gate and up must be as wide")
     return SWIGLU.pick(gate_up.device.type)(gate_up)
 
 

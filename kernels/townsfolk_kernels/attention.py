@@ -73,7 +73,20 @@ def paged_attention(
 
     Returns:
         [tokens, heads, head_dim], dtype of `q`; the softmax is taken in fp32.
+
+    Raises:
+        ValueError: the shapes or dtypes of queries and pages do not fit, or the window is below 1.
     """
+    _, kv_heads, _, head_dim = k_pages.shape
+    if q.shape[2] != head_dim or q.shape[1] % kv_heads or v_pages.shape != k_pages.shape:
+        raise ValueError(
+            f"q {tuple(q.shape)} does not fit pages {tuple(k_pages.shape)} and "
+            f"{tuple(v_pages.shape)}"
+        )
+    if k_pages.dtype != q.dtype or v_pages.dtype != q.dtype:
+        raise ValueError(f"q is {q.dtype}, the pages are {k_pages.dtype} and {v_pages.dtype}")
+    if sliding_window is not None and sliding_window < 1:
+        raise ValueError(f"sliding_window is {sliding_window}, must be at least 1 or None")
     return PAGED_ATTENTION.pick(q.device.type)(q, k_pages, v_pages, layout, scale, sliding_window)
 
 

@@ -23,7 +23,12 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
 
     Returns:
         [rows, hidden] of `dtype`. The mean square is taken in fp32.
+
+    Raises:
+        ValueError: the weight does not fit.
     """
+    if weight.shape != x.shape[1:]:
+        raise ValueError(f"weight {tuple(weight.shape)} does not fit x {tuple(x.shape)}")
     return RMS_NORM.pick(x.device.type)(x, weight, eps, dtype)
 
 
@@ -39,7 +44,15 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tup
     Returns:
         The normalised sum, [rows, hidden], dtype of `x`, and the sum itself (the new residual),
         [rows, hidden], dtype of `residual`.
+
+    Raises:
+        ValueError: the weight or the residual stream does not fit.
     """
+    if weight.shape != x.shape[1:] or residual.shape != x.shape:
+        raise ValueError(
+            f"weight {tuple(weight.shape)} and residual {tuple(residual.shape)} do not fit x "
+            f"{tuple(x.shape)}"
+        )
     return ADD_RMS_NORM.pick(x.device.type)(x, residual, weight, eps)
 
 

@@ -28,7 +28,18 @@ def rope_and_store(
 
     Returns:
         The rotated queries, [tokens, heads, head_dim], dtype of `qkv`.
+
+    Raises:
+        ValueError: the projection holds no whole number of heads, or the pages do not fit.
     """
+    _, kv_heads, _, head_dim = k_pages.shape
+    if v_pages.shape != k_pages.shape or qkv.shape[1] % head_dim or head_dim % 2:
+        raise ValueError(
+            f"qkv {tuple(qkv.shape)} does not fit pages {tuple(k_pages.shape)} and "
+            f"{tuple(v_pages.shape)}: it needs whole heads, of an even dimension"
+        )
+    if qkv.shape[1] <= 2 * kv_heads * head_dim:
+        raise ValueError(f"qkv has {qkv.shape[1]} columns: no queries beside {kv_heads} key heads")
     return ROPE_AND_STORE.pick(qkv.device.type)(qkv, rotation, k_pages, v_pages, slots)
 
 

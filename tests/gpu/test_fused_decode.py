@@ -36,8 +36,9 @@ class Case:
 
     def fused(self, inputs, dependent=None):
         step = FusedDecode(self.decoder, self.kv, ROWS, CONTEXT, dependent=dependent)
-        for name in ("_residual", "_scaled", "_q", "_attended", "_inner", "_logits", "_workspace"):
+        for name in ("_residual", "_scaled", "_qkv", "_attended", "_inner", "_logits"):
             getattr(step, name).fill_(NAN)
+        step._workspace.parts.fill_(NAN)
         return step.logits(inputs).clone()
 
     def reference(self, inputs):

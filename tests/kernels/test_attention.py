@@ -159,3 +159,22 @@ def test_long_prompts_are_tiled(window, monkeypatch):
     monkeypatch.setattr(module, "_TILE_SCORES", 4 * 20 * 90)  # tiles of 20 tokens
     check([(67, 90, list(range(23)))], 23, window=window)
     check([(90, 90, list(range(23)))], 23, window=window)
+
+
+@pytest.mark.parametrize(
+    ("heads", "head_dim", "dtype", "window", "message"),
+    [
+        (3, 8, torch.float32, None, "does not fit pages"),
+        (4, 16, torch.float32, None, "does not fit pages"),
+        (4, 8, torch.bfloat16, None, "q is torch.bfloat16"),
+        (4, 8, torch.float32, 0, "at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(heads, head_dim, dtype, window, message):
+    pages = torch.zeros(1, 2, 4, 8)
+    starts, lengths = torch.tensor([0, 1]).int(), torch.tensor([1]).int()
+    layout = PagedLayout(starts, lengths, torch.zeros(1, 1).int(), 4)
+    with pytest.raises(ValueError, match=message):
+        paged_attention(
+            torch.zeros(1, heads, head_dim, dtype=dtype), pages, pages, layout, 1.0, window
+        )

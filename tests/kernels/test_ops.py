@@ -104,3 +104,33 @@ def test_embedding_takes_rows_and_refuses_ids_outside(generator):
     assert torch.equal(embedding(torch.tensor([6, 0, 6]), table), table[[6, 0, 6]])
     with pytest.raises(IndexError):
         embedding(torch.tensor([7]), table)
+
+
+def zeros(*shape):
+    return torch.zeros(shape)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "message"),
+    [
+        (rms_norm, (zeros(2, 8), zeros(4), 1e-5, torch.float32), "weight"),
+        (add_rms_norm, (zeros(2, 8), zeros(3, 8), zeros(8), 1e-5), "residual"),
+        (swiglu, (zeros(2, 7),), "7 columns"),
+        (
+            rope_and_store,
+            (zeros(2, 20), zeros(2, 2, 2), *[zeros(1, 1, 4, 8)] * 2, torch.arange(2)),
+            "whole heads",
+        ),
+        (
+            rope_and_store,
+            (zeros(2, 16), zeros(2, 4, 2), *[zeros(1, 1, 4, 8)] * 2, torch.arange(2)),
+            "no queries",
+        ),
+    ],
+    ids=["rms_norm", "add_rms_norm", "swiglu", "rope: heads", "rope: queries"],
+)
+def test_shapes_that_do_not_fit_are_refused(operation, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        operation(*arguments)
+    with use_reference(), pytest.raises(ValueError, match=message):
+        operation(*arguments)

@@ -6,9 +6,16 @@ The interpreter has no bf16 products; tests/gpu has them. Outputs are poisoned f
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
+from attention_checks import Heads, check_decode, check_prefill, check_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn.functional import silu
+from product_checks import (
+    check_gate_up,
+    check_project,
+    check_project_and_add,
+    check_qkv,
+    error,
+)
 from townsfolk_kernels import (
     PagedLayout,
     add_rms_norm,
@@ -21,123 +28,56 @@ from townsfolk_kernels import rope_and_store as rope_reference
 from townsfolk_kernels import sampling as reference
 from townsfolk_kernels import swiglu as swiglu_reference
 from townsfolk_kernels.triton import activation, norm, rope
-from townsfolk_kernels.triton.attention import (
-    DecodeWorkspace,
-    decode_attention,
-)
 from townsfolk_kernels.triton.embedding import embed_drawn
 from townsfolk_kernels.triton.gather import gather_tokens
 from townsfolk_kernels.triton.launch import Tiles
-from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
 from townsfolk_kernels.triton.prefill_attention import PrefillWorkspace, prefill_attention
-from townsfolk_kernels.triton.projection import project_and_add
-from townsfolk_kernels.triton.qkv import qkv_rope_store
 from townsfolk_kernels.triton.sampling import draw
 from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
 
 NAN = float("nan")
 EPS = 1e-5
-BOUNDS = {torch.float32: 1e-6, torch.float16: 2e-3}
 TILES = {
     "in registers": Tiles(4, 0, 4),
-    "tensor cores": Tiles(16, 32, 4),
-    "ragged depth": Tiles(16, 64, 4),
+    "in registers, split": Tiles(4, 0, 4, splits=2),
+    "by slices": Tiles(16, 0, 2, matrix=True),
+    "by slices, ragged": Tiles(8, 0, 4, matrix=True),
+    "by slices, split": Tiles(16, 0, 1, splits=3, matrix=True),
+    "in a loop": Tiles(16, 32, 4),
+    "in a loop, ragged, split": Tiles(16, 64, 4, splits=2),
 }
+SHAPES = [Heads(4, 2, 32, 4), Heads(6, 2, 24, 4, window=5), Heads(8, 1, 80, 8)]
+any_tiles = pytest.mark.parametrize("tiles", TILES.values(), ids=TILES)
+any_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
-
-
-def error(found, expected):
-    return ((found.double() - expected.double()).norm() / expected.double().norm()).item()
 
 
 def poisoned(*shape, dtype=torch.float32):
     return torch.full(shape, NAN, dtype=dtype)
 
 
-@pytest.fixture(params=BOUNDS, ids=["fp32", "fp16"])
-def dtype(request):
-    return request.param
+@any_tiles
+@any_dtype
+def test_project_and_add(dtype, tiles):
+    check_project_and_add(3, 96, 50, tiles, dtype, "cpu")
 
 
-@pytest.fixture
-def stream(dtype):
-    """A residual stream of 3 rows: what kernels take of it, and the normalised rows in fp64."""
-    torch.manual_seed(torch.seed() % 2**31)
-    x, weight = torch.randn(3, 96).to(dtype), torch.randn(96).to(dtype)
-    squares = x.float().square().view(3, 2, 48).sum(-1).t().contiguous()  # [parts, rows]
-    wide = x.double()
-    normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + EPS) * weight.double()
-    return x * weight, squares, normed
+@any_tiles
+@any_dtype
+def test_gate_up_swiglu(dtype, tiles):
+    check_gate_up(3, 96, 40, tiles, dtype, "cpu")
 
 
-@pytest.mark.parametrize("tiles", TILES.values(), ids=TILES)
-@pytest.mark.parametrize("has_bias", [False, True], ids=["", "bias"])
-def test_qkv_rope_store(dtype, stream, tiles, has_bias):
-    scaled, squares, normed = stream
-    heads, kv_heads, head_dim, block_size = 4, 2, 32, 4
-    width = (heads + 2 * kv_heads) * head_dim
-    weight = (torch.randn(width, 96) / 10).to(dtype)
-    bias = torch.randn(width).to(dtype) if has_bias else None
-    rotation = torch.randn(40, head_dim // 2, 2)
-    rows = torch.tensor([2, -1, 0], dtype=torch.int32)
-    positions = torch.tensor([17, 0, 3], dtype=torch.int32)
-    tables = torch.randperm(30).view(3, 10).to(torch.int32)
-    k_pages = poisoned(30, kv_heads, block_size, head_dim, dtype=dtype)
-    v_pages = k_pages.clone()
-    k_expected, v_expected = k_pages.double(), v_pages.double()
-    out = poisoned(3, heads, head_dim, dtype=dtype)
-    qkv_rope_store(
-        scaled, squares, weight, bias, rotation, rows, positions, tables, k_pages, v_pages, EPS,
-        out, tiles, dependent=False,
-    )  # fmt: skip
-    qkv = normed @ weight.double().t() + (0 if bias is None else bias.double())
-    slots = torch.tensor([tables[2, 4] * block_size + 1, tables[0, 0] * block_size + 3])
-    with use_reference():
-        q = rope_reference(
-            qkv[[0, 2]], rotation[positions[[0, 2]].long()].double(), k_expected, v_expected, slots
-        )
-    assert error(out[[0, 2]], q) < BOUNDS[dtype]
-    assert out[1].isnan().all()
-    for pages, expected in ((k_pages, k_expected), (v_pages, v_expected)):
-        assert (pages.isnan() == expected.isnan()).all()  # nothing else was written
-        assert error(pages.nan_to_num(), expected.nan_to_num()) < BOUNDS[dtype]
+@any_tiles
+def test_project(tiles):
+    check_project(3, 96, 77, tiles, torch.float32, "cpu")
 
 
-@pytest.mark.parametrize("splits", [1, 2])
-@pytest.mark.parametrize("tiles", TILES.values(), ids=TILES)
-def test_project_and_add(dtype, tiles, splits):
-    if splits > 1 and not tiles.uses_tensor_cores:
-        tiles = TILES["tensor cores"]
-    tiles = Tiles(tiles.rows, tiles.depth, 4, splits=splits)
-    x, weight = torch.randn(3, 96).to(dtype), (torch.randn(50, 96) / 10).to(dtype)
-    bias, following = torch.randn(50).to(dtype), torch.randn(50).to(dtype)
-    residual = torch.randn(3, 50).to(dtype)
-    expected = residual.double() + x.double() @ weight.double().t() + bias.double()
-    count = -(-50 // tiles.rows)
-    scaled, squares = poisoned(3, 50, dtype=dtype), poisoned(count, 3)
-    counters = torch.zeros(count, dtype=torch.int32)
-    project_and_add(
-        x, weight, bias, residual, following, scaled, squares, poisoned(8192), counters, tiles,
-        dependent=False,
-    )  # fmt: skip
-    assert error(residual, expected) < BOUNDS[dtype]
-    assert error(scaled, expected * following.double()) < BOUNDS[dtype]
-    assert error(squares.sum(0), expected.square().sum(-1)) < BOUNDS[dtype]
-    assert not counters.any()
-
-
-@pytest.mark.parametrize("tiles", TILES.values(), ids=TILES)
-def test_gate_up_and_logits(dtype, stream, tiles):
-    scaled, squares, normed = stream
-    weight, head = (torch.randn(80, 96) / 10).to(dtype), (torch.randn(77, 96) / 10).to(dtype)
-    bias = torch.randn(80).to(dtype)
-    inner, logits = poisoned(3, 40, dtype=dtype), poisoned(3, 77)
-    gate_up_swiglu(scaled, squares, weight, bias, EPS, inner, tiles, dependent=False)
-    vocabulary_logits(scaled, squares, head, EPS, logits, tiles, dependent=False)
-    gate, up = (normed @ weight.double().t() + bias.double()).chunk(2, dim=-1)
-    assert error(inner, silu(gate) * up) < BOUNDS[dtype]
-    assert error(logits, normed @ head.double().t()) < BOUNDS[dtype]
+@any_dtype
+def test_qkv_rope_store(dtype):
+    for batch in (1, 2):
+        check_qkv(batch, 96, 2, 1, 16, 4, TILES["in registers"], dtype, "cpu")
 
 
 def test_embed_drawn():
@@ -152,58 +92,23 @@ def test_embed_drawn():
 
 
 @pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
-@pytest.mark.parametrize("window", [None, 5])
 @pytest.mark.parametrize("splits", [1, 4])
-@pytest.mark.parametrize(
-    ("heads", "kv_heads", "head_dim"), [(4, 2, 32), (6, 2, 24), (8, 1, 64)], ids=str
-)
-def test_attention(heads, kv_heads, head_dim, splits, window, ahead):
-    counts, lengths, block_size = [1, 5, 1, 40, 2], [1, 9, 77, 70, 2], 4
-    blocks = [-(-length // block_size) for length in lengths]
-    ids = torch.randperm(sum(blocks)).tolist()
-    tables = torch.zeros(len(blocks), max(blocks), dtype=torch.int32)
-    k_pages = poisoned(sum(blocks), kv_heads, block_size, head_dim)
-    v_pages = k_pages.clone()
-    for row, length in enumerate(lengths):
-        for position in range(length):
-            if position % block_size == 0:
-                tables[row, position // block_size] = ids.pop()
-            block = tables[row, position // block_size]
-            k_pages[block, :, position % block_size] = torch.randn(kv_heads, head_dim)
-            v_pages[block, :, position % block_size] = torch.randn(kv_heads, head_dim)
-    starts = torch.tensor([0, *torch.tensor(counts).cumsum(0)], dtype=torch.int32)
-    kv_lengths = torch.tensor(lengths, dtype=torch.int32)
-    q, scale = torch.randn(sum(counts), heads, head_dim), head_dim**-0.5
-    with use_reference():
-        layout = PagedLayout(starts, kv_lengths, tables, block_size)
-        expected = paged_attention(q, k_pages, v_pages, layout, scale, window)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_step_attention(shape, splits, ahead):
+    lengths = [150, 0, 1, 9]
+    check_step(shape, lengths, splits, torch.float32, "cpu", ahead=ahead, has_bias=ahead)
 
-    out = torch.full_like(q, NAN)
-    programs = 5 * kv_heads * splits
-    workspace = DecodeWorkspace(programs, heads // kv_heads, head_dim, q.device)
-    decode_attention(
-        q, k_pages, v_pages, tables, kv_lengths, scale, window, out, workspace, splits,
-        starts=starts, ahead=ahead,
-    )  # fmt: skip
-    prefill_attention(q, k_pages, v_pages, tables, kv_lengths, starts, 49, scale, window, out)
-    assert error(out, expected) < 1e-6
-    out = torch.full_like(q, NAN)
-    prefill_attention(
-        q, k_pages, v_pages, tables, kv_lengths, starts, 49, scale, window, out, least=1
-    )
-    assert error(out, expected) < 1e-6
 
-    rows = torch.tensor([2, -1, 0], dtype=torch.int32)
-    positions = torch.tensor([76, 0, 0], dtype=torch.int32)
-    single = torch.stack((q[6], q[6], q[0]))
-    out = torch.full_like(single, NAN)
-    decode_attention(
-        single, k_pages, v_pages, tables, positions, scale, window, out, workspace, splits,
-        rows=rows, ahead=ahead,
-    )  # fmt: skip
-    assert error(out[[0, 2]], expected[[6, 0]]) < 1e-6
-    assert out[1].isnan().all()
-    assert not workspace.counters.any()
+@pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_decode_attention(shape, ahead):
+    check_decode(shape, [150, 0], 4, torch.float32, "cpu", ahead=ahead)
+
+
+@any_dtype
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_prefill_attention(shape, dtype):
+    check_prefill(shape, [1, 5, 1, 40, 2], [1, 9, 77, 70, 2], dtype, "cpu")
 
 
 @pytest.mark.parametrize("window", [None, 200])

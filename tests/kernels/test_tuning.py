@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("triton")
 from townsfolk_kernels.triton import tuning
 from townsfolk_kernels.triton.launch import Tiles, power_of_two
+from townsfolk_kernels.triton.tune import save
 
 CPU = torch.device("cpu")
 SIZES = st.integers(2, 1024).map(lambda n: 16 * n)
@@ -15,32 +16,56 @@ SIZES = st.integers(2, 1024).map(lambda n: 16 * n)
 
 @given(st.sampled_from(["qkv", "project", "gate_up", "head"]), SIZES, SIZES, st.integers(1, 256))
 def test_guesses_are_launchable(op, out_features, in_features, batch):
-    within = 64 if op == "qkv" else 0
-    tiles = tuning.choose(op, out_features, in_features, batch, CPU, within)
+    tiles = tuning.choose(op, out_features, in_features, batch, CPU)
     assert tiles.rows == power_of_two(tiles.rows)
     assert tiles.uses_tensor_cores == (batch > 1)
-    if tiles.uses_tensor_cores:
+    assert tiles.share(in_features) * tiles.splits >= in_features
+    assert tuning.shared_memory(op, in_features, batch, tiles) <= 64 * 1024
+    if tiles.depth:
         assert tiles.rows >= 16
         assert tiles.depth >= 16
         assert tiles.depth == power_of_two(tiles.depth)
-    if op == "qkv":
-        assert within % tiles.rows == 0
-        assert tiles.rows > 1  # a pair of rotary dimensions lies in one tile
-    assert op == "project" or tiles.splits == 1
 
 
 def test_measured_tiles_are_taken(monkeypatch):
-    measured = {"head 512x256 16": Tiles(64, 128, 8), "qkv 512x256 1": Tiles(8, 0, 4)}
+    measured = {"head 512x256 16": Tiles(64, 32, 8), "qkv 512x256 1": Tiles(8, 0, 4)}
     monkeypatch.setattr(tuning, "tuned", lambda name: measured)
-    assert tuning.choose("head", 512, 256, 9, CPU) == Tiles(64, 128, 8)
-    assert tuning.choose("head", 512, 256, 2, CPU) == Tiles(64, 128, 8)  # by tensor cores, too
+    assert tuning.choose("head", 512, 256, 9, CPU) == Tiles(64, 32, 8)
+    assert tuning.choose("head", 512, 256, 2, CPU) == Tiles(64, 32, 8)  # those for more rows
     assert tuning.choose("head", 512, 256, 32, CPU) == tuning.guess("head", 512, 256, 32)
-    assert tuning.choose("qkv", 512, 256, 1, CPU, within=64) == Tiles(8, 0, 4)
-    assert tuning.choose("qkv", 512, 256, 1, CPU, within=4) != Tiles(8, 0, 4)
+    assert tuning.choose("qkv", 512, 256, 1, CPU) == Tiles(8, 0, 4)
 
 
 def test_shipped_results_can_be_read():
-    for path in tuning.TUNED.glob("*.json"):
+    for path in tuning.SHIPPED.glob("*.json"):
         found = tuning.tuned(path.stem.replace("_", " "))
         assert found
         assert all(tiles.rows == power_of_two(tiles.rows) for tiles in found.values())
+
+
+@pytest.fixture
+def own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    tuning.tuned.cache_clear()
+    yield tuning.own_results()
+    tuning.tuned.cache_clear()
+
+
+def test_own_results_are_added_and_win_over_shipped_ones(monkeypatch, own_folder):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    shipped = tuning.tuned("NVIDIA H200")
+    name = next(iter(shipped))
+    tuning.tuned.cache_clear()
+    for own in ({name: Tiles(2, 0, 1)}, {"qkv 8x8 1": Tiles(4, 0, 2)}):
+        path = save(own, CPU, own_folder)
+    assert path == own_folder / "NVIDIA_H200.json"
+    expected = shipped | {name: Tiles(2, 0, 1), "qkv 8x8 1": Tiles(4, 0, 2)}
+    assert tuning.tuned("NVIDIA H200") == expected
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"qkv 8x8 1": {"columns": 3}}', '{"qkv 8x8 1": 3}'])
+def test_results_that_cannot_be_read_are_left_out(own_folder, caplog, text):
+    own_folder.mkdir(parents=True)
+    (own_folder / "Some_GPU.json").write_text(text)
+    assert tuning.tuned("Some GPU") == {}
+    assert "townsfolk tune" in caplog.text

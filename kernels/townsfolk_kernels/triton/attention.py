@@ -1,7 +1,7 @@
-"""Attention of decode steps over paged keys and values, with split KV.
+"""Attention of one token a sequence over paged keys and values, with split KV.
 
-It follows flash-decoding (Dao et al. 2023). All query heads that share a key head are one tile, so
-keys and values are read once for all of them. `prefill_attention` is for prompts.
+That is flash-decoding (Dao et al. 2023). All query heads that share a key head are one tile, so
+keys and values are read once for all of them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,17 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.launch import options, power_of_two, precision
+from townsfolk_kernels.triton.launch import (
+    options,
+    power_of_two,
+    precision,
+    shared_memory_of,
+)
 
 MAX_SPLITS = 16
 _PROGRAMS = 2  # for each multiprocessor
-_KEYS = 64  # positions in one tile
+KEYS = 64  # positions in one tile
+_MOST_STAGES = 6
 
 
 @triton.jit
@@ -29,7 +35,7 @@ def page_offsets(
 
 
 @triton.jit
-def _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr):
+def attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr):
     """Adds one tile of keys to the running softmax: its maximum, its mass, the weighted values."""
     scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale
     scores = tl.where(inside[None, :], scores, -float("inf"))
@@ -120,7 +126,7 @@ def _decode_kernel(
         new_mask = real_d & (length > 0)
         k = tl.where(is_new, tl.load(k_pages + new_row, mask=new_mask, other=0.0), k)
         v = tl.where(is_new, tl.load(v_pages + new_row, mask=new_mask, other=0.0), v)
-        top, mass, acc = _attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
+        top, mass, acc = attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
         low += KEYS
     for first in range(low, high, KEYS):
         position = first + t
@@ -129,7 +135,7 @@ def _decode_kernel(
         tile_at = rows_at[:, None] + d[None, :]
         keys = tl.load(k_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
         values = tl.load(v_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-        top, mass, acc = _attend(queries, keys, values, seen, scale, top, mass, acc, PRECISION)
+        top, mass, acc = attend(queries, keys, values, seen, scale, top, mass, acc, PRECISION)
 
     if SPLITS > 1:
         pair = sequence * KV_HEADS + kv_head
@@ -162,6 +168,12 @@ def _decode_kernel(
     else:
         result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
         tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
+
+
+def stages_in_flight(pages: Tensor) -> int:
+    """Tiles of keys and values for which a program waits at once, as shared memory allows."""
+    tile = 2 * KEYS * max(16, power_of_two(pages.shape[3])) * pages.dtype.itemsize
+    return max(min(_MOST_STAGES, shared_memory_of(pages.device) // tile), 1)
 
 
 def most_programs(sequences: int, kv_heads: int, processors: int) -> int:
@@ -251,10 +263,11 @@ def decode_attention(
         TILE_G=power_of_two(group),
         TILE_H=max(16, power_of_two(group)),
         TILE_D=max(16, power_of_two(head_dim)),
-        KEYS=_KEYS,
+        KEYS=KEYS,
         SPLITS=splits,
         PRECISION=precision(q),
         AHEAD=ahead,
         DEPENDENT=dependent,
-        **options(4, 2, dependent),
+        # Alone, a sequence waits for few keys; many keep the memory busy by more tiles in flight.
+        **(options(2, stages_in_flight(k_pages)) if rows is None else options(4, 2, dependent)),
     )

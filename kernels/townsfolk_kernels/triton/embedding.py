@@ -44,7 +44,7 @@ def embed_drawn(
     scaled: Tensor,
     squares: Tensor,
 ) -> None:
-    """Begins a step: the residual stream, and what `qkv_rope_store` wants of it.
+    """Begins a step: the residual stream, and what the first projection wants of it.
 
     Args:
         rows: [batch], int32: rows of `drawn`; below 0 for a place that is not used.

@@ -3,7 +3,8 @@
 With programmatic dependent launch (CUDA programming guide, section 4.5) a kernel starts while the
 one before still runs. Up to `gdc_wait` it may read only what no kernel of the same chain writes:
 weights, tables, keys and values of earlier steps. That hides launch latency and keeps the memory
-busy between two products.
+busy between two products. It starts when all programs of the one before have said so by
+`gdc_launch_dependents`, which each does as soon as it may itself read everything.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from triton.runtime import driver
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Tile sizes of one kernel.
+    """How one product is cut into programs.
 
     Attributes:
         rows: of the weight, for one program.
-        depth: of the reduction, for one iteration; 0 for all of it at once, without tensor cores,
-            which is what reads fastest for one row of activations.
+        depth: of the reduction, for one iteration; 0 for a program's whole share of it at once,
+            which is loaded before the wait for the kernel before.
         warps: of one program.
         stages: iterations whose loads are in flight.
         splits: programs that share one tile's reduction.
+        matrix: whether tensor cores multiply where `depth` is 0, each warp a slice of the
+            reduction; where it is not, they always do.
     """
 
     rows: int
@@ -34,21 +38,71 @@ class Tiles:
     warps: int
     stages: int = 3
     splits: int = 1
+    matrix: bool = False
 
     @property
     def uses_tensor_cores(self) -> bool:
         """Whether the product is one of matrices."""
-        return self.depth > 0
+        return self.depth > 0 or self.matrix
+
+    def programs(self, rows: int) -> int:
+        """How many there are for a weight of so many rows (for `gate_up`: of the gate)."""
+        return -(-rows // self.rows) * self.splits
+
+    def share(self, in_features: int) -> int:
+        """Columns of the weight that one program multiplies, some of them beyond the end."""
+        step = self.depth or 16 * (self.warps if self.matrix else 1)
+        return -(-in_features // (self.splits * step)) * step
 
     def in_full_precision(self) -> Tiles:
         """Tiles for fp32, which takes twice the memory of what these were made for."""
-        return replace(self, depth=min(self.depth, 32), stages=2)
+        if self.depth == 0 and not self.matrix:
+            return self
+        return replace(self, depth=min(self.depth or 32, 32), stages=2, matrix=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitWorkspace:
+    """Where the programs that share a tile's reduction meet.
+
+    Attributes:
+        parts: fp32, at least tiles * splits * rows * (batch as a tile) elements.
+        counters: [tiles], int32, zeros between kernels.
+    """
+
+    parts: Tensor
+    counters: Tensor
+
+    @classmethod
+    def allocate(cls, elements: int, tiles: int, device: torch.device) -> SplitWorkspace:
+        """Takes memory for so many elements of partial sums, and tiles."""
+        return cls(
+            torch.empty(max(elements, 1), device=device),
+            torch.zeros(tiles, dtype=torch.int32, device=device),
+        )
 
 
 @cache
 def has_dependent_launch(device: torch.device) -> bool:
     """Whether the device has programmatic dependent launch: compute capability 9 and up."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+
+
+@cache
+def processors_of(device: torch.device) -> int:
+    """Multiprocessors of the device; 1 where there is no GPU."""
+    if device.type != "cuda":
+        return 1
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+@cache
+def shared_memory_of(device: torch.device) -> int:
+    """Bytes of shared memory that one program can have; a small GPU's where there is none."""
+    if device.type != "cuda":
+        return 64 * 1024
+    facts = driver.active.utils.get_device_properties(device.index or 0)
+    return int(facts["max_shared_mem"])
 
 
 def options(warps: int, stages: int = 1, dependent: bool = False) -> dict[str, Any]:
@@ -59,14 +113,35 @@ def options(warps: int, stages: int = 1, dependent: bool = False) -> dict[str, A
     return chosen
 
 
+def product_options(x: Tensor, tiles: Tiles, dependent: bool) -> dict[str, Any]:
+    """Constants and launch options of a kernel that multiplies x [batch, in_features]."""
+    batch, in_features = x.shape
+    length = tiles.share(in_features)
+    return {
+        "K": in_features,
+        "LENGTH": length,
+        "WIDTH": power_of_two(length),
+        "ROWS": tiles.rows,
+        "DEPTH": tiles.depth,
+        "SLICES": tiles.warps if tiles.matrix else 0,
+        "BATCH": batch_tile(batch, tiles),
+        "STAGES": tiles.stages,
+        "SPLITS": tiles.splits,
+        "PRECISION": precision(x),
+        "DEPENDENT": dependent,
+        "SIGNALS": has_dependent_launch(x.device),
+        **options(tiles.warps, tiles.stages, dependent),
+    }
+
+
 def power_of_two(value: int) -> int:
     """The smallest power of two that is at least `value`."""
     return 1 << max(value - 1, 0).bit_length()
 
 
 def batch_tile(batch: int, tiles: Tiles) -> int:
-    """Rows of activations in one tile; tensor cores take 16 at least."""
-    return max(power_of_two(batch), 16 if tiles.uses_tensor_cores else 1)
+    """Rows of activations in one tile; tensor cores take 8 at least."""
+    return max(power_of_two(batch), 8 if tiles.uses_tensor_cores else 1)
 
 
 def precision(x: Tensor) -> str:

@@ -1,10 +1,15 @@
 """Products of few rows with a weight: the parts that the decode kernels share.
 
 Decoding reads every weight once for a handful of rows, so the kernels stream rows of the weight
-`w` [N, K] and keep the product transposed, `acc` [rows of w, rows of x]. One row of activations is
-multiplied and summed in registers, where the whole tile of the weight is loaded before the kernel
-before has ended. More rows use tensor cores, with the weight as the left operand, so that few rows
-fill the narrow side.
+`w` [N, K] and keep the product transposed, `acc` [rows of w, rows of x]. There are three ways:
+
+- *in registers*: a program loads its whole tile of the weight before the kernel before has ended,
+  then multiplies and sums. For a row or two.
+- *by slices*: likewise, but the tile is cut along the reduction into a slice for each warp, which
+  tensor cores multiply; the sum over slices comes last. For up to 16 rows, where all programs fit
+  on the device at once: each waits for all its loads.
+- *in a loop*: tensor cores, pipelined through shared memory. For more rows, where a program has to
+  take many rows of the weight, lest it read `x` more often than the weight.
 """
 
 from __future__ import annotations
@@ -14,105 +19,126 @@ import triton.language as tl
 
 
 @triton.jit
-def load_tile(w, first, N: tl.constexpr, K: tl.constexpr, ROWS: tl.constexpr, WIDTH: tl.constexpr):
-    """[ROWS, WIDTH]: the rows of `w` from `first` on, whole; zero beyond K."""
-    n = tl.minimum(first + tl.arange(0, ROWS), N - 1).to(tl.int64)
-    k = tl.arange(0, WIDTH)
-    at = w + n[:, None] * K + k[None, :]
-    if WIDTH == K:
-        return tl.load(at, eviction_policy="evict_first")
-    return tl.load(at, mask=k[None, :] < K, other=0.0, eviction_policy="evict_first")
+def _in_share(column, begin, K: tl.constexpr, LENGTH: tl.constexpr):
+    """Whether columns, counted from `begin`, belong to a program and the weight."""
+    return (column < LENGTH) & (begin + column < K)
 
 
 @triton.jit
-def load_row(x, row, batch, K: tl.constexpr, WIDTH: tl.constexpr):
-    """[WIDTH]: row `row` of `x` [batch, K], or the last one; zero beyond K."""
-    k = tl.arange(0, WIDTH)
-    return tl.load(x + tl.minimum(row, batch - 1) * K + k, mask=k < K, other=0.0)
+def _load_held(at, k, begin, K: tl.constexpr, LENGTH: tl.constexpr, WIDTH: tl.constexpr):
+    """A tile of the weight, with zeros beyond a program's share."""
+    if WIDTH == LENGTH and K % LENGTH == 0:
+        held = tl.load(at, eviction_policy="evict_first")
+    else:
+        inside = _in_share(k, begin, K, LENGTH)
+        held = tl.load(at, mask=inside, other=0.0, eviction_policy="evict_first")
+    return held
 
 
 @triton.jit
-def tile_times_rows(
-    tile,
-    first_row,
-    x,
-    batch,
-    K: tl.constexpr,
-    ROWS: tl.constexpr,
-    WIDTH: tl.constexpr,
-    BATCH: tl.constexpr,
-):
-    """[ROWS, BATCH] fp32: a tile from `load_tile` times rows of `x` [batch, K].
-
-    The first row is loaded before, so that what else a kernel waits for is loaded beside it.
-    """
-    m = tl.arange(0, BATCH)
-    wide = tile.to(tl.float32)
-    acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
-    for row in tl.static_range(BATCH):
-        values = first_row if row == 0 else load_row(x, row, batch, K, WIDTH)
-        total = tl.sum(wide * values.to(tl.float32)[None, :], axis=1)  # [ROWS]
-        acc += tl.where(m[None, :] == row, total[:, None], 0.0)
-    return acc
-
-
-@triton.jit
-def rows_times_rows(
+def hold(
     w,
-    x,
-    first,
+    n,
     begin,
-    batch,
-    N: tl.constexpr,
     K: tl.constexpr,
     LENGTH: tl.constexpr,
-    ROWS: tl.constexpr,
+    WIDTH: tl.constexpr,
     DEPTH: tl.constexpr,
+    SLICES: tl.constexpr,
+):
+    """What a program loads of rows `n` of `w` before it waits; 0 where that is nothing."""
+    if DEPTH == 0 and SLICES == 0:
+        k = tl.arange(0, WIDTH)[None, :]
+        at = w + n[:, None] * K + (begin + k)
+        held = _load_held(at, k, begin, K, LENGTH, WIDTH)
+    elif DEPTH == 0:
+        PART: tl.constexpr = WIDTH // SLICES
+        k = tl.arange(0, SLICES)[:, None, None] * PART + tl.arange(0, PART)[None, None, :]
+        at = w + n[None, :, None] * K + (begin + k)
+        held = _load_held(at, k, begin, K, LENGTH, WIDTH)
+    else:
+        held = 0
+    return held
+
+
+@triton.jit
+def times_rows(
+    held,
+    w,
+    n,
+    x,
+    begin,
+    batch,
+    K: tl.constexpr,
+    LENGTH: tl.constexpr,
+    WIDTH: tl.constexpr,
+    DEPTH: tl.constexpr,
+    SLICES: tl.constexpr,
     BATCH: tl.constexpr,
     STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """[ROWS, BATCH] fp32 on tensor cores: `LENGTH` columns from `begin` on of `w` and `x`."""
-    # Rows beyond the end read the last one again: cheaper than masks, and never stored.
-    n = tl.minimum(first + tl.arange(0, ROWS), N - 1).to(tl.int64)
-    m = tl.minimum(tl.arange(0, BATCH), batch - 1)
-    k = begin + tl.arange(0, DEPTH)
-    w_at = w + n[:, None] * K + k[None, :]
-    x_at = x + m[None, :] * K + k[:, None]
-    acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
-    for done in tl.range(0, LENGTH, DEPTH, num_stages=STAGES):
-        if LENGTH % DEPTH == 0 and K % LENGTH == 0:
-            left = tl.load(w_at + done)
-            right = tl.load(x_at + done)
-        else:
-            inside = (done + tl.arange(0, DEPTH) < LENGTH) & (k + done < K)
-            left = tl.load(w_at + done, mask=inside[None, :], other=0.0)
-            right = tl.load(x_at + done, mask=inside[:, None], other=0.0)
-        acc = tl.dot(left, right, acc, input_precision=PRECISION)
+    """[rows, BATCH] fp32: rows `n` of `w` times `x` [batch, K], over `LENGTH` columns from `begin`.
+
+    `held` comes from `hold`. Rows of the result beyond `batch` are undefined.
+    """
+    ROWS: tl.constexpr = n.shape[0]
+    m = tl.arange(0, BATCH)
+    if DEPTH == 0 and SLICES == 0:
+        k = tl.arange(0, WIDTH)
+        wide = held.to(tl.float32)
+        acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
+        for row in tl.static_range(BATCH):
+            at = x + tl.minimum(row, batch - 1) * K + (begin + k)
+            if WIDTH == LENGTH and K % LENGTH == 0:
+                values = tl.load(at)
+            else:
+                values = tl.load(at, mask=_in_share(k, begin, K, LENGTH), other=0.0)
+            total = tl.sum(wide * values.to(tl.float32)[None, :], axis=1)  # [ROWS]
+            acc += tl.where(m[None, :] == row, total[:, None], 0.0)
+    elif DEPTH == 0:
+        PART: tl.constexpr = WIDTH // SLICES
+        k = tl.arange(0, SLICES)[:, None, None] * PART + tl.arange(0, PART)[None, :, None]
+        at = x + m[None, None, :] * K + (begin + k)
+        inside = m[None, None, :] < batch
+        if WIDTH != LENGTH or K % LENGTH != 0:
+            inside = inside & _in_share(k, begin, K, LENGTH)
+        right = tl.load(at, mask=inside, other=0.0)  # [SLICES, PART, BATCH]
+        acc = tl.sum(tl.dot(held, right, input_precision=PRECISION), axis=0)
+    else:
+        # Rows beyond the end read the last one again: cheaper than masks, and never stored.
+        k = tl.arange(0, DEPTH)
+        w_at = w + n[:, None] * K + (begin + k)[None, :]
+        x_at = x + tl.minimum(m, batch - 1)[None, :] * K + (begin + k)[:, None]
+        acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
+        for done in tl.range(0, LENGTH, DEPTH, num_stages=STAGES):
+            if K % LENGTH == 0:
+                left = tl.load(w_at + done)
+                right = tl.load(x_at + done)
+            else:
+                inside = _in_share(done + k, begin, K, LENGTH)
+                left = tl.load(w_at + done, mask=inside[None, :], other=0.0)
+                right = tl.load(x_at + done, mask=inside[:, None], other=0.0)
+            acc = tl.dot(left, right, acc, input_precision=PRECISION)
     return acc
 
 
 @triton.jit
-def inverse_rms(squares, batch, eps, PARTS: tl.constexpr, WIDTH: tl.constexpr, BATCH: tl.constexpr):
-    """[BATCH] fp32: 1 / rms of each row, from sums of squares [PARTS, batch] over WIDTH values."""
-    PADDED: tl.constexpr = triton.next_power_of_2(PARTS)
-    p = tl.arange(0, PADDED)
+def load_squares(squares, batch, PARTS: tl.constexpr, BATCH: tl.constexpr):
+    """[PARTS as a power of two, BATCH] fp32: sums of squares [PARTS, batch] of rows of `x`."""
+    p = tl.arange(0, triton.next_power_of_2(PARTS))
     m = tl.minimum(tl.arange(0, BATCH), batch - 1)
-    sums = tl.load(squares + p[:, None] * batch + m[None, :], mask=p[:, None] < PARTS, other=0.0)
-    return tl.rsqrt(tl.sum(sums, axis=0) / WIDTH + eps)
+    return tl.load(squares + p[:, None] * batch + m[None, :], mask=p[:, None] < PARTS, other=0.0)
 
 
 @triton.jit
-def sum_of_splits(
-    acc,
-    workspace,
-    counters,
-    tile,
-    split,
-    SPLITS: tl.constexpr,
-    ROWS: tl.constexpr,
-    BATCH: tl.constexpr,
-):
+def inverse_rms(sums, eps, K: tl.constexpr):
+    """[1, BATCH] fp32: 1 / rms of each row of K values, from what `load_squares` gave."""
+    return tl.rsqrt(tl.sum(sums, axis=0) / K + eps)[None, :]
+
+
+@triton.jit
+def sum_of_splits(acc, parts, counters, tile, split, SPLITS: tl.constexpr):
     """Adds up what the programs of one tile have, in their order.
 
     Returns the sum, which only the program that came last has, and whether this is the one. The
@@ -120,14 +146,16 @@ def sum_of_splits(
     """
     if SPLITS == 1:
         return acc, tile >= 0
+    ROWS: tl.constexpr = acc.shape[0]
+    BATCH: tl.constexpr = acc.shape[1]
     offsets = tl.arange(0, ROWS)[:, None] * BATCH + tl.arange(0, BATCH)[None, :]
-    parts = workspace + tile.to(tl.int64) * (SPLITS * ROWS * BATCH) + offsets
-    tl.store(parts + split * (ROWS * BATCH), acc)
+    own = parts + tile.to(tl.int64) * (SPLITS * ROWS * BATCH) + offsets
+    tl.store(own + split * (ROWS * BATCH), acc)
     tl.debug_barrier()  # all threads have stored before one of them says so
     is_last = tl.atomic_add(counters + tile, 1, sem="acq_rel") == SPLITS - 1
     if is_last:
         acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
-        for number in range(SPLITS):
-            acc += tl.load(parts + number * (ROWS * BATCH), cache_modifier=".cg")
+        for number in tl.static_range(SPLITS):
+            acc += tl.load(own + number * (ROWS * BATCH), cache_modifier=".cg")
         tl.store(counters + tile, 0)
     return acc, is_last

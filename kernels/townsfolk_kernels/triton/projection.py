@@ -1,4 +1,4 @@
-"""Decode: a projection added to the residual stream, ready for the norm that follows."""
+"""Decode: projections, alone or added to the residual stream, ready for the norm that follows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,108 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.launch import (
-    Tiles,
-    batch_tile,
-    options,
-    power_of_two,
-    precision,
-)
+from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_options
 from townsfolk_kernels.triton.product import (
-    load_row,
-    load_tile,
-    rows_times_rows,
+    hold,
+    inverse_rms,
+    load_squares,
     sum_of_splits,
-    tile_times_rows,
+    times_rows,
 )
 
 
 @triton.jit(do_not_specialize=["batch"])
 def _project_kernel(
+    x,
+    squares,
+    w,
+    out,
+    parts,
+    counters,
+    batch,
+    eps,
+    N: tl.constexpr,
+    NORMED: tl.constexpr,
+    PARTS: tl.constexpr,
+    K: tl.constexpr,
+    LENGTH: tl.constexpr,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+    DEPTH: tl.constexpr,
+    SLICES: tl.constexpr,
+    BATCH: tl.constexpr,
+    STAGES: tl.constexpr,
+    SPLITS: tl.constexpr,
+    PRECISION: tl.constexpr,
+    DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
+):
+    tile, split = tl.program_id(0), tl.program_id(1)
+    begin = split * LENGTH if SPLITS > 1 else 0
+    n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
+    rows = tl.minimum(n, N - 1).to(tl.int64)
+    held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
+    if DEPENDENT:
+        gdc_wait()
+    if SIGNALS:
+        gdc_launch_dependents()
+    if NORMED and DEPTH == 0:
+        sums = load_squares(squares, batch, PARTS, BATCH)
+    acc = times_rows(
+        held, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES, PRECISION
+    )  # fmt: skip
+    acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
+    if NORMED:
+        if DEPTH > 0:  # not held over the loop: they would take many registers
+            sums = load_squares(squares, batch, PARTS, BATCH)
+        acc *= inverse_rms(sums, eps, K)
+    mask = is_last & (n[:, None] < N) & (m[None, :] < batch)
+    tl.store(out + m[None, :].to(tl.int64) * N + n[:, None], acc, mask=mask)
+
+
+def project(
+    x: Tensor,
+    weight: Tensor,
+    out: Tensor,
+    workspace: SplitWorkspace,
+    tiles: Tiles,
+    dependent: bool,
+    squares: Tensor | None = None,
+    eps: float = 0.0,
+) -> None:
+    """`x @ weight.T` in fp32, divided by each row's rms where `squares` are given.
+
+    Args:
+        x: [batch, in_features]: the residual stream times the norm's weight, not yet divided by
+            its rms.
+        weight: [out_features, in_features], dtype of `x`.
+        out: [batch, out_features], fp32.
+        workspace: for the sums of programs that share a tile.
+        tiles: how to compute it.
+        dependent: launch by programmatic dependent launch.
+        squares: [parts, batch], fp32: sums of squares over parts of the residual stream.
+        eps: of the norm.
+    """
+    batch = x.shape[0]
+    out_features = weight.shape[0]
+    _project_kernel[(-(-out_features // tiles.rows), tiles.splits)](
+        x,
+        squares,
+        weight,
+        out,
+        workspace.parts,
+        workspace.counters,
+        batch,
+        eps,
+        N=out_features,
+        NORMED=squares is not None,
+        PARTS=0 if squares is None else squares.shape[0],
+        **product_options(x, tiles, dependent),
+    )
+
+
+@triton.jit(do_not_specialize=["batch"])
+def _project_and_add_kernel(
     x,
     w,
     bias,
@@ -32,44 +116,41 @@ def _project_kernel(
     norm,
     scaled,
     squares,
-    workspace,
+    parts,
     counters,
     batch,
     N: tl.constexpr,
-    K: tl.constexpr,
     HAS_BIAS: tl.constexpr,
+    K: tl.constexpr,
+    LENGTH: tl.constexpr,
+    WIDTH: tl.constexpr,
     ROWS: tl.constexpr,
     DEPTH: tl.constexpr,
-    WIDTH: tl.constexpr,
+    SLICES: tl.constexpr,
     BATCH: tl.constexpr,
     STAGES: tl.constexpr,
     SPLITS: tl.constexpr,
-    LENGTH: tl.constexpr,
     PRECISION: tl.constexpr,
     DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
 ):
-    tile_id, split = tl.program_id(0), tl.program_id(1)
-    first = tile_id * ROWS
-    begin = split * LENGTH
-    if DEPTH == 0:
-        tile = load_tile(w, first, N, K, ROWS, WIDTH)
+    tile, split = tl.program_id(0), tl.program_id(1)
+    begin = split * LENGTH if SPLITS > 1 else 0
+    n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
+    rows = tl.minimum(n, N - 1).to(tl.int64)
+    held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
+    factor = tl.load(norm + n, mask=n < N, other=0.0).to(tl.float32)
     if DEPENDENT:
         gdc_wait()
+    if SIGNALS:
         gdc_launch_dependents()
-    n, m = first + tl.arange(0, ROWS), tl.arange(0, BATCH)
     at = m[None, :] * N + n[:, None]
     inside = (n[:, None] < N) & (m[None, :] < batch)
-    if DEPTH == 0:
-        first_row = load_row(x, 0, batch, K, WIDTH)
     before = tl.load(residual + at, mask=inside, other=0.0).to(tl.float32)
-    factor = tl.load(norm + n, mask=n < N, other=0.0).to(tl.float32)
-    if DEPTH == 0:
-        acc = tile_times_rows(tile, first_row, x, batch, K, ROWS, WIDTH, BATCH)
-    else:
-        acc = rows_times_rows(
-            w, x, first, begin, batch, N, K, LENGTH, ROWS, DEPTH, BATCH, STAGES, PRECISION
-        )
-    acc, is_last = sum_of_splits(acc, workspace, counters, tile_id, split, SPLITS, ROWS, BATCH)
+    acc = times_rows(
+        held, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES, PRECISION
+    )  # fmt: skip
+    acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
 
     stored = is_last & inside
     if HAS_BIAS:
@@ -79,7 +160,7 @@ def _project_kernel(
     wide = tl.where(stored, total.to(tl.float32), 0.0)
     tl.store(scaled + at, (wide * factor[:, None]).to(scaled.dtype.element_ty), mask=stored)
     sums = tl.sum(wide * wide, axis=0)  # [BATCH]
-    tl.store(squares + tile_id * batch + m, sums, mask=is_last & (m < batch))
+    tl.store(squares + tile * batch + m, sums, mask=is_last & (m < batch))
 
 
 def project_and_add(
@@ -90,8 +171,7 @@ def project_and_add(
     norm: Tensor,
     scaled: Tensor,
     squares: Tensor,
-    workspace: Tensor,
-    counters: Tensor,
+    workspace: SplitWorkspace,
     tiles: Tiles,
     dependent: bool,
 ) -> None:
@@ -108,16 +188,13 @@ def project_and_add(
         norm: [hidden], the weight of the norm that follows.
         scaled: [batch, hidden], dtype of `x`: becomes the new residual times `norm`.
         squares: [ceil(hidden / tiles.rows), batch], fp32: becomes sums of squares of the new one.
-        workspace: fp32, at least tiles * splits * rows * (batch as a tile) elements.
-        counters: [tiles], int32, zeros; left so.
+        workspace: for the sums of programs that share a tile.
         tiles: how to compute it.
         dependent: launch by programmatic dependent launch.
     """
-    batch, in_features = x.shape
+    batch = x.shape[0]
     hidden = weight.shape[0]
-    step = max(tiles.depth, 1)
-    length = -(-in_features // (tiles.splits * step)) * step
-    _project_kernel[(-(-hidden // tiles.rows), tiles.splits)](
+    _project_and_add_kernel[(-(-hidden // tiles.rows), tiles.splits)](
         x,
         weight,
         bias,
@@ -125,20 +202,10 @@ def project_and_add(
         norm,
         scaled,
         squares,
-        workspace,
-        counters,
+        workspace.parts,
+        workspace.counters,
         batch,
         N=hidden,
-        K=in_features,
         HAS_BIAS=bias is not None,
-        ROWS=tiles.rows,
-        DEPTH=tiles.depth,
-        WIDTH=power_of_two(in_features),
-        BATCH=batch_tile(batch, tiles),
-        STAGES=tiles.stages,
-        SPLITS=tiles.splits,
-        LENGTH=length,
-        PRECISION=precision(x),
-        DEPENDENT=dependent,
-        **options(tiles.warps, tiles.stages, dependent),
+        **product_options(x, tiles, dependent),
     )

@@ -7,20 +7,39 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.launch import (
-    Tiles,
-    batch_tile,
-    options,
-    power_of_two,
-    precision,
-)
+from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_options
 from townsfolk_kernels.triton.product import (
+    hold,
     inverse_rms,
-    load_row,
-    load_tile,
-    rows_times_rows,
-    tile_times_rows,
+    load_squares,
+    sum_of_splits,
+    times_rows,
 )
+
+
+@triton.jit
+def _places(
+    rows,
+    positions,
+    tables,
+    rotation,
+    batch,
+    table_stride,
+    inside,
+    HEAD_DIM: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
+    ROWS: tl.constexpr,
+    BATCH: tl.constexpr,
+):
+    """Which places are used, their positions and blocks [BATCH], and angles [ROWS / 2, BATCH]."""
+    m = tl.arange(0, BATCH)
+    row = tl.load(rows + m, mask=m < batch, other=-1)
+    valid = row >= 0
+    position = tl.load(positions + m, mask=valid, other=0)
+    block = tl.load(tables + row * table_stride + position // BLOCK_SIZE, mask=valid, other=0)
+    pair = inside + 2 * tl.arange(0, ROWS // 2)
+    turn = rotation + position[None, :] * HEAD_DIM + pair[:, None]
+    return valid, position, block, tl.load(turn), tl.load(turn + 1)
 
 
 @triton.jit(do_not_specialize=["batch"])
@@ -36,55 +55,66 @@ def _qkv_kernel(
     q_out,
     k_pages,
     v_pages,
+    parts,
+    counters,
     batch,
     table_stride,
     eps,
-    K: tl.constexpr,
     HEADS: tl.constexpr,
     KV_HEADS: tl.constexpr,
     HEAD_DIM: tl.constexpr,
     BLOCK_SIZE: tl.constexpr,
     PARTS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
+    K: tl.constexpr,
+    LENGTH: tl.constexpr,
+    WIDTH: tl.constexpr,
     ROWS: tl.constexpr,
     DEPTH: tl.constexpr,
-    WIDTH: tl.constexpr,
+    SLICES: tl.constexpr,
     BATCH: tl.constexpr,
     STAGES: tl.constexpr,
+    SPLITS: tl.constexpr,
     PRECISION: tl.constexpr,
     DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
 ):
-    N: tl.constexpr = (HEADS + 2 * KV_HEADS) * HEAD_DIM
-    first = tl.program_id(0) * ROWS
-    if DEPTH == 0:
-        tile = load_tile(w, first, N, K, ROWS, WIDTH)
-    m = tl.arange(0, BATCH)
-    row = tl.load(rows + m, mask=m < batch, other=-1)
-    valid = row >= 0
-    position = tl.load(positions + m, mask=valid, other=0)
-    head = first // HEAD_DIM
+    tile, split = tl.program_id(0), tl.program_id(1)
+    begin = split * LENGTH if SPLITS > 1 else 0
+    first = tile * ROWS
+    n = first + tl.arange(0, ROWS)
+    held = hold(w, n.to(tl.int64), begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     inside = first % HEAD_DIM  # a tile lies in one head
-    d = inside + tl.arange(0, ROWS)
-    # Nothing of this changes within a step, so it need not wait.
-    pair = inside // 2 + tl.arange(0, ROWS // 2)
-    turn = rotation + position[None, :] * HEAD_DIM + 2 * pair[:, None]
-    cos, sin = tl.load(turn), tl.load(turn + 1)  # [ROWS / 2, BATCH]
-    block = tl.load(tables + row * table_stride + position // BLOCK_SIZE, mask=valid, other=0)
+    # None of this changes within a step, so it need not wait; but what is held over a loop, for
+    # many rows, costs registers.
+    if DEPTH == 0:
+        valid, position, block, cos, sin = _places(
+            rows, positions, tables, rotation, batch, table_stride, inside, HEAD_DIM, BLOCK_SIZE,
+            ROWS, BATCH,
+        )  # fmt: skip
     if DEPENDENT:
         gdc_wait()
+    if SIGNALS:
         gdc_launch_dependents()
     if DEPTH == 0:
-        first_row = load_row(x, 0, batch, K, WIDTH)
-    scale = inverse_rms(squares, batch, eps, PARTS, K, BATCH)[None, :]
-    if DEPTH == 0:
-        acc = tile_times_rows(tile, first_row, x, batch, K, ROWS, WIDTH, BATCH)
-    else:
-        acc = rows_times_rows(w, x, first, 0, batch, N, K, K, ROWS, DEPTH, BATCH, STAGES, PRECISION)
-    acc *= scale
-    n = first + tl.arange(0, ROWS)
+        sums = load_squares(squares, batch, PARTS, BATCH)
+    acc = times_rows(
+        held, w, n.to(tl.int64), x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
+        PRECISION,
+    )  # fmt: skip
+    acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
+    if DEPTH > 0:
+        valid, position, block, cos, sin = _places(
+            rows, positions, tables, rotation, batch, table_stride, inside, HEAD_DIM, BLOCK_SIZE,
+            ROWS, BATCH,
+        )  # fmt: skip
+        sums = load_squares(squares, batch, PARTS, BATCH)
+    acc *= inverse_rms(sums, eps, K)
     if HAS_BIAS:
         acc += tl.load(bias + n).to(tl.float32)[:, None]
 
+    head, d, m = first // HEAD_DIM, inside + tl.arange(0, ROWS), tl.arange(0, BATCH)
+    stored = is_last & valid[None, :]
     if head < HEADS + KV_HEADS:
         pairs = tl.permute(tl.reshape(acc, [ROWS // 2, 2, BATCH]), (0, 2, 1))
         even, odd = tl.split(pairs)
@@ -93,12 +123,12 @@ def _qkv_kernel(
     result = acc.to(q_out.dtype.element_ty)
     if head < HEADS:
         at = q_out + m[None, :] * (HEADS * HEAD_DIM) + n[:, None]
-        tl.store(at, result, mask=valid[None, :])
+        tl.store(at, result, mask=stored)
     else:
         pages = k_pages if head < HEADS + KV_HEADS else v_pages
         kv_head = (head - HEADS) % KV_HEADS
         slot = (block.to(tl.int64) * KV_HEADS + kv_head) * BLOCK_SIZE + position % BLOCK_SIZE
-        tl.store(pages + slot[None, :] * HEAD_DIM + d[:, None], result, mask=valid[None, :])
+        tl.store(pages + slot[None, :] * HEAD_DIM + d[:, None], result, mask=stored)
 
 
 def qkv_rope_store(
@@ -114,6 +144,7 @@ def qkv_rope_store(
     v_pages: Tensor,
     eps: float,
     out: Tensor,
+    workspace: SplitWorkspace,
     tiles: Tiles,
     dependent: bool,
 ) -> None:
@@ -133,15 +164,16 @@ def qkv_rope_store(
         v_pages: like `k_pages`.
         eps: of the norm.
         out: [batch, heads, head_dim], dtype of `x`: the rotated queries.
-        tiles: `rows` divides head_dim; no splits.
+        workspace: for the sums of programs that share a tile.
+        tiles: `rows` divides head_dim.
         dependent: launch by programmatic dependent launch.
     """
-    batch, hidden = x.shape
+    batch = x.shape[0]
     _, kv_heads, block_size, head_dim = k_pages.shape
     heads = out.shape[1]
     assert tiles.rows > 1
     assert head_dim % tiles.rows == 0
-    _qkv_kernel[(weight.shape[0] // tiles.rows,)](
+    _qkv_kernel[(weight.shape[0] // tiles.rows, tiles.splits)](
         x,
         squares,
         weight,
@@ -153,22 +185,16 @@ def qkv_rope_store(
         out,
         k_pages,
         v_pages,
+        workspace.parts,
+        workspace.counters,
         batch,
         tables.stride(0),
         eps,
-        K=hidden,
         HEADS=heads,
         KV_HEADS=kv_heads,
         HEAD_DIM=head_dim,
         BLOCK_SIZE=block_size,
         PARTS=squares.shape[0],
         HAS_BIAS=bias is not None,
-        ROWS=tiles.rows,
-        DEPTH=tiles.depth,
-        WIDTH=power_of_two(hidden),
-        BATCH=batch_tile(batch, tiles),
-        STAGES=tiles.stages,
-        PRECISION=precision(x),
-        DEPENDENT=dependent,
-        **options(tiles.warps, tiles.stages, dependent),
+        **product_options(x, tiles, dependent),
     )

@@ -15,6 +15,7 @@ from townsfolk_kernels.triton.attention import (
     decode_attention,
     decode_splits,
 )
+from townsfolk_kernels.triton.launch import processors_of
 from townsfolk_kernels.triton.norm import add_rms_norm, rms_norm
 from townsfolk_kernels.triton.prefill_attention import PrefillWorkspace, prefill_attention
 from townsfolk_kernels.triton.rope import rope_and_store
@@ -76,7 +77,7 @@ def paged_attention(
         if workspace is None:
             decode(speaking, None, 1)
         else:
-            processors = torch.cuda.get_device_properties(q.device).multi_processor_count
+            processors = processors_of(q.device)
             splits = decode_splits(layout.singles, k_pages.shape[1], processors)
             # Neither fills the device: 10 us a layer for 8 who speak, as long as a small chunk.
             current = torch.cuda.current_stream()

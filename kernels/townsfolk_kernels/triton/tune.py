@@ -13,19 +13,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import Tiles, has_dependent_launch, power_of_two
-from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
-from townsfolk_kernels.triton.projection import project_and_add
-from townsfolk_kernels.triton.qkv import qkv_rope_store
-from townsfolk_kernels.triton.tuning import TUNED, guess, key, shared_memory
+from townsfolk_kernels.triton.launch import (
+    SplitWorkspace,
+    Tiles,
+    has_dependent_launch,
+    power_of_two,
+)
+from townsfolk_kernels.triton.mlp import gate_up_swiglu
+from townsfolk_kernels.triton.projection import project, project_and_add
+from townsfolk_kernels.triton.tuning import file_of, guess, key, shared_memory, split_space
 
-BATCHES = (1, 2, 16, 32, 64)
-_TRIED = 14  # candidates of each product
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_TRIED = 16  # candidates of each product
 _SHARED_MEMORY = 220 * 1024  # of one program, bytes
 _BYTES = 400 * 2**20  # of weights in a row, several times the L2 cache
 _REPEATS = 5
@@ -39,13 +44,6 @@ class Product:
     out_features: int
     in_features: int
     batch: int
-    head_dim: int = 64
-    kv_heads: int = 8
-
-    @property
-    def within(self) -> int:
-        """What a tile's rows must divide."""
-        return self.head_dim if self.op == "qkv" else 0
 
     @property
     def key(self) -> str:
@@ -55,33 +53,71 @@ class Product:
 
 def candidates(product: Product) -> list[Tiles]:
     """Tiles worth trying, the guess first."""
+    batch = product.batch
     found: list[Tiles] = []
-    width, batch = power_of_two(product.in_features), product.batch
     if batch <= 4:
-        for elements in (2048, 4096, 8192, 16384, 32768):
-            for warps in (1, 2, 4, 8, 16):
-                rows = elements // width
-                if rows >= (2 if product.within else 1) and 16 <= elements // (32 * warps) <= 128:
-                    found.append(Tiles(rows, 0, warps))
-    padded = max(power_of_two(batch), 16)
-    for rows in (16, 32, 64, 128):
-        for depth in (64, 128, 256, 512):
-            for warps in (2, 4, 8):
-                for stages in (3, 4, 6):
-                    for splits in (1, 2, 4, 8) if product.op == "project" else (1,):
-                        programs = -(-product.out_features // rows) * splits
-                        tiles = Tiles(rows, depth, warps, stages, splits)
-                        memory = shared_memory(product.op, batch, tiles)
-                        fits = memory <= _SHARED_MEMORY and product.in_features >= depth * splits
-                        sensible = programs >= 96 and (splits == 1 or programs <= 1200)
-                        if fits and sensible and warps * 16 <= 2 * rows + padded:
-                            found.append(tiles)
-    first = guess(product.op, product.out_features, product.in_features, batch, product.within)
-    found = [t for t in found if not (product.within and product.within % t.rows) and t != first]
-    plain = [t for t in found if not t.uses_tensor_cores]
-    others = [t for t in found if t.uses_tensor_cores]
-    random.Random(0).shuffle(others)
-    return [first, *plain, *others][: max(_TRIED, len(plain) + 6)]
+        found += _in_registers(product)
+    if batch > 1:
+        found += _in_loops(product)
+    if 1 < batch <= 16:
+        found += _by_slices(product)
+    first = guess(product.op, product.out_features, product.in_features, batch)
+    found = [tiles for tiles in found if tiles != first]
+    random.Random(0).shuffle(found)
+    return [first, *found][:_TRIED]
+
+
+def _in_registers(product: Product) -> list[Tiles]:
+    width = power_of_two(product.in_features)
+    return [
+        Tiles(elements // width, 0, warps)
+        for elements in (2048, 4096, 8192, 16384, 32768)
+        for warps in (1, 2, 4, 8, 16)
+        if elements >= (2 if product.op == "qkv" else 1) * width
+        and 16 <= elements // (32 * warps) <= 128
+    ]
+
+
+def _by_slices(product: Product) -> list[Tiles]:
+    found = []
+    for rows in (8, 16, 32):
+        for warps in (4, 8):
+            for width in (128, 256, 512):
+                splits = max(product.in_features // (warps * width), 1)
+                tiles = Tiles(rows, 0, warps, splits=splits, matrix=True)
+                if _is_sensible(product, tiles, most=400) and tiles not in found:
+                    found.append(tiles)
+    return found
+
+
+def _in_loops(product: Product) -> list[Tiles]:
+    return [
+        tiles
+        for rows in (16, 32, 64, 128)
+        for depth in (64, 128, 256)
+        for warps in (2, 4, 8)
+        for stages in (3, 4, 6)
+        for splits in (1, 2, 4, 8)
+        if _is_sensible(product, tiles := Tiles(rows, depth, warps, stages, splits), most=600)
+        and 24 * 2**10 <= _in_flight(product, tiles) <= 160 * 2**10
+        and rows <= 32 * warps <= 4 * rows
+        and product.in_features >= depth * splits * 2
+    ]
+
+
+def _in_flight(product: Product, tiles: Tiles) -> int:
+    """Bytes of the weight that one program has asked for at once."""
+    halves = 2 if product.op == "gate_up" else 1
+    return halves * tiles.rows * tiles.depth * 2 * (tiles.stages - 1)
+
+
+def _is_sensible(product: Product, tiles: Tiles, most: int) -> bool:
+    """Whether there are enough programs, not too many parts, and memory for them."""
+    halves = 2 if product.op == "gate_up" else 1
+    programs = -(-product.out_features // (halves * tiles.rows)) * tiles.splits
+    memory = shared_memory(product.op, product.in_features, product.batch, tiles)
+    is_split = tiles.splits > 1 or tiles.matrix
+    return programs >= 96 and (not is_split or programs <= most) and memory <= _SHARED_MEMORY
 
 
 class _Trial:
@@ -102,39 +138,34 @@ class _Trial:
         self.x = space(batch, product.in_features).normal_()
         self.squares = space(128, batch, dtype=torch.float32) + 1.0
         out = product.out_features // (2 if product.op == "gate_up" else 1)
-        self.out = space(batch, out, dtype=torch.float32 if product.op == "head" else self.x.dtype)
-        if product.op == "qkv":
-            kv_heads, head_dim = product.kv_heads, product.head_dim
-            self.out = space(batch, product.out_features // head_dim - 2 * kv_heads, head_dim)
-            self.pages = space(batch, kv_heads, 16, head_dim)
-            self.rotation = space(16, head_dim // 2, 2, dtype=torch.float32)
-            self.rows = torch.arange(batch, dtype=torch.int32, device=device)
-        if product.op == "project":
-            self.scaled, self.norm = torch.zeros_like(self.out), space(out) + 1.0
-            self.parts = space(out * batch, dtype=torch.float32)
-            self.workspace = space(16 * max(out, 256) * max(batch, 16), dtype=torch.float32)
-            self.counters = space(out, dtype=torch.int32)
+        is_wide = product.op in ("qkv", "head")
+        self.out = space(batch, out, dtype=torch.float32 if is_wide else self.x.dtype)
+        self.scaled, self.norm = torch.zeros_like(self.out), space(out) + 1.0
+        self.parts = space(out * batch, dtype=torch.float32)
 
     def run(self, tiles: Tiles) -> None:
         """Multiplies with every weight, one after the other."""
         product, dependent = self.product, has_dependent_launch(self.device)
+        workspace = SplitWorkspace.allocate(
+            *split_space(product.op, product.out_features, product.batch, tiles), self.device
+        )
         for weight in self.weights:
-            if product.op == "qkv":
-                qkv_rope_store(
-                    self.x, self.squares, weight, None, self.rotation, self.rows, self.rows % 16,
-                    self.rows[:, None], self.pages, self.pages, 1e-5, self.out, tiles, dependent,
-                )  # fmt: skip
-            elif product.op == "project":
+            if product.op == "project":
                 count = -(-product.out_features // tiles.rows)
                 squares = self.parts[: count * product.batch].view(count, product.batch)
                 project_and_add(
-                    self.x, weight, None, self.out, self.norm, self.scaled, squares,
-                    self.workspace, self.counters, tiles, dependent,
+                    self.x, weight, None, self.out, self.norm, self.scaled, squares, workspace,
+                    tiles, dependent,
                 )  # fmt: skip
             elif product.op == "gate_up":
-                gate_up_swiglu(self.x, self.squares, weight, None, 1e-5, self.out, tiles, dependent)
+                gate_up_swiglu(
+                    self.x, self.squares, weight, None, 1e-5, self.out, workspace, tiles, dependent
+                )
             else:
-                vocabulary_logits(self.x, self.squares, weight, 1e-5, self.out, tiles, dependent)
+                squares_or_none = self.squares if product.op == "head" else None
+                project(
+                    self.x, weight, self.out, workspace, tiles, dependent, squares_or_none, 1e-5
+                )
 
     def seconds(self, tiles: Tiles) -> float:
         """Median time for one weight."""
@@ -193,11 +224,16 @@ def tune(
     return chosen
 
 
-def save(chosen: dict[str, Tiles], device: torch.device) -> None:
-    """Adds results to the file of this GPU model."""
-    path = TUNED / f"{torch.cuda.get_device_name(device).replace(' ', '_')}.json"
+def save(chosen: dict[str, Tiles], device: torch.device, folder: Path) -> Path:
+    """Adds results to the file of this GPU model in a folder.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = folder / file_of(torch.cuda.get_device_name(device))
     known = json.loads(path.read_text("utf-8")) if path.exists() else {}
     known.update({name: asdict(tiles) for name, tiles in chosen.items()})
-    path.parent.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
     path.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
+    return path

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import torch
-from triton.runtime import driver
 
-from townsfolk_kernels.triton.launch import Tiles, batch_tile, power_of_two
+from townsfolk_kernels.triton.launch import Tiles, batch_tile, power_of_two, shared_memory_of
 
-TUNED = Path(__file__).parent / "tuned"
-_FEW = 4  # rows up to which a product may be summed up in registers
+SHIPPED = Path(__file__).parent / "tuned"
+logger = logging.getLogger(__name__)
 _ONE_ROW_TILE = 8192  # elements of the weight that one program holds in registers
+_FULL = 128  # programs that fill a large GPU
 
 
 def key(op: str, out_features: int, in_features: int, batch: int) -> str:
     """The name of a measured product; batches between powers of two share their tiles."""
-    padded = power_of_two(batch)
-    if padded > _FEW:
-        padded = max(padded, 16)
-    return f"{op} {out_features}x{in_features} {padded}"
+    return f"{op} {out_features}x{in_features} {power_of_two(batch)}"
 
 
-def choose(
-    op: str, out_features: int, in_features: int, batch: int, device: torch.device, within: int = 0
-) -> Tiles:
+def choose(op: str, out_features: int, in_features: int, batch: int, device: torch.device) -> Tiles:
     """Tiles for a product of `batch` rows.
 
     Args:
@@ -36,56 +33,81 @@ def choose(
         in_features: columns of the weight.
         batch: rows of activations.
         device: where it runs.
-        within: the tile's rows must divide this; 0 for no such need.
     """
-    name, memory = _device_facts(device)
-    known = tuned(name)
-    tiles = known.get(key(op, out_features, in_features, batch))
-    if tiles is None and batch > 1:
-        tiles = known.get(key(op, out_features, in_features, max(batch, 16)))
-    if tiles is None or (within and within % tiles.rows):
-        tiles = guess(op, out_features, in_features, batch, within)
-    while shared_memory(op, batch, tiles) > memory and tiles.depth > 16:
-        tiles = replace(tiles, depth=tiles.depth // 2)
+    known = tuned(torch.cuda.get_device_name(device) if device.type == "cuda" else "")
+    # Tiles for more rows serve fewer; one row alone has kernels of its own.
+    sizes = [1] if batch == 1 else [n for n in (2, 4, 8, 16, 32, 64) if n >= batch]
+    names = [key(op, out_features, in_features, size) for size in sizes]
+    tiles = next((known[name] for name in names if name in known), None)
+    if tiles is None:
+        tiles = guess(op, out_features, in_features, batch)
+    while shared_memory(op, in_features, batch, tiles) > shared_memory_of(device):
+        if tiles.depth > 16:
+            tiles = replace(tiles, depth=tiles.depth // 2)
+        elif tiles.matrix and tiles.share(in_features) > 16 * tiles.warps:
+            tiles = replace(tiles, splits=2 * tiles.splits)
+        else:
+            break
     return tiles
 
 
-def shared_memory(op: str, batch: int, tiles: Tiles) -> int:
+def shared_memory(op: str, in_features: int, batch: int, tiles: Tiles) -> int:
     """About how many bytes of shared memory a program takes, with 16-bit weights."""
-    weights = 2 if op == "gate_up" else 1
-    return tiles.stages * (weights * tiles.rows + batch_tile(batch, tiles)) * tiles.depth * 2
+    if not tiles.uses_tensor_cores:
+        return 0
+    rows = tiles.rows * (2 if op == "gate_up" else 1) + batch_tile(batch, tiles)
+    if tiles.matrix:
+        return rows * power_of_two(tiles.share(in_features)) * 2
+    return tiles.stages * rows * tiles.depth * 2
 
 
-@cache
-def _device_facts(device: torch.device) -> tuple[str, int]:
-    """Name and shared memory of one program, in bytes."""
-    if device.type != "cuda":
-        return "", 64 * 1024
-    facts = driver.active.utils.get_device_properties(device.index or 0)
-    return torch.cuda.get_device_name(device), int(facts["max_shared_mem"])
+def split_space(op: str, out_features: int, batch: int, tiles: Tiles) -> tuple[int, int]:
+    """Elements and counters that a product needs of a `SplitWorkspace`."""
+    if tiles.splits == 1:
+        return 0, 0
+    halves = 2 if op == "gate_up" else 1
+    count = -(-out_features // (halves * tiles.rows))
+    return count * halves * tiles.rows * tiles.splits * batch_tile(batch, tiles), count
 
 
-def guess(op: str, out_features: int, in_features: int, batch: int, within: int = 0) -> Tiles:
+def guess(op: str, out_features: int, in_features: int, batch: int) -> Tiles:
     """Tiles for a shape that nobody has measured."""
     if batch == 1:
         width = power_of_two(in_features)
-        rows = max(_ONE_ROW_TILE // width, 2 if within else 1)
-        rows = min(rows, within or rows)
+        rows = max(_ONE_ROW_TILE // width, 1)
         return Tiles(rows=rows, depth=0, warps=4 if width <= 8192 else 8)
-    rows = 16 if batch <= 16 else 32 if batch <= 32 else 64
-    rows = min(rows, within or rows)
-    tiles = -(-out_features // rows)
+    halves = 2 if op == "gate_up" else 1
+    rows = 64 if batch > 32 or out_features >= _FULL * halves * 64 else 32
+    tiles = -(-out_features // (halves * rows))
     splits = 1
-    while op == "project" and tiles * splits < 128 and in_features // (2 * splits) >= 256:
+    while tiles * splits < _FULL and in_features // (2 * splits) >= 256:
         splits *= 2
-    depth = min(128, power_of_two(in_features // splits))
-    return Tiles(rows=rows, depth=max(depth, 16), warps=4, stages=4, splits=splits)
+    depth = max(min(128, power_of_two(in_features // splits)), 16)
+    return Tiles(rows, depth, warps=8 if halves * rows >= 128 else 4, stages=3, splits=splits)
+
+
+def own_results() -> Path:
+    """The folder in which this user's measurements lie."""
+    place = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return Path(place or Path.home() / ".cache") / "townsfolk" / "tuned"
+
+
+def file_of(device_name: str) -> str:
+    """The name of the file with the results of a GPU model."""
+    return f"{device_name.replace(' ', '_')}.json"
 
 
 @cache
 def tuned(device_name: str) -> dict[str, Tiles]:
-    """What was measured on a GPU model; empty for one that nobody has measured."""
-    path = TUNED / f"{device_name.replace(' ', '_')}.json"
-    if not device_name or not path.exists():
-        return {}
-    return {name: Tiles(**fields) for name, fields in json.loads(path.read_text("utf-8")).items()}
+    """What was measured on a GPU model: shipped results, and this user's own over them."""
+    found: dict[str, Tiles] = {}
+    for folder in (SHIPPED, own_results()) if device_name else ():
+        path = folder / file_of(device_name)
+        try:
+            fields = json.loads(path.read_text("utf-8"))
+            found |= {name: Tiles(**values) for name, values in fields.items()}
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            logger.warning("%s is left out, measure again by `townsfolk tune`: %s", path, error)
+    return found

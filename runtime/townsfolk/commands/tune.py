@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="that compile at once. Default: all processors but one",
     )
 
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for the results. Default: the user's cache, where every start finds them",
+    )
+
 
 def run(options: argparse.Namespace) -> int:
     """Measure and save; return the exit status."""
@@ -35,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"townsfolk: --shape is one of {', '.join(NAMED_SHAPES)}", file=sys.stderr)
         return 1
     from townsfolk_kernels.triton.tune import BATCHES, Product, save, tune
+    from townsfolk_kernels.triton.tuning import own_results
 
     config = (
         NAMED_SHAPES[options.shape]
@@ -51,9 +58,13 @@ def run(options: argparse.Namespace) -> int:
         ("head", config.vocab_size, hidden),
     )
     products = [
-        Product(op, rows, columns, batch, head_dim, config.num_kv_heads)
-        for op, rows, columns in shapes
-        for batch in BATCHES
+        Product(op, rows, columns, batch) for op, rows, columns in shapes for batch in BATCHES
     ]
-    save(tune(products, options.processes, print), torch.device("cuda"))
+    chosen = tune(products, options.processes, print)
+    try:
+        path = save(chosen, torch.device("cuda"), options.output or own_results())
+    except OSError as error:
+        print(f"townsfolk: the results cannot be written: {error}", file=sys.stderr)
+        return 1
+    print(f"written to {path}")
     return 0

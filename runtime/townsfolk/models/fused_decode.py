@@ -7,7 +7,8 @@ and never ask the host: so a step can be captured as a CUDA graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import gcd
 
 import torch
 from torch import Tensor
@@ -15,20 +16,30 @@ from townsfolk_kernels.triton.attention import (
     DecodeWorkspace,
     decode_attention,
     decode_splits,
-    most_programs,
 )
 from townsfolk_kernels.triton.embedding import embed_drawn
-from townsfolk_kernels.triton.launch import Tiles, batch_tile, has_dependent_launch
-from townsfolk_kernels.triton.mlp import gate_up_swiglu, vocabulary_logits
-from townsfolk_kernels.triton.projection import project_and_add
+from townsfolk_kernels.triton.launch import (
+    SplitWorkspace,
+    Tiles,
+    has_dependent_launch,
+    processors_of,
+)
+from townsfolk_kernels.triton.mlp import gate_up_swiglu
+from townsfolk_kernels.triton.projection import project, project_and_add
 from townsfolk_kernels.triton.qkv import qkv_rope_store
-from townsfolk_kernels.triton.tuning import choose
+from townsfolk_kernels.triton.rope_attention import (
+    rope_store_attend,
+    step_programs,
+    step_splits,
+)
+from townsfolk_kernels.triton.tuning import choose, split_space
 
 from townsfolk.models.batch import KvPages
 from townsfolk.models.llama import Decoder
+from townsfolk.models.weights import LayerWeights
 
-# Kernels on tensor cores lose by it: 1.37 ms a step of 32 rows against 1.25 (Llama-3.2-1B, H200).
-_MOST_DEPENDENT = 4
+# With more rows than these, attention gains nothing by loading keys and values before its wait.
+_MOST_AHEAD = 16
 
 TileChoice = Callable[..., Tiles]
 """As `townsfolk_kernels.triton.tuning.choose`."""
@@ -79,26 +90,36 @@ class FusedDecode:
         self._decoder, self._kv, self._choose = decoder, kv, tiles
         self._dependent = has_dependent_launch(device) if dependent is None else dependent
         self._rotation = decoder.angles(torch.arange(context_length, device=device))
-        self._processors = torch.cuda.get_device_properties(device).multi_processor_count
+        self._processors = processors_of(device)
 
         def space(width: int, of: torch.dtype = dtype) -> Tensor:
             return torch.empty(max_batch, width, dtype=of, device=device)
 
         heads, head_dim = config.num_heads, config.head_dim
         self._residual, self._scaled = space(config.hidden_size), space(config.hidden_size)
-        self._q, self._attended = space(heads * head_dim), space(heads * head_dim)
+        self._qkv = space((heads + 2 * config.num_kv_heads) * head_dim, torch.float32)
+        self._q, self._attended = space(heads * head_dim)[:1], space(heads * head_dim)
         self._inner = space(config.intermediate_size)
         self._logits = space(config.vocab_size, torch.float32)
         # Sums of squares after the embedding, the output projection and the down projection.
         self._squares = torch.empty(3, max_batch * config.hidden_size, device=device)
-        self._workspace = torch.empty(self._most_split_elements(max_batch), device=device)
-        self._counters = torch.zeros(config.hidden_size, dtype=torch.int32, device=device)
-        programs = most_programs(max_batch, config.num_kv_heads, self._processors)
+        self._workspace = self._split_workspace(max_batch)
+        programs = step_programs(max_batch, config.num_kv_heads, self._processors)
         self._attention = DecodeWorkspace(programs, heads // config.num_kv_heads, head_dim, device)
 
     def is_dependent(self, batch: int) -> bool:
-        """Whether kernels of such a step start while those before still run."""
-        return self._dependent and batch <= _MOST_DEPENDENT
+        """Whether attention, and the kernel behind a step, start while those before still run."""
+        return self._dependent and batch <= _MOST_AHEAD
+
+    def _early(self, batch: int, tiles: Tiles, rows: int) -> bool:
+        """Whether a product with so many rows of a weight starts while the one before still runs.
+
+        That gains where all programs fit on the device at once; else those of a second wave wait
+        again (28 us of 253 for the vocabulary of 8 rows; Llama-3.1-8B, H200). One row's programs
+        are small and many, and load their weights before they wait.
+        """
+        fits = batch == 1 or tiles.programs(rows) <= self._processors
+        return self._dependent and fits
 
     @torch.inference_mode()
     def logits(self, inputs: DecodeInputs) -> Tensor:
@@ -110,16 +131,10 @@ class FusedDecode:
         decoder, config = self._decoder, self._decoder.config
         weights, eps = decoder.weights, config.rms_norm_eps
         batch = inputs.rows.shape[0]
-        dependent = self.is_dependent(batch)
         residual, scaled, inner = self._residual[:batch], self._scaled[:batch], self._inner[:batch]
-        q = self._q[:batch].view(batch, config.num_heads, config.head_dim)
-        attended = self._attended[:batch]
-        logits = self._logits[:batch]
-        splits = decode_splits(batch, config.num_kv_heads, self._processors)
+        attended, logits = self._attended[:batch], self._logits[:batch]
 
-        def project(
-            x: Tensor, weight: Tensor, bias: Tensor | None, norm: Tensor, at: int
-        ) -> Tensor:
+        def add(x: Tensor, weight: Tensor, bias: Tensor | None, norm: Tensor, at: int) -> Tensor:
             rows = weight.shape[0]
             tiles = self._tiles("project", weight.shape, batch)
             count = -(-rows // tiles.rows)
@@ -133,9 +148,8 @@ class FusedDecode:
                 scaled,
                 squares,
                 self._workspace,
-                self._counters,
                 tiles,
-                dependent,
+                self._early(batch, tiles, rows),
             )
             return squares
 
@@ -148,7 +162,40 @@ class FusedDecode:
         for layer, next_norm, k_pages, v_pages in zip(
             weights.layers, next_norms, self._kv.k, self._kv.v, strict=True
         ):
-            weight, bias = layer.qkv.dense()
+            self._attend(inputs, layer, scaled, squares, k_pages, v_pages, attended)
+            squares = add(attended, *layer.output.dense(), layer.mlp_norm, 1)
+            weight, bias = layer.gate_up.dense()
+            tiles = self._tiles("gate_up", weight.shape, batch)
+            early = self._early(batch, tiles, weight.shape[0] // 2)
+            gate_up_swiglu(scaled, squares, weight, bias, eps, inner, self._workspace, tiles, early)
+            squares = add(inner, *layer.down.dense(), next_norm, 2)
+        head, _ = weights.head.dense()
+        tiles = self._tiles("head", head.shape, batch)
+        early = self._early(batch, tiles, head.shape[0])
+        project(scaled, head, logits, self._workspace, tiles, early, squares, eps)
+        return logits
+
+    def _attend(
+        self,
+        inputs: DecodeInputs,
+        layer: LayerWeights,
+        scaled: Tensor,
+        squares: Tensor,
+        k_pages: Tensor,
+        v_pages: Tensor,
+        attended: Tensor,
+    ) -> None:
+        """Projects to queries, keys and values, writes the latter two, and attends."""
+        config, batch = self._decoder.config, scaled.shape[0]
+        weight, bias = layer.qkv.dense()
+        tiles = self._tiles("qkv", weight.shape, batch)
+        early, attends_early = self._early(batch, tiles, weight.shape[0]), self.is_dependent(batch)
+        eps, scale = config.rms_norm_eps, config.head_dim**-0.5
+        out = attended.view(batch, config.num_heads, config.head_dim)
+        if batch == 1:
+            # One row is rotated in the epilogue of its product, which waits for memory anyway.
+            q = self._q.view(out.shape)
+            rows = max(gcd(tiles.rows, config.head_dim), 2)
             qkv_rope_store(
                 scaled,
                 squares,
@@ -162,8 +209,9 @@ class FusedDecode:
                 v_pages,
                 eps,
                 q,
-                self._tiles("qkv", weight.shape, batch, within=config.head_dim),
-                dependent,
+                self._workspace,
+                replace(tiles, rows=rows),
+                early,
             )
             decode_attention(
                 q,
@@ -171,36 +219,59 @@ class FusedDecode:
                 v_pages,
                 inputs.tables,
                 inputs.positions,
-                config.head_dim**-0.5,
+                scale,
                 config.sliding_window,
-                attended.view(q.shape),
+                out,
                 self._attention,
-                splits,
+                decode_splits(batch, config.num_kv_heads, self._processors),
                 rows=inputs.rows,
-                dependent=dependent,
-                ahead=dependent,
+                dependent=attends_early,
+                ahead=attends_early,
             )
-            squares = project(attended, *layer.output.dense(), layer.mlp_norm, 1)
-            weight, bias = layer.gate_up.dense()
-            tiles = self._tiles("gate_up", weight.shape, batch)
-            gate_up_swiglu(scaled, squares, weight, bias, eps, inner, tiles, dependent)
-            squares = project(inner, *layer.down.dense(), next_norm, 2)
-        head, _ = weights.head.dense()
-        tiles = self._tiles("head", head.shape, batch)
-        vocabulary_logits(scaled, squares, head, eps, logits, tiles, dependent)
-        return logits
+            return
+        qkv = self._qkv[:batch]
+        project(scaled, weight, qkv, self._workspace, tiles, early)
+        rope_store_attend(
+            qkv,
+            squares,
+            config.hidden_size,
+            eps,
+            bias,
+            self._rotation,
+            inputs.rows,
+            inputs.positions,
+            inputs.tables,
+            k_pages,
+            v_pages,
+            scale,
+            config.sliding_window,
+            out,
+            self._attention,
+            step_splits(batch, config.num_kv_heads, self._processors),
+            attends_early,
+            attends_early,
+        )
 
-    def _tiles(self, op: str, shape: Sequence[int], batch: int, within: int = 0) -> Tiles:
+    def _tiles(self, op: str, shape: Sequence[int], batch: int) -> Tiles:
         rows, columns = shape
-        tiles = self._choose(op, rows, columns, batch, self._decoder.device, within)
+        tiles = self._choose(op, rows, columns, batch, self._decoder.device)
         return tiles if self._decoder.dtype.itemsize == 2 else tiles.in_full_precision()
 
-    def _most_split_elements(self, max_batch: int) -> int:
-        """What partial sums take at most, over all batches and both projections."""
-        config, most = self._decoder.config, 0
-        for columns in (config.num_heads * config.head_dim, config.intermediate_size):
+    def _split_workspace(self, max_batch: int) -> SplitWorkspace:
+        """What partial sums and their counters take at most, over all batches and products."""
+        layer = self._decoder.weights.layers[0]
+        products = [
+            ("qkv", layer.qkv),
+            ("project", layer.output),
+            ("gate_up", layer.gate_up),
+            ("project", layer.down),
+            ("head", self._decoder.weights.head),
+        ]
+        elements = counters = 0
+        for op, weight in products:
+            shape = weight.dense()[0].shape
             for batch in range(1, max_batch + 1):
-                tiles = self._tiles("project", (config.hidden_size, columns), batch)
-                rows = -(-config.hidden_size // tiles.rows) * tiles.rows
-                most = max(most, rows * tiles.splits * batch_tile(batch, tiles))
-        return most
+                tiles = self._tiles(op, shape, batch)
+                size, count = split_space(op, shape[0], batch, tiles)
+                elements, counters = max(elements, size), max(counters, count)
+        return SplitWorkspace.allocate(elements, counters, self._decoder.device)

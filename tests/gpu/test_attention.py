@@ -1,0 +1,74 @@
+"""Paged attention on the GPU against fp64: head shapes, block sizes, windows, lengths, splits."""
+
+import pytest
+import torch
+from attention_checks import Heads, check_decode, check_prefill, check_step
+
+# heads, key heads, head dimension, block size: groups of 1 to 8 and each dimension
+SHAPES = [
+    (8, 8, 32, 8),
+    (6, 2, 80, 16),
+    (12, 4, 96, 32),
+    (32, 8, 64, 16),
+    (32, 8, 128, 16),
+    (14, 2, 64, 8),
+    (8, 1, 128, 32),
+    (10, 2, 80, 8),
+    (12, 2, 96, 16),
+    (16, 8, 32, 32),
+]
+CASES = [(shape, torch.bfloat16) for shape in SHAPES]
+CASES += [(shape, dtype) for shape in SHAPES[1:8:2] for dtype in (torch.float16, torch.float32)]
+WINDOWS = [None, 7, 100]
+
+
+def shape_of(heads, window):
+    return Heads(*heads, window=window)
+
+
+def lengths_of(batch, longest):
+    """Random lengths; of several, one is 0 (a place that is not used), one 1, one the longest."""
+    lengths = torch.randint(1, longest + 1, (batch,)).tolist()
+    if batch > 3:
+        lengths[1:4] = [0, 1, longest]
+    return lengths
+
+
+@pytest.mark.parametrize(("heads", "dtype"), CASES, ids=str)
+def test_step(heads, dtype):
+    for batch, splits, longest in ((1, 16, 3000), (7, 4, 700), (64, 1, 200)):
+        window = WINDOWS[int(torch.randint(3, ()))]
+        shape = shape_of(heads, window)
+        has_bias = batch == 7
+        check_step(shape, lengths_of(batch, longest), splits, dtype, "cuda", has_bias=has_bias)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("heads", SHAPES[3:6], ids=str)
+def test_keys_loaded_ahead_of_the_wait(heads, window):
+    shape = shape_of(heads, window)
+    for batch, splits in ((1, 16), (4, 8)):
+        lengths = lengths_of(batch, 700)
+        check_step(shape, lengths, splits, torch.bfloat16, "cuda", ahead=True)
+        check_decode(shape, lengths, splits, torch.bfloat16, "cuda", ahead=True)
+
+
+@pytest.mark.parametrize(("heads", "dtype"), CASES[::2], ids=str)
+def test_decode(heads, dtype):
+    for batch, splits, longest in ((1, 16, 3000), (7, 4, 700)):
+        shape = shape_of(heads, WINDOWS[int(torch.randint(3, ()))])
+        check_decode(shape, lengths_of(batch, longest), splits, dtype, "cuda")
+
+
+@pytest.mark.parametrize(("heads", "dtype"), CASES, ids=str)
+def test_prompts_beside_single_tokens(heads, dtype):
+    shape = shape_of(heads, WINDOWS[int(torch.randint(3, ()))])
+    counts, lengths = [1, 130, 1, 2, 64, 300], [1, 130, 400, 2, 700, 555]
+    check_prefill(shape, counts, lengths, dtype, "cuda")
+
+
+@pytest.mark.parametrize("tokens", [257, 512])
+def test_a_chunk_behind_a_long_prefix(tokens):
+    """As in a CUDA graph: `tokens` is the graph's, sequences may have nothing new."""
+    shape = Heads(32, 8, 64, 16)
+    check_prefill(shape, [256, 0, 1, 0], [4096, 0, 7, 0], torch.bfloat16, "cuda", tokens=tokens)

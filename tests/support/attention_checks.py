@@ -1,0 +1,193 @@
+"""Checks of paged attention against fp64: on a GPU, and by Triton's interpreter.
+
+Inputs are random, outputs and what no sequence owns in the pages are poisoned. A check raises
+AssertionError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from product_checks import EPS, NAN, error
+from torch import Tensor
+from townsfolk_kernels.triton.attention import (
+    DecodeWorkspace,
+    decode_attention,
+)
+from townsfolk_kernels.triton.prefill_attention import prefill_attention
+from townsfolk_kernels.triton.rope_attention import rope_store_attend
+
+# Weights of the softmax are rounded to 8, 11 or 24 bits, and so is the result.
+BOUNDS = {torch.bfloat16: 6e-3, torch.float16: 1e-3, torch.float32: 1e-5}
+
+
+@dataclass(frozen=True)
+class Heads:
+    """A shape of attention."""
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    block_size: int
+    window: int | None = None
+
+    @property
+    def scale(self) -> float:
+        """Of the scores."""
+        return self.head_dim**-0.5
+
+
+class Sequences:
+    """Sequences of `lengths` positions in shuffled pages, the last `counts` of them new."""
+
+    def __init__(
+        self, shape: Heads, counts: Sequence[int], lengths: Sequence[int], dtype: torch.dtype,
+        device: str,
+    ) -> None:  # fmt: skip
+        self.shape, self.dtype, self.device = shape, dtype, device
+        size = shape.block_size
+        blocks = max(1, *(-(-length // size) for length in lengths))
+        pages = (len(lengths) * blocks, shape.kv_heads, size, shape.head_dim)
+        self.tables = torch.randperm(pages[0], device=device).view(len(lengths), blocks).int()
+        self.k, self.v = (torch.randn(pages, device=device).to(dtype) for _ in range(2))
+        tail = torch.arange(blocks * size, device=device) >= torch.tensor(lengths)[:, None].to(
+            device
+        )
+        row, place = tail.nonzero(as_tuple=True)
+        block = self.tables[row, place // size].long()
+        for each in (self.k, self.v):
+            each[block, :, place % size] = NAN
+        self.counts, self.lengths = list(counts), list(lengths)
+        self.starts = torch.tensor([0, *counts]).cumsum(0).to(device, torch.int32)
+        self.kv_lengths = torch.tensor(lengths, dtype=torch.int32, device=device)
+        q = (sum(counts), shape.heads, shape.head_dim)
+        self.q = torch.randn(q, device=device).to(dtype)
+
+    def expected(self, sequence: int) -> Tensor:
+        """[new tokens, heads, head_dim] fp64."""
+        shape, length, count = self.shape, self.lengths[sequence], self.counts[sequence]
+        start = sum(self.counts[:sequence])
+        queries = self.q[start : start + count].double()
+        group = shape.heads // shape.kv_heads
+        k, v = (
+            pages[self.tables[sequence].long()]  # [blocks, kv_heads, block_size, head_dim]
+            .transpose(1, 2)
+            .flatten(0, 1)[:length]
+            .double()
+            .repeat_interleave(group, dim=1)
+            for pages in (self.k, self.v)
+        )
+        scores = torch.einsum("qhd,khd->hqk", queries, k) * shape.scale
+        key = torch.arange(length, device=self.device)
+        query = key[length - count :, None]
+        hidden = key > query
+        if shape.window is not None:
+            hidden |= key <= query - shape.window
+        weights = scores.masked_fill(hidden, -torch.inf).softmax(-1)
+        return torch.einsum("hqk,khd->qhd", weights, v)
+
+    def check(self, out: Tensor, sequences: Sequence[int]) -> None:
+        """The rows of these sequences are right, and no other was written."""
+        written = torch.zeros(out.shape[0], dtype=torch.bool, device=self.device)
+        for sequence in sequences:
+            start, count = sum(self.counts[:sequence]), self.counts[sequence]
+            written[start : start + count] = True
+            found = error(out[start : start + count], self.expected(sequence))
+            assert found < BOUNDS[self.dtype], (sequence, found, BOUNDS[self.dtype])
+        assert out[~written].isnan().all()
+
+
+def check_step(
+    shape: Heads, lengths: Sequence[int], splits: int, dtype: torch.dtype, device: str,
+    *, ahead: bool = False, dependent: bool = False, has_bias: bool = False,
+) -> Tensor:  # fmt: skip
+    """`rope_store_attend`: one new token a sequence; length 0 for a place that is not used."""
+    case = Sequences(shape, [1] * len(lengths), lengths, dtype, device)
+    batch, heads, kv_heads, dim = len(lengths), shape.heads, shape.kv_heads, shape.head_dim
+    width = (heads + 2 * kv_heads) * dim
+    qkv, bias = (torch.randn(size, device=device) for size in ((batch, width), (width,)))
+    bias = bias.to(dtype) if has_bias else None
+    squares, hidden = torch.rand(3, batch, device=device) + 0.5, 32
+    rotation = torch.randn(max(*lengths, 1), dim // 2, 2, device=device)
+    used = [b for b in range(batch) if lengths[b] > 0]
+    rows = torch.arange(batch, dtype=torch.int32, device=device)
+    rows[[b for b in range(batch) if lengths[b] == 0]] = -1
+    positions = (case.kv_lengths - 1).clamp_min(0)
+
+    rms = squares.double().sum(0).div(hidden).add(EPS).sqrt()[:, None]
+    wide = (qkv.double() / rms + (0 if bias is None else bias.double())).view(batch, -1, dim)
+    pairs = torch.view_as_complex(wide.unflatten(2, (-1, 2)).contiguous())
+    pairs[:, : heads + kv_heads] *= torch.view_as_complex(rotation.double())[positions][:, None]
+    turned = torch.view_as_real(pairs).flatten(2).to(dtype)
+    case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
+    block = case.tables.gather(1, positions[:, None].long() // shape.block_size)[used, 0].long()
+    slot = positions[used].long() % shape.block_size
+    k_pages, v_pages = case.k.clone(), case.v.clone()
+    k_pages[block, :, slot] = v_pages[block, :, slot] = NAN  # written by the kernel
+    case.k[block, :, slot], case.v[block, :, slot] = new_k[used], new_v[used]
+
+    space = DecodeWorkspace(batch * kv_heads * splits, heads // kv_heads, dim, torch.device(device))
+    out = torch.full((batch, heads, dim), NAN, dtype=dtype, device=device)
+    for _ in range(2):  # the counters are as they were
+        rope_store_attend(
+            qkv, squares, hidden, EPS, bias, rotation, rows, positions, case.tables, k_pages,
+            v_pages, shape.scale, shape.window, out, space, splits, dependent, ahead,
+        )  # fmt: skip
+        case.check(out, used)
+        assert not space.counters.any()
+    for found, expected in ((k_pages, case.k), (v_pages, case.v)):
+        assert torch.equal(found.isnan(), expected.isnan())  # nothing else was written
+        assert error(found.nan_to_num(), expected.nan_to_num()) < BOUNDS[dtype]
+    return out
+
+
+def check_decode(
+    shape: Heads, lengths: Sequence[int], splits: int, dtype: torch.dtype, device: str,
+    *, ahead: bool = False, dependent: bool = False,
+) -> Tensor:  # fmt: skip
+    """`decode_attention` of rotated queries; length 0 for a place that is not used."""
+    case = Sequences(shape, [1] * len(lengths), lengths, dtype, device)
+    rows = torch.arange(len(lengths), dtype=torch.int32, device=device)
+    used = [b for b in range(len(lengths)) if lengths[b] > 0]
+    rows[[b for b in range(len(lengths)) if lengths[b] == 0]] = -1
+    positions = (case.kv_lengths - 1).clamp_min(0)
+    group, programs = shape.heads // shape.kv_heads, len(lengths) * shape.kv_heads * splits
+    space = DecodeWorkspace(programs, group, shape.head_dim, torch.device(device))
+    out = torch.full_like(case.q, NAN)
+    for _ in range(2):  # the counters are as they were
+        decode_attention(
+            case.q, case.k, case.v, case.tables, positions, shape.scale, shape.window, out, space,
+            splits, rows=rows, dependent=dependent, ahead=ahead,
+        )  # fmt: skip
+        case.check(out, used)
+        assert not space.counters.any()
+    return out
+
+
+def check_prefill(
+    shape: Heads, counts: Sequence[int], lengths: Sequence[int], dtype: torch.dtype, device: str,
+    *, tokens: int | None = None,
+) -> Tensor:  # fmt: skip
+    """A flat batch of prompts and single tokens, each kind by its kernel."""
+    case = Sequences(shape, counts, lengths, dtype, device)
+    single = [b for b, count in enumerate(counts) if count == 1]
+    several = [b for b, count in enumerate(counts) if count > 1]
+    out = torch.full_like(case.q, NAN)
+    decode_attention(
+        case.q, case.k, case.v, case.tables, case.kv_lengths, shape.scale, shape.window, out, None,
+        1, starts=case.starts,
+    )  # fmt: skip
+    case.check(out, single)
+    prefill_attention(
+        case.q, case.k, case.v, case.tables, case.kv_lengths, case.starts,
+        tokens or sum(counts), shape.scale, shape.window, out,
+    )  # fmt: skip
+    case.check(out, single + several)
+    prefill_attention(
+        case.q, case.k, case.v, case.tables, case.kv_lengths, case.starts,
+        tokens or sum(counts), shape.scale, shape.window, out.fill_(NAN), least=1,
+    )  # fmt: skip
+    case.check(out, single + several)
+    return out
