@@ -82,7 +82,7 @@ def test_logits_and_pages(shape, dtype, batch):
         assert error(pages, expected_pages) < BOUNDS[dtype]
 
 
-@pytest.mark.parametrize("batch", [1, 2, 4])
+@pytest.mark.parametrize("batch", [1, 2, 4, 16, 64])
 @pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b"])
 def test_dependent_launch_changes_no_bit(shape, batch):
     case = Case(shape, torch.bfloat16)

@@ -69,3 +69,13 @@ def test_results_that_cannot_be_read_are_left_out(own_folder, caplog, text):
     (own_folder / "Some_GPU.json").write_text(text)
     assert tuning.tuned("Some GPU") == {}
     assert "townsfolk tune" in caplog.text
+
+
+def test_kernels_start_early_whose_programs_fit_at_once(monkeypatch):
+    monkeypatch.setattr(tuning, "has_dependent_launch", lambda device: True)
+    monkeypatch.setattr(tuning, "processors_of", lambda device: 132)
+    assert tuning.starts_early("project", 2048, 16, Tiles(16, 0, 8, matrix=True), CPU)
+    assert not tuning.starts_early("project", 2048, 16, Tiles(16, 64, 4, splits=2), CPU)
+    assert tuning.starts_early("gate_up", 16384, 32, Tiles(64, 128, 4), CPU)
+    assert not tuning.starts_early("head", 128256, 2, Tiles(64, 128, 4), CPU)
+    assert tuning.starts_early("head", 128256, 1, Tiles(2, 0, 4), CPU)

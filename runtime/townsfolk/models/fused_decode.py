@@ -32,14 +32,15 @@ from townsfolk_kernels.triton.rope_attention import (
     step_programs,
     step_splits,
 )
-from townsfolk_kernels.triton.tuning import choose, split_space
+from townsfolk_kernels.triton.tuning import choose, split_space, starts_early
 
 from townsfolk.models.batch import KvPages
 from townsfolk.models.llama import Decoder
 from townsfolk.models.weights import LayerWeights
 
-# With more rows than these, attention gains nothing by loading keys and values before its wait.
-_MOST_AHEAD = 16
+# With more rows than these, attention gains nothing by loading keys and values before its wait,
+# and the draw nothing by starting early.
+_MOST_AHEAD, _MOST_DRAWN_EARLY = 16, 4
 
 TileChoice = Callable[..., Tiles]
 """As `townsfolk_kernels.triton.tuning.choose`."""
@@ -108,18 +109,12 @@ class FusedDecode:
         self._attention = DecodeWorkspace(programs, heads // config.num_kv_heads, head_dim, device)
 
     def is_dependent(self, batch: int) -> bool:
-        """Whether attention, and the kernel behind a step, start while those before still run."""
-        return self._dependent and batch <= _MOST_AHEAD
+        """Whether the kernel behind such a step starts while the step still runs."""
+        return self._dependent and batch <= _MOST_DRAWN_EARLY
 
-    def _early(self, batch: int, tiles: Tiles, rows: int) -> bool:
-        """Whether a product with so many rows of a weight starts while the one before still runs.
-
-        That gains where all programs fit on the device at once; else those of a second wave wait
-        again (28 us of 253 for the vocabulary of 8 rows; Llama-3.1-8B, H200). One row's programs
-        are small and many, and load their weights before they wait.
-        """
-        fits = batch == 1 or tiles.programs(rows) <= self._processors
-        return self._dependent and fits
+    def _early(self, op: str, rows: int, batch: int, tiles: Tiles) -> bool:
+        """Whether a product starts while the kernel before still runs."""
+        return self._dependent and starts_early(op, rows, batch, tiles, self._decoder.device)
 
     @torch.inference_mode()
     def logits(self, inputs: DecodeInputs) -> Tensor:
@@ -149,7 +144,7 @@ class FusedDecode:
                 squares,
                 self._workspace,
                 tiles,
-                self._early(batch, tiles, rows),
+                self._early("project", rows, batch, tiles),
             )
             return squares
 
@@ -166,12 +161,12 @@ class FusedDecode:
             squares = add(attended, *layer.output.dense(), layer.mlp_norm, 1)
             weight, bias = layer.gate_up.dense()
             tiles = self._tiles("gate_up", weight.shape, batch)
-            early = self._early(batch, tiles, weight.shape[0] // 2)
+            early = self._early("gate_up", weight.shape[0], batch, tiles)
             gate_up_swiglu(scaled, squares, weight, bias, eps, inner, self._workspace, tiles, early)
             squares = add(inner, *layer.down.dense(), next_norm, 2)
         head, _ = weights.head.dense()
         tiles = self._tiles("head", head.shape, batch)
-        early = self._early(batch, tiles, head.shape[0])
+        early = self._early("head", head.shape[0], batch, tiles)
         project(scaled, head, logits, self._workspace, tiles, early, squares, eps)
         return logits
 
@@ -189,7 +184,8 @@ class FusedDecode:
         config, batch = self._decoder.config, scaled.shape[0]
         weight, bias = layer.qkv.dense()
         tiles = self._tiles("qkv", weight.shape, batch)
-        early, attends_early = self._early(batch, tiles, weight.shape[0]), self.is_dependent(batch)
+        early = self._early("qkv", weight.shape[0], batch, tiles)
+        attends_early = self._dependent and batch <= _MOST_AHEAD
         eps, scale = config.rms_norm_eps, config.head_dim**-0.5
         out = attended.view(batch, config.num_heads, config.head_dim)
         if batch == 1:
