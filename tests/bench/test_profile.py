@@ -2,7 +2,9 @@
 
 import pytest
 from townsfolk.bench.answer import MeasurementError
-from townsfolk.bench.profile import decode_steps, kernel_rows, step_facts
+from townsfolk.bench.floor import decode_bytes
+from townsfolk.bench.profile import decode_steps, kernel_bytes, kernel_rows, step_facts
+from townsfolk.models import NAMED_SHAPES
 
 
 def kernel(name, begin, end, launch):
@@ -48,7 +50,7 @@ def test_the_gap_lies_between_steps():
 
 
 def test_exposed_times_sum_up_to_the_steps():
-    rows = {row["kernel"]: row for row in kernel_rows(decode_steps(TRACE), {"prod": 60_000})}
+    rows = {row["kernel"]: row for row in kernel_rows(decode_steps(TRACE), {"product": 60_000})}
     assert list(rows) == ["product", "attend", "draw"]
     assert rows["product"]["mean us"] == 30
     assert rows["product"]["GB/s"] == pytest.approx(2.0)
@@ -62,3 +64,13 @@ def test_exposed_times_sum_up_to_the_steps():
 def test_a_trace_without_steps_is_refused():
     with pytest.raises(MeasurementError, match="--new-tokens"):
         decode_steps(TRACE[:4])
+
+
+@pytest.mark.parametrize(
+    ("batch", "elsewhere"), [(1, ("_step_kernel",)), (8, ("_qkv_kernel", "_decode_kernel"))]
+)
+def test_the_kernels_read_what_the_step_reads(batch, elsewhere):
+    shape = NAMED_SHAPES["llama-3.2-1b"]
+    known = kernel_bytes(shape, 2, batch, 544)
+    read = sum(count for name, count in known.items() if name not in elsewhere)
+    assert read == decode_bytes(shape, 2, batch, 544)

@@ -123,7 +123,7 @@ def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[R
 
     Args:
         steps: which to look at.
-        known_bytes: what the kernels with such a word in their name read in a step, all together.
+        known_bytes: what all calls of a kernel read in a step, by its name.
     """
     durations: dict[str, list[float]] = defaultdict(list)
     exposed: dict[str, float] = defaultdict(float)
@@ -138,7 +138,7 @@ def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[R
     total = sum(exposed.values())
     for name in sorted(durations, key=lambda name: -exposed[name]):
         each = durations[name]
-        read = next((count for word, count in known_bytes.items() if word in name), None)
+        read = known_bytes.get(name)
         rate = None if read is None else read / (exposed[name] / len(steps)) / 1e3
         rows.append(
             {
@@ -157,18 +157,21 @@ def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[R
 def kernel_bytes(
     config: DecoderConfig, element_bytes: int, batch: int, context: int
 ) -> dict[str, int]:
-    """What a decode step's kernels read at least, by a word of their names."""
+    """What a decode step's kernels read at least, by their names in `townsfolk_kernels.triton`."""
     hidden, inner = config.hidden_size, config.intermediate_size
     queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-    layers, whole = config.num_layers, decode_bytes(config, element_bytes, batch, context)
-    kv = whole - decode_bytes(config, element_bytes, 0, context)
+    layers, none = config.num_layers, decode_bytes(config, element_bytes, 0, context)
+    kv = decode_bytes(config, element_bytes, batch, context) - none
+    qkv = layers * (queries + 2 * keys) * hidden * element_bytes
+    head = config.vocab_size * hidden * element_bytes
     return {
-        "_step_kernel": whole,
-        "qkv": layers * (queries + 2 * keys) * hidden * element_bytes,
-        "gate_up": layers * 2 * inner * hidden * element_bytes,
-        "project": layers * (queries + inner) * hidden * element_bytes,
-        "head": config.vocab_size * hidden * element_bytes,
+        "_qkv_kernel": qkv,
         "_decode_kernel": kv,
+        "_step_kernel": kv,  # attention of several rows
+        "_gate_up_kernel": layers * 2 * inner * hidden * element_bytes,
+        "_project_and_add_kernel": layers * (queries + inner) * hidden * element_bytes,
+        # Several rows have q, k and v from a plain projection, too.
+        "_project_kernel": head if batch == 1 else head + qkv,
     }
 
 
