@@ -35,6 +35,9 @@ class Compiler:
     def slow_down(self):
         self.is_slow = True
 
+    def close(self):
+        self.is_closed = True
+
     def finish(self, *names):
         for name in names:
             self.kernels[name].set_result(None)
@@ -108,6 +111,16 @@ def test_what_can_not_be_captured_stays_without_a_graph_and_harms_no_other(compi
     assert book.get("broken") is None
     assert book.get("broken") is None
     assert book.get("b").captured == 1
+
+
+def test_a_closed_book_has_nothing():
+    book, compiler = begun("a", "b")
+    compiler.finish("a")
+    assert book.prepare() == 0
+    book.close()
+    assert compiler.is_closed
+    assert book.prepare() is None
+    assert book._graphs == {}
 
 
 def test_kernels_that_are_needed_must_compile():

@@ -21,7 +21,7 @@ _MOST_THREADS = 12
 
 
 class KernelCompiler:
-    """Threads that compile; they end with it."""
+    """Threads that compile, until it is closed."""
 
     def __init__(self, threads: int | None = None) -> None:
         """Takes all processors but one, where the number of threads is not given."""
@@ -66,6 +66,10 @@ class KernelCompiler:
         """Compiles one kernel at a time from now on, once those under way are done."""
         with self._changed:
             self._at_once = 1
+
+    def close(self) -> None:
+        """Compiles nothing more; who waits for that finds it cancelled."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _preload(self, function: Any, data: str) -> None:
         with self._changed:

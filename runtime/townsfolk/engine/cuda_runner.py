@@ -179,6 +179,10 @@ class CudaRunner:
         """See `Runner`: captures one graph."""
         return self._book.prepare()
 
+    def close(self) -> None:
+        """See `Runner`."""
+        self._book.close()
+
     def _make_graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
         if isinstance(shape, DecodeShape):
             return DecodeGraph(shape, self._machinery)

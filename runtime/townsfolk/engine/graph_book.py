@@ -113,6 +113,12 @@ class GraphBook(Generic[Key, Graph]):
             logger.info("%d graphs are ready after %.1f s", len(self._graphs), seconds)
         return None
 
+    def close(self) -> None:
+        """Ends the compiling, and frees the graphs."""
+        self._compiler.close()
+        for made in (self._to_capture, self._steps, self._kernels, self._graphs, self._failed):
+            made.clear()
+
     def _note(self, key: Key) -> None:
         try:
             step = self._make(key)

@@ -108,7 +108,7 @@ class Residency:
         """Gives back weights, KV and all that the runner has; no request may hold a block."""
         self._pool.forget()
         self._pool.copy_block = _nothing_to_copy
-        self.resident = None
+        self._let_go()
         give_back()
         self.state = ModelState.RELEASED
         logger.info("the model is released until the next request")
@@ -141,9 +141,14 @@ class Residency:
         if self._loader is not None:
             self._loader.join()
         self._pool.copy_block = _nothing_to_copy
-        self.resident = None
+        self._let_go()
         if torch.cuda.is_initialized():
             give_back()
+
+    def _let_go(self) -> None:
+        if self.resident is not None:
+            self.resident.runner.close()
+        self.resident = None
 
     def _try_to_load(self) -> Loaded:
         assert self._load is not None

@@ -74,6 +74,9 @@ class Runner(Protocol):
             after how many seconds without work it wants to go on; None when all is done.
         """
 
+    def close(self) -> None:
+        """Ends what it has others do, such as to compile; it runs no step any more."""
+
 
 @dataclass(slots=True)
 class EagerStep:
@@ -152,6 +155,9 @@ class EagerRunner:
     def prepare(self) -> float | None:
         """See `Runner`."""
         return None
+
+    def close(self) -> None:
+        """See `Runner`."""
 
     def _admit(self, request: Request) -> None:
         assert request.row is not None
