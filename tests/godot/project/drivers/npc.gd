@@ -36,7 +36,7 @@ func one_npc() -> void:
 
 func twenty_at_once() -> void:
 	_connect()
-	await _speak_all_at_once(100)
+	await _speak_all_at_once(200)
 
 
 func _speak_all_at_once(tokens: int) -> void:
