@@ -104,7 +104,7 @@ async def test_readers_that_cost_much_leave_time_for_others(outbox):
 
     async def read(reader):
         async for _ in reader.generation:
-            until = time.thread_time() + 0.0004
+            until = time.thread_time() + 0.0003
             while time.thread_time() < until:
                 pass
             clocks.append((time.monotonic(), time.thread_time()))
