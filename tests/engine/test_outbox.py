@@ -156,3 +156,23 @@ async def test_requests_of_a_closed_loop_are_given_back(outbox):
     assert {request.number for request in outbox.flush()} == {1, 2}
     assert (await anext(here.generation)).text == "x"
     assert not outbox.flush()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_loop_that_closes_before_it_looks_gives_its_requests_back(outbox, begun):
+    loop = asyncio.new_event_loop()
+
+    async def enter():
+        return Reader()
+
+    reader = loop.run_until_complete(enter())
+    if begun:
+        reader.has(outbox, "heard ")
+        assert not outbox.flush()
+        loop.run_until_complete(asyncio.sleep(0))
+        assert not reader.request.letters
+    reader.has(outbox, "never heard")
+    assert not outbox.flush()  # the loop was told, and would look when it runs next
+    loop.close()
+    assert outbox.flush() == [reader.request]
+    assert not outbox.flush()

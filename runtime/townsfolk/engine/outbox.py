@@ -7,7 +7,8 @@ import threading
 import time
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from townsfolk.engine.generation import Event
@@ -70,7 +71,8 @@ class Outbox:
             courier.take(event_loop, requests)
         lost: list[Request] = []
         for event_loop in [loop for loop in self._couriers if loop.is_closed()]:
-            lost += self._couriers.pop(event_loop).waiting
+            courier = self._couriers.pop(event_loop)
+            lost += (*courier.urgent, *courier.waiting)
         return lost
 
 
@@ -78,30 +80,33 @@ class _Courier:
     """Brings letters to the readers of one event loop."""
 
     def __init__(self, engine: _Load) -> None:
+        self.urgent: deque[Request] = deque()
         self.waiting: deque[Request] = deque()
-        self._lock = threading.Lock()  # of `waiting` and `_walks`
+        self._lock = threading.Lock()  # of `waiting` and `_walks`, which both threads change
         self._walks = False  # whether the event loop will look at `waiting` by itself
         self._free_at = 0.0  # when the next delivery is due, on the event loop's clock
         self._pace = _Pace(engine)
 
     def take(self, event_loop: AbstractEventLoop, requests: Iterable[Request]) -> None:
         """Takes requests that have letters, in the engine's thread."""
-        urgent = [request for request in requests if request.urgent]
+        hurries = False
         with self._lock:
-            self.waiting += [r for r in requests if not r.urgent] if urgent else requests
+            for request in requests:
+                urgent = request.urgent  # read once: the event loop may have it changed
+                (self.urgent if urgent else self.waiting).append(request)
+                hurries = hurries or urgent
             starts = bool(self.waiting) and not self._walks
             self._walks = self._walks or starts
-        try:
-            if urgent:
-                event_loop.call_soon_threadsafe(self._hurry, urgent)
+        with suppress(RuntimeError):  # the event loop is closed; see `Outbox.flush`
+            if hurries:
+                event_loop.call_soon_threadsafe(self._hurry)
             if starts:
                 event_loop.call_soon_threadsafe(self._walk)
-        except RuntimeError:  # the event loop is closed; see `Outbox.flush`
-            self.waiting += urgent
 
-    def _hurry(self, urgent: Sequence[Request]) -> None:
+    def _hurry(self) -> None:
         """Hands over what must not wait."""
-        for request in urgent:
+        while self.urgent:
+            request = self.urgent.popleft()
             request.urgent = False
             self._hand_over(request)
 
