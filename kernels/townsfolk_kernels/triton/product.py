@@ -62,8 +62,31 @@ def hold(
 
 
 @triton.jit
+def load_first(
+    x,
+    begin,
+    K: tl.constexpr,
+    LENGTH: tl.constexpr,
+    WIDTH: tl.constexpr,
+    DEPTH: tl.constexpr,
+    SLICES: tl.constexpr,
+):
+    """The first row of `x`, for `times_rows`, so that it is on its way beside what else is."""
+    if DEPTH == 0 and SLICES == 0:
+        k = tl.arange(0, WIDTH)
+        if WIDTH == LENGTH and K % LENGTH == 0:
+            first = tl.load(x + (begin + k))
+        else:
+            first = tl.load(x + (begin + k), mask=_in_share(k, begin, K, LENGTH), other=0.0)
+    else:
+        first = 0
+    return first
+
+
+@triton.jit
 def times_rows(
     held,
+    first,
     w,
     n,
     x,
@@ -80,7 +103,8 @@ def times_rows(
 ):
     """[rows, BATCH] fp32: rows `n` of `w` times `x` [batch, K], over `LENGTH` columns from `begin`.
 
-    `held` comes from `hold`. Rows of the result beyond `batch` are undefined.
+    `held` comes from `hold`, `first` from `load_first`. Rows of the result beyond `batch` are
+    undefined.
     """
     ROWS: tl.constexpr = n.shape[0]
     m = tl.arange(0, BATCH)
@@ -90,7 +114,9 @@ def times_rows(
         acc = tl.zeros([ROWS, BATCH], dtype=tl.float32)
         for row in tl.static_range(BATCH):
             at = x + tl.minimum(row, batch - 1) * K + (begin + k)
-            if WIDTH == LENGTH and K % LENGTH == 0:
+            if row == 0:
+                values = first
+            elif WIDTH == LENGTH and K % LENGTH == 0:
                 values = tl.load(at)
             else:
                 values = tl.load(at, mask=_in_share(k, begin, K, LENGTH), other=0.0)

@@ -11,6 +11,7 @@ from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_optio
 from townsfolk_kernels.triton.product import (
     hold,
     inverse_rms,
+    load_first,
     load_squares,
     sum_of_splits,
     times_rows,
@@ -52,16 +53,22 @@ def _project_kernel(
         gdc_wait()
     if SIGNALS:
         gdc_launch_dependents()
+    first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if NORMED and DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)
+    if NORMED and DEPTH == 0 and SLICES == 0:  # at once: the product needs the registers
+        scale = inverse_rms(sums, eps, K)
     acc = times_rows(
-        held, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES, PRECISION
+        held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
+        PRECISION,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if NORMED:
         if DEPTH > 0:  # not held over the loop: they would take many registers
             sums = load_squares(squares, batch, PARTS, BATCH)
-        acc *= inverse_rms(sums, eps, K)
+        if DEPTH > 0 or SLICES > 0:
+            scale = inverse_rms(sums, eps, K)
+        acc *= scale
     mask = is_last & (n[:, None] < N) & (m[None, :] < batch)
     tl.store(out + m[None, :].to(tl.int64) * N + n[:, None], acc, mask=mask)
 
@@ -146,9 +153,11 @@ def _project_and_add_kernel(
         gdc_launch_dependents()
     at = m[None, :] * N + n[:, None]
     inside = (n[:, None] < N) & (m[None, :] < batch)
+    first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     before = tl.load(residual + at, mask=inside, other=0.0).to(tl.float32)
     acc = times_rows(
-        held, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES, PRECISION
+        held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
+        PRECISION,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
 

@@ -11,6 +11,7 @@ from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_optio
 from townsfolk_kernels.triton.product import (
     hold,
     inverse_rms,
+    load_first,
     load_squares,
     sum_of_splits,
     times_rows,
@@ -96,11 +97,14 @@ def _qkv_kernel(
         gdc_wait()
     if SIGNALS:
         gdc_launch_dependents()
+    first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)
+    if DEPTH == 0 and SLICES == 0:  # at once, for they take registers that the product needs
+        scale = inverse_rms(sums, eps, K)
     acc = times_rows(
-        held, w, n.to(tl.int64), x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
-        PRECISION,
+        held, first_row, w, n.to(tl.int64), x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH,
+        STAGES, PRECISION,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if DEPTH > 0:
@@ -109,7 +113,9 @@ def _qkv_kernel(
             ROWS, BATCH,
         )  # fmt: skip
         sums = load_squares(squares, batch, PARTS, BATCH)
-    acc *= inverse_rms(sums, eps, K)
+    if DEPTH > 0 or SLICES > 0:
+        scale = inverse_rms(sums, eps, K)
+    acc *= scale
     if HAS_BIAS:
         acc += tl.load(bias + n).to(tl.float32)[:, None]
 
