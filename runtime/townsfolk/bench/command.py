@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads. Default: what PyTorch takes")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each; medians. Default 3")
     parser.add_argument("--turns", type=int, help="questions to each. Default 4; tavern 8")
-    parser.add_argument("--new-tokens", type=int, help="tokens an answer. Default 64")
+    parser.add_argument(
+        "--new-tokens",
+        type=int,
+        help="tokens an answer. Default 64, or 4 for each request of a batch",
+    )
     npcs = parser.add_argument_group("characters of a model, over the service")
     npcs.add_argument("--npcs", type=_numbers, default=[1, 8, 32], help="default 1,8,32")
 

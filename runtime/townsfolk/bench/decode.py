@@ -79,7 +79,7 @@ def decode(
     bandwidth: float,
     batches: Sequence[int],
     prompt_tokens: int,
-    new_tokens: int,
+    new_tokens: Callable[[int], int],
     rounds: int,
 ) -> list[Row]:
     """Let the contestants, ours first, decode in turns; return a row for each batch size.
@@ -90,25 +90,27 @@ def decode(
         bandwidth: what the memory can do, in bytes a second.
         batches: numbers of requests.
         prompt_tokens: length of each prompt.
-        new_tokens: length of each answer.
+        new_tokens: length of each answer, by the number of requests.
         rounds: of which medians are taken; one more warms up.
     """
     rows: list[Row] = []
     for batch in batches:
         rates: dict[str, list[Rates]] = {contestant.name: [] for contestant in contestants}
+        length = new_tokens(batch)
         for number in range(rounds + 1):
             prompts = random_prompts(subject.config.vocab_size, batch, prompt_tokens, number)
             for contestant in contestants:
-                seen = contestant.run(prompts, new_tokens)
+                seen = contestant.run(prompts, length)
                 if number > 0:
                     rates[contestant.name].append(seen)
         reached = {name: median([rate.decode for rate in each]) for name, each in rates.items()}
         prefilled = {name: median([rate.prefill for rate in each]) for name, each in rates.items()}
-        context = prompt_tokens + new_tokens // 2
+        context = prompt_tokens + length // 2
         bytes_read = decode_bytes(subject.config, subject.dtype.itemsize, batch, context)
         ours, floor = reached["townsfolk"], batch * bandwidth / bytes_read
         row: dict[str, object] = {
             "batch": batch,
+            "new tokens": length,
             "decode tok/s": ours,
             "step ms": 1000 * batch / ours,
             "floor tok/s": floor,
@@ -132,7 +134,7 @@ def through_service(
     service: Callable[[], Stage],
     batches: Sequence[int],
     prompt_tokens: int,
-    new_tokens: int,
+    new_tokens: Callable[[int], int],
     rounds: int,
 ) -> list[Row]:
     """Decode in this process and over the real service in turns; return a row for each batch.
@@ -142,7 +144,7 @@ def through_service(
         service: starts a runtime with the same weights.
         batches: numbers of requests, of characters over the service.
         prompt_tokens: length of each prompt.
-        new_tokens: length of each answer.
+        new_tokens: length of each answer, by the number of requests.
         rounds: of which medians are taken; one more warms up.
     """
     stages = {"in process": engine, "through gRPC": service()}
@@ -151,6 +153,7 @@ def through_service(
         for batch in batches:
             rates: dict[str, list[float]] = {name: [] for name in stages}
             held: list[float] = []
+            length = new_tokens(batch)
             for number in range(rounds + 1):
                 scene = Scene(
                     npcs=batch,
@@ -158,7 +161,7 @@ def through_service(
                     lore=0,
                     persona=prompt_tokens - 30,
                     said=30,
-                    reply=new_tokens,
+                    reply=length,
                     thinking_s=0.0,
                     take=number,
                 )
@@ -168,13 +171,14 @@ def through_service(
                         rates[name].append(steady_rate(answers))
                         if stage is not engine:
                             messages = sum(len(answer.arrivals) for answer in answers)
-                            held.append(batch * new_tokens / messages)
+                            held.append(batch * length / messages)
                     else:
                         stage.rest()
             reached = {name: median(each) for name, each in rates.items()}
             rows.append(
                 {
                     "batch": batch,
+                    "new tokens": length,
                     **{f"{name} tok/s": rate for name, rate in reached.items()},
                     "loss %": 100 * (1 - reached["through gRPC"] / reached["in process"]),
                     "tokens/message": median(held),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -57,8 +58,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _decode(options: argparse.Namespace, subject: Subject) -> None:
-    new_tokens, most = options.new_tokens or NEW_TOKENS, max(options.batch)
-    stage = subject.engine_stage(most, most * (options.prompt_tokens + new_tokens))
+    most = max(options.batch)
+    longest = _answer_length(options, most)
+    stage = subject.engine_stage(most, most * (options.prompt_tokens + longest))
     contestants: list[Contestant] = [TownsfolkContestant(stage)]
     if options.peer:
         from townsfolk.bench.peer import TransformersContestant
@@ -74,7 +76,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         bandwidth,
         options.batch,
         options.prompt_tokens,
-        new_tokens,
+        partial(_answer_length, options),
         options.rounds,
     )
     for contestant in contestants:
@@ -84,7 +86,6 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         rows,
         **subject.facts,
         prompt_tokens=options.prompt_tokens,
-        new_tokens=new_tokens,
         memory_bandwidth_gb_s=bandwidth / 1e9,
         peer=recorded.source(gpu_name(subject.device)),
     )
@@ -104,18 +105,23 @@ def _prefill(options: argparse.Namespace, subject: Subject) -> None:
 
 
 def _through_service(options: argparse.Namespace, subject: Subject) -> None:
-    new_tokens, most = options.new_tokens or NEW_TOKENS, max(options.batch)
-    room = most * (options.prompt_tokens + new_tokens + 80)
+    most = max(options.batch)
+    room = most * (options.prompt_tokens + _answer_length(options, most) + 80)
     with closing(subject.engine_stage(most, room)) as engine:
         rows = through_service(
             engine,
             lambda: subject.service_stage(most, room),
             options.batch,
             options.prompt_tokens,
-            new_tokens,
+            partial(_answer_length, options),
             options.rounds,
         )
-    print_report("through service", rows, **subject.facts, new_tokens=new_tokens)
+    print_report("through service", rows, **subject.facts)
+
+
+def _answer_length(options: argparse.Namespace, batch: int) -> int:
+    """Tokens of each answer: enough for the last prompt to be read while the first one speaks."""
+    return int(options.new_tokens or max(NEW_TOKENS, 4 * batch))
 
 
 def _tavern(options: argparse.Namespace, subject: Subject) -> None:
