@@ -61,7 +61,7 @@ class Session:
         self,
         session_id: str,
         config: SessionConfig,
-        lore: tuple[str, ...],
+        window: ContextWindow,
         engine: Engine,
         tokenizer: Tokenizer,
         template: ChatTemplate,
@@ -70,7 +70,7 @@ class Session:
         """Made by `Sessions.open`.
 
         Raises:
-            InvalidFieldError: Persona and lore are too long, or sampling is out of range.
+            InvalidFieldError: Sampling is out of range.
         """
         self.id = session_id
         self._config = config
@@ -79,9 +79,7 @@ class Session:
         self._template = template
         self._namespace = namespace
         self._context_tokens = engine.info.context_length
-        self._window = ContextWindow(
-            config.persona, lore, template, tokenizer, self._context_tokens
-        )
+        self._window = window
         longest = min(engine.default_params.max_new_tokens, self._context_tokens)
         defaults = replace(engine.default_params, max_new_tokens=longest)
         self._params = self._checked(config.sampling.over(defaults))

@@ -5,6 +5,7 @@ import secrets
 
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.config import SessionConfig
+from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
 from townsfolk.dialogue.lore import Lore, LoreBook
 from townsfolk.dialogue.session import Session
@@ -13,7 +14,9 @@ from townsfolk.text.tokenizer import Tokenizer
 
 
 class Sessions:
-    """Opens, finds and ends sessions; knows the lore. All methods belong to one event loop.
+    """Opens, finds and ends sessions; knows the lore.
+
+    All methods but `window` belong to one event loop.
 
     Sessions share the KV of equal beginnings, so that lore which many characters know is computed
     once. They all belong to whoever may call this runtime; runtimes for parties that don't trust
@@ -50,17 +53,35 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
-    def register_lore(self, lore: Lore) -> int:
-        """Add lore, or replace it for sessions opened from now on; return its length in tokens.
+    def register_lore(self, lore: Lore) -> None:
+        """Add lore, or replace it for sessions opened from now on.
 
         Raises:
             LimitReachedError: There is too much lore.
         """
         self._lore.register(lore)
-        return len(self._tokenizer.encode(lore.text))
 
-    def open(self, config: SessionConfig) -> Session:
+    def window(self, config: SessionConfig) -> ContextWindow:
+        """Encode a session's persona and lore, for `open`; may run in any thread.
+
+        Raises:
+            InvalidFieldError: Persona and lore are too long.
+            NotFoundError: A lore id is not registered.
+        """
+        return ContextWindow(
+            config.persona,
+            self._lore.texts(config.lore_ids),
+            self._template,
+            self._tokenizer,
+            self._engine.info.context_length,
+        )
+
+    def open(self, config: SessionConfig, window: ContextWindow | None = None) -> Session:
         """Open a session.
+
+        Args:
+            config: What it is to be.
+            window: From `window`, so that what takes milliseconds need not be done here.
 
         Raises:
             AlreadyExistsError: There is a session of this id.
@@ -80,7 +101,7 @@ class Sessions:
         session = Session(
             session_id,
             config,
-            self._lore.texts(config.lore_ids),
+            window or self.window(config),
             self._engine,
             self._tokenizer,
             self._template,

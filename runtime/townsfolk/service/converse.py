@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from townsfolk.dialogue.errors import AlreadyExistsError
 from townsfolk.dialogue.events import SessionOpened
 from townsfolk.dialogue.session import Session
-from townsfolk.dialogue.sessions import Sessions
 from townsfolk.dialogue.turn import Turn
 from townsfolk.service import convert
 from townsfolk.service.errors import InvalidRequestError, StreamOrderError, is_fault
@@ -27,17 +26,23 @@ Write = Callable[[ConverseResponse], Awaitable[None]]
 MAX_UNREAD_TURNS = 64
 
 
-def open_session(sessions: Sessions, request: OpenSession) -> tuple[Session, SessionOpened]:
+async def open_session(gate: Gate, request: OpenSession) -> tuple[Session, SessionOpened]:
     """Open a session or find the one to resume; return it with the event that says so.
 
     Raises:
         DialogueError: The session can't be opened, or there is none to resume.
         InvalidRequestError: A field's value is not allowed.
+        UnavailableError: The runtime is about to end.
     """
+    sessions = gate.backend.sessions
     if request.resume:
         session = sessions.get(request.config.session_id)
     else:
-        session = sessions.open(convert.session_config(request.config))
+        config = convert.session_config(request.config)
+        # Not here: others speak. To encode 4,000 tokens takes 10 ms.
+        window = await asyncio.to_thread(sessions.window, config)
+        gate.check_open()
+        session = sessions.open(config, window)
     return session, session.opened(resumed=request.resume)
 
 
@@ -68,7 +73,7 @@ class Conversation:
             Exception: The session can't be opened; see `open_session`.
         """
         self._gate.check_open()
-        session, opened = open_session(self._sessions, await self._first())
+        session, opened = await open_session(self._gate, await self._first())
         with session.held():
             try:
                 await self._send(convert.event_message(opened, self._tokenizer))

@@ -41,9 +41,8 @@ class TownsfolkServicer:
     async def OpenSession(
         self, request: pb.OpenSessionRequest, _: Context
     ) -> pb.OpenSessionResponse:
-        sessions = self._gate.backend.sessions
         self._gate.check_open()
-        _session, opened = open_session(sessions, request.open)
+        _session, opened = await open_session(self._gate, request.open)
         return pb.OpenSessionResponse(opened=convert.opened_message(opened))
 
     async def Say(self, request: pb.SayRequest, context: Context) -> None:
@@ -107,8 +106,11 @@ class TownsfolkServicer:
     async def RegisterLore(
         self, request: pb.RegisterLoreRequest, _: Context
     ) -> pb.RegisterLoreResponse:
-        tokens = self._gate.backend.sessions.register_lore(convert.lore(request.lore))
-        return pb.RegisterLoreResponse(tokens=tokens)
+        backend, lore = self._gate.backend, convert.lore(request.lore)
+        backend.sessions.register_lore(lore)
+        # Not here: others speak, and lore is long.
+        token_ids = await asyncio.to_thread(backend.tokenizer.encode, lore.text)
+        return pb.RegisterLoreResponse(tokens=len(token_ids))
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
         backend = self._gate.backend
