@@ -7,7 +7,7 @@ namespace Townsfolk.Setup
     /// <summary>Says what is missing, and adds it in two clicks.</summary>
     public sealed class ProtobufSetupWindow : EditorWindow
     {
-        private const string DownloadPage = "https://www.nuget.org/packages/Google.Protobuf";
+        private const string DownloadPage = "https://protobuf.dev/downloads/";
 
         private string _problem = string.Empty;
 
@@ -27,7 +27,7 @@ namespace Townsfolk.Setup
                 $"Townsfolk needs Google.Protobuf {ProtobufCheck.OldestVersion} or later, and this project has "
                 + "none. Add it in two clicks, or with any package tool that you use already.",
                 MessageType.Warning);
-            if (GUILayout.Button("1. Open the download page (then: Download package)"))
+            if (GUILayout.Button("1. Open the download page (C#: the NuGet package Google.Protobuf)"))
             {
                 Application.OpenURL(DownloadPage);
             }
