@@ -153,7 +153,7 @@ namespace Townsfolk.Tests.EndToEnd
                 Assert.That(EditorPlayer.Defines, Is.EqualTo(new[] { "MINE" }));
                 var window = EditorPlayer.Windows["Townsfolk Setup"];
                 Assert.That(EditorPlayer.Draw(window), Has.Some.Contains("needs Google.Protobuf 3.25.1"));
-                EditorPlayer.Draw(window, press: "1. Open the download page (then: Download package)");
+                EditorPlayer.Draw(window, press: "1. Open the download page (C#: the NuGet package Google.Protobuf)");
                 Assert.That(Player.Messages, Has.Some.StartsWith("open https://"));
 
                 File.WriteAllText("wrong.nupkg", "no archive");
