@@ -9,6 +9,9 @@ from townsfolk.models import Chunk, Decoder, ModelBatch
 from townsfolk.sampling import Sampler, SamplingParams
 
 TRIES = 256
+# Of a sum over a vocabulary of 128,000 in fp32, as a part of it. A token of a flat distribution has
+# 1e-5 of the sum, so that one draw in a hundred or so falls near enough to the next token.
+SUM_ROUNDING = 1e-6
 
 
 def is_close_call(
@@ -20,12 +23,19 @@ def is_close_call(
     token: int,
     rounding: float,
 ) -> bool:
-    """Whether `token` may follow `reply` if each of the logits [vocab] is so much off."""
+    """Whether `token` may follow `reply` if each of the logits [vocab] is so much off.
+
+    Sums over the vocabulary may be off by SUM_ROUNDING, which is as if the random number were.
+    """
     sampler = Sampler(TRIES, len(logits), (), logits.device)
     for row in range(TRIES):
         sampler.admit(row, params, seed, prompt, reply)
     noise = (torch.rand(TRIES, len(logits)) * 2 - 1) * rounding
-    drawn = sampler.sample(logits + noise, list(range(TRIES)), [len(reply)] * TRIES)
+    counts = [len(reply)] * TRIES
+    sampler._draw_uniforms(sampler._plan_for(range(TRIES)), counts)  # makes those of a block
+    sampler._uniforms += (torch.rand(TRIES, 1) * 2 - 1) * SUM_ROUNDING
+    sampler._uniforms.clamp_(0, 1 - 2**-53)
+    drawn = sampler.sample(logits + noise, list(range(TRIES)), counts)
     return token in drawn.token_ids.tolist()
 
 
