@@ -353,9 +353,13 @@ async def test_long_texts_are_encoded_beside_the_event_loop(runtime, monkeypatch
     lore = dialogue.Lore(lore_id="tale", text=tale)
     assert (await runtime.stub.RegisterLore(pb.RegisterLoreRequest(lore=lore))).tokens > 60
     stream = Stream(runtime)
-    await stream.open(sampling=exactly(3), lore_ids=["tale"])
+    heard = dialogue.TranscriptEntry(kind=dialogue.ENTRY_KIND_HEARD, text=tale)
+    spoke = dialogue.TranscriptEntry(kind=dialogue.ENTRY_KIND_SPOKE, text="So they say.")
+    await stream.open(sampling=exactly(3), lore_ids=["tale"], history=[heard, spoke])
     await stream.send(say=dialogue.Utterance(text="What happened?"))
     await stream.call.done_writing()
     assert (await stream.rest())[-1].HasField("turn_finished")
+    request = pb.GenerateRequest(text=tale, sampling=exactly(3))
+    assert [event async for event in runtime.stub.Generate(request)]
     assert threads
     assert threading.main_thread() not in threads

@@ -41,8 +41,11 @@ class ContextWindow:
         template: ChatTemplate,
         tokenizer: Tokenizer,
         length: int,
+        history: Sequence[TranscriptEntry] = (),
     ) -> None:
         """Take a persona, the lore it knows, and the length of the context in tokens.
+
+        What was said before, if anything, is encoded at once: the first prompt then finds it done.
 
         Raises:
             InvalidFieldError: Persona and lore are too long for this context.
@@ -52,14 +55,14 @@ class ContextWindow:
         self._template = template
         self._encoder = PromptEncoder(tokenizer)
         self._length = length
-        # Long: 1.2 ms for 1,000 tokens. So the first prompt finds it done.
-        self._encode([TranscriptEntry(kind=EntryKind.HEARD, text="Hello")])
         self.system_tokens = len(tokenizer.encode(self._system))
         if self.system_tokens > length // 2:
             raise InvalidFieldError(
                 f"persona: persona and lore take {self.system_tokens} tokens, but must take at "
                 f"most {length // 2}, half of the model's context: shorten them"
             )
+        # Long: 1.2 ms for 1,000 tokens. So the first prompt finds it done.
+        self.fit([*history, TranscriptEntry(kind=EntryKind.HEARD, text="Hello")], 0)
 
     def fit(self, transcript: Sequence[TranscriptEntry], max_new_tokens: int) -> Fit:
         """The prompt of `transcript`, whose last line is to be answered.

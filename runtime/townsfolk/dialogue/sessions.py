@@ -62,7 +62,7 @@ class Sessions:
         self._lore.register(lore)
 
     def window(self, config: SessionConfig) -> ContextWindow:
-        """Encode a session's persona and lore, for `open`; may run in any thread.
+        """Encode a session's persona, lore and history, for `open`; may run in any thread.
 
         Raises:
             InvalidFieldError: Persona and lore are too long.
@@ -74,6 +74,7 @@ class Sessions:
             self._template,
             self._tokenizer,
             self._engine.info.context_length,
+            config.history,
         )
 
     def open(self, config: SessionConfig, window: ContextWindow | None = None) -> Session:

@@ -117,11 +117,12 @@ class TownsfolkServicer:
         self._gate.check_open()
         match request.WhichOneof("prompt"):
             case "text":
-                prompt: str | list[int] = request.text
+                prompt = await asyncio.to_thread(backend.engine.encode, request.text)
             case "token_ids":
                 prompt = list(request.token_ids.ids)
             case _:
                 raise InvalidRequestError("prompt: set text or token_ids")
+        self._gate.check_open()
         generation = backend.engine.submit(
             prompt,
             convert.overrides(request.sampling).over(backend.engine.default_params),

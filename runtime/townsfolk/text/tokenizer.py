@@ -197,9 +197,12 @@ class Tokenizer:
     def _encode_plain(self, text: str, *, inner: bool) -> list[int]:
         backend = self._inner_backend if inner else self._backend
         try:
-            ids: list[int] = backend.encode(text, add_special_tokens=False).ids
+            # `encode` would hold the interpreter's lock: 11 ms for a persona of 4,000 tokens, in
+            # which no character is heard.
+            (encoding,) = backend.encode_batch_fast([text], add_special_tokens=False)
         except (UnicodeEncodeError, TypeError) as error:
             raise ValueError("the text cannot be written as UTF-8 (a lone surrogate)") from error
+        ids: list[int] = encoding.ids
         return ids
 
     def _find_bos(self, files: TokenizerFiles) -> int | None:
