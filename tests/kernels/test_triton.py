@@ -43,6 +43,7 @@ TILES = {
     "by slices": Tiles(16, 0, 2, matrix=True),
     "by slices, ragged": Tiles(8, 0, 4, matrix=True),
     "by slices, split": Tiles(16, 0, 1, splits=3, matrix=True),
+    "by slices, too many splits": Tiles(8, 0, 2, splits=4, matrix=True),
     "in a loop": Tiles(16, 32, 4),
     "in a loop, ragged, split": Tiles(16, 64, 4, splits=2),
 }

@@ -5,6 +5,8 @@ Inputs are random, outputs are poisoned first. A check raises AssertionError.
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 from torch.nn.functional import silu
@@ -46,8 +48,11 @@ class Rows:
         self.normed = self.scaled.double() / rms
 
     def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
-        """Random values."""
-        return (torch.randn(*shape, device=self.device) * scale).to(self.dtype)
+        """Random values, behind which lies NaN: whoever reads beyond the end is found out."""
+        count = prod(shape)
+        memory = poisoned(2 * count, dtype=self.dtype, device=self.device)
+        memory[:count] = torch.randn(count, device=self.device) * scale
+        return memory[:count].view(shape)
 
     def weight(self, rows: int) -> Tensor:
         """A random weight for these rows, whose product has values near one."""

@@ -28,7 +28,7 @@ class Tiles:
             which is loaded before the wait for the kernel before.
         warps: of one program.
         stages: iterations whose loads are in flight.
-        splits: programs that share one tile's reduction.
+        splits: the most programs that share one tile's reduction.
         matrix: whether tensor cores multiply where `depth` is 0, each warp a slice of the
             reduction; where it is not, they always do.
     """
@@ -53,6 +53,10 @@ class Tiles:
         """Columns of the weight that one program multiplies, some of them beyond the end."""
         step = self.depth or 16 * (self.warps if self.matrix else 1)
         return -(-in_features // (self.splits * step)) * step
+
+    def splits_of(self, in_features: int) -> int:
+        """Programs that share a tile's reduction: none has a share that lies beyond the end."""
+        return -(-in_features // self.share(in_features))
 
     def in_full_precision(self) -> Tiles:
         """Tiles for fp32, which takes twice the memory of what these were made for."""
@@ -126,7 +130,7 @@ def product_options(x: Tensor, tiles: Tiles, dependent: bool) -> dict[str, Any]:
         "SLICES": tiles.warps if tiles.matrix else 0,
         "BATCH": batch_tile(batch, tiles),
         "STAGES": tiles.stages,
-        "SPLITS": tiles.splits,
+        "SPLITS": tiles.splits_of(in_features),
         "PRECISION": precision(x),
         "DEPENDENT": dependent,
         "SIGNALS": has_dependent_launch(x.device),

@@ -106,7 +106,7 @@ def gate_up_swiglu(
     """
     batch = x.shape[0]
     intermediate = out.shape[1]
-    _gate_up_kernel[(-(-intermediate // tiles.rows), tiles.splits)](
+    _gate_up_kernel[(-(-intermediate // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,
         squares,
         weight,

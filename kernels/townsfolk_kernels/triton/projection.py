@@ -98,7 +98,7 @@ def project(
     """
     batch = x.shape[0]
     out_features = weight.shape[0]
-    _project_kernel[(-(-out_features // tiles.rows), tiles.splits)](
+    _project_kernel[(-(-out_features // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,
         squares,
         weight,
@@ -203,7 +203,7 @@ def project_and_add(
     """
     batch = x.shape[0]
     hidden = weight.shape[0]
-    _project_and_add_kernel[(-(-hidden // tiles.rows), tiles.splits)](
+    _project_and_add_kernel[(-(-hidden // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,
         weight,
         bias,

@@ -179,7 +179,7 @@ def qkv_rope_store(
     heads = out.shape[1]
     assert tiles.rows > 1
     assert head_dim % tiles.rows == 0
-    _qkv_kernel[(weight.shape[0] // tiles.rows, tiles.splits)](
+    _qkv_kernel[(weight.shape[0] // tiles.rows, tiles.splits_of(x.shape[1]))](
         x,
         squares,
         weight,
