@@ -32,6 +32,14 @@ def test_before_anything_is_measured_a_chunk_is_small():
     assert Pace(SIZES).prompt_tokens(5, 1) == 128 - 8
 
 
+def test_a_burst_of_prompts_gets_large_chunks_though_no_step_is_without_one():
+    pace = Pace(SIZES)
+    for _ in range(20):
+        chosen = pace.prompt_tokens(8, 56)
+        pace.note(8, chosen, seconds(8, chosen))
+    assert chosen >= TOKENS[-1] - 8
+
+
 @pytest.mark.parametrize("slowdown", [0.5, 0.9])
 def test_the_largest_size_that_is_fast_enough_is_taken(slowdown):
     fast = [t - 8 for t in TOKENS if seconds(8, t - 8) <= (1 + slowdown) * seconds(8, 0)]

@@ -24,6 +24,8 @@ _STEP_TOKENS = {"cpu": [128], "cuda": [2048, 1024, 512, 256]}
 _USUAL_CUDA = 704 * MIB
 # What kernels and graphs take beside that once all are there; 140 MiB on an H200.
 _KERNELS = 192 * MIB
+# What it takes more once a model was released and loaded again, by another thread; there 80 MiB.
+_RELOADED = 96 * MIB
 # Rows whose scores are computed and drawn from at once, and fp32 copies of the scores of each: in
 # decode steps and sampling; where the tokens of a prompt are scored, as many rows.
 _SCORED_ROWS = 64
@@ -83,6 +85,8 @@ class MemoryPlan:
         """
         on_gpu = device.type == "cuda"
         weights, cuda = weight_bytes(config, dtype), own_bytes(device) if on_gpu else 0
+        if on_gpu and settings.idle_release_s:
+            cuda += _RELOADED
         limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
         set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib else None
         wanted = set_kv or _USUAL_KV

@@ -58,10 +58,10 @@ class Pace:
         totals = [total for places, total in self._sizes if places == own and total > places]
         if not speakers or own is None or not totals:
             return None
-        if (own, own) not in self._measured:
+        speaking = self._speaking(own, totals)
+        if speaking is None:
             small = [total for total in totals if total <= _FIRST]
             return max(small, default=totals[0]) - own
-        speaking = self._measured[own, own].seconds
         allowed = speaking * (1 + self._slowdown * max(1.0, prompts / speakers**0.5))
         chosen = totals[0]
         seconds = [speaking]  # of sizes one after the other
@@ -95,6 +95,19 @@ class Pace:
             self._measured[size].add(seconds, self._steps)
         else:
             self._measured[size] = _Measured(seconds, self._steps)
+
+    def _speaking(self, own: int, totals: Sequence[int]) -> float | None:
+        """Seconds of a step without prompts; None where nothing of this size was measured.
+
+        When many come at once there may be no such step for long. Then it is reckoned from those
+        with prompts, which were measured: else 64 prompts would go on in the smallest pieces.
+        """
+        if (own, own) in self._measured:
+            return self._measured[own, own].seconds
+        for above, total in enumerate(totals, start=1):
+            if (own, total) in self._measured:
+                return self._measured[own, total].seconds / _UNKNOWN**above
+        return None
 
     def _places(self, speakers: int) -> int | None:
         return next((own for own, _ in self._sizes if own >= speakers), None)

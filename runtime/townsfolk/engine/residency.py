@@ -179,6 +179,7 @@ def give_back() -> None:
     if frozen:
         gc.freeze()
     if torch.cuda.is_initialized():
+        torch._C._cuda_clearCublasWorkspaces()  # 32 MiB for each thread and stream so far
         torch.cuda.empty_cache()
 
 
