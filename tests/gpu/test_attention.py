@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from attention_checks import Heads, check_decode, check_prefill, check_step
+from attention_checks import Heads, check_lone, check_prefill, check_step
+from townsfolk_kernels.triton.launch import Tiles, has_dependent_launch
 
 # heads, key heads, head dimension, block size: groups of 1 to 8 and each dimension
 SHAPES = [
@@ -20,6 +21,7 @@ SHAPES = [
 CASES = [(shape, torch.bfloat16) for shape in SHAPES]
 CASES += [(shape, dtype) for shape in SHAPES[1:8:2] for dtype in (torch.float16, torch.float32)]
 WINDOWS = [None, 7, 100]
+DEVICE = torch.device("cuda")
 
 
 def shape_of(heads, window):
@@ -50,14 +52,23 @@ def test_keys_loaded_ahead_of_the_wait(heads, window):
     for batch, splits in ((1, 16), (4, 8)):
         lengths = lengths_of(batch, 700)
         check_step(shape, lengths, splits, torch.bfloat16, "cuda", ahead=True)
-        check_decode(shape, lengths, splits, torch.bfloat16, "cuda", ahead=True)
 
 
-@pytest.mark.parametrize(("heads", "dtype"), CASES[::2], ids=str)
-def test_decode(heads, dtype):
-    for batch, splits, longest in ((1, 16, 3000), (7, 4, 700)):
-        shape = shape_of(heads, WINDOWS[int(torch.randint(3, ()))])
-        check_decode(shape, lengths_of(batch, longest), splits, dtype, "cuda")
+@pytest.mark.parametrize("dependent", [False, True], ids=["", "dependent"])
+@pytest.mark.parametrize(("heads", "dtype"), CASES, ids=str)
+def test_projection_and_attention_of_one_sequence(heads, dtype, dependent):
+    window = WINDOWS[int(torch.randint(3, ()))]
+    dependent = dependent and has_dependent_launch(DEVICE)
+    for length, splits, rows, warps, width in (
+        (1, 8, 4, 4, 200),
+        (3000, 8, 8, 4, 2048),
+        (700, 16, 2, 8, 96),
+        (700, 1, 16, 2, 576),
+    ):
+        check_lone(
+            shape_of(heads, window), length, splits, dtype, "cuda", width=width,
+            tiles=Tiles(rows, 0, warps), dependent=dependent, has_bias=width < 2048,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(("heads", "dtype"), CASES, ids=str)

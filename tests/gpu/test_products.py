@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from product_checks import check_gate_up, check_project, check_project_and_add, check_qkv
+from product_checks import check_gate_up, check_project, check_project_and_add
 from townsfolk_kernels.triton.launch import Tiles, has_dependent_launch
 from townsfolk_kernels.triton.tuning import choose
 
@@ -48,19 +48,6 @@ def test_gate_up_swiglu(dtype, batch):
 def test_project(dtype, batch):
     width, out = any_of(SIZES)
     check_project(batch, width, out, default("head", out, width, batch, dtype), dtype, "cuda")
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize(
-    ("heads", "kv_heads", "head_dim"), [(4, 4, 32), (6, 2, 64), (5, 1, 80), (7, 1, 128)], ids=str
-)
-def test_qkv_rope_store(heads, kv_heads, head_dim, dtype):
-    """The kernel of one row; it takes several, too."""
-    width, block_size = any_of([96, 200, 2048]), any_of([8, 16, 32])
-    for batch in (1, 3):
-        check_qkv(
-            batch, width, heads, kv_heads, head_dim, block_size, Tiles(4, 0, 4), dtype, "cuda"
-        )
 
 
 @pytest.mark.parametrize("kind", KINDS)

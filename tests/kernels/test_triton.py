@@ -6,14 +6,13 @@ The interpreter has no bf16 products; tests/gpu has them. Outputs are poisoned f
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
-from attention_checks import Heads, check_decode, check_prefill, check_step
+from attention_checks import Heads, check_lone, check_prefill, check_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from product_checks import (
     check_gate_up,
     check_project,
     check_project_and_add,
-    check_qkv,
     error,
 )
 from townsfolk_kernels import (
@@ -75,12 +74,6 @@ def test_project(tiles):
     check_project(3, 96, 77, tiles, torch.float32, "cpu")
 
 
-@any_dtype
-def test_qkv_rope_store(dtype):
-    for batch in (1, 2):
-        check_qkv(batch, 96, 2, 1, 16, 4, TILES["in registers"], dtype, "cpu")
-
-
 def test_embed_drawn():
     table, weight = torch.randn(20, 50), torch.randn(50)
     rows = torch.tensor([1, -1, 0], dtype=torch.int32)
@@ -90,6 +83,10 @@ def test_embed_drawn():
     assert torch.equal(residual[[0, 2]], table[[3, 7]])
     assert torch.equal(scaled[[0, 2]], table[[3, 7]] * weight)
     assert error(squares[0, [0, 2]], table[[3, 7]].square().sum(-1)) < 1e-6
+    step = torch.tensor([41], dtype=torch.int32)
+    embed_drawn(rows[2:], drawn, table, weight, residual, scaled, squares, step)
+    assert step.item() == 42
+    assert torch.equal(residual[0], table[7])
 
 
 @pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
@@ -100,10 +97,11 @@ def test_step_attention(shape, splits, ahead):
     check_step(shape, lengths, splits, torch.float32, "cpu", ahead=ahead, has_bias=ahead)
 
 
-@pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
+@any_dtype
+@pytest.mark.parametrize(("length", "splits"), [(1, 4), (300, 4), (600, 2)])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_decode_attention(shape, ahead):
-    check_decode(shape, [150, 0], 4, torch.float32, "cpu", ahead=ahead)
+def test_projection_and_attention_of_one_sequence(shape, length, splits, dtype):
+    check_lone(shape, length, splits, dtype, "cpu", has_bias=length > 1)
 
 
 @any_dtype

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from product_checks import EPS, NAN, error
+from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
-from townsfolk_kernels.triton.attention import (
-    DecodeWorkspace,
-    decode_attention,
-)
+from townsfolk_kernels.triton.attention import DecodeWorkspace, decode_attention
+from townsfolk_kernels.triton.launch import Tiles
 from townsfolk_kernels.triton.prefill_attention import prefill_attention
+from townsfolk_kernels.triton.qkv_attention import LoneSpace, qkv_attend
 from townsfolk_kernels.triton.rope_attention import rope_store_attend
 
 # Weights of the softmax are rounded to 8, 11 or 24 bits, and so is the result.
@@ -99,6 +98,13 @@ class Sequences:
         assert out[~written].isnan().all()
 
 
+def rotated(values: Tensor, rotation: Tensor, heads: int) -> Tensor:
+    """Rotary embedding of the first `heads` of [batch, any, head_dim] fp64, a rotation for each."""
+    pairs = torch.view_as_complex(values.unflatten(2, (-1, 2)).contiguous())
+    pairs[:, :heads] *= torch.view_as_complex(rotation.double())[:, None]
+    return torch.view_as_real(pairs).flatten(2)
+
+
 def check_step(
     shape: Heads, lengths: Sequence[int], splits: int, dtype: torch.dtype, device: str,
     *, ahead: bool = False, dependent: bool = False, has_bias: bool = False,
@@ -118,9 +124,7 @@ def check_step(
 
     rms = squares.double().sum(0).div(hidden).add(EPS).sqrt()[:, None]
     wide = (qkv.double() / rms + (0 if bias is None else bias.double())).view(batch, -1, dim)
-    pairs = torch.view_as_complex(wide.unflatten(2, (-1, 2)).contiguous())
-    pairs[:, : heads + kv_heads] *= torch.view_as_complex(rotation.double())[positions][:, None]
-    turned = torch.view_as_real(pairs).flatten(2).to(dtype)
+    turned = rotated(wide, rotation[positions], heads + kv_heads).to(dtype)
     case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
     block = case.tables.gather(1, positions[:, None].long() // shape.block_size)[used, 0].long()
     slot = positions[used].long() % shape.block_size
@@ -143,26 +147,51 @@ def check_step(
     return out
 
 
-def check_decode(
-    shape: Heads, lengths: Sequence[int], splits: int, dtype: torch.dtype, device: str,
-    *, ahead: bool = False, dependent: bool = False,
+def check_lone(
+    shape: Heads, length: int, splits: int, dtype: torch.dtype, device: str,
+    *, width: int = 96, tiles: Tiles | None = None, dependent: bool = False,
+    has_bias: bool = False,
 ) -> Tensor:  # fmt: skip
-    """`decode_attention` of rotated queries; length 0 for a place that is not used."""
-    case = Sequences(shape, [1] * len(lengths), lengths, dtype, device)
-    rows = torch.arange(len(lengths), dtype=torch.int32, device=device)
-    used = [b for b in range(len(lengths)) if lengths[b] > 0]
-    rows[[b for b in range(len(lengths)) if lengths[b] == 0]] = -1
-    positions = (case.kv_lengths - 1).clamp_min(0)
-    group, programs = shape.heads // shape.kv_heads, len(lengths) * shape.kv_heads * splits
-    space = DecodeWorkspace(programs, group, shape.head_dim, torch.device(device))
-    out = torch.full_like(case.q, NAN)
-    for _ in range(2):  # the counters are as they were
-        decode_attention(
-            case.q, case.k, case.v, case.tables, positions, shape.scale, shape.window, out, space,
-            splits, rows=rows, dependent=dependent, ahead=ahead,
+    """`qkv_attend`: projection and attention of one new token, and of none."""
+    case = Sequences(shape, [1], [length], dtype, device)
+    heads, kv_heads, dim = shape.heads, shape.kv_heads, shape.head_dim
+    x, out_features = Rows(1, width, dtype, device), (heads + 2 * kv_heads) * dim
+    weight, bias = x.weight(out_features), x.normal(out_features) if has_bias else None
+    rotation = torch.randn(length, dim // 2, 2, device=device)
+    position = torch.tensor([length - 1], dtype=torch.int32, device=device)
+
+    wide = (x.normed @ weight.double().t() + (0 if bias is None else bias.double())).view(
+        1, -1, dim
+    )
+    turned = rotated(wide, rotation[position], heads + kv_heads).to(dtype)
+    case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
+    block, slot = case.tables[0, -1].long(), (length - 1) % shape.block_size
+    pages = [each.clone() for each in (case.k, case.v)]
+    for each, found, new in zip((case.k, case.v), pages, (new_k, new_v), strict=True):
+        each[block, :, slot], found[block, :, slot] = new[0], NAN  # written by the kernel
+    untouched = [each.clone() for each in pages]
+
+    space = LoneSpace.allocate(3, heads, kv_heads, dim, dtype, torch.device(device))
+    out = torch.full((1, heads, dim), NAN, dtype=dtype, device=device)
+
+    def run(row: int, layer: int) -> None:
+        qkv_attend(
+            x.scaled, x.squares, weight, bias, rotation,
+            torch.tensor([row], dtype=torch.int32, device=device), position, case.tables, *pages,
+            EPS, shape.scale, shape.window, out, space, layer, tiles or Tiles(8, 0, 4),
+            splits, dependent,
         )  # fmt: skip
-        case.check(out, used)
-        assert not space.counters.any()
+
+    run(-1, 0)
+    assert out.isnan().all()
+    for found, expected in zip(pages, untouched, strict=True):
+        assert torch.equal(found.nan_to_num(7.0), expected.nan_to_num(7.0))
+    for layer in (1, 2):
+        run(0, layer)
+        case.check(out, [0])
+        for found, expected in zip(pages, (case.k, case.v), strict=True):
+            assert torch.equal(found.isnan(), expected.isnan())  # nothing else was written
+            assert error(found.nan_to_num(), expected.nan_to_num()) < BOUNDS[dtype]
     return out
 
 
@@ -177,7 +206,7 @@ def check_prefill(
     out = torch.full_like(case.q, NAN)
     decode_attention(
         case.q, case.k, case.v, case.tables, case.kv_lengths, shape.scale, shape.window, out, None,
-        1, starts=case.starts,
+        1, case.starts,
     )  # fmt: skip
     case.check(out, single)
     prefill_attention(

@@ -13,7 +13,6 @@ from torch.nn.functional import silu
 from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles
 from townsfolk_kernels.triton.mlp import gate_up_swiglu
 from townsfolk_kernels.triton.projection import project, project_and_add
-from townsfolk_kernels.triton.qkv import qkv_rope_store
 from townsfolk_kernels.triton.tuning import split_space
 
 EPS = 1e-5
@@ -124,48 +123,4 @@ def check_project(
         project(rows.scaled, weight, out, space, tiles, dependent, squares, EPS)
         rows.check(out, x.double() @ weight.double().t())
         assert not space.counters.any()
-    return out
-
-
-def check_qkv(
-    batch: int, width: int, heads: int, kv_heads: int, head_dim: int, block_size: int,
-    tiles: Tiles, dtype: torch.dtype, device: str, *, dependent: bool = False,
-) -> Tensor:  # fmt: skip
-    """`qkv_rope_store`, with and without a bias; one place of several is not used."""
-    rows = Rows(batch, width, dtype, device)
-    out_features = (heads + 2 * kv_heads) * head_dim
-    weight = rows.weight(out_features)
-    space = rows.workspace("qkv", out_features, tiles)
-    blocks, max_rows = 3, batch + 2
-    rotation = torch.randn(blocks * block_size, head_dim // 2, 2, device=device)
-    chosen = torch.randperm(max_rows, device=device)[:batch].to(torch.int32)
-    used = torch.ones(batch, dtype=torch.bool, device=device)
-    if batch > 1:
-        chosen[batch // 2], used[batch // 2] = -1, False
-    positions = torch.randint(0, blocks * block_size, (batch,), device=device).to(torch.int32)
-    tables = torch.randperm(max_rows * blocks, device=device).view(max_rows, blocks).int()
-    for bias in (None, rows.normal(out_features)):
-        k_pages = poisoned(
-            max_rows * blocks, kv_heads, block_size, head_dim, dtype=dtype, device=device
-        )
-        v_pages = k_pages.clone()
-        out = poisoned(batch, heads, head_dim, dtype=dtype, device=device)
-        qkv_rope_store(
-            rows.scaled, rows.squares, weight, bias, rotation, chosen, positions, tables,
-            k_pages, v_pages, EPS, out, space, tiles, dependent,
-        )  # fmt: skip
-        assert not space.counters.any()
-        both = rows.normed @ weight.double().t() + (0 if bias is None else bias.double())
-        both = both.view(batch, heads + 2 * kv_heads, head_dim)[used]
-        place, row = positions[used].long(), chosen[used].long()
-        angles = torch.view_as_complex(rotation[place].double()).unsqueeze(1)
-        pairs = torch.view_as_complex(both.unflatten(2, (-1, 2)).contiguous())
-        pairs[:, : heads + kv_heads] *= angles
-        q, k, v = torch.view_as_real(pairs).flatten(2).split((heads, kv_heads, kv_heads), dim=1)
-        rows.check(out[used], q)
-        assert out[~used].isnan().all()
-        block, slot = tables[row, place // block_size].long(), place % block_size
-        for pages, expected in ((k_pages, k), (v_pages, v)):
-            rows.check(pages[block, :, slot], expected)
-            assert int((~pages.isnan()).sum()) == expected.numel()  # nothing else was written
     return out

@@ -10,7 +10,6 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
-from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.triton.launch import (
     options,
@@ -55,7 +54,6 @@ def _decode_kernel(
     v_pages,
     tables,
     lengths,
-    rows,
     starts,
     out,
     partial,
@@ -68,27 +66,18 @@ def _decode_kernel(
     HEAD_DIM: tl.constexpr,
     BLOCK_SIZE: tl.constexpr,
     WINDOW: tl.constexpr,
-    IN_GRAPH: tl.constexpr,
     TILE_G: tl.constexpr,
     TILE_H: tl.constexpr,
     TILE_D: tl.constexpr,
     KEYS: tl.constexpr,
     SPLITS: tl.constexpr,
     PRECISION: tl.constexpr,
-    AHEAD: tl.constexpr,
-    DEPENDENT: tl.constexpr,
 ):
     sequence, kv_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    if IN_GRAPH:  # `lengths` are positions, and a row tells where the block table is
-        row = tl.load(rows + sequence)
-        length = tl.where(row >= 0, tl.load(lengths + sequence) + 1, 0)
-        table = tables + tl.maximum(row, 0) * table_stride
-        token = sequence
-    else:
-        token = tl.load(starts + sequence)
-        is_single = tl.load(starts + sequence + 1) - token == 1
-        length = tl.where(is_single, tl.load(lengths + sequence), 0)
-        table = tables + sequence * table_stride
+    token = tl.load(starts + sequence)
+    is_single = tl.load(starts + sequence + 1) - token == 1
+    length = tl.where(is_single, tl.load(lengths + sequence), 0)
+    table = tables + sequence * table_stride
     begin = 0
     if WINDOW > 0:
         begin = tl.maximum(length - WINDOW, 0)
@@ -97,37 +86,12 @@ def _decode_kernel(
     high = tl.minimum(low + span, length)
     h, d, t = tl.arange(0, TILE_H), tl.arange(0, TILE_D), tl.arange(0, KEYS)
     real_d = d[None, :] < HEAD_DIM
-    if AHEAD:
-        # The pages of all positions but the last were written in earlier steps.
-        key = low + t
-        inside = key < high
-        at = page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-        places = at[:, None] + d[None, :]
-        old = (key < tl.minimum(high, length - 1))[:, None] & real_d
-        k = tl.load(k_pages + places, mask=old, other=0.0)
-        v = tl.load(v_pages + places, mask=old, other=0.0)
-        newest = length - 1 + tl.arange(0, 1)
-        newest_at = page_offsets(
-            table, newest, kv_head, newest >= 0, KV_HEADS, BLOCK_SIZE, HEAD_DIM
-        )  # [1]
-    if DEPENDENT:
-        gdc_wait()
-        gdc_launch_dependents()
-
     places = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM) + h[:, None] * HEAD_DIM + d[None, :]
     real = (h[:, None] < GROUP) & real_d & (length > 0)
     queries = tl.load(q + places, mask=real, other=0.0)
     top = tl.full([TILE_H], -float("inf"), tl.float32)
     mass = tl.zeros([TILE_H], tl.float32)
     acc = tl.zeros([TILE_H, TILE_D], tl.float32)
-    if AHEAD:
-        new_row = newest_at[:, None] + d[None, :]  # [1, TILE_D]
-        is_new = (key == length - 1)[:, None] & inside[:, None]
-        new_mask = real_d & (length > 0)
-        k = tl.where(is_new, tl.load(k_pages + new_row, mask=new_mask, other=0.0), k)
-        v = tl.where(is_new, tl.load(v_pages + new_row, mask=new_mask, other=0.0), v)
-        top, mass, acc = attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
-        low += KEYS
     for first in range(low, high, KEYS):
         position = first + t
         seen = position < high
@@ -212,10 +176,7 @@ def decode_attention(
     out: Tensor,
     workspace: DecodeWorkspace | None,
     splits: int,
-    rows: Tensor | None = None,
-    starts: Tensor | None = None,
-    dependent: bool = False,
-    ahead: bool = False,
+    starts: Tensor,
 ) -> None:
     """Attention of one token a sequence to all positions up to its own.
 
@@ -223,19 +184,15 @@ def decode_attention(
         q: [tokens, heads, head_dim].
         k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`.
         v_pages: like `k_pages`.
-        tables: [any, max_blocks], int32: block tables.
-        lengths: [batch], int32: with `rows` the tokens' positions, else the sequences' lengths.
+        tables: [batch, max_blocks], int32: block tables.
+        lengths: [batch], int32: positions of each sequence.
         scale: factor of the scores.
         sliding_window: positions a token sees, itself included; None for all.
         out: [tokens, heads, head_dim]; where a place is not used it stays as it was.
         workspace: for at least as many programs; None will do where there is one split.
         splits: programs for one sequence and head, at most MAX_SPLITS.
-        rows: [batch], int32: which row of `tables`, below 0 for a place that is not used. Then
-            sequence b has token b of `q`.
-        starts: [batch + 1], int32, where there are no `rows`: sequence b has token `starts[b]`;
-            sequences with several tokens are passed over.
-        dependent: launch by programmatic dependent launch.
-        ahead: load each program's first keys and values before the wait for the kernel before.
+        starts: [batch + 1], int32: sequence b has token `starts[b]`; sequences with several
+            tokens are passed over.
     """
     _, heads, head_dim = q.shape
     _, kv_heads, block_size, _ = k_pages.shape
@@ -246,7 +203,6 @@ def decode_attention(
         v_pages,
         tables,
         lengths,
-        rows,
         starts,
         out,
         workspace and workspace.partial,
@@ -259,15 +215,11 @@ def decode_attention(
         HEAD_DIM=head_dim,
         BLOCK_SIZE=block_size,
         WINDOW=sliding_window or 0,
-        IN_GRAPH=rows is not None,
         TILE_G=power_of_two(group),
         TILE_H=max(16, power_of_two(group)),
         TILE_D=max(16, power_of_two(head_dim)),
         KEYS=KEYS,
         SPLITS=splits,
         PRECISION=precision(q),
-        AHEAD=ahead,
-        DEPENDENT=dependent,
-        # Alone, a sequence waits for few keys; many keep the memory busy by more tiles in flight.
-        **(options(2, stages_in_flight(k_pages)) if rows is None else options(4, 2, dependent)),
+        **options(2, stages_in_flight(k_pages)),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.language.extra.cuda import gdc_launch_dependents
 
-from townsfolk_kernels.triton.launch import options, power_of_two
+from townsfolk_kernels.triton.launch import has_dependent_launch, options, power_of_two
 
 
 @triton.jit
@@ -18,9 +19,16 @@ def _embed_kernel(
     residual,
     scaled,
     squares,
+    step,
     HIDDEN: tl.constexpr,
     WIDTH: tl.constexpr,
+    COUNTS: tl.constexpr,
+    SIGNALS: tl.constexpr,
 ):
+    if SIGNALS:
+        gdc_launch_dependents()
+    if COUNTS:
+        tl.store(step, tl.load(step) + 1)
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place)
     token = tl.load(drawn + row, mask=row >= 0, other=0).to(tl.int64)
@@ -43,6 +51,7 @@ def embed_drawn(
     residual: Tensor,
     scaled: Tensor,
     squares: Tensor,
+    step: Tensor | None = None,
 ) -> None:
     """Begins a step: the residual stream, and what the first projection wants of it.
 
@@ -54,6 +63,7 @@ def embed_drawn(
         residual: [batch, hidden]: becomes the embeddings.
         scaled: [batch, hidden]: becomes the embeddings times `norm`.
         squares: [1, batch], fp32: becomes the sums of their squares.
+        step: [1], int32: of a batch of one, becomes larger by one.
     """
     hidden = table.shape[1]
     width = power_of_two(hidden)
@@ -65,7 +75,10 @@ def embed_drawn(
         residual,
         scaled,
         squares,
+        step,
         HIDDEN=hidden,
         WIDTH=width,
+        COUNTS=step is not None,
+        SIGNALS=has_dependent_launch(table.device),
         **options(min(max(width // 512, 1), 16)),
     )

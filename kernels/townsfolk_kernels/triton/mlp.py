@@ -5,7 +5,6 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 from torch import Tensor
-from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_options
 from townsfolk_kernels.triton.product import (
@@ -14,6 +13,7 @@ from townsfolk_kernels.triton.product import (
     load_first,
     load_squares,
     sum_of_splits,
+    take_turn,
     times_rows,
 )
 
@@ -52,10 +52,7 @@ def _gate_up_kernel(
     inner = tl.minimum(tile * ROWS + r % ROWS, N - 1)
     rows = (inner + r // ROWS * N).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    if DEPENDENT:
-        gdc_wait()
-    if SIGNALS:
-        gdc_launch_dependents()
+    take_turn(DEPENDENT, SIGNALS, DEPTH, SLICES)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)

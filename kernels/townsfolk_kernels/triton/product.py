@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 
 @triton.jit
@@ -59,6 +60,23 @@ def hold(
     else:
         held = 0
     return held
+
+
+@triton.jit
+def take_turn(
+    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, DEPTH: tl.constexpr, SLICES: tl.constexpr
+):
+    """Waits for the kernel before to end, and lets the next one start.
+
+    Programs that hold their weights in registers let it start first: while they wait, there is room
+    for its weights (0.713 ms a step instead of 0.726; Llama-3.2-1B, one row, H200).
+    """
+    if SIGNALS and DEPTH == 0 and SLICES == 0:
+        gdc_launch_dependents()
+    if DEPENDENT:
+        gdc_wait()
+    if SIGNALS and (DEPTH > 0 or SLICES > 0):
+        gdc_launch_dependents()
 
 
 @triton.jit

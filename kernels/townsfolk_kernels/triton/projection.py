@@ -5,7 +5,6 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 from torch import Tensor
-from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_options
 from townsfolk_kernels.triton.product import (
@@ -14,6 +13,7 @@ from townsfolk_kernels.triton.product import (
     load_first,
     load_squares,
     sum_of_splits,
+    take_turn,
     times_rows,
 )
 
@@ -49,10 +49,7 @@ def _project_kernel(
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
     rows = tl.minimum(n, N - 1).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    if DEPENDENT:
-        gdc_wait()
-    if SIGNALS:
-        gdc_launch_dependents()
+    take_turn(DEPENDENT, SIGNALS, DEPTH, SLICES)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if NORMED and DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)
@@ -147,10 +144,7 @@ def _project_and_add_kernel(
     rows = tl.minimum(n, N - 1).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     factor = tl.load(norm + n, mask=n < N, other=0.0).to(tl.float32)
-    if DEPENDENT:
-        gdc_wait()
-    if SIGNALS:
-        gdc_launch_dependents()
+    take_turn(DEPENDENT, SIGNALS, DEPTH, SLICES)
     at = m[None, :] * N + n[:, None]
     inside = (n[:, None] < N) & (m[None, :] < batch)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)

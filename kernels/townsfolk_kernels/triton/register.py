@@ -47,7 +47,7 @@ def paged_attention(
             out,
             workspace,
             splits,
-            starts=starts[of],
+            starts[of],
         )
 
     def prefill(of: slice, least: int, workspace: PrefillWorkspace | None) -> None:

@@ -95,7 +95,8 @@ def guess(op: str, out_features: int, in_features: int, batch: int) -> Tiles:
     """Tiles for a shape that nobody has measured."""
     if batch == 1:
         width = power_of_two(in_features)
-        rows = max(_ONE_ROW_TILE // width, 1)
+        # Fewer and larger programs leave room for those of attention, which share their launch.
+        rows = max((2 if op == "qkv" else 1) * _ONE_ROW_TILE // width, 1)
         return Tiles(rows=rows, depth=0, warps=4 if width <= 8192 else 8)
     halves = 2 if op == "gate_up" else 1
     rows = 64 if batch > 32 or out_features >= _FULL * halves * 64 else 32

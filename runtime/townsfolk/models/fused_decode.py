@@ -1,4 +1,4 @@
-"""Decoding on a CUDA device: a step of one token a sequence, in five kernels a layer.
+"""Decoding on a CUDA device: a step of one token a sequence, in four or five kernels a layer.
 
 The kernels depend on each other only, take all they need from tensors that stay where they are,
 and never ask the host: so a step can be captured as a CUDA graph.
@@ -12,11 +12,7 @@ from math import gcd
 
 import torch
 from torch import Tensor
-from townsfolk_kernels.triton.attention import (
-    DecodeWorkspace,
-    decode_attention,
-    decode_splits,
-)
+from townsfolk_kernels.triton.attention import DecodeWorkspace
 from townsfolk_kernels.triton.embedding import embed_drawn
 from townsfolk_kernels.triton.launch import (
     SplitWorkspace,
@@ -26,7 +22,7 @@ from townsfolk_kernels.triton.launch import (
 )
 from townsfolk_kernels.triton.mlp import gate_up_swiglu
 from townsfolk_kernels.triton.projection import project, project_and_add
-from townsfolk_kernels.triton.qkv import qkv_rope_store
+from townsfolk_kernels.triton.qkv_attention import LoneSpace, lone_splits, qkv_attend
 from townsfolk_kernels.triton.rope_attention import (
     rope_store_attend,
     step_programs,
@@ -99,12 +95,15 @@ class FusedDecode:
         heads, head_dim = config.num_heads, config.head_dim
         self._residual, self._scaled = space(config.hidden_size), space(config.hidden_size)
         self._qkv = space((heads + 2 * config.num_kv_heads) * head_dim, torch.float32)
-        self._q, self._attended = space(heads * head_dim)[:1], space(heads * head_dim)
+        self._attended = space(heads * head_dim)
         self._inner = space(config.intermediate_size)
         self._logits = space(config.vocab_size, torch.float32)
         # Sums of squares after the embedding, the output projection and the down projection.
         self._squares = torch.empty(3, max_batch * config.hidden_size, device=device)
         self._workspace = self._split_workspace(max_batch)
+        self._lone = LoneSpace.allocate(
+            config.num_layers, heads, config.num_kv_heads, head_dim, dtype, device
+        )
         programs = step_programs(max_batch, config.num_kv_heads, self._processors)
         self._attention = DecodeWorkspace(programs, heads // config.num_kv_heads, head_dim, device)
 
@@ -151,13 +150,19 @@ class FusedDecode:
         squares = self._squares[0, :batch].view(1, batch)
         first_norm = weights.layers[0].attention_norm
         embed_drawn(
-            inputs.rows, inputs.drawn, weights.embedding, first_norm, residual, scaled, squares
+            inputs.rows,
+            inputs.drawn,
+            weights.embedding,
+            first_norm,
+            residual,
+            scaled,
+            squares,
+            self._lone.step if batch == 1 else None,
         )
         next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
-        for layer, next_norm, k_pages, v_pages in zip(
-            weights.layers, next_norms, self._kv.k, self._kv.v, strict=True
-        ):
-            self._attend(inputs, layer, scaled, squares, k_pages, v_pages, attended)
+        layers = zip(weights.layers, next_norms, self._kv.k, self._kv.v, strict=True)
+        for number, (layer, next_norm, k_pages, v_pages) in enumerate(layers):
+            self._attend(inputs, number, layer, scaled, squares, k_pages, v_pages, attended)
             squares = add(attended, *layer.output.dense(), layer.mlp_norm, 1)
             weight, bias = layer.gate_up.dense()
             tiles = self._tiles("gate_up", weight.shape, batch)
@@ -173,6 +178,7 @@ class FusedDecode:
     def _attend(
         self,
         inputs: DecodeInputs,
+        number: int,
         layer: LayerWeights,
         scaled: Tensor,
         squares: Tensor,
@@ -189,10 +195,8 @@ class FusedDecode:
         eps, scale = config.rms_norm_eps, config.head_dim**-0.5
         out = attended.view(batch, config.num_heads, config.head_dim)
         if batch == 1:
-            # One row is rotated in the epilogue of its product, which waits for memory anyway.
-            q = self._q.view(out.shape)
             rows = max(gcd(tiles.rows, config.head_dim), 2)
-            qkv_rope_store(
+            qkv_attend(
                 scaled,
                 squares,
                 weight,
@@ -204,25 +208,14 @@ class FusedDecode:
                 k_pages,
                 v_pages,
                 eps,
-                q,
-                self._workspace,
-                replace(tiles, rows=rows),
-                early,
-            )
-            decode_attention(
-                q,
-                k_pages,
-                v_pages,
-                inputs.tables,
-                inputs.positions,
                 scale,
                 config.sliding_window,
                 out,
-                self._attention,
-                decode_splits(batch, config.num_kv_heads, self._processors),
-                rows=inputs.rows,
-                dependent=attends_early,
-                ahead=attends_early,
+                self._lone,
+                number,
+                replace(tiles, rows=rows, splits=1),
+                lone_splits(config.num_kv_heads, self._processors),
+                early,
             )
             return
         qkv = self._qkv[:batch]
