@@ -92,7 +92,7 @@ def test_while_someone_speaks_a_prompt_has_what_the_pace_allows():
     world = World(budget=16, pace=Pace([(2, 8)]))
     world.request(3, new=3)
     assert world.step() == {0: 3}
-    world.request([9] * 30, new=1)
+    world.request([9] * 32, new=1)
     assert world.step() == {0: 1, 1: 6}
     assert world.step() == {0: 1, 1: 6}
     assert world.step() == {1: 16}

@@ -137,7 +137,7 @@ class CudaRunner:
             (speakers if item.count == 1 and item.samples else prompts).append(place)
         self._launched += 1
         if prompts or self._launched % _TIMED == 0:
-            step.begin = torch.cuda.Event(enable_timing=True)
+            step.begin = _event(timed=True)
             step.begin.record()
         if any(item.request.scores_prompt for item in plan.items):
             self._run_eagerly(step, speakers, prompts)
@@ -146,7 +146,7 @@ class CudaRunner:
             for first in full:
                 self._run(step, speakers[first : first + SPEAKERS[-1]], [])
             self._run(step, speakers[last:], prompts)
-        step.ready = torch.cuda.Event(enable_timing=step.begin is not None)
+        step.ready = _event(timed=step.begin is not None)
         step.ready.record()
         return step
 
@@ -314,6 +314,15 @@ class CudaRunner:
         host = torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
         host.copy_(source, non_blocking=True)
         step.draws.append((wanted, host))
+
+
+def _event(*, timed: bool) -> torch.cuda.Event:
+    """One that a thread sleeps for: the game wants the processor that would ask again and again.
+
+    It costs nothing, as the next step is launched already: at one speaker 0.38 instead of 1.07 of a
+    processor, at 32 0.70 instead of 1.13, with the same tokens a second (Llama-3.2-1B, H200).
+    """
+    return torch.cuda.Event(enable_timing=timed, blocking=True)
 
 
 def _wanted(largest: int, most_speakers: int) -> list[Shape]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.request import Request
@@ -122,7 +123,9 @@ class Scheduler:
             if self._make_room(request, 1, items):
                 budget -= 1
                 items[request] = self._item(request, 1)
-        most = self.pace.prompt_tokens(len(items), len(prompts) + len(self.waiting))
+        count = len(prompts) + len(self.waiting)
+        wanted = sum(request.num_remaining for request in chain(prompts, self.waiting))
+        most = self.pace.prompt_tokens(len(items), count, wanted)
         budget = budget if most is None else min(budget, most)
         for request in self._prompts(budget, plan, items, prompts):
             count = min(request.num_remaining, budget)
