@@ -2,9 +2,9 @@
 
 All in one launch. The programs of the attention begin beside those of the projection, so their old
 keys and values have come by the time the new token's queries are there. As a kernel of its own,
-attention found no room on the device before the projection had ended, and ended 7 us later, now 5
-(Llama-3.2-1B, H200). What one program needs of another comes by `relay`, from such with lower
-numbers only.
+attention found no room on the device before the projection had ended, and ended 7 us later: both
+took 13.8 us a layer, now 12.8 (Llama-3.2-1B, H200). What one program needs of another comes by
+`relay`, from such with lower numbers only.
 """
 
 from __future__ import annotations
