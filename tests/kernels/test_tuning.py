@@ -63,6 +63,11 @@ def test_own_results_are_added_and_win_over_shipped_ones(monkeypatch, own_folder
     assert tuning.tuned("NVIDIA H200") == expected
 
 
+def test_another_gpu_with_the_same_chip_begins_with_its_results(own_folder):
+    assert tuning.tuned("NVIDIA H100 80GB HBM3") == tuning.tuned("NVIDIA H200") != {}
+    assert tuning.tuned("NVIDIA GeForce RTX 4090") == {}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"qkv 8x8 1": {"columns": 3}}', '{"qkv 8x8 1": 3}'])
 def test_results_that_cannot_be_read_are_left_out(own_folder, caplog, text):
     own_folder.mkdir(parents=True)

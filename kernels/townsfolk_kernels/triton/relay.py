@@ -3,7 +3,8 @@
 To begin when a kernel before has ended costs 1 to 2 us: it must end everywhere, its results must
 reach the L2 cache, and only then can they be asked for. Here each value lies in one word together
 with a number that no earlier one in its place had, its *tag*. Words are written and read as a
-whole, so whoever asks for one sees whether it is there: no fence, no counter, nothing to clear.
+whole (naturally aligned, up to 8 bytes: PTX ISA, memory consistency model), so whoever asks for one
+sees whether it is there: no fence, no counter, nothing to clear.
 
 A program may wait only for such as have surely started before it: for the kernel before, whose
 programs have all started when it lets the next one start, and for programs of its own kernel with
@@ -19,7 +20,7 @@ import triton.language as tl
 
 @triton.jit
 def put(words, values, tag, mask):
-    """Writes values, 16 or 32 bits each, for those who `take` them.
+    """Writes values, 16 or 32 bits each, for those who `look` for them.
 
     Args:
         words: where: int32 for values of 16 bits, int64 for those of 32.

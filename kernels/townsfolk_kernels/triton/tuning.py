@@ -119,12 +119,19 @@ def file_of(device_name: str) -> str:
     return f"{device_name.replace(' ', '_')}.json"
 
 
+def _twin(device_name: str) -> str:
+    """A GPU with results that has the same chip as another one."""
+    is_hopper = "H100" in device_name or "GH200" in device_name
+    return "NVIDIA H200" if is_hopper else device_name
+
+
 @cache
 def tuned(device_name: str) -> dict[str, Tiles]:
     """What was measured on a GPU model: shipped results, and this user's own over them."""
     found: dict[str, Tiles] = {}
-    for folder in (SHIPPED, own_results()) if device_name else ():
-        path = folder / file_of(device_name)
+    own = file_of(device_name)
+    places = (SHIPPED / file_of(_twin(device_name)), SHIPPED / own, own_results() / own)
+    for path in places if device_name else ():
         try:
             fields = json.loads(path.read_text("utf-8"))
             found |= {name: Tiles(**values) for name, values in fields.items()}
