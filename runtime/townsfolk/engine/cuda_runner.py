@@ -52,7 +52,7 @@ from townsfolk.sampling import SampledTokens
 logger = logging.getLogger(__name__)
 
 _SPARE_BLOCKS = 8  # a table may be a few blocks ahead of its sequence
-_MOST_WAIT_S = 6.0  # for kernels of graphs, where none is compiled yet
+_MOST_WAIT_S = 7.0  # for kernels of graphs, where none is compiled yet
 _TIMED = 16  # one of so many steps without prompts is timed
 
 Shape = DecodeShape | StepShape
