@@ -1,7 +1,7 @@
 """Figures made of many answers."""
 
 import pytest
-from townsfolk.bench.answer import Answer, MeasurementError, latencies, steady_rate
+from townsfolk.bench.answer import Answer, MeasurementError, latencies, long_enough, steady_rate
 from townsfolk.bench.report import percentile
 
 
@@ -50,3 +50,16 @@ def test_first_and_later_turns_are_kept_apart():
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.5, 51), (0.99, 100), (1.0, 100)])
 def test_percentile(share, expected):
     assert percentile(range(1, 101), share) == expected
+
+
+def test_answers_become_longer_until_all_are_given_at_once():
+    tried = []
+
+    def run(length):
+        tried.append(length)
+        steady_rate([answer(0.0, [1.0, 1.0 + length]), answer(0.0, [10.0, 50.0])])
+
+    assert long_enough([4, 8, 16, 32], run) == 16
+    assert tried == [4, 8, 16]
+    with pytest.raises(MeasurementError, match="--new-tokens"):
+        long_enough([2, 4], run)

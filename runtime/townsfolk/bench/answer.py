@@ -8,7 +8,8 @@ later one brings, for that is what a player sees.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from townsfolk.bench.report import Row, percentile
@@ -72,17 +73,43 @@ class Answer:
         return self.generated * sum(inside) / sum(self.sizes)
 
 
+class AnswersTooShortError(MeasurementError):
+    """Some answers ended before others began."""
+
+
 def steady_rate(answers: Sequence[Answer]) -> float:
     """Tokens a second over all answers while all of them were being given, prefill left out.
 
     Raises:
-        MeasurementError: they were never given all at once: the answers are too short.
+        AnswersTooShortError: they were never given all at once.
     """
     begin = max(answer.arrivals[0] for answer in answers)
     end = min(answer.arrivals[-1] for answer in answers)
     if begin >= end:
-        raise MeasurementError("an answer ended before another began: ask for more --new-tokens")
+        message = "an answer ended before another began: ask for more --new-tokens"
+        raise AnswersTooShortError(message)
     return sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin)
+
+
+def long_enough(lengths: Sequence[int], run: Callable[[int], object]) -> int:
+    """The first length of answers with which all are given at once for a while.
+
+    Slow machines read the last prompt long after they have begun to answer the first.
+
+    Args:
+        lengths: to try, in this order.
+        run: lets all answer at this length, and so warms up.
+
+    Raises:
+        AnswersTooShortError: none of them is.
+    """
+    *shorter, longest = lengths
+    for length in shorter:
+        with suppress(AnswersTooShortError):
+            run(length)
+            return length
+    run(longest)
+    return longest
 
 
 def latencies(answers: Iterable[Answer]) -> Row:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from townsfolk.bench import recorded
-from townsfolk.bench.answer import MeasurementError, steady_rate
+from townsfolk.bench.answer import MeasurementError, long_enough, steady_rate
 from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import decode_bytes
 from townsfolk.bench.report import Row, gpu_name, median
@@ -79,7 +80,7 @@ def decode(
     bandwidth: float,
     batches: Sequence[int],
     prompt_tokens: int,
-    new_tokens: Callable[[int], int],
+    new_tokens: Callable[[int], Sequence[int]],
     rounds: int,
 ) -> list[Row]:
     """Let the contestants, ours first, decode in turns; return a row for each batch size.
@@ -90,19 +91,21 @@ def decode(
         bandwidth: what the memory can do, in bytes a second.
         batches: numbers of requests.
         prompt_tokens: length of each prompt.
-        new_tokens: length of each answer, by the number of requests.
+        new_tokens: lengths of answers to try, by the number of requests; see `long_enough`.
         rounds: of which medians are taken; one more warms up.
     """
     rows: list[Row] = []
+    ours_alone, *others = contestants
     for batch in batches:
         rates: dict[str, list[Rates]] = {contestant.name: [] for contestant in contestants}
-        length = new_tokens(batch)
-        for number in range(rounds + 1):
+        prompts = random_prompts(subject.config.vocab_size, batch, prompt_tokens, 0)
+        length = long_enough(new_tokens(batch), partial(ours_alone.run, prompts))
+        for contestant in others:
+            contestant.run(prompts, length)
+        for number in range(1, rounds + 1):
             prompts = random_prompts(subject.config.vocab_size, batch, prompt_tokens, number)
             for contestant in contestants:
-                seen = contestant.run(prompts, length)
-                if number > 0:
-                    rates[contestant.name].append(seen)
+                rates[contestant.name].append(contestant.run(prompts, length))
         reached = {name: median([rate.decode for rate in each]) for name, each in rates.items()}
         prefilled = {name: median([rate.prefill for rate in each]) for name, each in rates.items()}
         context = prompt_tokens + length // 2
@@ -134,7 +137,7 @@ def through_service(
     service: Callable[[], Stage],
     batches: Sequence[int],
     prompt_tokens: int,
-    new_tokens: Callable[[int], int],
+    new_tokens: Callable[[int], Sequence[int]],
     rounds: int,
 ) -> list[Row]:
     """Decode in this process and over the real service in turns; return a row for each batch.
@@ -144,7 +147,7 @@ def through_service(
         service: starts a runtime with the same weights.
         batches: numbers of requests, of characters over the service.
         prompt_tokens: length of each prompt.
-        new_tokens: length of each answer, by the number of requests.
+        new_tokens: lengths of answers to try, by the number of requests; see `long_enough`.
         rounds: of which medians are taken; one more warms up.
     """
     stages = {"in process": engine, "through gRPC": service()}
@@ -153,27 +156,24 @@ def through_service(
         for batch in batches:
             rates: dict[str, list[float]] = {name: [] for name in stages}
             held: list[float] = []
-            length = new_tokens(batch)
-            for number in range(rounds + 1):
-                scene = Scene(
-                    npcs=batch,
-                    turns=1,
-                    lore=0,
-                    persona=prompt_tokens - 30,
-                    said=30,
-                    reply=length,
-                    thinking_s=0.0,
-                    take=number,
-                )
+            scene = Scene(
+                npcs=batch, turns=1, lore=0, persona=prompt_tokens - 30, said=30, thinking_s=0.0
+            )
+
+            def warm_up(length: int, scene: Scene = scene) -> None:
+                for stage in stages.values():
+                    steady_rate(stage.play(replace(scene, reply=length, take=0)))
+
+            length = long_enough(new_tokens(batch), warm_up)
+            for stage in stages.values():
+                stage.rest()
+            for number in range(1, rounds + 1):
                 for name, stage in stages.items():
-                    answers = stage.play(scene)
-                    if number > 0:
-                        rates[name].append(steady_rate(answers))
-                        if stage is not engine:
-                            messages = sum(len(answer.arrivals) for answer in answers)
-                            held.append(batch * length / messages)
-                    else:
-                        stage.rest()
+                    answers = stage.play(replace(scene, reply=length, take=number))
+                    rates[name].append(steady_rate(answers))
+                    if stage is not engine:
+                        messages = sum(len(answer.arrivals) for answer in answers)
+                        held.append(batch * length / messages)
             reached = {name: median(each) for name, each in rates.items()}
             rows.append(
                 {

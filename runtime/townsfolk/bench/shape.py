@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _decode(options: argparse.Namespace, subject: Subject) -> None:
     most = max(options.batch)
-    longest = _answer_length(options, most)
+    longest = _answer_lengths(options, most)[-1]
     stage = subject.engine_stage(most, most * (options.prompt_tokens + longest))
     contestants: list[Contestant] = [TownsfolkContestant(stage)]
     if options.peer:
@@ -76,7 +76,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         bandwidth,
         options.batch,
         options.prompt_tokens,
-        partial(_answer_length, options),
+        partial(_answer_lengths, options),
         options.rounds,
     )
     for contestant in contestants:
@@ -106,22 +106,25 @@ def _prefill(options: argparse.Namespace, subject: Subject) -> None:
 
 def _through_service(options: argparse.Namespace, subject: Subject) -> None:
     most = max(options.batch)
-    room = most * (options.prompt_tokens + _answer_length(options, most) + 80)
+    room = most * (options.prompt_tokens + _answer_lengths(options, most)[-1] + 80)
     with closing(subject.engine_stage(most, room)) as engine:
         rows = through_service(
             engine,
             lambda: subject.service_stage(most, room),
             options.batch,
             options.prompt_tokens,
-            partial(_answer_length, options),
+            partial(_answer_lengths, options),
             options.rounds,
         )
     print_report("through service", rows, **subject.facts)
 
 
-def _answer_length(options: argparse.Namespace, batch: int) -> int:
-    """Tokens of each answer: enough for the last prompt to be read while the first one speaks."""
-    return int(options.new_tokens or max(NEW_TOKENS, 4 * batch))
+def _answer_lengths(options: argparse.Namespace, batch: int) -> list[int]:
+    """Tokens of each answer, to try: the last prompt must be read while the first one speaks."""
+    if options.new_tokens:
+        return [options.new_tokens]
+    least = max(NEW_TOKENS, 4 * batch)
+    return [least, 2 * least, 4 * least]
 
 
 def _tavern(options: argparse.Namespace, subject: Subject) -> None:
