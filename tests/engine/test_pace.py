@@ -12,41 +12,38 @@ def seconds(speakers, prompt_tokens):
     return 1e-3 if not prompt_tokens else 1.3e-3 + 2e-6 * (speakers + prompt_tokens)
 
 
-LONG = 100_000  # tokens that prompts still need
-
-
 def settle(pace, speakers, prompts=1, cost=seconds, steps=60):
     """Lets it decide and learn; what it decides at last."""
     chosen = None
     for _ in range(steps):
-        chosen = pace.prompt_tokens(speakers, prompts, LONG)
+        chosen = pace.prompt_tokens(speakers, prompts)
         pace.note(speakers, 0, cost(speakers, 0))
         pace.note(speakers, chosen, cost(speakers, chosen))
     return chosen
 
 
 def test_nothing_limits_prompts_where_nobody_speaks_or_steps_have_no_sizes():
-    assert Pace(SIZES).prompt_tokens(0, 3, LONG) is None
-    assert Pace().prompt_tokens(5, 3, LONG) is None
-    assert Pace(SIZES).prompt_tokens(SPEAKERS[-1] + 1, 3, LONG) is None
+    assert Pace(SIZES).undisturbed_tokens(100_000) is None
+    assert Pace().prompt_tokens(5, 3) is None
+    assert Pace(SIZES).prompt_tokens(SPEAKERS[-1] + 1, 3) is None
 
 
 def test_a_few_steps_of_the_largest_size_are_preferred_to_a_larger_one():
     largest = TOKENS[-1] - SPEAKERS[0]
-    assert Pace(SIZES).prompt_tokens(0, 1, 20) == largest
-    assert Pace(SIZES).prompt_tokens(0, 2, 3 * largest) == largest
-    assert Pace(SIZES).prompt_tokens(0, 2, 3 * largest + 1) is None
-    assert Pace().prompt_tokens(0, 1, 20) is None
+    assert Pace(SIZES).undisturbed_tokens(20) == largest
+    assert Pace(SIZES).undisturbed_tokens(3 * largest) == largest
+    assert Pace(SIZES).undisturbed_tokens(3 * largest + 1) is None
+    assert Pace().undisturbed_tokens(20) is None
 
 
 def test_before_anything_is_measured_a_chunk_is_small():
-    assert Pace(SIZES).prompt_tokens(5, 1, LONG) == 128 - 8
+    assert Pace(SIZES).prompt_tokens(5, 1) == 128 - 8
 
 
 def test_a_burst_of_prompts_gets_large_chunks_though_no_step_is_without_one():
     pace = Pace(SIZES)
     for _ in range(20):
-        chosen = pace.prompt_tokens(8, 56, LONG)
+        chosen = pace.prompt_tokens(8, 56)
         pace.note(8, chosen, seconds(8, chosen))
     assert chosen >= TOKENS[-1] - 8
 

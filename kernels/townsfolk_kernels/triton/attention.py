@@ -48,6 +48,66 @@ def attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr
 
 
 @triton.jit
+def attend_to_pages(
+    queries, k_pages, v_pages, table, low, high, kv_head, scale, top, mass, acc,
+    KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, HEAD_DIM: tl.constexpr, TILE_D: tl.constexpr,
+    KEYS: tl.constexpr, STAGES: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """`attend` over positions from `low` up to `high`, in tiles of KEYS."""
+    d, t = tl.arange(0, TILE_D), tl.arange(0, KEYS)
+    for first in tl.range(low, high, KEYS, num_stages=STAGES):
+        place = first + t
+        inside = place < high
+        at = page_offsets(table, place, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        seen, where = inside[:, None] & (d[None, :] < HEAD_DIM), at[:, None] + d[None, :]
+        keys = tl.load(k_pages + where, mask=seen, other=0.0)
+        values = tl.load(v_pages + where, mask=seen, other=0.0)
+        top, mass, acc = attend(queries, keys, values, inside, scale, top, mass, acc, PRECISION)
+    return top, mass, acc
+
+
+@triton.jit
+def merge(
+    partial, statistics, counters, pair, split, count, top, mass, acc, out, is_used,
+    GROUP: tl.constexpr, HEAD_DIM: tl.constexpr, TILE_G: tl.constexpr, TILE_H: tl.constexpr,
+    TILE_D: tl.constexpr, SPLITS: tl.constexpr,
+):  # fmt: skip
+    """Leaves what a program has; the last one of `count` writes the whole of its heads to `out`.
+
+    The counter is zero before and after.
+    """
+    h, d = tl.arange(0, TILE_H), tl.arange(0, TILE_D)
+    is_kept = h < TILE_G
+    own = pair * SPLITS + split
+    at = partial + own * (TILE_G * TILE_D) + h[:, None] * TILE_D + d[None, :]
+    tl.store(at, acc, mask=is_kept[:, None])
+    tl.store(statistics + own * (2 * TILE_G) + h, top, mask=is_kept)
+    tl.store(statistics + own * (2 * TILE_G) + TILE_G + h, mass, mask=is_kept)
+    tl.debug_barrier()  # all threads have stored before one of them says so
+    if tl.atomic_add(counters + pair, 1, sem="acq_rel") == count - 1:
+        # All at once: one after the other, each would wait for memory on its own.
+        s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
+        is_part = s[:, None] < count
+        noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
+        tops = tl.load(noted, mask=is_part, other=-float("inf"), cache_modifier=".cg")
+        masses = tl.load(noted + TILE_G, mask=is_part, other=0.0, cache_modifier=".cg")
+        parts_at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
+        parts_at += g[None, :, None] * TILE_D + d[None, None, :]
+        parts = tl.load(
+            partial + parts_at, mask=is_part[:, :, None], other=0.0, cache_modifier=".cg"
+        )  # [SPLITS, TILE_G, TILE_D]
+        highest = tl.max(tops, axis=0)[None, :]
+        shares = tl.where(masses > 0, tl.exp(tops - highest), 0.0)
+        whole = tl.sum(shares * masses, axis=0)
+        shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
+        merged = tl.sum(parts * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
+        tl.store(counters + pair, 0)
+        stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & is_used
+        where = out + g[:, None] * HEAD_DIM + d[None, :]
+        tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
+
+
+@triton.jit
 def _decode_kernel(
     q,
     k_pages,
@@ -71,6 +131,7 @@ def _decode_kernel(
     TILE_D: tl.constexpr,
     KEYS: tl.constexpr,
     SPLITS: tl.constexpr,
+    STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     sequence, kv_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
@@ -84,7 +145,7 @@ def _decode_kernel(
     span = (length - begin + SPLITS - 1) // SPLITS
     low = begin + split * span
     high = tl.minimum(low + span, length)
-    h, d, t = tl.arange(0, TILE_H), tl.arange(0, TILE_D), tl.arange(0, KEYS)
+    h, d = tl.arange(0, TILE_H), tl.arange(0, TILE_D)
     real_d = d[None, :] < HEAD_DIM
     places = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM) + h[:, None] * HEAD_DIM + d[None, :]
     real = (h[:, None] < GROUP) & real_d & (length > 0)
@@ -92,43 +153,17 @@ def _decode_kernel(
     top = tl.full([TILE_H], -float("inf"), tl.float32)
     mass = tl.zeros([TILE_H], tl.float32)
     acc = tl.zeros([TILE_H, TILE_D], tl.float32)
-    for first in range(low, high, KEYS):
-        position = first + t
-        seen = position < high
-        rows_at = page_offsets(table, position, kv_head, seen, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-        tile_at = rows_at[:, None] + d[None, :]
-        keys = tl.load(k_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-        values = tl.load(v_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-        top, mass, acc = attend(queries, keys, values, seen, scale, top, mass, acc, PRECISION)
+    top, mass, acc = attend_to_pages(
+        queries, k_pages, v_pages, table, low, high, kv_head, scale, top, mass, acc, KV_HEADS,
+        BLOCK_SIZE, HEAD_DIM, TILE_D, KEYS, STAGES, PRECISION,
+    )  # fmt: skip
 
     if SPLITS > 1:
-        pair = sequence * KV_HEADS + kv_head
-        is_kept = h < TILE_G
-        tile = h[:, None] * TILE_D + d[None, :]
-        own = pair * SPLITS + split
-        tl.store(partial + own * (TILE_G * TILE_D) + tile, acc, mask=is_kept[:, None])
-        tl.store(statistics + own * (2 * TILE_G) + h, top, mask=is_kept)
-        tl.store(statistics + own * (2 * TILE_G) + TILE_G + h, mass, mask=is_kept)
-        tl.debug_barrier()  # all threads have stored before one of them says so
-        if tl.atomic_add(counters + pair, 1, sem="acq_rel") == SPLITS - 1:
-            # All at once: one after the other, each would wait for memory on its own.
-            s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
-            noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
-            tops = tl.load(noted, cache_modifier=".cg")  # [SPLITS, TILE_G]
-            masses = tl.load(noted + TILE_G, cache_modifier=".cg")
-            parts_at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
-            parts_at += g[None, :, None] * TILE_D + d[None, None, :]
-            parts = tl.load(partial + parts_at, cache_modifier=".cg")  # [SPLITS, TILE_G, TILE_D]
-            highest = tl.max(tops, axis=0)[None, :]
-            shares = tl.where(masses > 0, tl.exp(tops - highest), 0.0)
-            whole = tl.sum(shares * masses, axis=0)
-            shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
-            merged = tl.sum(parts * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
-            tl.store(counters + pair, 0)
-            row_at = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
-            where = out + row_at + g[:, None] * HEAD_DIM + d[None, :]
-            stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & (length > 0)
-            tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
+        own = out + (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
+        merge(
+            partial, statistics, counters, sequence * KV_HEADS + kv_head, split, SPLITS, top, mass,
+            acc, own, length > 0, GROUP, HEAD_DIM, TILE_G, TILE_H, TILE_D, SPLITS,
+        )  # fmt: skip
     else:
         result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
         tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
@@ -196,7 +231,7 @@ def decode_attention(
     """
     _, heads, head_dim = q.shape
     _, kv_heads, block_size, _ = k_pages.shape
-    group = heads // kv_heads
+    group, stages = heads // kv_heads, stages_in_flight(k_pages)
     _decode_kernel[(lengths.shape[0], kv_heads, splits)](
         q,
         k_pages,
@@ -220,6 +255,7 @@ def decode_attention(
         TILE_D=max(16, power_of_two(head_dim)),
         KEYS=KEYS,
         SPLITS=splits,
+        STAGES=stages,
         PRECISION=precision(q),
-        **options(2, stages_in_flight(k_pages)),
+        **options(2, stages),
     )

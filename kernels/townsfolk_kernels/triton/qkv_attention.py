@@ -17,7 +17,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.attention import attend, page_offsets
+from townsfolk_kernels.triton.attention import attend, attend_to_pages, page_offsets
 from townsfolk_kernels.triton.launch import (
     Tiles,
     has_dependent_launch,
@@ -207,14 +207,10 @@ def _attend(
         mass = tl.where(is_last, tl.full([TILE_H], 1.0, tl.float32), 0.0)
         acc = tl.where(is_last, new_v.to(tl.float32), 0.0)
         top, mass, acc = attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
-        for first in range(low + KEYS, high, KEYS):
-            place = first + t
-            seen = place < high
-            rows_at = page_offsets(table, place, kv_head, seen, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-            tile_at = rows_at[:, None] + d[None, :]
-            keys = tl.load(k_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-            values = tl.load(v_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-            top, mass, acc = attend(queries, keys, values, seen, scale, top, mass, acc, PRECISION)
+        top, mass, acc = attend_to_pages(
+            queries, k_pages, v_pages, table, low + KEYS, high, kv_head, scale, top, mass, acc,
+            KV_HEADS, BLOCK_SIZE, HEAD_DIM, TILE_D, KEYS, 1, PRECISION,
+        )  # fmt: skip
 
         own = out + kv_head * (GROUP * HEAD_DIM)
         if count == 1:

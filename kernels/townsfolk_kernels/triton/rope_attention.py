@@ -17,6 +17,8 @@ from townsfolk_kernels.triton.attention import (
     MAX_SPLITS,
     DecodeWorkspace,
     attend,
+    attend_to_pages,
+    merge,
     page_offsets,
     stages_in_flight,
 )
@@ -150,50 +152,20 @@ def _step_kernel(
         if AHEAD:
             top, mass, acc = attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
             low += KEYS
-        for first in tl.range(low, high, KEYS, num_stages=STAGES):
-            place = first + t
-            seen = place < high
-            rows_at = page_offsets(table, place, kv_head, seen, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
-            tile_at = rows_at[:, None] + d[None, :]
-            keys = tl.load(k_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-            values = tl.load(v_pages + tile_at, mask=seen[:, None] & real_d, other=0.0)
-            top, mass, acc = attend(queries, keys, values, seen, scale, top, mass, acc, PRECISION)
+        top, mass, acc = attend_to_pages(
+            queries, k_pages, v_pages, table, low, high, kv_head, scale, top, mass, acc, KV_HEADS,
+            BLOCK_SIZE, HEAD_DIM, TILE_D, KEYS, STAGES, PRECISION,
+        )  # fmt: skip
 
-        row_at = (sequence * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
+        whole = out + (sequence * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
         if SPLITS > 1:
-            pair = sequence * KV_HEADS + kv_head
-            is_kept = h < TILE_G
-            tile = h[:, None] * TILE_D + d[None, :]
-            mine = pair * SPLITS + split
-            tl.store(partial + mine * (TILE_G * TILE_D) + tile, acc, mask=is_kept[:, None])
-            tl.store(statistics + mine * (2 * TILE_G) + h, top, mask=is_kept)
-            tl.store(statistics + mine * (2 * TILE_G) + TILE_G + h, mass, mask=is_kept)
-            tl.debug_barrier()  # all threads have stored before one of them says so
-            if tl.atomic_add(counters + pair, 1, sem="acq_rel") == parts - 1:
-                # All at once: one after the other, each would wait for memory on its own.
-                s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
-                is_part = s[:, None] < parts
-                noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
-                tops = tl.load(noted, mask=is_part, other=-float("inf"), cache_modifier=".cg")
-                masses = tl.load(noted + TILE_G, mask=is_part, other=0.0, cache_modifier=".cg")
-                parts_at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
-                parts_at += g[None, :, None] * TILE_D + d[None, None, :]
-                summed = tl.load(
-                    partial + parts_at, mask=is_part[:, :, None], other=0.0, cache_modifier=".cg"
-                )  # [SPLITS, TILE_G, TILE_D]
-                highest = tl.max(tops, axis=0)[None, :]
-                shares = tl.where(masses > 0, tl.exp(tops - highest), 0.0)
-                whole = tl.sum(shares * masses, axis=0)
-                shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
-                merged = tl.sum(summed * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
-                tl.store(counters + pair, 0)
-                where = out + row_at + g[:, None] * HEAD_DIM + d[None, :]
-                is_real = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM)
-                tl.store(where, merged.to(out.dtype.element_ty), mask=is_real)
+            merge(
+                partial, statistics, counters, sequence * KV_HEADS + kv_head, split, parts, top,
+                mass, acc, whole, True, GROUP, HEAD_DIM, TILE_G, TILE_H, TILE_D, SPLITS,
+            )  # fmt: skip
         else:
             result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
-            where = out + row_at + h[:, None] * HEAD_DIM + d[None, :]
-            tl.store(where, result.to(out.dtype.element_ty), mask=real)
+            tl.store(whole + h[:, None] * HEAD_DIM + d[None, :], result.to(dtype), mask=real)
 
 
 def step_splits(sequences: int, kv_heads: int, processors: int) -> int:

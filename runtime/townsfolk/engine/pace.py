@@ -51,17 +51,22 @@ class Pace:
         self._measured: dict[tuple[int, int], _Measured] = {}
         self._steps = 0  # with prompts
 
-    def prompt_tokens(self, speakers: int, prompts: int, wanted: int) -> int | None:
-        """Tokens of prompts that the next step may compute; None for as many as fit into it.
+    def undisturbed_tokens(self, wanted: int) -> int | None:
+        """Tokens of prompts for a step in which nobody speaks; None for as many as fit into it.
+
+        Args:
+            wanted: tokens that all prompts still need at most.
+        """
+        largest = max((total - places for places, total in self._sizes), default=0)
+        return largest if 0 < wanted <= _FEW * largest else None
+
+    def prompt_tokens(self, speakers: int, prompts: int) -> int | None:
+        """Tokens of prompts for a step in which others speak; None for as many as fit into it.
 
         Args:
             speakers: requests that decode in the step.
             prompts: requests with prompts to compute, those that wait included.
-            wanted: tokens that these need at most.
         """
-        if not speakers:
-            largest = max((total - places for places, total in self._sizes), default=0)
-            return largest if 0 < wanted <= _FEW * largest else None
         own = self._places(speakers)
         totals = [total for places, total in self._sizes if places == own and total > places]
         if own is None or not totals:

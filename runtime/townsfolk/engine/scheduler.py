@@ -123,9 +123,11 @@ class Scheduler:
             if self._make_room(request, 1, items):
                 budget -= 1
                 items[request] = self._item(request, 1)
-        count = len(prompts) + len(self.waiting)
-        wanted = sum(request.num_remaining for request in chain(prompts, self.waiting))
-        most = self.pace.prompt_tokens(len(items), count, wanted)
+        if items:
+            most = self.pace.prompt_tokens(len(items), len(prompts) + len(self.waiting))
+        else:
+            wanted = sum(request.num_remaining for request in chain(prompts, self.waiting))
+            most = self.pace.undisturbed_tokens(wanted)
         budget = budget if most is None else min(budget, most)
         for request in self._prompts(budget, plan, items, prompts):
             count = min(request.num_remaining, budget)
