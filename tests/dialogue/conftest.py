@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 import torch
 from chat_models import write_model, write_tokenizer
 from townsfolk.config import EngineSettings
+from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.sessions import Sessions
 from townsfolk.engine import Engine
 from townsfolk.text.tokenizer import Tokenizer
@@ -86,3 +88,21 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def prompts(monkeypatch: pytest.MonkeyPatch) -> Callable[[Session], list[str]]:
+    """Records the text of every prompt that a session gives the real engine."""
+
+    def record(session: Session) -> list[str]:
+        recorded: list[str] = []
+        submit = session._engine.submit
+
+        def recording(token_ids: Sequence[int], *args: Any, **options: Any) -> object:
+            recorded.append(session._tokenizer.decode(token_ids))
+            return submit(token_ids, *args, **options)
+
+        monkeypatch.setattr(session._engine, "submit", recording)
+        return recorded
+
+    return record

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from townsfolk.dialogue.config import SessionConfig
+from dialogue_session import (
+    STYLES,
+    Start,
+    events_of,
+    finish,
+    kinds,
+    open_session,
+    say,
+    until_text,
+)
 from townsfolk.dialogue.errors import (
     AlreadyExistsError,
     InvalidFieldError,
     LimitReachedError,
-    NotFoundError,
-    SessionClosedError,
 )
 from townsfolk.dialogue.events import (
     ContextTrimmed,
@@ -23,73 +29,14 @@ from townsfolk.dialogue.events import (
     PriorityUpdated,
     SentenceCompleted,
     TextDelta,
-    TurnEvent,
     TurnFailed,
     TurnFinished,
-    TurnInterrupted,
     TurnStarted,
 )
-from townsfolk.dialogue.lore import Lore
 from townsfolk.dialogue.session import MAX_WAITING_TURNS, Session
-from townsfolk.dialogue.sessions import Sessions
 from townsfolk.dialogue.transcript import EntryKind
-from townsfolk.dialogue.turn import Turn, Utterance
-from townsfolk.engine.errors import DeadlineExceededError, EngineClosedError
+from townsfolk.engine.errors import EngineClosedError
 from townsfolk.engine.outputs import FinishReason
-
-Start = Callable[..., Sessions]
-LORE = Lore(lore_id="king", text="The king is dead. The bridge over the Mirr is closed.")
-STYLES = ["llama3", "llama2", "zephyr", "mistral", None]
-
-
-def open_session(sessions: Sessions, *, max_new_tokens: int = 16, **fields: Any) -> Session:
-    sampling = {"seed": 1, "max_new_tokens": max_new_tokens} | fields.pop("sampling", {})
-    persona = {"name": "Mira", "description": "An innkeeper."} | fields.pop("persona", {})
-    return sessions.open(SessionConfig.checked(persona=persona, sampling=sampling, **fields))
-
-
-def say(session: Session, text: str = "Hello!", **fields: Any) -> Turn:
-    return session.say(Utterance.checked(text=text, **fields))
-
-
-async def events_of(turn: Turn) -> list[TurnEvent]:
-    return [event async for event in turn]
-
-
-async def finish(turn: Turn) -> TurnFinished:
-    last = (await events_of(turn))[-1]
-    assert isinstance(last, TurnFinished), last
-    return last
-
-
-async def until_text(turn: Turn, characters: int = 1) -> str:
-    """Reads nothing, but waits until the turn has said that much."""
-    while len(turn.reply.text) < characters:
-        assert not turn.is_over
-        await asyncio.sleep(0.002)
-    return turn.reply.text
-
-
-def kinds(session: Session) -> list[str]:
-    return [entry.kind.value for entry in session.transcript]
-
-
-@pytest.fixture
-def prompts(monkeypatch: pytest.MonkeyPatch) -> Callable[[Session], list[str]]:
-    """Records the text of every prompt that a session gives the real engine."""
-
-    def record(session: Session) -> list[str]:
-        recorded: list[str] = []
-        submit = session._engine.submit
-
-        def recording(token_ids: Sequence[int], *args: Any, **options: Any) -> object:
-            recorded.append(session._tokenizer.decode(token_ids))
-            return submit(token_ids, *args, **options)
-
-        monkeypatch.setattr(session._engine, "submit", recording)
-        return recorded
-
-    return record
 
 
 class TestTurns:
@@ -249,164 +196,6 @@ class TestSampling:
         await finish(say(session))
 
 
-class TestInterrupt:
-    @pytest.mark.parametrize("heard", [0, 1, 5])
-    async def test_the_transcript_keeps_exactly_what_was_heard(
-        self, start: Start, heard: int
-    ) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turn = say(session)
-        said = await until_text(turn, 20)
-        assert session.interrupt(turn.id, heard) == [turn.id]
-        last = (await events_of(turn))[-1]
-        assert isinstance(last, TurnInterrupted)
-        assert last.text == said[:heard]
-        assert 0 < last.usage.generated_tokens < 500
-        entry = session.transcript[-1]
-        assert (entry.kind, entry.text, entry.cut) == (EntryKind.SPOKE, said[:heard], True)
-
-    async def test_without_a_number_all_that_was_generated_is_kept(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turn = say(session)
-        await until_text(turn, 5)
-        session.interrupt()
-        events = await events_of(turn)
-        deltas = "".join(event.text for event in events if isinstance(event, TextDelta))
-        assert isinstance(events[-1], TurnInterrupted)
-        assert events[-1].text == deltas == session.transcript[-1].text
-
-    async def test_the_character_knows_that_it_was_cut_off(
-        self, start: Start, prompts: Callable[[Session], list[str]]
-    ) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        recorded = prompts(session)
-        turn = say(session)
-        said = (await until_text(turn, 20))[:7]
-        session.interrupt(turn.id, 7)
-        await finish(say(session, "Stop!", sampling={"max_new_tokens": 4}))
-        assert f"{said.rstrip()} —" in recorded[-1]
-
-    async def test_the_kv_before_the_cut_stays(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turn = say(session)
-        await until_text(turn, 60)
-        session.interrupt(turn.id)
-        last = (await events_of(turn))[-1]
-        assert isinstance(last, TurnInterrupted)
-        after = await finish(say(session, "Stop!", sampling={"max_new_tokens": 4}))
-        assert after.usage.cached_tokens > last.usage.prompt_tokens + 10
-
-    async def test_all_turns_at_once(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turns = [say(session, f"Line {number}") for number in range(3)]
-        await until_text(turns[0])
-        assert session.interrupt() == [turn.id for turn in turns]
-        ends = [(await events_of(turn))[-1] for turn in turns]
-        assert all(isinstance(end, TurnInterrupted) for end in ends)
-        assert [end.text for end in ends[1:]] == ["", ""]
-        assert kinds(session) == ["heard", "spoke"]  # nobody heard those that waited
-
-    async def test_one_that_waits(self, start: Start) -> None:
-        session = open_session(start())
-        first, second, third = (say(session, f"Line {number}") for number in range(3))
-        assert session.interrupt(second.id, 3) == [second.id]
-        assert len(await events_of(second)) == 1
-        await finish(first)
-        await finish(third)
-        assert [e.text for e in session.transcript if e.kind is EntryKind.HEARD] == [
-            "Line 0",
-            "Line 2",
-        ]
-
-    @pytest.mark.parametrize("by_id", [True, False])
-    async def test_an_answer_that_is_still_being_heard(
-        self, start: Start, by_id: bool, prompts: Callable[[Session], list[str]]
-    ) -> None:
-        session = open_session(start())
-        recorded = prompts(session)
-        turn = say(session)
-        text = (await finish(turn)).text
-        assert session.interrupt(turn.id if by_id else "", 4) == [turn.id]
-        assert (session.transcript[-1].text, session.transcript[-1].cut) == (text[:4], True)
-        assert session.interrupt(turn.id, 10) == []  # it never grows again
-        assert session.transcript[-1].text == text[:4]
-        await finish(say(session, "Stop!"))
-        assert f"{text[:4].rstrip()} —" in recorded[-1]
-
-    async def test_an_answer_that_was_heard_to_its_end_is_not_cut(self, start: Start) -> None:
-        session = open_session(start())
-        turn = say(session)
-        text = (await finish(turn)).text
-        assert session.interrupt(turn.id, len(text)) == []
-        assert session.interrupt(turn.id) == []
-        assert session.interrupt() == []
-        assert not session.transcript[-1].cut
-
-    async def test_refusals(self, start: Start) -> None:
-        session = open_session(start())
-        assert session.interrupt() == []
-        with pytest.raises(NotFoundError, match="'nobody'"):
-            session.interrupt("nobody")
-        with pytest.raises(InvalidFieldError, match="heard_characters"):
-            session.interrupt(heard_characters=-1)
-
-    async def test_a_reader_that_leaves_interrupts(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turn = say(session)
-        async with aclosing(aiter(turn)) as events:
-            async for event in events:
-                if isinstance(event, TextDelta):
-                    break
-        await finish(say(session, sampling={"max_new_tokens": 2}))
-        entry = session.transcript[1]
-        assert entry.cut
-        assert entry.text.startswith(event.text)
-
-    async def test_a_plain_break_interrupts_too(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turn = say(session)
-        async for event in turn:
-            if isinstance(event, TextDelta):
-                break
-        await finish(say(session, sampling={"max_new_tokens": 2}))
-        assert turn.is_over
-        assert session.transcript[1].cut
-
-    async def test_a_cancelled_reader_interrupts(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=500)
-        turn = say(session)
-        reader = asyncio.create_task(events_of(turn))
-        await until_text(turn)
-        reader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reader
-        await finish(say(session, sampling={"max_new_tokens": 2}))
-        assert session.transcript[1].cut
-
-
-class TestDeadline:
-    async def test_what_was_said_until_then_is_kept(self, start: Start) -> None:
-        session = open_session(start(context=8192), max_new_tokens=7000)
-        controls = session._tokenizer.special_tokens.values()
-        never = {"logit_bias": dict.fromkeys(controls, -100.0)}
-        last = await finish(say(session, deadline_ms=1000, sampling=never))
-        assert last.finish_reason is FinishReason.DEADLINE
-        assert session.transcript[-1].text == last.text
-        assert session.transcript[-1].cut
-
-    async def test_a_turn_that_waits_too_long_fails_in_time(self, start: Start) -> None:
-        session = open_session(start(), max_new_tokens=900)
-        first = say(session)
-        second = say(session, deadline_ms=1)
-        last = (await events_of(second))[-1]
-        assert isinstance(last, TurnFailed)
-        assert isinstance(last.error, DeadlineExceededError)
-        assert not first.is_over
-        session.interrupt()
-        await events_of(first)
-        assert kinds(session) == ["heard", "spoke"]
-
-
 class TestWorld:
     async def test_events_are_known_to_the_next_answer(
         self, start: Start, prompts: Callable[[Session], list[str]]
@@ -537,132 +326,3 @@ class TestOverflow:
         with pytest.raises(InvalidFieldError, match=r"persona: .* at most 256"):
             open_session(sessions, persona={"description": "word " * 500})
         assert sessions.list() == []
-
-
-class TestSavedGame:
-    @pytest.mark.parametrize("style", STYLES)
-    async def test_history_gives_the_prompt_that_the_live_session_has(
-        self, start: Start, style: str | None, prompts: Callable[[Session], list[str]]
-    ) -> None:
-        sessions = start(style)
-        sessions.register_lore(LORE)
-        live = open_session(sessions, lore_ids=["king"])
-        recorded = prompts(live)
-        live.notify("The door opens")
-        await finish(say(live, "Evening!", speaker="Anna"))
-        cut = say(live, sampling={"max_new_tokens": 500})
-        await until_text(cut, 20)
-        live.interrupt(cut.id, 9)
-        await events_of(cut)
-        await finish(say(live))
-        live.set_priority(5)
-        saved = live.config.model_dump(mode="json")
-        await finish(say(live, "Where were we?"))
-        await sessions.close(live.id)
-        restored = sessions.open(SessionConfig.checked(**saved))
-        assert restored.id == live.id
-        assert restored.priority == 5
-        await finish(say(restored, "Where were we?"))
-        # White space before replies is as the model drew it, in the live session only.
-        assert "".join(recorded[-1].split()) == "".join(recorded[-2].split())
-
-    async def test_a_greeting_may_come_first(self, start: Start) -> None:
-        for style in STYLES:
-            history = [{"kind": "spoke", "speaker": "Mira", "text": "Welcome!"}]
-            session = open_session(start(style), history=history)
-            await finish(say(session))
-            assert kinds(session) == ["spoke", "heard", "spoke"]
-
-
-class TestTogether:
-    async def test_many_sessions_speak_at_once_and_none_harms_another(self, start: Start) -> None:
-        sessions = start()
-        alone = [open_session(sessions, sampling={"seed": n}) for n in range(8)]
-        expected = [(await finish(say(s, f"I am {n}."))).text for n, s in enumerate(alone)]
-        crowd = [open_session(sessions, sampling={"seed": n}) for n in range(8)]
-        turns = [say(s, f"I am {n}.") for n, s in enumerate(crowd)]
-        failing = open_session(sessions)
-        bad = say(failing, "word " * 4000)
-        closing = open_session(sessions, max_new_tokens=500)
-        closed = say(closing)
-        reading = asyncio.gather(*map(finish, turns))
-        await sessions.close(closing.id)
-        assert isinstance((await events_of(closed))[-1], TurnInterrupted)
-        assert isinstance((await events_of(bad))[-1], TurnFailed)
-        assert [last.text for last in await reading] == expected
-
-    async def test_lore_is_computed_once_for_all_who_know_it(self, start: Start) -> None:
-        sessions = start()
-        sessions.register_lore(LORE)
-        first = open_session(sessions, lore_ids=["king"])
-        tokens = len(sessions._tokenizer.encode(LORE.text))
-        assert tokens > 20
-        second = open_session(sessions, lore_ids=["king"], persona={"name": "Bron"})
-        await finish(say(first))
-        usage = (await finish(say(second))).usage
-        assert usage.cached_tokens >= tokens
-
-    async def test_namespaces_share_nothing(self, start: Start) -> None:
-        one = start()
-        other = Sessions(one._engine, namespace="other")
-        await finish(say(open_session(one)))
-        usage = (await finish(say(open_session(other)))).usage
-        assert usage.cached_tokens == 0
-        again = (await finish(say(open_session(other)))).usage
-        assert again.cached_tokens > 0
-        await other.aclose()
-
-
-class TestSessions:
-    async def test_open_get_list_close(self, start: Start) -> None:
-        sessions = start()
-        ids = [open_session(sessions, session_id=name).id for name in ("b", "a")]
-        generated = open_session(sessions).id
-        assert [s.id for s in sessions.list()] == sorted([*ids, generated])
-        assert sessions.get("a").config.persona.name == "Mira"
-        with pytest.raises(AlreadyExistsError, match="'a'"):
-            open_session(sessions, session_id="a")
-        await sessions.close("a")
-        with pytest.raises(NotFoundError, match="'a'"):
-            sessions.get("a")
-        with pytest.raises(NotFoundError, match="'a'"):
-            await sessions.close("a")
-        assert len(sessions) == 2
-
-    async def test_limit(self, start: Start) -> None:
-        sessions = start(max_sessions=2)
-        for _ in range(2):
-            open_session(sessions)
-        with pytest.raises(LimitReachedError, match="2 sessions"):
-            open_session(sessions)
-
-    async def test_unknown_lore_opens_nothing(self, start: Start) -> None:
-        sessions = start()
-        with pytest.raises(NotFoundError, match="'queen'"):
-            open_session(sessions, lore_ids=["queen"])
-        assert len(sessions) == 0
-
-    async def test_a_closed_session_takes_nothing_more(self, start: Start) -> None:
-        sessions = start()
-        session = open_session(sessions)
-        await sessions.close(session.id)
-        for call in (lambda: say(session), lambda: session.notify("Rain")):
-            with pytest.raises(SessionClosedError, match="open a new one"):
-                call()
-
-    async def test_idle_sessions_end_unless_somebody_holds_them(self, start: Start) -> None:
-        sessions = start(idle_timeout_s=0.2)
-        idle, held = open_session(sessions), open_session(sessions)
-        with held.held():
-            while idle in sessions.list():
-                await asyncio.sleep(0.02)
-            assert sessions.list() == [held]
-        while sessions.list():
-            await asyncio.sleep(0.02)
-
-    async def test_opened_tells_the_sizes(self, start: Start) -> None:
-        session = open_session(start())
-        event = session.opened(resumed=True)
-        assert (event.session_id, event.resumed) == (session.id, True)
-        assert 0 < event.system_tokens < 100
-        assert event.context_tokens == 1024
