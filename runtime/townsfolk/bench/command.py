@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-tokens",
         type=int,
-        help="tokens an answer. Default 64, or 4 for each request of a batch",
+        help="tokens an answer. Default 64, or 4 for each request of a batch; more where that is "
+        "too short to have all answer at once",
     )
     npcs = parser.add_argument_group("characters of a model, over the service")
     npcs.add_argument("--npcs", type=_numbers, default=[1, 8, 32], help="default 1,8,32")

@@ -164,15 +164,13 @@ def kernel_bytes(
     kv = decode_bytes(config, element_bytes, batch, context) - none
     qkv = layers * (queries + 2 * keys) * hidden * element_bytes
     head = config.vocab_size * hidden * element_bytes
-    return {
-        "_qkv_kernel": qkv,
-        "_decode_kernel": kv,
-        "_step_kernel": kv,  # attention of several rows
+    common = {
         "_gate_up_kernel": layers * 2 * inner * hidden * element_bytes,
         "_project_and_add_kernel": layers * (queries + inner) * hidden * element_bytes,
-        # Several rows have q, k and v from a plain projection, too.
-        "_project_kernel": head if batch == 1 else head + qkv,
     }
+    if batch == 1:
+        return {**common, "_qkv_attend_kernel": qkv + kv, "_project_kernel": head}
+    return {**common, "_step_kernel": kv, "_project_kernel": qkv + head}
 
 
 def operation_rows(traced: torch.profiler.profile) -> list[Row]:
