@@ -15,9 +15,10 @@ But oneDNN wants AVX-512: without it a bf16 product falls to a tenth of these fi
 needs no more than AVX2 and F16C. For a single row the plain layout is the best by far, in a decoder
 of 160M parameters 12.4 ms a token against 14.5: a small model can afford to keep both.
 
-Both packed layouts give a row the same bits whatever other rows are in the batch, which PyTorch's
-fp32 product does not: with it, one seeded text in some thousand tokens differed between a batch and
-alone. (Where bf16 is kept in both layouts, a single row may differ in its last bit.)
+With fp32 activations both packed layouts give a row the same bits whatever other rows are in the
+batch, which PyTorch's fp32 product does not: with it, one seeded text in some thousand tokens
+differed between a batch and alone. In bf16 the last bit may differ: with AMX for some numbers of
+rows, elsewhere between the two layouts, where a weight is kept in both.
 """
 
 from __future__ import annotations
