@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from default_install import DefaultInstall, make_default_install
 
 # Tests of CUDA kernels can't run without CUDA: they are no part of the suite there. There, Triton's
 # interpreter runs the kernels instead, which must be said before anything imports Triton.
@@ -24,6 +25,14 @@ else:
     os.environ["TRITON_INTERPRET"] = "1"
 if find_spec("triton") is None:  # there is none for macOS
     collect_ignore += need_triton
+
+
+@pytest.fixture(scope="session")
+def default_install(tmp_path_factory: pytest.TempPathFactory) -> DefaultInstall:
+    """The environment that `make talk` makes: for tests of what a user has without any extra."""
+    if os.name == "nt":
+        pytest.skip("links need a privilege on Windows: run this on Linux or macOS")
+    return make_default_install(tmp_path_factory.mktemp("default-install") / ".venv")
 
 
 @pytest.hookimpl(trylast=True)

@@ -22,7 +22,6 @@ OPTIONAL_PACKAGES = {
     "triton": ("fast kernels on a GPU", "gpu"),
     "huggingface_hub": ("models by hub id", "hub"),
     "prometheus_client": ("metrics", "metrics"),
-    "uvicorn": ("gRPC-Web", "web"),
     "matplotlib": ("plots", "train"),
 }
 

@@ -136,10 +136,8 @@ class RuntimeServer:
             raise StartError(_taken("metrics_port", self.settings.metrics_host, port)) from error
 
     def _make_web(self) -> WebServer:
-        try:
-            from townsfolk.service.web import WebServer
-        except ModuleNotFoundError as error:
-            raise StartError(_missing(error, "web_port", "web")) from None
+        from townsfolk.service.web import WebServer
+
         try:
             return WebServer(self.settings)
         except OSError as error:
