@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,8 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
-PROTO = Path(__file__).parents[2] / "proto"
+ROOT = Path(__file__).parents[2]
+PROTO = ROOT / "proto"
 
 # Field numbers in descriptor.proto, of which the paths of source locations consist.
 FILE_MESSAGE, FILE_ENUM, FILE_SERVICE = 4, 5, 6
@@ -87,3 +90,31 @@ def test_generated_code_is_current() -> None:
         [sys.executable, PROTO / "generate.py", "--check"], capture_output=True, text=True
     )
     assert check.returncode == 0, check.stderr
+
+
+def test_pre_commit_leaves_generated_code_as_it_is(tmp_path: Path) -> None:
+    """The hooks, as they run before a commit, on a repository with nothing but generated code."""
+    kept = [".pre-commit-config.yaml", "pyproject.toml", "gdlintrc"]
+    kept += [path.relative_to(ROOT) for path in (ROOT / "runtime/townsfolk/v1").glob("*_pb2*")]
+    kept += [path.relative_to(ROOT) for path in ROOT.glob("plugins/godot/**/generated/*.gd")]
+    assert len(kept) >= 3 + 9 + 3
+    for path in kept:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".gitignore").write_text(".venv\n.cache\n")
+    for command in (["init", "--quiet"], ["add", "."]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    # These look at the whole program, which is not here, and write nothing.
+    environment = os.environ | {
+        "SKIP": "mypy,lint-imports,proto",
+        "PRE_COMMIT_HOME": str(tmp_path / ".cache"),
+    }
+    hooks = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "run", "--all-files"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert hooks.returncode == 0, hooks.stdout + hooks.stderr
