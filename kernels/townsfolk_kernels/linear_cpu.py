@@ -12,8 +12,10 @@ fp16, FBGEMM's blocks, fp32 rows       38  34  20  11
 
 One layout must serve all batch sizes and prefill, where oneDNN's blocks reach twice FBGEMM's rate.
 But oneDNN wants AVX-512: without it a bf16 product falls to a tenth of these figures, while FBGEMM
-needs no more than AVX2 and F16C. For a single row the plain layout is the best by far, in a decoder
-of 160M parameters 12.4 ms a token against 14.5: a small model can afford to keep both.
+needs no more than AVX2 and F16C. For a single row oneDNN's blocks are the slowest, in a decoder of
+160M parameters 14.5 ms a token against 12.4: a small model can afford to keep FBGEMM's beside them.
+(PyTorch's own gemv is as fast, but only while oneDNN is switched off, which is a flag of the whole
+process: it would change the products of other threads, and two engines left it off for good.)
 
 With fp32 activations both packed layouts give a row the same bits whatever other rows are in the
 batch, which PyTorch's fp32 product does not: with it, one seeded text in some thousand tokens
@@ -28,7 +30,6 @@ from functools import cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 # oneDNN reads at 28 GB/s for one row and at 33 for four, and one row alone may take another path
@@ -55,20 +56,21 @@ def packed_dtypes() -> dict[torch.dtype, torch.dtype]:
 def pack(weight: Tensor, bias: Tensor | None, roomy: bool) -> OnednnWeight | FbgemmWeight:
     """Repack a weight of one of `packed_dtypes`; where `roomy`, memory may be spent for speed."""
     if packed_dtypes()[weight.dtype] == weight.dtype:
-        return OnednnWeight(weight, bias, keep_plain=roomy and weight.dtype == torch.bfloat16)
+        return OnednnWeight(weight, bias, keep_single=roomy and weight.dtype == torch.bfloat16)
     return FbgemmWeight(weight, bias)
 
 
 class OnednnWeight:
-    """A bf16 or fp32 weight in the blocks of oneDNN, and plain as well where there is room."""
+    """A bf16 or fp32 weight in the blocks of oneDNN; also in FBGEMM's for single rows."""
 
-    __slots__ = ("_bias", "_packed", "_plain", "_product", "nbytes")
+    __slots__ = ("_bias", "_packed", "_product", "_single", "nbytes")
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, keep_plain: bool) -> None:
-        copies = 2 if keep_plain else 1
-        self.nbytes = copies * weight.nbytes + (0 if bias is None else bias.nbytes)
+    def __init__(self, weight: Tensor, bias: Tensor | None, keep_single: bool) -> None:
         self._bias = bias
-        self._plain = weight if keep_plain else None
+        keep_single = keep_single and "fbgemm" in torch.backends.quantized.supported_engines
+        self._single = FbgemmWeight(weight, bias) if keep_single else None
+        copies = 2 if keep_single else 1
+        self.nbytes = copies * weight.nbytes + (0 if bias is None else bias.nbytes)
         self._packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
         self._product = torch.ops.mkldnn._linear_pointwise.default
 
@@ -79,24 +81,14 @@ class OnednnWeight:
     def product(self, x: Tensor) -> Tensor:
         """`x @ weight.T + bias` of x [rows, in_features], dtype of the weight."""
         rows = x.shape[0]
-        if rows == 1 and self._plain is not None:
-            return _without_onednn(x, self._plain, self._bias)
+        if rows == 1 and self._single is not None:
+            return self._single.product(x.float()).to(x.dtype)
         if rows * 2 > _FEWEST_ROWS:
             product: Tensor = self._product(x, self._packed, self._bias, "none", [], "")
             return product
         x = torch.cat((x,) * (_FEWEST_ROWS // rows))
         product = self._product(x, self._packed, self._bias, "none", [], "")
         return product[:rows]
-
-
-def _without_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """PyTorch's own bf16 product of a matrix and a vector, which oneDNN stands in the way of."""
-    before = torch._C._get_mkldnn_enabled()
-    torch._C._set_mkldnn_enabled(False)
-    try:
-        return F.linear(x, weight, bias)
-    finally:
-        torch._C._set_mkldnn_enabled(before)
 
 
 class FbgemmWeight:

@@ -26,7 +26,7 @@ from townsfolk.bench.report import gpu_name, print_report
 from townsfolk.bench.scene import Scene, Stage
 from townsfolk.bench.subject import Subject
 from townsfolk.bench.tavern import tavern, with_recorded
-from townsfolk.engine.apart import run_apart
+from townsfolk.engine.threads import run_in_new_thread
 
 NEW_TOKENS = 64
 
@@ -69,7 +69,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         contestants.append(
             TransformersContestant(subject.config, torch.bfloat16, subject.device, threads)
         )
-    bandwidth = run_apart(memory_bandwidth, subject.device)
+    bandwidth = run_in_new_thread(memory_bandwidth, subject.device)
     rows = decode(
         subject,
         contestants,
@@ -92,7 +92,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
 
 
 def _prefill(options: argparse.Namespace, subject: Subject) -> None:
-    rate = run_apart(matrix_rate, subject.device, subject.dtype)
+    rate = run_in_new_thread(matrix_rate, subject.device, subject.dtype)
     with closing(subject.engine_stage(1, 2 * max(options.prefill))) as stage:
         rows = prefill(subject, stage, rate, options.prefill, options.rounds)
     print_report(

@@ -18,7 +18,7 @@ from townsfolk.bench.service_stage import ServiceStage
 from townsfolk.client import RuntimeProcess
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
-from townsfolk.engine.apart import run_apart
+from townsfolk.engine.threads import run_in_new_thread
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
 
@@ -81,7 +81,7 @@ class Subject:
 
     def engine_stage(self, requests: int, tokens: int) -> EngineStage:
         """An engine in this process, at rest, with room for so many requests and tokens."""
-        decoder = run_apart(Decoder.random, self.config, self.dtype, self.device)
+        decoder = run_in_new_thread(Decoder.random, self.config, self.dtype, self.device)
         settings = EngineSettings(
             device="cuda" if self.device.type == "cuda" else "cpu",
             kv_memory_mib=self._kv_memory_mib(requests, tokens),

@@ -19,7 +19,6 @@ import torch
 
 from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
-from townsfolk.engine.apart import run_apart
 from townsfolk.engine.errors import (
     DeviceNotFoundError,
     EngineClosedError,
@@ -38,6 +37,7 @@ from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
+from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder, DecoderConfig
@@ -86,7 +86,8 @@ class Engine:
             load: loads the decoder again after `settings.idle_release_s`; without it, it stays.
 
         Raises:
-            NotEnoughMemoryError: the memory doesn't hold a single sequence of 32 tokens.
+            NotEnoughMemoryError: the memory doesn't hold a single sequence of 32 tokens, or another
+                engine of this process limits what it takes on the GPU.
         """
         config = decoder.config
         if plan is None:
@@ -133,7 +134,7 @@ class Engine:
         self._lock = threading.Lock()
         self._closed = False
         self._loop.start()
-        self._finalizer = weakref.finalize(self, EngineLoop.stop, self._loop)
+        self._finalizer = weakref.finalize(self, _stop, self._loop, plan, decoder.device)
 
     @classmethod
     def from_pretrained(
@@ -154,8 +155,6 @@ class Engine:
             DeviceNotFoundError: CUDA is asked for, and there is none.
         """
         settings = settings or EngineSettings()
-        if settings.threads is not None:
-            torch.set_num_threads(settings.threads)
         directory = resolve(model if model is not None else settings.model)
         device = _device(settings)
         config = DecoderConfig.from_directory(directory)
@@ -164,6 +163,8 @@ class Engine:
         tokenizer = Tokenizer.from_directory(directory)
 
         def load(report: Progress) -> Decoder:
+            if settings.threads is not None:
+                compute_with(settings.threads)
             plan.hold(device)
             plan.check_free(device)
             try:
@@ -171,17 +172,21 @@ class Engine:
             except torch.OutOfMemoryError as error:
                 raise out_of_memory(error) from None
 
-        decoder = run_apart(load, log_progress())
-        logger.info("weights loaded")
-        return cls(
-            decoder,
-            tokenizer,
-            settings,
-            name=str(model if model is not None else settings.model),
-            default_params=_default_params(directory),
-            plan=plan,
-            load=load,
-        )
+        try:
+            decoder = run_in_new_thread(load, log_progress())
+            logger.info("weights loaded")
+            return cls(
+                decoder,
+                tokenizer,
+                settings,
+                name=str(model if model is not None else settings.model),
+                default_params=_default_params(directory),
+                plan=plan,
+                load=load,
+            )
+        except BaseException:
+            plan.let_go(device)
+            raise
 
     def submit(
         self,
@@ -373,6 +378,11 @@ class Engine:
         if len(token_ids) >= self.info.context_length:
             raise PromptTooLongError(len(token_ids), self.info.context_length)
         return token_ids
+
+
+def _stop(loop: EngineLoop, plan: MemoryPlan, device: torch.device) -> None:
+    loop.stop()
+    plan.let_go(device)
 
 
 def _check_whole_between(name: str, value: object, low: int, high: int) -> None:

@@ -29,6 +29,7 @@ from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.runner import ItemOutput, Runner
 from townsfolk.engine.scheduler import Scheduler, StepItem
 from townsfolk.engine.stats import Meter
+from townsfolk.engine.threads import compute_with
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class EngineLoop:
 
     def _run(self) -> None:
         if self._threads is not None:
-            torch.set_num_threads(self._threads)
+            compute_with(self._threads)
         with torch.inference_mode():
             while not self._stopping:
                 try:

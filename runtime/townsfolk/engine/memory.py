@@ -120,15 +120,28 @@ class MemoryPlan:
         return plan
 
     def hold(self, device: torch.device) -> None:
-        """Has PyTorch refuse to take more than the limit. It concerns the whole process."""
+        """Have PyTorch refuse to take more than the limit, which concerns the whole process.
+
+        Raises:
+            NotEnoughMemoryError: another engine of this process holds such a limit.
+        """
         if device.type != "cuda":
             return
-        index = torch.cuda.current_device() if device.index is None else device.index
         share = 1.0
         if self.limit is not None:
             total = torch.cuda.get_device_properties(device).total_memory
             share = min((self.limit - self.cuda) / total, 1.0)
-        torch.cuda.set_per_process_memory_fraction(share, index)
+        if torch.cuda.get_per_process_memory_fraction(device) not in (1.0, share):
+            raise NotEnoughMemoryError(
+                "another engine of this process limits all that the process takes on the GPU "
+                "(gpu_memory_mib): close it first, or run this one in a process of its own"
+            )
+        torch.cuda.set_per_process_memory_fraction(share, device)
+
+    def let_go(self, device: torch.device) -> None:
+        """End the limit of `hold`."""
+        if device.type == "cuda" and self.limit is not None:
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
 
     def check_free(self, device: torch.device) -> None:
         """Checks that the device has what is planned.
