@@ -17,7 +17,12 @@ from townsfolk_kernels.triton.sampling_rows import (
 )
 
 from townsfolk.engine.request import Request
-from townsfolk.sampling.params import MAX_BIAS_ENTRIES, MAX_STOP_TOKENS, SamplingParams
+from townsfolk.sampling.params import (
+    MAX_BIAS_ENTRIES,
+    MAX_END_TOKENS,
+    MAX_STOP_TOKENS,
+    SamplingParams,
+)
 
 
 def upload(values: NDArray[np.generic], device: torch.device) -> Tensor:
@@ -59,7 +64,7 @@ class DeviceRows:
         self._eos_ids = tuple(each for each in eos_ids if each < vocab_size)
         self.space = SamplingSpace.allocate(places, vocab_size, device)
         self.tables = torch.zeros(max_rows, max_blocks, dtype=torch.int32, device=device)
-        most_ends = len(self._eos_ids) + MAX_STOP_TOKENS
+        most_ends = len(self._eos_ids) + MAX_END_TOKENS + MAX_STOP_TOKENS
         self.sampling = SamplingRows.allocate(
             max_rows, vocab_size, most_ends, MAX_BIAS_ENTRIES, device
         )
@@ -111,7 +116,7 @@ def write_sampling_rows(
     small = np.zeros((count, 4 + most_biases), dtype=np.float32)  # penalties, biases
     for index, request in enumerate(requests):
         params = request.params
-        ends = list(dict.fromkeys((*eos_ids, *params.stop_token_ids)))
+        ends = list(dict.fromkeys((*eos_ids, *request.rules.end_ids, *params.stop_token_ids)))
         biases = params.logit_bias
         top_k = params.top_k if params.top_k < state.said.shape[1] else 0
         top_k = top_k if params.temperature > 0 else 1
@@ -153,5 +158,5 @@ def _write_said(state: SamplingRows, request: Request) -> None:
     reply = np.array(request.token_ids[request.prompt_length :], dtype=np.int64)
     times = np.bincount(reply, minlength=len(said))
     said[:] = np.minimum(times, MOST_SAID)
-    said[request.token_ids[: request.prompt_length]] |= np.int16(IN_PROMPT)
+    said[request.penalized_prompt] |= np.int16(IN_PROMPT)
     state.said[request.row].copy_(upload(said, state.said.device))

@@ -35,6 +35,7 @@ from townsfolk.engine.pace import Pace
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
+from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.threads import compute_with, run_in_new_thread
@@ -109,7 +110,9 @@ class Engine:
             max_batch=settings.max_batch,
             memory_limit_mib=(plan.limit or 0) // MIB,
         )
-        eos_ids = config.eos_ids | (tokenizer.eos_ids if tokenizer is not None else frozenset())
+        eos_ids = self._eos_ids = config.eos_ids | (
+            tokenizer.eos_ids if tokenizer is not None else frozenset()
+        )
         make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
         resident = make(decoder)
         self._vocab_size = config.vocab_size
@@ -197,6 +200,7 @@ class Engine:
         deadline_s: float | None = None,
         namespace: str = "",
         echo: bool = False,
+        rules: ReplyRules = NO_RULES,
     ) -> Generation:
         """Queues a request and gives its handle, to be read in this event loop.
 
@@ -209,6 +213,7 @@ class Engine:
             namespace: requests of different namespaces never share KV.
             echo: report the prompt's tokens, with log-probabilities if the parameters ask for
                 them.
+            rules: what the reply is held to besides the parameters.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
@@ -233,13 +238,15 @@ class Engine:
             prompt_length=len(token_ids),
             max_tokens=min(len(token_ids) + params.max_new_tokens, self.info.context_length),
             table=BlockTable(self._pool, namespace),
-            reply=Reply(self.tokenizer, token_ids, params.stop),
+            reply=Reply(self.tokenizer, token_ids, params.stop, rules.text_filter),
             token_ids=token_ids,
             priority=priority,
             arrived=arrived,
             deadline=None if deadline_s is None else arrived + deadline_s,
             echo=echo,
             event_loop=event_loop,
+            rules=rules,
+            eos_ids=self._eos_ids,
         )
         post, loop = self._loop.post, self._loop
 

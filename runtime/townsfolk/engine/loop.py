@@ -270,17 +270,17 @@ class EngineLoop:
             waited = (now - request.arrived) * 1000
             self._meter.note_first_token(waited, request.prompt_length, request.cached_tokens)
         request.last_token_at = now
-        if token.token_id in self._eos_ids:
+        if token.token_id in self._eos_ids or token.token_id in request.rules.end_ids:
             self._finish(request, FinishReason.END, token)
             return
         if token.token_id in request.params.stop_token_ids:
             self._finish(request, FinishReason.STOP, token)
             return
-        delta = request.reply.push(token)
+        delta = request.reply.push(token, request.max_tokens - len(request.token_ids))
         if delta is not None:
             self._outbox.put(request, delta)
-        if request.reply.stop_text is not None:
-            self._finish(request, FinishReason.STOP)
+        if (reason := request.reply.ended) is not None:
+            self._finish(request, reason)
         elif len(request.token_ids) >= request.max_tokens:
             self._finish(request, FinishReason.LENGTH)
 
@@ -305,7 +305,7 @@ class EngineLoop:
         """Ends a request with the reply that it has got."""
         self._leave(request)
         try:
-            delta = request.reply.finish(last)
+            delta = request.reply.finish(reason, last)
         except Exception as error:
             self._end(request, _failure(error))
             return

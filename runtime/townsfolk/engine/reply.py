@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from townsfolk.engine.outputs import TextDelta, TokenInfo
+from townsfolk.engine.outputs import FinishReason, TextDelta, TokenInfo
+from townsfolk.engine.rules import TextFilter
 from townsfolk.text.detokenizer import Detokenizer
 from townsfolk.text.stop import StopScanner
 from townsfolk.text.tokenizer import Tokenizer
@@ -20,15 +21,20 @@ class Reply:
     shows that they don't begin a stop string.
     """
 
-    __slots__ = ("_detokenizer", "_parts", "_scanner", "_unreported")
+    __slots__ = ("_detokenizer", "_filter", "_parts", "_scanner", "_unreported")
 
     def __init__(
-        self, tokenizer: Tokenizer | None, prompt_ids: Sequence[int], stops: Sequence[str]
+        self,
+        tokenizer: Tokenizer | None,
+        prompt_ids: Sequence[int],
+        stops: Sequence[str],
+        text_filter: TextFilter | None = None,
     ) -> None:
         """Starts a reply; without a tokenizer it has no text."""
         tail = prompt_ids[-_PROMPT_TAIL:]
         self._detokenizer = Detokenizer(tokenizer, tail) if tokenizer is not None else None
         self._scanner = StopScanner(stops)
+        self._filter = text_filter
         self._parts: list[str] = []
         self._unreported: list[TokenInfo] = []
 
@@ -42,24 +48,43 @@ class Reply:
         """The stop string that was found, if one was."""
         return self._scanner.stopped
 
-    def push(self, token: TokenInfo) -> TextDelta | None:
-        """Takes a token; gives the text that became certain, if any did."""
+    @property
+    def ended(self) -> FinishReason | None:
+        """Why the text ends here; None as long as it goes on."""
+        if self._scanner.stopped is not None:
+            return FinishReason.STOP
+        return None if self._filter is None else self._filter.finish_reason
+
+    def push(self, token: TokenInfo, tokens_left: int) -> TextDelta | None:
+        """Takes a token, and how many may follow; gives the text that became certain, if any."""
         self._unreported.append(token)
         if self._detokenizer is None:
             return self._delta("")
         text = self._scanner.push(self._detokenizer.push(token.token_id))
+        if self._filter is not None:
+            text = self._filter.push(text, tokens_left)
         return self._delta(text) if text else None
 
-    def finish(self, last: TokenInfo | None = None) -> TextDelta | None:
-        """Gives what was held back, with the end or stop token if there was one."""
+    def finish(self, reason: FinishReason, last: TokenInfo | None = None) -> TextDelta | None:
+        """Gives what was held back, with the end or stop token if there was one.
+
+        A character that is half written is given as U+FFFD only where the model itself ended so.
+        """
         if last is not None:
             self._unreported.append(last)
+        text = "" if self._detokenizer is None else self._rest(self._detokenizer, reason)
+        return self._delta(text) if text or self._unreported else None
+
+    def _rest(self, detokenizer: Detokenizer, reason: FinishReason) -> str:
         text = ""
-        if self._detokenizer is not None and self._scanner.stopped is None:
-            text = self._scanner.push(self._detokenizer.flush())
+        if self._scanner.stopped is None:
+            if reason in (FinishReason.END, FinishReason.STOP):
+                text = self._scanner.push(detokenizer.flush())
             if self._scanner.stopped is None:
                 text += self._scanner.flush()
-        return self._delta(text) if text or self._unreported else None
+        if self._filter is None:
+            return text
+        return self._filter.push(text, 0) + self._filter.flush()
 
     def _delta(self, text: str) -> TextDelta:
         self._parts.append(text)

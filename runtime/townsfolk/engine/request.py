@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from townsfolk.engine.generation import Event, Generation
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.reply import Reply
+from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.kv import BlockTable
 from townsfolk.sampling.params import SamplingParams
 
@@ -21,6 +22,8 @@ class Request:
     Attributes:
         number: order of arrival.
         params: how to sample.
+        rules: what the reply is held to besides.
+        eos_ids: the model's end tokens.
         seed: of the draws.
         prompt_length: tokens of the prompt.
         token_ids: the prompt, then what was drawn.
@@ -60,6 +63,8 @@ class Request:
     deadline: float | None
     echo: bool
     event_loop: AbstractEventLoop
+    rules: ReplyRules = NO_RULES
+    eos_ids: frozenset[int] = frozenset()
     handle: weakref.ref[Generation] = field(init=False)
     letters: deque[Event] = field(default_factory=deque)
     announced: bool = False
@@ -73,6 +78,19 @@ class Request:
     prompt_infos: list[TokenInfo] = field(default_factory=list)
     first_token_at: float | None = None
     last_token_at: float = 0.0
+
+    @property
+    def penalized_prompt(self) -> list[int]:
+        """The prompt's tokens that the repetition penalty counts.
+
+        Never end tokens: to end would grow less likely with each turn of a conversation.
+        """
+        if not self.rules.penalizes_prompt:
+            return []
+        ends = self.eos_ids | self.rules.end_ids
+        return [
+            token_id for token_id in self.token_ids[: self.prompt_length] if token_id not in ends
+        ]
 
     @property
     def num_generated(self) -> int:

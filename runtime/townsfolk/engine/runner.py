@@ -161,9 +161,15 @@ class EagerRunner:
 
     def _admit(self, request: Request) -> None:
         assert request.row is not None
-        prompt_ids = request.token_ids[: request.prompt_length]
         generated_ids = request.token_ids[request.prompt_length :]
-        self._sampler.admit(request.row, request.params, request.seed, prompt_ids, generated_ids)
+        self._sampler.admit(
+            request.row,
+            request.params,
+            request.seed,
+            request.penalized_prompt,
+            generated_ids,
+            request.rules.end_ids,
+        )
 
     def _compute(self, step: EagerStep, places: Sequence[int]) -> None:
         chunks, pending, rows = [], [], []

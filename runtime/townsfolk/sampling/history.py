@@ -69,7 +69,8 @@ class History:
         seen = list(dict.fromkeys((*prompt_ids, *generated_ids)))
         self._reserve(len(seen))
         self._lengths[row] = len(seen)
-        # What is not used yet repeats a token that was seen, which `penalize_` allows.
+        # What is not used yet repeats a token that was seen, which `penalize_` allows; where none
+        # was, `append` sees to it.
         self._seen_ids[row] = seen[0] if seen else 0
         self._seen_ids[row, : len(seen)] = self._tensor(seen)
         said = self._tensor(generated_ids)
@@ -77,16 +78,20 @@ class History:
 
     def penalize_(self, logits: Tensor, batch: Penalized) -> None:
         """Applies the penalties to a batch's logits [n, vocab], in place."""
-        longest = max(self._lengths[row] for row in batch.rows)
+        lengths = [self._lengths[row] for row in batch.rows]
+        longest = max(lengths)
         if longest == 0:
             return
+        repetition = batch.repetition
+        if 0 in lengths:  # the row holds no token yet, and so must not change any
+            repetition = torch.where(self._tensor(lengths) > 0, repetition, 1.0)
         seen_ids = self._seen_ids[batch.row_ids, :longest]  # [m, longest]
         ops.penalize_(
             logits,
             batch.places,
             seen_ids,
             self._reply_counts[batch.row_ids[:, None], seen_ids],
-            batch.repetition,
+            repetition,
             batch.presence,
             batch.frequency,
         )
@@ -97,6 +102,9 @@ class History:
         lengths = [self._lengths[row] for row in batch.rows]
         self._reserve(max(lengths) + 1)
         self._reply_counts[batch.row_ids, said] += 1
+        if 0 in lengths:
+            first = self._tensor(lengths) == 0
+            self._seen_ids[batch.row_ids[first]] = said[first, None]
         self._seen_ids[batch.row_ids, self._tensor(lengths)] = said
         for row in batch.rows:
             self._lengths[row] += 1

@@ -11,7 +11,12 @@ from townsfolk_kernels import philox
 from townsfolk_kernels import sampling as ops
 
 from townsfolk.sampling.history import History
-from townsfolk.sampling.params import MAX_BIAS_ENTRIES, MAX_STOP_TOKENS, SamplingParams
+from townsfolk.sampling.params import (
+    MAX_BIAS_ENTRIES,
+    MAX_END_TOKENS,
+    MAX_STOP_TOKENS,
+    SamplingParams,
+)
 from townsfolk.sampling.plan import Plan
 from townsfolk.sampling.report import SampledTokens, report
 
@@ -41,7 +46,7 @@ class Sampler:
         self._device = device
         self._params: list[SamplingParams | None] = [None] * max_rows
         self._plan: Plan | None = None  # of the last batch; most often the next is the same
-        most_ends = len(self._eos_ids) + MAX_STOP_TOKENS
+        most_ends = len(self._eos_ids) + MAX_END_TOKENS + MAX_STOP_TOKENS
         self._bias_ids = torch.zeros(max_rows, MAX_BIAS_ENTRIES, dtype=torch.int64, device=device)
         self._bias_values = torch.zeros(max_rows, MAX_BIAS_ENTRIES, device=device)
         self._end_ids = torch.zeros(max_rows, most_ends, dtype=torch.int64, device=device)
@@ -58,6 +63,7 @@ class Sampler:
         seed: int,
         prompt_ids: Sequence[int],
         generated_ids: Sequence[int] = (),
+        end_ids: Collection[int] = (),
     ) -> None:
         """Gives a free row to a request.
 
@@ -65,8 +71,9 @@ class Sampler:
             row: from 0 to max_rows - 1.
             params: its parameters; `params.seed` is not looked at.
             seed: of its draws, 0 to 2**64 - 1.
-            prompt_ids: its prompt.
+            prompt_ids: its prompt, as far as the repetition penalty counts it.
             generated_ids: what it generated before, when it comes back after a preemption.
+            end_ids: at most 64 tokens that end its reply, besides those of every reply.
 
         Raises:
             InvalidSamplingError: a token id in `params` is not in the vocabulary.
@@ -76,7 +83,7 @@ class Sampler:
             raise ValueError(f"row {row} is taken; release it first")
         params.check_vocabulary(self._vocab_size)
         biases = params.logit_bias
-        ends = dict.fromkeys((*self._eos_ids, *params.stop_token_ids), -math.inf)
+        ends = dict.fromkeys((*self._eos_ids, *end_ids, *params.stop_token_ids), -math.inf)
         self._write(self._bias_ids, row, list(biases))
         self._write(self._bias_values, row, list(biases.values()))
         self._write(self._end_ids, row, list(ends))

@@ -1,0 +1,44 @@
+"""What a reply is held to, besides what its request asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from townsfolk.engine.outputs import FinishReason
+
+
+class TextFilter(Protocol):
+    """What the text of one reply goes through on its way out, in the engine's thread.
+
+    Attributes:
+        finish_reason: why the reply ends here; None as long as it goes on.
+    """
+
+    finish_reason: FinishReason | None
+
+    def push(self, text: str, tokens_left: int) -> str:
+        """Take more text, and how many tokens may still be drawn; give what can be shown."""
+        ...
+
+    def flush(self) -> str:
+        """Give what was held back, when the reply ended elsewhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRules:
+    """Rules of whoever submits a request, in places of their own: nothing in it pushes them out.
+
+    Attributes:
+        end_ids: tokens that end the reply as the model's own end tokens do.
+        penalizes_prompt: whether the repetition penalty counts the prompt's tokens.
+        text_filter: what the text goes through; one for each request.
+    """
+
+    end_ids: frozenset[int] = frozenset()
+    penalizes_prompt: bool = True
+    text_filter: TextFilter | None = None
+
+
+NO_RULES = ReplyRules()
