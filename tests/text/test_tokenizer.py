@@ -7,10 +7,11 @@ import pytest
 import small_tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, decoders, pre_tokenizers, trainers
+from tokenizers import AddedToken, decoders, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Backend
 from tokenizers.models import BPE, Unigram
 from townsfolk.text import Tokenizer, TokenizerError
+from townsfolk.text.vocabulary import BYTE_ALPHABET
 from transformers import PreTrainedTokenizerFast
 
 
@@ -185,6 +186,94 @@ def test_what_the_chat_template_writes_is_a_control_token(tmp_path: Path) -> Non
     assert tokenizer.decode(tokenizer.encode("<|other|>")) == "<|other|>"
 
 
+def begin_text_with(model: Path, token: str) -> None:
+    """Has the post-processor of a model directory put a token before a text."""
+    backend = Backend.from_file(str(model / "tokenizer.json"))
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{token} $A", special_tokens=[(token, backend.token_to_id(token) or 0)]
+    )
+    backend.save(str(model / "tokenizer.json"))
+
+
+def without_bytes(directory: Path, *lost: int) -> Path:
+    """A byte-level vocabulary without tokens for some bytes, as those of SmolLM2 and GPT-NeoX."""
+    small_tokenizers.byte_level(directory)
+    model = json.loads((directory / "tokenizer.json").read_text())["model"]
+    gone = {character for character, byte in BYTE_ALPHABET.items() if byte in lost}
+    model["vocab"] = {t: i for t, i in model["vocab"].items() if not gone & set(t)}
+    model["merges"] = [m for m in model["merges"] if not gone & set("".join(m))]
+    edit(directory / "tokenizer.json", model=model)
+    return directory
+
+
+class TestVocabulariesWithoutSomeBytes:
+    LOST = (0x04, 0x16, 0xC0, 0xF1, 0xFF)
+
+    def test_what_cannot_be_written_is_dropped_as_in_the_reference(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        tokenizer = Tokenizer.from_directory(without_bytes(tmp_path, *self.LOST))
+        (warning,) = caplog.records
+        assert "04 16 f1" in warning.getMessage()  # c0 and ff are in no UTF-8 text
+        oracle = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
+        for text in ("ale", "a\x04b \x16", "\U00040000!", "酒\x04場"):
+            ids = tokenizer.encode(text)
+            assert ids == oracle.encode(text, add_special_tokens=False)
+            assert tokenizer.decode(ids) == oracle.decode(ids, clean_up_tokenization_spaces=False)
+
+    def test_bytes_of_no_utf8_text_are_not_missed(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Tokenizer.from_directory(without_bytes(tmp_path, 0xC0, 0xC1, *range(0xF5, 0x100)))
+        assert not caplog.records
+
+
+class TestAddedTokens:
+    def load(self, directory: Path, template: str, *texts: str, special: bool = False) -> Tokenizer:
+        backend = Backend.from_file(str(small_tokenizers.byte_level(directory) / "tokenizer.json"))
+        backend.add_tokens([AddedToken(t, special=special, normalized=False) for t in texts])
+        settings = {"chat_template": template}
+        return Tokenizer.from_directory(small_tokenizers.save(backend, directory, settings))
+
+    @pytest.mark.parametrize("special", [False, True])
+    def test_white_space_is_no_control_token(self, tmp_path: Path, special: bool) -> None:
+        white = ("\n\n", "    ", "\t")
+        template = "{% for m in messages %}\n\n    \t{{ m.content }}{% endfor %}"
+        tokenizer = self.load(tmp_path, template, *white, special=special)
+        assert not tokenizer.special_tokens.keys() & set(white)
+        text = "one\n\n    two\tthree"
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+    def test_what_only_stands_in_the_templates_source_is_no_control_token(
+        self, tmp_path: Path
+    ) -> None:
+        template = (
+            "{# <c> #}{% for m in messages %}{% if '<think>' in m.content %}{{ '<a>' }}{% endif %}"
+            "<b>{{ m.content.split('<think>')[-1] }}{% endfor %}"
+            "{% if tools %}<tool>{% endif %}"
+        )
+        tokenizer = self.load(tmp_path, template, "<a>", "<b>", "<c>", "<think>", "<tool>")
+        added = {"<a>", "<b>", "<c>", "<think>", "<tool>"}
+        assert tokenizer.special_tokens.keys() & added == {"<b>"}
+
+    def test_a_template_that_refuses_a_system_text_still_writes_its_tokens(
+        self, tmp_path: Path
+    ) -> None:
+        template = (
+            "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}"
+            "{% endif %}<b>{{ m.content }}{% endfor %}"
+        )
+        assert "<b>" in self.load(tmp_path, template, "<b>").special_tokens
+
+    def test_u_2581_in_an_added_token_is_a_space(self, tmp_path: Path) -> None:
+        directory = small_tokenizers.byte_fallback(tmp_path, form="first")
+        backend = Backend.from_file(str(directory / "tokenizer.json"))
+        backend.add_tokens([AddedToken("\u2581\u2581\u2581", normalized=False)])
+        tokenizer = Tokenizer.from_directory(small_tokenizers.save(backend, directory, {}))
+        token = backend.token_to_id("\u2581\u2581\u2581")
+        assert tokenizer.token_bytes(token) == b"   "
+
+
 class TestEndTokens:
     @pytest.fixture
     def model(self, tmp_path: Path) -> Path:
@@ -254,6 +343,66 @@ class TestSettings:
         edit(model / "config.json", bos_token_id=7)
         assert Tokenizer.from_directory(model).bos_id == 7
 
+    def test_the_post_processor_says_how_a_text_begins(self, model: Path) -> None:
+        assert Tokenizer.from_directory(model).prefix_ids == ()
+        begin_text_with(model, "<|begin_of_text|>")
+        tokenizer = Tokenizer.from_directory(model)
+        assert tokenizer.prefix_ids == (tokenizer.special_tokens["<|begin_of_text|>"],)
+        oracle = PreTrainedTokenizerFast(tokenizer_file=str(model / "tokenizer.json"))
+        assert oracle.encode("gold") == [*tokenizer.prefix_ids, *tokenizer.encode("gold")]
+
+    @pytest.mark.parametrize("adds", [True, False])
+    def test_add_bos_token_has_the_last_word(self, model: Path, adds: bool) -> None:
+        if not adds:
+            begin_text_with(model, "<|begin_of_text|>")
+        edit(model / "tokenizer_config.json", add_bos_token=adds)
+        tokenizer = Tokenizer.from_directory(model)
+        assert tokenizer.prefix_ids == ((tokenizer.bos_id,) if adds else ())
+
+    def test_a_byte_fallback_vocabulary_begins_with_bos_by_custom(self, tmp_path: Path) -> None:
+        small_tokenizers.byte_fallback(tmp_path, form="first")
+        assert Tokenizer.from_directory(tmp_path).prefix_ids == (1,)
+
+    def test_without_a_begin_token_nothing_is_added(self, model: Path) -> None:
+        edit(model / "tokenizer_config.json", add_bos_token=True, bos_token=None)
+        assert Tokenizer.from_directory(model).prefix_ids == ()
+
+    def test_add_bos_token_that_is_no_truth_value_is_refused(self, model: Path) -> None:
+        edit(model / "tokenizer_config.json", add_bos_token="yes")
+        with pytest.raises(TokenizerError, match="add_bos_token"):
+            Tokenizer.from_directory(model)
+
+    def test_several_templates_without_a_default_are_said(
+        self, model: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        edit(model / "tokenizer_config.json", chat_template=[{"name": "rag", "template": "t"}])
+        assert Tokenizer.from_directory(model).chat_template is None
+        assert "rag" in caplog.text
+        assert "base model" in caplog.text
+
+    def test_additional_templates_alone_are_said(
+        self, model: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        edit(model / "tokenizer_config.json", chat_template=None)
+        (model / "additional_chat_templates").mkdir()
+        (model / "additional_chat_templates" / "tool_use.jinja").write_text("t")
+        assert Tokenizer.from_directory(model).chat_template is None
+        assert "tool_use" in caplog.text
+
+    @pytest.mark.parametrize("content", ["from json", {"default": "from json", "rag": "t"}])
+    def test_a_template_in_chat_template_json_is_taken_and_said(
+        self, model: Path, caplog: pytest.LogCaptureFixture, content: object
+    ) -> None:
+        edit(model / "tokenizer_config.json", chat_template=None)
+        edit(model / "chat_template.json", chat_template=content)
+        assert Tokenizer.from_directory(model).chat_template == "from json"
+        assert "chat_template.json" in caplog.text
+
+    def test_a_template_that_is_not_utf8_is_refused(self, model: Path) -> None:
+        (model / "chat_template.jinja").write_bytes(b"\xff")
+        with pytest.raises(TokenizerError, match="jinja is not UTF-8"):
+            Tokenizer.from_directory(model)
+
     def test_default_of_several_templates(self, model: Path) -> None:
         templates = [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]
         edit(model / "tokenizer_config.json", chat_template=templates)
@@ -296,6 +445,17 @@ class TestBrokenFiles:
         small_tokenizers.save(backend, tmp_path, {})
         with pytest.raises(TokenizerError, match="lacks 254 of the 256 bytes"):
             Tokenizer.from_directory(tmp_path)
+
+    def test_characters_without_a_byte_level_are_refused(self, tmp_path: Path) -> None:
+        vocab = {chr(n): n for n in range(0x20, 0x7F)} | {"\u0120": 0}
+        small_tokenizers.save(Backend(BPE(vocab, [])), tmp_path, {})
+        with pytest.raises(TokenizerError, match="neither byte-level nor"):
+            Tokenizer.from_directory(tmp_path)
+
+    def test_a_post_processor_with_an_unknown_token_is_refused(self, model: Path) -> None:
+        begin_text_with(model, "<nowhere>")
+        with pytest.raises(TokenizerError, match="post_processor names the token '<nowhere>'"):
+            Tokenizer.from_directory(model)
 
     def test_an_added_token_without_an_id(self, model: Path) -> None:
         edit(model / "tokenizer.json", added_tokens=[{"content": "<s>"}])

@@ -21,7 +21,7 @@ from townsfolk.bench.scene import word
 from townsfolk.models import DecoderConfig
 from townsfolk.models.config import RopeType
 from townsfolk.models.weights import expected_tensors
-from townsfolk.text.tokenizer import BYTE_ALPHABET
+from townsfolk.text.vocabulary import BYTE_ALPHABET
 
 _SPACE, _NEWLINE = (
     next(character for character, value in BYTE_ALPHABET.items() if value == byte)
@@ -170,7 +170,12 @@ def _tokenizer(config: DecoderConfig) -> tuple[dict[str, Any], dict[str, Any]]:
             "byte_fallback": False,
         },
     }
-    settings = {"chat_template": CHAT_TEMPLATE, "bos_token": _BEGIN, "eos_token": _END}
+    settings = {
+        "chat_template": CHAT_TEMPLATE,
+        "bos_token": _BEGIN,
+        "eos_token": _END,
+        "add_bos_token": True,
+    }
     return tokenizer, settings
 
 

@@ -6,21 +6,15 @@ control tokens *before* the contents are put in their places. A control token is
 that the template itself wrote; the same characters in a content are plain text.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NoReturn
 
-from jinja2 import nodes
 from jinja2.exceptions import TemplateError
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.prompt import Message
+from townsfolk.text.template import compile_template
 from townsfolk.text.tokenizer import Tokenizer
 
 BASE_TEMPLATE = """\
@@ -80,14 +74,8 @@ class ChatTemplate:
         self.stops = () if source else ("\n",)
         self._variables = dict(tokenizer.named_tokens)
         self._controls = _any_of(tokenizer.special_tokens)
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationBlock, loopcontrols]
-        )
-        environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _raise_exception
-        environment.globals["strftime_now"] = _strftime_now
         try:
-            self._template = environment.from_string(source or BASE_TEMPLATE)
+            self._template = compile_template(source or BASE_TEMPLATE)
         except TemplateError as error:
             raise UnsupportedTemplateError(f"chat template: {error}") from error
         self._takes_system = self._leads_with_system()
@@ -210,25 +198,3 @@ def _any_of(texts: Iterable[str], flags: re.RegexFlag = re.NOFLAG) -> re.Pattern
     """A pattern that matches each of `texts`, the longest first, and nothing if there is none."""
     longest_first = sorted({text for text in texts if text}, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", flags)
-
-
-class _GenerationBlock(Extension):
-    """`{% generation %}`: marks replies for training; here it shows what is inside."""
-
-    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _raise_exception(message: str) -> NoReturn:
-    raise TemplateError(message)
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)
-
-
-def _to_json(value: Any, **options: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, **options)

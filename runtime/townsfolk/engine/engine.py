@@ -279,9 +279,8 @@ class Engine:
         """
         if self.tokenizer is None:
             raise InvalidPromptError("this engine has no tokenizer: give token ids")
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
         try:
-            return begin + self.tokenizer.encode(text)
+            return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(text)]
         except ValueError as error:
             raise InvalidPromptError(f"the prompt can't be used: {error}") from error
 

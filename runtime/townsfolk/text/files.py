@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
+
+_MORE_TEMPLATES = "additional_chat_templates"
 
 
 class TokenizerError(ValueError):
@@ -26,7 +31,8 @@ class TokenizerFiles:
     generation: Mapping[str, Any]
     """`generation_config.json`; empty when there is none."""
     chat_template: str | None
-    """`chat_template.jinja`, else the default template of `tokenizer_config.json`."""
+    """`chat_template.jinja`, else the default template of `tokenizer_config.json`, else that of
+    `chat_template.json`."""
 
     @classmethod
     def read(cls, directory: Path) -> TokenizerFiles:
@@ -77,8 +83,8 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        value = json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
         raise TokenizerError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise TokenizerError(f"{path} must hold a JSON object, not {type(value).__name__}")
@@ -86,16 +92,43 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def _read_chat_template(directory: Path, settings: Mapping[str, Any]) -> str | None:
+    """The template of conversations, from wherever releases put it; a warning where that is odd.
+
+    Newer releases have `chat_template.jinja`; those with pictures had `chat_template.json`; others
+    have it in `tokenizer_config.json`, alone or among several with names.
+    """
     path = directory / "chat_template.jinja"
     if path.is_file():
-        return path.read_text(encoding="utf-8")
+        return _read_text(path)
+    legacy = directory / "chat_template.json"
     template = settings.get("chat_template")
+    where = directory / "tokenizer_config.json"
+    if template is None and legacy.is_file():
+        template, where = _read_object(legacy).get("chat_template"), legacy
+        logger.warning("the chat template is that of %s; there is no other", legacy)
+    named: dict[Any, Any] = {}
     if isinstance(template, list):  # several named templates, as Hugging Face writes them
         named = {t.get("name"): t.get("template") for t in template if isinstance(t, Mapping)}
         template = named.get("default")
+    elif isinstance(template, Mapping):  # chat_template.json has them so
+        named, template = dict(template), template.get("default")
+    named |= dict.fromkeys(path.stem for path in (directory / _MORE_TEMPLATES).glob("*.jinja"))
+    if template is None and named:
+        logger.warning(
+            "%s has chat templates (%s) but none named default: the model is prompted as a base "
+            "model, with a script. Put the one to use into chat_template.jinja",
+            directory,
+            ", ".join(map(str, named)),
+        )
     if template is not None and not isinstance(template, str):
         raise TokenizerError(
-            f"chat_template in {directory / 'tokenizer_config.json'} must be text or a list of "
-            f'{{"name", "template"}} objects'
+            f'chat_template in {where} must be text or a list of {{"name", "template"}} objects'
         )
     return template
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TokenizerError(f"{path} is not UTF-8 text: {error}") from error

@@ -1,57 +1,55 @@
 """Text to token ids and back, over the `tokenizers` library.
 
 Two kinds of BPE vocabulary are read: byte-level (Llama 3) and SentencePiece-style with byte
-fallback (Llama 2, TinyLlama, Mistral). Both cover every byte, so any text can be written and a
-token always stands for certain bytes; decoding here is nothing but joining these bytes.
+fallback (Llama 2, TinyLlama, Mistral, Gemma). In both a token always stands for certain bytes;
+decoding here is nothing but joining these bytes.
 """
 
 from __future__ import annotations
 
-import json
 import re
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import tokenizers
-
+from townsfolk.text import vocabulary
 from townsfolk.text.files import TokenizerError, TokenizerFiles, token_ids, token_text
+from townsfolk.text.template import written
+from townsfolk.text.vocabulary import BYTE_ALPHABET, LATIN_1_OF_ALPHABET, SPACE_SYMBOL
 
 __all__ = ["Tokenizer", "TokenizerError"]
 
-SPACE_SYMBOL = "\u2581"  # SentencePiece writes a space so
 BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
+_WHITE = string.whitespace + SPACE_SYMBOL
 # Tokens with which the chat formats of the Llama family and its relatives end a turn. Some
 # releases forgot to list theirs among the end-of-sequence ids.
-TURN_ENDS = ("<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|end_of_turn|>")
-
-
-def _byte_alphabet() -> dict[str, int]:
-    """The printable character that stands for each byte in a byte-level vocabulary (GPT-2's)."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    alphabet = {chr(byte): byte for byte in printable}
-    alphabet |= {chr(0x100 + n): byte for n, byte in enumerate(others)}
-    return alphabet
-
-
-BYTE_ALPHABET = _byte_alphabet()
-# For `str.translate`: Latin-1 writes the characters below 256 as the bytes of the same number.
-LATIN_1_OF_ALPHABET = {ord(character): byte for character, byte in BYTE_ALPHABET.items()}
+TURN_ENDS = (
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|end_of_turn|>",
+    "<end_of_turn>",
+)
 
 
 class Tokenizer:
     """One model's vocabulary. Immutable after loading; every method may be called by any thread.
 
     A *control token* is one that means something besides its letters: every special token, and
-    every added token that the chat template writes. Text from outside can never form one.
+    every added token that the chat template writes around messages; white space never is. Text from
+    outside can never form one, but for the token of the unknown in the few vocabularies that have
+    no token for each byte.
     """
 
     vocab_size: int
     """Largest token id plus one. The model's embedding may have more rows, for padding."""
     bos_id: int | None
-    """The token that begins a text, or None when the model uses none."""
+    """The token that begins a text, or None when the model has none; see `prefix_ids`."""
+    prefix_ids: tuple[int, ...]
+    """What the tokenizer puts before a raw text: mostly nothing, or the token that begins one."""
     eos_ids: frozenset[int]
     """Every token that ends a reply."""
     chat_template: str | None
@@ -71,23 +69,24 @@ class Tokenizer:
         spec = files.spec
         self.chat_template = files.chat_template
         self.named_tokens = MappingProxyType(_named_tokens(files.settings))
-        added = _added_tokens(spec)
-        control = [t for t in added if t["special"] or t["content"] in (files.chat_template or "")]
-        control.sort(key=lambda token: -len(token["content"]))
+        model = vocabulary.supported_model(spec)
+        added = vocabulary.added_tokens(spec)
+        control = _control_tokens(added, self.chat_template, self.named_tokens)
         self.special_tokens = MappingProxyType({t["content"]: t["id"] for t in control})
         self._control_ids = frozenset(self.special_tokens.values())
         self._control_pattern = _control_pattern(control)
         self._control_order = [t["id"] for t in control]
 
-        model = _supported_model(spec)
-        self._byte_level = not model.get("byte_fallback")
-        self._adds_prefix_space = not self._byte_level and _adds_prefix_space(spec)
-        _check_covers_bytes(model["vocab"], byte_level=self._byte_level)
-        _keep_control_tokens_out_of_text(spec, control)
+        vocabulary.check_covers_bytes(spec)
+        self._byte_level = vocabulary.is_byte_level(spec)
+        self._adds_prefix_space = not self._byte_level and vocabulary.adds_prefix_space(spec)
+        before_text = vocabulary.tokens_before_text(spec)
+        vocabulary.keep_control_tokens_out_of_text(spec, control)
         spec["post_processor"] = None
         spec["truncation"] = spec["padding"] = None
-        self._backend = _backend(spec)
-        self._inner_backend = _inner_backend(spec) or self._backend
+        self._backend = vocabulary.backend(spec)
+        vocabulary.check_kind(spec)
+        self._inner_backend = vocabulary.inner_backend(spec) or self._backend
         self._added_text: dict[int, str] = {t["id"]: t["content"] for t in added}
         self._bytes: dict[int, bytes] = {}
         self._whole_texts: dict[int, str | None] = {}
@@ -95,6 +94,7 @@ class Tokenizer:
         highest_id = max(model["vocab"].values(), default=-1)
         self.vocab_size = 1 + max([highest_id, *self._added_text])
         self.bos_id = self._find_bos(files)
+        self.prefix_ids = self._find_prefix(before_text, _flag(files.settings, "add_bos_token"))
         self.eos_ids = self._find_eos(files)
 
     @classmethod
@@ -181,14 +181,20 @@ class Tokenizer:
             return None
 
     def _find_bytes(self, token_id: int) -> bytes:
-        if token_id in self._added_text:
+        if token_id in self._control_ids:
             return self._added_text[token_id].encode()
         in_range = 0 <= token_id < self.vocab_size
         token: str | None = self._backend.id_to_token(token_id) if in_range else None
         if token is None:
             return b""
         if self._byte_level:
-            return token.translate(LATIN_1_OF_ALPHABET).encode("latin-1")
+            # An added token need not be written in the alphabet: it stands for itself then.
+            in_alphabet = all(character in BYTE_ALPHABET for character in token)
+            return (
+                token.translate(LATIN_1_OF_ALPHABET).encode("latin-1")
+                if in_alphabet
+                else token.encode()
+            )
         byte = BYTE_TOKEN.fullmatch(token)
         if byte is not None:
             return bytes.fromhex(byte[1])
@@ -208,9 +214,24 @@ class Tokenizer:
     def _find_bos(self, files: TokenizerFiles) -> int | None:
         if "bos_token" in files.settings:
             text = token_text(files.settings["bos_token"])
-            return None if text is None else self._id_of(text, "bos_token")
+            return None if text is None else self._id_of(text, "bos_token in tokenizer_config.json")
         ids = token_ids(files.config.get("bos_token_id"), "bos_token_id in config.json")
         return ids[0] if ids else None
+
+    def _find_prefix(
+        self, before_text: Sequence[str] | None, adds_bos: bool | None
+    ) -> tuple[int, ...]:
+        """The ids before a raw text.
+
+        `add_bos_token` in tokenizer_config.json has the last word on the token that begins a text.
+        Where neither it nor a post-processor says anything, SentencePiece's custom holds.
+        """
+        ids = [self._id_of(token, "post_processor") for token in before_text or ()]
+        if adds_bos is None and before_text is None:
+            adds_bos = not self._byte_level
+        if self.bos_id is None or adds_bos is None or adds_bos == (self.bos_id in ids):
+            return tuple(ids)
+        return (self.bos_id, *ids) if adds_bos else tuple(one for one in ids if one != self.bos_id)
 
     def _find_eos(self, files: TokenizerFiles) -> frozenset[int]:
         """Ids of the generation settings, of the tokenizer, and of turns the template ends.
@@ -224,7 +245,7 @@ class Tokenizer:
         eos = set(ids)
         text = token_text(files.settings.get("eos_token"))
         if text is not None:
-            eos.add(self._id_of(text, "eos_token"))
+            eos.add(self._id_of(text, "eos_token in tokenizer_config.json"))
         template = self.chat_template or ""
         eos |= {
             self.special_tokens[name]
@@ -237,7 +258,7 @@ class Tokenizer:
         token_id: int | None = self._backend.token_to_id(token)
         if token_id is None:
             raise TokenizerError(
-                f"{field} in tokenizer_config.json is {token!r}, which tokenizer.json does not have"
+                f"{field} names the token {token!r}, which tokenizer.json does not have"
             )
         return token_id
 
@@ -247,17 +268,24 @@ def _named_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
     return {field: text for field, text in texts.items() if text is not None}
 
 
-def _added_tokens(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    added = spec.get("added_tokens") or []
-    for token in added:
-        if not (
-            isinstance(token, dict)
-            and isinstance(token.get("content"), str)
-            and isinstance(token.get("id"), int)
-            and isinstance(token.get("special"), bool)
-        ):
-            raise TokenizerError(f"tokenizer.json has a broken entry in added_tokens: {token!r}")
-    return list(added)
+def _flag(settings: Mapping[str, Any], field: str) -> bool | None:
+    """A setting that is true, false, or silent: absent or null."""
+    value = settings.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise TokenizerError(f"{field} in tokenizer_config.json must be true or false: {value!r}")
+    return value
+
+
+def _control_tokens(
+    added: Sequence[Mapping[str, Any]], template: str | None, variables: Mapping[str, str]
+) -> list[Mapping[str, Any]]:
+    """The added tokens that are control tokens, longest first."""
+    others = [t["content"] for t in added if not t["special"] and t["content"].strip(_WHITE)]
+    shown = written(template, variables, others) if template and others else frozenset()
+    control = [
+        t for t in added if t["content"].strip(_WHITE) and (t["special"] or t["content"] in shown)
+    ]
+    return sorted(control, key=lambda token: -len(token["content"]))
 
 
 def _control_pattern(control: Sequence[Mapping[str, Any]]) -> re.Pattern[str]:
@@ -269,109 +297,3 @@ def _control_pattern(control: Sequence[Mapping[str, Any]]) -> re.Pattern[str]:
         for token in control
     )
     return re.compile("|".join(alternatives) or "(?!)")
-
-
-def _supported_model(spec: Mapping[str, Any]) -> dict[str, Any]:
-    model = spec.get("model")
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
-        raise TokenizerError("tokenizer.json has no model with a vocabulary")
-    kind = model.get("type", "BPE")  # old files do not say
-    if kind != "BPE" or not isinstance(model["vocab"], dict):
-        raise TokenizerError(f"tokenizer.json holds a {kind} model; only BPE is supported")
-    for field in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if model.get(field):
-            raise TokenizerError(f"tokenizer.json uses BPE with {field}, which is not supported")
-    return model
-
-
-def _check_covers_bytes(vocab: Mapping[str, int], *, byte_level: bool) -> None:
-    """A vocabulary that lacks a byte would lose text without a word; such a one is refused."""
-    needed = BYTE_ALPHABET if byte_level else [f"<0x{byte:02X}>" for byte in range(256)]
-    missing = [token for token in needed if token not in vocab]
-    if missing:
-        kind = (
-            "byte-level (train it with initial_alphabet=ByteLevel.alphabet())"
-            if byte_level
-            else "byte-fallback"
-        )
-        raise TokenizerError(
-            f"tokenizer.json lacks {len(missing)} of the 256 bytes that a {kind} BPE vocabulary "
-            f"needs to write any text, the first is {missing[0]!r}"
-        )
-
-
-def _adds_prefix_space(spec: Mapping[str, Any]) -> bool:
-    return any(
-        step.get("type") == "Prepend"
-        or (step.get("type") == "Metaspace" and _prepend_scheme(step) != "never")
-        for step in _steps(spec)
-    )
-
-
-def _prepend_scheme(metaspace: Mapping[str, Any]) -> str:
-    """`always`, `first` or `never`; files from before 2024 say `add_prefix_space` instead."""
-    scheme = metaspace.get("prepend_scheme")
-    if isinstance(scheme, str):
-        return scheme
-    return "always" if metaspace.get("add_prefix_space", True) else "never"
-
-
-def _steps(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every normalizer and pre-tokenizer, sequences unfolded."""
-    steps: list[dict[str, Any]] = []
-    waiting = [spec.get("normalizer"), spec.get("pre_tokenizer")]
-    while waiting:
-        step = waiting.pop(0)
-        if isinstance(step, dict):
-            steps.append(step)
-            waiting += step.get("normalizers") or step.get("pretokenizers") or []
-    return steps
-
-
-def _keep_control_tokens_out_of_text(
-    spec: dict[str, Any], control: Sequence[Mapping[str, Any]]
-) -> None:
-    """Changes `spec` so that encoding plain text can never give a control token.
-
-    Three ways lead from text to such a token: the scan for added tokens (which
-    `encode_special_tokens` ends for those marked special), a merge whose result spells it, and
-    `ignore_merges`, which looks whole words up in the vocabulary.
-    """
-    names = {token["content"] for token in control}
-    for token in spec.get("added_tokens") or []:
-        if token["content"] in names:
-            token["special"] = True
-    model = spec["model"]
-    model["merges"] = [
-        merge
-        for merge in model.get("merges") or []
-        if (merge.replace(" ", "", 1) if isinstance(merge, str) else "".join(merge)) not in names
-    ]
-    if any(name in model["vocab"] for name in names):
-        model["ignore_merges"] = False
-
-
-def _backend(spec: Mapping[str, Any]) -> tokenizers.Tokenizer:
-    try:
-        backend = tokenizers.Tokenizer.from_str(json.dumps(spec, ensure_ascii=False))
-    except Exception as error:  # the library raises bare Exception
-        raise TokenizerError(f"tokenizer.json cannot be read: {error}") from error
-    backend.encode_special_tokens = True
-    return backend
-
-
-def _inner_backend(spec: Mapping[str, Any]) -> tokenizers.Tokenizer | None:
-    """A second backend for text after a control token, where the vocabulary wants one.
-
-    With `prepend_scheme: first` only the very beginning of a text gets the extra space.
-    """
-    first = [
-        step
-        for step in _steps(spec)
-        if step.get("type") == "Metaspace" and _prepend_scheme(step) == "first"
-    ]
-    if not first:
-        return None
-    for step in first:
-        step["prepend_scheme"] = "never"
-    return _backend(spec)

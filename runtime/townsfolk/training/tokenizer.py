@@ -67,6 +67,7 @@ def save(tokenizer: Tokenizer, folder: Path, context: int) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BEGIN,
         "eos_token": END_TURN,
+        "add_bos_token": True,
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
         "chat_template": CHAT_TEMPLATE,
