@@ -15,7 +15,6 @@ import pytest
 HERE = Path(__file__).resolve().parent
 DOTNET = os.environ.get("TOWNSFOLK_DOTNET") or shutil.which("dotnet")
 MONO = shutil.which("mono")
-PROGRAM = HERE / "Mono/bin/Debug/netstandard2.1/FramingProbe.dll"
 PIECE_S = 0.1
 MESSAGES = 8
 
@@ -26,19 +25,23 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def program() -> Path:
-    """The probe, compiled as Unity would compile the package."""
+def build(project: str, name: str) -> Path:
+    """Compile a probe as Unity would compile the package; return the program."""
     assert DOTNET is not None
     done = subprocess.run(
-        [DOTNET, "build", str(HERE / "Mono"), "--nologo", "-p:UseSharedCompilation=false"],
+        [DOTNET, "build", str(HERE / project), "--nologo", "-p:UseSharedCompilation=false"],
         timeout=170,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    return PROGRAM
+    return HERE / project / "bin/Debug/netstandard2.1" / name
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    return build("Mono", "FramingProbe.dll")
 
 
 class WebServer:
@@ -135,3 +138,58 @@ async def test_a_cancelled_stream_ends_on_both_sides(program: Path) -> None:
 async def test_a_stalled_stream_ends_at_its_deadline(program: Path) -> None:
     lines, _ = await run(program, "deadline")
     assert lines == [["deadline"]]
+
+
+@pytest.fixture(scope="module")
+def protobuf_probe() -> Path:
+    build("Core", "Townsfolk.Core.dll")  # its restore brings the packages
+    return build("MonoProtobuf", "ProtobufProbe.dll")
+
+
+def set_up(probe: Path, archives: Path, folder: Path) -> list[str]:
+    """Let the set-up add what Mono lacks out of the archives; return what the probe prints."""
+    assert MONO is not None
+    done = subprocess.run(
+        [MONO, str(probe), str(archives), str(folder)],
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def published(folder: Path) -> Path:
+    """A folder of downloads: Google.Protobuf and all that it refers to, as published."""
+    packages = Path(os.environ.get("NUGET_PACKAGES") or Path.home() / ".nuget/packages")
+    folder.mkdir()
+    for package, version in (
+        ("google.protobuf", "3.25.1"),
+        ("system.runtime.compilerservices.unsafe", "4.5.2"),
+        ("system.memory", "4.5.3"),
+        ("system.buffers", "4.4.0"),
+    ):
+        archive = f"{package}.{version}.nupkg"
+        shutil.copy(packages / package / version / archive, folder / archive)
+    return folder
+
+
+def test_the_set_up_brings_all_that_protobuf_needs(protobuf_probe: Path, tmp_path: Path) -> None:
+    """Mono has less than Unity, so that more of the packages are needed, and none too few."""
+    lines = set_up(protobuf_probe, published(tmp_path / "downloads"), tmp_path / "plugins")
+    assert lines == ["problem: "]
+    assert sorted(file.name for file in (tmp_path / "plugins").iterdir()) == [
+        "Google.Protobuf.dll",
+        "System.Buffers.dll",
+        "System.Memory.dll",
+        "System.Runtime.CompilerServices.Unsafe.dll",
+    ]
+
+
+def test_what_protobuf_lacks_is_named(protobuf_probe: Path, tmp_path: Path) -> None:
+    downloads = published(tmp_path / "downloads")
+    (downloads / "system.runtime.compilerservices.unsafe.4.5.2.nupkg").unlink()
+    missing, problem = set_up(protobuf_probe, downloads, tmp_path / "plugins")
+    assert missing == "missing System.Runtime.CompilerServices.Unsafe 4.5.2"
+    assert "not System.Runtime.CompilerServices.Unsafe 4.0.4.1, which it needs" in problem

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Reflection;
 using UnityEditor;
+using UnityEditor.Build;
 using UnityEditor.Build.Reporting;
 using UnityEngine;
 
@@ -24,9 +25,16 @@ namespace UnityStubs
 
         public static int Refreshes { get; set; }
 
-        public static string[] PrecompiledAssemblies { get; set; } = { "Google.Protobuf.dll" };
+        /// <summary>What Unity's own class library has of what Google.Protobuf refers to.</summary>
+        public static string[] SystemAssemblies { get; set; } =
+        {
+            "/Editor/Data/System.Buffers.dll", "/Editor/Data/System.Memory.dll",
+            "/Editor/Data/System.Numerics.Vectors.dll",
+        };
 
-        public static string[] Defines { get; set; } = Array.Empty<string>();
+        public static string[] UserAssemblies { get; set; } = Array.Empty<string>();
+
+        public static Dictionary<string, string[]> Defines { get; } = new Dictionary<string, string[]>();
 
         public static ScriptingImplementation ScriptingBackend { get; set; }
 
@@ -88,11 +96,30 @@ namespace UnityStubs
 
         public static BuildReport Report(BuildTarget platform) => new BuildReport(platform);
 
+        /// <summary>The project is switched to another platform.</summary>
+        public static void SwitchPlatform(Assembly assembly, BuildTarget target)
+        {
+            foreach (var type in assembly.GetTypes())
+            {
+                if (typeof(IActiveBuildTargetChanged).IsAssignableFrom(type))
+                {
+                    var listener = (IActiveBuildTargetChanged)Activator.CreateInstance(type, nonPublic: true)!;
+                    listener.OnActiveBuildTargetChanged(BuildTarget.StandaloneLinux64, target);
+                }
+            }
+        }
+
         internal static T Window<T>(string title)
             where T : EditorWindow
         {
+            if (Windows.TryGetValue(title, out var open))
+            {
+                return (T)open;
+            }
+
             var window = Activator.CreateInstance<T>();
             Windows[title] = window;
+            Player.Send(window, "OnEnable");
             return window;
         }
 

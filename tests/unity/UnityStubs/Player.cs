@@ -22,6 +22,8 @@ namespace UnityStubs
 
         public static bool IsPlaying { get; set; } = true;
 
+        public static bool IsBatchMode { get; set; }
+
         public static float Time { get; set; }
 
         public static string StreamingAssetsPath { get; set; } = string.Empty;

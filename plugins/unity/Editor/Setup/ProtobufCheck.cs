@@ -1,17 +1,20 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
-using System.IO.Compression;
 using System.Linq;
+using System.Reflection;
 using UnityEditor;
 using UnityEditor.Build;
 using UnityEditor.Compilation;
+using UnityEngine;
+using Assembly = System.Reflection.Assembly;
 
 namespace Townsfolk.Setup
 {
     /// <summary>
-    /// Townsfolk needs one assembly that it does not ship: Google.Protobuf. The package's other assemblies
-    /// compile only where TOWNSFOLK_PROTOBUF is defined, so that this one, which needs nothing, still
-    /// compiles in a project that lacks it and can say what to do.
+    /// Townsfolk needs assemblies that it does not ship: Google.Protobuf, and what that one needs and Unity
+    /// lacks. The package's other assemblies compile only where TOWNSFOLK_PROTOBUF is defined, so that this
+    /// one, which needs nothing, still compiles in a project that lacks them and can say what to do.
     /// </summary>
     [InitializeOnLoad]
     public static class ProtobufCheck
@@ -19,74 +22,125 @@ namespace Townsfolk.Setup
         /// <summary>The define that lets the package's other assemblies compile.</summary>
         public const string Define = "TOWNSFOLK_PROTOBUF";
 
-        /// <summary>The assembly that is needed.</summary>
-        public const string AssemblyFile = "Google.Protobuf.dll";
-
-        /// <summary>The oldest version that the generated code compiles against.</summary>
-        public const string OldestVersion = "3.25.1";
-
-        /// <summary>Where an added assembly is put.</summary>
+        /// <summary>Where added assemblies are put.</summary>
         public const string PluginFolder = "Assets/Plugins/Townsfolk";
-
-        // The builds of the assembly in its archive, the best for Unity first.
-        private static readonly string[] Builds = { "lib/netstandard2.0/", "lib/netstandard2.1/" };
 
         static ProtobufCheck()
         {
-            EditorApplication.delayCall += Run;
+            if (Application.isBatchMode)
+            {
+                // A build machine may build before the editor's first idle moment.
+                Run();
+            }
+            else
+            {
+                EditorApplication.delayCall += Run;
+            }
         }
 
-        /// <summary>Whether the project has the assembly.</summary>
-        public static bool IsPresent => CompilationPipeline.GetPrecompiledAssemblyNames().Contains(AssemblyFile);
+        /// <summary>The packages whose assemblies neither Unity nor the project has.</summary>
+        public static IReadOnlyList<NeededPackage> Missing
+        {
+            get
+            {
+                const CompilationPipeline.PrecompiledAssemblySources Sources =
+                    CompilationPipeline.PrecompiledAssemblySources.SystemAssembly
+                    | CompilationPipeline.PrecompiledAssemblySources.UserAssembly;
+                var present = new HashSet<string>(
+                    CompilationPipeline.GetPrecompiledAssemblyPaths(Sources).Select(Path.GetFileName),
+                    StringComparer.OrdinalIgnoreCase);
+                return NeededPackage.All.Where(one => !present.Contains(one.AssemblyFile)).ToList();
+            }
+        }
 
-        /// <summary>Sets or removes the define by what the project has; opens the window when it lacks the assembly.</summary>
+        /// <summary>What keeps Google.Protobuf from working in this project; empty when it works.</summary>
+        public static string Problem
+        {
+            get
+            {
+                var missing = Missing;
+                return missing.Count > 0
+                    ? "This project lacks " + string.Join(" and ", missing) + "."
+                    : ProtobufProof.Problem(Assembly.Load);
+            }
+        }
+
+        /// <summary>
+        /// Sets or removes the define, for every platform, by whether the assemblies are there and work; opens
+        /// the window where they do not.
+        /// </summary>
         public static void Run()
         {
-            var target = NamedBuildTarget.FromBuildTargetGroup(EditorUserBuildSettings.selectedBuildTargetGroup);
-            PlayerSettings.GetScriptingDefineSymbols(target, out var defines);
-            var wanted = IsPresent ? defines.Union(new[] { Define }) : defines.Except(new[] { Define });
-            var list = wanted.ToArray();
-            if (list.Length != defines.Length)
+            var problem = Problem;
+            foreach (var target in Targets())
             {
-                PlayerSettings.SetScriptingDefineSymbols(target, list);
+                SetDefine(target, problem.Length == 0);
             }
 
-            if (!IsPresent)
+            if (problem.Length == 0)
+            {
+                return;
+            }
+
+            if (Application.isBatchMode)
+            {
+                Debug.LogError("Townsfolk: " + problem + " Open the project in the editor: the window Townsfolk "
+                    + "Setup helps.");
+            }
+            else
             {
                 ProtobufSetupWindow.Open();
             }
         }
 
-        /// <summary>Takes the assembly out of a downloaded package archive into the project's Assets.</summary>
-        /// <exception cref="InvalidDataException">The archive is not Google.Protobuf, or it is too old.</exception>
-        public static void AddFrom(string archivePath, string pluginFolder)
+        private static void SetDefine(NamedBuildTarget target, bool wanted)
         {
-            using var archive = ZipFile.OpenRead(archivePath);
-            var entry = Builds
-                .Select(build => archive.GetEntry(build + AssemblyFile))
-                .FirstOrDefault(found => found != null)
-                ?? throw new InvalidDataException(
-                    $"{Path.GetFileName(archivePath)} holds no {Builds[0]}{AssemblyFile}: "
-                    + "download the package Google.Protobuf");
-            var version = VersionOf(archive);
-            if (version < Version.Parse(OldestVersion))
+            PlayerSettings.GetScriptingDefineSymbols(target, out var defines);
+            if (defines.Contains(Define) != wanted)
             {
-                throw new InvalidDataException(
-                    $"this is Google.Protobuf {version}; Townsfolk needs {OldestVersion} or later");
+                PlayerSettings.SetScriptingDefineSymbols(
+                    target,
+                    wanted ? defines.Append(Define).ToArray() : defines.Where(one => one != Define).ToArray());
             }
-
-            Directory.CreateDirectory(pluginFolder);
-            entry.ExtractToFile(Path.Combine(pluginFolder, AssemblyFile), overwrite: true);
         }
 
-        private static Version VersionOf(ZipArchive archive)
+        // Every platform that this Unity knows, whether its module is installed or not: the next one that the
+        // project is switched to, a build machine's, the dedicated server.
+        private static IEnumerable<NamedBuildTarget> Targets()
         {
-            var description = archive.Entries.FirstOrDefault(entry => entry.FullName.EndsWith(".nuspec", StringComparison.Ordinal))
-                ?? throw new InvalidDataException("this is no package archive: it has no .nuspec");
-            using var reader = description.Open();
-            var text = System.Xml.Linq.XDocument.Load(reader).Descendants()
-                .First(element => element.Name.LocalName == "version").Value;
-            return Version.Parse(text.Split('-')[0]);
+            var named = typeof(NamedBuildTarget).GetFields(BindingFlags.Public | BindingFlags.Static)
+                .Where(IsCurrent)
+                .Select(field => field.GetValue(null))
+                .OfType<NamedBuildTarget>();
+            var grouped = typeof(BuildTargetGroup).GetFields(BindingFlags.Public | BindingFlags.Static)
+                .Where(IsCurrent)
+                .Select(field => TargetOf((BuildTargetGroup)field.GetValue(null)));
+            return named.Concat(grouped)
+                .Where(target => !string.IsNullOrEmpty(target.TargetName))
+                .GroupBy(target => target.TargetName)
+                .Select(group => group.First());
+        }
+
+        private static bool IsCurrent(MemberInfo member) => !member.IsDefined(typeof(ObsoleteAttribute));
+
+        private static NamedBuildTarget TargetOf(BuildTargetGroup group)
+        {
+            try
+            {
+                return NamedBuildTarget.FromBuildTargetGroup(group);
+            }
+            catch (ArgumentException)
+            {
+                // A group that this Unity lists and no longer builds for.
+                return NamedBuildTarget.Unknown;
+            }
+        }
+
+        private sealed class PlatformSwitch : IActiveBuildTargetChanged
+        {
+            public int callbackOrder => 0;
+
+            public void OnActiveBuildTargetChanged(BuildTarget previousTarget, BuildTarget newTarget) => Run();
         }
     }
 }

@@ -5,7 +5,6 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using Townsfolk.Editor;
-using Townsfolk.Setup;
 using Townsfolk.Unity;
 using UnityEditor;
 using UnityEngine;
@@ -128,50 +127,6 @@ namespace Townsfolk.Tests.EndToEnd
                 Assert.That(provider.settingsPath, Is.EqualTo("Project/Townsfolk"));
                 provider.guiHandler!(string.Empty);
                 Assert.That(EditorPlayer.Assets.Values.OfType<TownsfolkSettings>().Count(), Is.EqualTo(1));
-            }
-            finally
-            {
-                Environment.CurrentDirectory = before;
-                folder.Delete(recursive: true);
-            }
-        }
-
-        [Test]
-        public void AMissingProtobufIsAddedInTwoClicks()
-        {
-            var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-                ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-            var archive = Path.Combine(packages, "google.protobuf", "3.25.1", "google.protobuf.3.25.1.nupkg");
-            var folder = Directory.CreateTempSubdirectory("townsfolk-project-");
-            var before = Environment.CurrentDirectory;
-            Environment.CurrentDirectory = folder.FullName;
-            try
-            {
-                EditorPlayer.PrecompiledAssemblies = Array.Empty<string>();
-                EditorPlayer.Defines = new[] { "MINE", ProtobufCheck.Define };
-                ProtobufCheck.Run();
-                Assert.That(EditorPlayer.Defines, Is.EqualTo(new[] { "MINE" }));
-                var window = EditorPlayer.Windows["Townsfolk Setup"];
-                Assert.That(EditorPlayer.Draw(window), Has.Some.Contains("needs Google.Protobuf 3.25.1"));
-                EditorPlayer.Draw(window, press: "1. Open the download page (C#: the NuGet package Google.Protobuf)");
-                Assert.That(Player.Messages, Has.Some.StartsWith("open https://"));
-
-                File.WriteAllText("wrong.nupkg", "no archive");
-                EditorPlayer.ChosenFile = "wrong.nupkg";
-                Assert.That(
-                    EditorPlayer.Draw(window, press: "2. Choose the downloaded .nupkg"), Has.Some.StartsWith("Error: "));
-
-                EditorPlayer.ChosenFile = archive;
-                EditorPlayer.Draw(window, press: "2. Choose the downloaded .nupkg");
-                Assert.That(
-                    File.ReadAllBytes("Assets/Plugins/Townsfolk/Google.Protobuf.dll"),
-                    Is.EqualTo(File.ReadAllBytes(Path.Combine(
-                        packages, "google.protobuf", "3.25.1", "lib", "netstandard2.0", "Google.Protobuf.dll"))));
-
-                EditorPlayer.PrecompiledAssemblies = new[] { "Google.Protobuf.dll" };
-                EditorPlayer.Frame();
-                Assert.That(EditorPlayer.Defines, Is.EqualTo(new[] { "MINE", ProtobufCheck.Define }));
-                Assert.That(EditorPlayer.Draw(window), Has.Some.Contains("has all it needs"));
             }
             finally
             {

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using UnityEngine;
 using UnityStubs;
 
@@ -30,6 +31,22 @@ namespace UnityEditor.Compilation
 {
     public static class CompilationPipeline
     {
-        public static string[] GetPrecompiledAssemblyNames() => EditorPlayer.PrecompiledAssemblies;
+        [Flags]
+        public enum PrecompiledAssemblySources
+        {
+            UserAssembly = 1,
+            UnityEngine = 2,
+            UnityEditor = 4,
+            SystemAssembly = 8,
+            UnityAssembly = 16,
+            All = -1,
+        }
+
+        public static string[] GetPrecompiledAssemblyPaths(PrecompiledAssemblySources precompiledAssemblySources) =>
+            EditorPlayer.SystemAssemblies
+                .Where(_ => (precompiledAssemblySources & PrecompiledAssemblySources.SystemAssembly) != 0)
+                .Concat(EditorPlayer.UserAssemblies
+                    .Where(_ => (precompiledAssemblySources & PrecompiledAssemblySources.UserAssembly) != 0))
+                .ToArray();
     }
 }

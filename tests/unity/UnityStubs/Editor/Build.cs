@@ -9,7 +9,10 @@ namespace UnityEditor
     {
         Unknown = 0,
         Standalone = 1,
+        iOS = 4,
+        Android = 7,
         WebGL = 13,
+        PS5 = 33,
     }
 
     public enum BuildTarget
@@ -33,21 +36,18 @@ namespace UnityEditor
             platform == BuildTarget.WebGL ? BuildTargetGroup.WebGL : BuildTargetGroup.Standalone;
     }
 
-    public class EditorUserBuildSettings
-    {
-        public static BuildTargetGroup selectedBuildTargetGroup { get; set; } = BuildTargetGroup.Standalone;
-    }
-
     public sealed class PlayerSettings
     {
         public static ScriptingImplementation GetScriptingBackend(NamedBuildTarget buildTarget) =>
             EditorPlayer.ScriptingBackend;
 
         public static void GetScriptingDefineSymbols(NamedBuildTarget buildTarget, out string[] defines) =>
-            defines = EditorPlayer.Defines;
+            defines = EditorPlayer.Defines.TryGetValue(buildTarget.TargetName, out var found)
+                ? found
+                : Array.Empty<string>();
 
         public static void SetScriptingDefineSymbols(NamedBuildTarget buildTarget, string[] defines) =>
-            EditorPlayer.Defines = defines;
+            EditorPlayer.Defines[buildTarget.TargetName] = defines;
     }
 }
 
@@ -56,6 +56,11 @@ namespace UnityEditor.Build
     public interface IOrderedCallback
     {
         int callbackOrder { get; }
+    }
+
+    public interface IActiveBuildTargetChanged : IOrderedCallback
+    {
+        void OnActiveBuildTargetChanged(BuildTarget previousTarget, BuildTarget newTarget);
     }
 
     public interface IPreprocessBuildWithReport : IOrderedCallback
@@ -70,7 +75,40 @@ namespace UnityEditor.Build
 
     public readonly struct NamedBuildTarget
     {
-        public static NamedBuildTarget FromBuildTargetGroup(BuildTargetGroup buildTargetGroup) => default;
+        public static readonly NamedBuildTarget Unknown = new NamedBuildTarget(string.Empty);
+        public static readonly NamedBuildTarget Standalone = new NamedBuildTarget("Standalone");
+        public static readonly NamedBuildTarget Server = new NamedBuildTarget("Server");
+        public static readonly NamedBuildTarget iOS = new NamedBuildTarget("iPhone");
+        public static readonly NamedBuildTarget Android = new NamedBuildTarget("Android");
+        public static readonly NamedBuildTarget WebGL = new NamedBuildTarget("WebGL");
+
+        private NamedBuildTarget(string targetName)
+        {
+            TargetName = targetName;
+        }
+
+        public string TargetName { get; }
+
+        public static NamedBuildTarget FromBuildTargetGroup(BuildTargetGroup buildTargetGroup)
+        {
+            switch (buildTargetGroup)
+            {
+                case BuildTargetGroup.Unknown:
+                    return Unknown;
+                case BuildTargetGroup.Standalone:
+                    return Standalone;
+                case BuildTargetGroup.iOS:
+                    return iOS;
+                case BuildTargetGroup.Android:
+                    return Android;
+                case BuildTargetGroup.WebGL:
+                    return WebGL;
+                case BuildTargetGroup.PS5:
+                    return new NamedBuildTarget("PS5");
+                default:
+                    throw new ArgumentException("no such group: " + buildTargetGroup);
+            }
+        }
     }
 }
 

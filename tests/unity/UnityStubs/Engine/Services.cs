@@ -14,6 +14,8 @@ namespace UnityEngine
 
         public static bool isPlaying => Player.IsPlaying;
 
+        public static bool isBatchMode => Player.IsBatchMode;
+
         public static void OpenURL(string url) => Player.Log("open " + url);
 
         public static string streamingAssetsPath => Player.StreamingAssetsPath;
@@ -21,6 +23,8 @@ namespace UnityEngine
 
     public static class Debug
     {
+        public static void LogError(object message) => Player.Log("error: " + message);
+
         public static void LogWarning(object message) => Player.Log("warning: " + message);
 
         public static void LogException(Exception exception) => Player.Log("exception: " + exception);
