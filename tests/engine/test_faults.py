@@ -120,15 +120,3 @@ async def test_a_step_that_failed_leaves_nothing_wrong_in_the_cache(start, expec
     fresh = start()
     longer = [1, 2, 3, *reply.token_ids, 9, 9, 9]
     assert (await engine.generate(longer, GOOD)).text == (await fresh.generate(longer, GOOD)).text
-
-
-async def test_a_fault_of_the_scheduler_ends_the_requests_and_not_the_engine(
-    start, expected, monkeypatch, caplog
-):
-    engine = start()
-    with monkeypatch.context() as context:
-        context.setattr(engine._scheduler, "plan", lambda: 1 / 0)
-        with pytest.raises(GenerationFailedError):
-            await engine.generate([1, 2, 3], GOOD)
-    assert "the engine's loop failed" in caplog.text
-    assert (await engine.generate([1, 2, 3], GOOD)).text == expected

@@ -7,13 +7,13 @@ import itertools
 import json
 import logging
 import secrets
-import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,8 +21,7 @@ from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import (
     DeviceNotFoundError,
-    EngineClosedError,
-    EngineOverloadedError,
+    EngineFailedError,
     InvalidPromptError,
     PromptTooLongError,
 )
@@ -30,6 +29,7 @@ from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
+from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.outputs import Completion
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.reply import Reply
@@ -38,6 +38,7 @@ from townsfolk.engine.residency import Residency, Resident
 from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
+from townsfolk.engine.thread import EngineThread
 from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
@@ -116,7 +117,6 @@ class Engine:
         make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
         resident = make(decoder)
         self._vocab_size = config.vocab_size
-        self._open_limit = settings.max_batch + settings.max_waiting
         self._pool = BlockPool(plan.num_blocks, plan.block_size, resident.kv.copy_block)
         self._plan, self._device = plan, decoder.device
         self._residency = Residency(
@@ -125,19 +125,26 @@ class Engine:
         pace = Pace(resident.runner.sizes)
         self._scheduler = Scheduler(self._pool, settings.max_batch, plan.step_tokens, pace)
         self._meter = Meter()
+        self._open = OpenRequests(settings.max_batch + settings.max_waiting)
         self._loop = EngineLoop(
             self._scheduler,
             self._residency,
             self._meter,
+            self._open,
             eos_ids,
-            settings.threads or max(torch.get_num_threads() - 1, 1),
             settings.idle_release_s,
         )
+        self._thread = EngineThread(
+            self._loop, settings.threads or max(torch.get_num_threads() - 1, 1)
+        )
+        self._loop.post = self._thread.post
+        open_requests = self._open
+        self._thread.failed.add_done_callback(lambda failed: open_requests.fail(failed.result()))
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
-        self._closed = False
-        self._loop.start()
-        self._finalizer = weakref.finalize(self, _stop, self._loop, plan, decoder.device)
+        self._thread.start()
+        self._finalizer = weakref.finalize(
+            self, _stop, self._thread, self._residency, plan, decoder.device
+        )
 
     @classmethod
     def from_pretrained(
@@ -221,6 +228,7 @@ class Engine:
             InvalidSamplingError: a parameter doesn't fit the model.
             EngineOverloadedError: too many requests are open.
             EngineClosedError: the engine is closed.
+            EngineFailedError: the engine has failed.
             RuntimeError: no event loop runs in this thread.
         """
         event_loop = asyncio.get_running_loop()
@@ -248,7 +256,7 @@ class Engine:
             rules=rules,
             eos_ids=self._eos_ids,
         )
-        post, loop = self._loop.post, self._loop
+        post, loop = self._thread.post, self._loop
 
         def cancel(*_: object) -> None:
             post(partial(loop.cancel, request))
@@ -259,13 +267,7 @@ class Engine:
 
         generation = Generation(cancel, set_priority)
         request.handle = weakref.ref(generation, cancel)  # nobody reads any more: cancel
-        with self._lock:
-            if self._closed:
-                raise EngineClosedError
-            if self._meter.open_requests >= self._open_limit:
-                raise EngineOverloadedError(self._open_limit)
-            self._meter.submitted += 1
-            post(partial(loop.submit, request))
+        self._open.add(request, partial(post, partial(loop.submit, request)))
         return generation
 
     def encode(self, text: str) -> list[int]:
@@ -315,7 +317,7 @@ class Engine:
         running = len(self._scheduler.running)
         return EngineStats(
             running=running,
-            waiting=max(self._meter.open_requests - running, 0),
+            waiting=max(len(self._open) - running, 0),
             tokens_per_second=self._meter.tokens_per_second(),
             kv_blocks_used=self._pool.num_used,
             kv_blocks_cached=self._pool.num_cached,
@@ -325,7 +327,7 @@ class Engine:
             generated_tokens_total=self._meter.generated_tokens,
             prompt_tokens_total=self._meter.prompt_tokens,
             cached_tokens_total=self._meter.cached_tokens,
-            requests_total=self._meter.requests,
+            requests_total=self._open.total,
             preemptions_total=self._scheduler.num_preemptions,
             model_state=self._residency.state,
             memory_used_mib=-(-self._memory_used() // MIB),
@@ -337,8 +339,17 @@ class Engine:
 
     @property
     def closed(self) -> bool:
-        """Whether the engine was closed."""
-        return self._closed
+        """Whether the engine was closed, or has failed."""
+        return self._open.closed
+
+    @property
+    def failed(self) -> Future[EngineFailedError]:
+        """Has the error as its result once the engine has failed, which is for good.
+
+        Its callers have been told by then. Callbacks run in a thread of the engine. Whoever owns
+        the process should end it: on a GPU even the device may be of no use to it any more.
+        """
+        return self._thread.failed
 
     async def check(self) -> None:
         """Checks between two steps that every block and row is where it should be.
@@ -346,17 +357,22 @@ class Engine:
         Raises:
             RuntimeError: it is not so.
             EngineClosedError: the engine is closed.
+            EngineFailedError: the engine has failed.
         """
-        if self._closed:
-            raise EngineClosedError
+        self._open.check()
         done: Future[None] = Future()
-        self._loop.post(partial(self._loop.check, done))
-        await asyncio.wrap_future(done)
+        self._thread.post(partial(self._loop.check, done))
+        ends: list[asyncio.Future[Any]] = [
+            asyncio.wrap_future(done),
+            asyncio.wrap_future(self.failed),
+        ]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        self._open.check()
+        done.result()
 
     def close(self) -> None:
         """Ends all requests with EngineClosedError and stops the thread."""
-        with self._lock:
-            self._closed = True
+        self._open.close()
         self._finalizer()
 
     async def aclose(self) -> None:
@@ -386,9 +402,13 @@ class Engine:
         return token_ids
 
 
-def _stop(loop: EngineLoop, plan: MemoryPlan, device: torch.device) -> None:
-    loop.stop()
-    plan.let_go(device)
+def _stop(
+    thread: EngineThread, residency: Residency, plan: MemoryPlan, device: torch.device
+) -> None:
+    thread.stop()
+    if not thread.failed.done():  # else it may use what it has, or the device may be dead
+        residency.stop()
+        plan.let_go(device)
 
 
 def _check_whole_between(name: str, value: object, low: int, high: int) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong with a request. Each error concerns one request and leaves the others alone."""
+"""What can go wrong: with one request, which leaves the others alone, or with the engine."""
 
 from __future__ import annotations
 
@@ -58,6 +58,22 @@ class EngineClosedError(EngineError):
 
     def __init__(self) -> None:
         super().__init__("the engine is closed")
+
+
+class EngineFailedError(EngineError):
+    """The engine itself has failed and computes nothing any more; its process should end.
+
+    Attributes:
+        reason: what happened.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the engine has failed, and its process must be started anew: {reason}")
+        self.reason = reason
+
+
+class DeviceFailedError(EngineError):
+    """The device computes nothing any more, for no request; the cause is chained."""
 
 
 class DeadlineExceededError(EngineError):

@@ -81,6 +81,8 @@ class Generation:
 
     def receive(self, events: deque[Event]) -> None:
         """Takes all that the engine has sent; called in the handle's event loop."""
+        if self.completion is not None or self._error is not None:
+            events.clear()  # it was told of the engine's failure before
         while events:
             event = events.popleft()
             if isinstance(event, TextDelta):

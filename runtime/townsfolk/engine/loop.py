@@ -1,11 +1,9 @@
-"""The engine's own thread: plans steps, runs them, and sends what they give."""
+"""What the engine's thread does: plan steps, run them, and send what they give."""
 
 from __future__ import annotations
 
 import heapq
 import logging
-import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
@@ -13,15 +11,15 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-import torch
-
 from townsfolk.engine.errors import (
     DeadlineExceededError,
+    DeviceFailedError,
     EngineClosedError,
     EngineError,
     GenerationFailedError,
     ModelReloadError,
 )
+from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.outbox import Outbox
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
 from townsfolk.engine.request import Request
@@ -29,16 +27,15 @@ from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.runner import ItemOutput, Runner
 from townsfolk.engine.scheduler import Scheduler, StepItem
 from townsfolk.engine.stats import Meter
-from townsfolk.engine.threads import compute_with
 
 logger = logging.getLogger(__name__)
 
 
 class EngineLoop:
-    """Owns the scheduler and the model; all else reaches them through `post`.
+    """Owns the scheduler and the model. For the engine's thread only.
 
-    It sleeps while there is nothing to compute. Whatever goes wrong with a request ends that
-    request with a typed error, and the loop goes on.
+    Whatever goes wrong with a request ends that request with a typed error, and the loop goes on.
+    What goes wrong beside that is raised: it is a failure of the engine.
     """
 
     def __init__(
@@ -46,55 +43,36 @@ class EngineLoop:
         scheduler: Scheduler,
         residency: Residency,
         meter: Meter,
+        open_requests: OpenRequests,
         eos_ids: Collection[int],
-        threads: int | None,
         idle_release_s: float = 0.0,
     ) -> None:
-        """Makes the loop; `start` starts its thread.
+        """Make a loop without requests.
 
         Args:
             scheduler: decides the steps.
             residency: has the runner that runs them.
             meter: counts.
+            open_requests: requests that have not ended; the loop takes out those that do.
             eos_ids: tokens that end a reply.
-            threads: of the model, on the CPU.
             idle_release_s: seconds without a request after which the model is released; 0 never.
         """
+        self.post: Callable[[Callable[[], None]], None]
+        """Has this thread run something between two turns; set before the first."""
         self._scheduler = scheduler
         self._residency = residency
         self._meter = meter
+        self._open = open_requests
         self._eos_ids = eos_ids
-        self._threads = threads
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._outbox = Outbox()
         self._live: set[Request] = set()
         self._deadlines: list[tuple[float, int, Request]] = []  # heap
         self._in_flight: deque[tuple[list[StepItem], Any]] = deque()
-        self._stopping = False
         self._idle_release_s = idle_release_s if residency.can_release else 0.0
         self._idle_since = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="townsfolk-engine", daemon=True)
-
-    def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
-
-    def post(self, command: Callable[[], None]) -> None:
-        """Has the engine's thread run something between two steps."""
-        self._inbox.put(command)
-
-    def stop(self) -> None:
-        """Ends every request with EngineClosedError, then the thread; waits for it."""
-        self.post(self._stop)
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
-        self._residency.stop()
 
     def submit(self, request: Request) -> None:
-        """Takes a request. Engine's thread only, as all below."""
-        if self._stopping:
-            self._end(request, EngineClosedError())
-            return
+        """Take a request."""
         self._live.add(request)
         self._scheduler.add(request)
         if request.deadline is not None:
@@ -126,24 +104,8 @@ class EngineLoop:
         else:
             done.set_result(None)
 
-    def _run(self) -> None:
-        if self._threads is not None:
-            compute_with(self._threads)
-        with torch.inference_mode():
-            while not self._stopping:
-                try:
-                    self._turn()
-                except Exception as error:  # a fault of the engine's own: nothing else gets here
-                    logger.exception("the engine's loop failed; its requests are given up")
-                    self._give_up(error)
-                if not self._in_flight:
-                    self._send()
-
-    def _turn(self) -> None:
-        """One step, as far as there is something to do; else waits for something."""
-        self._read_inbox()
-        if self._stopping:
-            return
+    def turn(self) -> float | None:
+        """Run one step, as far as there is something to do; see `Work.turn`."""
         self._expire()
         if (idle_until := self._idle_until()) is not None and idle_until <= time.monotonic():
             self._residency.release()
@@ -152,8 +114,7 @@ class EngineLoop:
             if self._live:
                 self._residency.load(lambda loaded: self.post(partial(self._settle_model, loaded)))
             self._send()
-            self._wait()
-            return
+            return self._pause()
         runner = resident.runner
         plan = self._scheduler.plan()
         if any(item.count > 1 for item in plan.items):
@@ -161,6 +122,8 @@ class EngineLoop:
         if plan.items:
             try:
                 self._in_flight.append((plan.items, runner.launch(plan)))
+            except DeviceFailedError:
+                raise
             except Exception as error:
                 self._fail_step(plan.items, error)
         if self._in_flight and (len(self._in_flight) >= runner.depth or not plan.items):
@@ -170,35 +133,35 @@ class EngineLoop:
             self._settle(runner, *self._in_flight.popleft())
         elif not plan.items:
             self._send()
-            self._wait(runner.prepare())
+            return self._pause(runner.prepare())
+        if not self._in_flight:
+            self._send()
+        return 0.0
+
+    def end(self) -> None:
+        """End every request with EngineClosedError."""
+        self._in_flight.clear()
+        for request in list(self._live):
+            self._leave(request)
+            self._end(request, EngineClosedError())
+        self._send()
+
+    def note_wait(self, seconds: float) -> None:
+        """Note that the thread has waited for a command, not worked."""
+        self._outbox.note_wait(seconds)
 
     def _send(self) -> None:
         for request in self._outbox.flush():
             self.cancel(request)  # nobody can read it any more
 
-    def _read_inbox(self) -> None:
-        while not self._inbox.empty():
-            self._inbox.get()()
-
-    def _wait(self, seconds: float | None = None) -> None:
-        """Sleeps until something is posted or there is something else to do.
-
-        That is the next deadline, the end of a long idle time, or that so many seconds have passed.
-        """
+    def _pause(self, seconds: float | None = None) -> float | None:
+        """Return how long there is nothing to do: not beyond `seconds`, a deadline, idle time."""
         times = [self._deadlines[0][0]] if self._deadlines else []
         if seconds is not None:
             times.append(time.monotonic() + seconds)
         if (idle_until := self._idle_until()) is not None:
             times.append(idle_until)
-        timeout = max(min(times) - time.monotonic(), 0) if times else None
-        begin = time.monotonic()
-        try:
-            command = self._inbox.get(timeout=timeout)
-        except queue.Empty:
-            return
-        finally:
-            self._outbox.note_wait(time.monotonic() - begin)
-        command()
+        return max(min(times) - time.monotonic(), 0.0) if times else None
 
     def _idle_until(self) -> float | None:
         """When the model is to be released if no request comes; None where it is not."""
@@ -232,6 +195,8 @@ class EngineLoop:
         begin = time.monotonic()
         try:
             outputs = runner.collect(step)
+        except DeviceFailedError:
+            raise
         except Exception as error:
             self._fail_step(items, error)
             return
@@ -332,15 +297,6 @@ class EngineLoop:
             self._leave(request)
             self._end(request, _failure(error))
 
-    def _give_up(self, error: Exception) -> None:
-        self._in_flight.clear()
-        for request in list(self._live):
-            try:
-                self._leave(request)
-            except Exception:
-                logger.exception("request %d left something behind", request.number)
-            self._end(request, _failure(error))
-
     def _leave(self, request: Request) -> None:
         """Takes a request out; its blocks are free at once."""
         self._live.discard(request)
@@ -348,16 +304,8 @@ class EngineLoop:
 
     def _end(self, request: Request, event: Completion | EngineError) -> None:
         self._outbox.put(request, event)
-        self._meter.note_end()
+        self._open.remove(request)
         self._idle_since = time.monotonic()
-
-    def _stop(self) -> None:
-        self._stopping = True
-        self._in_flight.clear()
-        for request in list(self._live):
-            self._leave(request)
-            self._end(request, EngineClosedError())
-        self._read_inbox()  # requests that came too late are told so
 
 
 def _failure(error: Exception) -> EngineError:

@@ -76,6 +76,19 @@ class Outbox:
         return lost
 
 
+def tell_at_once(request: Request, event: Event) -> None:
+    """Send an event from any thread, past an outbox that may be broken or hang."""
+
+    def hand_over() -> None:
+        generation = request.handle()
+        if generation is not None:
+            request.letters.append(event)
+            generation.receive(request.letters)
+
+    with suppress(RuntimeError):  # the event loop is closed: nobody listens
+        request.event_loop.call_soon_threadsafe(hand_over)
+
+
 class _Courier:
     """Brings letters to the readers of one event loop."""
 

@@ -73,16 +73,9 @@ class Meter:
         self._lock = threading.Lock()
         self._first_tokens_ms: deque[float] = deque(maxlen=_LATENCIES)
         self._recent: deque[tuple[float, int]] = deque()  # when a step ended, and its tokens
-        self.submitted = 0
         self.generated_tokens = 0
         self.prompt_tokens = 0
         self.cached_tokens = 0
-        self.requests = 0
-
-    @property
-    def open_requests(self) -> int:
-        """Requests that have not ended."""
-        return self.submitted - self.requests
 
     def note_step(self, tokens: int) -> None:
         """A step has given so many tokens."""
@@ -101,10 +94,6 @@ class Meter:
             self._first_tokens_ms.append(milliseconds)
             self.prompt_tokens += prompt
             self.cached_tokens += cached
-
-    def note_end(self) -> None:
-        """A request has ended."""
-        self.requests += 1
 
     def tokens_per_second(self) -> float:
         """The rate of late."""

@@ -34,6 +34,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (engine.EngineOverloadedError, Code.RESOURCE_EXHAUSTED),
     (engine.DeadlineExceededError, Code.DEADLINE_EXCEEDED),
     (engine.EngineClosedError, Code.UNAVAILABLE),
+    (engine.EngineFailedError, Code.UNAVAILABLE),
     (engine.ModelReloadError, Code.UNAVAILABLE),
     (dialogue.InvalidFieldError, Code.INVALID_ARGUMENT),
     (dialogue.NotFoundError, Code.NOT_FOUND),
