@@ -2,21 +2,26 @@
 
 import torch
 
-from townsfolk_kernels.activation import swiglu
+from townsfolk_kernels.activation import Activation, gated, swiglu
 from townsfolk_kernels.attention import PagedLayout, paged_attention
 from townsfolk_kernels.embedding import embedding
+from townsfolk_kernels.layer_norm import layer_norm, norm_heads
 from townsfolk_kernels.linear import LinearWeight, activation_dtype, linear, pack_linear
 from townsfolk_kernels.registry import has_triton, use_reference
 from townsfolk_kernels.rms_norm import add_rms_norm, rms_norm
 from townsfolk_kernels.rope import rope_and_store
 
 __all__ = [
+    "Activation",
     "LinearWeight",
     "PagedLayout",
     "activation_dtype",
     "add_rms_norm",
     "embedding",
+    "gated",
+    "layer_norm",
     "linear",
+    "norm_heads",
     "pack_linear",
     "paged_attention",
     "rms_norm",

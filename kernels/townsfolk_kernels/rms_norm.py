@@ -17,7 +17,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
 
     Args:
         x: [rows, hidden], bf16, fp16 or fp32.
-        weight: [hidden], dtype of `x`.
+        weight: [hidden], dtype of `x` or fp32.
         eps: added to the mean square before the root.
         dtype: of the result.
 
@@ -32,14 +32,17 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
     return RMS_NORM.pick(x.device.type)(x, weight, eps, dtype)
 
 
-def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def add_rms_norm(
+    x: Tensor, residual: Tensor, weight: Tensor, eps: float, multiplier: float = 1.0
+) -> tuple[Tensor, Tensor]:
     """Add a block's output to the residual stream and normalise the sum.
 
     Args:
         x: [rows, hidden], output of the block before.
         residual: [rows, hidden], dtype of `x` or fp32. May be overwritten.
-        weight: [hidden], dtype of `residual`.
+        weight: [hidden], dtype of `residual` or fp32.
         eps: added to the mean square before the root.
+        multiplier: factor of `x`.
 
     Returns:
         The normalised sum, [rows, hidden], dtype of `x`, and the sum itself (the new residual),
@@ -53,6 +56,8 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tup
             f"weight {tuple(weight.shape)} and residual {tuple(residual.shape)} do not fit x "
             f"{tuple(x.shape)}"
         )
+    if multiplier != 1.0:
+        x = x * multiplier
     return ADD_RMS_NORM.pick(x.device.type)(x, residual, weight, eps)
 
 

@@ -4,7 +4,7 @@ import pytest
 from townsfolk.bench.answer import MeasurementError
 from townsfolk.bench.floor import decode_bytes
 from townsfolk.bench.profile import decode_steps, kernel_bytes, kernel_rows, step_facts
-from townsfolk.models import NAMED_SHAPES
+from townsfolk.models import named_spec
 
 
 def kernel(name, begin, end, launch):
@@ -68,7 +68,7 @@ def test_a_trace_without_steps_is_refused():
 
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_kernels_read_what_the_step_reads(batch):
-    shape = NAMED_SHAPES["llama-3.2-1b"]
+    shape = named_spec("llama-3.2-1b")
     known = kernel_bytes(shape, 2, batch, 544)
     assert sum(known.values()) == decode_bytes(shape, 2, batch, 544)
 
@@ -79,5 +79,5 @@ def test_the_kernels_are_called_so(batch):
     from townsfolk_kernels.triton import mlp, projection, qkv_attention, rope_attention
 
     modules = (mlp, projection, qkv_attention, rope_attention)
-    for name in kernel_bytes(NAMED_SHAPES["llama-3.2-1b"], 2, batch, 544):
+    for name in kernel_bytes(named_spec("llama-3.2-1b"), 2, batch, 544):
         assert any(hasattr(module, name) for module in modules), name

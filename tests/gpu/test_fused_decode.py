@@ -1,11 +1,9 @@
 """Decode steps on the GPU against PyTorch: batch sizes, dtypes, the shapes of real models."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from townsfolk.kv import KvCache
-from townsfolk.models import NAMED_SHAPES, Decoder, ModelBatch
+from townsfolk.models import Decoder, ModelBatch, named_spec
 from townsfolk.models.fused_decode import DecodeInputs, FusedDecode
 from townsfolk_kernels import PagedLayout, use_reference
 
@@ -18,10 +16,10 @@ class Case:
     """A decoder of few layers, and sequences of random lengths in shuffled blocks."""
 
     def __init__(self, shape, dtype, **changes):
-        self.config = replace(NAMED_SHAPES[shape], num_layers=2, vocab_size=4000, **changes)
-        self.decoder = Decoder.random(self.config, dtype, DEVICE, seed=int(torch.randint(99, ())))
+        spec = named_spec(shape, **{"num_hidden_layers": 2, "vocab_size": 4000, **changes})
+        self.decoder = Decoder.random(spec, dtype, DEVICE, seed=int(torch.randint(99, ())))
         blocks = -(-CONTEXT // BLOCK_SIZE)
-        self.kv = KvCache.allocate(self.config, blocks * ROWS, BLOCK_SIZE, dtype, DEVICE)
+        self.kv = KvCache.allocate(spec, blocks * ROWS, BLOCK_SIZE, dtype, DEVICE)
         for pages in (*self.kv.k, *self.kv.v):
             pages.normal_()
         self.tables = torch.randperm(blocks * ROWS, device=DEVICE).view(ROWS, blocks).int()
@@ -94,9 +92,9 @@ def test_dependent_launch_changes_no_bit(shape, batch):
 @pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b"])
 def test_a_step_gives_the_same_bits_each_time(shape, position):
     """Its programs hand over values without waiting for each other to end; none is taken early."""
-    config = replace(NAMED_SHAPES[shape], num_layers=12, vocab_size=4000)
-    decoder = Decoder.random(config, torch.bfloat16, DEVICE)
-    kv = KvCache.allocate(config, 100, BLOCK_SIZE, torch.bfloat16, DEVICE)
+    spec = named_spec(shape, num_hidden_layers=12, vocab_size=4000)
+    decoder = Decoder.random(spec, torch.bfloat16, DEVICE)
+    kv = KvCache.allocate(spec, 100, BLOCK_SIZE, torch.bfloat16, DEVICE)
     for pages in (*kv.k, *kv.v):
         pages.normal_()
     step = FusedDecode(decoder, kv, 1, 1600)
@@ -120,8 +118,8 @@ def test_a_step_gives_the_same_bits_each_time(shape, position):
 
 def test_window_and_odd_sizes():
     case = Case(
-        "llama-160m", torch.bfloat16, sliding_window=50, hidden_size=384, intermediate_size=704,
-        num_heads=6, num_kv_heads=2,
+        "llama-160m", torch.bfloat16, architectures=["MistralForCausalLM"], sliding_window=50,
+        hidden_size=384, intermediate_size=704, num_attention_heads=6, num_key_value_heads=2,
     )  # fmt: skip
     for batch in (1, 3, 20):
         inputs = case.inputs(batch)

@@ -1,7 +1,6 @@
 """Graphs are made lazily, from kernels that threads compile, and hold what eager steps compute."""
 
 import time
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from townsfolk.engine.cuda_runner import CudaRunner
 from townsfolk.engine.request import Request
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.kv import BlockPool, BlockTable, KvCache
-from townsfolk.models import NAMED_SHAPES, Decoder
+from townsfolk.models import Decoder, named_spec
 from townsfolk.sampling import SamplingParams
 from townsfolk_kernels.triton.compiler import KernelCompiler
 from townsfolk_kernels.triton.norm import rms_norm
@@ -41,7 +40,7 @@ class World:
 
     def __init__(self, decoder, max_batch, context=600):
         blocks = max_batch * -(-context // 16) + 16
-        self.kv = KvCache.allocate(decoder.config, blocks, 16, decoder.dtype, DEVICE)
+        self.kv = KvCache.allocate(decoder.spec, blocks, 16, decoder.dtype, DEVICE)
         self.pool = BlockPool(blocks, 16, self.kv.copy_block)
         self.runner = CudaRunner(decoder, self.kv, [1], max_batch, context)
         self.scheduler = Scheduler(self.pool, max_batch, 512)
@@ -82,8 +81,8 @@ class World:
 
 @pytest.fixture(scope="module")
 def decoder():
-    config = replace(NAMED_SHAPES["llama-160m"], num_layers=2, vocab_size=4000)
-    return Decoder.random(config, torch.float32, DEVICE, seed=3)
+    spec = named_spec("llama-160m", num_hidden_layers=2, vocab_size=4000)
+    return Decoder.random(spec, torch.float32, DEVICE, seed=3)
 
 
 @pytest.mark.parametrize("speakers", [1, 7, 30, 70, 140])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from paged import PagedRun
-from townsfolk.models import Chunk, Decoder, DecoderConfig, ModelBatch
+from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
 
 
 def test_chunks_lie_one_after_the_other():
@@ -31,16 +31,16 @@ def test_malformed_batches_are_refused(chunks, reason):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_a_decoded_sequence_has_the_same_bits_alone_and_in_a_batch(rng, dtype):
-    config = DecoderConfig(
+    spec = named_spec(
+        "llama-tiny",
         vocab_size=97,
         hidden_size=64,
         intermediate_size=128,
-        num_layers=2,
-        num_heads=4,
-        num_kv_heads=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
         head_dim=16,
     )
-    decoder = Decoder.random(config, dtype)
+    decoder = Decoder.random(spec, dtype)
     lengths = [rng.randint(2, 60) for _ in range(9)]
     sequences = [[rng.randrange(97) for _ in range(length)] for length in lengths]
 

@@ -4,8 +4,17 @@ import json
 
 import pytest
 import torch
-from townsfolk.models import DecoderConfig, RopeConfig, UnsupportedModelError
-from townsfolk.models.config import RopeType
+from townsfolk.models import UnsupportedModelError, open_source, read_config
+from townsfolk.models.spec import (
+    AttentionSpec,
+    DecoderSpec,
+    HeadSpec,
+    LayerSpec,
+    MlpSpec,
+    NormSpec,
+    RopeSpec,
+    RopeType,
+)
 from transformers import LlamaConfig, MistralConfig
 
 LLAMA = {
@@ -27,7 +36,7 @@ LLAMA3_ROPE = {
 
 
 def test_llama_3_as_transformers_4_wrote_it():
-    config = DecoderConfig.from_hf(
+    found = read_config(
         {
             **LLAMA,
             "num_key_value_heads": 2,
@@ -43,17 +52,14 @@ def test_llama_3_as_transformers_4_wrote_it():
         },
         {"eos_token_id": 128009},
     )
-    assert config == DecoderConfig(
+    rope = RopeSpec(16, 500000.0, RopeType.LLAMA3, 32.0, 1.0, 4.0, 8192)
+    layer = LayerSpec(AttentionSpec(8, 2, 16, 0.25, rope), MlpSpec(128), NormSpec(1e-5))
+    assert found.spec == DecoderSpec(
         vocab_size=100,
         hidden_size=64,
-        intermediate_size=128,
-        num_layers=2,
-        num_heads=8,
-        num_kv_heads=2,
-        head_dim=16,
-        rms_norm_eps=1e-5,
-        rope=RopeConfig(500000.0, RopeType.LLAMA3, 32.0, 1.0, 4.0, 8192),
-        tie_embeddings=True,
+        layers=(layer, layer),
+        norm=NormSpec(1e-5),
+        head=HeadSpec(tied=True),
         context_length=131072,
         bos_id=128000,
         eos_ids=frozenset({128001, 128008, 128009}),
@@ -68,13 +74,13 @@ def test_transformers_4_and_5_say_the_same():
         "rope_parameters": {**LLAMA3_ROPE, "rope_theta": 500000.0},
         "dtype": "float16",
     }
-    assert DecoderConfig.from_hf(old) == DecoderConfig.from_hf(new)
+    assert read_config(old) == read_config(new)
 
 
 def test_the_oldest_style_of_rope_scaling():
-    config = DecoderConfig.from_hf({**LLAMA, "rope_scaling": {"type": "linear", "factor": 4.0}})
-    assert config.rope == RopeConfig(10000.0, RopeType.LINEAR, 4.0, original_context=2048)
-    assert config.context_length == 8192
+    spec = read_config({**LLAMA, "rope_scaling": {"type": "linear", "factor": 4.0}}).spec
+    assert spec.layers[0].attention.rope == RopeSpec(8, 10000.0, RopeType.LINEAR, 4.0)
+    assert spec.context_length == 8192
 
 
 @pytest.mark.parametrize("config_class", [LlamaConfig, MistralConfig])
@@ -89,13 +95,14 @@ def test_defaults_are_those_of_transformers(config_class):
         "num_hidden_layers": theirs.num_hidden_layers,
         "num_attention_heads": theirs.num_attention_heads,
     }
-    ours = DecoderConfig.from_hf(raw)
-    assert ours.num_kv_heads == theirs.num_key_value_heads
-    assert ours.head_dim == theirs.head_dim
-    assert ours.rms_norm_eps == theirs.rms_norm_eps
-    assert ours.rope.theta == theirs.rope_parameters["rope_theta"]
-    assert ours.tie_embeddings == theirs.tie_word_embeddings
-    assert ours.sliding_window == getattr(theirs, "sliding_window", None)
+    ours = read_config(raw).spec
+    attention = ours.layers[0].attention
+    assert attention.num_kv_heads == theirs.num_key_value_heads
+    assert attention.head_dim == theirs.head_dim
+    assert ours.norm.eps == theirs.rms_norm_eps
+    assert attention.rope.theta == theirs.rope_parameters["rope_theta"]
+    assert ours.head.tied == theirs.tie_word_embeddings
+    assert attention.window == getattr(theirs, "sliding_window", None)
 
 
 @pytest.mark.parametrize(
@@ -109,22 +116,23 @@ def test_defaults_are_those_of_transformers(config_class):
     ],
 )
 def test_sliding_window_of_mistral(fields, window):
-    assert DecoderConfig.from_hf({**MISTRAL, **fields}).sliding_window == window
+    assert read_config({**MISTRAL, **fields}).spec.layers[0].attention.window == window
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"architectures": ["Qwen2ForCausalLM"]}, "Qwen2ForCausalLM; supported are Llama"),
+        ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM; supported are Llama"),
         ({"architectures": None}, "no architecture at all"),
         ({"architectures": None, "model_type": "gemma"}, "names gemma"),
-        ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
+        ({"hidden_act": "mish"}, "hidden_act is 'mish'"),
         ({"quantization_config": {"quant_method": "awq"}}, r"quantised \(awq\)"),
         ({"num_key_value_heads": 3}, "not a multiple of num_key_value_heads"),
         ({"head_dim": 7}, "head_dim is 7"),
         ({"torch_dtype": "float8_e4m3fn"}, "torch_dtype is 'float8_e4m3fn'"),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "rope_type is 'yarn'"),
-        ({"rope_scaling": {"rope_type": "longrope"}}, "rope_type is 'longrope'"),
+        ({"rope_scaling": {"rope_type": "spiral", "factor": 2.0}}, "rope_type is 'spiral'"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, "'yarn' needs 'factor'"),
+        ({"rope_scaling": {"rope_type": "longrope"}}, "'longrope' needs 'short_factor'"),
         ({"rope_scaling": {"rope_type": "dynamic"}}, "'dynamic' needs 'factor'"),
         ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "needs 'low_freq_factor'"),
         ({"rope_parameters": {"full_attention": {"rope_type": "default"}}}, "layer to layer"),
@@ -132,18 +140,20 @@ def test_sliding_window_of_mistral(fields, window):
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ({"vocab_size": 0}, "vocab_size: Input should be greater than 0"),
         ({"hidden_size": None}, "hidden_size"),
+        ({"head_dim": None, "num_attention_heads": 7}, "not a multiple of num_attention_heads"),
         (
-            {
-                "architectures": ["MistralForCausalLM"],
-                "layer_types": ["full_attention", "sliding_attention"],
-            },
-            "mixes full_attention, sliding_attention",
+            {"architectures": ["MistralForCausalLM"], "layer_types": ["full_attention"]},
+            "1 entries for 2 layers",
+        ),
+        (
+            {"architectures": ["MistralForCausalLM"], "layer_types": ["mamba"] * 2},
+            "layer_types names mamba",
         ),
     ],
 )
 def test_what_is_not_supported_is_refused_with_the_reason(fields, reason):
     with pytest.raises(UnsupportedModelError, match=reason):
-        DecoderConfig.from_hf({**LLAMA, **fields})
+        read_config({**LLAMA, **fields})
 
 
 @pytest.mark.parametrize(
@@ -154,10 +164,10 @@ def test_a_broken_directory_is_refused(tmp_path, contents, reason):
     if contents is not None:
         (tmp_path / "config.json").write_text(contents)
     with pytest.raises(UnsupportedModelError, match=reason):
-        DecoderConfig.from_directory(tmp_path)
+        open_source(tmp_path).architecture()
 
 
 def test_eos_ids_come_from_both_files(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**LLAMA, "eos_token_id": 2}))
     (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 4]}))
-    assert DecoderConfig.from_directory(tmp_path).eos_ids == {2, 3, 4}
+    assert open_source(tmp_path).architecture().spec.eos_ids == {2, 3, 4}

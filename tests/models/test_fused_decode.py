@@ -1,13 +1,11 @@
 """Decode steps in Triton kernels, by the interpreter on the CPU, against the plain decoder."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
 from product_checks import NAN, error
 from townsfolk.kv import KvCache
-from townsfolk.models import NAMED_SHAPES, Decoder, ModelBatch
+from townsfolk.models import Decoder, ModelBatch, named_spec
 from townsfolk.models.fused_decode import DecodeInputs, FusedDecode
 from townsfolk_kernels import PagedLayout, use_reference
 
@@ -17,17 +15,17 @@ BLOCK_SIZE, BLOCKS, ROWS, VOCAB = 4, 5, 6, 100
 
 @pytest.fixture(scope="module", params=[None, 7], ids=["", "window"])
 def decoder(request):
-    config = replace(
-        NAMED_SHAPES["llama-160m"], num_layers=2, vocab_size=VOCAB, hidden_size=64,
-        intermediate_size=96, num_heads=4, num_kv_heads=2, head_dim=16,
-        sliding_window=request.param,
+    spec = named_spec(
+        "llama-160m", num_hidden_layers=2, vocab_size=VOCAB, hidden_size=64, intermediate_size=96,
+        num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        architectures=["MistralForCausalLM"], sliding_window=request.param,
     )  # fmt: skip
-    return Decoder.random(config, torch.float32, CPU)
+    return Decoder.random(spec, torch.float32, CPU)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_logits_and_pages(decoder, batch):
-    kv = KvCache.allocate(decoder.config, BLOCKS * ROWS, BLOCK_SIZE, torch.float32, CPU)
+    kv = KvCache.allocate(decoder.spec, BLOCKS * ROWS, BLOCK_SIZE, torch.float32, CPU)
     pages = (*kv.k, *kv.v)
     for each in pages:
         each.normal_()

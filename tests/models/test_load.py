@@ -5,7 +5,7 @@ import torch
 from paged import PagedRun
 from safetensors.torch import load_file, save_file
 from townsfolk.checkpoint import CheckpointError
-from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig, loading
+from townsfolk.models import Decoder, loading, named_spec, read_config
 from transformers import LlamaConfig, LlamaForCausalLM
 
 TOKENS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
@@ -126,10 +126,10 @@ def test_inverse_frequencies_of_old_checkpoints_are_ignored(directory, model):
 
 
 def test_random_weights_depend_on_the_seed_alone(directory):
-    config = Decoder.load(directory).config
-    first, again = Decoder.random(config, seed=1), Decoder.random(config, seed=1)
+    spec = Decoder.load(directory).spec
+    first, again = Decoder.random(spec, seed=1), Decoder.random(spec, seed=1)
     assert torch.equal(logits(first), logits(again))
-    assert not torch.equal(logits(first), logits(Decoder.random(config, seed=2)))
+    assert not torch.equal(logits(first), logits(Decoder.random(spec, seed=2)))
 
 
 def test_ids_outside_the_vocabulary_are_refused(directory):
@@ -139,10 +139,18 @@ def test_ids_outside_the_vocabulary_are_refused(directory):
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("llama-160m", 162e6), ("llama-3.2-1b", 1.236e9), ("llama-3.1-8b", 8.03e9)],
+    [
+        ("llama-160m", 162e6),
+        ("smollm2-135m", 134.5e6),
+        ("llama-3.2-1b", 1.236e9),
+        ("llama-3.1-8b", 8.03e9),
+        ("qwen3-0.6b", 596e6),
+        ("qwen3-4b", 4.02e9),
+        ("gemma-3-1b", 1.0e9),
+    ],
 )
 def test_named_shapes_have_the_sizes_of_their_models(name, parameters):
-    assert NAMED_SHAPES[name].num_parameters == pytest.approx(parameters, rel=0.01)
+    assert named_spec(name).num_parameters == pytest.approx(parameters, rel=0.01)
 
 
 @pytest.mark.parametrize("biases", [False, True])
@@ -160,5 +168,5 @@ def test_parameters_are_counted_as_in_transformers(tied, biases):
         "mlp_bias": biases,
     }
     theirs = LlamaForCausalLM(LlamaConfig(**fields))
-    ours = DecoderConfig.from_hf({"architectures": ["LlamaForCausalLM"], **fields})
+    ours = read_config({"architectures": ["LlamaForCausalLM"], **fields}).spec
     assert ours.num_parameters == theirs.num_parameters()

@@ -25,6 +25,12 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 1e4,
+    "factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
 GRID = {
     "multi-head": {"num_key_value_heads": 4},
     "grouped-query": {},
@@ -37,6 +43,12 @@ GRID = {
     "theta": {"rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
     "linear": {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}},
     "dynamic": {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}},
+    "yarn": {"rope_parameters": YARN, "max_position_embeddings": 256},
+    "yarn with bounds": {
+        "rope_parameters": YARN | {"beta_fast": 8.0, "beta_slow": 2.0, "attention_factor": 1.3},
+        "head_dim": 64,
+        "max_position_embeddings": 256,
+    },
     "llama3": {"rope_parameters": LLAMA3, "max_position_embeddings": 256},
 }
 WIDE = {
@@ -101,7 +113,7 @@ def test_logits_equal_transformers(tmp_path, rng, changes):
 @pytest.mark.parametrize("window", [1, 7, 16, None])
 def test_mistral_sliding_window(tmp_path, rng, window):
     model, decoder = pair(tmp_path, "mistral", sliding_window=window)
-    assert decoder.config.sliding_window == window
+    assert decoder.spec.layers[0].attention.window == window
     sequences = prompts(rng)
     run = PagedRun(decoder, LENGTHS)
     for index, tokens in enumerate(sequences):
@@ -134,7 +146,7 @@ def test_prefill_chunks_mix_with_decode(tmp_path, rng, family, shuffle):
 def test_dynamic_rope_decodes_past_the_original_context_like_transformers(tmp_path, rng):
     """Token by token, transformers takes each token's base from the length so far, as we do."""
     model, decoder = pair(tmp_path, "llama", **GRID["dynamic"], max_position_embeddings=16)
-    assert decoder.config.context_length == 64
+    assert decoder.spec.context_length == 64
     tokens = prompts(rng, [40])[0]
     run = PagedRun(decoder, [len(tokens)])
     cache = None

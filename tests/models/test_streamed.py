@@ -5,12 +5,24 @@ from itertools import pairwise
 import pytest
 import torch
 from townsfolk.checkpoint import Checkpoint, Upload
-from townsfolk.models import DecoderConfig
+from townsfolk.models import open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
-from townsfolk.models.weights import DecoderWeights, Precision
+from townsfolk.models.weights import DecoderWeights, Precision, Source
 from transformers import LlamaConfig, LlamaForCausalLM
 
 CPU = torch.device("cpu")
+
+
+class Noted(Source):
+    """Another source, and all that it gave."""
+
+    def __init__(self, source):
+        self._source = source
+        self.tensors = []
+
+    def tensor(self, specs, dtype):
+        self.tensors.append(self._source.tensor(specs, dtype))
+        return self.tensors[-1]
 
 
 @pytest.fixture(params=[torch.bfloat16, torch.float16, torch.float32], ids=str)
@@ -38,30 +50,19 @@ def directory(request, tmp_path):
 @pytest.mark.parametrize("part_bytes", [4608, 10_000, 2**20], ids=lambda n: f"{n}B")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 def test_streamed_tensors_are_the_mapped_ones(directory, dtype, part_bytes):
-    config = DecoderConfig.from_directory(directory)
+    architecture = open_source(directory).architecture()
     precision = Precision.choose(dtype, CPU)
     checkpoint = Checkpoint(directory)
     seen: list[int] = [0]
     with Upload(CPU, part_bytes) as upload:
         source = StreamedTensors(checkpoint, upload, CPU, part_bytes, dtype)
-        streamed: list[torch.Tensor] = []
-
-        def record(specs, wanted):
-            streamed.append(source(specs, wanted))
-            return streamed[-1]
-
-        DecoderWeights.build(config, precision, record)
+        streamed = Noted(source)
+        DecoderWeights.build(architecture, precision, streamed)
         upload.finish(seen.append)
-    mapped: list[torch.Tensor] = []
-    reader = MappedTensors(checkpoint, lambda done: None)
-
-    def note(specs, wanted):
-        mapped.append(reader(specs, wanted))
-        return mapped[-1]
-
-    DecoderWeights.build(config, precision, note)
-    assert len(streamed) == len(mapped)
-    for ours, theirs in zip(streamed, mapped, strict=True):
+    mapped = Noted(MappedTensors(checkpoint, lambda done: None))
+    DecoderWeights.build(architecture, precision, mapped)
+    assert len(streamed.tensors) == len(mapped.tensors)
+    for ours, theirs in zip(streamed.tensors, mapped.tensors, strict=True):
         assert torch.equal(ours, theirs.to(ours.dtype))
     assert all(a < b for a, b in pairwise(seen))
     assert seen[-1] == sum(checkpoint.tensor(name).nbytes for name in checkpoint._files)

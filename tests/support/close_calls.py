@@ -42,6 +42,6 @@ def is_close_call(
 def next_logits(decoder: Decoder, token_ids: list[int]) -> Tensor:
     """Scores of what follows, [vocab]."""
     blocks = list(range(-(-len(token_ids) // 16)))
-    kv = KvCache.allocate(decoder.config, len(blocks), 16, decoder.dtype, decoder.device)
+    kv = KvCache.allocate(decoder.spec, len(blocks), 16, decoder.dtype, decoder.device)
     batch = ModelBatch.build([Chunk(token_ids, 0, blocks)], 16)
     return decoder.logits(decoder.forward(batch, kv)[-1:])[0]

@@ -11,13 +11,12 @@ import json
 import random
 import sys
 import threading
-from dataclasses import replace
 
 import torch
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine, ModelState
 from townsfolk.engine.nvml import process_bytes
-from townsfolk.models import NAMED_SHAPES, Decoder
+from townsfolk.models import NAMED_SHAPES, Decoder, named_spec
 from townsfolk.sampling import SamplingParams
 
 MIB = 2**20
@@ -85,9 +84,9 @@ def main() -> None:
     try:
         settings = EngineSettings(device="cuda", dtype=job["dtype"], **job["settings"])
         if job["model"] in NAMED_SHAPES:
-            config = NAMED_SHAPES[job["model"]]
-            config = replace(config, num_layers=job.get("layers", config.num_layers))
-            decoder = Decoder.random(config, getattr(torch, job["dtype"]), "cuda:0")
+            layers = {"num_hidden_layers": job["layers"]} if "layers" in job else {}
+            spec = named_spec(job["model"], **layers)
+            decoder = Decoder.random(spec, getattr(torch, job["dtype"]), "cuda:0")
             engine = Engine(decoder, None, settings, name=job["model"])
             del decoder
         else:

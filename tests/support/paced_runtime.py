@@ -37,7 +37,7 @@ from townsfolk.engine import Engine, residency
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.runner import ItemOutput
 from townsfolk.engine.scheduler import StepItem, StepPlan
-from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
+from townsfolk.models import Decoder, named_spec
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.service import interpreter
 from townsfolk.service.gate import Backend
@@ -125,21 +125,21 @@ def make_engine(arguments: argparse.Namespace) -> Engine:
         tokenizer = write_tokenizer(Path(directory))
     if arguments.shape:
         device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-        decoder = Decoder.random(NAMED_SHAPES[arguments.shape], torch.bfloat16, device)
+        decoder = Decoder.random(named_spec(arguments.shape), torch.bfloat16, device)
         settings = EngineSettings(kv_memory_mib=8192, max_batch=max(64, streams))
         return Engine(decoder, tokenizer, settings, name=arguments.shape)
-    config = DecoderConfig(
+    spec = named_spec(
+        "llama-tiny",
         vocab_size=VOCABULARY + len(SPECIALS),
         hidden_size=16,
         intermediate_size=16,
-        num_layers=1,
-        num_heads=1,
-        num_kv_heads=1,
+        num_hidden_layers=1,
+        num_attention_heads=1,
         head_dim=16,
-        context_length=4096,
-        eos_ids=frozenset({VOCABULARY + 3}),
+        max_position_embeddings=4096,
+        eos_token_id=VOCABULARY + 3,
     )
-    decoder = Decoder.random(config, torch.float32, torch.device("cpu"))
+    decoder = Decoder.random(spec, torch.float32, torch.device("cpu"))
     residency._runner = lambda *_: PacedRunner(arguments.host_us)  # type: ignore[assignment]
     settings = EngineSettings(
         kv_memory_mib=64, max_batch=max(64, streams), step_token_budget=2048, threads=1

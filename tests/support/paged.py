@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from townsfolk.models import Chunk, Decoder, DecoderConfig, ModelBatch
+from townsfolk.models import Chunk, Decoder, DecoderSpec, ModelBatch
 
 
 @dataclass
@@ -17,12 +17,13 @@ class Pages:
     v: list[Tensor]
 
 
-def poisoned_pages(config: DecoderConfig, num_blocks: int, block_size: int, dtype) -> Pages:
+def poisoned_pages(spec: DecoderSpec, num_blocks: int, block_size: int, dtype) -> Pages:
     """Pages full of NaN: reading a position that was never written shows."""
-    shape = (num_blocks, config.num_kv_heads, block_size, config.head_dim)
 
     def layers() -> list[Tensor]:
-        return [torch.full(shape, float("nan"), dtype=dtype) for _ in range(config.num_layers)]
+        attentions = [layer.attention for layer in spec.layers]
+        shapes = [(num_blocks, a.num_kv_heads, block_size, a.head_dim) for a in attentions]
+        return [torch.full(shape, float("nan"), dtype=dtype) for shape in shapes]
 
     return Pages(layers(), layers())
 
@@ -34,7 +35,7 @@ class PagedRun:
         self.decoder = decoder
         self.block_size = block_size
         counts = [-(-length // block_size) for length in lengths]
-        self.pages = poisoned_pages(decoder.config, sum(counts), block_size, decoder.dtype)
+        self.pages = poisoned_pages(decoder.spec, sum(counts), block_size, decoder.dtype)
         blocks = list(range(sum(counts)))
         if shuffle:
             random.Random(0).shuffle(blocks)

@@ -10,16 +10,14 @@ from __future__ import annotations
 import itertools
 import json
 import struct
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
 from townsfolk.bench.scene import word
-from townsfolk.models import DecoderConfig
-from townsfolk.models.config import RopeType
+from townsfolk.models import read_config
 from townsfolk.models.weights import expected_tensors
 from townsfolk.text.vocabulary import BYTE_ALPHABET
 
@@ -47,31 +45,32 @@ _SAFETENSORS_DTYPES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float
 
 
 def write_checkpoint(
-    directory: Path, config: DecoderConfig, dtype: torch.dtype, device: torch.device
+    directory: Path, shape: Mapping[str, Any], dtype: torch.dtype, device: torch.device
 ) -> None:
     """Write a checkpoint into an empty or missing folder.
 
     Args:
         directory: the folder.
-        config: the shape; its vocabulary must have room for 256 bytes, the words and the controls.
+        shape: its `config.json`, as in `NAMED_SHAPES`; the vocabulary must have room for 256 bytes,
+            the words and the controls.
         dtype: of the weights.
         device: where they are drawn: a GPU takes a second for what a CPU takes a minute.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    write_weights(directory / "model.safetensors", config, dtype, device)
-    tokenizer, settings = _tokenizer(config)
+    write_weights(directory / "model.safetensors", shape, dtype, device)
+    tokenizer, settings = _tokenizer(shape["vocab_size"])
     files: dict[str, Any] = {
         "tokenizer.json": tokenizer,
         "tokenizer_config.json": settings,
         # Last: a folder with it is complete.
-        "config.json": _hugging_face(with_controls_last(config), dtype),
+        "config.json": with_controls_last(shape) | {"dtype": str(dtype).removeprefix("torch.")},
     }
     for name, content in files.items():
         (directory / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 def write_weights(
-    path: Path, config: DecoderConfig, dtype: torch.dtype, device: torch.device
+    path: Path, shape: Mapping[str, Any], dtype: torch.dtype, device: torch.device
 ) -> None:
     """Write random weights, one tensor after the other: no more than one is in memory.
 
@@ -80,12 +79,12 @@ def write_weights(
     """
     header: dict[str, Any] = {}
     offset = 0
-    shapes = expected_tensors(config)
-    for name, shape in shapes.items():
-        size = torch.Size(shape).numel() * dtype.itemsize
+    specs = expected_tensors(read_config(shape))
+    for name, spec in specs.items():
+        size = torch.Size(spec.shape).numel() * dtype.itemsize
         header[name] = {
             "dtype": _SAFETENSORS_DTYPES[dtype],
-            "shape": shape,
+            "shape": spec.shape,
             "data_offsets": [offset, offset + size],
         }
         offset += size
@@ -94,10 +93,9 @@ def write_weights(
     generator = torch.Generator(device=device).manual_seed(0)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(encoded)) + encoded)
-        for name, shape in shapes.items():
-            mean = 1.0 if name.endswith("norm.weight") else 0.0
-            tensor = torch.empty(shape, dtype=dtype, device=device)
-            tensor.normal_(mean, 0.02, generator=generator)
+        for spec in specs.values():
+            tensor = torch.empty(spec.shape, dtype=dtype, device=device)
+            tensor.normal_(spec.mean, 0.02, generator=generator)
             _write(file, tensor)
 
 
@@ -105,51 +103,19 @@ def _write(file: BinaryIO, tensor: torch.Tensor) -> None:
     tensor.cpu().reshape(-1).view(torch.uint8).numpy().tofile(file)
 
 
-def _hugging_face(config: DecoderConfig, dtype: torch.dtype) -> dict[str, Any]:
-    """The `config.json` that `DecoderConfig.from_directory` reads back."""
-    rope: dict[str, Any] = {"rope_type": config.rope.type.value, "rope_theta": config.rope.theta}
-    if config.rope.type is not RopeType.DEFAULT:
-        rope |= {
-            "factor": config.rope.factor,
-            "low_freq_factor": config.rope.low_freq_factor,
-            "high_freq_factor": config.rope.high_freq_factor,
-            "original_max_position_embeddings": config.rope.original_context,
-        }
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.hidden_size,
-        "intermediate_size": config.intermediate_size,
-        "num_hidden_layers": config.num_layers,
-        "num_attention_heads": config.num_heads,
-        "num_key_value_heads": config.num_kv_heads,
-        "head_dim": config.head_dim,
-        "hidden_act": "silu",
-        "max_position_embeddings": config.context_length,
-        "rms_norm_eps": config.rms_norm_eps,
-        "tie_word_embeddings": config.tie_embeddings,
-        "attention_bias": config.attention_bias,
-        "mlp_bias": config.mlp_bias,
-        "rope_parameters": rope,
-        "bos_token_id": config.bos_id,
-        "eos_token_id": sorted(config.eos_ids),
-        "dtype": str(dtype).removeprefix("torch."),
-    }
-
-
-def with_controls_last(config: DecoderConfig) -> DecoderConfig:
+def with_controls_last(shape: Mapping[str, Any]) -> dict[str, Any]:
     """The shape with the control tokens where the checkpoint has them: at the vocabulary's end.
 
     The tokenizers library gives added tokens the ids that follow those of the vocabulary.
     """
-    ids = dict(zip(_CONTROLS, itertools.count(config.vocab_size - len(_CONTROLS))))
-    return replace(config, bos_id=ids[_BEGIN], eos_ids=frozenset({ids[_END], ids[_TURN_END]}))
+    ids = dict(zip(_CONTROLS, itertools.count(shape["vocab_size"] - len(_CONTROLS))))
+    ends = [ids[_END], ids[_TURN_END]]
+    return {**shape, "bos_token_id": ids[_BEGIN], "eos_token_id": ends}
 
 
-def _tokenizer(config: DecoderConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+def _tokenizer(vocab_size: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """`tokenizer.json` and `tokenizer_config.json`."""
-    first_control = config.vocab_size - len(_CONTROLS)
+    first_control = vocab_size - len(_CONTROLS)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
     tokenizer = {
         "version": "1.0",

@@ -98,18 +98,18 @@ def decode(
     ours_alone, *others = contestants
     for batch in batches:
         rates: dict[str, list[Rates]] = {contestant.name: [] for contestant in contestants}
-        prompts = random_prompts(subject.config.vocab_size, batch, prompt_tokens, 0)
+        prompts = random_prompts(subject.spec.vocab_size, batch, prompt_tokens, 0)
         length = long_enough(new_tokens(batch), partial(ours_alone.run, prompts))
         for contestant in others:
             contestant.run(prompts, length)
         for number in range(1, rounds + 1):
-            prompts = random_prompts(subject.config.vocab_size, batch, prompt_tokens, number)
+            prompts = random_prompts(subject.spec.vocab_size, batch, prompt_tokens, number)
             for contestant in contestants:
                 rates[contestant.name].append(contestant.run(prompts, length))
         reached = {name: median([rate.decode for rate in each]) for name, each in rates.items()}
         prefilled = {name: median([rate.prefill for rate in each]) for name, each in rates.items()}
         context = prompt_tokens + length // 2
-        bytes_read = decode_bytes(subject.config, subject.dtype.itemsize, batch, context)
+        bytes_read = decode_bytes(subject.spec, subject.dtype.itemsize, batch, context)
         ours, floor = reached["townsfolk"], batch * bandwidth / bytes_read
         row: dict[str, object] = {
             "batch": batch,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import torch
 
-from townsfolk.models import DecoderConfig
+from townsfolk.models import DecoderSpec
+from townsfolk.models.spec import product_parameters
 
 ROUNDS = 7
 
@@ -51,33 +52,41 @@ def _best_s(work: Callable[[], object], device: torch.device) -> float:
     return best
 
 
-def layer_parameters(config: DecoderConfig) -> int:
-    """Weights of one layer's products."""
-    heads = config.num_heads + 2 * config.num_kv_heads
-    attention = config.hidden_size * config.head_dim * (heads + config.num_heads)
-    return attention + 3 * config.hidden_size * config.intermediate_size
+def layers_parameters(spec: DecoderSpec) -> int:
+    """Weights of all layers' products."""
+    return sum(product_parameters(layer, spec.hidden_size) for layer in spec.layers)
 
 
-def decode_bytes(config: DecoderConfig, element_bytes: int, batch: int, context: int) -> int:
+def decode_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int) -> int:
     """Return the fewest bytes one decode step reads: every weight once, and each request's KV.
 
     Args:
-        config: The model.
+        spec: The model.
         element_bytes: Bytes of one weight and of one KV element.
         batch: Requests in the step.
         context: Tokens in each request's KV.
     """
-    weights = config.num_layers * layer_parameters(config) + config.vocab_size * config.hidden_size
-    kv = batch * context * config.num_layers * 2 * config.num_kv_heads * config.head_dim
+    weights = layers_parameters(spec) + spec.vocab_size * spec.hidden_size
+    attentions = [layer.attention for layer in spec.layers]
+    seen = (min(context, each.window or context) * each.kv_width for each in attentions)
+    kv = batch * 2 * sum(seen)
     return (weights + kv) * element_bytes
 
 
-def prefill_operations(config: DecoderConfig, tokens: int) -> int:
+def prefill_operations(spec: DecoderSpec, tokens: int) -> int:
     """Return the floating-point operations of one prompt.
 
     Two for each weight and token, the vocabulary for the last token only; and causal attention.
     """
-    products = 2 * tokens * config.num_layers * layer_parameters(config)
-    pairs = tokens * (tokens + 1) // 2  # of a query and a key it sees
-    attention = 4 * pairs * config.num_layers * config.num_heads * config.head_dim
-    return products + attention + 2 * config.vocab_size * config.hidden_size
+    products = 2 * tokens * layers_parameters(spec)
+    attention = sum(
+        4 * _pairs(tokens, layer.attention.window) * layer.attention.query_width
+        for layer in spec.layers
+    )
+    return products + attention + 2 * spec.vocab_size * spec.hidden_size
+
+
+def _pairs(tokens: int, window: int | None) -> int:
+    """Queries with keys that they see."""
+    narrow = min(tokens, window or tokens)
+    return narrow * (narrow + 1) // 2 + (tokens - narrow) * narrow

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
 import torch
 
 from townsfolk.bench.decode import Rates
-from townsfolk.models import DecoderConfig
 
 
 class TransformersContestant:
@@ -25,13 +24,13 @@ class TransformersContestant:
     name = "transformers"
 
     def __init__(
-        self, config: DecoderConfig, dtype: torch.dtype, device: torch.device, threads: int
+        self, shape: Mapping[str, Any], dtype: torch.dtype, device: torch.device, threads: int
     ) -> None:
-        """Make a model of the shape; its rope scaling is left out, as it costs no time."""
+        """Make a model of the shape: the contents of a `config.json`."""
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, config, dtype, device, threads), daemon=True
+            target=_serve, args=(theirs, dict(shape), dtype, device, threads), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -49,10 +48,10 @@ class TransformersContestant:
 
 
 def _serve(
-    pipe: Connection, config: DecoderConfig, dtype: torch.dtype, device: torch.device, threads: int
+    pipe: Connection, shape: dict[str, Any], dtype: torch.dtype, device: torch.device, threads: int
 ) -> None:
     torch.set_num_threads(threads)
-    model = _model(config, dtype, device)
+    model = _model(shape, dtype, device)
     while True:
         try:
             prompts, new_tokens = pipe.recv()
@@ -68,22 +67,13 @@ def _serve(
         )
 
 
-def _model(config: DecoderConfig, dtype: torch.dtype, device: torch.device) -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
+def _model(shape: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    shape = LlamaConfig(
-        vocab_size=config.vocab_size,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        num_hidden_layers=config.num_layers,
-        num_attention_heads=config.num_heads,
-        num_key_value_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
-        tie_word_embeddings=config.tie_embeddings,
-        max_position_embeddings=4096,
-    )
+    fields = {name: value for name, value in shape.items() if name != "model_type"}
+    config = AutoConfig.for_model(shape["model_type"], **fields)
     with torch.device(device):
-        model = cast(Any, LlamaForCausalLM(shape))  # its own annotations lack `to`
+        model = cast(Any, AutoModelForCausalLM).from_config(config)  # its own annotations lack `to`
     return model.to(dtype).eval()
 
 

@@ -32,14 +32,14 @@ def prefill(
     for length in lengths:
         seconds = []
         for number in range(rounds + 1):
-            prompt = random_prompts(subject.config.vocab_size, 1, length, number)
+            prompt = random_prompts(subject.spec.vocab_size, 1, length, number)
             (answer,) = stage.complete(prompt, 1)
             if number > 0:
                 seconds.append(answer.first_token_s)
             else:
                 stage.rest()
         time_s = median(seconds)
-        operations = prefill_operations(subject.config, length) / time_s
+        operations = prefill_operations(subject.spec, length) / time_s
         row: dict[str, object] = {
             "prompt": length,
             "ms": 1000 * time_s,

@@ -19,7 +19,7 @@ from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import decode_bytes
 from townsfolk.bench.report import Row, median
 from townsfolk.bench.subject import Subject
-from townsfolk.models import DecoderConfig
+from townsfolk.models import DecoderSpec
 
 Event = Mapping[str, Any]
 
@@ -57,9 +57,9 @@ def profile(
         new: tokens of each answer.
     """
     on_gpu = subject.device.type == "cuda"
-    stage.complete(random_prompts(subject.config.vocab_size, batch, prompt, 0), new)  # warms up
+    stage.complete(random_prompts(subject.spec.vocab_size, batch, prompt, 0), new)  # warms up
     stage.rest()
-    prompts = random_prompts(subject.config.vocab_size, batch, prompt, 1)
+    prompts = random_prompts(subject.spec.vocab_size, batch, prompt, 1)
     activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
     everywhere = torch._C._profiler._ExperimentalConfig(profile_all_threads=not on_gpu)
     with torch.profiler.profile(
@@ -72,7 +72,7 @@ def profile(
     if not on_gpu:
         return operation_rows(traced), {"trace": str(path)}
     steps = decode_steps(json.loads(path.read_text("utf-8"))["traceEvents"])
-    known = kernel_bytes(subject.config, subject.dtype.itemsize, batch, prompt + new // 2)
+    known = kernel_bytes(subject.spec, subject.dtype.itemsize, batch, prompt + new // 2)
     return kernel_rows(steps, known), {**step_facts(steps), "trace": str(path)}
 
 
@@ -154,16 +154,15 @@ def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[R
     return rows
 
 
-def kernel_bytes(
-    config: DecoderConfig, element_bytes: int, batch: int, context: int
-) -> dict[str, int]:
+def kernel_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int) -> dict[str, int]:
     """What a decode step's kernels read at least, by their names in `townsfolk_kernels.triton`."""
-    hidden, inner = config.hidden_size, config.intermediate_size
-    queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-    layers, none = config.num_layers, decode_bytes(config, element_bytes, 0, context)
-    kv = decode_bytes(config, element_bytes, batch, context) - none
+    hidden, inner = spec.hidden_size, spec.layers[0].mlp.width
+    attention = spec.layers[0].attention
+    queries, keys = attention.query_width, attention.kv_width
+    layers, none = spec.num_layers, decode_bytes(spec, element_bytes, 0, context)
+    kv = decode_bytes(spec, element_bytes, batch, context) - none
     qkv = layers * (queries + 2 * keys) * hidden * element_bytes
-    head = config.vocab_size * hidden * element_bytes
+    head = spec.vocab_size * hidden * element_bytes
     common = {
         "_gate_up_kernel": layers * 2 * inner * hidden * element_bytes,
         "_project_and_add_kernel": layers * (queries + inner) * hidden * element_bytes,

@@ -67,7 +67,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
 
         threads = options.threads or torch.get_num_threads()
         contestants.append(
-            TransformersContestant(subject.config, torch.bfloat16, subject.device, threads)
+            TransformersContestant(subject.shape, torch.bfloat16, subject.device, threads)
         )
     bandwidth = run_in_new_thread(memory_bandwidth, subject.device)
     rows = decode(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,7 +21,7 @@ from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
 from townsfolk.engine.threads import run_in_new_thread
 from townsfolk.kv.cache import MIB, block_bytes
-from townsfolk.models import NAMED_SHAPES, Decoder, DecoderConfig
+from townsfolk.models import NAMED_SHAPES, Decoder, DecoderSpec, named_spec
 
 _LEAST_KV_MIB = 256
 _BLOCK_TOKENS = 16
@@ -32,7 +33,9 @@ class Subject:
     """A shape, where it runs and how."""
 
     name: str
-    config: DecoderConfig
+    shape: Mapping[str, Any]
+    """Its `config.json`."""
+    spec: DecoderSpec
     dtype: torch.dtype
     device: torch.device
     threads: int | None
@@ -62,7 +65,8 @@ class Subject:
             )
             yield cls(
                 name=options.shape,
-                config=NAMED_SHAPES[options.shape],
+                shape=NAMED_SHAPES[options.shape],
+                spec=named_spec(options.shape),
                 dtype=getattr(torch, options.dtype),
                 device=torch.device("cuda:0" if on_cuda else "cpu"),
                 threads=options.threads,
@@ -81,7 +85,7 @@ class Subject:
 
     def engine_stage(self, requests: int, tokens: int) -> EngineStage:
         """An engine in this process, at rest, with room for so many requests and tokens."""
-        decoder = run_in_new_thread(Decoder.random, self.config, self.dtype, self.device)
+        decoder = run_in_new_thread(Decoder.random, self.spec, self.dtype, self.device)
         settings = EngineSettings(
             device="cuda" if self.device.type == "cuda" else "cpu",
             kv_memory_mib=self._kv_memory_mib(requests, tokens),
@@ -90,7 +94,7 @@ class Subject:
             threads=self.threads or torch.get_num_threads(),
         )
         engine = Engine(decoder, None, settings, name=self.name)
-        stage = EngineStage(engine, self.config.vocab_size)
+        stage = EngineStage(engine, self.spec.vocab_size)
         stage.rest()
         return stage
 
@@ -108,7 +112,7 @@ class Subject:
     def serve_arguments(self, requests: int, tokens: int) -> list[str]:
         """Arguments of `townsfolk serve`; the checkpoint is written if it is not there yet."""
         if not (self.directory / "config.json").exists():
-            write_checkpoint(self.directory, self.config, self.dtype, self.device)
+            write_checkpoint(self.directory, self.shape, self.dtype, self.device)
         arguments = {
             "--model": self.directory,
             "--device": self.device.type,
@@ -125,5 +129,5 @@ class Subject:
 
     def _kv_memory_mib(self, requests: int, tokens: int) -> int:
         blocks = tokens // _BLOCK_TOKENS + 8 * requests
-        each = block_bytes(self.config, _BLOCK_TOKENS, self.dtype)
+        each = block_bytes(self.spec, _BLOCK_TOKENS, self.dtype)
         return max(_LEAST_KV_MIB, blocks * each * 5 // 4 // MIB)

@@ -69,7 +69,7 @@ class Checkpoint:
 
         Args:
             expected: names and shapes.
-            ignored: suffixes of names that may be there without being needed.
+            ignored: beginnings and ends of names that may be there without being needed.
 
         Raises:
             CheckpointError: tensors are missing, unexpected, or of the wrong shape or dtype.
@@ -81,7 +81,9 @@ class Checkpoint:
         unexpected = [
             name
             for name in self._files
-            if name not in expected and not name.endswith(tuple(ignored))
+            if name not in expected
+            and not name.startswith(tuple(ignored))
+            and not name.endswith(tuple(ignored))
         ]
         if unexpected:
             problems.append(f"unexpected: {_listed(unexpected)}")
@@ -101,6 +103,9 @@ class Checkpoint:
             raise CheckpointError(
                 "the checkpoint does not fit its config.json; " + "; ".join(problems)
             )
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of this name, a view of the mapped file."""

@@ -125,18 +125,18 @@ def _packages(_: argparse.Namespace) -> list[Finding]:
 
 def _model(options: argparse.Namespace) -> list[Finding]:
     from townsfolk.checkpoint import resolve
-    from townsfolk.models.config import DecoderConfig
+    from townsfolk.models import open_source
 
     try:
         directory = resolve(options.model)
-        config = DecoderConfig.from_directory(directory)
+        spec = open_source(directory).architecture().spec
     except (OSError, ValueError) as error:
         return [Finding("model", f"{options.model}: {error}", fine=False)]
     return [
         Finding(
             "model",
-            f"{options.model}: {config.num_layers} layers of {config.hidden_size}, "
-            f"context {config.context_length} tokens",
+            f"{options.model}: {spec.num_layers} layers of {spec.hidden_size}, "
+            f"context {spec.context_length} tokens",
         )
     ]
 
@@ -149,16 +149,16 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
     from townsfolk.config import EngineSettings
     from townsfolk.engine import NotEnoughMemoryError
     from townsfolk.engine.memory import MemoryPlan
-    from townsfolk.models.config import DecoderConfig
+    from townsfolk.models import open_source
 
     try:
-        config = DecoderConfig.from_directory(resolve(options.model))
+        spec = open_source(resolve(options.model)).architecture().spec
     except (OSError, ValueError):
         return []  # said above
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     settings = EngineSettings(gpu_memory_mib=options.gpu_memory_mib)
     try:
-        plan = MemoryPlan.make(config, config.dtype, device, settings)
+        plan = MemoryPlan.make(spec, spec.dtype, device, settings)
         plan.check_free(device)
     except NotEnoughMemoryError as error:
         return [Finding("memory use", str(error), fine=False)]

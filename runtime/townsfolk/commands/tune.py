@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from townsfolk_kernels.registry import has_triton
 
     from townsfolk.checkpoint import resolve
-    from townsfolk.models import NAMED_SHAPES, DecoderConfig
+    from townsfolk.models import NAMED_SHAPES, named_spec, open_source
 
     if not torch.cuda.is_available() or not has_triton():
         print("townsfolk: tune needs a CUDA device and Triton (townsfolk[gpu])", file=sys.stderr)
@@ -43,19 +43,17 @@ def run(options: argparse.Namespace) -> int:
     from townsfolk_kernels.triton.tune import BATCHES, Product, save, tune
     from townsfolk_kernels.triton.tuning import own_results
 
-    config = (
-        NAMED_SHAPES[options.shape]
-        if options.shape
-        else DecoderConfig.from_directory(Path(resolve(options.model)))
-    )
-    hidden, inner, head_dim = config.hidden_size, config.intermediate_size, config.head_dim
-    queries, keys = config.num_heads * head_dim, config.num_kv_heads * head_dim
+    if options.shape:
+        spec = named_spec(options.shape)
+    else:
+        spec = open_source(Path(resolve(options.model))).architecture().spec
+    attention, hidden, inner = spec.layers[0].attention, spec.hidden_size, spec.layers[0].mlp.width
     shapes = (
-        ("qkv", queries + 2 * keys, hidden),
-        ("project", hidden, queries),
+        ("qkv", attention.query_width + 2 * attention.kv_width, hidden),
+        ("project", hidden, attention.query_width),
         ("project", hidden, inner),
         ("gate_up", 2 * inner, hidden),
-        ("head", config.vocab_size, hidden),
+        ("head", spec.vocab_size, hidden),
     )
     products = [
         Product(op, rows, columns, batch)

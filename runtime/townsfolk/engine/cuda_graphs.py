@@ -23,7 +23,7 @@ from townsfolk.engine.scheduler import StepItem
 from townsfolk.engine.step_shape import Ints, StepInputs, StepShape, index_of, row_of
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
-from townsfolk.models.fused_decode import DecodeInputs, FusedDecode
+from townsfolk.models.decode_step import DecodeInputs, DecodeStep
 
 MOST_FUSED = 64
 """The fused kernels hold all rows of a batch in one tile."""
@@ -63,7 +63,7 @@ class Machinery:
     """
 
     decoder: Decoder
-    fused: FusedDecode
+    fused: DecodeStep
     kv: KvCache
     rows: DeviceRows
     workspace: AttentionWorkspace
@@ -229,13 +229,13 @@ class MixedGraph(StepGraph):
 
 def mixed_workspace(decoder: Decoder, most_speakers: int) -> AttentionWorkspace:
     """Where the programs meet that share a sequence of a mixed step."""
-    config, device = decoder.config, decoder.device
+    attention, device = decoder.spec.layers[0].attention, decoder.device
     processors = torch.cuda.get_device_properties(device).multi_processor_count
-    programs = most_programs(most_speakers, config.num_kv_heads, processors)
-    group = config.num_heads // config.num_kv_heads
+    programs = most_programs(most_speakers, attention.num_kv_heads, processors)
+    group = attention.num_heads // attention.num_kv_heads
     return AttentionWorkspace(
-        DecodeWorkspace(programs, group, config.head_dim, device),
-        PrefillWorkspace(2 * processors, group, config.head_dim, decoder.dtype, device),
+        DecodeWorkspace(programs, group, attention.head_dim, device),
+        PrefillWorkspace(2 * processors, group, attention.head_dim, decoder.dtype, device),
         torch.cuda.Stream(device),
     )
 

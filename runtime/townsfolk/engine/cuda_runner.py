@@ -46,7 +46,7 @@ from townsfolk.engine.step_shape import (
 )
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
-from townsfolk.models.fused_decode import FusedDecode
+from townsfolk.models.decode_step import choose_step
 from townsfolk.sampling import SampledTokens
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class CudaRunner:
         Kernels that every request needs are compiled before this returns; see `prepare` for graphs.
         """
         begin = time.perf_counter()
-        device, vocab_size = decoder.device, decoder.config.vocab_size
+        device, vocab_size = decoder.device, decoder.spec.vocab_size
         self._device, self._decoder, self._kv = device, decoder, kv
         largest = bucket(min(max_batch, MOST_FUSED))
         # A multiple of four, for which kernels need be compiled but once.
@@ -105,12 +105,13 @@ class CudaRunner:
         self._rows = DeviceRows(max_batch, max_blocks, vocab_size, largest, eos_ids, device)
         self._is_plain = [True] * max_batch
         most_speakers = next((places for places in SPEAKERS if places >= max_batch), SPEAKERS[-1])
+        workspace = mixed_workspace(decoder, most_speakers)
         self._machinery = Machinery(
             decoder,
-            FusedDecode(decoder, kv, largest, context_length),
+            choose_step(decoder, kv, largest, context_length, workspace),
             kv,
             self._rows,
-            mixed_workspace(decoder, most_speakers),
+            workspace,
             torch.cuda.graph_pool_handle(),
             torch.cuda.Stream(device),
         )
@@ -127,7 +128,7 @@ class CudaRunner:
             self._rows.forget(row)
         for request in plan.admitted:
             assert request.row is not None
-            self._is_plain[request.row] = is_plain(request.params, self._decoder.config.vocab_size)
+            self._is_plain[request.row] = is_plain(request.params, self._decoder.spec.vocab_size)
         self._rows.admit(plan.admitted)
         self._rows.update([item.request for item in plan.items])
         step = CudaStep(plan.items)

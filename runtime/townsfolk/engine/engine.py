@@ -42,7 +42,7 @@ from townsfolk.engine.thread import EngineThread
 from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
-from townsfolk.models import Decoder, DecoderConfig
+from townsfolk.models import Decoder, open_source
 from townsfolk.models.loading import Progress, log_progress
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
@@ -91,9 +91,9 @@ class Engine:
             NotEnoughMemoryError: the memory doesn't hold a single sequence of 32 tokens, or another
                 engine of this process limits what it takes on the GPU.
         """
-        config = decoder.config
+        spec = decoder.spec
         if plan is None:
-            plan = MemoryPlan.make(config, decoder.precision.weights, decoder.device, settings)
+            plan = MemoryPlan.make(spec, decoder.precision.weights, decoder.device, settings)
         plan.hold(decoder.device)
         device = str(decoder.device)
         if decoder.device.type == "cuda":
@@ -111,12 +111,12 @@ class Engine:
             max_batch=settings.max_batch,
             memory_limit_mib=(plan.limit or 0) // MIB,
         )
-        eos_ids = self._eos_ids = config.eos_ids | (
+        eos_ids = self._eos_ids = spec.eos_ids | (
             tokenizer.eos_ids if tokenizer is not None else frozenset()
         )
         make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
         resident = make(decoder)
-        self._vocab_size = config.vocab_size
+        self._vocab_size = spec.vocab_size
         self._pool = BlockPool(plan.num_blocks, plan.block_size, resident.kv.copy_block)
         self._plan, self._device = plan, decoder.device
         self._residency = Residency(
@@ -167,9 +167,9 @@ class Engine:
         settings = settings or EngineSettings()
         directory = resolve(model if model is not None else settings.model)
         device = _device(settings)
-        config = DecoderConfig.from_directory(directory)
-        dtype = config.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
-        plan = MemoryPlan.make(config, dtype, device, settings)
+        spec = open_source(directory).architecture().spec
+        dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
+        plan = MemoryPlan.make(spec, dtype, device, settings)
         tokenizer = Tokenizer.from_directory(directory)
 
         def load(report: Progress) -> Decoder:
@@ -178,7 +178,7 @@ class Engine:
             plan.hold(device)
             plan.check_free(device)
             try:
-                return Decoder.load(directory, dtype, device, report)
+                return Decoder.load(directory, dtype, device, report, plan.context_length)
             except torch.OutOfMemoryError as error:
                 raise out_of_memory(error) from None
 

@@ -10,7 +10,7 @@ from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError
 from townsfolk.engine.nvml import process_bytes
 from townsfolk.kv.cache import MIB, block_bytes
-from townsfolk.models import DecoderConfig
+from townsfolk.models import DecoderSpec
 from townsfolk.models.loading import weight_bytes
 from townsfolk.models.weights import Precision
 
@@ -67,7 +67,7 @@ class MemoryPlan:
     @classmethod
     def make(
         cls,
-        config: DecoderConfig,
+        spec: DecoderSpec,
         dtype: torch.dtype,
         device: torch.device,
         settings: EngineSettings,
@@ -75,7 +75,7 @@ class MemoryPlan:
         """Divides the memory that the settings allow.
 
         Args:
-            config: the model's shape.
+            spec: what the model computes.
             dtype: of its weights.
             device: where it runs.
             settings: the limits.
@@ -84,21 +84,21 @@ class MemoryPlan:
             NotEnoughMemoryError: what is left for KV doesn't hold a sequence of 32 tokens.
         """
         on_gpu = device.type == "cuda"
-        weights, cuda = weight_bytes(config, dtype), own_bytes(device) if on_gpu else 0
+        weights, cuda = weight_bytes(spec, dtype), own_bytes(device) if on_gpu else 0
         if on_gpu and settings.idle_release_s:
             cuda += _RELOADED
         limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
         set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib else None
         wanted = set_kv or _USUAL_KV
         for steps in _step_sizes(settings, device):
-            work = _work_bytes(config, dtype, steps, settings.max_batch) if on_gpu else 0
+            work = _work_bytes(spec, dtype, steps, settings.max_batch) if on_gpu else 0
             room = wanted if limit is None else max(limit - weights - work - cuda, 0)
             if room >= wanted:
                 break
         if set_kv is not None:
             room = min(room, set_kv)
         activations = Precision.choose(dtype, device).activations
-        each = block_bytes(config, settings.block_size, activations)
+        each = block_bytes(spec, settings.block_size, activations)
         plan = cls(
             weights=weights,
             work=work,
@@ -107,14 +107,14 @@ class MemoryPlan:
             num_blocks=room // each,
             block_size=settings.block_size,
             context_length=min(
-                config.context_length,
-                settings.max_context or config.context_length,
+                spec.context_length,
+                settings.max_context or spec.context_length,
                 room // each * settings.block_size,
             ),
             step_tokens=steps,
             limit=limit,
         )
-        least = min(_LEAST_CONTEXT, config.context_length, settings.max_context or _LEAST_CONTEXT)
+        least = min(_LEAST_CONTEXT, spec.context_length, settings.max_context or _LEAST_CONTEXT)
         if plan.context_length < least:
             raise NotEnoughMemoryError(plan._shortage(each, least))
         return plan
@@ -237,16 +237,18 @@ def _step_sizes(settings: EngineSettings, device: torch.device) -> list[int]:
     return [max(size, settings.max_batch) for size in sizes]
 
 
-def _work_bytes(config: DecoderConfig, dtype: torch.dtype, steps: int, rows: int) -> int:
+def _work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int, rows: int) -> int:
     """A bound of what a step works in, beside weights and KV, for so many tokens and rows."""
-    heads, kv_heads = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
+    heads = max(layer.attention.query_width for layer in spec.layers)
+    kv_heads = max(layer.attention.kv_width for layer in spec.layers)
+    inner = max(layer.mlp.width for layer in spec.layers)
     # The largest activations of a layer that are alive at once: residual stream and norms, the
     # projections of attention, gate, up and their product.
-    token = 6 * config.hidden_size + 3 * heads + 4 * kv_heads + 3 * config.intermediate_size
+    token = 6 * spec.hidden_size + 3 * heads + 4 * kv_heads + 3 * inner
     activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
     copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
-    scores = copies * config.vocab_size * 4
-    said = rows * config.vocab_size * 2  # how often each row has said each token
+    scores = copies * spec.vocab_size * 4
+    said = rows * spec.vocab_size * 2  # how often each row has said each token
     return activations + scores + said + _FIXED_WORK
 
 

@@ -54,9 +54,9 @@ class Resident:
         Raises:
             NotEnoughMemoryError: the device has less than that.
         """
-        config, device = decoder.config, decoder.device
+        spec, device = decoder.spec, decoder.device
         try:
-            kv = KvCache.allocate(config, plan.num_blocks, plan.block_size, decoder.dtype, device)
+            kv = KvCache.allocate(spec, plan.num_blocks, plan.block_size, decoder.dtype, device)
             runner = _runner(decoder, kv, eos_ids, max_batch, plan.context_length)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error) from None

@@ -112,7 +112,7 @@ class EagerRunner:
         self.depth = depth
         self._decoder = decoder
         self._kv = kv
-        self._sampler = Sampler(max_batch, decoder.config.vocab_size, eos_ids, decoder.device)
+        self._sampler = Sampler(max_batch, decoder.spec.vocab_size, eos_ids, decoder.device)
         # [max_batch]: the token last drawn for each row
         self._drawn = torch.zeros(max_batch, dtype=torch.int64, device=decoder.device)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from townsfolk.models.config import DecoderConfig
+from townsfolk.models.spec import DecoderSpec
 
 MIB = 1024 * 1024
 
@@ -29,7 +30,7 @@ class KvCache:
     @classmethod
     def allocate(
         cls,
-        config: DecoderConfig,
+        spec: DecoderSpec,
         num_blocks: int,
         block_size: int,
         dtype: torch.dtype,
@@ -39,10 +40,15 @@ class KvCache:
 
         On the CPU untouched pages take no memory: a generous limit costs nothing until it is used.
         """
-        shape = (num_blocks, config.num_kv_heads, block_size, config.head_dim)
+        shapes = [
+            (num_blocks, layer.attention.num_kv_heads, block_size, layer.attention.head_dim)
+            for layer in spec.layers
+        ] * 2
+        sizes = [math.prod(shape) for shape in shapes]
         # In one piece: on a GPU each would be rounded up to 2 MiB, 128 MiB in all for 32 layers.
-        pages = torch.empty((2, config.num_layers, *shape), dtype=dtype, device=device)
-        return cls(list(pages[0].unbind()), list(pages[1].unbind()), block_size)
+        whole = torch.empty(sum(sizes), dtype=dtype, device=device)
+        pages = [part.view(shape) for part, shape in zip(whole.split(sizes), shapes, strict=True)]
+        return cls(pages[: spec.num_layers], pages[spec.num_layers :], block_size)
 
     @property
     def num_blocks(self) -> int:
@@ -56,7 +62,7 @@ class KvCache:
                 page[target].copy_(page[source])
 
 
-def block_bytes(config: DecoderConfig, block_size: int, dtype: torch.dtype) -> int:
+def block_bytes(spec: DecoderSpec, block_size: int, dtype: torch.dtype) -> int:
     """Bytes of one block: keys and values of all layers."""
-    per_token = 2 * config.num_layers * config.num_kv_heads * config.head_dim
+    per_token = sum(2 * layer.attention.kv_width for layer in spec.layers)
     return per_token * block_size * dtype.itemsize

@@ -7,7 +7,7 @@ and never ask the host: so a step can be captured as a CUDA graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import gcd
 
 import torch
@@ -31,8 +31,9 @@ from townsfolk_kernels.triton.rope_attention import (
 from townsfolk_kernels.triton.tuning import choose, split_space, starts_early
 
 from townsfolk.models.batch import KvPages
-from townsfolk.models.llama import Decoder
-from townsfolk.models.weights import LayerWeights
+from townsfolk.models.decode_step import DecodeInputs
+from townsfolk.models.decoder import Decoder
+from townsfolk.models.weights import Layer
 
 # With more rows than these, attention gains nothing by loading keys and values before its wait,
 # and the draw nothing by starting early.
@@ -42,26 +43,8 @@ TileChoice = Callable[..., Tiles]
 """As `townsfolk_kernels.triton.tuning.choose`."""
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeInputs:
-    """What a step of `FusedDecode` reads.
-
-    Attributes:
-        rows: [batch], int32: the sequence's row in `tables` and `drawn`; below 0 for a place that
-            is not used.
-        positions: [batch], int32: of the token to compute.
-        tables: [max_rows, max_blocks], int32: block tables.
-        drawn: [max_rows], int32: the token to compute, by row.
-    """
-
-    rows: Tensor
-    positions: Tensor
-    tables: Tensor
-    drawn: Tensor
-
-
 class FusedDecode:
-    """Runs decode steps of a decoder that lies on a CUDA device."""
+    """Decode steps of a decoder for which `has_fused_steps` holds; see `DecodeStep`."""
 
     def __init__(
         self,
@@ -83,32 +66,32 @@ class FusedDecode:
             tiles: how the tiles of a product are chosen.
             dependent: whether to use programmatic dependent launch; by default where there is one.
         """
-        config, device, dtype = decoder.config, decoder.device, decoder.dtype
+        spec, device, dtype = decoder.spec, decoder.device, decoder.dtype
+        attention, width = spec.layers[0].attention, spec.layers[0].mlp.width
         self._decoder, self._kv, self._choose = decoder, kv, tiles
         self._dependent = has_dependent_launch(device) if dependent is None else dependent
-        self._rotation = decoder.angles(torch.arange(context_length, device=device))
+        self._rotations = decoder.rotations(torch.arange(context_length, device=device))
         self._processors = processors_of(device)
 
         def space(width: int, of: torch.dtype = dtype) -> Tensor:
             return torch.empty(max_batch, width, dtype=of, device=device)
 
-        heads, head_dim = config.num_heads, config.head_dim
-        self._residual, self._scaled = space(config.hidden_size), space(config.hidden_size)
-        self._qkv = space((heads + 2 * config.num_kv_heads) * head_dim, torch.float32)
+        heads, kv_heads = attention.num_heads, attention.num_kv_heads
+        head_dim = attention.head_dim
+        self._residual, self._scaled = space(spec.hidden_size), space(spec.hidden_size)
+        self._qkv = space((heads + 2 * kv_heads) * head_dim, torch.float32)
         self._attended = space(heads * head_dim)
-        self._inner = space(config.intermediate_size)
-        self._logits = space(config.vocab_size, torch.float32)
+        self._inner = space(width)
+        self._logits = space(spec.vocab_size, torch.float32)
         # Sums of squares after the embedding, the output projection and the down projection.
-        self._squares = torch.empty(3, max_batch * config.hidden_size, device=device)
+        self._squares = torch.empty(3, max_batch * spec.hidden_size, device=device)
         self._workspace = self._split_workspace(max_batch)
-        self._lone = LoneSpace.allocate(
-            config.num_layers, heads, config.num_kv_heads, head_dim, dtype, device
-        )
-        programs = step_programs(max_batch, config.num_kv_heads, self._processors)
-        self._attention = DecodeWorkspace(programs, heads // config.num_kv_heads, head_dim, device)
+        self._lone = LoneSpace.allocate(spec.num_layers, heads, kv_heads, head_dim, dtype, device)
+        programs = step_programs(max_batch, kv_heads, self._processors)
+        self._attention = DecodeWorkspace(programs, heads // kv_heads, head_dim, device)
 
     def is_dependent(self, batch: int) -> bool:
-        """Whether the kernel behind such a step starts while the step still runs."""
+        """See `DecodeStep`."""
         return self._dependent and batch <= _MOST_DRAWN_EARLY
 
     def _early(self, op: str, rows: int, batch: int, tiles: Tiles) -> bool:
@@ -117,13 +100,8 @@ class FusedDecode:
 
     @torch.inference_mode()
     def logits(self, inputs: DecodeInputs) -> Tensor:
-        """Computes one token of each sequence and writes its keys and values.
-
-        Returns:
-            [batch, vocab], fp32: scores of the next token, valid until the next step.
-        """
-        decoder, config = self._decoder, self._decoder.config
-        weights, eps = decoder.weights, config.rms_norm_eps
+        """See `DecodeStep`."""
+        weights = self._decoder.weights
         batch = inputs.rows.shape[0]
         residual, scaled, inner = self._residual[:batch], self._scaled[:batch], self._inner[:batch]
         attended, logits = self._attended[:batch], self._logits[:batch]
@@ -148,7 +126,7 @@ class FusedDecode:
             return squares
 
         squares = self._squares[0, :batch].view(1, batch)
-        first_norm = weights.layers[0].attention_norm
+        first_norm = weights.layers[0].attention_norm.weight
         embed_drawn(
             inputs.rows,
             inputs.drawn,
@@ -163,15 +141,17 @@ class FusedDecode:
         layers = zip(weights.layers, next_norms, self._kv.k, self._kv.v, strict=True)
         for number, (layer, next_norm, k_pages, v_pages) in enumerate(layers):
             self._attend(inputs, number, layer, scaled, squares, k_pages, v_pages, attended)
-            squares = add(attended, *layer.output.dense(), layer.mlp_norm, 1)
-            weight, bias = layer.gate_up.dense()
+            squares = add(attended, *layer.output.dense(), layer.mlp_norm.weight, 1)
+            weight, bias = layer.up.dense()
+            eps = layer.mlp_norm.spec.eps
             tiles = self._tiles("gate_up", weight.shape, batch)
             early = self._early("gate_up", weight.shape[0], batch, tiles)
             gate_up_swiglu(scaled, squares, weight, bias, eps, inner, self._workspace, tiles, early)
-            squares = add(inner, *layer.down.dense(), next_norm, 2)
+            squares = add(inner, *layer.down.dense(), next_norm.weight, 2)
         head, _ = weights.head.dense()
         tiles = self._tiles("head", head.shape, batch)
         early = self._early("head", head.shape[0], batch, tiles)
+        eps = weights.norm.spec.eps
         project(scaled, head, logits, self._workspace, tiles, early, squares, eps)
         return logits
 
@@ -179,7 +159,7 @@ class FusedDecode:
         self,
         inputs: DecodeInputs,
         number: int,
-        layer: LayerWeights,
+        layer: Layer,
         scaled: Tensor,
         squares: Tensor,
         k_pages: Tensor,
@@ -187,34 +167,35 @@ class FusedDecode:
         attended: Tensor,
     ) -> None:
         """Projects to queries, keys and values, writes the latter two, and attends."""
-        config, batch = self._decoder.config, scaled.shape[0]
+        spec, batch = layer.spec.attention, scaled.shape[0]
+        rotation = self._rotations[number]
         weight, bias = layer.qkv.dense()
         tiles = self._tiles("qkv", weight.shape, batch)
         early = self._early("qkv", weight.shape[0], batch, tiles)
         attends_early = self._dependent and batch <= _MOST_AHEAD
-        eps, scale = config.rms_norm_eps, config.head_dim**-0.5
-        out = attended.view(batch, config.num_heads, config.head_dim)
+        eps = layer.attention_norm.spec.eps
+        out = attended.view(batch, spec.num_heads, spec.head_dim)
         if batch == 1:
-            rows = max(gcd(tiles.rows, config.head_dim), 2)
+            rows = max(gcd(tiles.rows, spec.head_dim), 2)
             qkv_attend(
                 scaled,
                 squares,
                 weight,
                 bias,
-                self._rotation,
+                rotation,
                 inputs.rows,
                 inputs.positions,
                 inputs.tables,
                 k_pages,
                 v_pages,
                 eps,
-                scale,
-                config.sliding_window,
+                spec.scale,
+                spec.window,
                 out,
                 self._lone,
                 number,
                 replace(tiles, rows=rows, splits=1),
-                lone_splits(config.num_kv_heads, self._processors),
+                lone_splits(spec.num_kv_heads, self._processors),
                 early,
             )
             return
@@ -223,20 +204,20 @@ class FusedDecode:
         rope_store_attend(
             qkv,
             squares,
-            config.hidden_size,
+            self._decoder.spec.hidden_size,
             eps,
             bias,
-            self._rotation,
+            rotation,
             inputs.rows,
             inputs.positions,
             inputs.tables,
             k_pages,
             v_pages,
-            scale,
-            config.sliding_window,
+            spec.scale,
+            spec.window,
             out,
             self._attention,
-            step_splits(batch, config.num_kv_heads, self._processors),
+            step_splits(batch, spec.num_kv_heads, self._processors),
             attends_early,
             attends_early,
         )
@@ -252,7 +233,7 @@ class FusedDecode:
         products = [
             ("qkv", layer.qkv),
             ("project", layer.output),
-            ("gate_up", layer.gate_up),
+            ("gate_up", layer.up),
             ("project", layer.down),
             ("head", self._decoder.weights.head),
         ]

@@ -13,8 +13,16 @@ from torch import Tensor
 
 from townsfolk.checkpoint import Checkpoint, StoredTensor, Upload
 from townsfolk.checkpoint.upload import BUFFER_BYTES
-from townsfolk.models.config import DecoderConfig
-from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec, expected_tensors
+from townsfolk.models.names import Architecture
+from townsfolk.models.spec import DecoderSpec
+from townsfolk.models.weights import (
+    DecoderWeights,
+    Part,
+    Precision,
+    Source,
+    TensorSpec,
+    expected_tensors,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 def load_weights(
-    config: DecoderConfig,
+    architecture: Architecture,
     precision: Precision,
     checkpoint: Checkpoint,
     device: torch.device,
@@ -36,8 +44,12 @@ def load_weights(
     Raises:
         CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
     """
-    expected = expected_tensors(config)
-    checkpoint.check(expected, ignored=_ignored(config))
+    found = Architecture(architecture.spec, architecture.names.rooted(checkpoint))
+    expected = expected_tensors(found)
+    ignored = found.names.ignored
+    if found.spec.head.tied:
+        ignored = (*ignored, f"{found.names.head}.weight")
+    checkpoint.check({name: spec.shape for name, spec in expected.items()}, ignored)
     total = sum(checkpoint.stored(name).nbytes for name in expected)
 
     def report(done: int) -> None:
@@ -45,16 +57,22 @@ def load_weights(
             progress(done, total)
 
     if device.type == "cpu":
-        return DecoderWeights.build(config, precision, MappedTensors(checkpoint, report))
-    most = max(BUFFER_BYTES, config.head_dim * config.hidden_size * 4)
+        return DecoderWeights.build(found, precision, MappedTensors(checkpoint, report))
+    most = max(BUFFER_BYTES, *(_widest_rows(spec) for spec in expected.values()))
     with Upload(device, most) as upload:
         streamed = StreamedTensors(checkpoint, upload, device, most, precision.weights)
-        weights = DecoderWeights.build(config, precision, streamed)
+        weights = DecoderWeights.build(found, precision, streamed)
         upload.finish(report)
     return weights
 
 
-class MappedTensors:
+def _widest_rows(spec: TensorSpec) -> int:
+    """Bytes of the rows that belong together, a head's or one, in fp32."""
+    unit = spec.rotary.head_dim if spec.rotary else 1
+    return unit * math.prod(spec.shape[1:]) * torch.float32.itemsize
+
+
+class MappedTensors(Source):
     """Reads tensors from the mapped files; one that needs no change stays where it lies in them."""
 
     def __init__(self, checkpoint: Checkpoint, report: Callable[[int], None]) -> None:
@@ -63,14 +81,14 @@ class MappedTensors:
         self._report = report
         self._done = 0
 
-    def __call__(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
         mapped = [self._checkpoint.tensor(spec.name) for spec in specs]
-        if len(specs) == 1:
+        if len(specs) == 1 and specs[0].is_plain:
             result = mapped[0].to(dtype)
         else:
-            rows = [spec.shape[0] for spec in specs]
-            result = torch.empty(sum(rows), *specs[0].shape[1:], dtype=dtype)
+            rows = [spec.rows for spec in specs]
+            result = torch.empty(sum(rows), *specs[0].row_shape, dtype=dtype)
             for spec, tensor, part in zip(specs, mapped, result.split(rows), strict=True):
                 spec.place(tensor, part)
         self._done += sum(tensor.nbytes for tensor in mapped)
@@ -78,7 +96,7 @@ class MappedTensors:
         return result
 
 
-class StreamedTensors:
+class StreamedTensors(Source):
     """Gives tensors at once, and has them filled in parts; they are whole when `upload` is done.
 
     Parts go straight to their place in the stacked tensor. Rotary rows and other dtypes are brought
@@ -108,10 +126,10 @@ class StreamedTensors:
         self._part_bytes = part_bytes
         self._dtype = dtype
 
-    def __call__(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
-        rows = [spec.shape[0] for spec in specs]
-        shape = (sum(rows), *specs[0].shape[1:])
+        rows = [spec.rows for spec in specs]
+        shape = (sum(rows), *specs[0].row_shape)
         result = torch.empty(shape, dtype=dtype or self._dtype, device=self._device)
         for spec, target in zip(specs, result.split(rows), strict=True):
             self._fill(spec, self._checkpoint.stored(spec.name), target)
@@ -119,26 +137,20 @@ class StreamedTensors:
 
     def _fill(self, spec: TensorSpec, stored: StoredTensor, target: Tensor) -> None:
         row_bytes = stored.nbytes // spec.shape[0]
-        unit = spec.rotary_dim or 1  # rows that belong together
-        count = max(self._part_bytes // row_bytes // unit, 1) * unit
-        for part in target.split(count):
-            offset = stored.offset + (part.storage_offset() - target.storage_offset()) * (
-                stored.dtype.itemsize
-            )
+        for part in spec.parts(target, self._part_bytes // row_bytes):
             self._upload.add(
                 stored.path,
-                offset,
-                part.numel() * stored.dtype.itemsize,
-                partial(_place, spec, stored.dtype, part),
+                stored.offset + part.first * row_bytes,
+                part.count * row_bytes,
+                partial(_place, part, stored.dtype),
             )
 
 
-def _place(spec: TensorSpec, dtype: torch.dtype, target: Tensor, raw: Tensor) -> None:
-    tensor = raw.view(dtype).view(target.shape)
-    if dtype == target.dtype and not spec.rotary_dim:
-        target.copy_(tensor, non_blocking=True)
-    else:
-        spec.place(tensor.to(target.device, non_blocking=True), target)
+def _place(part: Part, dtype: torch.dtype, raw: Tensor) -> None:
+    tensor = raw.view(dtype).view(part.target.shape)
+    if dtype != part.target.dtype or part.rotary is not None or part.offset:
+        tensor = tensor.to(part.target.device, non_blocking=True)
+    part.fill(tensor)
 
 
 def log_progress() -> Progress:
@@ -155,12 +167,6 @@ def log_progress() -> Progress:
     return report
 
 
-def weight_bytes(config: DecoderConfig, dtype: torch.dtype) -> int:
+def weight_bytes(spec: DecoderSpec, dtype: torch.dtype) -> int:
     """Bytes of a decoder's weights in one dtype."""
-    return sum(math.prod(shape) for shape in expected_tensors(config).values()) * dtype.itemsize
-
-
-def _ignored(config: DecoderConfig) -> tuple[str, ...]:
-    """Suffixes of tensors that old checkpoints hold and no decoder needs."""
-    computed = ("rotary_emb.inv_freq",)
-    return (*computed, "lm_head.weight") if config.tie_embeddings else computed
+    return spec.num_parameters * dtype.itemsize

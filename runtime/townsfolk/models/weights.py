@@ -2,44 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
 
-from townsfolk.models.config import DecoderConfig
+from townsfolk.models.names import Architecture, TensorNames
+from townsfolk.models.spec import LayerSpec, NormKind, NormSpec
 
 # Up to this size weights may be kept in two layouts, if that makes a lone speaker faster.
 _ROOMY_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Rotary:
+    """Which rows of a tensor are turned by rotary embedding.
+
+    Checkpoints pair dimension i of a head with i + dim / 2; here the two become neighbours.
+
+    Attributes:
+        head_dim: rows of a head.
+        dim: rows of a head that are turned, the first ones.
+        rows: rows of heads that are turned, the first ones of the tensor.
+    """
+
+    head_dim: int
+    dim: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A tensor in a Hugging Face checkpoint.
+    """A tensor in a checkpoint.
 
     Attributes:
         name: its name there.
         shape: its shape there.
-        rotary_dim: head_dim where its rows are rotary; 0 elsewhere. Hugging Face pairs dimension i
-            of such a head with i + rotary_dim / 2; here the two become neighbours.
+        rotary: the rows that change their order.
+        transposed: it is stored [in_features, out_features].
+        offset: what is added to it.
+        mean: what a fresh one's values are near, as stored.
     """
 
     name: str
     shape: tuple[int, ...]
-    rotary_dim: int = 0
+    rotary: Rotary | None = None
+    transposed: bool = False
+    offset: float = 0.0
+    mean: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows of the weight that it becomes."""
+        return self.shape[-1] if self.transposed else self.shape[0]
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of such a row."""
+        return self.shape[:-1] if self.transposed else self.shape[1:]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be used as it is stored."""
+        return self.rotary is None and not self.transposed and not self.offset
 
     def place(self, tensor: Tensor, target: Tensor) -> None:
-        """Copy the checkpoint's tensor to `target` of the same shape, rotary rows in pairs."""
-        if self.rotary_dim:
-            tensor = tensor.unflatten(0, (-1, 2, self.rotary_dim // 2)).transpose(1, 2)
-            target = target.unflatten(0, (-1, self.rotary_dim // 2, 2))
-        target.copy_(tensor)
+        """Copy the stored tensor to `target` [rows, *row_shape]."""
+        for part in self.parts(target, self.shape[0]):
+            part.fill(tensor[part.first : part.first + part.count])
+
+    def parts(self, target: Tensor, most: int) -> Iterator[Part]:
+        """Divide the stored rows into parts of at most `most`, or one head, for `target`."""
+        view = target.mT if self.transposed else target
+        turned = 0 if self.rotary is None else self.rotary.rows
+        bounds = [(0, turned, self.rotary), (turned, self.shape[0], None)]
+        for begin, end, rotary in bounds:
+            unit = 1 if rotary is None else rotary.head_dim
+            step = max(most // unit, 1) * unit
+            for first in range(begin, end, step):
+                rows = view[first : min(first + step, end)]
+                yield Part(first, rows, rotary, self.offset)
 
 
-Source = Callable[[Sequence[TensorSpec], torch.dtype | None], Tensor]
-"""Gives the named tensors stacked along dimension 0, in a dtype (None: whatever costs nothing)."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a stored tensor, and where they go.
+
+    Attributes:
+        first: the first row.
+        target: as the rows are stored.
+        rotary: how the rows are turned, all of them.
+        offset: what is added.
+    """
+
+    first: int
+    target: Tensor
+    rotary: Rotary | None
+    offset: float
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return self.target.shape[0]
+
+    def fill(self, tensor: Tensor) -> None:
+        """Copy the rows `tensor` to the target."""
+        if self.offset:
+            tensor = tensor.float() + self.offset
+        if self.rotary is None:
+            self.target.copy_(tensor, non_blocking=True)
+            return
+        head_dim, dim = self.rotary.head_dim, self.rotary.dim
+        heads, target = (
+            tensor.unflatten(0, (-1, head_dim)),
+            self.target.unflatten(0, (-1, head_dim)),
+        )
+        halves = heads[:, :dim].unflatten(1, (2, dim // 2)).transpose(1, 2)
+        target[:, :dim].unflatten(1, (dim // 2, 2)).copy_(halves)
+        if dim < head_dim:
+            target[:, dim:].copy_(heads[:, dim:])
+
+
+class Source(ABC):
+    """Where weights come from."""
+
+    @abstractmethod
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+        """The tensors stacked along dimension 0, in a dtype (None: whatever costs nothing)."""
+
+    def linear(
+        self,
+        weights: Sequence[TensorSpec],
+        biases: Sequence[TensorSpec],
+        dtype: torch.dtype,
+        roomy: bool,
+    ) -> LinearWeight:
+        """The weights stacked along dimension 0, with their biases if there are any.
+
+        A source of weights in another format gives an object that multiplies with them as they are.
+        """
+        bias = self.tensor(biases, dtype) if biases else None
+        return pack_linear(self.tensor(weights, dtype), bias, roomy=roomy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +172,29 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerWeights:
-    """One transformer block."""
+class Norm:
+    """A norm of rows, or of heads."""
 
-    attention_norm: Tensor  # [hidden]
+    spec: NormSpec
+    weight: Tensor  # [hidden], with the offset
+    bias: Tensor | None = None  # [hidden]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: what it computes, and with which weights."""
+
+    spec: LayerSpec
+    attention_norm: Norm
     qkv: LinearWeight  # [(heads + 2 * kv_heads) * head_dim, hidden]
+    q_norm: Tensor | None  # [head_dim]
+    k_norm: Tensor | None  # [head_dim]
     output: LinearWeight  # [hidden, heads * head_dim]
-    mlp_norm: Tensor  # [hidden]
-    gate_up: LinearWeight  # [2 * intermediate, hidden]
-    down: LinearWeight  # [hidden, intermediate]
+    after_attention: Norm | None
+    mlp_norm: Norm
+    up: LinearWeight  # [width, hidden]; gated: [2 * width, hidden], the gate first
+    down: LinearWeight  # [hidden, width]
+    after_mlp: Norm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,68 +202,141 @@ class DecoderWeights:
     """All of a decoder."""
 
     embedding: Tensor  # [vocab, hidden]
-    layers: tuple[LayerWeights, ...]
-    norm: Tensor  # [hidden]
+    positions: Tensor | None  # [positions, hidden]
+    layers: tuple[Layer, ...]
+    norm: Norm
     head: LinearWeight  # [vocab, hidden]
 
     @classmethod
-    def build(cls, config: DecoderConfig, precision: Precision, source: Source) -> DecoderWeights:
+    def build(
+        cls, architecture: Architecture, precision: Precision, source: Source
+    ) -> DecoderWeights:
         """Ask `source` for every tensor, in the order of the forward pass."""
-        hidden, inner = config.hidden_size, config.intermediate_size
-        queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-
-        def vector(name: str) -> Tensor:
-            return source([TensorSpec(name, (hidden,))], precision.residual)
-
-        def projection(
-            prefix: str, rows: dict[str, int], columns: int, bias: bool = False
-        ) -> LinearWeight:
-            weights, biases = [], []
-            for name, count in rows.items():
-                rotary = config.head_dim if name in ("q_proj", "k_proj") else 0
-                weights.append(TensorSpec(f"{prefix}{name}.weight", (count, columns), rotary))
-                biases.append(TensorSpec(f"{prefix}{name}.bias", (count,), rotary))
-            return pack_linear(
-                source(weights, precision.weights),
-                source(biases, precision.weights) if bias else None,
-                roomy=roomy,
-            )
-
-        def layer(prefix: str) -> LayerWeights:
-            attention, mlp = f"{prefix}self_attn.", f"{prefix}mlp."
-            qkv = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
-            return LayerWeights(
-                attention_norm=vector(f"{prefix}input_layernorm.weight"),
-                qkv=projection(attention, qkv, hidden, config.attention_bias),
-                output=projection(attention, {"o_proj": hidden}, queries, config.attention_bias),
-                mlp_norm=vector(f"{prefix}post_attention_layernorm.weight"),
-                gate_up=projection(
-                    mlp, {"gate_proj": inner, "up_proj": inner}, hidden, config.mlp_bias
-                ),
-                down=projection(mlp, {"down_proj": hidden}, inner, config.mlp_bias),
-            )
-
-        roomy = config.num_parameters * precision.weights.itemsize <= _ROOMY_BYTES
-        embedding = source(
-            [TensorSpec("model.embed_tokens.weight", (config.vocab_size, hidden))], None
+        spec, names = architecture.spec, architecture.names
+        roomy = spec.num_parameters * precision.weights.itemsize <= _ROOMY_BYTES
+        builder = _Builder(spec.hidden_size, names, precision, source, roomy)
+        table = TensorSpec(
+            f"{names.root}{names.embedding}.weight", (spec.vocab_size, spec.hidden_size)
         )
-        layers = tuple(layer(f"model.layers.{index}.") for index in range(config.num_layers))
-        norm = vector("model.norm.weight")
-        if config.tie_embeddings:
+        embedding = source.tensor([table], None)
+        positions = None
+        if spec.embedding.positions:
+            rows = (spec.embedding.positions, spec.hidden_size)
+            learned = TensorSpec(f"{names.root}{names.positions}.weight", rows)
+            positions = source.tensor([learned], precision.residual)
+        layers = tuple(
+            builder.layer(layer, f"{names.root}{names.layer.format(index)}")
+            for index, layer in enumerate(spec.layers)
+        )
+        norm = builder.norm(f"{names.root}{names.norm}", spec.norm)
+        if spec.head.tied:
             head = pack_linear(embedding.to(precision.weights), roomy=roomy)
         else:
-            head = projection("", {"lm_head": config.vocab_size}, hidden)
-        return cls(embedding, layers, norm, head)
+            weight = TensorSpec(f"{names.head}.weight", table.shape)
+            head = source.linear([weight], [], precision.weights, roomy)
+        return cls(embedding, positions, layers, norm, head)
 
 
-def expected_tensors(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors that a checkpoint of this configuration holds."""
-    found: dict[str, tuple[int, ...]] = {}
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Makes the parts of a decoder."""
 
-    def record(specs: Sequence[TensorSpec], _: torch.dtype | None) -> Tensor:
-        found.update((spec.name, spec.shape) for spec in specs)
+    hidden: int
+    names: TensorNames
+    precision: Precision
+    source: Source
+    roomy: bool
+
+    def norm(self, name: str, spec: NormSpec) -> Norm:
+        # An offset of one leaves few digits of a 16-bit weight.
+        dtype = torch.float32 if spec.unit_offset else self.precision.residual
+        scale = self._scale(name, spec, self.hidden, None)
+        weight = self.source.tensor([scale], dtype)
+        if spec.kind is NormKind.RMS:
+            return Norm(spec, weight)
+        bias = self.source.tensor([TensorSpec(f"{name}.bias", (self.hidden,))], dtype)
+        return Norm(spec, weight, bias)
+
+    def layer(self, spec: LayerSpec, prefix: str) -> Layer:
+        names, attention, mlp = self.names, spec.attention, spec.mlp
+        queries, keys = attention.query_width, attention.kv_width
+        after_attention = after_mlp = q_norm = k_norm = None
+        attention_norm = self.norm(f"{prefix}{names.attention_norm}", spec.norm)
+        if len(names.qkv) == 1:
+            qkv = {names.qkv[0]: queries + 2 * keys}
+        else:
+            qkv = dict(zip(names.qkv, (queries, keys, keys), strict=True))
+        turned = iter((queries + keys,) if len(qkv) == 1 else (queries, keys, 0))
+        rotary = [self._rotary(spec, next(turned)) for _ in qkv]
+        qkv_weight = self._linear(prefix, qkv, self.hidden, attention.qkv_bias, rotary)
+        if attention.qk_norm is not None:
+            of_head = self._rotary(spec, attention.head_dim)
+            q_norm = self._head_norm(f"{prefix}{names.q_norm}", spec, of_head)
+            k_norm = self._head_norm(f"{prefix}{names.k_norm}", spec, of_head)
+        output = self._linear(prefix, {names.output: self.hidden}, queries, attention.output_bias)
+        if spec.norm_after:
+            after_attention = self.norm(f"{prefix}{names.after_attention}", spec.norm)
+        mlp_norm = self.norm(f"{prefix}{names.mlp_norm}", spec.norm)
+        width = mlp.width * (2 if mlp.gated else 1)
+        up = {name: width // len(names.up) for name in names.up}
+        up_weight = self._linear(prefix, up, self.hidden, mlp.bias)
+        down = self._linear(prefix, {names.down: self.hidden}, mlp.width, mlp.bias)
+        if spec.norm_after:
+            after_mlp = self.norm(f"{prefix}{names.after_mlp}", spec.norm)
+        return Layer(
+            spec, attention_norm, qkv_weight, q_norm, k_norm, output, after_attention, mlp_norm,
+            up_weight, down, after_mlp,
+        )  # fmt: skip
+
+    def _rotary(self, spec: LayerSpec, rows: int) -> Rotary | None:
+        rope = spec.attention.rope
+        if rope is None or not rows or self.names.neighbours:
+            return None
+        return Rotary(spec.attention.head_dim, rope.dim, rows)
+
+    def _linear(
+        self,
+        prefix: str,
+        parts: dict[str, int],
+        columns: int,
+        bias: bool,
+        rotary: Sequence[Rotary | None] = (),
+    ) -> LinearWeight:
+        transposed = self.names.transposed
+        weights, biases = [], []
+        for number, (name, rows) in enumerate(parts.items()):
+            turned = rotary[number] if rotary else None
+            shape = (columns, rows) if transposed else (rows, columns)
+            weights.append(TensorSpec(f"{prefix}{name}.weight", shape, turned, transposed))
+            biases.append(TensorSpec(f"{prefix}{name}.bias", (rows,), turned))
+        own = biases if bias else []
+        return self.source.linear(weights, own, self.precision.weights, self.roomy)
+
+    def _head_norm(self, name: str, spec: LayerSpec, rotary: Rotary | None) -> Tensor:
+        assert spec.attention.qk_norm is not None
+        scale = self._scale(name, spec.attention.qk_norm, spec.attention.head_dim, rotary)
+        return self.source.tensor([scale], torch.float32)
+
+    @staticmethod
+    def _scale(name: str, spec: NormSpec, width: int, rotary: Rotary | None) -> TensorSpec:
+        offset = 1.0 if spec.unit_offset else 0.0
+        return TensorSpec(f"{name}.weight", (width,), rotary, offset=offset, mean=1.0 - offset)
+
+
+class _Recorder(Source):
+    """Notes what is asked for."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, TensorSpec] = {}
+
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+        self.found.update((spec.name, spec) for spec in specs)
         return torch.empty(0, device="meta")
 
-    anything = Precision.choose(config.dtype, torch.device("meta"))
-    DecoderWeights.build(config, anything, record)
-    return found
+
+def expected_tensors(architecture: Architecture) -> dict[str, TensorSpec]:
+    """All tensors that a checkpoint of this architecture holds, by name."""
+    recorder = _Recorder()
+    anything = Precision.choose(torch.float32, torch.device("meta"))
+    DecoderWeights.build(architecture, anything, recorder)
+    return recorder.found

@@ -1,0 +1,178 @@
+"""A decoder of any family: from a flat batch of tokens to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from townsfolk_kernels import embedding, linear
+
+from townsfolk.models.batch import KvPages, ModelBatch
+from townsfolk.models.layers import run_layers
+from townsfolk.models.loading import Progress, load_weights
+from townsfolk.models.names import Architecture
+from townsfolk.models.paged import PagedOps
+from townsfolk.models.rope import Rotations
+from townsfolk.models.source import open_source
+from townsfolk.models.spec import DecoderSpec
+from townsfolk.models.weights import DecoderWeights, Precision, Source, TensorSpec
+
+
+class Decoder:
+    """A decoder with its weights on one device.
+
+    Attributes:
+        spec: what it computes.
+        device: where it runs.
+        precision: dtypes of weights, activations and residual stream.
+        weights: its tensors.
+        rotations: rotation angles of its layers' positions.
+    """
+
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        weights: DecoderWeights,
+        precision: Precision,
+        device: torch.device,
+        context_length: int | None = None,
+    ) -> None:
+        """A decoder of weights that lie on `device`; see `load`."""
+        self.spec = spec
+        self.device = device
+        self.precision = precision
+        self.weights = weights
+        self.rotations = Rotations(
+            [layer.attention for layer in spec.layers],
+            context_length or spec.context_length,
+            device,
+        )
+        self._multiplier = spec.embedding.multiplier
+        if spec.embedding.rounded:
+            self._multiplier = float(torch.tensor(self._multiplier).to(precision.weights))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of activations, keys and values."""
+        return self.precision.activations
+
+    @property
+    def num_parameters(self) -> int:
+        """Tied embeddings are counted once."""
+        return self.spec.num_parameters
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights; an embedding that stays in its mapped file is counted too."""
+        weights = self.weights
+        projections = [weights.head]
+        for layer in weights.layers:
+            projections += [layer.qkv, layer.output, layer.up, layer.down]
+        positions = 0 if weights.positions is None else weights.positions.nbytes
+        return weights.embedding.nbytes + positions + sum(each.nbytes for each in projections)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+        progress: Progress | None = None,
+        context_length: int | None = None,
+    ) -> Decoder:
+        """Load a model.
+
+        On the CPU the files are memory-mapped, and the embedding is read where it lies in them: do
+        not overwrite them while the decoder lives. To a GPU they are streamed through pinned
+        buffers; see `townsfolk.checkpoint.upload`.
+
+        Args:
+            path: a Hugging Face directory with `config.json` and one or several `*.safetensors`.
+            dtype: of the weights, bf16, fp16 or fp32; None for the checkpoint's own.
+            device: where the weights go.
+            progress: called with bytes read and bytes in all.
+            context_length: the longest sequence it will be given, in tokens, on which the
+                frequencies of LongRoPE depend; None for the model's.
+
+        Raises:
+            UnsupportedModelError: the model has a feature that is not implemented.
+            CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
+        """
+        source = open_source(path)
+        architecture = source.architecture()
+        spec, target = architecture.spec, torch.device(device)
+        precision = Precision.choose(dtype or spec.dtype, target)
+        weights = load_weights(architecture, precision, source.checkpoint(), target, progress)
+        return cls(spec, weights, precision, target, context_length)
+
+    @classmethod
+    def random(
+        cls,
+        spec: DecoderSpec,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+    ) -> Decoder:
+        """A decoder with random weights: normal with deviation 0.02, norms near one.
+
+        Args:
+            spec: what it computes.
+            dtype: of the weights, bf16, fp16 or fp32; None for the spec's.
+            device: where the weights go.
+            seed: of the draw.
+        """
+        target = torch.device(device)
+        precision = Precision.choose(dtype or spec.dtype, target)
+        drawn = _RandomTensors(precision.weights, target, seed)
+        weights = DecoderWeights.build(Architecture(spec), precision, drawn)
+        return cls(spec, weights, precision, target)
+
+    @torch.inference_mode()
+    def forward(self, batch: ModelBatch, kv: KvPages) -> Tensor:
+        """Run the tokens of a batch and write their keys and values into the pages.
+
+        Args:
+            batch: T tokens, on this decoder's device.
+            kv: pages of its dtype, on the same device.
+
+        Returns:
+            Hidden states after the last norm, [T, hidden], ready for `logits`.
+
+        Raises:
+            IndexError: a token id lies outside the vocabulary (on CPU).
+        """
+        weights = self.weights
+        residual = embedding(batch.token_ids, weights.embedding).to(self.precision.residual)
+        if self._multiplier != 1.0:
+            residual = residual * self._multiplier
+        if weights.positions is not None:
+            residual = residual + embedding(batch.positions, weights.positions)
+        ops = PagedOps(batch, kv, self.rotations(batch.positions), self.dtype)
+        return run_layers(weights, residual, ops)
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
+        head = self.spec.head
+        logits = linear(hidden, self.weights.head).float()
+        if head.multiplier != 1.0:
+            logits = logits * head.multiplier
+        if head.soft_cap is not None:
+            logits = torch.tanh(logits / head.soft_cap) * head.soft_cap
+        return logits
+
+
+class _RandomTensors(Source):
+    """Draws weights."""
+
+    def __init__(self, dtype: torch.dtype, device: torch.device, seed: int) -> None:
+        self._dtype, self._device = dtype, device
+        self._generator = torch.Generator(device=device).manual_seed(seed)
+
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+        shape = (sum(spec.rows for spec in specs), *specs[0].row_shape)
+        weight = torch.empty(shape, dtype=dtype or self._dtype, device=self._device)
+        mean = specs[0].mean + specs[0].offset
+        return weight.normal_(mean, 0.02, generator=self._generator)

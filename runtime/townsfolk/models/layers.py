@@ -1,0 +1,89 @@
+"""The forward pass of a decoder's layers, written once.
+
+It runs over operations that differ in where keys and values are: in pages for inference (see
+`townsfolk.models.paged`), in the batch itself for training.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+from townsfolk_kernels import LinearWeight
+
+from townsfolk.models.spec import MlpSpec
+from townsfolk.models.weights import DecoderWeights, Layer, Norm
+
+
+class Ops(Protocol):
+    """What a layer is made of. All tensors are [..., width], with the same tokens in front."""
+
+    def linear(self, x: Tensor, weight: LinearWeight) -> Tensor:
+        """`x @ weight.T + bias`."""
+
+    def norm(self, x: Tensor, norm: Norm) -> Tensor:
+        """The rows normalised, ready for a product."""
+
+    def add_norm(
+        self, x: Tensor, residual: Tensor, norm: Norm, multiplier: float
+    ) -> tuple[Tensor, Tensor]:
+        """`residual + multiplier * x`, normalised and as it is; `residual` may be overwritten."""
+
+    def attend(self, number: int, layer: Layer, qkv: Tensor) -> Tensor:
+        """Attention of layer `number`, of the fused projection [..., queries + keys + values].
+
+        Queries and keys are normalised and rotated as the layer's spec says.
+
+        Returns:
+            [..., heads * head_dim].
+        """
+
+    def activate(self, x: Tensor, mlp: MlpSpec) -> Tensor:
+        """What comes between the projections of the feed-forward block: [..., mlp.width]."""
+
+
+def run_layers(weights: DecoderWeights, residual: Tensor, ops: Ops) -> Tensor:
+    """All layers and the last norm.
+
+    Args:
+        weights: of the decoder.
+        residual: [..., hidden], the embeddings. May be overwritten.
+        ops: the operations.
+
+    Returns:
+        [..., hidden], ready for the head.
+    """
+    normed = ops.norm(residual, weights.layers[0].attention_norm)
+    next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
+    for number, (layer, next_norm) in enumerate(zip(weights.layers, next_norms, strict=True)):
+        normed, residual = run_layer(number, layer, next_norm, normed, residual, ops)
+    return normed
+
+
+def run_layer(
+    number: int, layer: Layer, next_norm: Norm, normed: Tensor, residual: Tensor, ops: Ops
+) -> tuple[Tensor, Tensor]:
+    """One layer: attention and the feed-forward block, each added to the residual stream.
+
+    Args:
+        number: which layer it is.
+        layer: the layer.
+        next_norm: the norm before what follows it.
+        normed: [..., hidden], the residual stream behind the layer's first norm.
+        residual: [..., hidden], the residual stream.
+        ops: the operations.
+
+    Returns:
+        `normed` and `residual` for what follows.
+    """
+    spec = layer.spec
+    qkv = ops.linear(normed, layer.qkv)
+    out = ops.linear(ops.attend(number, layer, qkv), layer.output)
+    if layer.after_attention is not None:
+        out = ops.norm(out, layer.after_attention)
+    normed, residual = ops.add_norm(out, residual, layer.mlp_norm, spec.residual_multiplier)
+    inner = ops.activate(ops.linear(normed, layer.up), spec.mlp)
+    out = ops.linear(inner, layer.down)
+    if layer.after_mlp is not None:
+        out = ops.norm(out, layer.after_mlp)
+    return ops.add_norm(out, residual, next_norm, spec.residual_multiplier)
