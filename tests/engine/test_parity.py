@@ -72,7 +72,7 @@ async def test_greedy_text_is_that_of_transformers(
     for prompt, reply in zip(prompts, replies, strict=True):
         detokenizer = Detokenizer(engine.tokenizer, prompt[-4:])
         pieces = [detokenizer.push(token_id) for token_id in reply.token_ids]
-        assert reply.text == "".join(pieces) + detokenizer.flush()
+        assert reply.text == "".join(pieces)  # a character that the limit cut in half is left out
 
 
 async def test_a_sliding_window_holds_over_chunks_and_cached_prefixes(tmp_path, prompts):

@@ -4,7 +4,15 @@ import json
 import random
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from tokenizers.models import BPE
 
 LLAMA3_SPECIALS = [
@@ -81,7 +89,7 @@ def save(tokenizer: Tokenizer, directory: Path, settings: dict, **files: dict) -
 
 
 def byte_level(directory: Path, vocab_size: int = 600) -> Path:
-    """As Llama 3: specials beyond the BPE vocabulary, `ignore_merges`, no normalizer."""
+    """As Llama 3.1: specials beyond the BPE vocabulary, `ignore_merges`, no normalizer."""
     tokenizer = Tokenizer(BPE(ignore_merges=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -98,6 +106,9 @@ def byte_level(directory: Path, vocab_size: int = 600) -> Path:
     tokenizer.train_from_iterator(corpus(), trainer)
     tokenizer.add_special_tokens(LLAMA3_SPECIALS)
     ids = [tokenizer.token_to_id(name) for name in LLAMA3_SPECIALS]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{LLAMA3_SPECIALS[0]} $A", special_tokens=[(LLAMA3_SPECIALS[0], ids[0])]
+    )
     return save(
         tokenizer,
         directory,

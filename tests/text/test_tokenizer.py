@@ -344,17 +344,25 @@ class TestSettings:
         assert Tokenizer.from_directory(model).bos_id == 7
 
     def test_the_post_processor_says_how_a_text_begins(self, model: Path) -> None:
-        assert Tokenizer.from_directory(model).prefix_ids == ()
-        begin_text_with(model, "<|begin_of_text|>")
         tokenizer = Tokenizer.from_directory(model)
         assert tokenizer.prefix_ids == (tokenizer.special_tokens["<|begin_of_text|>"],)
         oracle = PreTrainedTokenizerFast(tokenizer_file=str(model / "tokenizer.json"))
         assert oracle.encode("gold") == [*tokenizer.prefix_ids, *tokenizer.encode("gold")]
 
+    def test_a_byte_level_vocabulary_that_says_nothing_begins_with_nothing(
+        self, model: Path
+    ) -> None:
+        edit(model / "tokenizer.json", post_processor=None)
+        tokenizer = Tokenizer.from_directory(model)
+        oracle = PreTrainedTokenizerFast(tokenizer_file=str(model / "tokenizer.json"))
+        assert oracle.encode("gold") == tokenizer.encode("gold")
+        assert tokenizer.prefix_ids == ()
+        assert tokenizer.bos_id is not None
+
     @pytest.mark.parametrize("adds", [True, False])
     def test_add_bos_token_has_the_last_word(self, model: Path, adds: bool) -> None:
-        if not adds:
-            begin_text_with(model, "<|begin_of_text|>")
+        if adds:
+            edit(model / "tokenizer.json", post_processor=None)
         edit(model / "tokenizer_config.json", add_bos_token=adds)
         tokenizer = Tokenizer.from_directory(model)
         assert tokenizer.prefix_ids == ((tokenizer.bos_id,) if adds else ())
@@ -364,6 +372,7 @@ class TestSettings:
         assert Tokenizer.from_directory(tmp_path).prefix_ids == (1,)
 
     def test_without_a_begin_token_nothing_is_added(self, model: Path) -> None:
+        edit(model / "tokenizer.json", post_processor=None)
         edit(model / "tokenizer_config.json", add_bos_token=True, bos_token=None)
         assert Tokenizer.from_directory(model).prefix_ids == ()
 
