@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from townsfolk.client.errors import RuntimeUnavailableError, from_rpc
+from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.arguments import token as checked_token
+from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_errors
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -24,15 +26,20 @@ KEEPALIVE_TIMEOUT_S = 10.0
 # A session's transcript can be longer than gRPC's limit of 4 MiB.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
+NOT_CONNECTED = "not connected: use the runtime inside its `with` or `async with`"
+
 Response = TypeVar("Response", bound=Message)
 
 CONNECT_TIMEOUT_S = 10.0
+# What a short call may take; to register long lore takes the longest of them.
+CALL_TIMEOUT_S = 60.0
 
 
 class AsyncRuntime:
     """A connection to a runtime. Use it as an async context manager.
 
-    Every call raises a `TownsfolkError` of the fitting kind when it fails.
+    Every call raises a `TownsfolkError` of the fitting kind when it fails. At the end the sessions
+    of its characters are closed, but for those that were left with `AsyncNpc.disconnect`.
     """
 
     def __init__(
@@ -48,7 +55,9 @@ class AsyncRuntime:
         self._root_certificate = root_certificate
         self._channel: grpc.aio.Channel | None = None
         self._lore: dict[str, Lore] = {}
+        self._npcs: set[AsyncNpc] = set()  # whose sessions are to be closed at the end
         self._reconnecting = asyncio.Lock()
+        self._starting: asyncio.Task[Endpoint] | None = None
         self.stub = TownsfolkServiceStub(_NoChannel())
         self.metadata: tuple[tuple[str, str], ...] = ()
 
@@ -62,8 +71,11 @@ class AsyncRuntime:
             address: `host:port`.
             token: What `townsfolk serve --auth-token` was given; empty when it asks for none.
             root_certificate: PEM of the certificate to trust; turns TLS on.
+
+        Raises:
+            InvalidArgumentError: The token can't travel in a header.
         """
-        return cls(Endpoint(address, token), root_certificate=root_certificate)
+        return cls(Endpoint(address, checked_token(token)), root_certificate=root_certificate)
 
     @classmethod
     def launch(cls, *arguments: str, command: Sequence[str] = ()) -> AsyncRuntime:
@@ -75,9 +87,14 @@ class AsyncRuntime:
         """
         return cls(process=RuntimeProcess(arguments, command=command))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was entered and not closed yet; a runtime need not be there."""
+        return self._channel is not None
+
     async def __aenter__(self) -> AsyncRuntime:
         if self.process is not None:
-            self._endpoint = await asyncio.to_thread(self.process.start)
+            self._endpoint = await self._start(self.process)
         assert self._endpoint is not None
         self._connect(self._endpoint)
         assert self._channel is not None
@@ -99,12 +116,18 @@ class AsyncRuntime:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection and end a launched runtime."""
+        """Close the sessions and the connection, and end a launched runtime."""
         if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
+            await asyncio.gather(*(npc.close() for npc in [*self._npcs]))
+        channel, self._channel = self._channel, None
+        self.stub = TownsfolkServiceStub(_NoChannel())
+        if channel is not None:
+            await channel.close()
         if self.process is not None:
             await asyncio.to_thread(self.process.stop)
+            if self._starting is not None:  # it was broken off, and may have started one since
+                await asyncio.wait([self._starting])
+                await asyncio.to_thread(self.process.stop)
 
     def npc(
         self,
@@ -124,21 +147,26 @@ class AsyncRuntime:
             sampling: Sampling defaults for every turn.
             priority: Larger goes first when the runtime is short of time. -100 to 100.
             session_id: A name for the session; empty lets the runtime choose.
-            history: The transcript of a saved game.
+            history: The transcript of a saved game. Of one that is longer than a request can be,
+                the newest lines are taken.
+
+        Raises:
+            InvalidArgumentError: A field can't hold its value.
         """
-        config = SessionConfig(
+        config = message(
+            SessionConfig,
             session_id=session_id,
             persona=persona,
-            lore_ids=lore,
+            lore_ids=list(lore),
             sampling=sampling,
             priority=priority,
-            history=history,
+            history=list(history),
         )
         return AsyncNpc(self, config)
 
     async def register_lore(self, lore_id: str, text: str) -> int:
         """Register world knowledge that characters can share; return its length in tokens."""
-        lore = Lore(lore_id=lore_id, text=text)
+        lore = message(Lore, lore_id=lore_id, text=text)
         request = pb.RegisterLoreRequest(lore=lore)
         response: pb.RegisterLoreResponse = await self._call(self.stub.RegisterLore, request)
         self._lore[lore_id] = lore
@@ -154,19 +182,14 @@ class AsyncRuntime:
         timeout_s: float | None = None,
     ) -> AsyncIterator[pb.GenerateResponse]:
         """Complete a prompt, as text or token ids, with no character involved; yield the pieces."""
-        request = pb.GenerateRequest(sampling=sampling, echo=echo, priority=priority)
+        request = message(pb.GenerateRequest, sampling=sampling, echo=echo, priority=priority)
         if isinstance(prompt, str):
-            request.text = prompt
+            request.MergeFrom(message(pb.GenerateRequest, text=prompt))
         else:
-            request.token_ids.ids.extend(prompt)
-        call = self.stub.Generate(request, metadata=self.metadata, timeout=timeout_s)
-        try:
-            async for response in call:
-                yield response
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
-        finally:
-            call.cancel()
+            request.token_ids.CopyFrom(message(pb.TokenIds, ids=prompt))
+        timeout_s = milliseconds("timeout_s", timeout_s) / 1000 or None
+        async for response in self._stream(self.stub.Generate, request, timeout_s):
+            yield response
 
     async def info(self) -> pb.GetRuntimeInfoResponse:
         """Return what runs there: model, device, limits."""
@@ -177,15 +200,9 @@ class AsyncRuntime:
 
     async def watch_stats(self, interval_s: float = 1.0) -> AsyncIterator[pb.WatchStatsResponse]:
         """Yield the engine's counters, again and again."""
-        request = pb.WatchStatsRequest(interval_ms=round(interval_s * 1000))
-        call = self.stub.WatchStats(request, metadata=self.metadata)
-        try:
-            async for response in call:
-                yield response
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
-        finally:
-            call.cancel()
+        request = pb.WatchStatsRequest(interval_ms=milliseconds("interval_s", interval_s))
+        async for response in self._stream(self.stub.WatchStats, request):
+            yield response
 
     async def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""
@@ -197,23 +214,39 @@ class AsyncRuntime:
     async def session(self, session_id: str) -> pb.GetSessionResponse:
         """Return a session's configuration and transcript: what a saved game keeps."""
         response: pb.GetSessionResponse = await self._call(
-            self.stub.GetSession, pb.GetSessionRequest(session_id=session_id)
+            self.stub.GetSession, message(pb.GetSessionRequest, session_id=session_id)
         )
         return response
 
-    async def close_session(self, session_id: str) -> None:
+    async def close_session(self, session_id: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         """End a session, whoever opened it."""
-        await self._call(self.stub.CloseSession, pb.CloseSessionRequest(session_id=session_id))
+        request = message(pb.CloseSessionRequest, session_id=session_id)
+        await self._call(self.stub.CloseSession, request, timeout_s)
 
     async def reconnect(self) -> None:
-        """Make sure a runtime is there: restart a launched one that died."""
+        """Make sure a runtime is there: restart a launched one that died.
+
+        Raises:
+            RuntimeUnavailableError: It can't be started, or this connection was closed.
+        """
         async with self._reconnecting:
+            if not self.is_open:
+                raise RuntimeUnavailableError(NOT_CONNECTED)
             if self.process is None or self.process.running:
                 return
+            endpoint = await self._start(self.process)
             if self._channel is not None:
                 await self._channel.close()
-            self._connect(await asyncio.to_thread(self.process.start))
+                self._connect(endpoint)
             await self.restore_lore()
+
+    def remember(self, npc: AsyncNpc) -> None:
+        """Take note of a session to be closed at the end; called by the character."""
+        self._npcs.add(npc)
+
+    def forget(self, npc: AsyncNpc) -> None:
+        """Leave a session as it is at the end; called by the character."""
+        self._npcs.discard(npc)
 
     async def restore_lore(self) -> None:
         """Register all lore again, in a runtime that has forgotten it."""
@@ -241,11 +274,40 @@ class AsyncRuntime:
         self.stub = TownsfolkServiceStub(self._channel)
         self.metadata = (("authorization", f"Bearer {endpoint.token}"),) if endpoint.token else ()
 
-    async def _call(self, method: Callable[..., Awaitable[Response]], request: Message) -> Response:
+    async def _start(self, process: RuntimeProcess) -> Endpoint:
+        # Whoever waits may leave; the start goes on, and `close` ends what comes of it.
+        self._starting = asyncio.create_task(asyncio.to_thread(process.start))
+        return await asyncio.shield(self._starting)
+
+    async def _call(
+        self,
+        method: Callable[..., Awaitable[Response]],
+        request: Message,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Response:
+        with typed_errors():
+            return await method(request, metadata=self.metadata, timeout=timeout_s)
+
+    async def _stream(
+        self,
+        method: Callable[..., grpc.aio.UnaryStreamCall[Any, Response]],
+        request: Message,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Response]:
+        with typed_errors():
+            call = method(request, metadata=self.metadata, timeout=timeout_s)
         try:
-            return await method(request, metadata=self.metadata)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
+            while True:
+                with typed_errors():
+                    response: Any = await call.read()
+                    if response is grpc.aio.EOF:
+                        break
+                yield response
+        finally:
+            call.cancel()
+        code = await call.code()
+        if code is not grpc.StatusCode.OK:
+            raise from_status(code, await call.details() or "")
 
 
 class _NoChannel:
@@ -254,7 +316,7 @@ class _NoChannel:
     def __getattr__(self, name: str) -> object:
         def make(*_: object, **__: object) -> object:
             def call(*_: object, **__: object) -> object:
-                raise RuntimeUnavailableError("not connected: use `async with` on the runtime")
+                raise RuntimeUnavailableError(NOT_CONNECTED)
 
             return call
 

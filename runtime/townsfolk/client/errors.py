@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import grpc
+import grpc.aio
 
 from townsfolk.v1.dialogue_pb2 import ErrorCode, SessionError
 
@@ -32,7 +37,7 @@ class ResourceExhaustedError(TownsfolkError):
 
 
 class DeadlineExceededError(TownsfolkError, TimeoutError):
-    """The deadline passed before the answer began."""
+    """The deadline passed before the answer began, or the runtime did not say how it ended."""
 
 
 class UnauthenticatedError(TownsfolkError, PermissionError):
@@ -85,3 +90,21 @@ def from_status(code: grpc.StatusCode, details: str) -> TownsfolkError:
 def from_event(error: SessionError) -> TownsfolkError:
     """Return the typed error of an error event on a session's stream."""
     return _BY_EVENT.get(error.code, RuntimeFaultError)(error.message)
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Let what gRPC raises leave as a `TownsfolkError`."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error) from error
+    except (grpc.aio.BaseError, asyncio.InvalidStateError) as error:
+        raise RuntimeUnavailableError("the connection was closed") from error
+    except asyncio.CancelledError:
+        # gRPC cancels whoever waits when a call or its channel is closed; a task's own
+        # cancellation is none of its errors.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeUnavailableError("the connection was closed") from None

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import grpc
-
+from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.errors import (
+    DeadlineExceededError,
+    FailedPreconditionError,
     NotFoundError,
+    RuntimeFaultError,
     RuntimeUnavailableError,
     TownsfolkError,
-    from_event,
-    from_rpc,
-    from_status,
 )
+from townsfolk.client.stream import ANSWER_TIMEOUT_S, SessionStream
 from townsfolk.client.transcript import Transcript
 from townsfolk.client.turn import AsyncTurn
-from townsfolk.v1 import dialogue_pb2, townsfolk_pb2
-from townsfolk.v1.dialogue_pb2 import SessionConfig, SessionEvent
+from townsfolk.v1.dialogue_pb2 import SessionConfig, SessionEvent, Utterance
 from townsfolk.v1.sampling_pb2 import SamplingParams
+from townsfolk.v1.townsfolk_pb2 import ConverseRequest, Interrupt, OpenSession
 
 if TYPE_CHECKING:
     from townsfolk.client.aio import AsyncRuntime
 
-    Stream = grpc.aio.StreamStreamCall[
-        townsfolk_pb2.ConverseRequest, townsfolk_pb2.ConverseResponse
-    ]
-
 RECONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
+# After the deadline, what the runtime gets to say so itself before the turn is given up here.
+DEADLINE_GRACE_S = 1.0
+# The most lines of a history that a runtime takes.
+MAX_HISTORY = 10_000
+# Of the messages that a history is wrapped in, in bytes.
+MESSAGE_OVERHEAD = 64
 
 
 class AsyncNpc:
@@ -43,20 +47,21 @@ class AsyncNpc:
 
     def __init__(self, runtime: AsyncRuntime, config: SessionConfig) -> None:
         """Made by `AsyncRuntime.npc`."""
-        self.config = config
         self.transcript = Transcript(config.persona.name, config.history)
+        """The lines that the character remembers; `entries` is the `history` of a saved game."""
         self._runtime = runtime
-        self._stream: Stream | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._config = config
+        self._stream: SessionStream | None = None
         self._turns: dict[str, AsyncTurn] = {}
+        self._last: AsyncTurn | None = None  # the newest turn that is over
         self._sending = asyncio.Lock()  # first come, first served: turns keep their order
-        self._deliveries: set[asyncio.Task[None]] = set()
-        self._opened_before = False
+        self._deliveries: dict[asyncio.Task[None], AsyncTurn] = {}
+        self._may_exist = False  # whether the runtime has the session, as far as is known
 
     @property
     def session_id(self) -> str:
         """The session's id; empty until it is open, unless one was chosen."""
-        return self.config.session_id
+        return self._config.session_id
 
     async def open(self) -> AsyncNpc:
         """Open the session now instead of with the first use; return this object.
@@ -82,93 +87,161 @@ class AsyncNpc:
             text: What is said.
             speaker: Who says it; empty means "Player".
             sampling: Overrides of the session's sampling for this turn.
-            deadline_s: The answer ends within this many seconds, whole or not.
+            deadline_s: The answer ends within this many seconds from now, whole or not. When the
+                runtime does not say so within a second more, the turn raises
+                `DeadlineExceededError`, and what had come is in its `text`.
+
+        Raises:
+            InvalidArgumentError: `deadline_s` is no time, or a text is no Unicode text.
         """
+        deadline_ms = milliseconds("deadline_s", deadline_s)
         turn = AsyncTurn(uuid.uuid4().hex, self.interrupt)
-        utterance = dialogue_pb2.Utterance(
+        utterance = message(
+            Utterance,
             text=text,
             speaker=speaker,
             turn_id=turn.turn_id,
             sampling=sampling,
-            deadline_ms=round((deadline_s or 0) * 1000),
+            deadline_ms=deadline_ms,
         )
-        delivery = asyncio.get_running_loop().create_task(self._deliver(turn, utterance))
-        self._deliveries.add(delivery)
-        delivery.add_done_callback(self._deliveries.discard)
+        loop = asyncio.get_running_loop()
+        if deadline_ms:
+            turn.expires_at = loop.time() + deadline_ms / 1000
+            turn.expiry = loop.call_at(turn.expires_at, self._expire, turn)
+        delivery = loop.create_task(self._deliver(turn, utterance))
+        self._deliveries[delivery] = turn
+        delivery.add_done_callback(self._deliveries.pop)
         return turn
 
     async def notify(self, event: str) -> None:
-        """Let the character learn of an event in the world, without an answer."""
-        await self._send(townsfolk_pb2.ConverseRequest(notify=event))
+        """Let the character learn of an event in the world, without an answer.
 
-    async def interrupt(self, turn_id: str = "", heard_characters: int | None = None) -> None:
-        """Cut a turn off, or with no turn_id the current one and all that wait."""
-        interrupt = townsfolk_pb2.Interrupt(turn_id=turn_id, heard_characters=heard_characters)
-        await self._send(townsfolk_pb2.ConverseRequest(interrupt=interrupt))
-        if heard_characters is not None:
-            self.transcript.cut(turn_id, heard_characters)
+        Raises:
+            InvalidArgumentError: The text is empty or too long.
+            TownsfolkError: As `open`.
+        """
+        await self._ask(message(ConverseRequest, notify=event))
+
+    async def interrupt(
+        self, turn_id: str = "", heard_characters: int | None = None
+    ) -> tuple[str, ...]:
+        """Cut off a turn, or with no turn_id the current one and all that wait.
+
+        An answer that is whole but not yet heard to its end can be cut, too: with
+        `heard_characters` and no turn under way, the newest one is.
+
+        Args:
+            turn_id: The turn, which may be over.
+            heard_characters: How much of the (current) answer was shown or heard, in Unicode code
+                points: the character remembers exactly that much. None: all that was generated.
+
+        Returns:
+            The turns that were cut off, oldest first.
+
+        Raises:
+            InvalidArgumentError: `heard_characters` is negative.
+            NotFoundError: The session remembers no such turn.
+            TownsfolkError: As `open`.
+        """
+        interrupt = message(Interrupt, turn_id=turn_id, heard_characters=heard_characters)
+        answer = await self._ask(ConverseRequest(interrupt=interrupt))
+        turn_ids = tuple(answer.interrupted.turn_ids)
+        if heard_characters is not None and turn_ids:
+            self.transcript.cut(turn_ids, heard_characters)
+            turn = self._turns.get(turn_ids[0], self._last)
+            if turn is not None and turn.turn_id == turn_ids[0]:
+                turn.cut(heard_characters)
+        return turn_ids
 
     async def set_priority(self, priority: int) -> None:
-        """Change the session's priority, -100 to 100."""
-        self.config.priority = priority
-        await self._send(townsfolk_pb2.ConverseRequest(update_priority=priority))
+        """Change the session's priority, -100 to 100.
+
+        Raises:
+            InvalidArgumentError: It is out of range.
+            TownsfolkError: As `open`.
+        """
+        await self._ask(message(ConverseRequest, update_priority=priority))
 
     async def close(self) -> None:
-        """End the session and forget it in the runtime."""
+        """End the session and forget it in the runtime; what was said and waits is not said.
+
+        The next use opens it anew, with the transcript so far.
+        """
+        for delivery, turn in [*self._deliveries.items()]:
+            turn.deliver(FailedPreconditionError("the session was closed before this was said"))
+            delivery.cancel()
         async with self._sending:
-            stream, reader = self._stream, self._reader
-            if stream is None or reader is None:
-                return
-            try:
-                await stream.write(townsfolk_pb2.ConverseRequest(close=True))
-                await asyncio.wait([reader], timeout=5.0)
-            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                pass  # already gone
-            stream.cancel()
-            await asyncio.wait([reader])
-            self._opened_before = False
+            is_over = not self._may_exist
+            if self._stream is not None:
+                is_over = await self._end_stream(self._stream)
+            if not is_over:  # nobody is attached to it, but it waits in the runtime
+                with suppress(TownsfolkError):
+                    await self._runtime.close_session(self.session_id, timeout_s=CLOSE_TIMEOUT_S)
+            self._may_exist = False
+            self._runtime.forget(self)
 
     async def disconnect(self) -> None:
         """Leave the stream; the session waits in the runtime to be resumed."""
-        if self._stream is not None and self._reader is not None:
+        if self._stream is not None:
             self._stream.cancel()
-            await asyncio.wait([self._reader])
+            await self._stream.ended()
+        self._runtime.forget(self)
 
-    async def _deliver(self, turn: AsyncTurn, utterance: dialogue_pb2.Utterance) -> None:
+    async def _deliver(self, turn: AsyncTurn, utterance: Utterance) -> None:
         try:
             async with self._sending:
                 stream = await self._connected()
+                if turn.is_over:  # its time was up while the runtime was waited for
+                    return
+                if turn.expires_at is not None:
+                    left = turn.expires_at - asyncio.get_running_loop().time()
+                    utterance.deadline_ms = max(1, round(left * 1000))
                 self._turns[turn.turn_id] = turn
                 self.transcript.ask(turn.turn_id, utterance.speaker, utterance.text)
-                await stream.write(townsfolk_pb2.ConverseRequest(say=utterance))
-        except grpc.aio.AioRpcError as error:
-            self._fail(turn, from_rpc(error))
-        except asyncio.InvalidStateError:
-            self._fail(turn, RuntimeUnavailableError("the stream ended; say it again"))
+                await stream.send(ConverseRequest(say=utterance))
         except TownsfolkError as error:
             self._fail(turn, error)
+        except asyncio.CancelledError:
+            self._fail(turn, RuntimeUnavailableError("the client was closed"))
+            raise
+        except Exception as error:
+            fault = RuntimeFaultError(f"it could not be said: {error}")
+            fault.__cause__ = error
+            self._fail(turn, fault)
+
+    def _expire(self, turn: AsyncTurn) -> None:
+        """Give a turn up whose time is over and whose end does not come."""
+        loop = asyncio.get_running_loop()
+        assert turn.expires_at is not None
+        give_up = turn.expires_at + (DEADLINE_GRACE_S if turn.turn_id in self._turns else 0)
+        if loop.time() < give_up:
+            turn.expiry = loop.call_at(give_up, self._expire, turn)
+        else:
+            self._fail(turn, DeadlineExceededError("no answer before the deadline"))
 
     def _fail(self, turn: AsyncTurn, error: TownsfolkError) -> None:
         self._turns.pop(turn.turn_id, None)
         turn.deliver(error)
 
-    async def _send(self, request: townsfolk_pb2.ConverseRequest) -> None:
+    async def _ask(self, request: ConverseRequest) -> SessionEvent:
         async with self._sending:
             stream = await self._connected()
-            try:
-                await stream.write(request)
-            except grpc.aio.AioRpcError as error:
-                raise from_rpc(error) from error
-            except asyncio.InvalidStateError as error:
-                raise RuntimeUnavailableError("the stream ended; try again") from error
+            answer = await stream.ask(request)
+        try:
+            return await asyncio.wait_for(answer, ANSWER_TIMEOUT_S)
+        except TimeoutError as error:
+            raise RuntimeUnavailableError(
+                f"the runtime did not answer within {ANSWER_TIMEOUT_S:g} s"
+            ) from error
 
-    async def _connected(self) -> Stream:
+    async def _connected(self) -> SessionStream:
         """Return the open stream, opening or re-opening it; the caller holds `_sending`."""
-        if self._stream is not None and not self._stream.done():
-            return self._stream
-        if self._reader is not None:
-            await asyncio.wait([self._reader])
-        if not self._opened_before:
+        if self._stream is not None:
+            if self._stream.is_open:
+                return self._stream
+            await self._stream.ended()
+        if not self._may_exist:
+            await self._runtime.reconnect()
             return await self._open(resume=False)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + RECONNECT_TIMEOUT_S
@@ -178,70 +251,75 @@ class AsyncNpc:
                 await self._runtime.reconnect()
                 return await self._reopen()
             except RuntimeUnavailableError:
-                if loop.time() + pause > give_up:
+                if not self._runtime.is_open or loop.time() + pause > give_up:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def _reopen(self) -> Stream:
+    async def _reopen(self) -> SessionStream:
         try:
-            return await self._open(resume=True)
+            stream = await self._open(resume=True)
         except NotFoundError:  # a new runtime, or the session waited too long
             await self._runtime.restore_lore()
-            del self.config.history[:]
-            self.config.history.extend(self.transcript.entries)
             return await self._open(resume=False)
-
-    async def _open(self, *, resume: bool) -> Stream:
-        stream: Stream = self._runtime.stub.Converse(metadata=self._runtime.metadata)
-        request = townsfolk_pb2.OpenSession(config=self.config, resume=resume)
-        try:
-            await stream.write(townsfolk_pb2.ConverseRequest(open=request))
-            response = await stream.read()
-            if response is grpc.aio.EOF:
-                raise from_status(await stream.code(), await stream.details() or "")
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
-        except asyncio.InvalidStateError as error:
-            raise from_status(await stream.code(), await stream.details() or "") from error
-        assert isinstance(response, townsfolk_pb2.ConverseResponse)
-        if response.event.WhichOneof("event") == "error":
-            stream.cancel()
-            raise from_event(response.event.error)
-        self.config.session_id = response.event.opened.session_id
-        self._opened_before = True
-        self._stream = stream
-        self._reader = asyncio.get_running_loop().create_task(self._read(stream))
+        # What the runtime generated when the connection broke may be more than what came here.
+        session = await self._runtime.session(self.session_id)
+        self.transcript.replace(session.config.history)
         return stream
 
-    async def _read(self, stream: Stream) -> None:
-        lost: TownsfolkError
+    async def _open(self, *, resume: bool) -> SessionStream:
+        # An id of our own, so that a session whose opening was broken off is found again.
+        self._config.session_id = self._config.session_id or uuid.uuid4().hex
+        opening = OpenSession(config=self._config, resume=resume)
+        del opening.config.history[:]
+        if not resume and self.transcript.entries:
+            room = (await self._runtime.info()).max_message_bytes - opening.ByteSize()
+            history = self.transcript.newest(MAX_HISTORY, room - MESSAGE_OVERHEAD)
+            opening.config.history.extend(history)
+        self._may_exist = True
+        self._runtime.remember(self)
         try:
-            while True:
-                response = await stream.read()
-                if not isinstance(response, townsfolk_pb2.ConverseResponse):
-                    break  # the end of the stream
-                self._dispatch(response.event)
-            lost = from_status(await stream.code(), await stream.details() or "")
-        except grpc.aio.AioRpcError as error:
-            lost = from_rpc(error)
-        except asyncio.CancelledError:
-            lost = RuntimeUnavailableError("the stream was closed")
+            stream = await SessionStream.open(self._runtime, opening, self._follow, self._lose)
+        except TownsfolkError as error:
+            if not isinstance(error, RuntimeUnavailableError):
+                self._may_exist = False
+                self._runtime.forget(self)
+            raise
+        self._stream = stream
+        return stream
+
+    async def _end_stream(self, stream: SessionStream) -> bool:
+        """Close session and stream; return False where the stream was lost and the session not."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await stream.send(ConverseRequest(close=True))
+                return await stream.ended()
+        except TownsfolkError:
+            return False
+        except TimeoutError:
+            return True  # a runtime that does not answer here does not elsewhere
+        finally:
+            stream.cancel()
+            await stream.ended()
+
+    def _lose(self, reason: TownsfolkError) -> None:
         self._stream = None
         self.transcript.lose_connection()
         for turn in self._turns.values():
-            turn.deliver(lost)
+            turn.deliver(reason)
         self._turns.clear()
 
-    def _dispatch(self, event: SessionEvent) -> None:
+    def _follow(self, event: SessionEvent) -> None:
         self.transcript.follow(event)
         kind = event.WhichOneof("event")
+        if kind == "priority_updated":
+            self._config.priority = event.priority_updated.priority
         turn_id = getattr(getattr(event, kind), "turn_id", "") if kind else ""
         turn = self._turns.get(turn_id)
         if turn is None:
             return
         if kind in ("turn_finished", "turn_interrupted", "error"):
-            del self._turns[turn_id]
+            self._last = self._turns.pop(turn_id)
         turn.deliver(event)
 
     async def __aenter__(self) -> AsyncNpc:

@@ -103,7 +103,7 @@ class RuntimeProcess:
                 target=self._read_log, args=(self._process,), name="townsfolk-log", daemon=True
             )
             self._log_reader.start()
-            return self._wait(ready_file)
+            return self._wait(self._process, ready_file)
 
     def stop(self, grace_s: float = 5.0) -> None:
         """End the child, first politely; return when it is gone."""
@@ -120,17 +120,16 @@ class RuntimeProcess:
         if self._log_reader is not None:
             self._log_reader.join(timeout=1.0)
 
-    def _wait(self, ready_file: Path) -> Endpoint:
-        assert self._process is not None
+    def _wait(self, process: subprocess.Popen[str], ready_file: Path) -> Endpoint:
         deadline = time.monotonic() + self._timeout_s
         while time.monotonic() < deadline:
             if ready_file.exists():
                 ready = json.loads(ready_file.read_text(encoding="utf-8"))
                 return Endpoint(f"{ready['address']}:{ready['port']}", ready.get("token") or "")
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 break
             time.sleep(0.01)
-        status = self._process.poll()
+        status = process.poll()
         if status is not None and self._log_reader is not None:
             self._log_reader.join(timeout=1.0)
         self.stop(grace_s=0.0)

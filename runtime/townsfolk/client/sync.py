@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from townsfolk.client.aio import AsyncRuntime
+from townsfolk.client.aio import NOT_CONNECTED, AsyncRuntime
+from townsfolk.client.errors import RuntimeUnavailableError
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.turn import AsyncTurn
@@ -23,17 +26,37 @@ class _Portal:
     """An event loop in a thread of its own, and the way into it."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self.loop.run_forever, name="townsfolk-client", daemon=True
-        )
+        self._ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._end = asyncio.Event()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run_loop, name="townsfolk-client", daemon=True)
         self._thread.start()
 
+    def _run_loop(self) -> None:
+        # At its end a runner cancels the tasks that are left, and waits for them.
+        with asyncio.Runner() as runner:
+            self._ready.set_result(runner.get_loop())
+            runner.run(self._wait())
+
+    async def _wait(self) -> None:
+        await self._end.wait()
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there and return its result; cancel it when the wait is broken off."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        """Run a coroutine there and return its result; cancel it when the wait is broken off.
+
+        Raises:
+            RuntimeUnavailableError: The portal is closed.
+        """
+        with self._lock:
+            if self._is_closed:
+                coroutine.close()
+                raise RuntimeUnavailableError(NOT_CONNECTED)
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._ready.result())
         try:
             return future.result()
+        except CancelledError:  # by `close`, in another thread
+            raise RuntimeUnavailableError("the connection was closed") from None
         except BaseException:  # KeyboardInterrupt: the coroutine must not swallow the next item
             future.cancel()
             raise
@@ -48,13 +71,17 @@ class _Portal:
                     return
         finally:
             if hasattr(items, "aclose"):
-                self.run(items.aclose())
+                with suppress(RuntimeUnavailableError):
+                    self.run(items.aclose())
 
     def close(self) -> None:
         """End the loop and its thread."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._ready.result().call_soon_threadsafe(self._end.set)
         self._thread.join()
-        self.loop.close()
 
 
 async def _next(items: AsyncIterator[T]) -> T:
@@ -69,7 +96,7 @@ class Turn:
     """An answer under way: an iterator of its text, piece by piece, that can be read once.
 
     After the iteration `text`, `finish_reason` and `usage` are set. A failed turn raises a
-    `TownsfolkError` from the iteration; the session lives on.
+    `TownsfolkError` from the iteration, and `text` is what had come; the session lives on.
     """
 
     def __init__(self, portal: _Portal, turn: AsyncTurn) -> None:
@@ -91,6 +118,11 @@ class Turn:
     def finish_reason(self) -> FinishReason:
         """Why the answer ended, once it is over."""
         return self._turn.finish_reason
+
+    @property
+    def dropped(self) -> tuple[TranscriptEntry, ...]:
+        """Lines that the character forgot before this turn, for its context was full."""
+        return self._turn.dropped
 
     @property
     def usage(self) -> Usage:
@@ -134,7 +166,7 @@ class Npc:
 
     @property
     def transcript(self) -> list[TranscriptEntry]:
-        """The conversation so far, as `history` of another session takes it."""
+        """The lines that the character remembers, as `history` of another session takes them."""
         return list(self._npc.transcript.entries)
 
     def open(self) -> Npc:
@@ -158,16 +190,20 @@ class Npc:
         """Let the character learn of an event in the world, without an answer."""
         self._portal.run(self._npc.notify(event))
 
-    def interrupt(self) -> None:
-        """Cut off the current answer and all that wait."""
-        self._portal.run(self._npc.interrupt())
+    def interrupt(self, turn_id: str = "", heard_characters: int | None = None) -> tuple[str, ...]:
+        """Cut off a turn, or the current one and all that wait; see `AsyncNpc.interrupt`."""
+        return self._portal.run(self._npc.interrupt(turn_id, heard_characters))
 
     def set_priority(self, priority: int) -> None:
         """Change the session's priority, -100 to 100."""
         self._portal.run(self._npc.set_priority(priority))
 
+    def disconnect(self) -> None:
+        """Leave the session; it waits in the runtime, and the next use comes back to it."""
+        self._portal.run(self._npc.disconnect())
+
     def close(self) -> None:
-        """End the session and forget it in the runtime."""
+        """End the session and forget it in the runtime; see `AsyncNpc.close`."""
         self._portal.run(self._npc.close())
 
     def __enter__(self) -> Npc:
@@ -223,8 +259,10 @@ class Runtime:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._portal.run(self._runtime.close())
-        self._portal.close()
+        try:
+            self._portal.run(self._runtime.close())
+        finally:
+            self._portal.close()
 
     @property
     def process(self) -> RuntimeProcess | None:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from townsfolk.v1.dialogue_pb2 import EntryKind, SessionEvent, TranscriptEntry
 
+DEFAULT_SPEAKER = "Player"
+# A field's number and length before each entry in a message, in bytes.
+ENTRY_OVERHEAD = 6
+
 
 class Transcript:
-    """Follows the events of a session; `entries` is what `SessionConfig.history` takes."""
+    """Follows the events of a session, so that `entries` has the lines that the runtime has.
+
+    Lines that the runtime forgot, for the model's context was full, are forgotten here too.
+    """
 
     def __init__(self, persona_name: str, entries: Iterable[TranscriptEntry]) -> None:
         """Begin with the entries of a saved game."""
         self.entries = list(entries)
         self._persona_name = persona_name
         self._asked: dict[str, TranscriptEntry] = {}  # turns whose answer has not begun
-        self._speaking: dict[str, TranscriptEntry] = {}  # turns being answered
+        self._answers: dict[str, _Answer] = {}  # turns being answered
+        self._heard: dict[str, int] = {}  # of these, what was heard of them
 
     def ask(self, turn_id: str, speaker: str, text: str) -> None:
         """Note what was said to the character; it enters the transcript when the turn starts."""
         self._asked[turn_id] = TranscriptEntry(
-            kind=EntryKind.ENTRY_KIND_HEARD, speaker=speaker, text=text, turn_id=turn_id
+            kind=EntryKind.ENTRY_KIND_HEARD,
+            speaker=speaker or DEFAULT_SPEAKER,
+            text=text,
+            turn_id=turn_id,
         )
 
     def follow(self, event: SessionEvent) -> None:
@@ -29,9 +41,9 @@ class Transcript:
             case "turn_started":
                 self._start(event.turn_started.turn_id)
             case "text_delta":
-                entry = self._speaking.get(event.text_delta.turn_id)
-                if entry is not None:
-                    entry.text += event.text_delta.text
+                answer = self._answers.get(event.text_delta.turn_id)
+                if answer is not None:
+                    answer.pieces.append(event.text_delta.text)
             case "turn_finished":
                 self._end(event.turn_finished.turn_id, event.turn_finished.text, cut=False)
             case "turn_interrupted":
@@ -40,40 +52,98 @@ class Transcript:
                 self.entries.append(
                     TranscriptEntry(kind=EntryKind.ENTRY_KIND_EVENT, text=event.notified.text)
                 )
+            case "context_trimmed":
+                for entry in event.context_trimmed.dropped:
+                    if entry in self.entries:  # nearly always the first
+                        self.entries.remove(entry)
             case "error":
-                self._asked.pop(event.error.turn_id, None)
-                self._speaking.pop(event.error.turn_id, None)
+                self._break_off(event.error.turn_id)
 
-    def cut(self, turn_id: str, heard_characters: int) -> None:
-        """Shorten an answer that is over to what was heard of it; the runtime does the same."""
-        for entry in reversed(self.entries):
-            if entry.kind == EntryKind.ENTRY_KIND_SPOKE and entry.turn_id == turn_id:
-                if turn_id not in self._speaking and heard_characters < len(entry.text):
-                    entry.text, entry.cut = entry.text[:heard_characters], True
+    def cut(self, turn_ids: Sequence[str], heard_characters: int) -> None:
+        """Keep what was heard of an answer that had ended when it was interrupted.
+
+        Args:
+            turn_ids: The runtime's answer to an Interrupt: of the first of them so much was heard.
+            heard_characters: Unicode code points.
+        """
+        for turn_id in turn_ids[:1]:
+            if turn_id in self._asked or turn_id in self._answers:
+                self._heard[turn_id] = heard_characters
                 return
+            for entry in reversed(self.entries):
+                spoke = entry.kind == EntryKind.ENTRY_KIND_SPOKE
+                if spoke and turn_id in ("", entry.turn_id):
+                    _shorten(entry, heard_characters)
+                    return
 
     def lose_connection(self) -> None:
         """Mark the answers under way as cut; questions nobody began to answer are forgotten."""
-        for entry in self._speaking.values():
-            entry.cut = True
-            entry.text = entry.text.strip()
+        for turn_id in [*self._answers]:
+            self._break_off(turn_id)
         self._asked.clear()
-        self._speaking.clear()
+        self._heard.clear()
+
+    def replace(self, entries: Iterable[TranscriptEntry]) -> None:
+        """Take over what the runtime has, with no turn under way."""
+        self.lose_connection()
+        self.entries = list(entries)
+
+    def newest(self, max_entries: int, max_bytes: int) -> list[TranscriptEntry]:
+        """Return as many of the newest entries as a request of this size can hold."""
+        start = len(self.entries)
+        while start > 0 and len(self.entries) - start < max_entries:
+            max_bytes -= self.entries[start - 1].ByteSize() + ENTRY_OVERHEAD
+            if max_bytes < 0:
+                break
+            start -= 1
+        return self.entries[start:]
 
     def _start(self, turn_id: str) -> None:
-        asked = self._asked.pop(turn_id, None)
-        if asked is None:
-            return
-        answer = TranscriptEntry(
-            kind=EntryKind.ENTRY_KIND_SPOKE, speaker=self._persona_name, turn_id=turn_id
-        )
-        self.entries += [asked, answer]
-        self._speaking[turn_id] = answer
+        question = self._asked.pop(turn_id, None)
+        if question is not None:
+            self.entries.append(question)
+            self._answers[turn_id] = _Answer(question, [])
 
     def _end(self, turn_id: str, text: str, *, cut: bool) -> None:
         self._asked.pop(turn_id, None)  # interrupted while it waited: as if never said
-        self._speaking.pop(turn_id, None)
-        for entry in reversed(self.entries):
-            if entry.turn_id == turn_id and entry.kind == EntryKind.ENTRY_KIND_SPOKE:
-                entry.text, entry.cut = text, cut
-                return
+        heard = self._heard.pop(turn_id, None)
+        answer = self._answers.pop(turn_id, None)
+        if answer is None or not (text or cut):
+            return
+        entry = TranscriptEntry(
+            kind=EntryKind.ENTRY_KIND_SPOKE,
+            speaker=self._persona_name,
+            text=text,
+            cut=cut,
+            turn_id=turn_id,
+        )
+        if heard is not None:
+            _shorten(entry, heard)
+        self.entries.insert(self._place(answer.question) + 1, entry)
+
+    def _break_off(self, turn_id: str) -> None:
+        """End a turn that failed: what was said stays said; else it is as if nobody had asked."""
+        answer = self._answers.get(turn_id)
+        text = "".join(answer.pieces).strip() if answer else ""
+        if answer is not None and not text:
+            del self.entries[self._place(answer.question)]
+        self._end(turn_id, text, cut=bool(text))
+
+    def _place(self, question: TranscriptEntry) -> int:
+        # From the end: what happened meanwhile are a few lines.
+        return next(
+            place for place in reversed(range(len(self.entries))) if self.entries[place] is question
+        )
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer under way."""
+
+    question: TranscriptEntry
+    pieces: list[str]
+
+
+def _shorten(entry: TranscriptEntry, heard_characters: int) -> None:
+    if heard_characters < len(entry.text):
+        entry.text, entry.cut = entry.text[:heard_characters], True

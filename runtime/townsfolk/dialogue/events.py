@@ -90,6 +90,14 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Answers were cut off, as asked."""
+
+    turn_ids: tuple[str, ...]
+    """Oldest first. A turn that had ended already sends no `TurnInterrupted`."""
+
+
+@dataclass(frozen=True, slots=True)
 class PriorityUpdated:
     """The priority has changed."""
 
@@ -98,4 +106,4 @@ class PriorityUpdated:
 
 TurnEnd = TurnFinished | TurnInterrupted | TurnFailed
 TurnEvent = ContextTrimmed | TurnStarted | TextDelta | SentenceCompleted | TurnEnd
-SessionEvent = SessionOpened | TurnEvent | Notified | PriorityUpdated
+SessionEvent = SessionOpened | TurnEvent | Notified | Interrupted | PriorityUpdated

@@ -215,7 +215,8 @@ class Session:
 
         Returns:
             The ids of the turns that were cut off. Their events end soon with `TurnInterrupted`;
-            a turn that had been answered sends no more events.
+            a turn that had been answered sends no more events. A restored answer without a turn has
+            an empty id.
 
         Raises:
             InvalidFieldError: `heard_characters` is negative.
@@ -228,8 +229,10 @@ class Session:
         if not turns:
             if turn_id not in ("", *self._transcript.turn_ids):
                 raise NotFoundError(f"turn_id: this session remembers no turn {turn_id!r}")
-            cut = heard_characters is not None and self._transcript.cut(turn_id, heard_characters)
-            return [cut] if cut else []
+            if heard_characters is None:
+                return []
+            cut = self._transcript.cut(turn_id, heard_characters)
+            return [] if cut is None else [cut]
         if heard_characters is not None:
             turns[0].heard = min(heard_characters, len(turns[0].reply.text))
         for turn in turns:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from townsfolk.dialogue.errors import AlreadyExistsError
-from townsfolk.dialogue.events import SessionOpened
+from townsfolk.dialogue.events import Interrupted, SessionOpened
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.turn import Turn
 from townsfolk.service import convert
@@ -142,7 +142,8 @@ class Conversation:
                 notified = session.notify(request.notify)
                 await self._send(convert.event_message(notified, self._tokenizer))
             case "interrupt":
-                session.interrupt(*convert.interruption(request.interrupt))
+                cut = session.interrupt(*convert.interruption(request.interrupt))
+                await self._send(convert.event_message(Interrupted(tuple(cut)), self._tokenizer))
             case "update_priority":
                 updated = session.set_priority(request.update_priority)
                 await self._send(convert.event_message(updated, self._tokenizer))

@@ -277,6 +277,8 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
             return pb.SessionEvent(context_trimmed=trimmed)
         case events.Notified():
             return pb.SessionEvent(notified=pb.Notified(text=event.text))
+        case events.Interrupted():
+            return pb.SessionEvent(interrupted=pb.Interrupted(turn_ids=event.turn_ids))
         case events.PriorityUpdated():
             updated = pb.PriorityUpdated(priority=event.priority)
             return pb.SessionEvent(priority_updated=updated)

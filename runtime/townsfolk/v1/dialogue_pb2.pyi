@@ -195,6 +195,12 @@ class PriorityUpdated(_message.Message):
     priority: int
     def __init__(self, priority: _Optional[int] = ...) -> None: ...
 
+class Interrupted(_message.Message):
+    __slots__ = ("turn_ids",)
+    TURN_IDS_FIELD_NUMBER: _ClassVar[int]
+    turn_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, turn_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class SessionError(_message.Message):
     __slots__ = ("code", "message", "turn_id")
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -206,7 +212,7 @@ class SessionError(_message.Message):
     def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
 class SessionEvent(_message.Message):
-    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error")
+    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
     TEXT_DELTA_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +223,7 @@ class SessionEvent(_message.Message):
     NOTIFIED_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_UPDATED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     opened: SessionOpened
     turn_started: TurnStarted
     text_delta: TextDelta
@@ -227,4 +234,5 @@ class SessionEvent(_message.Message):
     notified: Notified
     priority_updated: PriorityUpdated
     error: SessionError
-    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ...) -> None: ...
+    interrupted: Interrupted
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ...) -> None: ...

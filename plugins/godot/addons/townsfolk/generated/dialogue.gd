@@ -206,8 +206,8 @@ class SessionConfig:
 	## Who the character is.
 	var persona: Persona = null
 
-	## What the character knows of the world: ids given to RegisterLore. Rendered before the
-	## persona, in this order.
+	## What the character knows of the world: ids given to RegisterLore, none twice. Rendered before
+	## the persona, in this order.
 	var lore_ids: Array[String] = []
 
 	## Sampling defaults for every turn.
@@ -647,6 +647,29 @@ class PriorityUpdated:
 					reader.skip(tag)
 
 
+## Answers were cut off, as asked: the answer to an Interrupt on a stream.
+class Interrupted:
+	extends ProtoMessage
+
+	## The turns that were cut off, oldest first; see Interrupt. Empty when there was nothing to
+	## cut.
+	var turn_ids: Array[String] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in turn_ids:
+			writer.put_varint(10)
+			writer.put_string(element)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_ids.append(reader.read_string())
+				_:
+					reader.skip(tag)
+
+
 ## Something failed; the session lives on.
 class SessionError:
 	extends ProtoMessage
@@ -686,7 +709,9 @@ class SessionError:
 
 
 ## Anything that happens in a session. A turn sends turn_started, deltas and sentences, and ends
-## with exactly one of turn_finished, turn_interrupted, or an error that names it.
+## with exactly one of turn_finished, turn_interrupted, or an error that names it. Each notify,
+## interrupt and update_priority on a stream is answered, in their order, by exactly one of
+## notified, interrupted, priority_updated, or an error that names no turn.
 class SessionEvent:
 	extends ProtoMessage
 
@@ -702,7 +727,8 @@ class SessionEvent:
 		CONTEXT_TRIMMED = 7,
 		NOTIFIED = 8,
 		PRIORITY_UPDATED = 9,
-		ERROR = 10
+		ERROR = 10,
+		INTERRUPTED = 11
 	}
 
 	## Which member of event is set; changes when one is assigned.
@@ -787,6 +813,14 @@ class SessionEvent:
 		set(value):
 			_event_value = value
 			event_case = EventCase.ERROR if value != null else EventCase.NONE
+
+	## Answers were cut off, as asked.
+	var interrupted: Interrupted:
+		get:
+			return _event_value if event_case == EventCase.INTERRUPTED else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.INTERRUPTED if value != null else EventCase.NONE
 	var _event_value: Variant
 
 	## Makes no member of event set.
@@ -825,6 +859,9 @@ class SessionEvent:
 		if event_case == EventCase.ERROR:
 			writer.put_varint(82)
 			writer.put_message(error)
+		if event_case == EventCase.INTERRUPTED:
+			writer.put_varint(90)
+			writer.put_message(interrupted)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -910,5 +947,12 @@ class SessionEvent:
 					reader.read_message(error_element)
 					_event_value = error_element
 					event_case = EventCase.ERROR
+				90:
+					var interrupted_element: Interrupted = (
+						_event_value if event_case == EventCase.INTERRUPTED else Interrupted.new()
+					)
+					reader.read_message(interrupted_element)
+					_event_value = interrupted_element
+					event_case = EventCase.INTERRUPTED
 				_:
 					reader.skip(tag)

@@ -115,8 +115,12 @@ class SamplingParams:
 	## Whether [member min_new_tokens] is set.
 	var has_min_new_tokens := false
 
-	## The same seed, prompt and settings give the same text, whatever else runs. Not set: drawn at
-	## random and reported.
+	## The same seed, prompt and settings draw the same random numbers, whatever else runs. Not set:
+	## drawn at random and reported. The text is then the same as far as the logits are. In float32
+	## it is, but for a draw that falls between two tokens closer than rounding. In bfloat16, the
+	## usual type of the weights, logits are rounded otherwise when other requests share the batch,
+	## or when part of the prompt was already computed: a reply can differ from some token on. See
+	## docs/performance.md.
 	var seed: int = 0:
 		set(value):
 			seed = value

@@ -55,11 +55,17 @@ class OpenSession:
 					reader.skip(tag)
 
 
-## Cuts answers off.
+## Cuts answers off, also one that is whole but not yet heard to its end. The runtime says which
+## turns it has cut. Of the first of them, the transcript keeps heard_characters. If that turn is
+## under way, it ends with turn_interrupted. If it had ended before the interrupt came, no event of
+## the turn says so: a client that keeps a transcript of its own shortens that turn's answer to
+## heard_characters, where it is longer, and marks it as cut. tests/support/transcript_cases.json
+## has the cases that every client passes.
 class Interrupt:
 	extends ProtoMessage
 
-	## The turn to cut off; empty means the current one and all that wait.
+	## The turn to cut off, which may have ended. Empty means the current turn and all that wait;
+	## when there is none and heard_characters is set, the newest answer of the transcript.
 	var turn_id: String = ""
 
 	## How much of the answer was heard or shown, in Unicode code points: the transcript keeps
@@ -385,7 +391,8 @@ class InterruptSessionRequest:
 class InterruptSessionResponse:
 	extends ProtoMessage
 
-	## The turns that were cut off, oldest first; empty when nothing was being said.
+	## The turns that were cut off, oldest first; see Interrupt. Empty when there was nothing to
+	## cut.
 	var turn_ids: Array[String] = []
 
 	func write_fields(writer: ProtoWriter) -> void:

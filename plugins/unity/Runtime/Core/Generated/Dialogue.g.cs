@@ -55,31 +55,33 @@ namespace Townsfolk.V1 {
             "ZXh0VHJpbW1lZBIPCgd0dXJuX2lkGAEgASgJEi4KB2Ryb3BwZWQYAiADKAsy",
             "HS50b3duc2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5IhgKCE5vdGlmaWVkEgwK",
             "BHRleHQYASABKAkiIwoPUHJpb3JpdHlVcGRhdGVkEhAKCHByaW9yaXR5GAEg",
-            "ASgFIlcKDFNlc3Npb25FcnJvchIlCgRjb2RlGAEgASgOMhcudG93bnNmb2xr",
-            "LnYxLkVycm9yQ29kZRIPCgdtZXNzYWdlGAIgASgJEg8KB3R1cm5faWQYAyAB",
-            "KAkipAQKDFNlc3Npb25FdmVudBItCgZvcGVuZWQYASABKAsyGy50b3duc2Zv",
-            "bGsudjEuU2Vzc2lvbk9wZW5lZEgAEjEKDHR1cm5fc3RhcnRlZBgCIAEoCzIZ",
-            "LnRvd25zZm9say52MS5UdXJuU3RhcnRlZEgAEi0KCnRleHRfZGVsdGEYAyAB",
-            "KAsyFy50b3duc2ZvbGsudjEuVGV4dERlbHRhSAASPQoSc2VudGVuY2VfY29t",
-            "cGxldGVkGAQgASgLMh8udG93bnNmb2xrLnYxLlNlbnRlbmNlQ29tcGxldGVk",
-            "SAASMwoNdHVybl9maW5pc2hlZBgFIAEoCzIaLnRvd25zZm9say52MS5UdXJu",
-            "RmluaXNoZWRIABI5ChB0dXJuX2ludGVycnVwdGVkGAYgASgLMh0udG93bnNm",
-            "b2xrLnYxLlR1cm5JbnRlcnJ1cHRlZEgAEjcKD2NvbnRleHRfdHJpbW1lZBgH",
-            "IAEoCzIcLnRvd25zZm9say52MS5Db250ZXh0VHJpbW1lZEgAEioKCG5vdGlm",
-            "aWVkGAggASgLMhYudG93bnNmb2xrLnYxLk5vdGlmaWVkSAASOQoQcHJpb3Jp",
-            "dHlfdXBkYXRlZBgJIAEoCzIdLnRvd25zZm9say52MS5Qcmlvcml0eVVwZGF0",
-            "ZWRIABIrCgVlcnJvchgKIAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXJy",
-            "b3JIAEIHCgVldmVudCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19Q",
-            "T0xJQ1lfVU5TUEVDSUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9P",
-            "TERFU1QQASppCglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklF",
-            "RBAAEhQKEEVOVFJZX0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tF",
-            "EAISFAoQRU5UUllfS0lORF9FVkVOVBADKoMCCglFcnJvckNvZGUSGgoWRVJS",
-            "T1JfQ09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9B",
-            "UkdVTUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1Jf",
-            "Q09ERV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxF",
-            "RF9QUkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VF",
-            "REVEEAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVf",
-            "QUxSRUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "ASgFIh8KC0ludGVycnVwdGVkEhAKCHR1cm5faWRzGAEgAygJIlcKDFNlc3Np",
+            "b25FcnJvchIlCgRjb2RlGAEgASgOMhcudG93bnNmb2xrLnYxLkVycm9yQ29k",
+            "ZRIPCgdtZXNzYWdlGAIgASgJEg8KB3R1cm5faWQYAyABKAki1gQKDFNlc3Np",
+            "b25FdmVudBItCgZvcGVuZWQYASABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lv",
+            "bk9wZW5lZEgAEjEKDHR1cm5fc3RhcnRlZBgCIAEoCzIZLnRvd25zZm9say52",
+            "MS5UdXJuU3RhcnRlZEgAEi0KCnRleHRfZGVsdGEYAyABKAsyFy50b3duc2Zv",
+            "bGsudjEuVGV4dERlbHRhSAASPQoSc2VudGVuY2VfY29tcGxldGVkGAQgASgL",
+            "Mh8udG93bnNmb2xrLnYxLlNlbnRlbmNlQ29tcGxldGVkSAASMwoNdHVybl9m",
+            "aW5pc2hlZBgFIAEoCzIaLnRvd25zZm9say52MS5UdXJuRmluaXNoZWRIABI5",
+            "ChB0dXJuX2ludGVycnVwdGVkGAYgASgLMh0udG93bnNmb2xrLnYxLlR1cm5J",
+            "bnRlcnJ1cHRlZEgAEjcKD2NvbnRleHRfdHJpbW1lZBgHIAEoCzIcLnRvd25z",
+            "Zm9say52MS5Db250ZXh0VHJpbW1lZEgAEioKCG5vdGlmaWVkGAggASgLMhYu",
+            "dG93bnNmb2xrLnYxLk5vdGlmaWVkSAASOQoQcHJpb3JpdHlfdXBkYXRlZBgJ",
+            "IAEoCzIdLnRvd25zZm9say52MS5Qcmlvcml0eVVwZGF0ZWRIABIrCgVlcnJv",
+            "chgKIAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXJyb3JIABIwCgtpbnRl",
+            "cnJ1cHRlZBgLIAEoCzIZLnRvd25zZm9say52MS5JbnRlcnJ1cHRlZEgAQgcK",
+            "BWV2ZW50KlIKDk92ZXJmbG93UG9saWN5Eh8KG09WRVJGTE9XX1BPTElDWV9V",
+            "TlNQRUNJRklFRBAAEh8KG09WRVJGTE9XX1BPTElDWV9EUk9QX09MREVTVBAB",
+            "KmkKCUVudHJ5S2luZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQ",
+            "RU5UUllfS0lORF9IRUFSRBABEhQKEEVOVFJZX0tJTkRfU1BPS0UQAhIUChBF",
+            "TlRSWV9LSU5EX0VWRU5UEAMqgwIKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RF",
+            "X1VOU1BFQ0lGSUVEEAASHwobRVJST1JfQ09ERV9JTlZBTElEX0FSR1VNRU5U",
+            "EAESGAoURVJST1JfQ09ERV9OT1RfRk9VTkQQAhIhCh1FUlJPUl9DT0RFX1JF",
+            "U09VUkNFX0VYSEFVU1RFRBADEiIKHkVSUk9SX0NPREVfRkFJTEVEX1BSRUNP",
+            "TkRJVElPThAEEiAKHEVSUk9SX0NPREVfREVBRExJTkVfRVhDRUVERUQQBRIX",
+            "ChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYSHQoZRVJST1JfQ09ERV9BTFJFQURZ",
+            "X0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsuVjFiBnByb3RvMw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -97,8 +99,9 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ContextTrimmed), global::Townsfolk.V1.ContextTrimmed.Parser, new[]{ "TurnId", "Dropped" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Notified), global::Townsfolk.V1.Notified.Parser, new[]{ "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PriorityUpdated), global::Townsfolk.V1.PriorityUpdated.Parser, new[]{ "Priority" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupted), global::Townsfolk.V1.Interrupted.Parser, new[]{ "TurnIds" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionError), global::Townsfolk.V1.SessionError.Parser, new[]{ "Code", "Message", "TurnId" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error" }, new[]{ "Event" }, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted" }, new[]{ "Event" }, null, null, null)
           }));
     }
     #endregion
@@ -1251,7 +1254,7 @@ namespace Townsfolk.V1 {
         = pb::FieldCodec.ForString(26);
     private readonly pbc::RepeatedField<string> loreIds_ = new pbc::RepeatedField<string>();
     /// <summary>
-    /// What the character knows of the world: ids given to RegisterLore. Rendered before the persona, in this order.
+    /// What the character knows of the world: ids given to RegisterLore, none twice. Rendered before the persona, in this order.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -4327,6 +4330,199 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Answers were cut off, as asked: the answer to an Interrupt on a stream.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Interrupted : pb::IMessage<Interrupted>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Interrupted> _parser = new pb::MessageParser<Interrupted>(() => new Interrupted());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Interrupted> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Interrupted() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Interrupted(Interrupted other) : this() {
+      turnIds_ = other.turnIds_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Interrupted Clone() {
+      return new Interrupted(this);
+    }
+
+    /// <summary>Field number for the "turn_ids" field.</summary>
+    public const int TurnIdsFieldNumber = 1;
+    private static readonly pb::FieldCodec<string> _repeated_turnIds_codec
+        = pb::FieldCodec.ForString(10);
+    private readonly pbc::RepeatedField<string> turnIds_ = new pbc::RepeatedField<string>();
+    /// <summary>
+    /// The turns that were cut off, oldest first; see Interrupt. Empty when there was nothing to cut.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<string> TurnIds {
+      get { return turnIds_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Interrupted);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Interrupted other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!turnIds_.Equals(other.turnIds_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= turnIds_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      turnIds_.WriteTo(output, _repeated_turnIds_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      turnIds_.WriteTo(ref output, _repeated_turnIds_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += turnIds_.CalculateSize(_repeated_turnIds_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Interrupted other) {
+      if (other == null) {
+        return;
+      }
+      turnIds_.Add(other.turnIds_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            turnIds_.AddEntriesFrom(input, _repeated_turnIds_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            turnIds_.AddEntriesFrom(ref input, _repeated_turnIds_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Something failed; the session lives on.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -4344,7 +4540,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4613,6 +4809,8 @@ namespace Townsfolk.V1 {
   /// <summary>
   /// Anything that happens in a session. A turn sends turn_started, deltas and sentences,
   /// and ends with exactly one of turn_finished, turn_interrupted, or an error that names it.
+  /// Each notify, interrupt and update_priority on a stream is answered, in their order, by exactly one of notified,
+  /// interrupted, priority_updated, or an error that names no turn.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
   public sealed partial class SessionEvent : pb::IMessage<SessionEvent>
@@ -4629,7 +4827,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4679,6 +4877,9 @@ namespace Townsfolk.V1 {
           break;
         case EventOneofCase.Error:
           Error = other.Error.Clone();
+          break;
+        case EventOneofCase.Interrupted:
+          Interrupted = other.Interrupted.Clone();
           break;
       }
 
@@ -4841,6 +5042,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "interrupted" field.</summary>
+    public const int InterruptedFieldNumber = 11;
+    /// <summary>
+    /// Answers were cut off, as asked.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Interrupted Interrupted {
+      get { return eventCase_ == EventOneofCase.Interrupted ? (global::Townsfolk.V1.Interrupted) event_ : null; }
+      set {
+        event_ = value;
+        eventCase_ = value == null ? EventOneofCase.None : EventOneofCase.Interrupted;
+      }
+    }
+
     private object event_;
     /// <summary>Enum of possible cases for the "event" oneof.</summary>
     public enum EventOneofCase {
@@ -4855,6 +5071,7 @@ namespace Townsfolk.V1 {
       Notified = 8,
       PriorityUpdated = 9,
       Error = 10,
+      Interrupted = 11,
     }
     private EventOneofCase eventCase_ = EventOneofCase.None;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4895,6 +5112,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Notified, other.Notified)) return false;
       if (!object.Equals(PriorityUpdated, other.PriorityUpdated)) return false;
       if (!object.Equals(Error, other.Error)) return false;
+      if (!object.Equals(Interrupted, other.Interrupted)) return false;
       if (EventCase != other.EventCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -4913,6 +5131,7 @@ namespace Townsfolk.V1 {
       if (eventCase_ == EventOneofCase.Notified) hash ^= Notified.GetHashCode();
       if (eventCase_ == EventOneofCase.PriorityUpdated) hash ^= PriorityUpdated.GetHashCode();
       if (eventCase_ == EventOneofCase.Error) hash ^= Error.GetHashCode();
+      if (eventCase_ == EventOneofCase.Interrupted) hash ^= Interrupted.GetHashCode();
       hash ^= (int) eventCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -4972,6 +5191,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(82);
         output.WriteMessage(Error);
       }
+      if (eventCase_ == EventOneofCase.Interrupted) {
+        output.WriteRawTag(90);
+        output.WriteMessage(Interrupted);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -5022,6 +5245,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(82);
         output.WriteMessage(Error);
       }
+      if (eventCase_ == EventOneofCase.Interrupted) {
+        output.WriteRawTag(90);
+        output.WriteMessage(Interrupted);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -5061,6 +5288,9 @@ namespace Townsfolk.V1 {
       }
       if (eventCase_ == EventOneofCase.Error) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Error);
+      }
+      if (eventCase_ == EventOneofCase.Interrupted) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Interrupted);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -5134,6 +5364,12 @@ namespace Townsfolk.V1 {
             Error = new global::Townsfolk.V1.SessionError();
           }
           Error.MergeFrom(other.Error);
+          break;
+        case EventOneofCase.Interrupted:
+          if (Interrupted == null) {
+            Interrupted = new global::Townsfolk.V1.Interrupted();
+          }
+          Interrupted.MergeFrom(other.Interrupted);
           break;
       }
 
@@ -5246,6 +5482,15 @@ namespace Townsfolk.V1 {
             Error = subBuilder;
             break;
           }
+          case 90: {
+            global::Townsfolk.V1.Interrupted subBuilder = new global::Townsfolk.V1.Interrupted();
+            if (eventCase_ == EventOneofCase.Interrupted) {
+              subBuilder.MergeFrom(Interrupted);
+            }
+            input.ReadMessage(subBuilder);
+            Interrupted = subBuilder;
+            break;
+          }
         }
       }
     #endif
@@ -5353,6 +5598,15 @@ namespace Townsfolk.V1 {
             }
             input.ReadMessage(subBuilder);
             Error = subBuilder;
+            break;
+          }
+          case 90: {
+            global::Townsfolk.V1.Interrupted subBuilder = new global::Townsfolk.V1.Interrupted();
+            if (eventCase_ == EventOneofCase.Interrupted) {
+              subBuilder.MergeFrom(Interrupted);
+            }
+            input.ReadMessage(subBuilder);
+            Interrupted = subBuilder;
             break;
           }
         }

@@ -478,7 +478,10 @@ namespace Townsfolk.V1 {
 
     private ulong seed_;
     /// <summary>
-    /// The same seed, prompt and settings give the same text, whatever else runs. Not set: drawn at random and reported.
+    /// The same seed, prompt and settings draw the same random numbers, whatever else runs. Not set: drawn at random and reported.
+    /// The text is then the same as far as the logits are. In float32 it is, but for a draw that falls between two tokens closer than
+    /// rounding. In bfloat16, the usual type of the weights, logits are rounded otherwise when other requests share the batch, or when
+    /// part of the prompt was already computed: a reply can differ from some token on. See docs/performance.md.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]

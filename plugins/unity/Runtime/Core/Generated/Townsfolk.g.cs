@@ -444,7 +444,12 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
-  /// Cuts answers off.
+  /// Cuts answers off, also one that is whole but not yet heard to its end.
+  ///
+  /// The runtime says which turns it has cut. Of the first of them, the transcript keeps heard_characters. If that turn is under
+  /// way, it ends with turn_interrupted. If it had ended before the interrupt came, no event of the turn says so: a client that keeps
+  /// a transcript of its own shortens that turn's answer to heard_characters, where it is longer, and marks it as cut.
+  /// tests/support/transcript_cases.json has the cases that every client passes.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
   public sealed partial class Interrupt : pb::IMessage<Interrupt>
@@ -498,7 +503,8 @@ namespace Townsfolk.V1 {
     public const int TurnIdFieldNumber = 1;
     private string turnId_ = "";
     /// <summary>
-    /// The turn to cut off; empty means the current one and all that wait.
+    /// The turn to cut off, which may have ended. Empty means the current turn and all that wait; when there is none and
+    /// heard_characters is set, the newest answer of the transcript.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -2646,7 +2652,7 @@ namespace Townsfolk.V1 {
         = pb::FieldCodec.ForString(10);
     private readonly pbc::RepeatedField<string> turnIds_ = new pbc::RepeatedField<string>();
     /// <summary>
-    /// The turns that were cut off, oldest first; empty when nothing was being said.
+    /// The turns that were cut off, oldest first; see Interrupt. Empty when there was nothing to cut.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
