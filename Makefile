@@ -1,6 +1,8 @@
 # The two commands: `make talk` and `make test`. Windows: `./make.ps1 talk`, `./make.ps1 test`.
 
 PYTHON ?= python3
+# Tests run in so many processes: one for each core, a file's tests in one of them.
+WORKERS ?= auto
 BIN := .venv/bin
 
 .PHONY: help talk test lint format types proto tavern
@@ -31,7 +33,7 @@ tavern: .venv/samples.stamp
 	@$(BIN)/python samples/python/tavern.py
 
 test: .venv/dev.stamp
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

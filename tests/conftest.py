@@ -6,8 +6,18 @@ import os
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests share the cores already. Models that they start, also in other processes, do not.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 from default_install import DefaultInstall, make_default_install
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("townsfolk", deadline=None)
+settings.load_profile("townsfolk")
 
 # Tests of CUDA kernels can't run without CUDA: they are no part of the suite there. There, Triton's
 # interpreter runs the kernels instead, which must be said before anything imports Triton.
