@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from townsfolk.dialogue import prompt
 from townsfolk.dialogue.chat_template import ChatTemplate, Unit
 from townsfolk.dialogue.encoding import PromptEncoder
+from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.transcript import TranscriptEntry
 from townsfolk.text.tokenizer import Tokenizer
@@ -108,7 +109,7 @@ def test_the_text_is_that_of_a_fresh_encoding(
         ids = st.integers(0, vocabulary.vocab_size - 1)
         generated = data.draw(st.lists(ids, max_size=12))
         encoder.remember(current, generated)
-        reply = ReplyText("Mira")
+        reply = ReplyText(SpeakerLabels("Mira"))
         text = reply.push(vocabulary.decode(generated)) + reply.finish()
         heard = data.draw(st.integers(0, len(text)))
         entries += [said(text[:heard], cut=True) if heard < len(text) else said(text or "Yes.")]

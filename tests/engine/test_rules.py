@@ -100,8 +100,8 @@ class Shouting:
             self.finish_reason = FinishReason.END
         return shown
 
-    def flush(self) -> str:
-        return "!"
+    def finish(self, text: str) -> str:
+        return text.upper() + "!"
 
 
 async def test_the_text_goes_through_the_filter(engine):

@@ -43,10 +43,10 @@ async def finish(turn: Turn) -> TurnFinished:
 
 async def until_text(turn: Turn, characters: int = 1) -> str:
     """Reads nothing, but waits until the turn has said that much."""
-    while len(turn.reply.text) < characters:
+    while len(turn.text) < characters:
         assert not turn.is_over
         await asyncio.sleep(0.002)
-    return turn.reply.text
+    return turn.text
 
 
 def kinds(session: Session) -> list[str]:

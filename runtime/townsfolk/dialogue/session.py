@@ -29,24 +29,24 @@ from townsfolk.dialogue.events import (
     TurnInterrupted,
     TurnStarted,
 )
+from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
+from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
-from townsfolk.sampling.params import (
-    MAX_STOP_TOKENS,
-    MAX_STOPS,
-    InvalidSamplingError,
-    SamplingParams,
-)
+from townsfolk.engine.rules import ReplyRules
+from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING_TURNS = 32
 MAX_EVENT_CHARACTERS = 4096
+# How many tokens before its limit a reply ends with its sentence: sentences of speech are shorter.
+LAST_TOKENS = 40
 _NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
 
 
@@ -108,9 +108,9 @@ class Session:
     def transcript(self) -> tuple[TranscriptEntry, ...]:
         """All lines that the character remembers; an answer under way counts as cut."""
         turn = self._current
-        if turn is None or not turn.reply.text:
+        if turn is None or not turn.text:
             return self._transcript.entries
-        reply = self._reply(turn, turn.reply.text[: turn.heard], cut=True)
+        reply = self._reply(turn, turn.text[: turn.heard], cut=True)
         return self._transcript.with_answer(reply)
 
     @property
@@ -168,7 +168,6 @@ class Session:
             self._new_turn_id(utterance.turn_id),
             utterance,
             self._checked(utterance.sampling.over(self._params)),
-            self._config.persona.name,
             loop.time() + utterance.deadline_ms / 1000 if utterance.deadline_ms else None,
             self._cut,
         )
@@ -234,7 +233,7 @@ class Session:
             cut = self._transcript.cut(turn_id, heard_characters)
             return [] if cut is None else [cut]
         if heard_characters is not None:
-            turns[0].heard = min(heard_characters, len(turns[0].reply.text))
+            turns[0].heard = min(heard_characters, len(turns[0].text))
         for turn in turns:
             self._cut(turn)
         return [turn.id for turn in turns]
@@ -293,37 +292,57 @@ class Session:
         return fit.prompt
 
     async def _generate(self, turn: Turn, prompt: EncodedPrompt) -> Completion:
-        """Send what the model says as it says it."""
+        """Send what the model says as it says it.
+
+        A model that begins as somebody else gets the character's own label to go on from.
+        """
+        token_ids = prompt.token_ids
+        reply = self._reply_text(turn)
+        completion = await self._speak(turn, token_ids, reply)
+        if reply.began_as_another and not turn.interrupted:
+            label = self._tokenizer.encode(f"{self._config.persona.name}:", continues=True)
+            again = await self._speak(turn, [*token_ids, *label], self._reply_text(turn))
+            completion = replace(again, usage=_sum(completion.usage, again.usage))
+        if completion.finish_reason is not FinishReason.INTERRUPTED:
+            turn.end_sentence()
+        return completion
+
+    async def _speak(self, turn: Turn, token_ids: list[int], reply: ReplyText) -> Completion:
         left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
         if left is not None and left <= 0:
             raise DeadlineExceededError
+        begins = turn.generation is None
         turn.generation = self._engine.submit(
-            prompt.token_ids,
-            self._within_the_line(turn),
+            token_ids,
+            turn.params,
             priority=self._priority,
             deadline_s=left,
             namespace=self._namespace,
+            rules=ReplyRules(
+                end_ids=frozenset(self._template.stop_token_ids),
+                penalizes_prompt=False,
+                text_filter=reply,
+            ),
         )
-        turn.send(TurnStarted(turn.id))
+        if begins:
+            turn.send(TurnStarted(turn.id))
         async for delta in turn.generation:
             turn.take(delta.text, delta.tokens)
         completion = turn.generation.completion
         assert completion is not None
-        if completion.finish_reason is not FinishReason.INTERRUPTED:
-            turn.take_rest()
         return completion
 
-    def _within_the_line(self, turn: Turn) -> SamplingParams:
-        """The turn's parameters, so that the answer never goes on with somebody else's line."""
-        params = turn.params
-        speaker = turn.utterance.speaker or DEFAULT_SPEAKER
-        stops = (*params.stop, *self._template.stops, f"\n{speaker}:")
-        stop_ids = (*params.stop_token_ids, *self._template.stop_token_ids)
-        return replace(params, stop=stops[:MAX_STOPS], stop_token_ids=stop_ids[:MAX_STOP_TOKENS])
+    def _reply_text(self, turn: Turn) -> ReplyText:
+        """What the answer goes through, so that it is the character's alone."""
+        others = {turn.utterance.speaker for turn in self._waiting} | self._transcript.speakers
+        labels = SpeakerLabels(self._config.persona.name, others | {DEFAULT_SPEAKER})
+        longest, shortest = turn.params.max_new_tokens, turn.params.min_new_tokens
+        last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
+        return ReplyText(labels, self._template.stops, last_tokens=last_tokens)
 
     def _end(self, turn: Turn, prompt: EncodedPrompt, completion: Completion) -> None:
         self._window.remember(prompt, completion.token_ids)
-        text, reason = turn.reply.text, completion.finish_reason
+        text, reason = turn.text, completion.finish_reason
         is_cut = reason is FinishReason.INTERRUPTED
         if turn.interrupted and turn.heard is not None and turn.heard < len(text):
             text, is_cut = text[: turn.heard], True
@@ -338,8 +357,8 @@ class Session:
     def _fail(self, turn: Turn, error: Exception) -> None:
         if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
             logger.exception("turn %s of session %s failed", turn.id, self.id)
-        if turn.reply.text:
-            reply = self._reply(turn, turn.reply.text[: turn.heard], cut=True)
+        if turn.text:
+            reply = self._reply(turn, turn.text[: turn.heard], cut=True)
             self._transcript.answer(reply)
         else:
             self._transcript.unask()
@@ -391,3 +410,14 @@ class Session:
             self._turn_count += 1
             wanted = f"turn-{self._turn_count}"
         return wanted
+
+
+def _sum(first: Usage, again: Usage) -> Usage:
+    """What both took, as if the second had gone on from the first."""
+    return replace(
+        again,
+        prompt_tokens=first.prompt_tokens,
+        cached_tokens=first.cached_tokens,
+        generated_tokens=first.generated_tokens + again.generated_tokens,
+        time_to_first_token_ms=first.time_to_first_token_ms,
+    )

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.persona import Line
 
+MAX_SPEAKERS = 1000
+
 
 class EntryKind(Enum):
     """What kind of line an entry is."""
@@ -51,6 +53,8 @@ class Transcript:
         """Begin with what happened before."""
         self._entries = list(entries)
         self._asked = 0  # where the utterance is that is being answered
+        # Also of lines that were forgotten since: the model may have them from one that was not.
+        self._speakers = dict.fromkeys(entry.speaker for entry in self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -59,6 +63,11 @@ class Transcript:
     def entries(self) -> tuple[TranscriptEntry, ...]:
         """All lines."""
         return tuple(self._entries)
+
+    @property
+    def speakers(self) -> set[str]:
+        """Who has spoken to the character, the newest thousand of them."""
+        return {*self._speakers} - {""}
 
     @property
     def turn_ids(self) -> set[str]:
@@ -71,6 +80,10 @@ class Transcript:
 
     def ask(self, utterance: TranscriptEntry) -> None:
         """Somebody has said what is answered next."""
+        self._speakers.pop(utterance.speaker, None)
+        self._speakers[utterance.speaker] = None
+        if len(self._speakers) > MAX_SPEAKERS:
+            del self._speakers[next(iter(self._speakers))]
         self._asked = len(self._entries)
         self._entries.append(utterance)
 

@@ -11,7 +11,6 @@ from townsfolk.dialogue.events import SentenceCompleted, TextDelta, TurnEnd, Tur
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
-from townsfolk.dialogue.reply import ReplyText
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.sampling.params import SamplingParams
@@ -50,7 +49,6 @@ class Turn:
         turn_id: str,
         utterance: Utterance,
         params: SamplingParams,
-        name: str,
         deadline: float | None,
         interrupt: Callable[["Turn"], None],
     ) -> None:
@@ -58,7 +56,8 @@ class Turn:
         self.id = turn_id
         self.utterance = utterance
         self.params = params
-        self.reply = ReplyText(name)
+        self.text = ""
+        """What of the answer has come."""
         self.deadline = deadline
         """When the answer must end, on the event loop's clock."""
         self.expiry: asyncio.TimerHandle | None = None
@@ -88,19 +87,16 @@ class Turn:
         self._changed.set()
 
     def take(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
-        """The model has said more: send what of it is certain, and sentences that are whole."""
-        shown = self.reply.push(text)
+        """The character has said more: send it, and sentences that are whole."""
+        self.text += text
         reported = tokens if self.params.logprobs is not None else ()
-        if shown or reported:
-            self._send_text(shown, reported)
-        self._send_sentences(self._splitter.push(shown))
+        if text or reported:
+            self._send_text(text, reported)
+        self._send_sentences(self._splitter.push(text))
 
-    def take_rest(self) -> None:
-        """The model has said all: send what was held back."""
-        shown = self.reply.finish()
-        if shown:
-            self._send_text(shown)
-        self._send_sentences(self._splitter.push(shown) + self._splitter.flush())
+    def end_sentence(self) -> None:
+        """The character has said all: its last sentence is whole."""
+        self._send_sentences(self._splitter.flush())
 
     def _send_text(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
         """Send text, together with text that nobody has read yet."""

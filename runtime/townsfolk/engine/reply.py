@@ -82,9 +82,7 @@ class Reply:
                 text = self._scanner.push(detokenizer.flush())
             if self._scanner.stopped is None:
                 text += self._scanner.flush()
-        if self._filter is None:
-            return text
-        return self._filter.push(text, 0) + self._filter.flush()
+        return text if self._filter is None else self._filter.finish(text)
 
     def _delta(self, text: str) -> TextDelta:
         self._parts.append(text)

@@ -21,8 +21,8 @@ class TextFilter(Protocol):
         """Take more text, and how many tokens may still be drawn; give what can be shown."""
         ...
 
-    def flush(self) -> str:
-        """Give what was held back, when the reply ended elsewhere."""
+    def finish(self, text: str) -> str:
+        """Take the last text; give what was held back, as the reply has ended."""
         ...
 
 

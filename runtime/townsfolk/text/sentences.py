@@ -45,6 +45,11 @@ class SentenceSplitter:
         self._text = ""
         self._scanned = 0  # no sentence ends before here
 
+    @property
+    def rest(self) -> str:
+        """What has come since the last sentence."""
+        return self._text
+
     def push(self, text: str) -> list[str]:
         """Takes more text and gives the sentences that are now complete."""
         self._text += text
