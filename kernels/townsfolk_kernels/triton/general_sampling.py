@@ -21,7 +21,25 @@ from townsfolk_kernels.triton.launch import options, power_of_two
 from townsfolk_kernels.triton.logprobs import Report, report
 from townsfolk_kernels.triton.ranges import NOT_YET
 from townsfolk_kernels.triton.sampling import GROUP
-from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
+from townsfolk_kernels.triton.sampling_rows import (
+    COUNTS,
+    FREQUENCY,
+    MAX_CANDIDATES,
+    MIN_P,
+    MIN_TOKENS,
+    NUM_BIASES,
+    NUM_ENDS,
+    NUM_LOGPROBS,
+    NUMBERS,
+    PENALIZES,
+    PENALTIES,
+    PRESENCE,
+    REPETITION,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    SamplingRows,
+)
 from townsfolk_kernels.triton.search import SearchSpace, search
 
 _GROUPS = 64  # of one program
@@ -93,20 +111,22 @@ def _edit_kernel(
         values = tl.load(logits + place * vocab + token, mask=inside, other=-float("inf"))
         at = place * groups + group
         tl.store(maxima + at, tl.max(values, axis=1), mask=group < groups)
-        if tl.load(penalties + 4 * row + 3) != 0:
+        if tl.load(penalties + PENALTIES * row + PENALIZES) != 0:
             noted = tl.load(said + row * vocab + token, mask=inside, other=0).to(tl.int32)
-            repetition = tl.load(penalties + 4 * row)
+            repetition = tl.load(penalties + PENALTIES * row + REPETITION)
             lower = tl.where(values > 0, tl.div_rn(values, repetition), values * repetition)
             values = tl.where(noted != 0, lower, values)
             times = noted & 0x7FFF
-            presence = tl.where(times > 0, tl.load(penalties + 4 * row + 1), 0.0)
-            values -= presence + times.to(tl.float32) * tl.load(penalties + 4 * row + 2)
-        for number in range(0, tl.load(counts + 5 * row + 3)):
+            presence = tl.where(times > 0, tl.load(penalties + PENALTIES * row + PRESENCE), 0.0)
+            values -= presence + times.to(tl.float32) * tl.load(
+                penalties + PENALTIES * row + FREQUENCY
+            )
+        for number in range(0, tl.load(counts + COUNTS * row + NUM_BIASES)):
             biased = tl.load(bias_ids + row * MOST_BIASES + number)
             bias = tl.load(biases + row * MOST_BIASES + number)
             values = tl.where(token == biased, values + bias, values)
-        if tl.load(indices + place) < tl.load(counts + 5 * row + 1):
-            for number in range(0, tl.load(counts + 5 * row + 2)):
+        if tl.load(indices + place) < tl.load(counts + COUNTS * row + MIN_TOKENS):
+            for number in range(0, tl.load(counts + COUNTS * row + NUM_ENDS)):
                 end = tl.load(ends + row * MOST_ENDS + number)
                 values = tl.where(token == end, -float("inf"), values)
         tl.store(edited + place * vocab + token, values, mask=inside)
@@ -138,19 +158,21 @@ def _mass_kernel(
         token = group[:, None] * GROUP + tl.arange(0, GROUP)[None, :]  # [GROUPS, GROUP]
         inside = token < vocab
         at = place * groups
-        if tl.load(counts + 5 * row) == 0:
-            top_p = tl.load(numbers + 4 * row + 1)
+        if tl.load(counts + COUNTS * row + TOP_K) == 0:
+            top_p = tl.load(numbers + NUMBERS * row + TOP_P)
             of_groups = tl.load(
                 edited_maxima + at + every, mask=every < groups, other=-float("inf")
             )
             values = tl.load(edited + place * vocab + token, mask=inside, other=-float("inf"))
-            temperature = tl.load(numbers + 4 * row).to(tl.float32)
+            temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE).to(tl.float32)
             weights = tl.exp(tl.div_rn(values - tl.max(of_groups, axis=0), temperature))
             # Without top-p a draw goes by these sums, so min-p must be in them.
-            least = tl.where(top_p < 1.0, 0.0, tl.load(numbers + 4 * row + 2)).to(tl.float32)
+            least = tl.where(top_p < 1.0, 0.0, tl.load(numbers + NUMBERS * row + MIN_P)).to(
+                tl.float32
+            )
             weights = tl.where(weights < least, 0.0, weights)
             tl.store(masses + at + group, tl.sum(weights, axis=1), mask=group < groups)
-        if tl.load(counts + 5 * row + 4) >= 0:
+        if tl.load(counts + COUNTS * row + NUM_LOGPROBS) >= 0:
             of_groups = tl.load(maxima + at + every, mask=every < groups, other=-float("inf"))
             values = tl.load(logits + place * vocab + token, mask=inside, other=-float("inf"))
             part = tl.sum(tl.sum(tl.exp(values - tl.max(of_groups, axis=0)), axis=1), axis=0)
@@ -178,10 +200,10 @@ def _draw_kernel(
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place)
     if row >= 0:
-        top_k = tl.load(counts + 5 * row)
-        temperature = tl.load(numbers + 4 * row)
-        top_p = tl.load(numbers + 4 * row + 1)
-        min_p = tl.load(numbers + 4 * row + 2)
+        top_k = tl.load(counts + COUNTS * row + TOP_K)
+        temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE)
+        top_p = tl.load(numbers + NUMBERS * row + TOP_P)
+        min_p = tl.load(numbers + NUMBERS * row + MIN_P)
         number = uniform(tl.load(seeds + row), tl.load(indices + place))
         base = edited + place * vocab
         group = tl.arange(0, PADDED)

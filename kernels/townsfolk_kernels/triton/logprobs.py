@@ -11,7 +11,14 @@ from torch import Tensor
 
 from townsfolk_kernels.triton.keys import largest_of
 from townsfolk_kernels.triton.launch import options, power_of_two
-from townsfolk_kernels.triton.sampling_rows import MAX_TOP_LOGPROBS, SamplingRows
+from townsfolk_kernels.triton.sampling_rows import (
+    COUNTS,
+    MAX_TOP_LOGPROBS,
+    NUM_LOGPROBS,
+    PENALIZES,
+    PENALTIES,
+    SamplingRows,
+)
 
 _WIDTH = 2 + 2 * MAX_TOP_LOGPROBS  # numbers for each place
 _CANDIDATES = 32  # the power of two above MAX_TOP_LOGPROBS
@@ -90,12 +97,12 @@ def _report_kernel(
     if row >= 0:
         token = tl.load(tokens + place)
         tl.store(drawn + row, token)
-        if tl.load(penalties + 4 * row + 3) != 0:
+        if tl.load(penalties + PENALTIES * row + PENALIZES) != 0:
             at = said + row * vocab + token
             noted = tl.load(at).to(tl.int32)
             times = tl.minimum((noted & 0x7FFF) + 1, 0x7FFF)
             tl.store(at, ((noted & ~0x7FFF) | times).to(tl.int16))
-        asked = tl.load(counts + 5 * row + 4)
+        asked = tl.load(counts + COUNTS * row + NUM_LOGPROBS)
         if asked >= 0:
             group = tl.arange(0, PADDED)
             of_groups = tl.load(

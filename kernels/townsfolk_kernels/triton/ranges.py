@@ -6,6 +6,14 @@ import triton
 import triton.language as tl
 
 from townsfolk_kernels.triton.keys import uniform
+from townsfolk_kernels.triton.sampling_rows import (
+    COUNTS,
+    MIN_P,
+    NUMBERS,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+)
 
 NOT_YET = -1
 """Stands for the token of a place that is to be searched for."""
@@ -67,8 +75,8 @@ def weigh_kernel(
     row = tl.load(rows + place)
     if (row >= 0) & (tl.load(tokens + place) == NOT_YET):
         highest = highest_of(maxima + place * groups, groups, PADDED)
-        temperature = tl.load(numbers + 4 * row).to(tl.float32)
-        min_p = tl.load(numbers + 4 * row + 2).to(tl.float32)
+        temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE).to(tl.float32)
+        min_p = tl.load(numbers + NUMBERS * row + MIN_P).to(tl.float32)
         token = program * TILE + tl.arange(0, TILE)
         inside = token < vocab
         values = tl.load(edited + place * vocab + token, mask=inside, other=-float("inf"))
@@ -91,18 +99,18 @@ def is_searched(row, token, counts, numbers, STAGE: tl.constexpr, NOT_YET: tl.co
     searched = (row >= 0) & (token == NOT_YET)
     known = tl.maximum(row, 0)
     if STAGE == RANK:
-        searched = searched & (tl.load(counts + 5 * known) > 0)
+        searched = searched & (tl.load(counts + COUNTS * known + TOP_K) > 0)
     if STAGE == NUCLEUS:
-        searched = searched & (tl.load(numbers + 4 * known + 1) < 1.0)
+        searched = searched & (tl.load(numbers + NUMBERS * known + TOP_P) < 1.0)
     return searched
 
 
 @triton.jit
 def _limit(mass, total, row, place, indices, numbers, counts, seeds, STAGE: tl.constexpr):
     if STAGE == RANK:
-        return tl.load(counts + 5 * row).to(tl.float64)
+        return tl.load(counts + COUNTS * row + TOP_K).to(tl.float64)
     elif STAGE == NUCLEUS:
-        return tl.load(numbers + 4 * row + 1) * mass
+        return tl.load(numbers + NUMBERS * row + TOP_P) * mass
     else:
         return uniform(tl.load(seeds + row), tl.load(indices + place)) * total
 
@@ -143,7 +151,7 @@ def collect_kernel(
         of_counts = tl.sum(count, axis=0)  # [RANGES]
         masses = tl.cumsum(of_masses, axis=0)
         mass, total = tl.max(masses, axis=0), tl.full([], float("inf"), tl.float64)
-        if tl.load(counts + 5 * row) > 0:
+        if tl.load(counts + COUNTS * row + TOP_K) > 0:
             if STAGE != RANK:
                 mass = tl.load(facts + place * FACTS + MASS)
                 total = tl.load(facts + place * FACTS + TOTAL)
@@ -182,7 +190,7 @@ def collect_kernel(
                 edited + place * vocab + token, mask=token < vocab, other=-float("inf")
             )
             highest = highest_of(maxima + place * groups, groups, PADDED)
-            temperature = tl.load(numbers + 4 * row).to(tl.float32)
+            temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE).to(tl.float32)
             is_own = (ranges_of(values, highest, temperature) == chosen) & (token < vocab)
             before = tl.sum(
                 tl.sum(tl.where((p[:, None] < program) & is_chosen[None, :], count, 0), axis=1),

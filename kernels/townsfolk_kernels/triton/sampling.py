@@ -18,7 +18,18 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.triton.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
 from townsfolk_kernels.triton.launch import options, power_of_two
-from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
+from townsfolk_kernels.triton.sampling_rows import (
+    COUNTS,
+    MAX_CANDIDATES,
+    MIN_P,
+    MIN_TOKENS,
+    NUM_ENDS,
+    NUMBERS,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    SamplingRows,
+)
 
 GROUP = 64
 _GROUPS = 64  # of one program of the first kernel
@@ -60,8 +71,10 @@ def _maxima_kernel(
     group = tl.program_id(1) * GROUPS + tl.arange(0, GROUPS)
     token = group[:, None] * GROUP + tl.arange(0, GROUP)[None, :]  # [GROUPS, GROUP]
     known = tl.maximum(row, 0)
-    is_early = (tl.load(indices + place) < tl.load(counts + 5 * known + 1)) & (row >= 0)
-    struck_count = tl.where(is_early, tl.load(counts + 5 * known + 2), 0)
+    is_early = (tl.load(indices + place) < tl.load(counts + COUNTS * known + MIN_TOKENS)) & (
+        row >= 0
+    )
+    struck_count = tl.where(is_early, tl.load(counts + COUNTS * known + NUM_ENDS), 0)
     if DEPENDENT:
         gdc_wait()
         gdc_launch_dependents()
@@ -105,7 +118,7 @@ def _draw_kernel(
         gdc_wait()
         gdc_launch_dependents()
     if row >= 0:
-        top_k = tl.load(counts + 5 * row)
+        top_k = tl.load(counts + COUNTS * row + TOP_K)
         index = tl.load(indices + place)
         base = logits + place * vocab
         if top_k == 1:
@@ -119,9 +132,9 @@ def _draw_kernel(
             scores, ids = largest_of(
                 base, maxima + place * groups, vocab, groups, GROUP, PADDED, CANDIDATES
             )
-            temperature = tl.load(numbers + 4 * row)
-            top_p = tl.load(numbers + 4 * row + 1)
-            min_p = tl.load(numbers + 4 * row + 2)
+            temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE)
+            top_p = tl.load(numbers + NUMBERS * row + TOP_P)
+            min_p = tl.load(numbers + NUMBERS * row + MIN_P)
             number = uniform(tl.load(seeds + row), index)
             token, _ = draw_sorted(scores, ids, top_k, -1.0, temperature, top_p, min_p, number)
         tl.store(drawn + row, token)

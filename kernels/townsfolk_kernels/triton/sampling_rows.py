@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import triton.language as tl
 from torch import Tensor
 
 MAX_CANDIDATES = 64
@@ -15,22 +16,30 @@ MOST_SAID = 0x7FFF
 IN_PROMPT = -0x8000
 """Mark of a token that is in the prompt: the sign bit of int16."""
 
+# Columns of `SamplingRows`: constants within kernels, and `.value` outside.
+TEMPERATURE, TOP_P, MIN_P = map(tl.constexpr, range(3))
+NUMBERS = tl.constexpr(4)  # columns, of which one is not used
+TOP_K, MIN_TOKENS, NUM_ENDS, NUM_BIASES, NUM_LOGPROBS = map(tl.constexpr, range(5))
+COUNTS = tl.constexpr(5)
+REPETITION, PRESENCE, FREQUENCY, PENALIZES = map(tl.constexpr, range(4))
+PENALTIES = tl.constexpr(4)
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingRows:
     """Parameters of every row, on the device.
 
     Attributes:
-        numbers: [max_rows, 4], float64: temperature (above 0), top-p, min-p, unused.
-        counts: [max_rows, 5], int32: top-k (1 is greedy, 0 all tokens), how many tokens come before
-            an end token may be drawn, the number of end tokens, the number of biases, and how many
+        numbers: [max_rows, NUMBERS], float64: TEMPERATURE (above 0), TOP_P, MIN_P.
+        counts: [max_rows, COUNTS], int32: TOP_K (1 is greedy, 0 all tokens), MIN_TOKENS before an
+            end token may be drawn, NUM_ENDS (end tokens), NUM_BIASES, and NUM_LOGPROBS, how many
             alternatives are reported (-1: no log-probabilities at all).
         seeds: [max_rows], int64: all 64 bits used.
         ends: [max_rows, most ends], int32: end tokens.
         bias_ids: [max_rows, most biases], int32: tokens that have a bias, each once.
         biases: [max_rows, most biases], float32: what is added to their logits.
-        penalties: [max_rows, 4], float32: repetition (1 for none), presence, frequency, and whether
-            there are any.
+        penalties: [max_rows, PENALTIES], float32: REPETITION (1 for none), PRESENCE, FREQUENCY, and
+            PENALIZES, whether there are any.
         said: [max_rows, vocab], int16: how often a token is in the reply, at most MOST_SAID, plus
             IN_PROMPT where it is in the prompt. Kept for rows with penalties only.
         drawn: [max_rows], int32: the token drawn last.
@@ -56,16 +65,16 @@ class SamplingRows:
             return torch.full(shape, value, dtype=dtype, device=device)
 
         rows = cls(
-            numbers=full((max_rows, 4), torch.float64, 1.0),
-            counts=full((max_rows, 5), torch.int32, 0),
+            numbers=full((max_rows, NUMBERS.value), torch.float64, 1.0),
+            counts=full((max_rows, COUNTS.value), torch.int32, 0),
             seeds=full((max_rows,), torch.int64, 0),
             ends=full((max_rows, most_ends), torch.int32, -1),
             bias_ids=full((max_rows, most_biases), torch.int32, -1),
             biases=full((max_rows, most_biases), torch.float32, 0.0),
-            penalties=full((max_rows, 4), torch.float32, 0.0),
+            penalties=full((max_rows, PENALTIES.value), torch.float32, 0.0),
             said=full((max_rows, vocab), torch.int16, 0),
             drawn=full((max_rows,), torch.int32, 0),
         )
-        rows.counts[:, 0] = 1
-        rows.counts[:, 4] = -1
+        rows.counts[:, TOP_K.value] = 1
+        rows.counts[:, NUM_LOGPROBS.value] = -1
         return rows

@@ -37,7 +37,13 @@ from townsfolk_kernels.triton.ranges import (
     weigh_kernel,
     weights_of,
 )
-from townsfolk_kernels.triton.sampling_rows import SamplingRows
+from townsfolk_kernels.triton.sampling_rows import (
+    COUNTS,
+    NUMBERS,
+    TEMPERATURE,
+    TOP_K,
+    SamplingRows,
+)
 
 _TILE = 4096  # tokens of one program
 _COLLECTED = (
@@ -108,7 +114,7 @@ def _choose_kernel(
     row = tl.load(rows + place)
     if is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
         highest = highest_of(maxima + place * groups, groups, PADDED)
-        temperature = tl.load(numbers + 4 * row).to(tl.float32)
+        temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE).to(tl.float32)
         own = facts + place * FACTS
         limit, base_above = tl.load(own + LIMIT), tl.load(own + ABOVE)
         base_mass = tl.load(own + ABOVE_MASS)
@@ -181,7 +187,7 @@ def _choose_kernel(
             tl.store(own + TOTAL, reached)
         elif STAGE == NUCLEUS:
             total = reached
-            if tl.load(counts + 5 * row) > 0:
+            if tl.load(counts + COUNTS * row + TOP_K) > 0:
                 total = tl.minimum(total, tl.load(own + TOTAL))
             tl.store(own + TOTAL, total)
         else:
