@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from runtime_process import launch_runtime
 
 TOWNSFOLK = [sys.executable, "-m", "townsfolk"]
 
@@ -37,6 +38,14 @@ def test_talk_reads_piped_input() -> None:
     assert [line.split(":")[0] for line in lines[1:]] == ["You", "Mira Holloway"] * 2 + ["You"]
     assert "Mira" in lines[4].removeprefix("Mira Holloway:")
     assert "never said" not in talk.stdout
+
+
+def test_talk_to_a_runtime_that_runs_leaves_no_session_there() -> None:
+    with launch_runtime("--threads", "1", "--max-sessions", "1") as runtime:
+        address = ("--connect", f"{runtime.address}:{runtime.port}", "--token", runtime.token)
+        for text in ("Hello!\n/quit\n", "Hello!\n", "", "Hello!\n"):
+            talk = run("talk", *address, text=text)
+            assert (talk.returncode, talk.stderr) == (0, "")
 
 
 def test_talk_takes_a_persona_file(tmp_path: Path) -> None:

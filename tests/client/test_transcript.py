@@ -47,6 +47,7 @@ def test_a_connection_opened_again_takes_over_the_runtimes_lines() -> None:
 @pytest.mark.parametrize(("max_entries", "max_bytes"), [(10_000, 50), (2, 1000), (0, 1000)])
 def test_the_newest_lines_that_a_request_can_hold(max_entries: int, max_bytes: int) -> None:
     lines = [TranscriptEntry(kind=EntryKind.ENTRY_KIND_EVENT, text=f"event {n}") for n in range(9)]
-    kept = Transcript("Mira", lines).newest(max_entries, max_bytes)
-    assert kept == lines[len(lines) - len(kept) :]
-    assert len(kept) == min(2, max_entries)
+    transcript = Transcript("Mira", lines)
+    transcript.keep_newest(max_entries, max_bytes)
+    assert transcript.entries == lines[len(lines) - len(transcript.entries) :]
+    assert len(transcript.entries) == min(2, max_entries)

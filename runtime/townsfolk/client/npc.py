@@ -274,8 +274,8 @@ class AsyncNpc:
         del opening.config.history[:]
         if not resume and self.transcript.entries:
             room = (await self._runtime.info()).max_message_bytes - opening.ByteSize()
-            history = self.transcript.newest(MAX_HISTORY, room - MESSAGE_OVERHEAD)
-            opening.config.history.extend(history)
+            self.transcript.keep_newest(MAX_HISTORY, room - MESSAGE_OVERHEAD)
+            opening.config.history.extend(self.transcript.entries)
         self._may_exist = True
         self._runtime.remember(self)
         try:

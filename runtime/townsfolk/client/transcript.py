@@ -88,15 +88,15 @@ class Transcript:
         self.lose_connection()
         self.entries = list(entries)
 
-    def newest(self, max_entries: int, max_bytes: int) -> list[TranscriptEntry]:
-        """Return as many of the newest entries as a request of this size can hold."""
+    def keep_newest(self, max_entries: int, max_bytes: int) -> None:
+        """Forget the oldest entries, as far as a request of this size can't hold them."""
         start = len(self.entries)
         while start > 0 and len(self.entries) - start < max_entries:
             max_bytes -= self.entries[start - 1].ByteSize() + ENTRY_OVERHEAD
             if max_bytes < 0:
                 break
             start -= 1
-        return self.entries[start:]
+        del self.entries[:start]
 
     def _start(self, turn_id: str) -> None:
         question = self._asked.pop(turn_id, None)
