@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import select
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from townsfolk import __version__
 
@@ -30,6 +32,24 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         argv: The arguments without the program's name; None takes the process's own.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        try:
+            status = _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        deserted = [stream for stream in (sys.stdout, sys.stderr) if _nobody_reads(stream)]
+        if not deserted:
+            raise
+        for stream in deserted:  # the interpreter flushes them at its end, and would complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        status = 141  # as a shell says of a program that a closed pipe ended
+    sys.exit(status)
+
+
+def _run(arguments: Sequence[str]) -> int:
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(
         prog="townsfolk", description="Townsfolk makes a game's characters talk."
@@ -42,9 +62,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         if name == chosen:
             importlib.import_module(module).add_arguments(command)
     options = parser.parse_args(arguments)
-    run = importlib.import_module(COMMANDS[options.command][0]).run
-    try:
-        status: int = run(options)
-    except KeyboardInterrupt:
-        status = 130
-    sys.exit(status)
+    status: int = importlib.import_module(COMMANDS[options.command][0]).run(options)
+    return status
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Return whether the stream's reader is gone; Windows can't tell, so there it always is."""
+    if sys.platform == "win32":
+        return True
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -92,6 +92,20 @@ def test_what_is_nothing_says_what_it_could_be(name):
         resolve(name)
 
 
+def test_what_looks_like_a_path_is_one(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "innkeeper").mkdir(parents=True)
+    (tmp_path / "models" / "weights.safetensors").touch()
+    with pytest.raises(ModelNotFoundError, match=r"models/inkeeper does not exist; .* innkeeper"):
+        resolve("models/inkeeper")
+    with pytest.raises(ModelNotFoundError, match="is a file; give the directory"):
+        resolve("models/weights.safetensors")
+    for name in ("nowhere/model.gguf", "nowhere/weights.safetensors"):
+        with pytest.raises(ModelNotFoundError, match="does not exist, nor does the folder nowhere"):
+            resolve(name)
+    assert not hub.asked
+
+
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelNotFoundError, match=r"pip install 'townsfolk\[hub\]'"):

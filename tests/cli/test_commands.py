@@ -136,6 +136,12 @@ def test_bench_ends_in_a_json_line() -> None:
     assert 0 < row["TTFT p50 ms"] <= row["TTFT p99 ms"]
 
 
+def test_bench_raises_the_limit_of_sessions_for_as_many_characters() -> None:
+    bench = run("bench", "--npcs", "260", "--turns", "1", "--new-tokens", "1")
+    assert bench.returncode == 0, bench.stderr
+    assert json.loads(bench.stdout.splitlines()[-1])["rows"][0]["NPCs"] == 260
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

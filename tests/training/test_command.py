@@ -53,6 +53,30 @@ def test_a_model_is_trained_fine_tuned_and_loads_elsewhere(tmp_path, data):
     assert (first / "tokenizer.json").read_bytes() == (second / "tokenizer.json").read_bytes()
 
 
+def test_what_was_trained_can_be_read_by_those_who_read_other_files(tmp_path, data):
+    assert train(data, "--out", tmp_path / "new") == 0
+    (tmp_path / "other").touch()
+    usual = (tmp_path / "other").stat().st_mode
+    written = [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} >= {".safetensors", ".json"}
+    assert {path.stat().st_mode for path in written} == {usual}
+
+
+def test_training_data_that_is_no_text_is_named(tmp_path, data, capsys):
+    data.write_bytes(b"\xff\xfe")
+    assert train(data, "--out", tmp_path / "new") == 2
+    assert "data.jsonl is not UTF-8 text" in capsys.readouterr().out
+
+
+def test_a_model_with_damaged_weights_is_told(tmp_path, data, capsys):
+    first = tmp_path / "first"
+    assert train(data, "--out", first) == 0
+    weights = first / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert train(data, "--out", tmp_path / "second", "--model", first) == 2
+    assert "model.safetensors does not hold this model" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [(), ("--starter-corpus", "data.jsonl")])
 def test_files_or_the_starter_corpus(tmp_path, capsys, arguments):
     assert train(*arguments, "--out", tmp_path) == 2

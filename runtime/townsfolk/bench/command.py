@@ -8,23 +8,45 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import sys
 from pathlib import Path
 
 from townsfolk.commands.connection import add_connection
+from townsfolk.commands.options import positive, whole_number
 
 DTYPES = ("bfloat16", "float16", "float32")
+# What `townsfolk serve` allows by default.
+_USUAL_SESSIONS = 256
+
+# Which options of the groups each measurement reads, beside its own; others are refused, not
+# ignored. `--threads`, `--rounds`, `--turns` and `--new-tokens` may be given for all.
+_FOR_ALL = {"threads", "rounds", "turns", "new_tokens"}
+_CHARACTERS = "characters of a model"
+_OF_SHAPES = {"device", "dtype", "step_tokens", "keep"}
+_READS = {
+    _CHARACTERS: {"connect", "token", "model", "npcs"},
+    "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer"},
+    "--prefill": _OF_SHAPES,
+    "--through": _OF_SHAPES | {"batch", "prompt_tokens"},
+    "--tavern": _OF_SHAPES | {"in_process", "thinking_s", "plot"},
+    "--interference": _OF_SHAPES | {"in_process"},
+    "--cold": _OF_SHAPES,
+    "--profile": _OF_SHAPES | {"batch", "prompt_tokens"},
+    "--report": {"plot"},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_connection(parser)
-    parser.add_argument("--threads", type=int, help="CPU threads. Default: what PyTorch takes")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each; medians. Default 3")
-    parser.add_argument("--turns", type=int, help="questions to each. Default 4; tavern 8")
+    count = whole_number(1)
+    parser.add_argument("--threads", type=count, help="CPU threads. Default: what PyTorch takes")
+    parser.add_argument("--rounds", type=count, default=3, help="runs of each; medians. Default 3")
+    parser.add_argument("--turns", type=count, help="questions to each. Default 4; tavern 8")
     parser.add_argument(
         "--new-tokens",
-        type=int,
+        type=count,
         help="tokens an answer. Default 64, or 4 for each request of a batch; more where that is "
         "too short to have all answer at once",
     )
@@ -35,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument("--shape", help="llama-3.2-1b, llama-3.1-8b, llama-160m, llama-tiny")
     shape.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     shape.add_argument("--dtype", choices=DTYPES, default="bfloat16", help="of our weights")
-    shape.add_argument("--step-tokens", type=int, help="of one step; see step_token_budget")
+    shape.add_argument("--step-tokens", type=count, help="of one step; see step_token_budget")
     shape.add_argument(
         "--keep",
         type=Path,
@@ -48,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[1, 2, 4, 8, 16, 32, 64],
         help="requests that decode at once. Default 1,2,4,8,16,32,64",
     )
-    shape.add_argument("--prompt-tokens", type=int, default=512, help="default 512")
+    shape.add_argument("--prompt-tokens", type=count, default=512, help="default 512")
     shape.add_argument(
         "--peer", action="store_true", help="decode: transformers, bf16, in turns with ours, too"
     )
@@ -86,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     scene.add_argument(
         "--thinking-s",
-        type=float,
+        type=positive,
         default=2.0,
         help="tavern: mean of the pauses between turns, exponential. Default 2",
     )
@@ -100,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
     from townsfolk.client import TownsfolkError
 
     try:
+        _refuse_unread(options)
         if options.report:
             if not options.plot:
                 raise PlotError("--report needs --plot PNG")
@@ -114,6 +137,29 @@ def run(options: argparse.Namespace) -> int:
         print(f"townsfolk: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _refuse_unread(options: argparse.Namespace) -> None:
+    """Raise ValueError where an option is given that the measurement would not look at."""
+    own = ("prefill", "through", "tavern", "interference", "cold", "profile", "report")
+    asked = next((f"--{name}" for name in own if getattr(options, name)), "")
+    if asked and asked != "--report" and not options.shape:
+        raise ValueError(f"{asked} measures random weights: it needs --shape, such as llama-3.2-1b")
+    measurement = asked or ("decode speed" if options.shape else _CHARACTERS)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    read = {*own, "shape", "command"} | _FOR_ALL | _READS[measurement]
+    for name, value in vars(options).items():
+        if name in read or value == parser.get_default(name):
+            continue
+        readers = " or ".join(key for key, names in _READS.items() if name in names)
+        option = "--" + name.replace("_", "-")
+        needs = "" if options.shape or name in _READS[_CHARACTERS] else " (with --shape)"
+        raise ValueError(
+            f"{option} has no meaning for {measurement}; it goes with {readers}{needs}"
+        )
+    if options.peer and importlib.util.find_spec("transformers") is None:
+        raise ValueError("--peer measures transformers, too: pip install transformers")
 
 
 def _numbers(text: str) -> list[int]:
@@ -132,11 +178,15 @@ async def _npcs(options: argparse.Namespace) -> None:
     from townsfolk.client import AsyncRuntime
 
     turns, new_tokens = options.turns or 4, options.new_tokens or 64
-    threads = () if options.threads is None else ("--threads", str(options.threads))
+    arguments = ["--model", options.model]
+    if options.threads is not None:
+        arguments += ["--threads", str(options.threads)]
+    if max(options.npcs) > _USUAL_SESSIONS:
+        arguments += ["--max-sessions", str(max(options.npcs))]
     runtime = (
         AsyncRuntime.connect(options.connect, options.token)
         if options.connect
-        else AsyncRuntime.launch("--model", options.model, *threads)
+        else AsyncRuntime.launch(*arguments)
     )
     async with runtime:
         info = await runtime.info()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 
 _STARTER = Path(__file__).parent.parent / "starter" / "model"
+_FILE_ENDINGS = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".json")
+_NAMES_SHOWN = 5
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 # Never pickle: weights come from safetensors alone.
 _WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
@@ -34,11 +37,26 @@ def resolve(model: str | Path) -> Path:
         if not (_STARTER / "config.json").exists():
             raise ModelNotFoundError(f"the starter model is not in this installation ({_STARTER})")
         return _STARTER
+    if directory.is_file():
+        raise ModelNotFoundError(f"{name} is a file; give the directory that holds it")
     if isinstance(model, Path) or not _HUB_ID.fullmatch(name):
         raise ModelNotFoundError(
             f"{name!r} is neither a directory, nor 'starter', nor a hub id such as 'owner/model'"
         )
+    if name.endswith(_FILE_ENDINGS) or directory.parent.is_dir():
+        raise ModelNotFoundError(f"{name} does not exist{_beside(directory)}")
     return _download(name)
+
+
+def _beside(missing: Path) -> str:
+    """Say what else lies in the folder of something that is not there."""
+    if not missing.parent.is_dir():
+        return f", nor does the folder {missing.parent}"
+    names = sorted(path.name for path in missing.parent.iterdir() if not path.name.startswith("."))
+    close = difflib.get_close_matches(missing.name, names, n=_NAMES_SHOWN) or names[:_NAMES_SHOWN]
+    return (
+        f"; {missing.parent} holds {', '.join(close)}" if close else f"; {missing.parent} is empty"
+    )
 
 
 def _download(hub_id: str) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from townsfolk.client import TownsfolkError
 from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
+from townsfolk.commands.standard_input import is_text, read_input
 from townsfolk.v1.sampling_pb2 import Token
 
 
@@ -28,10 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Complete the prompt; return the exit status."""
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    params = sampling(options, stop=options.stop, logprobs=options.logprobs)
     by_token = options.logprobs is not None
     try:
+        prompt = read_input() if options.prompt == "-" else options.prompt
+        if not is_text(prompt):
+            raise ValueError("the prompt is not UTF-8 text")
+        params = sampling(options, stop=options.stop, logprobs=options.logprobs)
         with open_runtime(options) as runtime:
             for response in runtime.generate(prompt, params, echo=options.echo):
                 match response.WhichOneof("event"):
@@ -46,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
                     case "text":
                         print(response.text.text, end="", flush=True)
         print()
-    except TownsfolkError as error:
+    except (TownsfolkError, ValueError) as error:
         print(f"townsfolk: {error}", file=sys.stderr)
         return 1
     return 0

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a type of argument: a whole number from `least`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least}, not {text!r}")
+        return int(text)
+
+    return number
+
+
+def positive(text: str) -> float:
+    """Return a number above 0: a type of argument."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return number
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[BaseModel]) -> None:

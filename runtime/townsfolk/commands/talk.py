@@ -13,14 +13,20 @@ from google.protobuf.json_format import ParseDict, ParseError
 
 from townsfolk.client import Npc, Persona, TownsfolkError, Turn
 from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
+from townsfolk.commands.standard_input import is_text, keep_bad_bytes
 from townsfolk.starter.cast import LORE, innkeeper
+from townsfolk.text.utf8 import read_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_connection(parser)
     add_sampling(parser)
-    parser.add_argument("--persona", type=Path, help="a JSON file with a persona; see the README")
+    parser.add_argument(
+        "--persona",
+        type=Path,
+        help='a JSON file with a persona; see "A character of your own" in the README',
+    )
     parser.add_argument("--lore", type=Path, help="a text file of what the character knows")
     parser.add_argument("--name", default="", help='your name. Default "Player".')
     parser.add_argument("--stats", action="store_true", help="show what each answer cost")
@@ -30,13 +36,14 @@ def run(options: argparse.Namespace) -> int:
     """Talk until the input ends or `/quit`; return the exit status."""
     try:
         persona = _persona(options.persona)
+        lore = read_text(options.lore) if options.lore else LORE
         with open_runtime(options) as runtime:
-            runtime.register_lore("here", options.lore.read_text("utf-8") if options.lore else LORE)
+            runtime.register_lore("here", lore)
             npc = runtime.npc(persona, lore=["here"], sampling=sampling(options)).open()
             model = runtime.info().model
             print(f"{persona.name} is here (model: {model}). Ctrl-C interrupts, /quit leaves.\n")
             _converse(npc, persona.name, options)
-    except (TownsfolkError, OSError, ValueError) as error:
+    except (TownsfolkError, ValueError) as error:
         print(f"townsfolk: {error}", file=sys.stderr)
         return 1
     return 0
@@ -78,8 +85,14 @@ def _answer(turn: Turn, name: str, *, stats: bool) -> None:
 
 
 def _lines(name: str) -> Iterator[str]:
-    """Yield what the player says until the input ends or says `/quit`."""
+    """Yield what the player says until the input ends or says `/quit`.
+
+    Raises:
+        ValueError: The input ended, and some of its lines could not be said.
+    """
+    refused = 0
     terminal = sys.stdin.isatty()
+    keep_bad_bytes()
     if terminal:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401  line editing and history; not on Windows
@@ -88,19 +101,25 @@ def _lines(name: str) -> Iterator[str]:
             line = input(f"{name}: ").strip()
         except (EOFError, KeyboardInterrupt):
             print()
-            return
+            break
+        if not is_text(line):
+            print("\n[This line is not UTF-8 text: it was not said.]\n")
+            refused += 1
+            continue
         if not terminal:
             print(line)  # piped input: let the output read as the whole conversation
         if line == "/quit":
-            return
+            break
         if line:
             yield line
+    if refused:
+        raise ValueError(f"{refused} lines of the input were not UTF-8 text, and were not said")
 
 
 def _persona(path: Path | None) -> Persona:
     if path is None:
         return innkeeper()
     try:
-        return ParseDict(json.loads(path.read_text("utf-8")), Persona())
+        return ParseDict(json.loads(read_text(path)), Persona())
     except (ParseError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no persona: {error}") from error

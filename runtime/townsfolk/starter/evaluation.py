@@ -10,9 +10,10 @@ from typing import Protocol
 from rich.console import Console
 from rich.table import Table
 
-from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
+from townsfolk.commands.options import whole_number
 from townsfolk.config import EngineSettings
 from townsfolk.dialogue.config import SessionConfig
+from townsfolk.dialogue.errors import DialogueError
 from townsfolk.dialogue.events import TurnFailed, TurnFinished
 from townsfolk.dialogue.lore import Lore
 from townsfolk.dialogue.overrides import SamplingOverrides
@@ -20,6 +21,8 @@ from townsfolk.dialogue.prompt import system_text
 from townsfolk.dialogue.sessions import Sessions
 from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine.engine import Engine
+from townsfolk.engine.errors import EngineError
+from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.starter import form, interview
 from townsfolk.starter.interview import Interview
 from townsfolk.starter.wild import wild
@@ -98,20 +101,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", default="starter", help="a directory, a hub id, or starter")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--count", type=int, default=100, help="characters for each subject")
-    add("--replies", type=int, default=200, help="sampled replies to look for broken sentences in")
+    add("--count", type=whole_number(1), default=100, help="characters for each subject")
+    sampled = "sampled replies to look for broken sentences in"
+    add("--replies", type=whole_number(0), default=200, help=sampled)
     add("--seed", type=int, default=0, help="other seeds ask other characters")
-    add("--failures", type=int, default=5, help="how many wrong answers to show for each subject")
-    add("--threads", type=int, help="CPU threads of the model")
+    shown = "how many wrong answers to show for each subject"
+    add("--failures", type=whole_number(0), default=5, help=shown)
+    add("--threads", type=whole_number(1), help="CPU threads of the model")
 
 
 def run(args: Namespace) -> int:
-    """Evaluate; returns 0 when every aim is reached, 1 when not."""
+    """Evaluate; returns 0 when every aim is reached, 1 when not, 2 when it can't be told."""
     console = Console(soft_wrap=True, highlight=False)
     settings = EngineSettings(device=args.device, threads=args.threads)
     try:
         engine = Engine.from_pretrained(args.model, settings)
-    except (ModelNotFoundError, CheckpointError) as error:
+    except LOAD_ERRORS as error:
         console.print(f"townsfolk eval: {error}", markup=False)
         return 2
     try:
@@ -120,6 +125,9 @@ def run(args: Namespace) -> int:
         reached = _answers(interviewer, args, console) & _form(interviewer, args, console)
         console.print(f"{time.monotonic() - began:.0f} s on {engine.info.device}")
         return 0 if reached else 1
+    except (DialogueError, EngineError) as error:  # a template or a context that can't be used
+        console.print(f"townsfolk eval: {error}", markup=False)
+        return 2
     finally:
         engine.close()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from townsfolk.text.utf8 import read_text
+
 logger = logging.getLogger(__name__)
 
 _MORE_TEMPLATES = "additional_chat_templates"
@@ -129,6 +131,6 @@ def _read_chat_template(directory: Path, settings: Mapping[str, Any]) -> str | N
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise TokenizerError(f"{path} is not UTF-8 text: {error}") from error
+        return read_text(path)
+    except ValueError as error:
+        raise TokenizerError(str(error)) from error

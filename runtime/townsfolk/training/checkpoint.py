@@ -2,15 +2,17 @@
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from townsfolk.training.model import Llama, LlamaConfig
+from townsfolk.training.model import Llama, LlamaConfig, UnsupportedConfigError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -31,15 +33,29 @@ def save_model(model: Llama, folder: Path, dtype: str, generation: dict[str, Any
 
 
 def load_model(folder: Path) -> Llama:
-    """A model in fp32 from a Hugging Face directory with a single weight file."""
+    """A model in fp32 from a Hugging Face directory with a single weight file.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        UnsupportedConfigError: The model can't be trained, or a file is damaged.
+    """
     config = LlamaConfig.from_json(json.loads((folder / "config.json").read_text()))
     model = Llama(config)
     path = folder / "model.safetensors"
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; a model in several files can't be trained")
-    weights = load_file(path)
-    model.load_weights({name: tensor.float() for name, tensor in weights.items()})
+    try:
+        weights = load_file(path)
+        model.load_weights({name: tensor.float() for name, tensor in weights.items()})
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        raise UnsupportedConfigError(f"{path} does not hold this model: {error}") from error
     return model
+
+
+def require_progress(folder: Path) -> None:
+    """Raise FileNotFoundError where there is nothing to go on from."""
+    if not (folder / "progress.json").exists():
+        raise FileNotFoundError(f"there is no run to go on from: {folder} holds no progress.json")
 
 
 def save_progress(
@@ -60,6 +76,7 @@ def save_progress(
 
 def load_progress(model: Llama, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
     """Restore what ``save_progress`` wrote; returns the progress. Raises FileNotFoundError."""
+    require_progress(folder)
     progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
     model.load_weights(load_file(folder / "weights.safetensors"))
     state: dict[int, dict[str, Tensor]] = {}
@@ -73,7 +90,14 @@ def load_progress(model: Llama, optimizer: Optimizer, folder: Path) -> dict[str,
 
 
 def _replace(path: Path, write: Any) -> None:
-    """Write beside the file and put it in its place at once: a crash leaves the old one whole."""
+    """Write beside the file and put it in its place at once: a crash leaves the old one whole.
+
+    It gets the mode of any new file; safetensors makes files that only their owner can read.
+    """
     beside = path.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    beside.touch()
+    mode = stat.S_IMODE(beside.stat().st_mode)
     write(str(beside))
+    beside.chmod(mode)
     os.replace(beside, path)

@@ -1,10 +1,8 @@
 """The command ``townsfolk train``."""
 
 import json
-import math
 import os
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,10 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from townsfolk.commands.options import positive, whole_number
 from townsfolk.starter import recipe
 from townsfolk.training import tokenizer as tokenizers
-from townsfolk.training.checkpoint import DTYPES, load_model, save_model
+from townsfolk.training.checkpoint import DTYPES, load_model, require_progress, save_model
 from townsfolk.training.encoding import Encoder
 from townsfolk.training.model import Llama, LlamaConfig, UnsupportedConfigError
 from townsfolk.training.packing import Batch, pack
@@ -28,7 +27,7 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_confi
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    count, more_than_one = _whole_number(1), _whole_number(2)
+    count, more_than_one = whole_number(1), whole_number(2)
     defaults = TrainerSettings()
 
     data = parser.add_argument_group("what to learn")
@@ -51,10 +50,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     course = parser.add_argument_group("the course of training")
     add = course.add_argument
     add("--steps", type=count, default=defaults.steps, help="optimizer steps")
-    add("--max-minutes", type=_positive, help="end after this time, the schedule with it")
+    add("--max-minutes", type=positive, help="end after this time, the schedule with it")
     add("--rows", type=count, default=8, help="rows in a batch")
     add("--length", type=more_than_one, default=1024, help="tokens in a row")
-    add("--learning-rate", type=_positive, default=defaults.learning_rate)
+    add("--learning-rate", type=positive, default=defaults.learning_rate)
     add("--warmup-steps", type=count, default=defaults.warmup_steps)
     add("--weight-decay", type=float, default=defaults.weight_decay)
     add("--seed", type=int, default=0, help="of the initial weights and the order of the data")
@@ -72,15 +71,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--dtype", choices=DTYPES, default="bfloat16", help="of the weights written at the end")
 
     shape = parser.add_argument_group("the shape of a new model")
+    least = {"vocab_size": tokenizers.LEAST_SIZE}
     for name, value in recipe.SHAPE.items():
-        shape.add_argument("--" + name.replace("_", "-"), type=count, default=value)
+        kind = whole_number(least.get(name, 1))
+        shape.add_argument("--" + name.replace("_", "-"), type=kind, default=value)
 
 
 def run(args: Namespace) -> int:
     """Train; returns the exit status."""
     try:
         return _run(args)
-    except (InvalidScriptError, UnsupportedConfigError, FileNotFoundError) as error:
+    except (InvalidScriptError, UnsupportedConfigError, OSError, ValueError) as error:
         print(f"townsfolk train: {error}")
         return 2
     except KeyboardInterrupt:
@@ -92,6 +93,9 @@ def _run(args: Namespace) -> int:
     if bool(args.data) == args.starter_corpus:
         print("townsfolk train: give JSONL files, or --starter-corpus")
         return 2
+    _check_device(args.device)
+    if args.resume and not args.model:
+        require_progress(args.out / "checkpoint")
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
     documents = None if args.starter_corpus else read(args.data)
@@ -111,6 +115,23 @@ def _run(args: Namespace) -> int:
     except PlottingUnavailableError as error:
         print(error)
     return 0
+
+
+def _check_device(name: str) -> None:
+    """Raise ValueError where PyTorch can't compute there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"--device {name}: write cpu, cuda or cuda:N") from None
+    if device.type == "cpu":
+        return
+    if device.type != "cuda":
+        raise ValueError(f"--device {name}: only cpu and cuda can be trained on")
+    if not torch.cuda.is_available():
+        why = "is built without CUDA" if torch.version.cuda is None else "finds no CUDA device"
+        raise ValueError(f"--device {name}: this PyTorch {why}; use --device cpu")
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices")
 
 
 def _prepare_files(args: Namespace, documents: list[Script | str] | None) -> None:
@@ -171,22 +192,3 @@ def _settings(args: Namespace) -> TrainerSettings:
         save_every=args.save_every,
         log_every=args.log_every,
     )
-
-
-def _whole_number(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ArgumentTypeError(f"must be a whole number from {least}, not {text!r}")
-        return int(text)
-
-    return number
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ArgumentTypeError(f"must be a number above 0, not {text!r}")
-    return number

@@ -38,9 +38,20 @@ class Encoder:
 
     @classmethod
     def from_directory(cls, folder: Path) -> "Encoder":
-        """The encoder of a Hugging Face directory."""
-        config = json.loads((folder / "tokenizer_config.json").read_text())
-        return cls(Tokenizer.from_file(str(folder / "tokenizer.json")), config)
+        """The encoder of a Hugging Face directory; raises ValueError where it has none."""
+        config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+        missing = [
+            key for key in ("chat_template", "bos_token", "eos_token") if not config.get(key)
+        ]
+        if missing:
+            raise ValueError(
+                f"{folder / 'tokenizer_config.json'} has no {' and no '.join(missing)}"
+            )
+        try:
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises bare Exception
+            raise ValueError(f"{folder / 'tokenizer.json'} can't be read: {error}") from error
+        return cls(tokenizer, config)
 
     def __call__(self, script: Script | str) -> Example:
         """Tokens and kinds of one document."""

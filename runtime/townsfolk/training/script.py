@@ -22,6 +22,7 @@ from townsfolk.dialogue.errors import InvalidFieldError
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.prompt import Message, messages, system_text
 from townsfolk.dialogue.transcript import TranscriptEntry
+from townsfolk.text.utf8 import read_text
 
 
 class InvalidScriptError(ValueError):
@@ -70,20 +71,19 @@ class Script:
 
 
 def read(paths: Iterable[Path]) -> list[Script | str]:
-    """All scripts and texts of the files; raises InvalidScriptError."""
+    """All scripts and texts of the files; raises ValueError, mostly InvalidScriptError."""
     found: list[Script | str] = []
     for path in paths:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    try:
-                        values = json.loads(line)
-                        if not isinstance(values, dict):
-                            raise InvalidFieldError("must be a JSON object")
-                        text = values.get("text")
-                        found.append(text if isinstance(text, str) else Script.from_json(values))
-                    except (ValueError, TypeError) as error:
-                        raise InvalidScriptError(f"{path}, line {number}: {error}") from error
+        for number, line in enumerate(read_text(path).split("\n"), 1):
+            if line.strip():
+                try:
+                    values = json.loads(line)
+                    if not isinstance(values, dict):
+                        raise InvalidFieldError("must be a JSON object")
+                    text = values.get("text")
+                    found.append(text if isinstance(text, str) else Script.from_json(values))
+                except (ValueError, TypeError) as error:
+                    raise InvalidScriptError(f"{path}, line {number}: {error}") from error
     if not found:
         raise InvalidScriptError("the training files hold nothing to learn from")
     return found

@@ -15,6 +15,9 @@ BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"
 START_HEADER, END_HEADER, END_TURN = "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"
 CONTROL_TOKENS = (BEGIN, END, START_HEADER, END_HEADER, END_TURN)
 
+LEAST_SIZE = 256 + len(CONTROL_TOKENS)
+"""Each byte and each control token has a token."""
+
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
