@@ -6,7 +6,7 @@ The pages are those of Kwon et al. 2023, arXiv:2309.06180.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,7 +38,8 @@ class PagedLayout:
             lengths are not known beforehand, passes over sequences of no positions or new tokens.
         workspace: where the programs of a GPU meet that share a sequence; without one, they share
             none. Taken with `singles` only.
-        cpu_plan: how the CPU runs this batch; made at the first layer, kept for the others.
+        cpu_plans: how the CPU runs this batch, by heads, dtype and window; made at the first layer
+            of each kind, kept for the others.
     """
 
     query_starts: Tensor
@@ -48,7 +49,7 @@ class PagedLayout:
     longest: int | None = None
     singles: int | None = None
     workspace: AttentionWorkspace | None = None
-    cpu_plan: CpuPlan | None = None
+    cpu_plans: dict[tuple[int, torch.dtype, int | None], CpuPlan] = field(default_factory=dict)
 
 
 def paged_attention(
@@ -133,11 +134,8 @@ def _paged_attention_cpu(
     scale: float,
     sliding_window: int | None,
 ) -> Tensor:
-    heads, plan = q.shape[1], layout.cpu_plan
-    if plan is None or (plan.heads, plan.dtype, plan.sliding_window) != (
-        heads,
-        q.dtype,
-        sliding_window,
-    ):
-        plan = layout.cpu_plan = make_plan(layout, heads, q.dtype, sliding_window)
+    kind = (q.shape[1], q.dtype, sliding_window)
+    plan = layout.cpu_plans.get(kind)
+    if plan is None:
+        plan = layout.cpu_plans[kind] = make_plan(layout, *kind)
     return attend(q, k_pages, v_pages, plan, scale)

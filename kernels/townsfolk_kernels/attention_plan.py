@@ -71,9 +71,6 @@ class PrefillPlan:
 class CpuPlan:
     """The attention of one batch."""
 
-    heads: int
-    dtype: torch.dtype
-    sliding_window: int | None
     decode: DecodePlan | None
     prefills: tuple[PrefillPlan, ...]
 
@@ -107,7 +104,7 @@ def make_plan(
         )
         for index in np.flatnonzero(np.diff(starts) != 1)
     )
-    return CpuPlan(heads, dtype, sliding_window, decode, prefills)
+    return CpuPlan(decode, prefills)
 
 
 def _plan_prefill(

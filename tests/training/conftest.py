@@ -1,11 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.training import tokenizer as tokenizers
 from townsfolk.training.encoding import Encoder
-from townsfolk.training.model import LlamaConfig
 from townsfolk.training.script import Script
 
 
@@ -49,15 +49,18 @@ def encoder(folder) -> Encoder:
 
 
 @pytest.fixture
-def config() -> LlamaConfig:
+def config() -> dict[str, Any]:
     """A tiny model with grouped queries and heads that don't divide the hidden size."""
-    return LlamaConfig(
-        vocab_size=400,
-        hidden_size=48,
-        intermediate_size=80,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
-        max_position_embeddings=512,
-    )
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": 400,
+        "hidden_size": 48,
+        "intermediate_size": 80,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+    }

@@ -12,7 +12,7 @@ from townsfolk.starter import form, interview
 from townsfolk.starter.evaluation import EngineInterviewer
 from townsfolk.starter.wild import wild
 from townsfolk.training.checkpoint import load_model
-from townsfolk.training.model import document_mask, document_positions
+from townsfolk.training.model import document_masks, document_positions
 from transformers import LlamaForCausalLM
 
 MODEL = Path(townsfolk.starter.__file__).parent / "model"
@@ -33,9 +33,9 @@ def test_transformers_reads_it():
     theirs = LlamaForCausalLM.from_pretrained(MODEL, dtype=torch.float32)
     tokens = torch.randint(4096, (1, 64), generator=torch.Generator().manual_seed(0))
     documents = torch.ones_like(tokens)
-    ours = load_model(MODEL)(
-        tokens, document_positions(documents), document_mask(documents, blockwise=False)
-    )
+    model = load_model(MODEL)
+    masks = document_masks(documents, model.spec, blockwise=False)
+    ours = model(tokens, document_positions(documents), masks)
     torch.testing.assert_close(ours, theirs(tokens).logits, atol=1e-3, rtol=0)
 
 

@@ -2,7 +2,7 @@ import operator
 from contextlib import suppress
 
 import torch
-from townsfolk.training.model import Llama
+from townsfolk.training.model import TrainableDecoder
 from townsfolk.training.sources import ScriptSource, WorkerSource
 from townsfolk.training.trainer import Trainer, TrainerSettings
 
@@ -11,7 +11,7 @@ def trainer(config, scripts, encoder, folder, **settings):
     torch.manual_seed(0)
     source = ScriptSource(scripts, encoder, rows=2, length=192, seed=3)
     chosen = {"learning_rate": 3e-3, "warmup_steps": 2, "log_every": 10} | settings
-    return Trainer(Llama(config), source, TrainerSettings(**chosen), folder)
+    return Trainer(TrainableDecoder(config), source, TrainerSettings(**chosen), folder)
 
 
 def test_the_loss_falls_until_the_replies_are_known(config, scripts, encoder, tmp_path):

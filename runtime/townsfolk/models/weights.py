@@ -147,6 +147,10 @@ class Source(ABC):
         bias = self.tensor(biases, dtype) if biases else None
         return pack_linear(self.tensor(weights, dtype), bias, roomy=roomy)
 
+    def tied(self, embedding: Tensor, dtype: torch.dtype, roomy: bool) -> LinearWeight:
+        """The embedding as the weight of the head."""
+        return pack_linear(embedding.to(dtype), roomy=roomy)
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -230,7 +234,7 @@ class DecoderWeights:
         )
         norm = builder.norm(f"{names.root}{names.norm}", spec.norm)
         if spec.head.tied:
-            head = pack_linear(embedding.to(precision.weights), roomy=roomy)
+            head = source.tied(embedding, precision.weights, roomy)
         else:
             weight = TensorSpec(f"{names.head}.weight", table.shape)
             head = source.linear([weight], [], precision.weights, roomy)

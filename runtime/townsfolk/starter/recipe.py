@@ -22,6 +22,19 @@ SHAPE = {
 }
 """8.8 million parameters: 18 MB in bf16. Few wide layers, for speed on a CPU."""
 
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 10000.0,
+    "tie_word_embeddings": True,
+    "attention_bias": False,
+    "attention_dropout": 0.0,
+    "mlp_bias": False,
+}
+"""What else `config.json` says."""
+
 _TOKENIZER_CONVERSATIONS = 20_000
 
 

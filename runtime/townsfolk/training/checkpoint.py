@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from townsfolk.training.model import Llama, LlamaConfig, UnsupportedConfigError
+from townsfolk.checkpoint import Checkpoint
+from townsfolk.models import Architecture, open_source
+from townsfolk.models.weights import expected_tensors
+from townsfolk.training.model import TrainableDecoder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def save_model(model: Llama, folder: Path, dtype: str, generation: dict[str, Any]) -> None:
+def save_model(
+    model: TrainableDecoder, folder: Path, dtype: str, generation: dict[str, Any]
+) -> None:
     """Write model.safetensors in this dtype, and config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
@@ -25,30 +29,29 @@ def save_model(model: Llama, folder: Path, dtype: str, generation: dict[str, Any
         for name, tensor in model.weights().items()
     }
     _replace(folder / "model.safetensors", lambda path: save_file(weights, path, {"format": "pt"}))
-    eos = generation["eos_token_id"]
-    config = model.config.to_json(
-        dtype, generation["bos_token_id"], eos if isinstance(eos, list) else [eos]
-    )
+    kept = {name: value for name, value in model.shape.items() if name != "torch_dtype"}
+    ends = {name: generation[name] for name in ("bos_token_id", "eos_token_id")}
+    config = {**kept, **ends, "dtype": dtype}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def load_model(folder: Path) -> Llama:
-    """A model in fp32 from a Hugging Face directory with a single weight file.
+def load_model(folder: Path) -> TrainableDecoder:
+    """A model in fp32 from a Hugging Face directory.
 
     Raises:
-        FileNotFoundError: A file is missing.
-        UnsupportedConfigError: The model can't be trained, or a file is damaged.
+        UnsupportedModelError: No family has such a model.
+        CheckpointError: Its weights are broken.
     """
-    config = LlamaConfig.from_json(json.loads((folder / "config.json").read_text()))
-    model = Llama(config)
-    path = folder / "model.safetensors"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; a model in several files can't be trained")
-    try:
-        weights = load_file(path)
-        model.load_weights({name: tensor.float() for name, tensor in weights.items()})
-    except (SafetensorError, RuntimeError, KeyError) as error:
-        raise UnsupportedConfigError(f"{path} does not hold this model: {error}") from error
+    found = open_source(folder).architecture()
+    checkpoint = Checkpoint(folder)
+    found = Architecture(found.spec, found.names.rooted(checkpoint))
+    expected = expected_tensors(found)
+    checkpoint.check(
+        {name: spec.shape for name, spec in expected.items()},
+        (*found.names.ignored, f"{found.names.head}.weight"),
+    )
+    model = TrainableDecoder(json.loads((folder / "config.json").read_text()), found)
+    model.load_weights({name: checkpoint.tensor(name).float() for name in expected})
     return model
 
 
@@ -59,7 +62,7 @@ def require_progress(folder: Path) -> None:
 
 
 def save_progress(
-    model: Llama, optimizer: Optimizer, progress: dict[str, Any], folder: Path
+    model: TrainableDecoder, optimizer: Optimizer, progress: dict[str, Any], folder: Path
 ) -> None:
     """Write weights in fp32, the optimizer's state and the run's progress."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,7 @@ def save_progress(
     _replace(folder / "progress.json", lambda path: Path(path).write_text(json.dumps(progress)))
 
 
-def load_progress(model: Llama, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
+def load_progress(model: TrainableDecoder, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
     """Restore what ``save_progress`` wrote; returns the progress. Raises FileNotFoundError."""
     require_progress(folder)
     progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())

@@ -15,7 +15,7 @@ from townsfolk.starter import recipe
 from townsfolk.training import tokenizer as tokenizers
 from townsfolk.training.checkpoint import DTYPES, load_model, require_progress, save_model
 from townsfolk.training.encoding import Encoder
-from townsfolk.training.model import Llama, LlamaConfig, UnsupportedConfigError
+from townsfolk.training.model import TrainableDecoder
 from townsfolk.training.packing import Batch, pack
 from townsfolk.training.plot import PlottingUnavailableError, plot_losses
 from townsfolk.training.script import InvalidScriptError, Script, read
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="learn from the starter model's corpus, made on the way, instead of files",
     )
     data.add_argument("--validation", type=Path, help="a JSONL file to measure the loss on")
-    data.add_argument("--model", type=Path, help="go on from this Hugging Face Llama directory")
+    data.add_argument("--model", type=Path, help="go on from this Hugging Face directory")
     data.add_argument("--out", type=Path, required=True, help="folder for model, checkpoint, plot")
     data.add_argument(
         "--prompt-weight",
@@ -81,7 +81,7 @@ def run(args: Namespace) -> int:
     """Train; returns the exit status."""
     try:
         return _run(args)
-    except (InvalidScriptError, UnsupportedConfigError, OSError, ValueError) as error:
+    except (InvalidScriptError, OSError, ValueError) as error:
         print(f"townsfolk train: {error}")
         return 2
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def _run(args: Namespace) -> int:
     torch.set_float32_matmul_precision("high")
     documents = None if args.starter_corpus else read(args.data)
     _prepare_files(args, documents)
-    model = load_model(args.model) if args.model else Llama(_new_config(args))
+    model = load_model(args.model) if args.model else TrainableDecoder(_new_shape(args))
     source, validation = _data(args, documents)
     trainer = Trainer(model, source, _settings(args), args.out, validation)
     if args.resume:
@@ -158,10 +158,11 @@ def _texts(documents: list[Script | str]) -> list[str]:
     return texts
 
 
-def _new_config(args: Namespace) -> LlamaConfig:
-    shape: dict[str, Any] = {name: getattr(args, name) for name in recipe.SHAPE}
+def _new_shape(args: Namespace) -> dict[str, Any]:
+    """The `config.json` of a new model, but for what its tokenizer and its end say."""
+    shape = {name: getattr(args, name) for name in recipe.SHAPE}
     vocabulary = Tokenizer.from_file(str(args.out / "tokenizer.json")).get_vocab_size()
-    return LlamaConfig(**{**shape, "vocab_size": vocabulary})
+    return recipe.CONFIG | shape | {"vocab_size": vocabulary}
 
 
 def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source, Batch | None]:

@@ -1,112 +1,62 @@
-"""A plain, differentiable Llama whose parameters bear Hugging Face's names.
+"""A decoder whose parameters bear the checkpoint's names, for gradients.
 
-The engine has its own, faster model; this one exists for gradients. Architecture: Touvron et al.
-2023 (https://arxiv.org/abs/2302.13971), grouped-query attention as in Llama 2 and 3.
+What a layer computes is defined where inference has it, in `townsfolk.models.layers`.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+from townsfolk_kernels import LinearWeight
 
+from townsfolk.models import Architecture, DecoderSpec, read_config
+from townsfolk.models.layers import run_layers
+from townsfolk.models.rope import Rotations
+from townsfolk.models.spec import MlpSpec, NormSpec
+from townsfolk.models.weights import DecoderWeights, Layer, Norm, Precision, Source, TensorSpec
 
-class UnsupportedConfigError(ValueError):
-    """A config.json describes something that this module can't train; the message says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaConfig:
-    """The shape of a Llama, with config.json's names."""
-
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    head_dim: int
-    max_position_embeddings: int = 2048
-    rms_norm_eps: float = 1e-5
-    rope_theta: float = 10000.0
-    tie_word_embeddings: bool = True
-
-    def __post_init__(self) -> None:
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise UnsupportedConfigError(
-                f"num_attention_heads ({self.num_attention_heads}) must be a multiple of "
-                f"num_key_value_heads ({self.num_key_value_heads})"
-            )
-        if self.head_dim % 2:
-            raise UnsupportedConfigError(f"head_dim must be even, not {self.head_dim}")
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "LlamaConfig":
-        """Read a config.json; raises UnsupportedConfigError for what can't be trained here."""
-        rope = values.get("rope_parameters") or {}
-        scaling = values.get("rope_scaling") or (
-            rope if rope.get("rope_type", "default") != "default" else None
-        )
-        refused = {
-            "model_type": values.get("model_type") != "llama",
-            "rope_scaling": scaling is not None,
-            "attention_bias": bool(values.get("attention_bias")),
-            "mlp_bias": bool(values.get("mlp_bias")),
-            "hidden_act": values.get("hidden_act", "silu") != "silu",
-        }
-        for field, bad in refused.items():
-            if bad:
-                raise UnsupportedConfigError(
-                    f"config.json: {field} = {values.get(field)!r} can't be trained here"
-                )
-        known = {name: values[name] for name in cls.__slots__ if values.get(name) is not None}
-        known.setdefault("num_key_value_heads", values["num_attention_heads"])
-        known.setdefault("head_dim", values["hidden_size"] // values["num_attention_heads"])
-        known.setdefault("tie_word_embeddings", False)
-        if "rope_theta" in rope:
-            known["rope_theta"] = rope["rope_theta"]
-        return cls(**known)
-
-    def to_json(self, dtype: str, bos: int, eos: list[int]) -> dict[str, Any]:
-        """The config.json of a model of this shape."""
-        return {
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
-            **asdict(self),
-            "hidden_act": "silu",
-            "attention_bias": False,
-            "attention_dropout": 0.0,
-            "mlp_bias": False,
-            "bos_token_id": bos,
-            "eos_token_id": eos if len(eos) > 1 else eos[0],
-            "dtype": dtype,
-        }
-
+_FULL = Precision(torch.float32, torch.float32, torch.float32)
+_DEVIATION = 0.02
 
 Mask = Tensor | BlockMask
 """Who may attend to whom: bool [batch, 1, queries, keys], or blocks for compiled CUDA code."""
 
+Masks = dict[int | None, Mask]
+"""By window, which differs from layer to layer."""
 
-def document_mask(documents: Tensor, blockwise: bool) -> Mask:
-    """Causal attention inside each document only.
+
+def document_masks(documents: Tensor, spec: DecoderSpec, blockwise: bool) -> Masks:
+    """Causal attention inside each document only, for every window of a decoder.
 
     Args:
         documents: The number of the document of each position. [batch, length], integer.
-        blockwise: Make a block mask (for compiled code on CUDA) instead of a dense one.
+        spec: The decoder.
+        blockwise: Make block masks (for compiled code on CUDA) instead of dense ones.
     """
+    windows = {layer.attention.window for layer in spec.layers}
+    return {window: _mask(documents, window, blockwise) for window in windows}
+
+
+def _mask(documents: Tensor, window: int | None, blockwise: bool) -> Mask:
     batch, length = documents.shape
     if blockwise:
 
         def allowed(b: Tensor, _h: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            return (query >= key) & (documents[b, query] == documents[b, key])
+            seen = (query >= key) & (documents[b, query] == documents[b, key])
+            return seen if window is None else seen & (query - key < window)
 
         return create_block_mask(
             allowed, batch, None, length, length, str(documents.device), _compile=True
         )
     same = documents[:, None, :, None] == documents[:, None, None, :]
-    return same.tril()  # [batch, 1, length, length]
+    seen = same.tril()  # [batch, 1, length, length]
+    return seen if window is None else seen.triu(1 - window)
 
 
 def document_positions(documents: Tensor) -> Tensor:
@@ -117,148 +67,234 @@ def document_positions(documents: Tensor) -> Tensor:
     return index - torch.where(starts, index, 0).cummax(dim=1).values
 
 
-class RMSNorm(nn.Module):
-    """Root mean square normalisation, in fp32 (Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467)."""
+@dataclass(frozen=True, slots=True)
+class TrainedWeight:
+    """A weight of parameters that are multiplied one by one; see `LinearWeight`.
 
-    def __init__(self, size: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
-        self.eps = eps
+    Attributes:
+        parts: each a weight, as stored, and its bias.
+        transposed: weights are stored [in_features, out_features].
+    """
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * wide.to(x.dtype)
+    parts: tuple[tuple[nn.Parameter, nn.Parameter | None], ...]
+    transposed: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return sum(weight.nbytes for weight, _ in self.parts)
+
+    def dense(self) -> tuple[Tensor, Tensor | None]:
+        """The weight as one tensor, and the bias."""
+        weights: list[Tensor] = [w.mT if self.transposed else w for w, _ in self.parts]
+        biases: list[Tensor] = [bias for _, bias in self.parts if bias is not None]
+        return torch.cat(weights), torch.cat(biases) if biases else None
+
+    def product(self, x: Tensor) -> Tensor:
+        """`x @ weight.T + bias` of x [..., in_features]."""
+        products = [
+            F.linear(x, weight.mT if self.transposed else weight, bias)
+            for weight, bias in self.parts
+        ]
+        return products[0] if len(products) == 1 else torch.cat(products, dim=-1)
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding, halves layout.
+class _Parameters(Source):
+    """Makes parameters of a module, drawn as GPT-2's are."""
+
+    def __init__(self, module: nn.Module, architecture: Architecture) -> None:
+        self._module = module
+        names = architecture.names
+        # What writes to the residual stream starts smaller.
+        self._writers = tuple(f".{name}.weight" for name in (names.output, names.down))
+        self._shrink = (2 * architecture.spec.num_layers) ** -0.5
+
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+        (spec,) = specs
+        return self._parameter(spec)
+
+    def linear(
+        self,
+        weights: Sequence[TensorSpec],
+        biases: Sequence[TensorSpec],
+        dtype: torch.dtype,
+        roomy: bool,
+    ) -> LinearWeight:
+        made = [self._parameter(spec) for spec in weights]
+        of_parts: list[nn.Parameter | None] = [None] * len(made)
+        of_parts[: len(biases)] = map(self._parameter, biases)
+        return TrainedWeight(tuple(zip(made, of_parts, strict=True)), weights[0].transposed)
+
+    def tied(self, embedding: Tensor, dtype: torch.dtype, roomy: bool) -> LinearWeight:
+        assert isinstance(embedding, nn.Parameter)
+        return TrainedWeight(((embedding, None),))
+
+    def _parameter(self, spec: TensorSpec) -> nn.Parameter:
+        value = torch.full(spec.shape, spec.mean)
+        if len(spec.shape) > 1:
+            shrink = self._shrink if spec.name.endswith(self._writers) else 1.0
+            value.normal_(std=_DEVIATION * shrink)
+        *path, last = spec.name.split(".")
+        module = self._module
+        for name in path:
+            if name not in module._modules:
+                module.add_module(name, nn.Module())
+            module = module.get_submodule(name)
+        parameter = nn.Parameter(value)
+        module.register_parameter(last, parameter)
+        return parameter
+
+
+class TrainingOps:
+    """See `townsfolk.models.layers.Ops`; tensors are [batch, length, width]."""
+
+    def __init__(self, rotations: Sequence[Tensor], masks: Masks) -> None:
+        """Operations on a batch.
+
+        Args:
+            rotations: Each layer's. [batch * length, head_dim / 2, 2], fp32.
+            masks: From ``document_masks``.
+        """
+        self._rotations = rotations
+        self._masks = masks
+
+    def linear(self, x: Tensor, weight: LinearWeight) -> Tensor:
+        """See `Ops`."""
+        return weight.product(x)
+
+    def norm(self, x: Tensor, norm: Norm) -> Tensor:
+        """See `Ops`."""
+        if norm.bias is not None:
+            wide = x.float()
+            return F.layer_norm(wide, norm.weight.shape, norm.weight, norm.bias, norm.spec.eps)
+        return _rms_norm(x, norm.weight, norm.spec)
+
+    def add_norm(
+        self, x: Tensor, residual: Tensor, norm: Norm, multiplier: float
+    ) -> tuple[Tensor, Tensor]:
+        """See `Ops`."""
+        residual = residual + (x if multiplier == 1.0 else x * multiplier)
+        return self.norm(residual, norm), residual
+
+    def attend(self, number: int, layer: Layer, qkv: Tensor) -> Tensor:
+        """See `Ops`."""
+        spec, mask = layer.spec.attention, self._masks[layer.spec.attention.window]
+        batch, length, _ = qkv.shape
+        heads = qkv.view(batch, length, -1, spec.head_dim).transpose(1, 2)
+        q, k, v = heads.split((spec.num_heads, spec.num_kv_heads, spec.num_kv_heads), dim=1)
+        if spec.qk_norm is not None:
+            assert layer.q_norm is not None
+            assert layer.k_norm is not None
+            q, k = (
+                _rms_norm(q, layer.q_norm, spec.qk_norm),
+                _rms_norm(k, layer.k_norm, spec.qk_norm),
+            )
+        if spec.rope is not None:
+            turned = spec.rope.dim
+            rotation = self._rotations[number].view(batch, 1, length, -1, 2)[..., : turned // 2, :]
+            q, k = rotate(q, rotation).to(v.dtype), rotate(k, rotation).to(v.dtype)
+        out: Tensor
+        if isinstance(mask, BlockMask):
+            out = flex_attention(q, k, v, block_mask=mask, scale=spec.scale, enable_gqa=True)
+        else:
+            out = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, scale=spec.scale, enable_gqa=True
+            )
+        return out.transpose(1, 2).reshape(batch, length, -1)
+
+    def activate(self, x: Tensor, mlp: MlpSpec) -> Tensor:
+        """See `Ops`."""
+        if not mlp.gated:
+            return mlp.activation(x)
+        gate, up = x.chunk(2, dim=-1)
+        return mlp.activation(gate) * up
+
+
+def _rms_norm(x: Tensor, weight: Tensor, spec: NormSpec) -> Tensor:
+    """In fp32; the weight is as the checkpoint has it."""
+    wide = x.float()
+    wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + spec.eps)
+    return (wide * (weight + 1.0 if spec.unit_offset else weight)).to(x.dtype)
+
+
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    """Rotary embedding of the first dimensions of each head, as checkpoints pair them: by halves.
 
     Args:
         x: [batch, heads, length, head_dim].
-        cos: [batch, 1, length, head_dim].
-        sin: As ``cos``.
+        rotation: Cosine and sine of each pair. [batch, 1, length, pairs, 2].
+
+    Returns:
+        As ``x``, fp32 or wider.
     """
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+    pairs = rotation.shape[-2]
+    first, second, still = x.split((pairs, pairs, x.shape[-1] - 2 * pairs), dim=-1)
+    cos, sin = rotation.unbind(-1)
+    return torch.cat(
+        (first * cos - second * sin, second * cos + first * sin, still.float()), dim=-1
+    )
 
 
-class Attention(nn.Module):
-    """Grouped-query attention."""
+class TrainableDecoder(nn.Module):
+    """A decoder of any family: tokens to logits, with gradients."""
 
-    def __init__(self, config: LlamaConfig) -> None:
+    def __init__(self, shape: Mapping[str, Any], architecture: Architecture | None = None) -> None:
+        """A decoder with new weights.
+
+        Args:
+            shape: The contents of a `config.json`.
+            architecture: What it says, if that is known already.
+
+        Raises:
+            UnsupportedModelError: No family has such a shape.
+        """
         super().__init__()
-        self.heads, self.kv_heads, self.head_dim = (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.head_dim,
-        )
-        self.q_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=False)
-        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
+        self.shape = dict(shape)
+        self.architecture = architecture or read_config(shape)
+        self.spec = self.architecture.spec
+        source = _Parameters(self, self.architecture)
+        self._weights = DecoderWeights.build(self.architecture, _FULL, source)
+        self._rotations = self._new_rotations()
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask) -> Tensor:  # noqa: D102
-        batch, length, _ = x.shape
-        q = self.q_proj(x).view(batch, length, self.heads, self.head_dim).transpose(1, 2)
-        k = self.k_proj(x).view(batch, length, self.kv_heads, self.head_dim).transpose(1, 2)
-        v = self.v_proj(x).view(batch, length, self.kv_heads, self.head_dim).transpose(1, 2)
-        q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
-        out: Tensor
-        if isinstance(mask, BlockMask):
-            out = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
-        else:
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-        return self.o_proj(out.transpose(1, 2).reshape(batch, length, -1))  # type: ignore[no-any-return]
-
-
-class MLP(nn.Module):
-    """SwiGLU feed-forward network (Shazeer 2020, https://arxiv.org/abs/2002.05202)."""
-
-    def __init__(self, config: LlamaConfig) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
-
-
-class Layer(nn.Module):
-    """One decoder layer."""
-
-    def __init__(self, config: LlamaConfig) -> None:
-        super().__init__()
-        self.self_attn = Attention(config)
-        self.mlp = MLP(config)
-        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask) -> Tensor:  # noqa: D102
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
-        return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
-
-
-class Decoder(nn.Module):
-    """Everything below the output head; named ``model`` in Hugging Face's state dict."""
-
-    def __init__(self, config: LlamaConfig) -> None:
-        super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-
-
-class Llama(nn.Module):
-    """Tokens to logits."""
-
-    def __init__(self, config: LlamaConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.model = Decoder(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                # GPT-2's scheme: what writes to the residual stream starts smaller.
-                writes = name.endswith(("o_proj.weight", "down_proj.weight"))
-                std = 0.02 / (2 * config.num_hidden_layers) ** 0.5 if writes else 0.02
-                nn.init.normal_(parameter, std=std)
-        if config.tie_word_embeddings:
-            self.lm_head.weight = self.model.embed_tokens.weight
-
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Mask) -> Tensor:
+    def forward(self, tokens: Tensor, positions: Tensor, masks: Masks) -> Tensor:
         """Logits for every position.
 
         Args:
             tokens: [batch, length], int64.
             positions: Each token's position in its document. [batch, length], int64.
-            mask: From ``document_mask``.
+            masks: From ``document_masks``.
 
         Returns:
             [batch, length, vocabulary].
         """
-        half = torch.arange(0, self.config.head_dim, 2, device=tokens.device, dtype=torch.float32)
-        frequencies = self.config.rope_theta ** (-half / self.config.head_dim)  # [head_dim / 2]
-        angles = (
-            positions[:, None, :, None].float() * frequencies
-        )  # [batch, 1, length, head_dim / 2]
-        angles = torch.cat((angles, angles), dim=-1)
-        cos, sin = angles.cos(), angles.sin()
-        x = self.model.embed_tokens(tokens)  # [batch, length, hidden]
-        for layer in self.model.layers:
-            x = layer(x, cos, sin, mask)
-        return self.lm_head(self.model.norm(x))  # type: ignore[no-any-return]
+        weights, head = self._weights, self.spec.head
+        x = F.embedding(tokens, weights.embedding)  # [batch, length, hidden]
+        if self.spec.embedding.multiplier != 1.0:
+            x = x * self.spec.embedding.multiplier
+        if weights.positions is not None:
+            x = x + F.embedding(positions, weights.positions)
+        x = run_layers(weights, x, TrainingOps(self._rotations(positions.flatten()), masks))
+        logits = weights.head.product(x)
+        if head.multiplier != 1.0:
+            logits = logits * head.multiplier
+        if head.soft_cap is not None:
+            logits = torch.tanh(logits / head.soft_cap) * head.soft_cap
+        return logits
 
     def weights(self) -> dict[str, Tensor]:
-        """The state dict under Hugging Face's names; a tied head is left out, as they do."""
-        state = dict(self.state_dict())
-        if self.config.tie_word_embeddings:
-            del state["lm_head.weight"]
-        return state
+        """The state dict under the checkpoint's names; a tied head is not in it."""
+        return dict(self.state_dict())
 
-    def load_weights(self, weights: dict[str, Tensor]) -> None:
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Load a state dict; raises RuntimeError naming missing or unknown weights."""
-        if self.config.tie_word_embeddings:
-            weights = {**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}
-        self.load_state_dict(weights)
+        self.load_state_dict(dict(weights))
+
+    def _new_rotations(self) -> Rotations:
+        attentions = [layer.attention for layer in self.spec.layers]
+        device = self._weights.embedding.device
+        return Rotations(attentions, self.spec.context_length, device)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._rotations = self._new_rotations()
+        return self

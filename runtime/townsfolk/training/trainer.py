@@ -13,7 +13,12 @@ from torch import Tensor
 
 from townsfolk.training.checkpoint import load_progress, save_progress
 from townsfolk.training.encoding import PROMPT, REPLY
-from townsfolk.training.model import Llama, document_mask, document_positions
+from townsfolk.training.model import (
+    Masks,
+    TrainableDecoder,
+    document_masks,
+    document_positions,
+)
 from townsfolk.training.packing import Batch
 from townsfolk.training.sources import Source
 
@@ -60,7 +65,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Llama,
+        model: TrainableDecoder,
         source: Source,
         settings: TrainerSettings,
         folder: Path,
@@ -179,13 +184,13 @@ class Trainer:
         # What follows a document's end is another document: nothing to learn from.
         kinds = kinds[:, 1:] * (documents[:, 1:] == documents[:, :-1])
         documents = documents[:, :-1].contiguous()
-        mask = document_mask(documents, self._blockwise)
+        masks = document_masks(documents, self.model.spec, self._blockwise)
         with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
-            losses = self._losses(tokens, document_positions(documents), mask)
+            losses = self._losses(tokens, document_positions(documents), masks)
         return losses, kinds
 
-    def _plain_losses(self, tokens: Tensor, positions: Tensor, mask: Any) -> Tensor:
-        logits = self.model(tokens[:, :-1], positions, mask)
+    def _plain_losses(self, tokens: Tensor, positions: Tensor, masks: Masks) -> Tensor:
+        logits = self.model(tokens[:, :-1], positions, masks)
         losses = F.cross_entropy(
             logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
         )
