@@ -74,7 +74,7 @@ def test_a_model_with_damaged_weights_is_told(tmp_path, data, capsys):
     weights = first / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     assert train(data, "--out", tmp_path / "second", "--model", first) == 2
-    assert "model.safetensors does not hold this model" in capsys.readouterr().out
+    assert "model.safetensors is not a readable safetensors file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [(), ("--starter-corpus", "data.jsonl")])
