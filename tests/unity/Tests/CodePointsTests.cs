@@ -15,5 +15,13 @@ namespace Townsfolk.Tests
         [Test]
         public void HalfACharacterAtTheEndIsNotHeard() =>
             Assert.That(CodePoints.Count("😀😀".Substring(0, 3)), Is.EqualTo(1));
+
+        [TestCase("abc", 2, "ab")]
+        [TestCase("abc", 9, "abc")]
+        [TestCase("abc", 0, "")]
+        [TestCase("😀😀!", 1, "😀")]
+        [TestCase("😀😀!", 3, "😀😀!")]
+        public void TakesWholeOnes(string text, int count, string expected) =>
+            Assert.That(CodePoints.Take(text, count), Is.EqualTo(expected));
     }
 }

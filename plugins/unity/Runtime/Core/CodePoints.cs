@@ -28,5 +28,20 @@ namespace Townsfolk
 
             return count;
         }
+
+        /// <summary>The first so many code points of a text; all of it when it has no more.</summary>
+        public static string Take(string text, int count)
+        {
+            var end = 0;
+            while (end < text.Length && count > 0)
+            {
+                end += char.IsHighSurrogate(text[end]) && end + 1 < text.Length && char.IsLowSurrogate(text[end + 1])
+                    ? 2
+                    : 1;
+                count--;
+            }
+
+            return text.Substring(0, end);
+        }
     }
 }

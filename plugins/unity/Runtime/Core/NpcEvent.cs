@@ -65,6 +65,31 @@ namespace Townsfolk
             }
         }
 
+        /// <summary>The turn that the event belongs to; empty for an event of none.</summary>
+        public string TurnId
+        {
+            get
+            {
+                switch (Message.EventCase)
+                {
+                    case SessionEvent.EventOneofCase.TurnStarted:
+                        return Message.TurnStarted.TurnId;
+                    case SessionEvent.EventOneofCase.TextDelta:
+                        return Message.TextDelta.TurnId;
+                    case SessionEvent.EventOneofCase.SentenceCompleted:
+                        return Message.SentenceCompleted.TurnId;
+                    case SessionEvent.EventOneofCase.TurnFinished:
+                        return Message.TurnFinished.TurnId;
+                    case SessionEvent.EventOneofCase.TurnInterrupted:
+                        return Message.TurnInterrupted.TurnId;
+                    case SessionEvent.EventOneofCase.ContextTrimmed:
+                        return Message.ContextTrimmed.TurnId;
+                    default:
+                        return string.Empty;
+                }
+            }
+        }
+
         /// <summary>
         /// The new text, the sentence, the whole answer, or what an interrupted answer keeps;
         /// empty for the other kinds.

@@ -14,11 +14,13 @@ namespace Townsfolk
     /// </summary>
     public sealed class NpcSession : IAsyncDisposable
     {
+        // What a runtime takes by default, less what the request holds beside the history.
+        private const int MaxRequestBytes = (1024 * 1024) - 1024;
         private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
 
         private readonly TownsfolkClient _client;
         private readonly SessionConfig _config;
-        private readonly Transcript _transcript = new Transcript();
+        private readonly Transcript _transcript;
         private readonly SemaphoreSlim _opening = new SemaphoreSlim(1, 1);
         private volatile RpcChannel? _openOn;
         private bool _mayExist;
@@ -33,13 +35,17 @@ namespace Townsfolk
                 _config.SessionId = Guid.NewGuid().ToString("N");
             }
 
-            _transcript.Replace(config.History);
+            _transcript = new Transcript(config.Persona?.Name ?? string.Empty, config.History);
+            _config.History.Clear();
         }
 
         /// <summary>The session's id in the runtime.</summary>
         public string SessionId => _config.SessionId;
 
-        /// <summary>What was said, as far as this client has seen it: lines, events, cut answers.</summary>
+        /// <summary>
+        /// What the character remembers, as far as this client has seen it: lines, events, cut answers. An answer
+        /// under way is not in it.
+        /// </summary>
         public IReadOnlyList<TranscriptEntry> History => _transcript.Snapshot();
 
         /// <summary>Speaks to the character; see <see cref="SayAsync(Utterance, CancellationToken)"/>.</summary>
@@ -63,56 +69,62 @@ namespace Townsfolk
                 request.Utterance.TurnId = Guid.NewGuid().ToString("N");
             }
 
-            var record = _transcript.Begin(request.Utterance, _config.Persona?.Name ?? string.Empty);
             using var turn = new TurnStream(_client, this, request, cancellation);
-            try
+            while (await turn.MoveNextAsync().ConfigureAwait(false))
             {
-                while (await turn.MoveNextAsync().ConfigureAwait(false))
-                {
-                    record.See(turn.Current);
-                    yield return turn.Current;
-                }
-            }
-            finally
-            {
-                record.Leave();
+                yield return turn.Current;
             }
         }
 
-        /// <summary>Cuts off the current answer and all that wait behind it.</summary>
+        /// <summary>Cuts answers off, also one that is whole but not yet heard to its end.</summary>
         /// <param name="heard">
-        /// What the player has heard or read of the current answer: the transcript keeps exactly that much.
-        /// Null keeps all that was generated.
+        /// What the player has heard or read of the answer: the character remembers exactly that much. Null keeps
+        /// all that was generated.
+        /// </param>
+        /// <param name="turnId">
+        /// The turn, which may have ended: <see cref="NpcEvent.TurnId"/>. Null means the current one and all that
+        /// wait behind it; when there is none and `heard` is given, the newest answer.
         /// </param>
         /// <param name="cancellation">Ends the call.</param>
         /// <returns>The turns that were cut off, oldest first.</returns>
         public async Task<IReadOnlyList<string>> InterruptAsync(
-            string? heard = null, CancellationToken cancellation = default)
+            string? heard = null, string? turnId = null, CancellationToken cancellation = default)
         {
-            var request = new InterruptSessionRequest { SessionId = SessionId, Interrupt = new Interrupt() };
-            if (heard != null)
+            var request = new InterruptSessionRequest
             {
-                request.Interrupt.HeardCharacters = CodePoints.Count(heard);
+                SessionId = SessionId,
+                Interrupt = new Interrupt { TurnId = turnId ?? string.Empty },
+            };
+            var heardCharacters = heard != null ? CodePoints.Count(heard) : (int?)null;
+            if (heardCharacters is { } count)
+            {
+                request.Interrupt.HeardCharacters = count;
             }
 
-            if (!(_openOn is { } channel))
+            if (_openOn is { } channel)
             {
-                return Array.Empty<string>();
+                try
+                {
+                    var response = await channel.UnaryAsync(
+                        TownsfolkMethods.InterruptSession, request, _client.ShortCall(cancellation))
+                        .ConfigureAwait(false);
+                    if (response.TurnIds.Count > 0 && heardCharacters is { } characters)
+                    {
+                        _transcript.Cut(response.TurnIds[0], characters);
+                    }
+
+                    return response.TurnIds;
+                }
+                catch (RpcException gone)
+                    when (gone.Code == StatusCode.NotFound || gone is RuntimeUnavailableException)
+                {
+                    // A runtime that is gone, or does not know the session, is saying nothing in it.
+                }
             }
 
-            try
-            {
-                var response = await channel.UnaryAsync(
-                    TownsfolkMethods.InterruptSession, request, _client.ShortCall(cancellation))
-                    .ConfigureAwait(false);
-                return response.TurnIds;
-            }
-            catch (RpcException gone)
-                when (gone.Code == StatusCode.NotFound || gone is RuntimeUnavailableException)
-            {
-                // A runtime that is gone, or does not know the session, is saying nothing in it.
-                return Array.Empty<string>();
-            }
+            // The runtime that the session is opened on next is told what is left.
+            var cut = heardCharacters is { } kept ? _transcript.Cut(turnId ?? string.Empty, kept) : null;
+            return cut != null ? new[] { cut } : Array.Empty<string>();
         }
 
         /// <summary>The character learns of an event in the world, without answering.</summary>
@@ -145,6 +157,17 @@ namespace Townsfolk
             return response.Config;
         }
 
+        /// <summary>
+        /// The same as this client knows it: no call, also while the runtime is gone. What has been said of an
+        /// answer under way is in it, marked as cut.
+        /// </summary>
+        public SessionConfig Save()
+        {
+            var config = _config.Clone();
+            config.History.AddRange(_transcript.Snapshot(withUnderWay: true));
+            return config;
+        }
+
         /// <summary>Ends the session; the runtime forgets it. A runtime that is gone has done so already.</summary>
         public async ValueTask DisposeAsync()
         {
@@ -169,6 +192,9 @@ namespace Townsfolk
                 }
             }
         }
+
+        /// <summary>Follows what happens, to tell it again to a runtime that lost it.</summary>
+        internal Transcript Transcript => _transcript;
 
         internal Task OpenAsync(CancellationToken cancellation) =>
             _client.RetryAsync(channel => OpenOnAsync(channel, cancellation), cancellation);
@@ -248,8 +274,7 @@ namespace Townsfolk
         private async Task CreateAsync(RpcChannel channel, CancellationToken cancellation)
         {
             var config = _config.Clone();
-            config.History.Clear();
-            config.History.AddRange(_transcript.Snapshot());
+            config.History.AddRange(_transcript.Newest(MaxRequestBytes - config.CalculateSize()));
             var request = new OpenSessionRequest { Open = new OpenSession { Config = config } };
             var options = _client.ShortCall(cancellation);
             try

@@ -6,24 +6,66 @@ using Townsfolk.V1;
 namespace Townsfolk
 {
     /// <summary>
-    /// What the client knows of a conversation, so that it can be told again to a runtime that lost it.
+    /// What the client knows of a conversation, so that it can be told again to a runtime that lost it. Follows
+    /// the events of a session, so that it has the lines that the runtime has; lines that the runtime forgot are
+    /// forgotten here too. Safe from any thread.
     /// </summary>
     internal sealed class Transcript
     {
-        // The runtime's model sees far fewer lines, and a request has a limit in bytes.
-        private const int MaxEntries = 512;
+        private const string DefaultSpeaker = "Player";
+        private const int MaxEntries = 10_000;
 
+        private readonly string _characterName;
         private readonly object _lock = new object();
         private readonly List<TranscriptEntry> _entries = new List<TranscriptEntry>();
+        private readonly Dictionary<string, Turn> _turns = new Dictionary<string, Turn>();
 
-        public IReadOnlyList<TranscriptEntry> Snapshot()
+        public Transcript(string characterName, IEnumerable<TranscriptEntry> history)
+        {
+            _characterName = characterName;
+            Replace(history);
+        }
+
+        /// <summary>All lines, oldest first, as copies.</summary>
+        /// <param name="withUnderWay">Also what has been said of the answers under way, marked as cut.</param>
+        public IReadOnlyList<TranscriptEntry> Snapshot(bool withUnderWay = false)
         {
             lock (_lock)
             {
-                return _entries.Select(entry => entry.Clone()).ToList();
+                var lines = new List<TranscriptEntry>(_entries.Count);
+                foreach (var entry in _entries)
+                {
+                    lines.Add(entry.Clone());
+                    if (withUnderWay && _turns.TryGetValue(entry.TurnId, out var turn)
+                        && ReferenceEquals(turn.Question, entry) && turn.Text.ToString().Trim() is { Length: > 0 } said)
+                    {
+                        lines.Add(Answer(entry.TurnId, said, cut: true));
+                    }
+                }
+
+                return lines;
             }
         }
 
+        /// <summary>The newest lines, as many as a request with this much room for them holds, as copies.</summary>
+        public IReadOnlyList<TranscriptEntry> Newest(int maxBytes)
+        {
+            // Before each entry in a message stand a field's number and a length.
+            const int Overhead = 6;
+            lock (_lock)
+            {
+                var start = _entries.Count;
+                while (start > 0 && _entries.Count - start < MaxEntries
+                    && (maxBytes -= _entries[start - 1].CalculateSize() + Overhead) >= 0)
+                {
+                    start--;
+                }
+
+                return _entries.Skip(start).Select(entry => entry.Clone()).ToList();
+            }
+        }
+
+        /// <summary>Takes over what the runtime has.</summary>
         public void Replace(IEnumerable<TranscriptEntry> entries)
         {
             lock (_lock)
@@ -33,101 +75,207 @@ namespace Townsfolk
             }
         }
 
-        public void AddEvent(string text) =>
-            Add(new TranscriptEntry { Kind = EntryKind.Event, Text = text });
-
-        public Turn Begin(Utterance utterance, string characterName) =>
-            new Turn(this, utterance, characterName);
-
-        private void Add(TranscriptEntry entry)
+        /// <summary>The character has learned of an event in the world.</summary>
+        public void AddEvent(string text)
         {
             lock (_lock)
             {
-                _entries.Add(entry);
-                if (_entries.Count > MaxEntries)
+                _entries.Add(new TranscriptEntry { Kind = EntryKind.Event, Text = text });
+            }
+        }
+
+        /// <summary>Something is said to the character; it becomes a line when the turn starts.</summary>
+        public void Ask(Utterance utterance)
+        {
+            lock (_lock)
+            {
+                _turns[utterance.TurnId] = new Turn(new TranscriptEntry
                 {
-                    _entries.RemoveAt(0);
+                    Kind = EntryKind.Heard,
+                    Speaker = utterance.Speaker.Length > 0 ? utterance.Speaker : DefaultSpeaker,
+                    Text = utterance.Text,
+                    TurnId = utterance.TurnId,
+                });
+            }
+        }
+
+        /// <summary>Takes one event of the session into account.</summary>
+        public void Follow(SessionEvent happened)
+        {
+            lock (_lock)
+            {
+                switch (happened.EventCase)
+                {
+                    case SessionEvent.EventOneofCase.TurnStarted:
+                        Start(happened.TurnStarted.TurnId);
+                        break;
+                    case SessionEvent.EventOneofCase.TextDelta:
+                        if (_turns.TryGetValue(happened.TextDelta.TurnId, out var turn))
+                        {
+                            turn.Text.Append(happened.TextDelta.Text);
+                        }
+
+                        break;
+                    case SessionEvent.EventOneofCase.TurnFinished:
+                        End(happened.TurnFinished.TurnId, happened.TurnFinished.Text, cut: false);
+                        break;
+                    case SessionEvent.EventOneofCase.TurnInterrupted:
+                        End(happened.TurnInterrupted.TurnId, happened.TurnInterrupted.Text, cut: true);
+                        break;
+                    case SessionEvent.EventOneofCase.ContextTrimmed:
+                        foreach (var dropped in happened.ContextTrimmed.Dropped)
+                        {
+                            // Nearly always the first.
+                            _entries.Remove(dropped);
+                        }
+
+                        break;
+                    case SessionEvent.EventOneofCase.Notified:
+                        _entries.Add(new TranscriptEntry { Kind = EntryKind.Event, Text = happened.Notified.Text });
+                        break;
+                    case SessionEvent.EventOneofCase.Error:
+                        Fail(happened.Error.TurnId);
+                        break;
                 }
             }
         }
 
-        /// <summary>Writes one turn down while it happens.</summary>
-        internal sealed class Turn
+        /// <summary>
+        /// The caller went away from a turn: what was said until then stays said. Does nothing when it is over.
+        /// </summary>
+        public void Leave(string turnId)
         {
-            private readonly Transcript _transcript;
-            private readonly Utterance _utterance;
-            private readonly string _characterName;
-            private readonly StringBuilder _text = new StringBuilder();
-            private bool _started;
-            private bool _ended;
-
-            public Turn(Transcript transcript, Utterance utterance, string characterName)
+            lock (_lock)
             {
-                _transcript = transcript;
-                _utterance = utterance;
-                _characterName = characterName;
-            }
-
-            public void See(NpcEvent happened)
-            {
-                switch (happened.Kind)
+                if (_turns.TryGetValue(turnId, out var turn))
                 {
-                    case NpcEventKind.Started:
-                        Start();
-                        break;
-                    case NpcEventKind.Text:
-                        _text.Append(happened.Text);
-                        break;
-                    case NpcEventKind.Finished:
-                        End(happened.Text, cut: false);
-                        break;
-                    case NpcEventKind.Interrupted:
-                        End(happened.Text, cut: true);
-                        break;
+                    End(turnId, turn.Text.ToString().Trim(), cut: true);
                 }
             }
+        }
 
-            /// <summary>The caller or the connection went away: what was said until then counts.</summary>
-            public void Leave()
+        /// <summary>
+        /// A turn failed: what was said stays said; without a word it is as if nobody had asked. Does nothing when
+        /// it is over.
+        /// </summary>
+        public void Fail(string turnId)
+        {
+            lock (_lock)
             {
-                if (_started && !_ended)
-                {
-                    End(_text.ToString().Trim(), cut: true);
-                }
-            }
-
-            private void Start()
-            {
-                _started = true;
-                _transcript.Add(new TranscriptEntry
-                {
-                    Kind = EntryKind.Heard,
-                    Speaker = _utterance.Speaker.Length > 0 ? _utterance.Speaker : "Player",
-                    Text = _utterance.Text,
-                    TurnId = _utterance.TurnId,
-                });
-            }
-
-            private void End(string text, bool cut)
-            {
-                _ended = true;
-                if (!_started)
+                if (!_turns.TryGetValue(turnId, out var turn))
                 {
                     return;
                 }
 
+                var text = turn.Text.ToString().Trim();
                 if (text.Length > 0)
                 {
-                    _transcript.Add(new TranscriptEntry
-                    {
-                        Kind = EntryKind.Spoke,
-                        Speaker = _characterName,
-                        Text = text,
-                        Cut = cut,
-                        TurnId = _utterance.TurnId,
-                    });
+                    End(turnId, text, cut: true);
+                    return;
                 }
+
+                _turns.Remove(turnId);
+                _entries.Remove(turn.Question);
             }
+        }
+
+        /// <summary>
+        /// Keeps what was heard of an answer that had ended when it was interrupted; one that is under way here is
+        /// shortened when it ends.
+        /// </summary>
+        /// <param name="turnId">The answer's turn; empty for the newest answer.</param>
+        /// <param name="heardCharacters">So many code points of it were heard.</param>
+        /// <returns>The turn of the answer that is shorter now, or will be; null when there is none.</returns>
+        public string? Cut(string turnId, int heardCharacters)
+        {
+            lock (_lock)
+            {
+                if (_turns.TryGetValue(turnId, out var turn))
+                {
+                    turn.Heard = heardCharacters;
+                    return turnId;
+                }
+
+                for (var i = _entries.Count - 1; i >= 0; i--)
+                {
+                    var entry = _entries[i];
+                    if (entry.Kind == EntryKind.Spoke && (turnId.Length == 0 || entry.TurnId == turnId))
+                    {
+                        return Shorten(entry, heardCharacters) ? entry.TurnId : null;
+                    }
+                }
+
+                return null;
+            }
+        }
+
+        private static bool Shorten(TranscriptEntry entry, int heardCharacters)
+        {
+            var heard = CodePoints.Take(entry.Text, heardCharacters);
+            if (heard.Length == entry.Text.Length)
+            {
+                return false;
+            }
+
+            entry.Text = heard;
+            entry.Cut = true;
+            return true;
+        }
+
+        private void Start(string turnId)
+        {
+            if (_turns.TryGetValue(turnId, out var turn) && !turn.Started)
+            {
+                turn.Started = true;
+                _entries.Add(turn.Question);
+            }
+        }
+
+        private void End(string turnId, string text, bool cut)
+        {
+            // One that was interrupted while it waited was never said.
+            if (!_turns.TryGetValue(turnId, out var turn) || !_turns.Remove(turnId) || !turn.Started)
+            {
+                return;
+            }
+
+            if (text.Length > 0 || cut)
+            {
+                var answer = Answer(turnId, text, cut);
+                if (turn.Heard is { } heard)
+                {
+                    Shorten(answer, heard);
+                }
+
+                // What happened meanwhile comes after it.
+                var place = _entries.FindLastIndex(entry => ReferenceEquals(entry, turn.Question)) + 1;
+                _entries.Insert(place > 0 ? place : _entries.Count, answer);
+            }
+        }
+
+        private TranscriptEntry Answer(string turnId, string text, bool cut) => new TranscriptEntry
+        {
+            Kind = EntryKind.Spoke,
+            Speaker = _characterName,
+            Text = text,
+            Cut = cut,
+            TurnId = turnId,
+        };
+
+        private sealed class Turn
+        {
+            public Turn(TranscriptEntry question)
+            {
+                Question = question;
+            }
+
+            public TranscriptEntry Question { get; }
+
+            public StringBuilder Text { get; } = new StringBuilder();
+
+            public bool Started { get; set; }
+
+            public int? Heard { get; set; }
         }
     }
 }

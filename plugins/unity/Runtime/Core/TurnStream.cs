@@ -28,11 +28,32 @@ namespace Townsfolk
             _request = request;
             _caller = caller;
             _silence = CancellationTokenSource.CreateLinkedTokenSource(caller);
+            session.Transcript.Ask(request.Utterance);
         }
 
         public NpcEvent Current { get; private set; }
 
         public async Task<bool> MoveNextAsync()
+        {
+            try
+            {
+                return await ReadAsync().ConfigureAwait(false);
+            }
+            catch (Exception failure) when (!(failure is OperationCanceledException))
+            {
+                _session.Transcript.Fail(_request.Utterance.TurnId);
+                throw;
+            }
+        }
+
+        public void Dispose()
+        {
+            _session.Transcript.Leave(_request.Utterance.TurnId);
+            _call?.Dispose();
+            _silence.Dispose();
+        }
+
+        private async Task<bool> ReadAsync()
         {
             _silence.CancelAfter(_client.Options.SilenceTimeout);
             bool moved;
@@ -54,6 +75,7 @@ namespace Townsfolk
             }
 
             var happened = _call!.Current.Event ?? throw new ProtocolException("a message without an event came");
+            _session.Transcript.Follow(happened);
             if (happened.EventCase == SessionEvent.EventOneofCase.Error)
             {
                 throw RpcException.From(CodeOf(happened.Error.Code), happened.Error.Message);
@@ -63,12 +85,6 @@ namespace Townsfolk
                 || happened.EventCase == SessionEvent.EventOneofCase.TurnInterrupted;
             Current = new NpcEvent(happened);
             return true;
-        }
-
-        public void Dispose()
-        {
-            _call?.Dispose();
-            _silence.Dispose();
         }
 
         // Opens the session where it is not open, says the line, and reads the first event.

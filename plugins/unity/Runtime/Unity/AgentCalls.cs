@@ -1,8 +1,6 @@
 using System;
-using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
-using Townsfolk.V1;
 using UnityEngine;
 
 namespace Townsfolk.Unity
@@ -13,18 +11,12 @@ namespace Townsfolk.Unity
     /// </summary>
     internal static class AgentCalls
     {
-        public static async Task<NpcSession> OpenAsync(
-            TownsfolkRuntime runtime, SessionConfig config, List<Lore> lore)
-        {
-            await runtime.RegisterLoreAsync(lore).ConfigureAwait(false);
-            return await runtime.Client.OpenSessionAsync(config, runtime.Ending).ConfigureAwait(false);
-        }
-
-        public static async Task InterruptAsync(NpcSession session, NpcTurn turn, string? heard)
+        public static async Task InterruptAsync(Task<NpcSession> opening, NpcTurn turn, string? heard)
         {
             try
             {
-                if ((await session.InterruptAsync(heard).ConfigureAwait(false)).Count > 0)
+                var session = await opening.ConfigureAwait(false);
+                if ((await session.InterruptAsync(heard, turn.Id).ConfigureAwait(false)).Count > 0)
                 {
                     return;
                 }
@@ -65,8 +57,9 @@ namespace Townsfolk.Unity
             }
         }
 
-        public static async Task CloseAsync(Task<NpcSession> opening)
+        public static async Task CloseAsync(Task<NpcSession> opening, Task before)
         {
+            await before.ConfigureAwait(false);
             try
             {
                 await (await opening.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);

@@ -54,12 +54,12 @@ namespace Townsfolk.Unity
         private readonly List<NpcTurn> _turns = new List<NpcTurn>();
         private readonly StringBuilder _text = new StringBuilder(4096);
         private readonly CancellationTokenSource _destroyed = new CancellationTokenSource();
+        private Conversation _conversation = new Conversation();
         private Task _lastTurn = Task.CompletedTask;
         private TownsfolkRuntime? _runtime;
-        private Task<NpcSession>? _opening;
         private int _fallback;
 
-        /// <summary>A line was said, and no answer has begun.</summary>
+        /// <summary>The character begins to think about a line; a line that waits has its turn later.</summary>
         public event Action? ThinkingStarted;
 
         /// <summary>More of the answer's text.</summary>
@@ -68,30 +68,33 @@ namespace Townsfolk.Unity
         /// <summary>A sentence of the answer is whole: it can be spoken aloud.</summary>
         public event Action<string>? SentenceReady;
 
-        /// <summary>The answer is whole.</summary>
+        /// <summary>The answer is whole, or a fallback line was said in its place.</summary>
         public event Action<string>? ReplyFinished;
 
         /// <summary>The answer was cut off; the text is what the character remembers of it.</summary>
         public event Action<string>? Interrupted;
 
-        /// <summary>The answer failed; the character can still be spoken to.</summary>
+        /// <summary>The answer failed, and there is no fallback line; the character can still be spoken to.</summary>
         public event Action<Exception>? Failed;
 
-        /// <summary>Who the character is. A change takes effect with the next conversation.</summary>
+        /// <summary>
+        /// Who the character is. Another persona begins a conversation of its own with the next line; an edited one
+        /// goes on with the same memories.
+        /// </summary>
         public NpcPersona? Persona
         {
             get => persona;
             set => persona = value;
         }
 
-        /// <summary>What the character knows of the world. A change takes effect with the next conversation.</summary>
+        /// <summary>What the character knows of the world. A change takes effect with the next line.</summary>
         public LorePack[] Lore
         {
             get => lore;
             set => lore = value;
         }
 
-        /// <summary>How words are chosen. A change takes effect with the next conversation.</summary>
+        /// <summary>How words are chosen. A change takes effect with the next line.</summary>
         public SamplingPreset? Sampling
         {
             get => sampling;
@@ -118,11 +121,20 @@ namespace Townsfolk.Unity
         /// <summary>Whether an answer is under way or awaited.</summary>
         public bool IsBusy => _turns.Count > 0;
 
-        /// <summary>What has been said of the current answer.</summary>
-        public string CurrentText => _text.ToString();
+        /// <summary>
+        /// The turn that is being answered; when none is, the last one, whose answer may still be shown or spoken.
+        /// Null before the first line.
+        /// </summary>
+        public NpcTurn? CurrentTurn { get; private set; }
+
+        /// <summary>What has been said of the current turn's answer.</summary>
+        public string CurrentText => CurrentTurn?.Text ?? string.Empty;
 
         /// <summary>Speaks to the character; the answer comes in the events.</summary>
-        public void Say(string text) => Begin(text, null, CancellationToken.None);
+        public void Say(string text) => BeginTurn(text);
+
+        /// <summary>Speaks to the character; the answer comes in the events, and in the turn that is returned.</summary>
+        public NpcTurn BeginTurn(string text) => Begin(text, null, CancellationToken.None);
 
         /// <summary>Speaks to the character and waits for the answer; the events come too.</summary>
         /// <param name="text">What is said.</param>
@@ -135,32 +147,22 @@ namespace Townsfolk.Unity
             return reply.Reply;
         }
 
-        /// <summary>Cuts off the current answer and all that wait behind it.</summary>
+        /// <summary>
+        /// Cuts off the current answer and all that wait behind it. When none is under way, the last answer, if
+        /// `heard` is given: it was whole, and is still shown or spoken.
+        /// </summary>
         /// <param name="heard">
         /// What the player has heard or read of it: the character remembers exactly that much. Null means
         /// all that was generated.
         /// </param>
         public void Interrupt(string? heard = null)
         {
-            if (_turns.Count == 0)
-            {
-                return;
-            }
-
             for (var i = 1; i < _turns.Count; i++)
             {
                 _turns[i].Cancel();
             }
 
-            var current = _turns[0];
-            if (_opening is { Status: TaskStatus.RanToCompletion } open)
-            {
-                _ = Task.Run(() => AgentCalls.InterruptAsync(open.Result, current, heard));
-            }
-            else
-            {
-                current.Cancel();
-            }
+            CurrentTurn?.Interrupt(heard);
         }
 
         /// <summary>The character learns of an event in the world, without answering.</summary>
@@ -172,33 +174,56 @@ namespace Townsfolk.Unity
             _lastTurn = Task.Run(() => AgentCalls.NotifyAsync(before, opening, text, cancellation));
         }
 
-        /// <summary>The conversation, to be kept in a saved game; give it to <see cref="Restore"/>.</summary>
-        public async Task<byte[]> SaveAsync(CancellationToken cancellation = default)
-        {
-            var session = await OpenSession();
-            var config = await session.SaveAsync(cancellation);
-            return Google.Protobuf.MessageExtensions.ToByteArray(config);
-        }
+        /// <summary>
+        /// The conversation, to be kept in a saved game; give it to <see cref="Restore"/>. No call: it works while
+        /// the runtime is gone, and in OnDestroy. Of an answer under way it has what was said until now.
+        /// </summary>
+        public byte[] Save() => _conversation.Save(persona != null ? Setup(persona) : null);
 
-        /// <summary>Begins the conversation where a saved one ended. Before the first line.</summary>
-        /// <exception cref="InvalidOperationException">The conversation has begun.</exception>
+        /// <summary>
+        /// Goes on where a saved conversation ended. What was said since then is forgotten, and an answer under
+        /// way is cut off.
+        /// </summary>
+        /// <param name="saved">What <see cref="Save"/> returned.</param>
+        /// <exception cref="ArgumentException">It is no saved conversation.</exception>
         public void Restore(byte[] saved)
         {
-            if (_opening != null)
+            SessionConfig config;
+            try
             {
-                throw new InvalidOperationException("the conversation has begun: restore it before the first line");
+                config = SessionConfig.Parser.ParseFrom(saved);
+            }
+            catch (Google.Protobuf.InvalidProtocolBufferException broken)
+            {
+                throw new ArgumentException("these bytes are no saved conversation: " + broken.Message, nameof(saved), broken);
             }
 
-            OpenSession(SessionConfig.Parser.ParseFrom(saved).History);
+            EndConversation();
+            _conversation = new Conversation(config);
         }
+
+        /// <summary>
+        /// Ends the conversation: an answer under way is cut off, and the character forgets all that was said. The
+        /// next line begins another one.
+        /// </summary>
+        public void EndConversation()
+        {
+            foreach (var turn in _turns)
+            {
+                turn.Cancel();
+            }
+
+            _conversation.End(_lastTurn);
+            _conversation = new Conversation();
+        }
+
+        /// <summary>What has been said of an answer that is not over.</summary>
+        internal string TextOf(NpcTurn turn) => turn == CurrentTurn ? _text.ToString() : string.Empty;
 
         internal void Handle(NpcTurn turn, NpcEvent happened)
         {
             switch (happened.Kind)
             {
-                case NpcEventKind.Started:
-                    _text.Clear();
-                    break;
                 case NpcEventKind.Text:
                     _text.Append(happened.Text);
                     TextStreamed?.Invoke(happened.Text);
@@ -209,49 +234,55 @@ namespace Townsfolk.Unity
                     onSentenceReady.Invoke(happened.Text);
                     break;
                 case NpcEventKind.Finished:
-                    End(turn);
-                    Finish(turn, happened.Text);
-                    break;
                 case NpcEventKind.Interrupted:
-                    End(turn);
-                    turn.Reply?.Succeed(happened.Text);
-                    RaiseInterrupted(happened.Text);
+                    turn.End(happened.Text, happened.FinishReason);
+                    turn.Reply?.Succeed(turn.Text);
+                    Finish(turn);
                     break;
             }
         }
 
         internal void HandleFailure(NpcTurn turn, Exception failure)
         {
-            End(turn);
             if (failure is OperationCanceledException)
             {
+                turn.End(turn.Text, V1.FinishReason.Interrupted);
                 turn.Reply?.Fail(failure);
-                RaiseInterrupted(_text.ToString());
+                Finish(turn);
                 return;
             }
 
-            Failed?.Invoke(failure);
-            onFailed.Invoke(failure.Message);
-            if (fallbackLines.Length == 0)
+            if (fallbackLines.Length > 0)
             {
-                turn.Reply?.Fail(failure);
+                Debug.LogWarning($"Townsfolk: {name} says a fallback line: {failure.Message}");
+                SayFallback(turn, failure);
                 return;
             }
 
+            turn.End(turn.Text, V1.FinishReason.Unspecified, failure);
+            turn.Reply?.Fail(failure);
+            Finish(turn, failure);
+        }
+
+        private void SayFallback(NpcTurn turn, Exception failure)
+        {
             var line = fallbackLines[_fallback++ % fallbackLines.Length];
+            _text.Clear().Append(line);
             TextStreamed?.Invoke(line);
             onTextStreamed.Invoke(line);
             SentenceReady?.Invoke(line);
             onSentenceReady.Invoke(line);
-            Finish(turn, line);
+            turn.End(line, V1.FinishReason.Unspecified, failure);
+            turn.Reply?.Succeed(line);
+            Finish(turn);
         }
 
         private void Update()
         {
-            if (_opening is { Status: TaskStatus.RanToCompletion } open
+            if (_conversation.Session is { } session
                 && priority.TryUpdate(transform.position, Time.unscaledTime, out var now))
             {
-                TellPriority(open.Result, now);
+                TellPriority(session, now);
             }
         }
 
@@ -269,86 +300,107 @@ namespace Townsfolk.Unity
                 _runtime.Ended -= EndTurns;
             }
 
-            if (_opening is { } opening)
-            {
-                _ = Task.Run(() => AgentCalls.CloseAsync(opening));
-            }
+            _conversation.End(Task.CompletedTask);
         }
 
-        private void Begin(string text, ReplyPromise? reply, CancellationToken cancellation)
+        private NpcTurn Begin(string text, ReplyPromise? reply, CancellationToken cancellation)
         {
             var opening = OpenSession();
             var runtime = _runtime!;
-            var utterance = new Utterance { Text = text, Speaker = playerName, DeadlineMs = deadlineMs };
-            var turn = new NpcTurn(this, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);
-            _turns.Add(turn);
-            if (_turns.Count == 1)
+            var utterance = new Utterance
             {
-                _text.Clear();
+                Text = text,
+                Speaker = playerName,
+                DeadlineMs = deadlineMs,
+                TurnId = Guid.NewGuid().ToString("N"),
+            };
+            var turn = new NpcTurn(
+                this, _conversation, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);
+            _turns.Add(turn);
+            _lastTurn = turn.Start(_lastTurn, opening, runtime.Queue);
+            Think();
+            return turn;
+        }
+
+        private Task<NpcSession> OpenSession()
+        {
+            if (persona == null)
+            {
+                throw new InvalidOperationException($"{name} has no persona: give its NPC Agent one");
             }
 
-            var before = _lastTurn;
-            _lastTurn = Task.Run(() => turn.RunAsync(before, opening, runtime.Queue));
+            if (_conversation.Persona is { } before && before != persona)
+            {
+                // Who speaks now was not there.
+                _conversation.End(_lastTurn);
+                _conversation = new Conversation();
+            }
+
+            var runtime = TownsfolkRuntime.Instance;
+            if (_runtime != runtime)
+            {
+                runtime.Ended += EndTurns;
+                _runtime = runtime;
+            }
+
+            runtime.CheckPacks(lore);
+            return _conversation.Open(runtime, Setup(persona), priority.Current, _lastTurn);
+        }
+
+        private CharacterSetup Setup(NpcPersona who) => new CharacterSetup(who, lore, sampling);
+
+        // The oldest turn is being answered now, if there is one.
+        private void Think()
+        {
+            if (_turns.Count == 0 || _turns[0].IsThinking)
+            {
+                return;
+            }
+
+            CurrentTurn = _turns[0];
+            CurrentTurn.IsThinking = true;
+            _text.Clear();
             ThinkingStarted?.Invoke();
             onThinkingStarted.Invoke();
-        }
-
-        private Task<NpcSession> OpenSession(IEnumerable<TranscriptEntry>? history = null)
-        {
-            var runtime = TownsfolkRuntime.Instance;
-            if (_opening == null || _opening.IsFaulted || _opening.IsCanceled || _runtime != runtime)
-            {
-                if (persona == null)
-                {
-                    throw new InvalidOperationException($"{name} has no persona: give its NPC Agent one");
-                }
-
-                var known = LorePack.ToMessages(lore);
-                var config = persona.ToSession(known, sampling);
-                config.Priority = priority.Current;
-                if (history != null)
-                {
-                    config.History.AddRange(history);
-                }
-
-                if (_runtime != runtime)
-                {
-                    runtime.Ended += EndTurns;
-                    _runtime = runtime;
-                }
-
-                _opening = Task.Run(() => AgentCalls.OpenAsync(runtime, config, known));
-            }
-
-            return _opening;
-        }
-
-        private void End(NpcTurn turn)
-        {
-            _turns.Remove(turn);
-            turn.Dispose();
         }
 
         // No queue is left to bring the ends of these turns.
         private void EndTurns()
         {
-            foreach (var turn in _turns.ToArray())
+            var turns = _turns.ToArray();
+            _turns.Clear();
+            foreach (var turn in turns)
             {
                 HandleFailure(turn, new OperationCanceledException("the connection to the runtime has ended"));
             }
         }
 
-        private void Finish(NpcTurn turn, string text)
+        // Exactly one of the three events ends each turn.
+        private void Finish(NpcTurn turn, Exception? failure = null)
         {
-            turn.Reply?.Succeed(text);
-            ReplyFinished?.Invoke(text);
-            onReplyFinished.Invoke(text);
-        }
-
-        private void RaiseInterrupted(string text)
-        {
-            Interrupted?.Invoke(text);
-            onInterrupted.Invoke(text);
+            _turns.Remove(turn);
+            try
+            {
+                if (failure != null)
+                {
+                    Failed?.Invoke(failure);
+                    onFailed.Invoke(failure.Message);
+                }
+                else if (turn.WasInterrupted)
+                {
+                    Interrupted?.Invoke(turn.Text);
+                    onInterrupted.Invoke(turn.Text);
+                }
+                else
+                {
+                    ReplyFinished?.Invoke(turn.Text);
+                    onReplyFinished.Invoke(turn.Text);
+                }
+            }
+            finally
+            {
+                Think();
+            }
         }
     }
 }

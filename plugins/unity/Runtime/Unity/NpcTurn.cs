@@ -5,27 +5,91 @@ using Townsfolk.V1;
 
 namespace Townsfolk.Unity
 {
-    /// <summary>One line said to an agent, from its start to its answer's end.</summary>
-    internal sealed class NpcTurn : IDisposable
+    /// <summary>One line said to a character, and its answer. Use it from the main thread.</summary>
+    public sealed class NpcTurn
     {
         private readonly NpcAgent _agent;
+        private readonly Conversation _conversation;
         private readonly Utterance _utterance;
         private readonly CancellationTokenSource _cancellation;
+        private Task<NpcSession>? _opening;
+        private string? _text;
+        private string? _heard;
 
-        public NpcTurn(
-            NpcAgent agent, Utterance utterance, ReplyPromise? reply, params CancellationToken[] endedBy)
+        internal NpcTurn(
+            NpcAgent agent,
+            Conversation conversation,
+            Utterance utterance,
+            ReplyPromise? reply,
+            params CancellationToken[] endedBy)
         {
             _agent = agent;
+            _conversation = conversation;
             _utterance = utterance;
             _cancellation = CancellationTokenSource.CreateLinkedTokenSource(endedBy);
             Reply = reply;
         }
 
+        /// <summary>The turn's id in the runtime.</summary>
+        public string Id => _utterance.TurnId;
+
+        /// <summary>What was said to the character.</summary>
+        public string Line => _utterance.Text;
+
+        /// <summary>
+        /// What has been said of the answer; of one that is over the whole, what an interrupted one keeps, or the
+        /// fallback line.
+        /// </summary>
+        public string Text => _text ?? _agent.TextOf(this);
+
+        /// <summary>Whether the answer is over.</summary>
+        public bool IsDone => _text != null;
+
+        /// <summary>Whether the answer was cut off: <see cref="Text"/> is what the character remembers of it.</summary>
+        public bool WasInterrupted { get; private set; }
+
+        /// <summary>Why the answer ended; Unspecified before its end, and where the turn failed.</summary>
+        public FinishReason FinishReason { get; private set; }
+
+        /// <summary>Why the answer failed; null when it did not.</summary>
+        public Exception? Failure { get; private set; }
+
         /// <summary>Null when nobody waits for the answer.</summary>
-        public ReplyPromise? Reply { get; }
+        internal ReplyPromise? Reply { get; }
+
+        /// <summary>Whether listeners know that the character thinks about this line.</summary>
+        internal bool IsThinking { get; set; }
+
+        /// <summary>
+        /// Cuts the answer off, also one that is whole but not yet shown or spoken to its end; no event follows in
+        /// that case.
+        /// </summary>
+        /// <param name="heard">
+        /// What the player has heard or read of it: the character remembers exactly that much. Null means all that
+        /// was generated.
+        /// </param>
+        public void Interrupt(string? heard = null)
+        {
+            if (IsDone)
+            {
+                if (heard != null && Shorten(heard) && _conversation.Opening is { } opening)
+                {
+                    _ = Task.Run(() => AgentCalls.InterruptAsync(opening, this, heard));
+                }
+            }
+            else if (_opening is { Status: TaskStatus.RanToCompletion } open)
+            {
+                _heard = heard;
+                _ = Task.Run(() => AgentCalls.InterruptAsync(open, this, heard));
+            }
+            else
+            {
+                Cancel();
+            }
+        }
 
         /// <summary>Ends the turn; its failure arrives in the queue as any other event.</summary>
-        public void Cancel()
+        internal void Cancel()
         {
             try
             {
@@ -37,11 +101,51 @@ namespace Townsfolk.Unity
             }
         }
 
-        /// <summary>Says the line when the turn before is over; on a thread of the pool.</summary>
-        public async Task RunAsync(Task before, Task<NpcSession> opening, MainThreadQueue queue)
+        /// <summary>Says the line when the turn before is over; returns when the answer is.</summary>
+        internal Task Start(Task before, Task<NpcSession> opening, MainThreadQueue queue)
         {
-            // A copy: the turn can be disposed as soon as its last event is out.
+            _opening = opening;
             var cancellation = _cancellation.Token;
+            return Task.Run(() => RunAsync(before, opening, queue, cancellation));
+        }
+
+        internal void Handle(NpcEvent happened) => _agent.Handle(this, happened);
+
+        internal void Fail(Exception failure) => _agent.HandleFailure(this, failure);
+
+        /// <summary>The answer is over.</summary>
+        internal void End(string text, FinishReason reason, Exception? failure = null)
+        {
+            _text = text;
+            FinishReason = reason;
+            Failure = failure;
+            WasInterrupted = reason == FinishReason.Interrupted;
+            if (_heard != null)
+            {
+                // It was whole before the interrupt arrived, and is cut all the same.
+                Shorten(_heard);
+            }
+
+            _cancellation.Dispose();
+        }
+
+        private bool Shorten(string heard)
+        {
+            var kept = CodePoints.Take(_text!, CodePoints.Count(heard));
+            if (kept.Length == _text!.Length)
+            {
+                return false;
+            }
+
+            _text = kept;
+            FinishReason = FinishReason.Interrupted;
+            WasInterrupted = true;
+            return true;
+        }
+
+        private async Task RunAsync(
+            Task before, Task<NpcSession> opening, MainThreadQueue queue, CancellationToken cancellation)
+        {
             await before.ConfigureAwait(false);
             try
             {
@@ -57,11 +161,5 @@ namespace Townsfolk.Unity
                 queue.PostEnd(this, failure);
             }
         }
-
-        public void Handle(NpcEvent happened) => _agent.Handle(this, happened);
-
-        public void Fail(Exception failure) => _agent.HandleFailure(this, failure);
-
-        public void Dispose() => _cancellation.Dispose();
     }
 }

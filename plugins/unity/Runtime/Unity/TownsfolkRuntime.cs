@@ -20,9 +20,10 @@ namespace Townsfolk.Unity
         private static TownsfolkRuntime? s_instance;
         private static TownsfolkSettings? s_settings;
 
-        private readonly ConcurrentDictionary<string, Task<int>> _lore =
-            new ConcurrentDictionary<string, Task<int>>();
+        private readonly ConcurrentDictionary<string, Registration> _lore =
+            new ConcurrentDictionary<string, Registration>();
 
+        private readonly Dictionary<string, LorePack> _packs = new Dictionary<string, LorePack>();
         private readonly CancellationTokenSource _ending = new CancellationTokenSource();
         private TimeSpan _frameBudget;
 
@@ -73,6 +74,8 @@ namespace Townsfolk.Unity
         /// <summary>Cancelled when the connection ends.</summary>
         internal CancellationToken Ending => _ending.Token;
 
+        internal bool IsEnding => _ending.IsCancellationRequested;
+
         /// <summary>Ends the connection and the launched runtime; returns within seconds.</summary>
         public static void Shutdown()
         {
@@ -91,15 +94,43 @@ namespace Townsfolk.Unity
             }
         }
 
-        /// <summary>Registers lore once for each connection; all characters share it.</summary>
+        /// <summary>Warns of two lore packs that share an id and differ: a runtime has one text for an id.</summary>
+        internal void CheckPacks(IEnumerable<LorePack> packs)
+        {
+            foreach (var pack in packs)
+            {
+                if (pack == null)
+                {
+                    continue;
+                }
+
+                if (_packs.TryGetValue(pack.loreId, out var known) && known != null && known != pack
+                    && known.text != pack.text)
+                {
+                    Debug.LogWarning($"Townsfolk: the lore packs '{known.name}' and '{pack.name}' have the same id "
+                        + $"'{pack.loreId}' and different texts: each character knows the one that was sent last "
+                        + "before it began to speak. Give one of them another id.");
+                }
+
+                _packs[pack.loreId] = pack;
+            }
+        }
+
+        /// <summary>
+        /// Registers lore, once for each connection and text; all characters share it. A text that has changed is
+        /// known to those who begin to speak from then on.
+        /// </summary>
         internal async Task RegisterLoreAsync(IReadOnlyList<Lore> lore)
         {
             foreach (var one in lore)
             {
-                var registering = _lore.GetOrAdd(one.LoreId, _ => Client.RegisterLoreAsync(one, Ending));
+                var registration = _lore.AddOrUpdate(
+                    one.LoreId,
+                    _ => new Registration(one),
+                    (_, before) => before.Text == one.Text ? before : new Registration(one));
                 try
                 {
-                    await registering.ConfigureAwait(false);
+                    await registration.SendAsync(Client, Ending).ConfigureAwait(false);
                 }
                 catch
                 {
@@ -148,6 +179,28 @@ namespace Townsfolk.Unity
         {
             Shutdown();
             s_settings = null;
+        }
+
+        // One text under a lore id, sent once.
+        private sealed class Registration
+        {
+            private readonly Lore _lore;
+            private Task<int>? _sending;
+
+            public Registration(Lore lore)
+            {
+                _lore = lore;
+            }
+
+            public string Text => _lore.Text;
+
+            public Task SendAsync(TownsfolkClient client, CancellationToken ending)
+            {
+                lock (_lore)
+                {
+                    return _sending ??= client.RegisterLoreAsync(_lore, ending);
+                }
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
 using System;
+using System.Threading;
+using System.Threading.Tasks;
 using UnityEngine;
 
 namespace Townsfolk.Unity
@@ -113,17 +115,33 @@ namespace Townsfolk.Unity
             useTls,
             rootCertificate != null ? rootCertificate.text : null);
 
-        /// <summary>A client of the runtime that these settings describe.</summary>
+        /// <summary>
+        /// A client of the runtime that these settings describe. Where they describe none, each of its calls fails
+        /// and says so.
+        /// </summary>
         /// <param name="process">The launcher of the runtime, for the caller to dispose; null when it runs elsewhere.</param>
         public TownsfolkClient Connect(out RuntimeProcess? process)
         {
-            process = launchRuntime ? new RuntimeProcess(ToLaunch()) : null;
-            var endpoints = process ?? (IEndpointSource)new FixedEndpoint(ToEndpoint());
-            return new TownsfolkClient(endpoints, new TownsfolkClientOptions
+            process = null;
+            try
             {
-                Transport = UnityTransport.For(wire),
-                ReconnectTimeout = TimeSpan.FromSeconds(reconnectTimeout),
-            });
+                var options = new TownsfolkClientOptions
+                {
+                    Transport = UnityTransport.For(wire),
+                    ReconnectTimeout = TimeSpan.FromSeconds(reconnectTimeout),
+                };
+                if (!launchRuntime)
+                {
+                    return new TownsfolkClient(new FixedEndpoint(ToEndpoint()), options);
+                }
+
+                process = new RuntimeProcess(ToLaunch());
+                return new TownsfolkClient(process, options);
+            }
+            catch (Exception wrong) when (wrong is ArgumentException || wrong is NotSupportedException)
+            {
+                return new TownsfolkClient(new NoEndpoint(wrong));
+            }
         }
 
         /// <summary>A path below StreamingAssets where there is such a file or folder; else as it stands.</summary>
@@ -131,6 +149,20 @@ namespace Townsfolk.Unity
         {
             var shipped = System.IO.Path.Combine(Application.streamingAssetsPath, path);
             return System.IO.File.Exists(shipped) || System.IO.Directory.Exists(shipped) ? shipped : path;
+        }
+
+        private sealed class NoEndpoint : IEndpointSource
+        {
+            private readonly Exception _wrong;
+
+            public NoEndpoint(Exception wrong)
+            {
+                _wrong = wrong;
+            }
+
+            public Task<RuntimeEndpoint> GetAsync(CancellationToken cancellation) =>
+                Task.FromException<RuntimeEndpoint>(new RuntimeStartException(
+                    "Project Settings, Townsfolk, describe no runtime: " + _wrong.Message, _wrong));
         }
     }
 }

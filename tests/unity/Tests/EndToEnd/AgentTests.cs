@@ -81,7 +81,13 @@ namespace Townsfolk.Tests.EndToEnd
 
             Scene.FramesUntil(() => !agent.IsBusy);
             Assert.That(heard.Count(one => one.StartsWith("finished ", StringComparison.Ordinal)), Is.EqualTo(3));
-            var history = SavedHistory(agent);
+
+            // A line that waits is not thought about before the answer to the one before it has ended.
+            Assert.That(
+                heard.Where(one => one == "thinking" || one.StartsWith("finished ", StringComparison.Ordinal))
+                    .Select(one => one.Split(' ')[0]),
+                Is.EqualTo(new[] { "thinking", "finished", "thinking", "finished", "thinking", "finished" }));
+            var history = Scene.Remembered(agent);
             Assert.That(
                 history.Where(line => line.Kind == V1.EntryKind.Heard).Select(line => line.Text),
                 Is.EqualTo(new[] { "Line 0", "Line 1", "Line 2" }));
@@ -99,7 +105,7 @@ namespace Townsfolk.Tests.EndToEnd
             agent.Interrupt(shown);
             Scene.FramesUntil(() => !agent.IsBusy);
             Assert.That(heard.Count(one => one.StartsWith("interrupted", StringComparison.Ordinal)), Is.EqualTo(2));
-            var line = SavedHistory(agent).Single(entry => entry.Kind == V1.EntryKind.Spoke);
+            var line = Scene.Remembered(agent).Single(entry => entry.Kind == V1.EntryKind.Spoke);
             Assert.That(line.Text, Is.EqualTo(shown).Or.EqualTo(shown.Trim()));
             Assert.That(line.Cut, Is.True);
         }
@@ -115,7 +121,10 @@ namespace Townsfolk.Tests.EndToEnd
             var reply = WaitAsync(agent.SayAsync("Hello!"));
             Scene.FramesUntil(() => reply.IsCompleted);
             Assert.That(await reply, Is.EqualTo("Hm? Speak up."));
-            Assert.That(heard, Does.Contain("failed RuntimeUnavailableException"));
+            Assert.That(agent.CurrentText, Is.EqualTo("Hm? Speak up."));
+            Assert.That(heard, Does.Contain("finished Hm? Speak up.").And.None.StartsWith("failed"));
+            Assert.That(agent.CurrentTurn!.Failure, Is.InstanceOf<Townsfolk.Rpc.RuntimeUnavailableException>());
+            Assert.That(Player.Messages, Has.Some.StartsWith("warning: Townsfolk: Mara says a fallback line"));
         }
 
         [Test]
@@ -139,19 +148,17 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
-        public void AFailureIsToldAndTheFallbackLineSaid()
+        public void ExactlyOneEventEndsAFailedTurn([Values] bool fallback)
         {
             var agent = Scene.Character();
             agent.Sampling!.temperature = 99f;
-            agent.FallbackLines = new[] { "Hm? Speak up." };
+            agent.FallbackLines = fallback ? new[] { "Hm? Speak up." } : Array.Empty<string>();
             var heard = Scene.Listen(agent);
             agent.Say("Hello!");
             Scene.FramesUntil(() => !agent.IsBusy);
-            Assert.That(heard, Is.EqualTo(new[]
-            {
-                "thinking", "failed RpcException", "text Hm? Speak up.", "sentence Hm? Speak up.",
-                "finished Hm? Speak up.",
-            }));
+            Assert.That(heard, Is.EqualTo(fallback
+                ? new[] { "thinking", "text Hm? Speak up.", "sentence Hm? Speak up.", "finished Hm? Speak up." }
+                : new[] { "thinking", "failed RpcException" }));
 
             // The next line opens the session anew, with the settings as they are then.
             agent.Sampling.temperature = 0.5f;
@@ -199,24 +206,7 @@ namespace Townsfolk.Tests.EndToEnd
             }
 
             Scene.FramesUntil(() => agents.All(agent => !agent.IsBusy));
-            Assert.That(SavedHistory(agents[1]).First().Kind, Is.EqualTo(V1.EntryKind.Event));
-        }
-
-        [Test]
-        public void ASavedConversationIsRestored()
-        {
-            var agent = Scene.Character(tokens: 5);
-            agent.Say("I lost my ring.");
-            Scene.FramesUntil(() => !agent.IsBusy);
-            var saving = agent.SaveAsync();
-            Scene.FramesUntil(() => saving.IsCompleted);
-
-            var again = Scene.Character(tokens: 5);
-            again.Restore(saving.Result);
-            Assert.That(() => again.Restore(saving.Result), Throws.InvalidOperationException);
-            again.Say("Have you seen it?");
-            Scene.FramesUntil(() => !again.IsBusy);
-            Assert.That(SavedHistory(again).First().Text, Is.EqualTo("I lost my ring."));
+            Assert.That(Scene.Remembered(agents[1]).First().Kind, Is.EqualTo(V1.EntryKind.Event));
         }
 
         [Test]
@@ -315,13 +305,6 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         private static async Task<string> WaitAsync(Awaitable<string> reply) => await reply;
-
-        private static Google.Protobuf.Collections.RepeatedField<V1.TranscriptEntry> SavedHistory(NpcAgent agent)
-        {
-            var saving = agent.SaveAsync();
-            Scene.FramesUntil(() => saving.IsCompleted);
-            return V1.SessionConfig.Parser.ParseFrom(saving.Result).History;
-        }
 
         private static int PriorityInRuntime()
         {

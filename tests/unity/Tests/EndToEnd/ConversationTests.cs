@@ -94,6 +94,44 @@ namespace Townsfolk.Tests.EndToEnd
             Assert.That(await session.InterruptAsync(), Is.Empty);
         }
 
+        [TestCase(true)]
+        [TestCase(false)]
+        public async Task AnAnswerThatHasEndedKeepsWhatWasHeard(bool byTurn)
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 20));
+            var first = (await ReadAsync(session, "Tell me everything.")).Last();
+            var second = (await ReadAsync(session, "And then?")).Last();
+            Assert.That(new[] { first.TurnId, second.TurnId }, Is.Unique.And.None.Empty);
+
+            var (cut, whole) = byTurn ? (first, second) : (second, first);
+            var heard = cut.Text.Substring(0, 5);
+            var ids = byTurn ? await session.InterruptAsync(heard, cut.TurnId) : await session.InterruptAsync(heard);
+            Assert.That(ids, Is.EqualTo(new[] { cut.TurnId }));
+            var history = (await session.SaveAsync()).History;
+            Assert.That(history.Single(line => line.Cut).Text, Is.EqualTo(heard));
+            Assert.That(history.Single(line => line.Cut).TurnId, Is.EqualTo(cut.TurnId));
+            Assert.That(history.Select(line => line.Text), Does.Contain(whole.Text));
+            Assert.That(session.History, Is.EqualTo(history));
+            Assert.That(await session.InterruptAsync("more than was said of it, by far".PadRight(999)), Is.Empty);
+        }
+
+        [Test]
+        public async Task WhatWasHeardCountsAlsoWhenTheRuntimeHasLostTheSession()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 20));
+            var answer = (await ReadAsync(session, "Tell me everything.")).Last();
+            using (var channel = Transport(_wire).Connect(await Process.GetAsync()))
+            {
+                await channel.UnaryAsync(
+                    TownsfolkMethods.CloseSession, new CloseSessionRequest { SessionId = session.SessionId });
+            }
+
+            var heard = answer.Text.Substring(0, 5);
+            Assert.That(await session.InterruptAsync(heard), Is.EqualTo(new[] { answer.TurnId }));
+            await ReadAsync(session, "And then?");
+            Assert.That((await session.SaveAsync()).History[1].Text, Is.EqualTo(heard));
+        }
+
         [Test]
         public async Task LeavingTheLoopInterruptsTheAnswer()
         {

@@ -3,8 +3,11 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Reflection;
 using System.Threading;
+using System.Threading.Tasks;
+using Townsfolk.Rpc;
 using Townsfolk.Tests.Support;
 using Townsfolk.Unity;
+using Townsfolk.V1;
 using UnityEngine;
 using UnityEngine.Events;
 using UnityStubs;
@@ -68,6 +71,22 @@ namespace Townsfolk.Tests.EndToEnd
                 Player.Frame();
                 Thread.Sleep(5);
             }
+        }
+
+        /// <summary>What the runtime has of a character's conversation, which must be what the agent would save.</summary>
+        public static IReadOnlyList<TranscriptEntry> Remembered(NpcAgent agent)
+        {
+            var saved = SessionConfig.Parser.ParseFrom(agent.Save()).History;
+            using var channel = HttpTransport.GrpcWeb.Connect(
+                SharedRuntime.Process.GetAsync().GetAwaiter().GetResult());
+            var client = TownsfolkRuntime.Instance.Client;
+            var sessions = Task.Run(() => client.ListSessionsAsync()).GetAwaiter().GetResult();
+            var lines = sessions.Where(one => one.PersonaName == agent.Persona!.characterName)
+                .Select(one => channel.UnaryAsync(
+                    TownsfolkMethods.GetSession, new GetSessionRequest { SessionId = one.SessionId }))
+                .Select(asking => asking.GetAwaiter().GetResult().Config.History)
+                .Single(history => history.Equals(saved));
+            return lines;
         }
 
         /// <summary>Writes all that an agent raises down, with the thread that it came on.</summary>
