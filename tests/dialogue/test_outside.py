@@ -74,7 +74,7 @@ def test_names_lose_surrounding_white_space() -> None:
 
 
 def test_lore_is_found_in_the_order_asked_for_and_replaced_by_id() -> None:
-    book = LoreBook()
+    book = LoreBook(512)
     book.register(Lore(lore_id="king", text="The king lives."))
     book.register(Lore(lore_id="bridge", text="The bridge is closed."))
     book.register(Lore(lore_id="king", text="The king is dead."))
@@ -83,13 +83,32 @@ def test_lore_is_found_in_the_order_asked_for_and_replaced_by_id() -> None:
 
 def test_unknown_lore_is_named() -> None:
     with pytest.raises(NotFoundError, match="'queen'"):
-        LoreBook().texts(["queen"])
+        LoreBook(512).texts(["queen"])
 
 
 def test_a_full_book_still_replaces() -> None:
-    book = LoreBook(max_lores=1)
+    book = LoreBook(512, max_lores=1)
     book.register(Lore(lore_id="a", text="one"))
     book.register(Lore(lore_id="a", text="two"))
     with pytest.raises(LimitReachedError, match="1 lores"):
         book.register(Lore(lore_id="b", text="three"))
     assert book.texts(["a"]) == ("two",)
+
+
+def test_a_book_has_a_limit_of_all_its_bytes() -> None:
+    book = LoreBook(512, max_bytes=10)
+    book.register(Lore(lore_id="a", text="1234567890"))
+    book.register(Lore(lore_id="a", text="123"))
+    book.register(Lore(lore_id="b", text="1234567"))
+    with pytest.raises(LimitReachedError, match="11 bytes of lore"):
+        book.register(Lore(lore_id="c", text="1"))
+    with pytest.raises(LimitReachedError, match="its limit is 10"):
+        book.register(Lore(lore_id="a", text="\u00e4\u00e4"))
+    assert book.texts(["a", "b"]) == ("123", "1234567")
+
+
+def test_lore_that_no_character_could_know_is_refused() -> None:
+    book = LoreBook(4)
+    book.register(Lore(lore_id="a", text="x" * 32))
+    with pytest.raises(InvalidFieldError, match=r"^text: has 33 characters.*at most 32"):
+        book.register(Lore(lore_id="a", text="x" * 33))

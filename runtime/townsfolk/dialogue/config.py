@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from townsfolk.dialogue.lore import LoreId
 from townsfolk.dialogue.outside import Outside
@@ -27,7 +27,9 @@ class SessionConfig(Outside):
     session_id: str = Field(default="", max_length=128, description="at most 128 characters")
     persona: Persona
     lore_ids: tuple[LoreId, ...] = Field(
-        default=(), max_length=256, description="at most 256 ids, each of 1 to 128 characters"
+        default=(),
+        max_length=256,
+        description="at most 256 ids, none twice, each of 1 to 128 characters",
     )
     sampling: SamplingOverrides = Field(default_factory=SamplingOverrides)
     priority: int = Field(default=0, ge=-100, le=100, description="-100 to 100")
@@ -35,3 +37,13 @@ class SessionConfig(Outside):
         default=(), max_length=MAX_ENTRIES, description=f"at most {MAX_ENTRIES} lines"
     )
     overflow_policy: OverflowPolicy = OverflowPolicy.DROP_OLDEST
+
+    @field_validator("lore_ids")
+    @classmethod
+    def _none_twice(cls, lore_ids: tuple[str, ...]) -> tuple[str, ...]:
+        seen: set[str] = set()
+        for lore_id in lore_ids:
+            if lore_id in seen:
+                raise ValueError(f"has {lore_id!r} twice")
+            seen.add(lore_id)
+        return lore_ids

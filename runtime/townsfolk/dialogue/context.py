@@ -8,6 +8,7 @@ from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.config import MAX_ENTRIES
 from townsfolk.dialogue.encoding import EncodedPrompt, PromptEncoder
 from townsfolk.dialogue.errors import InvalidFieldError
+from townsfolk.dialogue.limits import check_length
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.text.tokenizer import Tokenizer
@@ -55,6 +56,7 @@ class ContextWindow:
         self._template = template
         self._encoder = PromptEncoder(tokenizer)
         self._length = length
+        check_length("persona: with the lore it", len(self._system), length // 2)
         self.system_tokens = len(tokenizer.encode(self._system))
         if self.system_tokens > length // 2:
             raise InvalidFieldError(

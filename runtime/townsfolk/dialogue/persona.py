@@ -26,3 +26,10 @@ class Persona(Outside):
     speaking_style: str = ""
     taboos: tuple[str, ...] = ()
     example_lines: tuple[str, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        """How long all its texts are together."""
+        lists = (self.goals, self.taboos, self.example_lines)
+        lengths = (len(text) for texts in lists for text in texts)
+        return len(self.name + self.description + self.speaking_style) + sum(lengths)

@@ -49,7 +49,7 @@ class Sessions:
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
         self._namespace = namespace
-        self._lore = LoreBook()
+        self._lore = LoreBook(engine.info.context_length)
         self._sessions: dict[str, Session] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -57,9 +57,20 @@ class Sessions:
         """Add lore, or replace it for sessions opened from now on.
 
         Raises:
+            InvalidFieldError: It is longer than any character could know it.
             LimitReachedError: There is too much lore.
         """
         self._lore.register(lore)
+
+    def characters(self, config: SessionConfig) -> int:
+        """Return how long the texts are that `window` may have to encode.
+
+        Raises:
+            NotFoundError: A lore id is not registered.
+        """
+        lore = sum(map(len, self._lore.texts(config.lore_ids)))
+        history = sum(len(entry.text) for entry in config.history)
+        return config.persona.characters + lore + history
 
     def window(self, config: SessionConfig) -> ContextWindow:
         """Encode a session's persona, lore and history, for `open`; may run in any thread.

@@ -40,7 +40,8 @@ async def open_session(gate: Gate, request: OpenSession) -> tuple[Session, Sessi
     else:
         config = convert.session_config(request.config)
         # Not here: others speak. To encode 4,000 tokens takes 10 ms.
-        window = await asyncio.to_thread(sessions.window, config)
+        characters = sessions.characters(config)
+        window = await gate.backend.encoding.run(characters, sessions.window, config)
         gate.check_open()
         session = sessions.open(config, window)
     return session, session.opened(resumed=request.resume)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from townsfolk.dialogue.sessions import Sessions
 from townsfolk.engine import Engine
+from townsfolk.service.encoding import EncodingThreads
 from townsfolk.service.errors import UnavailableError
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.text.tokenizer import Tokenizer
@@ -19,6 +20,7 @@ class Backend:
     engine: Engine
     sessions: Sessions
     tokenizer: Tokenizer
+    encoding: EncodingThreads
 
     @classmethod
     def make(cls, engine: Engine, settings: ServiceSettings) -> Backend:
@@ -35,10 +37,11 @@ class Backend:
             max_sessions=settings.max_sessions,
             idle_timeout_s=settings.session_idle_timeout_s,
         )
-        return cls(engine, sessions, engine.tokenizer)
+        return cls(engine, sessions, engine.tokenizer, EncodingThreads())
 
     async def aclose(self) -> None:
         """End all sessions, then the engine."""
+        self.encoding.close()
         await self.sessions.aclose()
         await self.engine.aclose()
 

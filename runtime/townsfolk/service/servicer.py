@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from townsfolk import __version__
+from townsfolk.dialogue.limits import check_length
 from townsfolk.service import convert
 from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, open_session
@@ -109,7 +110,8 @@ class TownsfolkServicer:
         backend, lore = self._gate.backend, convert.lore(request.lore)
         backend.sessions.register_lore(lore)
         # Not here: others speak, and lore is long.
-        token_ids = await asyncio.to_thread(backend.tokenizer.encode, lore.text)
+        encode = backend.tokenizer.encode
+        token_ids = await backend.encoding.run(len(lore.text), encode, lore.text)
         return pb.RegisterLoreResponse(tokens=len(token_ids))
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
@@ -117,7 +119,9 @@ class TownsfolkServicer:
         self._gate.check_open()
         match request.WhichOneof("prompt"):
             case "text":
-                prompt = await asyncio.to_thread(backend.engine.encode, request.text)
+                characters = len(request.text)
+                check_length("text: the prompt", characters, backend.engine.info.context_length)
+                prompt = await backend.encoding.run(characters, backend.engine.encode, request.text)
             case "token_ids":
                 prompt = list(request.token_ids.ids)
             case _:

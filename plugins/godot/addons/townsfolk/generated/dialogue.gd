@@ -118,7 +118,8 @@ class Lore:
 	## A name for this lore, unique in the runtime. 1 to 128 characters.
 	var lore_id: String = ""
 
-	## What those who know it know.
+	## What those who know it know. At most 16 characters for each token of half the model's
+	## context; 64 MiB for all lore of a runtime.
 	var text: String = ""
 
 	func write_fields(writer: ProtoWriter) -> void:

@@ -624,7 +624,7 @@ namespace Townsfolk.V1 {
     public const int TextFieldNumber = 2;
     private string text_ = "";
     /// <summary>
-    /// What those who know it know.
+    /// What those who know it know. At most 16 characters for each token of half the model's context; 64 MiB for all lore of a runtime.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
