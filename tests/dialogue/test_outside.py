@@ -110,5 +110,5 @@ def test_a_book_has_a_limit_of_all_its_bytes() -> None:
 def test_lore_that_no_character_could_know_is_refused() -> None:
     book = LoreBook(4)
     book.register(Lore(lore_id="a", text="x" * 32))
-    with pytest.raises(InvalidFieldError, match=r"^text: has 33 characters.*at most 32"):
+    with pytest.raises(InvalidFieldError, match=r"^text: has 33 .* at most 2 tokens.* than 32 "):
         book.register(Lore(lore_id="a", text="x" * 33))

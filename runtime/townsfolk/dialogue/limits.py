@@ -20,6 +20,6 @@ def check_length(what: str, characters: int, tokens: int) -> None:
     most = tokens * MAX_CHARACTERS_PER_TOKEN
     if characters > most:
         raise InvalidFieldError(
-            f"{what} has {characters} characters, but can have at most {most} with this model's "
-            "context: shorten it"
+            f"{what} has {characters} characters, but must take at most {tokens} tokens of this "
+            f"model's context, which no text of more than {most} characters does: shorten it"
         )
