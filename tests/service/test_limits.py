@@ -194,3 +194,12 @@ async def test_grpc_web_has_the_same_limit(small):
             assert not messages
             assert call.code == StatusCode.RESOURCE_EXHAUSTED.value[0]
             assert str(LIMIT) in call.message
+
+
+async def test_of_thousands_of_calls_at_once_each_is_answered(runtime):
+    """More than wait in gRPC's own core by default before it drops some."""
+    calls = [
+        runtime.stub.GetSession(pb.GetSessionRequest(session_id="nobody")) for _ in range(4000)
+    ]
+    codes = await asyncio.gather(*(call.code() for call in calls))
+    assert set(codes) == {StatusCode.NOT_FOUND}

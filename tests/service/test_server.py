@@ -24,7 +24,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from grpc_web import WebCall, call, frame
 from service_runtime import exactly, serving, status
 from townsfolk import __version__
-from townsfolk.service.server import RuntimeServer, StartError
+from townsfolk.service.errors import StartError
+from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub

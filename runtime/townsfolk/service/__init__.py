@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from townsfolk.config import EngineSettings
 from townsfolk.service.settings import ServiceSettings
 
@@ -10,6 +12,9 @@ __all__ = ["ServiceSettings", "serve"]
 
 def serve(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
     """Run a runtime until it is ended; return the exit status of the process."""
+    # gRPC's core would write to standard error itself, and stop where nobody reads it. It looks at
+    # this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Here, as it takes a second: whoever only wants the settings should not wait for PyTorch.
     from townsfolk.service.process import run
 

@@ -57,13 +57,15 @@ class Gate:
         self._idle.set()
         self.closing = asyncio.Event()
         """Set once the runtime is about to end: streams without an answer under way end too."""
+        self._why_closed = ""
 
     def open(self, backend: Backend) -> None:
         """Let calls through."""
         self._backend = backend
 
-    def close(self) -> None:
-        """Refuse new answers from now on."""
+    def close(self, why: str) -> None:
+        """Refuse new answers from now on; the first reason counts."""
+        self._why_closed = self._why_closed or why
         self.closing.set()
 
     @property
@@ -87,7 +89,7 @@ class Gate:
     def check_open(self) -> None:
         """Raise UnavailableError when the runtime is about to end."""
         if self.closing.is_set():
-            raise UnavailableError("the runtime is shutting down; call it again when it is back")
+            raise UnavailableError(f"{self._why_closed}; call it again when it is back")
 
     def begin(self, answer: object) -> None:
         """Hold off the runtime's end while this answer is under way."""

@@ -1,4 +1,8 @@
-"""Log lines on standard error: text for people, JSON for machines. What is said is never logged."""
+"""Log lines on standard error: text for people, JSON for machines. What is said is never logged.
+
+A log never holds the runtime up: lines are written by a thread of their own, and where nobody reads
+them, the newest are dropped and counted.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,69 @@ import sys
 import time
 from typing import Literal
 
+from townsfolk.service.patient_writer import PatientWriter
+
 # What every LogRecord has; anything else on a record is a field given through `extra=`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def configure(form: Literal["text", "json"], level: str) -> None:
-    """Send the log of `townsfolk` to standard error, in the given form, from the given level."""
-    handler = logging.StreamHandler(sys.stderr)
+# How often one kind of line of another library may come, in seconds.
+REPEAT_S = 1.0
+# What gRPC logs of metadata that is no UTF-8, with its bytes: a token, perhaps.
+_SECRET = "Invalid encoding on %s"
+
+# So many kinds are remembered.
+MAX_KINDS = 256
+
+
+def configure(form: Literal["text", "json"], level: str) -> PatientWriter:
+    """Send all that is logged, or printed as an error, to standard error; return what writes it.
+
+    Args:
+        form: How lines look.
+        level: From which level on the lines of `townsfolk` are written; of others, warnings are.
+    """
+    writer = PatientWriter(sys.stderr.fileno())
+    handler = logging.StreamHandler(writer)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(ForeignLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("townsfolk").setLevel(level.upper())
+    # Below that, uvicorn tells of each request that is none, and what to install to take others.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    sys.stderr = writer
+    return writer
+
+
+class ForeignLines(logging.Filter):
+    """Lets one line a second pass of each kind that another library logs, and no metadata."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be written."""
+        if record.name.partition(".")[0] == "townsfolk":
+            return True
+        text = str(record.msg)
+        kind = (record.name, text.partition("\n")[0])
+        until, left_out = self._kinds.get(kind, (0.0, 0))
+        now = time.monotonic()
+        if now < until:
+            self._kinds[kind] = (until, left_out + 1)
+            return False
+        if len(self._kinds) > MAX_KINDS:
+            self._kinds.clear()
+        self._kinds[kind] = (now + REPEAT_S, 0)
+        if text == _SECRET:
+            record.msg, record.args = "metadata that is no UTF-8", ()
+            record.exc_info = record.exc_text = None
+        if left_out:
+            record.left_out = left_out
+        return True
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:

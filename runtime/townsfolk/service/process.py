@@ -16,9 +16,10 @@ from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.engine import DeviceNotFoundError, Engine, NotEnoughMemoryError
 from townsfolk.models import UnsupportedModelError
 from townsfolk.service import interpreter, logs
+from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend
 from townsfolk.service.lifetime import Lifetime, end_hard_after
-from townsfolk.service.server import RuntimeServer, StartError
+from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings, dial_address
 from townsfolk.text.tokenizer import TokenizerError
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 # What an orderly end may take beyond the grace for answers before the process is killed.
 END_S = 10.0
+
+# How long the last lines of the log may take to be written.
+LAST_LINES_S = 2.0
 
 _LOAD_ERRORS = (
     ModelNotFoundError,
@@ -39,18 +43,19 @@ _LOAD_ERRORS = (
 
 
 def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
-    """Serve until ended; return the exit status: 0, or 1 when the runtime could not start."""
-    logs.configure(settings.log_format, settings.log_level)
+    """Serve until ended; return the exit status: 0, or 1 if it could not start or go on."""
+    log = logs.configure(settings.log_format, settings.log_level)
     logger.info("starting")
     try:
-        asyncio.run(_run(settings, engine_settings))
+        return asyncio.run(_run(settings, engine_settings))
     except StartError as error:
         logger.error("%s", error)
         return 1
-    return 0
+    finally:
+        log.drain(LAST_LINES_S)
 
 
-async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> None:
+async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
     lifetime = Lifetime()
     lifetime.on_signals()
     if settings.exit_with_parent is not None:
@@ -68,7 +73,11 @@ async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> No
             await server.open(backend)
             with _ready_file(server):
                 logger.info("serving", extra={"host": settings.host, "port": server.port})
-                await lifetime.ended.wait()
+                await _first(lifetime.ended, server.failed)
+                if server.failed.is_set():
+                    lifetime.end(server.failure)
+                    lifetime.end(server.failure)  # hurried: nothing more will come of answers
+        return 1 if server.failed.is_set() else 0
     finally:
         if lifetime.reason:
             logger.info("ending", extra={"reason": lifetime.reason})
@@ -76,6 +85,14 @@ async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> No
         await server.stop(lifetime.hurried)
         if backend is not None:
             await backend.aclose()
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 async def _load(

@@ -14,9 +14,12 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from townsfolk.service.address import Address, inner_place
 from townsfolk.service.auth import TokenInterceptor
 from townsfolk.service.calls import SERVICE, CallInterceptor
+from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend, Gate
+from townsfolk.service.listener import Listener
 from townsfolk.service.servicer import TownsfolkServicer
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2_grpc
@@ -28,13 +31,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HEALTH_NAMES = ("", SERVICE.full_name)
-LOOPBACK_ANY = "127.0.0.1:0"
+MAX_PENDING_CALLS = 10_000
 # How long calls get to send their last words after their answers ended or were cut off.
 LAST_WORDS_S = 0.5
-
-
-class StartError(Exception):
-    """The runtime can't start; the message says what to change."""
 
 
 class RuntimeServer:
@@ -45,10 +44,13 @@ class RuntimeServer:
         self.settings = settings
         self.token = _token(settings)
         self.port = 0
+        self.failed = asyncio.Event()
+        """Set when the runtime can't go on serving, of `failure`: the process should end."""
+        self.failure = ""
         self._gate = Gate()
         self._servicer = TownsfolkServicer(self._gate, settings)
         self._health = health.aio.HealthServicer()
-        self._grpc: grpc.aio.Server | None = None
+        self._listener: Listener | None = None
         self._web: WebServer | None = None
         self._metrics: MetricsServer | None = None
 
@@ -75,22 +77,23 @@ class RuntimeServer:
         if self.token:
             interceptors.append(TokenInterceptor(self.token))
         interceptors.append(CallInterceptor(self._metrics))
-        server = grpc.aio.server(interceptors=interceptors, options=_options(settings))
-        townsfolk_pb2_grpc.add_TownsfolkServiceServicer_to_server(self._servicer, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection(
-            (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
         for name in HEALTH_NAMES:
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
-        self.port = _bind(server, settings)
         if settings.web_port is not None:
             self._web = self._make_web()
-            inner_port = server.add_insecure_port(LOOPBACK_ANY)
-        await server.start()
-        self._grpc = server
+        listener = Listener(
+            Address(settings.host, settings.port, credentials=_credentials(settings)),
+            inner_place() if self._web else None,
+            interceptors,
+            _options(settings),
+            self._register,
+            self.fail,
+        )
+        await listener.start()
+        self._listener = listener
+        self.port = listener.address.port
         if self._web is not None:
-            await self._web.start(inner_port)
+            await self._web.start(str(listener.inner))
 
     async def open(self, backend: Backend) -> None:
         """Let calls through to the backend."""
@@ -98,13 +101,21 @@ class RuntimeServer:
         for name in HEALTH_NAMES:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
+    def fail(self, reason: str) -> None:
+        """Take no more calls, as something broke that can't be mended here."""
+        if not self.failed.is_set():
+            logger.critical("the runtime can't go on: %s", reason)
+            self.failure = reason
+            self._gate.close(f"the runtime failed and ends ({reason})")
+            self.failed.set()
+
     async def stop(self, hurried: asyncio.Event | None = None) -> None:
         """Stop: refuse new turns, let answers under way finish for a while, then cut them off.
 
         Args:
             hurried: Cuts the answers off at once when it is set.
         """
-        self._gate.close()
+        self._gate.close("the runtime is shutting down")
         await self._health.enter_graceful_shutdown()
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._gate.idle())]
         if hurried is not None:
@@ -118,12 +129,19 @@ class RuntimeServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 await self._gate.idle()
-        if self._grpc is not None:
-            await self._grpc.stop(LAST_WORDS_S)
+        if self._listener is not None:
+            await self._listener.stop(LAST_WORDS_S)
         if self._web is not None:
             await self._web.stop()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
+
+    def _register(self, server: grpc.aio.Server) -> None:
+        townsfolk_pb2_grpc.add_TownsfolkServiceServicer_to_server(self._servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(
+            (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )
 
     def _make_metrics(self, port: int) -> MetricsServer:
         try:
@@ -138,12 +156,7 @@ class RuntimeServer:
     def _make_web(self) -> WebServer:
         from townsfolk.service.web import WebServer
 
-        try:
-            return WebServer(self.settings)
-        except OSError as error:
-            raise StartError(
-                _taken("web_port", self.settings.host, self.settings.web_port or 0)
-            ) from error
+        return WebServer(self.settings)
 
 
 def _token(settings: ServiceSettings) -> str:
@@ -165,21 +178,13 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         # Probing lets windows grow: a client that never reads got 9 MB in flight, without 3 MB.
         ("grpc.http2.bdp_probe", 0),
+        # Calls that wait until the event loop takes them. By default gRPC begins to drop some at
+        # 1,000, which their callers see as CANCELLED.
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING_CALLS),
         # Clients may ping as often as they like.
         ("grpc.http2.max_ping_strikes", 0),
     ]
-
-
-def _bind(server: grpc.aio.Server, settings: ServiceSettings) -> int:
-    host = settings.host.strip("[]")
-    address = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
-    credentials = _credentials(settings)
-    try:
-        if credentials is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, credentials)
-    except RuntimeError as error:
-        raise StartError(_taken("port", settings.host, settings.port)) from error
 
 
 def _credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
