@@ -89,6 +89,17 @@ def test_base_models_get_a_script(tokenizer: Load) -> None:
         "Anna: Three coppers — très cher! 🍺\nMira:"
     )
     assert template.stops == ("\n",)
+    assert template.render([{"role": "user", "content": "{x}"}], "Mi{ra}")[-1].text == "Mi{ra}:"
+
+
+def test_a_script_is_encoded_line_by_line_as_it_would_be_whole(tokenizer: Load) -> None:
+    base = tokenizer(None)
+    template = ChatTemplate(base)
+    units = template.render([{"role": "system", "content": SYSTEM}, *CONVERSATION], "Mira")
+    assert len(units) > len(CONVERSATION)
+    text = "".join(unit.text for unit in units)
+    ids = PromptEncoder(base).encode(units).token_ids
+    assert ids == [base.special_tokens["<s>"], *base.encode(text, continues=True)]
 
 
 def test_templates_with_control_tokens_at_the_end_need_no_stops(tokenizer: Load) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from townsfolk.dialogue import prompt
 from townsfolk.dialogue.chat_template import ChatTemplate, Unit
-from townsfolk.dialogue.encoding import PromptEncoder
+from townsfolk.dialogue.encoding import PromptEncoder, Spellings
 from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.transcript import TranscriptEntry
@@ -118,6 +118,58 @@ def test_the_text_is_that_of_a_fresh_encoding(
     kept = encoder.encode(units).token_ids
     fresh = PromptEncoder(vocabulary).encode(units).token_ids
     assert letters(vocabulary, kept) == letters(vocabulary, fresh)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_conversation_opened_anew_has_the_ids_of_the_one_that_went_on(
+    style: str | None, data: st.DataObject, tokenizer: Load
+) -> None:
+    """Whatever the model drew, wherever it was cut, and whatever was tried and failed."""
+    vocabulary = tokenizer(style)
+    spellings = Spellings(10_000)
+    encoder = PromptEncoder(vocabulary, spellings)
+    entries = [HELLO]
+    for _ in range(3):
+        encoder.encode(render(vocabulary, *entries, {"kind": "heard", "text": "never said"}))
+        encoder.keep(None)
+        current = encoder.encode(render(vocabulary, *entries))
+        encoder.keep(current)
+        ids = st.integers(0, vocabulary.vocab_size - 1)
+        generated = data.draw(st.lists(ids, max_size=12))
+        reply = ReplyText(SpeakerLabels("Mira"))
+        text = reply.push(vocabulary.decode(generated)) + reply.finish()
+        heard = data.draw(st.integers(0, len(text)))
+        entries += [said(text[:heard], cut=True) if heard < len(text) else said(text or "Yes.")]
+        entries += [AGAIN]
+        encoder.remember(current, generated)
+        encoder.keep(encoder.encode(render(vocabulary, *entries)))
+    units = render(vocabulary, *entries)
+    assert encoder.encode(units) == PromptEncoder(vocabulary, spellings).encode(units)
+
+
+def test_nothing_of_what_failed_is_kept(tokenizer: Load) -> None:
+    vocabulary = tokenizer("llama3")
+    encoder = PromptEncoder(vocabulary)
+    used = render(vocabulary, HELLO)
+    encoder.keep(encoder.encode(used))
+    for number in range(50):
+        encoder.encode(render(vocabulary, {"kind": "heard", "text": f"Line {number}"}))
+        encoder.keep(None)
+    assert encoder.unknown_characters(used) == 0
+    assert len(encoder._known) + len(encoder._tried) == len(set(used))
+
+
+def test_spellings_keep_the_newest_within_their_limit() -> None:
+    spellings = Spellings(10)
+    units = [Unit("<|eot_id|>", f"Reply {number}") for number in range(6)]
+    for number, unit in enumerate(units):
+        spellings.note(unit, (number,) * 4)
+    spellings.note(units[-1], (7,) * 6)
+    assert [spellings.get(unit) for unit in units] == [None] * 4 + [(4,) * 4, (7,) * 6]
 
 
 def test_only_new_units_are_encoded(tokenizer: Load, monkeypatch: pytest.MonkeyPatch) -> None:

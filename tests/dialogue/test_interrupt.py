@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from dialogue_session import (
@@ -87,6 +89,29 @@ class TestInterrupt:
         assert all(isinstance(end, TurnInterrupted) for end in ends)
         assert [end.text for end in ends[1:]] == ["", ""]
         assert kinds(session) == ["heard", "spoke"]  # nobody heard those that waited
+
+    async def test_while_its_prompt_is_made(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In a thread, as the line is long."""
+        session = open_session(start(context=8192), max_new_tokens=500)
+        begun, go_on = threading.Event(), threading.Event()
+        fit = session._window.fit
+
+        def slowly(*args: Any) -> Any:
+            begun.set()
+            assert go_on.wait(60)
+            return fit(*args)
+
+        monkeypatch.setattr(session._window, "fit", slowly)
+        turn = say(session, "word " * 2000)
+        assert await asyncio.to_thread(begun.wait, 60)
+        assert session.interrupt(turn.id) == [turn.id]
+        go_on.set()
+        last = (await events_of(turn))[-1]
+        assert isinstance(last, TurnInterrupted)
+        assert last.text == ""
+        await finish(say(session, "Hello?", sampling={"max_new_tokens": 2}))
 
     async def test_one_that_waits(self, start: Start) -> None:
         session = open_session(start())

@@ -355,14 +355,57 @@ class TestOverflow:
             await finish(say(session, f"This is line number {number}."))
         assert kinds(session)[0] == "heard"
 
-    async def test_many_events_give_way_to_the_newest_line(self, start: Start) -> None:
-        session = open_session(start(context=512))
-        for number in range(100):
+    @pytest.mark.parametrize("style", ["llama3", "mistral", None])
+    @pytest.mark.parametrize("count", [40, 100])
+    async def test_of_many_unanswered_lines_the_newest_stay(
+        self, start: Start, style: str | None, count: int, prompts: Callable[[Session], list[str]]
+    ) -> None:
+        session = open_session(start(style, context=512))
+        recorded = prompts(session)
+        for number in range(count):
             session.notify(f"Bell number {number} rings")
         events = await events_of(say(session, "What was that?"))
         assert isinstance(events[0], ContextTrimmed)
-        assert len(events[0].dropped) == 100
-        assert kinds(session) == ["heard", "spoke"]
+        dropped = len(events[0].dropped)
+        assert f"[Bell number {dropped - 1} rings]" not in recorded[0]
+        for number in range(dropped, count):
+            assert f"[Bell number {number} rings]" in recorded[0]
+        assert isinstance(events[-1], TurnFinished)
+        room = 512 - 16
+        assert room // 2 < events[-1].usage.prompt_tokens <= room * 3 // 4
+        assert len(session.transcript) == count - dropped + 2
+
+    async def test_lines_that_were_cut_off_before_an_answer_go_one_by_one(
+        self, start: Start
+    ) -> None:
+        session = open_session(start(context=512))
+        for number in range(40):
+            turn = say(session, f"Listen to me, number {number}!")
+            while turn.generation is None:
+                await asyncio.sleep(0)
+            session.interrupt(turn.id, 0)
+            await events_of(turn)
+        last = await finish(say(session, "What did I say?"))
+        assert last.usage.prompt_tokens > 150
+        assert [e.text for e in session.transcript if e.text.startswith("Listen")][-1].endswith(
+            "39!"
+        )
+
+    async def test_a_line_that_fits_into_all_the_room_only_is_kept(self, start: Start) -> None:
+        session = open_session(start(context=512), max_new_tokens=4)
+        tokens = len(session._tokenizer.encode("word " * 50))
+        session.notify("first " + "word " * (380 * 50 // tokens))
+        session.notify("x " + "word " * 50)
+        last = await finish(say(session, "word " * (300 * 50 // tokens)))
+        assert last.usage.prompt_tokens > 300
+        assert session.transcript[0].text.startswith("x ")
+
+    async def test_what_the_character_says_unasked_may_come_first(self, start: Start) -> None:
+        history = [{"kind": "spoke", "text": f"And then, part {n} of my story."} for n in range(60)]
+        session = open_session(start(context=512), history=history)
+        events = await events_of(say(session, "Go on!"))
+        assert isinstance(events[0], ContextTrimmed)
+        assert kinds(session).count("spoke") > 10
 
     async def test_a_long_saved_game_is_no_burden(self, start: Start) -> None:
         history = [

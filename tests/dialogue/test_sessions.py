@@ -59,6 +59,30 @@ class TestSavedGame:
         # White space before replies is as the model drew it, in the live session only.
         assert "".join(recorded[-1].split()) == "".join(recorded[-2].split())
 
+    @pytest.mark.parametrize("style", STYLES)
+    async def test_the_cache_goes_on_where_a_saved_conversation_is_opened(
+        self, start: Start, style: str | None
+    ) -> None:
+        """A random model draws tokens that its text would never be encoded to."""
+        sessions = start(style)
+        live = open_session(sessions)
+        for number in range(4):
+            await finish(say(live, f"Hello number {number}."))
+        cut = say(live, "Once more.", sampling={"max_new_tokens": 300})
+        await until_text(cut, 30)
+        live.interrupt(cut.id, 12)
+        await events_of(cut)
+        await finish(say(live, "Well?"))
+        live.interrupt(heard_characters=3)  # of an answer that was over
+        saved = live.config.model_dump(mode="json") | {"session_id": ""}
+        went_on = await finish(say(live, "Where were we?", sampling={"seed": 9}))
+        restored = sessions.open(SessionConfig.checked(**saved))
+        again = await finish(say(restored, "Where were we?", sampling={"seed": 9}))
+        assert again.text == went_on.text
+        assert again.usage.prompt_tokens == went_on.usage.prompt_tokens
+        # All of it is there now but the last token.
+        assert again.usage.cached_tokens == again.usage.prompt_tokens - 1
+
     async def test_a_greeting_may_come_first(self, start: Start) -> None:
         for style in STYLES:
             history = [{"kind": "spoke", "speaker": "Mira", "text": "Welcome!"}]

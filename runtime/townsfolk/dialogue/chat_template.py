@@ -4,33 +4,24 @@ The template never sees outside text. Every content is replaced by a sentinel be
 what the template does can't depend on what a player typed, and the rendered text is cut at the
 control tokens *before* the contents are put in their places. A control token is thus always one
 that the template itself wrote; the same characters in a content are plain text.
+
+So what is rendered depends on nothing but who speaks in which order. It is kept: a conversation of
+a shape that there was before, in any session, is not rendered again. The rendering itself happens
+in a process of its own, see `TemplateRenderer`.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-from jinja2.exceptions import TemplateError
+from functools import partial
 
 from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.prompt import Message
-from townsfolk.text.template import compile_template
+from townsfolk.sampling.params import MAX_END_TOKENS
+from townsfolk.text.renderer import RenderingError
 from townsfolk.text.tokenizer import Tokenizer
-
-BASE_TEMPLATE = """\
-{{ bos_token }}
-{%- for message in messages %}
-{%- if message.role == 'system' %}{{ message.content + '\n\n' }}
-{%- elif message.role == 'user' %}{{ message.content + '\n' }}
-{%- else %}{{ character + ': ' + message.content + '\n' }}
-{%- endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}{{ character + ':' }}{% endif %}"""
-"""For base models, which have no template: a script, a line for each utterance.
-
-The model continues it after the character's name; `ChatTemplate.stops` ends the reply with the
-line, before the model writes somebody else's.
-"""
 
 # A sentinel is OPEN number CLOSE with a PAD on either side. The pad is white space: where it is
 # gone after rendering, the template trims its contents. Contents never meet these characters.
@@ -51,8 +42,19 @@ class Unit:
     """Template text and outside text. Control tokens in it are plain text."""
 
 
+Skeleton = tuple[tuple[str | None, str], ...]
+"""A rendered template with sentinels for contents: control tokens, each with the text after it."""
+
+_Shape = tuple[tuple[str, ...], bool]
+"""What a skeleton depends on: roles and blank contents, and whether a reply is to follow."""
+
+
 class ChatTemplate:
-    """A chat template, ready to render. Immutable: all sessions of a runtime share one.
+    """A chat template, ready to render. All sessions of a runtime share one, from any thread.
+
+    A model without a template, a base model, gets a script: a line for each utterance. The model
+    continues it after the character's name; `stops` ends the reply with the line, before the model
+    writes somebody else's.
 
     Contents pass through a template unchanged, apart from trimming; a template that, say, turned
     contents to lower case would not do so here. Turn markers that a template writes as plain text,
@@ -65,30 +67,41 @@ class ChatTemplate:
     """The control tokens that the template writes: where the model draws one, the reply ends."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        """Take the tokenizer's template, or `BASE_TEMPLATE` where it has none.
+        """Take the tokenizer's template, or the script where it has none.
 
         Raises:
-            UnsupportedTemplateError: The template is faulty, or refuses a plain conversation.
+            UnsupportedTemplateError: The template is faulty, refuses a plain conversation, or takes
+                too much time or memory.
         """
-        source = tokenizer.chat_template
-        self.stops = () if source else ("\n",)
-        self._variables = dict(tokenizer.named_tokens)
+        self._renderer = tokenizer.renderer
+        self._bos = tokenizer.named_tokens.get("bos_token", "")
+        self.stops = () if self._renderer else ("\n",)
         self._controls = _any_of(tokenizer.special_tokens)
-        try:
-            self._template = compile_template(source or BASE_TEMPLATE)
-        except TemplateError as error:
-            raise UnsupportedTemplateError(f"chat template: {error}") from error
+        self._skeletons = _Skeletons()
         self._takes_system = self._leads_with_system()
         lead = [_SYSTEM] if self._takes_system else []
         self._takes_reply_first = self._works([*lead, _ASSISTANT, _USER])
         messages = self._adapted([_SYSTEM, _USER, _ASSISTANT, _USER])
         written = self._skeleton(messages, True)
-        if len({match[2] for match in _SENTINEL.finditer(written)}) < len(messages):
+        shown = [{match[2] for match in _SENTINEL.finditer(text)} for _, text in written]
+        if len(set().union(*shown)) < len(messages):
             raise UnsupportedTemplateError("chat template: leaves out the text of a message")
-        controls = dict.fromkeys(self._controls.findall(written))
+        controls = list(dict.fromkeys(control for control, _ in written if control is not None))
+        if len(controls) > MAX_END_TOKENS:
+            raise UnsupportedTemplateError(
+                f"chat template: writes {len(controls)} different control tokens (allowed: at most "
+                f"{MAX_END_TOKENS})"
+            )
         self.stop_token_ids = tuple(tokenizer.special_tokens[text] for text in controls)
-        plain = self._controls.sub("\n", _SENTINEL.sub("\n", written))
+        # Without control tokens between messages the whole prompt would be one unit, and encoded
+        # anew with each line.
+        self._is_plain = len([1 for numbers in shown if numbers]) == 1
+        plain = _SENTINEL.sub("\n", "\n".join(text for _, text in written))
         self._markers = _any_of(_MARKER.findall(plain), re.IGNORECASE)
+
+    def is_ready(self, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> bool:
+        """Whether `render` would return at once, as there was a conversation of this shape."""
+        return self._skeletons.has(_shape(self._adapted(messages), add_generation_prompt))
 
     def render(
         self, messages: Sequence[Message], character: str, *, add_generation_prompt: bool = True
@@ -102,19 +115,20 @@ class ChatTemplate:
         Args:
             messages: The conversation. System and user and assistant must take turns as the
                 template demands; `prompt.messages` does so.
-            character: The character's name, which `BASE_TEMPLATE` writes before replies.
+            character: The character's name, which a script has before replies.
             add_generation_prompt: End with the beginning of the character's next message.
 
         Raises:
-            UnsupportedTemplateError: The template refuses this conversation.
+            UnsupportedTemplateError: The template refuses this conversation, or takes too much time
+                or memory for it.
         """
         messages = self._adapted(messages)
         outside = [message["content"] for message in messages] + [character]
-        skeleton = self._skeleton(messages, add_generation_prompt)
-        return [
+        units = [
             Unit(control, "".join(self._filled(text, outside)))
-            for control, text in self._cut(skeleton)
+            for control, text in self._skeleton(messages, add_generation_prompt)
         ]
+        return [line for unit in units for line in _lines(unit)] if self._is_plain else units
 
     def _adapted(self, messages: Sequence[Message]) -> list[Message]:
         """`messages` in roles and an order that this template takes."""
@@ -129,25 +143,27 @@ class ChatTemplate:
             leads.append({"role": "user", "content": "..."})
         return leads + turns
 
-    def _skeleton(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+    def _skeleton(self, messages: Sequence[Message], add_generation_prompt: bool) -> Skeleton:
         """The rendered template with sentinels for contents; blank contents stay as they are."""
-        slots = [
-            _sentinel(i) if m["content"].strip() else m["content"] for i, m in enumerate(messages)
+        shape = _shape(messages, add_generation_prompt)
+        return self._skeletons.get(shape, partial(self._rendered, messages, add_generation_prompt))
+
+    def _rendered(self, messages: Sequence[Message], add_generation_prompt: bool) -> Skeleton:
+        slots: list[Message] = [
+            {
+                "role": message["role"],
+                "content": _sentinel(i) if message["content"].strip() else message["content"],
+            }
+            for i, message in enumerate(messages)
         ]
-        try:
-            return self._template.render(
-                **self._variables,
-                messages=[
-                    {"role": message["role"], "content": slot}
-                    for message, slot in zip(messages, slots, strict=True)
-                ],
-                character=f"{_OPEN}{len(messages)}{_CLOSE}",
-                add_generation_prompt=add_generation_prompt,
-                tools=None,
-                documents=None,
+        character = f"{_OPEN}{len(messages)}{_CLOSE}"
+        if self._renderer is None:
+            text = _script(self._bos, slots, character, add_generation_prompt)
+        else:
+            text = self._renderer.render(
+                slots, add_generation_prompt=add_generation_prompt, character=character
             )
-        except Exception as error:  # A template can raise anything: it is a program.
-            raise UnsupportedTemplateError(f"chat template: {error}") from error
+        return tuple(self._cut(text))
 
     def _cut(self, skeleton: str) -> Iterator[tuple[str | None, str]]:
         """Cut a skeleton into control tokens, each with the text after it."""
@@ -174,7 +190,8 @@ class ChatTemplate:
         messages = [_SYSTEM, _USER, _ASSISTANT, _USER]
         if not self._works(messages):
             return False
-        order = [int(match[2]) for match in _SENTINEL.finditer(self._skeleton(messages, True))]
+        texts = (text for _, text in self._skeleton(messages, True))
+        order = [int(match[2]) for text in texts for match in _SENTINEL.finditer(text)]
         return order[:1] == [0]
 
     def _works(self, messages: Sequence[Message]) -> bool:
@@ -185,9 +202,93 @@ class ChatTemplate:
         return True
 
 
+class _Skeletons:
+    """Skeletons by shape, the newest of them; also why there is none."""
+
+    def __init__(self, most_characters: int = 8 * 1024 * 1024) -> None:
+        self._most = most_characters
+        self._lock = threading.Lock()
+        self._known: OrderedDict[_Shape, Skeleton | UnsupportedTemplateError] = OrderedDict()
+        self._characters = 0
+
+    def has(self, shape: _Shape) -> bool:
+        """Whether `get` would not have to make it."""
+        with self._lock:
+            return shape in self._known
+
+    def get(self, shape: _Shape, make: Callable[[], Skeleton]) -> Skeleton:
+        """Return the skeleton of a shape; make it where there is none.
+
+        Raises:
+            UnsupportedTemplateError: There can't be one. That is remembered, too: what took too
+                long is not tried again with every line.
+        """
+        with self._lock:
+            found = self._known.get(shape)
+            if found is not None:
+                self._known.move_to_end(shape)
+        if found is None:
+            found = self._made(shape, make)
+        if isinstance(found, UnsupportedTemplateError):
+            raise found
+        return found
+
+    def _made(
+        self, shape: _Shape, make: Callable[[], Skeleton]
+    ) -> Skeleton | UnsupportedTemplateError:
+        made: Skeleton | UnsupportedTemplateError
+        try:
+            made = make()
+        except RenderingError as error:
+            made = UnsupportedTemplateError(f"chat template: {error}")
+            if error.again:
+                return made
+        with self._lock:
+            if shape not in self._known:
+                self._known[shape] = made
+                self._characters += _size(shape, made)
+            while self._characters > self._most and len(self._known) > 1:
+                self._characters -= _size(*self._known.popitem(last=False))
+        return made
+
+
 _SYSTEM: Message = {"role": "system", "content": "s"}
 _USER: Message = {"role": "user", "content": "u"}
 _ASSISTANT: Message = {"role": "assistant", "content": "a"}
+
+
+def _script(
+    bos: str, messages: Sequence[Message], character: str, add_generation_prompt: bool
+) -> str:
+    """The script of a conversation, for models that have no template."""
+    lines = {"system": "{}\n\n", "user": "{}\n", "assistant": character + ": {}\n"}
+    said = [lines[message["role"]].format(message["content"]) for message in messages]
+    return bos + "".join(said) + (f"{character}:" if add_generation_prompt else "")
+
+
+def _shape(messages: Sequence[Message], add_generation_prompt: bool) -> _Shape:
+    """What the skeleton of these messages depends on."""
+    texts = (m["content"] if not m["content"].strip() else _OPEN for m in messages)
+    roles = (message["role"] for message in messages)
+    return tuple(part for pair in zip(roles, texts, strict=True) for part in pair), (
+        add_generation_prompt
+    )
+
+
+def _size(shape: _Shape, made: Skeleton | UnsupportedTemplateError) -> int:
+    """About how many characters an entry takes."""
+    if isinstance(made, UnsupportedTemplateError):
+        return 8 * len(shape[0])
+    return 8 * len(shape[0]) + sum(64 + len(text) for _, text in made)
+
+
+def _lines(unit: Unit) -> Iterator[Unit]:
+    """A unit in lines: where one ends, text is encoded as if another text began."""
+    first, *others = re.split(r"(?<=\n)(?!\n)", unit.text)
+    yield Unit(unit.control, first)
+    for line in others:
+        if line:
+            yield Unit(None, line)
 
 
 def _sentinel(index: int) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from townsfolk.dialogue.chat_template import ChatTemplate
@@ -88,6 +88,7 @@ class Session:
         self._waiting: deque[Turn] = deque()
         self._current: Turn | None = None
         self._driver: asyncio.Task[None] | None = None
+        self._expecting: asyncio.Task[None] | None = None
         self._closed = False
         self._holders = 0
         self._turn_count = 0
@@ -279,30 +280,39 @@ class Session:
             )
         )
         try:
-            prompt = self._fit(turn)
-            self._end(turn, prompt, await self._generate(turn, prompt))
+            prompt = await self._fit(turn)
+            completion = await self._generate(turn, prompt)
+            self._end(turn, completion)
+            generated = () if completion is None else completion.token_ids
+            self._window.remember(prompt, generated, self._transcript.entries)
         except Exception as error:
             self._fail(turn, error)
 
-    def _fit(self, turn: Turn) -> EncodedPrompt:
+    async def _fit(self, turn: Turn) -> EncodedPrompt:
         """The turn's prompt; forgets old lines when it would be too long."""
-        fit = self._window.fit(self._transcript.entries, turn.params.max_new_tokens)
+        entries, most = self._transcript.entries, turn.params.max_new_tokens
+        fit = self._window.fit_at_once(entries, most)
+        if fit is None:  # not here: others speak
+            fit = await asyncio.to_thread(self._window.fit, entries, most)
         if fit.dropped:
             turn.send(ContextTrimmed(turn.id, self._transcript.forget(fit.dropped)))
         return fit.prompt
 
-    async def _generate(self, turn: Turn, prompt: EncodedPrompt) -> Completion:
-        """Send what the model says as it says it.
+    async def _generate(self, turn: Turn, prompt: EncodedPrompt) -> Completion | None:
+        """Send what the model says as it says it; None if the turn is cut off before.
 
         A model that begins as somebody else gets the character's own label to go on from.
         """
+        if turn.interrupted:
+            return None
         token_ids = prompt.token_ids
         reply = self._reply_text(turn)
         completion = await self._speak(turn, token_ids, reply)
         if reply.began_as_another and not turn.interrupted:
             label = self._tokenizer.encode(f"{self._config.persona.name}:", continues=True)
             again = await self._speak(turn, [*token_ids, *label], self._reply_text(turn))
-            completion = replace(again, usage=_sum(completion.usage, again.usage))
+            # Its tokens don't follow the prompt: with the next line they are encoded anew.
+            completion = replace(again, token_ids=(), usage=_sum(completion.usage, again.usage))
         if completion.finish_reason is not FinishReason.INTERRUPTED:
             turn.end_sentence()
         return completion
@@ -326,11 +336,22 @@ class Session:
         )
         if begins:
             turn.send(TurnStarted(turn.id))
+            self._expect_next()
         async for delta in turn.generation:
             turn.take(delta.text, delta.tokens)
         completion = turn.generation.completion
         assert completion is not None
         return completion
+
+    def _expect_next(self) -> None:
+        """Prepare for the line after this answer, while the model speaks."""
+        entries = self._transcript.entries
+        if not self._window.expects(entries) and (not self._expecting or self._expecting.done()):
+            self._expecting = asyncio.create_task(self._expect(entries))
+
+    async def _expect(self, entries: Sequence[TranscriptEntry]) -> None:
+        with suppress(DialogueError):  # whoever says that line is told
+            await asyncio.to_thread(self._window.expect, entries)
 
     def _reply_text(self, turn: Turn) -> ReplyText:
         """What the answer goes through, so that it is the character's alone."""
@@ -340,9 +361,10 @@ class Session:
         last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
         return ReplyText(labels, self._template.stops, last_tokens=last_tokens)
 
-    def _end(self, turn: Turn, prompt: EncodedPrompt, completion: Completion) -> None:
-        self._window.remember(prompt, completion.token_ids)
-        text, reason = turn.text, completion.finish_reason
+    def _end(self, turn: Turn, completion: Completion | None) -> None:
+        reason = FinishReason.INTERRUPTED if completion is None else completion.finish_reason
+        usage = _NO_USAGE if completion is None else completion.usage
+        text = turn.text
         is_cut = reason is FinishReason.INTERRUPTED
         if turn.interrupted and turn.heard is not None and turn.heard < len(text):
             text, is_cut = text[: turn.heard], True
@@ -350,9 +372,9 @@ class Session:
         if text or looks_cut:
             self._transcript.answer(self._reply(turn, text, cut=looks_cut))
         if is_cut:
-            turn.send(TurnInterrupted(turn.id, text, completion.usage))
+            turn.send(TurnInterrupted(turn.id, text, usage))
         else:
-            turn.send(TurnFinished(turn.id, text, reason, completion.usage))
+            turn.send(TurnFinished(turn.id, text, reason, usage))
 
     def _fail(self, turn: Turn, error: Exception) -> None:
         if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
@@ -375,9 +397,10 @@ class Session:
         if turn in self._waiting:
             self._waiting.remove(turn)
             turn.send(TurnInterrupted(turn.id, "", _NO_USAGE))
-        elif not turn.is_over and turn.generation is not None:
+        elif not turn.is_over:
             turn.interrupted = True
-            turn.generation.cancel()
+            if turn.generation is not None:
+                turn.generation.cancel()
 
     def _expire(self, turn: Turn) -> None:
         """End a turn whose deadline passes while it waits; the engine ends the others."""

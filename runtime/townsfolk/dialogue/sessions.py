@@ -6,11 +6,14 @@ import secrets
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.context import ContextWindow
+from townsfolk.dialogue.encoding import Spellings
 from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
 from townsfolk.dialogue.lore import Lore, LoreBook
 from townsfolk.dialogue.session import Session
 from townsfolk.engine.engine import Engine
 from townsfolk.text.tokenizer import Tokenizer
+
+MAX_SPELLED_TOKENS = 256 * 1024
 
 
 class Sessions:
@@ -50,6 +53,7 @@ class Sessions:
         self._idle_timeout_s = idle_timeout_s
         self._namespace = namespace
         self._lore = LoreBook(engine.info.context_length)
+        self._spellings = Spellings(min(engine.info.kv_capacity_tokens, MAX_SPELLED_TOKENS))
         self._sessions: dict[str, Session] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -86,6 +90,7 @@ class Sessions:
             self._tokenizer,
             self._engine.info.context_length,
             config.history,
+            self._spellings,
         )
 
     def open(self, config: SessionConfig, window: ContextWindow | None = None) -> Session:

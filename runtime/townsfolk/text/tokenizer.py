@@ -16,7 +16,7 @@ from typing import Any
 
 from townsfolk.text import vocabulary
 from townsfolk.text.files import TokenizerError, TokenizerFiles, token_ids, token_text
-from townsfolk.text.template import written
+from townsfolk.text.renderer import TemplateRenderer
 from townsfolk.text.vocabulary import BYTE_ALPHABET, LATIN_1_OF_ALPHABET, SPACE_SYMBOL
 
 __all__ = ["Tokenizer", "TokenizerError"]
@@ -54,6 +54,8 @@ class Tokenizer:
     """Every token that ends a reply."""
     chat_template: str | None
     """The jinja2 chat template, or None for a base model."""
+    renderer: TemplateRenderer | None
+    """What renders the template; None for a base model."""
     special_tokens: Mapping[str, int]
     """Text and id of each control token."""
     named_tokens: Mapping[str, str]
@@ -71,7 +73,10 @@ class Tokenizer:
         self.named_tokens = MappingProxyType(_named_tokens(files.settings))
         model = vocabulary.supported_model(spec)
         added = vocabulary.added_tokens(spec)
-        control = _control_tokens(added, self.chat_template, self.named_tokens)
+        self.renderer = None
+        if self.chat_template:
+            self.renderer = TemplateRenderer(self.chat_template, self.named_tokens)
+        control = _control_tokens(added, self.renderer)
         self.special_tokens = MappingProxyType({t["content"]: t["id"] for t in control})
         self._control_ids = frozenset(self.special_tokens.values())
         self._control_pattern = _control_pattern(control)
@@ -277,11 +282,11 @@ def _flag(settings: Mapping[str, Any], field: str) -> bool | None:
 
 
 def _control_tokens(
-    added: Sequence[Mapping[str, Any]], template: str | None, variables: Mapping[str, str]
+    added: Sequence[Mapping[str, Any]], renderer: TemplateRenderer | None
 ) -> list[Mapping[str, Any]]:
     """The added tokens that are control tokens, longest first."""
     others = [t["content"] for t in added if not t["special"] and t["content"].strip(_WHITE)]
-    shown = written(template, variables, others) if template and others else frozenset()
+    shown = renderer.written(others) if renderer and others else frozenset()
     control = [
         t for t in added if t["content"].strip(_WHITE) and (t["special"] or t["content"] in shown)
     ]
