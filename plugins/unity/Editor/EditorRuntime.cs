@@ -1,5 +1,6 @@
 using Townsfolk.Unity;
 using UnityEditor;
+using UnityEngine;
 
 namespace Townsfolk.Editor
 {
@@ -11,34 +12,61 @@ namespace Townsfolk.Editor
     public static class EditorRuntime
     {
         private static TownsfolkClient? s_client;
+        private static RuntimeProcess? s_process;
+        private static string s_settings = string.Empty;
 
         static EditorRuntime()
         {
             EditorApplication.playModeStateChanged += OnPlayModeChanged;
-            AssemblyReloadEvents.beforeAssemblyReload += EndAll;
-            EditorApplication.quitting += EndAll;
+            AssemblyReloadEvents.beforeAssemblyReload += Shutdown;
+            EditorApplication.quitting += Shutdown;
         }
 
-        /// <summary>The launched runtime; null when none was needed yet, or when it runs elsewhere.</summary>
-        public static RuntimeProcess? Process { get; private set; }
+        /// <summary>
+        /// The launched runtime: the game's in play mode, so that two models need not share the memory. Null when
+        /// none was needed yet, or when it runs elsewhere.
+        /// </summary>
+        public static RuntimeProcess? Process =>
+            TownsfolkRuntime.Exists ? TownsfolkRuntime.Instance.Process : s_process;
 
-        /// <summary>A client of the runtime that the project's settings describe.</summary>
-        public static TownsfolkClient Client => s_client ??= Connect();
+        /// <summary>
+        /// A client of the runtime that the project's settings describe as they are now; the game's in play mode.
+        /// </summary>
+        public static TownsfolkClient Client
+        {
+            get
+            {
+                if (Application.isPlaying)
+                {
+                    return TownsfolkRuntime.Instance.Client;
+                }
 
-        /// <summary>Ends the editor's runtime.</summary>
+                var settings = TownsfolkSettings.Load();
+                var now = EditorJsonUtility.ToJson(settings);
+                if (s_client == null || now != s_settings)
+                {
+                    EndOwn();
+                    s_settings = now;
+                    s_client = settings.Connect(out s_process);
+                }
+
+                return s_client;
+            }
+        }
+
+        /// <summary>Ends the runtime, the game's too.</summary>
         public static void Shutdown()
+        {
+            TownsfolkRuntime.Shutdown();
+            EndOwn();
+        }
+
+        private static void EndOwn()
         {
             s_client?.Dispose();
             s_client = null;
-            Process?.Dispose();
-            Process = null;
-        }
-
-        private static TownsfolkClient Connect()
-        {
-            var client = TownsfolkSettings.Load().Connect(out var process);
-            Process = process;
-            return client;
+            s_process?.Dispose();
+            s_process = null;
         }
 
         private static void OnPlayModeChanged(PlayModeStateChange change)
@@ -49,15 +77,9 @@ namespace Townsfolk.Editor
             }
             else if (change == PlayModeStateChange.ExitingEditMode)
             {
-                // The game launches its own: two models need not share the memory.
-                Shutdown();
+                // The game launches its own.
+                EndOwn();
             }
-        }
-
-        private static void EndAll()
-        {
-            TownsfolkRuntime.Shutdown();
-            Shutdown();
         }
     }
 }

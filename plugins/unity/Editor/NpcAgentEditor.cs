@@ -4,6 +4,7 @@ using UnityEditor;
 namespace Townsfolk.Editor
 {
     /// <summary>An agent's inspector, with a test chat that knows the agent's lore and sampling.</summary>
+    [CanEditMultipleObjects]
     [CustomEditor(typeof(NpcAgent))]
     internal sealed class NpcAgentEditor : UnityEditor.Editor
     {
@@ -12,6 +13,11 @@ namespace Townsfolk.Editor
         public override void OnInspectorGUI()
         {
             DrawDefaultInspector();
+            if (targets.Length > 1)
+            {
+                return;
+            }
+
             var agent = (NpcAgent)target;
             if (agent.Persona == null)
             {

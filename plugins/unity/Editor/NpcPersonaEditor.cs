@@ -5,6 +5,7 @@ using UnityEditor;
 namespace Townsfolk.Editor
 {
     /// <summary>A persona's inspector, with a test chat.</summary>
+    [CanEditMultipleObjects]
     [CustomEditor(typeof(NpcPersona))]
     internal sealed class NpcPersonaEditor : UnityEditor.Editor
     {
@@ -13,6 +14,11 @@ namespace Townsfolk.Editor
         public override void OnInspectorGUI()
         {
             DrawDefaultInspector();
+            if (targets.Length > 1)
+            {
+                return;
+            }
+
             _chat ??= new TestChat(Repaint);
             _chat.Draw((NpcPersona)target, Array.Empty<LorePack>(), null);
         }

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Townsfolk.Unity;
@@ -14,12 +15,19 @@ namespace Townsfolk.Editor
     internal sealed class TestChat : IDisposable
     {
         private readonly Action _changed;
-        private readonly ConcurrentQueue<(bool Ends, string Text)> _arrived =
-            new ConcurrentQueue<(bool Ends, string Text)>();
+        private readonly ConcurrentQueue<(CancellationToken Of, bool Ends, string Text)> _arrived =
+            new ConcurrentQueue<(CancellationToken Of, bool Ends, string Text)>();
 
         private readonly List<string> _lines = new List<string>();
         private CancellationTokenSource _ending = new CancellationTokenSource();
         private Task<NpcSession>? _opening;
+        private NpcPersona? _persona;
+        private TownsfolkClient? _client;
+        private SessionConfig? _config;
+        private List<Lore> _lore = new List<Lore>();
+
+        // The last session that was opened; another one goes on from its transcript.
+        private NpcSession? _session;
         private string _input = string.Empty;
         private Vector2 _scroll;
         private bool _busy;
@@ -42,6 +50,13 @@ namespace Townsfolk.Editor
             {
                 EditorGUILayout.HelpBox("Give the character a name to talk to it.", MessageType.Info);
                 return;
+            }
+
+            if (_persona != persona)
+            {
+                // Another character's chat.
+                Forget();
+                _persona = persona;
             }
 
             _scroll = EditorGUILayout.BeginScrollView(_scroll, GUILayout.MinHeight(120));
@@ -69,7 +84,6 @@ namespace Townsfolk.Editor
             if (GUILayout.Button("Start over"))
             {
                 Forget();
-                _lines.Clear();
             }
 
             EditorGUILayout.EndHorizontal();
@@ -85,26 +99,48 @@ namespace Townsfolk.Editor
         private void Say(
             string text, NpcPersona persona, IReadOnlyList<LorePack> lore, SamplingPreset? sampling)
         {
-            if (_opening == null || _opening.IsFaulted || _opening.IsCanceled)
-            {
-                var known = LorePack.ToMessages(lore);
-                var config = persona.ToSession(known, sampling);
-                var client = EditorRuntime.Client;
-                _opening = Task.Run(() => OpenAsync(client, config, known));
-            }
-
+            var opening = Open(persona, lore, sampling);
             _busy = true;
             _lines.Add("You: " + text);
             _lines.Add(persona.characterName + ": ");
             _ending = new CancellationTokenSource();
-            var opening = _opening;
             var cancellation = _ending.Token;
             _ = Task.Run(() => RunAsync(opening, text, cancellation));
         }
 
-        private static async Task<NpcSession> OpenAsync(
-            TownsfolkClient client, SessionConfig config, List<Lore> lore)
+        // The session that is open, or one that goes on from it where the character or the settings were edited.
+        private Task<NpcSession> Open(
+            NpcPersona persona, IReadOnlyList<LorePack> lore, SamplingPreset? sampling)
         {
+            var known = LorePack.ToMessages(lore);
+            var config = persona.ToSession(known, sampling);
+            var client = EditorRuntime.Client;
+            _session = _opening is { Status: TaskStatus.RanToCompletion } open ? open.Result : _session;
+            var failed = _opening == null || _opening.IsFaulted || _opening.IsCanceled;
+            if (failed || client != _client || !config.Equals(_config) || !known.SequenceEqual(_lore))
+            {
+                (_client, _config, _lore) = (client, config, known);
+                var next = config.Clone();
+                var before = _session;
+                if (before != null)
+                {
+                    next.History.AddRange(before.History);
+                }
+
+                _opening = Task.Run(() => OpenAsync(client, next, known, before));
+            }
+
+            return _opening!;
+        }
+
+        private static async Task<NpcSession> OpenAsync(
+            TownsfolkClient client, SessionConfig config, List<Lore> lore, NpcSession? before)
+        {
+            if (before != null)
+            {
+                await CloseAsync(Task.FromResult(before)).ConfigureAwait(false);
+            }
+
             foreach (var one in lore)
             {
                 await client.RegisterLoreAsync(one).ConfigureAwait(false);
@@ -123,7 +159,7 @@ namespace Townsfolk.Editor
                 {
                     if (happened.Kind == NpcEventKind.Text)
                     {
-                        _arrived.Enqueue((false, happened.Text));
+                        _arrived.Enqueue((cancellation, false, happened.Text));
                     }
                 }
             }
@@ -136,7 +172,7 @@ namespace Townsfolk.Editor
                 end = " [" + exception.Message + "]";
             }
 
-            _arrived.Enqueue((true, end));
+            _arrived.Enqueue((cancellation, true, end));
         }
 
         private void TakeArrived()
@@ -144,13 +180,12 @@ namespace Townsfolk.Editor
             var changed = false;
             while (_arrived.TryDequeue(out var piece))
             {
-                changed = true;
-                if (_lines.Count > 0)
+                if (piece.Of == _ending.Token)
                 {
+                    changed = true;
                     _lines[_lines.Count - 1] += piece.Text;
+                    _busy &= !piece.Ends;
                 }
-
-                _busy &= !piece.Ends;
             }
 
             if (changed)
@@ -162,12 +197,16 @@ namespace Townsfolk.Editor
         private void Forget()
         {
             _ending.Cancel();
+            _ending = new CancellationTokenSource();
+            _busy = false;
             if (_opening is { } opening)
             {
                 _ = Task.Run(() => CloseAsync(opening));
             }
 
             _opening = null;
+            _session = null;
+            _lines.Clear();
         }
 
         private static async Task CloseAsync(Task<NpcSession> opening)

@@ -14,29 +14,36 @@ namespace Townsfolk.Editor
         private Task<GetRuntimeInfoResponse>? _asking;
         private Vector2 _scroll;
 
+        // What is drawn. It changes by itself, and Unity wants the same controls in a repaint as in the layout
+        // before it.
+        private string _status = string.Empty;
+        private bool _isRunning;
+        private IReadOnlyList<string> _log = Array.Empty<string>();
+        private Task<GetRuntimeInfoResponse>? _answered;
+
         /// <summary>Opens the window.</summary>
         [MenuItem("Window/Townsfolk/Runtime")]
         public static void Open() => GetWindow<TownsfolkWindow>("Townsfolk");
 
-        private static RuntimeProcess? Process =>
-            TownsfolkRuntime.Exists ? TownsfolkRuntime.Instance.Process : EditorRuntime.Process;
-
         private void OnGUI()
         {
-            var process = Process;
-            EditorGUILayout.LabelField("Runtime", Status(process));
+            if (Event.current.type == EventType.Layout)
+            {
+                Look();
+            }
+
+            EditorGUILayout.LabelField("Runtime", _status);
             DrawModel();
             EditorGUILayout.BeginHorizontal();
-            if (GUILayout.Button(process is { IsRunning: true } ? "Ask again" : "Start"))
+            if (GUILayout.Button(_isRunning ? "Ask again" : "Start"))
             {
-                var client = TownsfolkRuntime.Exists ? TownsfolkRuntime.Instance.Client : EditorRuntime.Client;
+                var client = EditorRuntime.Client;
                 _asking = Task.Run(() => client.GetRuntimeInfoAsync());
             }
 
             if (GUILayout.Button("Stop"))
             {
                 _asking = null;
-                TownsfolkRuntime.Shutdown();
                 EditorRuntime.Shutdown();
             }
 
@@ -46,7 +53,7 @@ namespace Townsfolk.Editor
             }
 
             EditorGUILayout.EndHorizontal();
-            DrawLog(process?.Log.Lines() ?? Array.Empty<string>());
+            DrawLog();
         }
 
         // About ten times a second: the window shows a process that changes by itself.
@@ -62,24 +69,29 @@ namespace Townsfolk.Editor
             return process.ProcessId is { } id ? "runs, process " + id : "starting or ended; see the log";
         }
 
+        private void Look()
+        {
+            var process = EditorRuntime.Process;
+            _status = Status(process);
+            _isRunning = process is { IsRunning: true };
+            _log = process?.Log.Lines() ?? Array.Empty<string>();
+            _answered = _asking is { IsCompleted: true } ? _asking : null;
+        }
+
         private void DrawModel()
         {
-            if (_asking == null)
+            if (_answered == null)
             {
-                return;
+                EditorGUILayout.LabelField("Model", _asking == null ? "not asked" : "asking");
             }
-
-            if (!_asking.IsCompleted)
+            else if (_answered.Status != TaskStatus.RanToCompletion)
             {
-                EditorGUILayout.LabelField("Model", "asking");
-            }
-            else if (_asking.IsFaulted)
-            {
-                EditorGUILayout.HelpBox(_asking.Exception!.GetBaseException().Message, MessageType.Error);
+                EditorGUILayout.HelpBox(
+                    _answered.Exception?.GetBaseException().Message ?? "stopped", MessageType.Error);
             }
             else
             {
-                var info = _asking.Result;
+                var info = _answered.Result;
                 EditorGUILayout.LabelField("Model", $"{info.Model} ({info.Parameters:N0} parameters, {info.Dtype})");
                 EditorGUILayout.LabelField("Device", info.Device);
                 EditorGUILayout.LabelField("Context", info.ContextTokens + " tokens");
@@ -87,11 +99,11 @@ namespace Townsfolk.Editor
             }
         }
 
-        private void DrawLog(IReadOnlyList<string> lines)
+        private void DrawLog()
         {
             EditorGUILayout.LabelField("Log", EditorStyles.boldLabel);
             _scroll = EditorGUILayout.BeginScrollView(_scroll, GUILayout.MinHeight(120));
-            foreach (var line in lines)
+            foreach (var line in _log)
             {
                 EditorGUILayout.LabelField(line, EditorStyles.wordWrappedLabel);
             }

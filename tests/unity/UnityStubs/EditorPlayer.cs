@@ -61,35 +61,41 @@ namespace UnityStubs
             EditorApplication.update?.Invoke();
         }
 
-        /// <summary>Draws a window or an inspector; returns the texts. One button can be pressed, one text typed.</summary>
-        public static IReadOnlyList<string> Draw(ScriptableObject gui, string? press = null, string? type = null)
+        /// <summary>
+        /// Draws a window or an inspector as Unity does, laid out first; returns the texts. One button can be
+        /// pressed, one text typed. What happens on other threads between the two is done by `meanwhile`.
+        /// </summary>
+        public static IReadOnlyList<string> Draw(
+            ScriptableObject gui, string? press = null, string? type = null, Action? meanwhile = null)
         {
-            Drawn.Clear();
+            var laidOut = Send(gui, EventType.Layout);
+            meanwhile?.Invoke();
+            if (press == null && type == null)
+            {
+                var painted = Send(gui, EventType.Repaint);
+                return painted.Length == laidOut.Length
+                    ? painted
+                    : throw new ArgumentException(
+                        $"{laidOut.Length} controls were laid out, {painted.Length} were painted");
+            }
+
             s_pressed = press;
             s_typed = type;
-            if (gui is UnityEditor.Editor editor)
-            {
-                editor.OnInspectorGUI();
-            }
-            else
-            {
-                Player.Send(gui, "OnGUI");
-            }
-
-            if (s_pressed != null)
-            {
-                throw new InvalidOperationException($"there is no button '{s_pressed}'");
-            }
-
-            return Drawn.ToArray();
+            var drawn = Send(gui, EventType.MouseUp);
+            return s_pressed == null
+                ? drawn
+                : throw new InvalidOperationException($"there is no button '{s_pressed}'");
         }
 
-        /// <summary>An inspector of a type that is not public, for an object.</summary>
-        public static UnityEditor.Editor Inspect(Assembly assembly, string type, UnityEngine.Object target)
+        /// <summary>An inspector of a type that is not public, for what is selected.</summary>
+        public static UnityEditor.Editor Inspect(
+            Assembly assembly, string type, params UnityEngine.Object[] targets)
         {
             var editor = (UnityEditor.Editor)Activator.CreateInstance(assembly.GetType(type, throwOnError: true)!)!;
-            editor.target = target;
-            return editor;
+            editor.targets = targets;
+            return targets.Length == 1 || editor.GetType().IsDefined(typeof(CanEditMultipleObjects), inherit: true)
+                ? editor
+                : throw new NotSupportedException("Multi-object editing not supported.");
         }
 
         public static void Close(ScriptableObject gui) => Player.Send(gui, "OnDisable");
@@ -125,6 +131,22 @@ namespace UnityStubs
 
         internal static void Draw(string text) => Drawn.Add(text);
 
+        private static string[] Send(ScriptableObject gui, EventType type)
+        {
+            Drawn.Clear();
+            Event.current.type = type;
+            if (gui is UnityEditor.Editor editor)
+            {
+                editor.OnInspectorGUI();
+            }
+            else
+            {
+                Player.Send(gui, "OnGUI");
+            }
+
+            return Drawn.ToArray();
+        }
+
         internal static bool Button(string text)
         {
             Drawn.Add("[" + text + "]");
@@ -139,6 +161,7 @@ namespace UnityStubs
 
         internal static string Text(string text)
         {
+            Drawn.Add("<" + text + ">");
             var typed = s_typed ?? text;
             s_typed = null;
             return typed;

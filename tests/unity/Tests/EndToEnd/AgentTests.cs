@@ -127,6 +127,23 @@ namespace Townsfolk.Tests.EndToEnd
             Assert.That(Player.Messages, Has.Some.StartsWith("warning: Townsfolk: Mara says a fallback line"));
         }
 
+        [TestCase(true, "")]
+        [TestCase(false, "")]
+        public void SettingsThatDescribeNoRuntimeFailEachLineAndSaySo(bool launch, string nothing)
+        {
+            _scene.Settings.launchRuntime = launch;
+            _scene.Settings.command = nothing;
+            _scene.Settings.host = nothing;
+            var agent = Scene.Character();
+            for (var i = 0; i < 2; i++)
+            {
+                var turn = agent.BeginTurn("Hello!");
+                Scene.FramesUntil(() => turn.IsDone);
+                Assert.That(turn.Failure, Is.InstanceOf<RuntimeStartException>());
+                Assert.That(turn.Failure!.Message, Does.Contain("Project Settings, Townsfolk"));
+            }
+        }
+
         [Test]
         public void EndingTheConnectionEndsWhatIsUnderWay()
         {

@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Reflection;
 using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
@@ -24,12 +25,15 @@ namespace Townsfolk.Tests.EndToEnd
         {
             _scene = new Scene(await SharedRuntime.Process.GetAsync());
             Player.Resources[TownsfolkSettings.ResourceName] = _scene.Settings;
+            Player.IsPlaying = false;
         }
 
         [TearDown]
         public void Close()
         {
+            Player.IsPlaying = true;
             EditorRuntime.Shutdown();
+            EditorPlayer.Windows.Clear();
             Player.Resources.Clear();
             EditorPlayer.Assets.Clear();
             _scene.Dispose();
@@ -66,11 +70,91 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public void SeveralCharactersAreEditedAtOnce()
+        {
+            var agents = new[] { Scene.Character("Mara"), Scene.Character("Joss") };
+            foreach (var (inspector, selected) in new[]
+            {
+                ("Townsfolk.Editor.NpcAgentEditor", agents.Cast<UnityEngine.Object>().ToArray()),
+                ("Townsfolk.Editor.NpcPersonaEditor", agents.Select(one => (UnityEngine.Object)one.Persona!).ToArray()),
+            })
+            {
+                var gui = EditorPlayer.Inspect(typeof(EditorRuntime).Assembly, inspector, selected);
+                Assert.That(EditorPlayer.Draw(gui), Is.Empty, "whose chat would it be?");
+                EditorPlayer.Close(gui);
+            }
+        }
+
+        [Test]
+        public void TheTestChatFollowsTheEditedCharacter()
+        {
+            var agent = Scene.Character("Mara " + Guid.NewGuid().ToString("N").Substring(0, 8), tokens: 5);
+            var gui = EditorPlayer.Inspect(typeof(EditorRuntime).Assembly, "Townsfolk.Editor.NpcAgentEditor", agent);
+            SayIn(gui, "Hello!");
+            agent.Persona!.description = "You are the king.";
+            SayIn(gui, "Who are you?");
+            var session = Scene.Sessions(agent.name).Single();
+            Assert.That(session.Persona.Description, Is.EqualTo("You are the king."));
+            Assert.That(session.History, Has.Count.EqualTo(4));
+
+            agent.Persona = Scene.Character("Joss").Persona;
+            Assert.That(EditorPlayer.Draw(gui), Has.None.StartsWith("You: "), "it is another one's chat");
+            EditorPlayer.Close(gui);
+        }
+
+        [Test]
+        public void AChatThatIsForgottenLeavesNothingInTheNextOne()
+        {
+            var agent = Scene.Character(tokens: 400);
+            var gui = EditorPlayer.Inspect(typeof(EditorRuntime).Assembly, "Townsfolk.Editor.NpcAgentEditor", agent);
+            EditorPlayer.Draw(gui, press: "Say", type: "Tell me everything.");
+            Until(() => EditorPlayer.Draw(gui).Any(line => line.StartsWith("Mara: ", StringComparison.Ordinal) && line.Length > 10));
+            EditorPlayer.Draw(gui, press: "Start over");
+            agent.Sampling!.maxNewTokens = agent.Sampling.minNewTokens = 5;
+            SayIn(gui, "Hello!");
+            Assert.That(EditorPlayer.Draw(gui), Has.None.Contains("—"));
+            EditorPlayer.Close(gui);
+        }
+
+        [Test]
+        public void InPlayModeTheChatUsesTheGamesRuntime()
+        {
+            Assert.That(EditorRuntime.Client, Is.Not.Null);
+            Assert.That(TownsfolkRuntime.Exists, Is.False);
+            Player.IsPlaying = true;
+            Assert.That(EditorRuntime.Client, Is.SameAs(TownsfolkRuntime.Instance.Client));
+        }
+
+        [Test]
+        public void CorrectedSettingsTakeEffect()
+        {
+            _scene.Settings.launchRuntime = true;
+            _scene.Settings.command = "no-such-townsfolk";
+            var window = OpenWindow();
+            EditorPlayer.Draw(window, press: "Start");
+            Until(() => EditorPlayer.Draw(window).Any(line => line.StartsWith("Error: ", StringComparison.Ordinal)));
+            Assert.That(EditorPlayer.Draw(window), Has.Some.Contains("no-such-townsfolk"));
+
+            _scene.Settings.launchRuntime = false;
+            EditorPlayer.Draw(window, press: "Start");
+            Until(() => EditorPlayer.Draw(window).Any(line => line.StartsWith("Device: ", StringComparison.Ordinal)));
+        }
+
+        [Test]
+        public void TheWindowPaintsWhatItLaidOut()
+        {
+            var window = OpenWindow();
+            EditorPlayer.Draw(window, press: "Start");
+            var asking = (Task)window.GetType().GetField("_asking", BindingFlags.Instance | BindingFlags.NonPublic)!
+                .GetValue(window)!;
+            EditorPlayer.Draw(window, meanwhile: () => asking.Wait());
+            Assert.That(EditorPlayer.Draw(window), Has.Some.StartsWith("Device: "));
+        }
+
+        [Test]
         public void TheWindowShowsTheModel()
         {
-            typeof(EditorRuntime).Assembly.GetType("Townsfolk.Editor.TownsfolkWindow")!
-                .GetMethod("Open")!.Invoke(null, null);
-            var window = EditorPlayer.Windows["Townsfolk"];
+            var window = OpenWindow();
             Assert.That(EditorPlayer.Draw(window), Does.Contain("Runtime: runs elsewhere"));
             EditorPlayer.Draw(window, press: "Start");
             Until(() => EditorPlayer.Draw(window).Any(line => line.StartsWith("Model: ", StringComparison.Ordinal)
@@ -133,6 +217,19 @@ namespace Townsfolk.Tests.EndToEnd
                 Environment.CurrentDirectory = before;
                 folder.Delete(recursive: true);
             }
+        }
+
+        private static EditorWindow OpenWindow()
+        {
+            typeof(EditorRuntime).Assembly.GetType("Townsfolk.Editor.TownsfolkWindow")!
+                .GetMethod("Open")!.Invoke(null, null);
+            return EditorPlayer.Windows["Townsfolk"];
+        }
+
+        private static void SayIn(UnityEditor.Editor gui, string line)
+        {
+            EditorPlayer.Draw(gui, press: "Say", type: line);
+            Until(() => EditorPlayer.Draw(gui).Contains("[Say]"));
         }
 
         private static void Build(BuildTarget target)

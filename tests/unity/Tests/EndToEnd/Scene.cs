@@ -77,17 +77,28 @@ namespace Townsfolk.Tests.EndToEnd
         public static IReadOnlyList<TranscriptEntry> Remembered(NpcAgent agent)
         {
             var saved = SessionConfig.Parser.ParseFrom(agent.Save()).History;
-            using var channel = HttpTransport.GrpcWeb.Connect(
-                SharedRuntime.Process.GetAsync().GetAwaiter().GetResult());
-            var client = TownsfolkRuntime.Instance.Client;
-            var sessions = Task.Run(() => client.ListSessionsAsync()).GetAwaiter().GetResult();
-            var lines = sessions.Where(one => one.PersonaName == agent.Persona!.characterName)
-                .Select(one => channel.UnaryAsync(
-                    TownsfolkMethods.GetSession, new GetSessionRequest { SessionId = one.SessionId }))
-                .Select(asking => asking.GetAwaiter().GetResult().Config.History)
+            return Sessions(agent.Persona!.characterName).Select(session => session.History)
                 .Single(history => history.Equals(saved));
-            return lines;
         }
+
+        /// <summary>The runtime's sessions of the characters of a name.</summary>
+        public static IReadOnlyList<SessionConfig> Sessions(string personaName) => Task.Run(async () =>
+        {
+            using var client = SharedRuntime.Connect("grpc");
+            using var channel = HttpTransport.Grpc.Connect(await SharedRuntime.Process.GetAsync());
+            var found = new List<SessionConfig>();
+            foreach (var one in await client.ListSessionsAsync())
+            {
+                if (one.PersonaName == personaName)
+                {
+                    var session = await channel.UnaryAsync(
+                        TownsfolkMethods.GetSession, new GetSessionRequest { SessionId = one.SessionId });
+                    found.Add(session.Config);
+                }
+            }
+
+            return found;
+        }).Result;
 
         /// <summary>Writes all that an agent raises down, with the thread that it came on.</summary>
         public static List<string> Listen(NpcAgent agent)

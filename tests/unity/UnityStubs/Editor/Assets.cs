@@ -20,6 +20,15 @@ namespace UnityEditor
         public static void Refresh() => EditorPlayer.Refreshes++;
     }
 
+    public static class EditorJsonUtility
+    {
+        public static string ToJson(object obj) => string.Join(
+            "\n", obj.GetType().GetFields().Where(field => !field.IsLiteral).Select(field => field.Name + ": " + Text(field.GetValue(obj))));
+
+        private static string Text(object? value) =>
+            value is Array list ? string.Join(", ", list.Cast<object>()) : value?.ToString() ?? string.Empty;
+    }
+
     public sealed class EditorUtility
     {
         public static string OpenFilePanel(string title, string directory, string extension) =>

@@ -26,6 +26,10 @@ namespace UnityEditor
         }
     }
 
+    public sealed class CanEditMultipleObjects : Attribute
+    {
+    }
+
     public class CustomEditor : Attribute
     {
         public CustomEditor(Type inspectedType)
@@ -69,10 +73,12 @@ namespace UnityEditor
 
     public class Editor : ScriptableObject
     {
-        public UnityEngine.Object target { get; internal set; } = null!;
+        public UnityEngine.Object target => targets[0];
+
+        public UnityEngine.Object[] targets { get; internal set; } = Array.Empty<UnityEngine.Object>();
 
         public static Editor CreateEditor(UnityEngine.Object targetObject) =>
-            new Editor { target = targetObject };
+            new Editor { targets = new[] { targetObject } };
 
         public virtual void OnInspectorGUI() => DrawDefaultInspector();
 

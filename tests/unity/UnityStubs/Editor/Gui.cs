@@ -4,6 +4,20 @@ using UnityStubs;
 
 namespace UnityEngine
 {
+    public enum EventType
+    {
+        MouseUp = 1,
+        Repaint = 7,
+        Layout = 8,
+    }
+
+    public sealed class Event
+    {
+        public static Event current { get; set; } = new Event();
+
+        public EventType type { get; set; }
+    }
+
     public class GUIStyle
     {
     }
