@@ -139,6 +139,9 @@ def test_a_bad_value_names_its_field(runtime: LaunchedRuntime) -> None:
             client.npc(MIRA, sampling=SamplingParams(top_p=2)).open()
         with pytest.raises(NotFoundError, match="nowhere"):
             client.npc(MIRA, lore=["nowhere"]).open()
+        client.remove_lore("river")
+        with pytest.raises(NotFoundError, match="river"):
+            client.remove_lore("river")
 
 
 def test_a_failed_turn_leaves_the_session_alive(runtime: LaunchedRuntime) -> None:

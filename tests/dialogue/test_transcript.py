@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
+from townsfolk.dialogue.transcript import (
+    MAX_SPEAKERS,
+    EntryKind,
+    Transcript,
+    TranscriptEntry,
+)
 
 
 def heard(number: int) -> TranscriptEntry:
@@ -67,3 +72,39 @@ def test_without_a_turn_the_last_reply_is_cut() -> None:
     transcript = Transcript([heard(1), spoke(1), heard(2), spoke(2), RAIN])
     assert transcript.cut("", 4) == "t2"
     assert transcript.entries[3].text == "Once"
+
+
+@given(st.data())
+def test_its_size_is_that_of_its_lines_whatever_happens(data: st.DataObject) -> None:
+    transcript = Transcript([RAIN, heard(0), spoke(0, "Grüße")])
+    for number in range(1, data.draw(st.integers(1, 6))):
+        transcript.ask(heard(number))
+        transcript.note(RAIN)
+        if data.draw(st.booleans()):
+            transcript.answer(spoke(number, "Once — é."))
+            transcript.cut("", data.draw(st.integers(0, 12)))
+        else:
+            transcript.unask()
+        transcript.forget(data.draw(st.integers(0, 2)))
+    assert transcript.size == Transcript(transcript.entries).size
+
+
+def test_the_oldest_lines_are_too_many_but_never_the_last() -> None:
+    entries = [heard(number) for number in range(10)]
+    transcript = Transcript(entries)
+    assert transcript.excess(transcript.size) == 0
+    assert transcript.excess(transcript.size - 1) == 1
+    assert transcript.excess(0) == 9
+    assert Transcript(entries[4:]).size <= (limit := transcript.size * 6 // 10)
+    assert transcript.excess(limit) == 4
+
+
+def test_speakers_are_remembered_when_their_lines_are_not() -> None:
+    transcript = Transcript([TranscriptEntry(kind=EntryKind.HEARD, speaker="Tom", text="Hello")])
+    transcript.forget(1)
+    for number in range(MAX_SPEAKERS - 1):
+        transcript.ask(heard(number).model_copy(update={"speaker": f"Guest {number}"}))
+    assert "Tom" in transcript.speakers
+    transcript.ask(heard(0).model_copy(update={"speaker": "One more"}))
+    assert "Tom" not in transcript.speakers
+    assert len(transcript.speakers) == MAX_SPEAKERS

@@ -363,3 +363,48 @@ async def test_long_texts_are_encoded_beside_the_event_loop(runtime, monkeypatch
     assert [event async for event in runtime.stub.Generate(request)]
     assert threads
     assert threading.main_thread() not in threads
+
+
+async def test_removed_lore_is_unknown_to_new_sessions_and_kept_by_those_that_knew_it(runtime):
+    lore = dialogue.Lore(lore_id="rumour", text="The king is said to be a goose.")
+    await runtime.stub.RegisterLore(pb.RegisterLoreRequest(lore=lore))
+    knows = Stream(runtime)
+    await knows.open(sampling=exactly(3), lore_ids=["rumour"])
+    await runtime.stub.RemoveLore(pb.RemoveLoreRequest(lore_id="rumour"))
+    await knows.send(say=dialogue.Utterance(text="Heard any news?"))
+    await knows.call.done_writing()
+    assert (await knows.rest())[-1].HasField("turn_finished")
+    config = dialogue.SessionConfig(persona=dialogue.Persona(name="Mira"), lore_ids=["rumour"])
+    with pytest.raises(grpc.aio.AioRpcError, match="no lore 'rumour'") as error:
+        await runtime.stub.OpenSession(pb.OpenSessionRequest(open=pb.OpenSession(config=config)))
+    assert error.value.code() is grpc.StatusCode.NOT_FOUND
+    with pytest.raises(grpc.aio.AioRpcError, match="no lore 'rumour'") as error:
+        await runtime.stub.RemoveLore(pb.RemoveLoreRequest(lore_id="rumour"))
+    assert error.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_history_of_megabytes_that_was_given_is_taken(runtime):
+    """A session takes what it can give, and says when it is full."""
+    config = dialogue.SessionConfig(session_id="chronicle", persona=dialogue.Persona(name="Mira"))
+    await runtime.stub.OpenSession(pb.OpenSessionRequest(open=pb.OpenSession(config=config)))
+    request = pb.NotifySessionRequest(session_id="chronicle", text="\u00e9" * 4096)
+
+    async def notify_for_ever():
+        while True:
+            await runtime.stub.NotifySession(request)
+
+    with pytest.raises(grpc.aio.AioRpcError, match="can't take more") as error:
+        await notify_for_ever()
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    saved = (await runtime.stub.GetSession(pb.GetSessionRequest(session_id="chronicle"))).config
+    assert saved.ByteSize() > 2 * 1024 * 1024
+    await runtime.stub.CloseSession(pb.CloseSessionRequest(session_id="chronicle"))
+    await runtime.stub.OpenSession(pb.OpenSessionRequest(open=pb.OpenSession(config=saved)))
+    again = (await runtime.stub.GetSession(pb.GetSessionRequest(session_id="chronicle"))).config
+    assert again == saved
+    utterance = dialogue.Utterance(text="What was that?", sampling=exactly(3))
+    say = runtime.stub.Say(pb.SayRequest(session_id="chronicle", utterance=utterance))
+    events = [response.event async for response in say]
+    assert events[0].HasField("context_trimmed")
+    assert events[-1].HasField("turn_finished")
+    await runtime.stub.CloseSession(pb.CloseSessionRequest(session_id="chronicle"))

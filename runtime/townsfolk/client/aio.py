@@ -172,6 +172,16 @@ class AsyncRuntime:
         self._lore[lore_id] = lore
         return response.tokens
 
+    async def remove_lore(self, lore_id: str) -> None:
+        """Forget world knowledge; characters that were opened with it keep it.
+
+        Raises:
+            NotFoundError: There is no such lore.
+        """
+        request = message(pb.RemoveLoreRequest, lore_id=lore_id)
+        self._lore.pop(lore_id, None)
+        await self._call(self.stub.RemoveLore, request)
+
     async def generate(
         self,
         prompt: str | Sequence[int],

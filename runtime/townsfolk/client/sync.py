@@ -295,6 +295,10 @@ class Runtime:
         """Register world knowledge that characters can share; return its length in tokens."""
         return self._portal.run(self._runtime.register_lore(lore_id, text))
 
+    def remove_lore(self, lore_id: str) -> None:
+        """Forget world knowledge; characters that were opened with it keep it."""
+        self._portal.run(self._runtime.remove_lore(lore_id))
+
     def generate(
         self,
         prompt: str | Sequence[int],

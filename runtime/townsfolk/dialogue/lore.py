@@ -48,16 +48,27 @@ class LoreBook:
         check_length("text:", len(lore.text), self._context_tokens // 2)
         if lore.lore_id not in self._texts and len(self._texts) >= self._max_lores:
             raise LimitReachedError(
-                f"the runtime holds {self._max_lores} lores, its limit: replace one instead"
+                f"the runtime holds {self._max_lores} lores, its limit: remove or replace one"
             )
         total = self._bytes + _size(lore.text) - _size(self._texts.get(lore.lore_id, ""))
         if total > self._max_bytes:
             raise LimitReachedError(
                 f"the runtime would hold {total} bytes of lore, but its limit is "
-                f"{self._max_bytes}: replace a text by a shorter one instead"
+                f"{self._max_bytes}: remove a text, or replace it by a shorter one"
             )
         self._bytes = total
         self._texts[lore.lore_id] = lore.text
+
+    def remove(self, lore_id: str) -> None:
+        """Forget lore; sessions that were opened with it keep it.
+
+        Raises:
+            NotFoundError: No lore has this id.
+        """
+        text = self._texts.pop(lore_id, None)
+        if text is None:
+            raise NotFoundError(f"lore_id: no lore {lore_id!r} is registered")
+        self._bytes -= _size(text)
 
     def texts(self, lore_ids: Sequence[str]) -> tuple[str, ...]:
         """The texts of these ids, in this order.

@@ -27,17 +27,14 @@ from townsfolk.dialogue.events import (
     TurnFailed,
     TurnFinished,
     TurnInterrupted,
-    TurnStarted,
 )
-from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
-from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
+from townsfolk.dialogue.voice import Voice
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
-from townsfolk.engine.rules import ReplyRules
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -45,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING_TURNS = 32
 MAX_EVENT_CHARACTERS = 4096
-# How many tokens before its limit a reply ends with its sentence: sentences of speech are shorter.
-LAST_TOKENS = 40
 _NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
 
 
@@ -66,6 +61,7 @@ class Session:
         tokenizer: Tokenizer,
         template: ChatTemplate,
         namespace: str,
+        max_history_bytes: int,
     ) -> None:
         """Made by `Sessions.open`.
 
@@ -76,8 +72,8 @@ class Session:
         self._config = config
         self._engine = engine
         self._tokenizer = tokenizer
-        self._template = template
-        self._namespace = namespace
+        self._voice = Voice(config.persona.name, engine, tokenizer, template, namespace)
+        self._max_history_bytes = max_history_bytes
         self._context_tokens = engine.info.context_length
         self._window = window
         longest = min(engine.default_params.max_new_tokens, self._context_tokens)
@@ -113,6 +109,17 @@ class Session:
             return self._transcript.entries
         reply = self._reply(turn, turn.text[: turn.heard], cut=True)
         return self._transcript.with_answer(reply)
+
+    @property
+    def name(self) -> str:
+        """What the character is called."""
+        return self._config.persona.name
+
+    @property
+    def lines(self) -> int:
+        """How many lines `transcript` has."""
+        is_answering = self._current is not None and bool(self._current.text)
+        return len(self._transcript) + is_answering
 
     @property
     def priority(self) -> int:
@@ -194,12 +201,15 @@ class Session:
             raise InvalidFieldError(
                 f"text: has {len(text.strip())} characters (allowed: 1 to {MAX_EVENT_CHARACTERS})"
             )
-        if len(self._transcript) >= MAX_ENTRIES - 1:  # one place is for an answer under way
+        entry = TranscriptEntry(kind=EntryKind.EVENT, text=text)
+        is_full = self._transcript.size + len(text.encode()) > self._max_history_bytes
+        if is_full or len(self._transcript) >= MAX_ENTRIES - 1:  # one is for an answer under way
             raise LimitReachedError(
-                f"the transcript has {len(self._transcript)} lines and can't take more: the oldest "
-                "are forgotten only when somebody speaks to the character"
+                f"the transcript has {len(self._transcript)} lines, {self._transcript.size} bytes, "
+                "and can't take more: the oldest are forgotten only when somebody speaks to the "
+                "character"
             )
-        self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=text))
+        self._transcript.note(entry)
         self._active_at = asyncio.get_running_loop().time()
         return Notified(text)
 
@@ -281,7 +291,10 @@ class Session:
         )
         try:
             prompt = await self._fit(turn)
-            completion = await self._generate(turn, prompt)
+            # Once the request is on its way.
+            asyncio.get_running_loop().call_soon(self._expect_next)
+            speakers = self._transcript.speakers | {t.utterance.speaker for t in self._waiting}
+            completion = await self._voice.answer(turn, prompt, speakers, self._priority)
             self._end(turn, completion)
             generated = () if completion is None else completion.token_ids
             self._window.remember(prompt, generated, self._transcript.entries)
@@ -290,58 +303,14 @@ class Session:
 
     async def _fit(self, turn: Turn) -> EncodedPrompt:
         """The turn's prompt; forgets old lines when it would be too long."""
-        entries, most = self._transcript.entries, turn.params.max_new_tokens
+        excess = self._transcript.excess(self._max_history_bytes)
+        entries, most = self._transcript.entries[excess:], turn.params.max_new_tokens
         fit = self._window.fit_at_once(entries, most)
         if fit is None:  # not here: others speak
             fit = await asyncio.to_thread(self._window.fit, entries, most)
-        if fit.dropped:
-            turn.send(ContextTrimmed(turn.id, self._transcript.forget(fit.dropped)))
+        if dropped := excess + fit.dropped:
+            turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
         return fit.prompt
-
-    async def _generate(self, turn: Turn, prompt: EncodedPrompt) -> Completion | None:
-        """Send what the model says as it says it; None if the turn is cut off before.
-
-        A model that begins as somebody else gets the character's own label to go on from.
-        """
-        if turn.interrupted:
-            return None
-        token_ids = prompt.token_ids
-        reply = self._reply_text(turn)
-        completion = await self._speak(turn, token_ids, reply)
-        if reply.began_as_another and not turn.interrupted:
-            label = self._tokenizer.encode(f"{self._config.persona.name}:", continues=True)
-            again = await self._speak(turn, [*token_ids, *label], self._reply_text(turn))
-            # Its tokens don't follow the prompt: with the next line they are encoded anew.
-            completion = replace(again, token_ids=(), usage=_sum(completion.usage, again.usage))
-        if completion.finish_reason is not FinishReason.INTERRUPTED:
-            turn.end_sentence()
-        return completion
-
-    async def _speak(self, turn: Turn, token_ids: list[int], reply: ReplyText) -> Completion:
-        left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
-        if left is not None and left <= 0:
-            raise DeadlineExceededError
-        begins = turn.generation is None
-        turn.generation = self._engine.submit(
-            token_ids,
-            turn.params,
-            priority=self._priority,
-            deadline_s=left,
-            namespace=self._namespace,
-            rules=ReplyRules(
-                end_ids=frozenset(self._template.stop_token_ids),
-                penalizes_prompt=False,
-                text_filter=reply,
-            ),
-        )
-        if begins:
-            turn.send(TurnStarted(turn.id))
-            self._expect_next()
-        async for delta in turn.generation:
-            turn.take(delta.text, delta.tokens)
-        completion = turn.generation.completion
-        assert completion is not None
-        return completion
 
     def _expect_next(self) -> None:
         """Prepare for the line after this answer, while the model speaks."""
@@ -352,14 +321,6 @@ class Session:
     async def _expect(self, entries: Sequence[TranscriptEntry]) -> None:
         with suppress(DialogueError):  # whoever says that line is told
             await asyncio.to_thread(self._window.expect, entries)
-
-    def _reply_text(self, turn: Turn) -> ReplyText:
-        """What the answer goes through, so that it is the character's alone."""
-        others = {turn.utterance.speaker for turn in self._waiting} | self._transcript.speakers
-        labels = SpeakerLabels(self._config.persona.name, others | {DEFAULT_SPEAKER})
-        longest, shortest = turn.params.max_new_tokens, turn.params.min_new_tokens
-        last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
-        return ReplyText(labels, self._template.stops, last_tokens=last_tokens)
 
     def _end(self, turn: Turn, completion: Completion | None) -> None:
         reason = FinishReason.INTERRUPTED if completion is None else completion.finish_reason
@@ -387,7 +348,7 @@ class Session:
         turn.send(TurnFailed(turn.id, error))
 
     def _reply(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:
-        name = self._config.persona.name
+        name = self.name
         return TranscriptEntry(
             kind=EntryKind.SPOKE, speaker=name, text=text, cut=cut, turn_id=turn.id
         )
@@ -433,14 +394,3 @@ class Session:
             self._turn_count += 1
             wanted = f"turn-{self._turn_count}"
         return wanted
-
-
-def _sum(first: Usage, again: Usage) -> Usage:
-    """What both took, as if the second had gone on from the first."""
-    return replace(
-        again,
-        prompt_tokens=first.prompt_tokens,
-        cached_tokens=first.cached_tokens,
-        generated_tokens=first.generated_tokens + again.generated_tokens,
-        time_to_first_token_ms=first.time_to_first_token_ms,
-    )

@@ -16,6 +16,9 @@ from townsfolk.text.tokenizer import Tokenizer
 MAX_SPELLED_TOKENS = 256 * 1024
 
 
+MAX_HISTORY_BYTES = 3 * 1024 * 1024
+
+
 class Sessions:
     """Opens, finds and ends sessions; knows the lore.
 
@@ -32,6 +35,7 @@ class Sessions:
         *,
         max_sessions: int = 256,
         idle_timeout_s: float = 3600.0,
+        max_history_bytes: int = MAX_HISTORY_BYTES,
         namespace: str = "",
     ) -> None:
         """Have no sessions yet.
@@ -40,6 +44,8 @@ class Sessions:
             engine: What makes the answers.
             max_sessions: The most sessions that can be open at once.
             idle_timeout_s: After how many seconds a session that nobody holds or speaks to ends.
+            max_history_bytes: The most that a session's transcript takes in a message, so that what
+                a session gives can be given to another.
             namespace: The trust domain within which KV is shared.
 
         Raises:
@@ -51,6 +57,7 @@ class Sessions:
         self._template = ChatTemplate(self._tokenizer)
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
+        self._max_history_bytes = max_history_bytes
         self._namespace = namespace
         self._lore = LoreBook(engine.info.context_length)
         self._spellings = Spellings(min(engine.info.kv_capacity_tokens, MAX_SPELLED_TOKENS))
@@ -65,6 +72,14 @@ class Sessions:
             LimitReachedError: There is too much lore.
         """
         self._lore.register(lore)
+
+    def remove_lore(self, lore_id: str) -> None:
+        """Forget lore; sessions that were opened with it keep it.
+
+        Raises:
+            NotFoundError: No lore has this id.
+        """
+        self._lore.remove(lore_id)
 
     def characters(self, config: SessionConfig) -> int:
         """Return how long the texts are that `window` may have to encode.
@@ -123,6 +138,7 @@ class Sessions:
             self._tokenizer,
             self._template,
             self._namespace,
+            self._max_history_bytes,
         )
         self._sessions[session_id] = session
         if self._sweeper is None:

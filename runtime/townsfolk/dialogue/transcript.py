@@ -52,6 +52,8 @@ class Transcript:
     def __init__(self, entries: Iterable[TranscriptEntry] = ()) -> None:
         """Begin with what happened before."""
         self._entries = list(entries)
+        self.size = sum(map(_size, self._entries))
+        """About how many bytes all lines take in a message."""
         self._asked = 0  # where the utterance is that is being answered
         # Also of lines that were forgotten since: the model may have them from one that was not.
         self._speakers = dict.fromkeys(entry.speaker for entry in self._entries)
@@ -77,6 +79,7 @@ class Transcript:
     def note(self, event: TranscriptEntry) -> None:
         """Something has happened in the world."""
         self._entries.append(event)
+        self.size += _size(event)
 
     def ask(self, utterance: TranscriptEntry) -> None:
         """Somebody has said what is answered next."""
@@ -86,23 +89,34 @@ class Transcript:
             del self._speakers[next(iter(self._speakers))]
         self._asked = len(self._entries)
         self._entries.append(utterance)
+        self.size += _size(utterance)
 
     def answer(self, reply: TranscriptEntry) -> None:
         """The character has answered."""
         self._entries.insert(self._asked + 1, reply)
+        self.size += _size(reply)
 
     def unask(self) -> None:
         """There will be no answer, as if nobody had asked."""
-        del self._entries[self._asked]
+        self.size -= _size(self._entries.pop(self._asked))
 
     def with_answer(self, reply: TranscriptEntry) -> tuple[TranscriptEntry, ...]:
         """All lines, as if the character had answered this."""
         return (*self._entries[: self._asked + 1], reply, *self._entries[self._asked + 1 :])
 
+    def excess(self, most: int) -> int:
+        """How many of the oldest lines are too many for so many bytes; never the last line."""
+        size, count = self.size, 0
+        while size > most and count < len(self._entries) - 1:
+            size -= _size(self._entries[count])
+            count += 1
+        return count
+
     def forget(self, count: int) -> tuple[TranscriptEntry, ...]:
         """Drop the oldest lines, and give them."""
         dropped = tuple(self._entries[:count])
         del self._entries[:count]
+        self.size -= sum(map(_size, dropped))
         self._asked -= count
         return dropped
 
@@ -123,5 +137,12 @@ class Transcript:
                     return None
                 update = {"text": entry.text[:heard], "cut": True}
                 self._entries[index] = entry.model_copy(update=update)
+                self.size += _size(self._entries[index]) - _size(entry)
                 return entry.turn_id
         return None
+
+
+def _size(entry: TranscriptEntry) -> int:
+    """The bytes of a line's texts in UTF-8, and of what is between them in a message."""
+    texts = (entry.text, entry.speaker, entry.turn_id)
+    return 24 + sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)

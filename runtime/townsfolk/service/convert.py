@@ -294,9 +294,9 @@ def summary_message(session: Session) -> townsfolk_pb2.SessionSummary:
     """Return one session for a list."""
     return townsfolk_pb2.SessionSummary(
         session_id=session.id,
-        persona_name=session.config.persona.name,
+        persona_name=session.name,
         priority=session.priority,
-        transcript_entries=len(session.transcript),
+        transcript_entries=session.lines,
         speaking=bool(session.current_turn_id),
     )
 

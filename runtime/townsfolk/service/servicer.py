@@ -114,6 +114,10 @@ class TownsfolkServicer:
         token_ids = await backend.encoding.run(len(lore.text), encode, lore.text)
         return pb.RegisterLoreResponse(tokens=len(token_ids))
 
+    async def RemoveLore(self, request: pb.RemoveLoreRequest, _: Context) -> pb.RemoveLoreResponse:
+        self._gate.backend.sessions.remove_lore(request.lore_id)
+        return pb.RemoveLoreResponse()
+
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> None:
         backend = self._gate.backend
         self._gate.check_open()

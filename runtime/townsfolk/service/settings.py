@@ -58,7 +58,10 @@ class ServiceSettings(BaseModel):
     )
 
     max_message_bytes: int = Field(
-        1 * MIB, ge=1024, le=64 * MIB, description="The largest request, in bytes."
+        4 * MIB,
+        ge=1024,
+        le=64 * MIB,
+        description="The largest request, in bytes; three quarters of it can be a transcript.",
     )
     max_sessions: int = Field(
         256, ge=1, le=65536, description="The most sessions that can be open at once."

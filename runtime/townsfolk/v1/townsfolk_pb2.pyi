@@ -184,6 +184,16 @@ class RegisterLoreResponse(_message.Message):
     tokens: int
     def __init__(self, tokens: _Optional[int] = ...) -> None: ...
 
+class RemoveLoreRequest(_message.Message):
+    __slots__ = ("lore_id",)
+    LORE_ID_FIELD_NUMBER: _ClassVar[int]
+    lore_id: str
+    def __init__(self, lore_id: _Optional[str] = ...) -> None: ...
+
+class RemoveLoreResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class TokenIds(_message.Message):
     __slots__ = ("ids",)
     IDS_FIELD_NUMBER: _ClassVar[int]

@@ -86,6 +86,11 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.RegisterLoreRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.RegisterLoreResponse.FromString,
                 _registered_method=True)
+        self.RemoveLore = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/RemoveLore',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.RemoveLoreRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.RemoveLoreResponse.FromString,
+                _registered_method=True)
         self.Generate = channel.unary_stream(
                 '/townsfolk.v1.TownsfolkService/Generate',
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.GenerateRequest.SerializeToString,
@@ -179,6 +184,13 @@ class TownsfolkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveLore(self, request, context):
+        """Forgets world knowledge. Sessions that were opened with it keep it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Generate(self, request, context):
         """Completes a prompt as it stands: no persona, no transcript, no chat template.
         """
@@ -252,6 +264,11 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.RegisterLore,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.RegisterLoreRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.RegisterLoreResponse.SerializeToString,
+            ),
+            'RemoveLore': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveLore,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.RemoveLoreRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.RemoveLoreResponse.SerializeToString,
             ),
             'Generate': grpc.unary_stream_rpc_method_handler(
                     servicer.Generate,
@@ -541,6 +558,33 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/RegisterLore',
             townsfolk_dot_v1_dot_townsfolk__pb2.RegisterLoreRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.RegisterLoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveLore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/RemoveLore',
+            townsfolk_dot_v1_dot_townsfolk__pb2.RemoveLoreRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.RemoveLoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

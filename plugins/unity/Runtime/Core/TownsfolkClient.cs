@@ -56,6 +56,14 @@ namespace Townsfolk
             return response.Tokens;
         }
 
+        /// <summary>Forgets world knowledge; sessions that were opened with it keep it.</summary>
+        public Task RemoveLoreAsync(string loreId, CancellationToken cancellation = default)
+        {
+            _lore.TryRemove(loreId, out _);
+            var request = new RemoveLoreRequest { LoreId = loreId };
+            return CallAsync(TownsfolkMethods.RemoveLore, request, cancellation);
+        }
+
         /// <summary>Opens a session for one character.</summary>
         public async Task<NpcSession> OpenSessionAsync(
             SessionConfig config, CancellationToken cancellation = default)

@@ -48,6 +48,10 @@ namespace Townsfolk
         public static readonly RpcMethod<RegisterLoreRequest, RegisterLoreResponse> RegisterLore =
             Method<RegisterLoreRequest, RegisterLoreResponse>("RegisterLore", RegisterLoreResponse.Parser);
 
+        /// <summary>Forgets world knowledge.</summary>
+        public static readonly RpcMethod<RemoveLoreRequest, RemoveLoreResponse> RemoveLore =
+            Method<RemoveLoreRequest, RemoveLoreResponse>("RemoveLore", RemoveLoreResponse.Parser);
+
         /// <summary>Completes a prompt as it stands.</summary>
         public static readonly RpcMethod<GenerateRequest, GenerateResponse> Generate =
             Method<GenerateRequest, GenerateResponse>("Generate", GenerateResponse.Parser);

@@ -2,11 +2,12 @@
 @tool
 extends RefCounted
 
-## What to do when a conversation outgrows the model's context.
+## What to do when a conversation outgrows the model's context, or what a request can hold.
 enum OverflowPolicy {
 	## The runtime's default: drop the oldest.
 	UNSPECIFIED = 0,
-	## Forget the oldest lines of the transcript; never persona or lore.
+	## Forget the oldest lines of the transcript, answered or not; never persona or lore. The newest
+	## that fit always stay.
 	DROP_OLDEST = 1,
 }
 
@@ -110,8 +111,8 @@ class Persona:
 					reader.skip(tag)
 
 
-## Named world knowledge. Characters that list the same lore ids, in the same order, share its KV
-## memory.
+## Named world knowledge; RegisterLore keeps it, RemoveLore forgets it. Characters that list the
+## same lore ids, in the same order, share its KV memory.
 class Lore:
 	extends ProtoMessage
 
@@ -217,7 +218,9 @@ class SessionConfig:
 	## Larger goes first when the runtime is short of room or time. -100 to 100.
 	var priority: int = 0
 
-	## What happened before, oldest first: a saved game's transcript.
+	## What happened before, oldest first: a saved game's transcript. At most 10,000 lines. What
+	## GetSession gave is always accepted, and a runtime that still has the KV of that conversation
+	## goes on with it.
 	var history: Array[TranscriptEntry] = []
 
 	## What to do when the conversation outgrows the model's context.
@@ -411,7 +414,8 @@ class TextDelta:
 	## The turn.
 	var turn_id: String = ""
 
-	## Whole characters to append to what came before; can be empty while tokens are reported.
+	## Whole characters to append to what came before; can be empty while tokens are reported. A
+	## character that is half written when the reply is cut off, or reaches its limit, is left out.
 	var text: String = ""
 
 	## The tokens behind the text, when SamplingParams.logprobs is set.
@@ -482,7 +486,11 @@ class SentenceCompleted:
 					reader.skip(tag)
 
 
-## The answer is whole.
+## The answer is whole. It is the character's alone: its own label ("Mira:") before it is left out,
+## and it ends before the label of anybody who has spoken in the session, and before its own further
+## on. A model that begins with somebody else's label is made to begin again as the character. A
+## label is a name and a colon at the beginning of the answer, of a line, or behind a sentence;
+## letter case, Markdown, brackets and "(laughing)" in it do not matter.
 class TurnFinished:
 	extends ProtoMessage
 

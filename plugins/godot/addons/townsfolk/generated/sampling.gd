@@ -6,11 +6,12 @@ extends RefCounted
 enum FinishReason {
 	## Not set.
 	UNSPECIFIED = 0,
-	## The model ended its turn with an end token.
+	## The model ended its turn: with an end token, or by beginning to write somebody's next line.
 	END = 1,
 	## A stop text or stop token id of the request.
 	STOP = 2,
-	## max_new_tokens, or the end of the model's context, was reached.
+	## max_new_tokens, or the end of the model's context, was reached; a character's reply ends with
+	## a sentence shortly before where it can.
 	LENGTH = 3,
 	## Interrupted or cancelled by the caller.
 	INTERRUPTED = 4,
@@ -62,8 +63,9 @@ class SamplingParams:
 	## Whether [member min_p] is set.
 	var has_min_p := false
 
-	## Divides (positive) or multiplies (negative) the logit of each token in the prompt or the
-	## reply. Above 0, at most 10. Default 1 (off).
+	## Divides (positive) or multiplies (negative) the logit of each token already in the reply;
+	## with Generate also of each in the prompt. What a character was told, persona, lore and
+	## conversation, never counts, nor do end tokens. Above 0, at most 10. Default 1 (off).
 	var repetition_penalty: float = 0.0:
 		set(value):
 			repetition_penalty = value
@@ -92,13 +94,16 @@ class SamplingParams:
 	var logit_bias: Dictionary[int, float] = {}
 
 	## The reply ends before the first of these texts; they are never shown. At most 16, each of 1
-	## to 256 characters.
+	## to 256 characters. A character's reply also ends before the label of whoever speaks in its
+	## session ("Tom:", "**Tom:**", "tom:"), however many texts stand here; see TurnFinished.
 	var stop: Array[String] = []
 
 	## The reply ends at these token ids, besides the model's own end tokens. At most 64.
 	var stop_token_ids: Array[int] = []
 
-	## The longest reply, in tokens. 1 to the model's context length. Default 256.
+	## The longest reply, in tokens. 1 to the model's context length. Default 256. A character's
+	## reply ends with its sentence once no more than 40 tokens are left, or half of all if that is
+	## less.
 	var max_new_tokens: int = 0:
 		set(value):
 			max_new_tokens = value
@@ -106,8 +111,8 @@ class SamplingParams:
 	## Whether [member max_new_tokens] is set.
 	var has_max_new_tokens := false
 
-	## No end token and no stop token id is drawn before this many tokens; a stop text ends the
-	## reply all the same. 0 to max_new_tokens. Default 0.
+	## No end token and no stop token id is drawn before this many tokens; a stop text or a
+	## speaker's label ends the reply all the same. 0 to max_new_tokens. Default 0.
 	var min_new_tokens: int = 0:
 		set(value):
 			min_new_tokens = value

@@ -709,6 +709,33 @@ class RegisterLoreResponse:
 					reader.skip(tag)
 
 
+## Forget lore.
+class RemoveLoreRequest:
+	extends ProtoMessage
+
+	## Its id. NOT_FOUND when there is no such lore.
+	var lore_id: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if lore_id != "":
+			writer.put_varint(10)
+			writer.put_string(lore_id)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					lore_id = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## The lore is forgotten.
+class RemoveLoreResponse:
+	extends ProtoMessage
+
+
 ## A list of token ids.
 class TokenIds:
 	extends ProtoMessage
@@ -973,7 +1000,7 @@ class GenerationFinished:
 	## What it cost.
 	var usage: Sampling.Usage = null
 
-	## The stop text that ended it, when finish_reason says so.
+	## The stop text of the request that ended it, when finish_reason says so.
 	var stop_text: String = ""
 
 	func write_fields(writer: ProtoWriter) -> void:
@@ -1470,6 +1497,23 @@ class TownsfolkServiceClient:
 		var call := _channel.start_call(
 			"/townsfolk.v1.TownsfolkService/RegisterLore",
 			RegisterLoreResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Forgets world knowledge. Sessions that were opened with it keep it.
+	func remove_lore(
+		request: RemoveLoreRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/RemoveLore",
+			RemoveLoreResponse,
 			timeout_seconds,
 			metadata,
 			false

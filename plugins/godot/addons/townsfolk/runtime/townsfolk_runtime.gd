@@ -210,6 +210,19 @@ func register_lore(lore_id: String, text: String) -> String:
 	return "" if status.is_ok() else status.message
 
 
+## Forgets lore; who was opened with it keeps it. Returns an error message, or an empty string.
+func remove_lore(lore_id: String) -> String:
+	if client() == null:
+		return message
+	for key: String in _registered_lore.keys():
+		if key.begins_with(lore_id + "\n"):
+			_registered_lore.erase(key)
+	var request := Townsfolk.RemoveLoreRequest.new()
+	request.lore_id = lore_id
+	var status := await client().remove_lore(request, INFO_TIMEOUT_SECONDS).wait()
+	return "" if status.is_ok() else status.message
+
+
 func _start_process(executable: String, model: String, arguments: PackedStringArray) -> void:
 	_child = RuntimeProcess.new()
 	_child.serves_grpc_web = TownsfolkSettings.uses_grpc_web()

@@ -109,7 +109,7 @@ namespace Townsfolk.V1 {
   }
   #region Enums
   /// <summary>
-  /// What to do when a conversation outgrows the model's context.
+  /// What to do when a conversation outgrows the model's context, or what a request can hold.
   /// </summary>
   public enum OverflowPolicy {
     /// <summary>
@@ -117,7 +117,7 @@ namespace Townsfolk.V1 {
     /// </summary>
     [pbr::OriginalName("OVERFLOW_POLICY_UNSPECIFIED")] Unspecified = 0,
     /// <summary>
-    /// Forget the oldest lines of the transcript; never persona or lore.
+    /// Forget the oldest lines of the transcript, answered or not; never persona or lore. The newest that fit always stay.
     /// </summary>
     [pbr::OriginalName("OVERFLOW_POLICY_DROP_OLDEST")] DropOldest = 1,
   }
@@ -557,7 +557,7 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
-  /// Named world knowledge. Characters that list the same lore ids, in the same order, share its KV memory.
+  /// Named world knowledge; RegisterLore keeps it, RemoveLore forgets it. Characters that list the same lore ids, in the same order, share its KV memory.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
   public sealed partial class Lore : pb::IMessage<Lore>
@@ -1298,7 +1298,8 @@ namespace Townsfolk.V1 {
         = pb::FieldCodec.ForMessage(50, global::Townsfolk.V1.TranscriptEntry.Parser);
     private readonly pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry> history_ = new pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry>();
     /// <summary>
-    /// What happened before, oldest first: a saved game's transcript.
+    /// What happened before, oldest first: a saved game's transcript. At most 10,000 lines. What GetSession gave is always accepted, and
+    /// a runtime that still has the KV of that conversation goes on with it.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -2574,7 +2575,8 @@ namespace Townsfolk.V1 {
     public const int TextFieldNumber = 2;
     private string text_ = "";
     /// <summary>
-    /// Whole characters to append to what came before; can be empty while tokens are reported.
+    /// Whole characters to append to what came before; can be empty while tokens are reported. A character that is half written when the
+    /// reply is cut off, or reaches its limit, is left out.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -3063,7 +3065,10 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
-  /// The answer is whole.
+  /// The answer is whole. It is the character's alone: its own label ("Mira:") before it is left out, and it ends before the label of anybody
+  /// who has spoken in the session, and before its own further on. A model that begins with somebody else's label is made to begin again as
+  /// the character. A label is a name and a colon at the beginning of the answer, of a line, or behind a sentence; letter case, Markdown,
+  /// brackets and "(laughing)" in it do not matter.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
   public sealed partial class TurnFinished : pb::IMessage<TurnFinished>

@@ -73,7 +73,7 @@ namespace Townsfolk.V1 {
     /// </summary>
     [pbr::OriginalName("FINISH_REASON_UNSPECIFIED")] Unspecified = 0,
     /// <summary>
-    /// The model ended its turn with an end token.
+    /// The model ended its turn: with an end token, or by beginning to write somebody's next line.
     /// </summary>
     [pbr::OriginalName("FINISH_REASON_END")] End = 1,
     /// <summary>
@@ -81,7 +81,7 @@ namespace Townsfolk.V1 {
     /// </summary>
     [pbr::OriginalName("FINISH_REASON_STOP")] Stop = 2,
     /// <summary>
-    /// max_new_tokens, or the end of the model's context, was reached.
+    /// max_new_tokens, or the end of the model's context, was reached; a character's reply ends with a sentence shortly before where it can.
     /// </summary>
     [pbr::OriginalName("FINISH_REASON_LENGTH")] Length = 3,
     /// <summary>
@@ -286,7 +286,8 @@ namespace Townsfolk.V1 {
 
     private float repetitionPenalty_;
     /// <summary>
-    /// Divides (positive) or multiplies (negative) the logit of each token in the prompt or the reply. Above 0, at most 10. Default 1 (off).
+    /// Divides (positive) or multiplies (negative) the logit of each token already in the reply; with Generate also of each in the prompt. What
+    /// a character was told, persona, lore and conversation, never counts, nor do end tokens. Above 0, at most 10. Default 1 (off).
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -390,7 +391,8 @@ namespace Townsfolk.V1 {
         = pb::FieldCodec.ForString(74);
     private readonly pbc::RepeatedField<string> stop_ = new pbc::RepeatedField<string>();
     /// <summary>
-    /// The reply ends before the first of these texts; they are never shown. At most 16, each of 1 to 256 characters.
+    /// The reply ends before the first of these texts; they are never shown. At most 16, each of 1 to 256 characters. A character's reply also
+    /// ends before the label of whoever speaks in its session ("Tom:", "**Tom:**", "tom:"), however many texts stand here; see TurnFinished.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -418,7 +420,8 @@ namespace Townsfolk.V1 {
 
     private int maxNewTokens_;
     /// <summary>
-    /// The longest reply, in tokens. 1 to the model's context length. Default 256.
+    /// The longest reply, in tokens. 1 to the model's context length. Default 256. A character's reply ends with its sentence once no more
+    /// than 40 tokens are left, or half of all if that is less.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -448,7 +451,8 @@ namespace Townsfolk.V1 {
 
     private int minNewTokens_;
     /// <summary>
-    /// No end token and no stop token id is drawn before this many tokens; a stop text ends the reply all the same. 0 to max_new_tokens. Default 0.
+    /// No end token and no stop token id is drawn before this many tokens; a stop text or a speaker's label ends the reply all the same. 0 to
+    /// max_new_tokens. Default 0.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]

@@ -61,68 +61,71 @@ namespace Townsfolk.V1 {
             "dWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIhYKFENsb3NlU2Vzc2lvblJlc3Bv",
             "bnNlIjcKE1JlZ2lzdGVyTG9yZVJlcXVlc3QSIAoEbG9yZRgBIAEoCzISLnRv",
             "d25zZm9say52MS5Mb3JlIiYKFFJlZ2lzdGVyTG9yZVJlc3BvbnNlEg4KBnRv",
-            "a2VucxgBIAEoBSIXCghUb2tlbklkcxILCgNpZHMYASADKAUiqAEKD0dlbmVy",
-            "YXRlUmVxdWVzdBIOCgR0ZXh0GAEgASgJSAASKwoJdG9rZW5faWRzGAIgASgL",
-            "MhYudG93bnNmb2xrLnYxLlRva2VuSWRzSAASLgoIc2FtcGxpbmcYAyABKAsy",
-            "HC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSDAoEZWNobxgEIAEoCBIQ",
-            "Cghwcmlvcml0eRgFIAEoBUIICgZwcm9tcHQirAEKEEdlbmVyYXRlUmVzcG9u",
-            "c2USLAoGcHJvbXB0GAEgASgLMhoudG93bnNmb2xrLnYxLkVjaG9lZFByb21w",
-            "dEgAEisKBHRleHQYAiABKAsyGy50b3duc2ZvbGsudjEuR2VuZXJhdGVkVGV4",
-            "dEgAEjQKCGZpbmlzaGVkGAMgASgLMiAudG93bnNmb2xrLnYxLkdlbmVyYXRp",
-            "b25GaW5pc2hlZEgAQgcKBWV2ZW50IjMKDEVjaG9lZFByb21wdBIjCgZ0b2tl",
-            "bnMYASADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4iQgoNR2VuZXJhdGVkVGV4",
-            "dBIMCgR0ZXh0GAEgASgJEiMKBnRva2VucxgCIAMoCzITLnRvd25zZm9say52",
-            "MS5Ub2tlbiJ+ChJHZW5lcmF0aW9uRmluaXNoZWQSMQoNZmluaXNoX3JlYXNv",
-            "bhgBIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFzb24SIgoFdXNhZ2UY",
-            "AiABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USEQoJc3RvcF90ZXh0GAMgASgJ",
-            "IhcKFUdldFJ1bnRpbWVJbmZvUmVxdWVzdCLcAgoWR2V0UnVudGltZUluZm9S",
-            "ZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBW1vZGVsGAIgASgJEhIKCnBh",
-            "cmFtZXRlcnMYAyABKAMSDgoGZGV2aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJ",
-            "EhYKDmNvbnRleHRfdG9rZW5zGAYgASgFEhUKDWt2X21lbW9yeV9taWIYByAB",
-            "KAUSGgoSa3ZfY2FwYWNpdHlfdG9rZW5zGAggASgFEhQKDG1heF9zZXNzaW9u",
-            "cxgJIAEoBRIRCgltYXhfYmF0Y2gYCiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0",
-            "ZXMYCyABKAUSLQoLbW9kZWxfc3RhdGUYDCABKA4yGC50b3duc2ZvbGsudjEu",
-            "TW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYDSABKAUSGAoQbWVtb3J5",
-            "X2xpbWl0X21pYhgOIAEoBSI9ChFXYXRjaFN0YXRzUmVxdWVzdBIYCgtpbnRl",
-            "cnZhbF9tcxgBIAEoBUgAiAEBQg4KDF9pbnRlcnZhbF9tcyKsAwoSV2F0Y2hT",
-            "dGF0c1Jlc3BvbnNlEg8KB3J1bm5pbmcYASABKAUSDwoHd2FpdGluZxgCIAEo",
-            "BRIZChF0b2tlbnNfcGVyX3NlY29uZBgDIAEoAhIWCg5rdl9ibG9ja3NfdXNl",
-            "ZBgEIAEoBRIYChBrdl9ibG9ja3NfY2FjaGVkGAUgASgFEhYKDmt2X2Jsb2Nr",
-            "c19mcmVlGAYgASgFEhMKC3R0ZnRfcDUwX21zGAcgASgCEhMKC3R0ZnRfcDk5",
-            "X21zGAggASgCEhAKCHNlc3Npb25zGAkgASgFEh4KFmdlbmVyYXRlZF90b2tl",
-            "bnNfdG90YWwYCiABKAMSGwoTcHJvbXB0X3Rva2Vuc190b3RhbBgLIAEoAxIb",
-            "ChNjYWNoZWRfdG9rZW5zX3RvdGFsGAwgASgDEhYKDnJlcXVlc3RzX3RvdGFs",
-            "GA0gASgDEhkKEXByZWVtcHRpb25zX3RvdGFsGA4gASgDEi0KC21vZGVsX3N0",
-            "YXRlGA8gASgOMhgudG93bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVtb3J5",
-            "X3VzZWRfbWliGBAgASgFKnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVf",
-            "VU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RF",
-            "TF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAzLd",
-            "CAoQVG93bnNmb2xrU2VydmljZRJNCghDb252ZXJzZRIdLnRvd25zZm9say52",
-            "MS5Db252ZXJzZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuQ29udmVyc2VSZXNw",
-            "b25zZSgBMAESUgoLT3BlblNlc3Npb24SIC50b3duc2ZvbGsudjEuT3BlblNl",
-            "c3Npb25SZXF1ZXN0GiEudG93bnNmb2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9u",
-            "c2USPAoDU2F5EhgudG93bnNmb2xrLnYxLlNheVJlcXVlc3QaGS50b3duc2Zv",
-            "bGsudjEuU2F5UmVzcG9uc2UwARJhChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93",
-            "bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25SZXF1ZXN0GiYudG93bnNmb2xr",
-            "LnYxLkludGVycnVwdFNlc3Npb25SZXNwb25zZRJYCg1Ob3RpZnlTZXNzaW9u",
-            "EiIudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25SZXF1ZXN0GiMudG93bnNm",
-            "b2xrLnYxLk5vdGlmeVNlc3Npb25SZXNwb25zZRJYCg1VcGRhdGVTZXNzaW9u",
-            "EiIudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25SZXF1ZXN0GiMudG93bnNm",
-            "b2xrLnYxLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJPCgpHZXRTZXNzaW9uEh8u",
-            "dG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXF1ZXN0GiAudG93bnNmb2xrLnYx",
-            "LkdldFNlc3Npb25SZXNwb25zZRJVCgxMaXN0U2Vzc2lvbnMSIS50b3duc2Zv",
-            "bGsudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoiLnRvd25zZm9say52MS5MaXN0",
-            "U2Vzc2lvbnNSZXNwb25zZRJVCgxDbG9zZVNlc3Npb24SIS50b3duc2ZvbGsu",
-            "djEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLnRvd25zZm9say52MS5DbG9zZVNl",
-            "c3Npb25SZXNwb25zZRJVCgxSZWdpc3RlckxvcmUSIS50b3duc2ZvbGsudjEu",
-            "UmVnaXN0ZXJMb3JlUmVxdWVzdBoiLnRvd25zZm9say52MS5SZWdpc3Rlckxv",
-            "cmVSZXNwb25zZRJLCghHZW5lcmF0ZRIdLnRvd25zZm9say52MS5HZW5lcmF0",
-            "ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuR2VuZXJhdGVSZXNwb25zZTABElsK",
-            "DkdldFJ1bnRpbWVJbmZvEiMudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZv",
-            "UmVxdWVzdBokLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNl",
-            "ElEKCldhdGNoU3RhdHMSHy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVl",
-            "c3QaIC50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAFCD6oCDFRv",
-            "d25zZm9say5WMWIGcHJvdG8z"));
+            "a2VucxgBIAEoBSIkChFSZW1vdmVMb3JlUmVxdWVzdBIPCgdsb3JlX2lkGAEg",
+            "ASgJIhQKElJlbW92ZUxvcmVSZXNwb25zZSIXCghUb2tlbklkcxILCgNpZHMY",
+            "ASADKAUiqAEKD0dlbmVyYXRlUmVxdWVzdBIOCgR0ZXh0GAEgASgJSAASKwoJ",
+            "dG9rZW5faWRzGAIgASgLMhYudG93bnNmb2xrLnYxLlRva2VuSWRzSAASLgoI",
+            "c2FtcGxpbmcYAyABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMS",
+            "DAoEZWNobxgEIAEoCBIQCghwcmlvcml0eRgFIAEoBUIICgZwcm9tcHQirAEK",
+            "EEdlbmVyYXRlUmVzcG9uc2USLAoGcHJvbXB0GAEgASgLMhoudG93bnNmb2xr",
+            "LnYxLkVjaG9lZFByb21wdEgAEisKBHRleHQYAiABKAsyGy50b3duc2ZvbGsu",
+            "djEuR2VuZXJhdGVkVGV4dEgAEjQKCGZpbmlzaGVkGAMgASgLMiAudG93bnNm",
+            "b2xrLnYxLkdlbmVyYXRpb25GaW5pc2hlZEgAQgcKBWV2ZW50IjMKDEVjaG9l",
+            "ZFByb21wdBIjCgZ0b2tlbnMYASADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4i",
+            "QgoNR2VuZXJhdGVkVGV4dBIMCgR0ZXh0GAEgASgJEiMKBnRva2VucxgCIAMo",
+            "CzITLnRvd25zZm9say52MS5Ub2tlbiJ+ChJHZW5lcmF0aW9uRmluaXNoZWQS",
+            "MQoNZmluaXNoX3JlYXNvbhgBIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hS",
+            "ZWFzb24SIgoFdXNhZ2UYAiABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USEQoJ",
+            "c3RvcF90ZXh0GAMgASgJIhcKFUdldFJ1bnRpbWVJbmZvUmVxdWVzdCLcAgoW",
+            "R2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBW1v",
+            "ZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMSDgoGZGV2aWNlGAQgASgJ",
+            "Eg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9rZW5zGAYgASgFEhUKDWt2",
+            "X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNpdHlfdG9rZW5zGAggASgF",
+            "EhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhfYmF0Y2gYCiABKAUSGQoR",
+            "bWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9kZWxfc3RhdGUYDCABKA4y",
+            "GC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIY",
+            "DSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEoBSI9ChFXYXRjaFN0YXRz",
+            "UmVxdWVzdBIYCgtpbnRlcnZhbF9tcxgBIAEoBUgAiAEBQg4KDF9pbnRlcnZh",
+            "bF9tcyKsAwoSV2F0Y2hTdGF0c1Jlc3BvbnNlEg8KB3J1bm5pbmcYASABKAUS",
+            "DwoHd2FpdGluZxgCIAEoBRIZChF0b2tlbnNfcGVyX3NlY29uZBgDIAEoAhIW",
+            "Cg5rdl9ibG9ja3NfdXNlZBgEIAEoBRIYChBrdl9ibG9ja3NfY2FjaGVkGAUg",
+            "ASgFEhYKDmt2X2Jsb2Nrc19mcmVlGAYgASgFEhMKC3R0ZnRfcDUwX21zGAcg",
+            "ASgCEhMKC3R0ZnRfcDk5X21zGAggASgCEhAKCHNlc3Npb25zGAkgASgFEh4K",
+            "FmdlbmVyYXRlZF90b2tlbnNfdG90YWwYCiABKAMSGwoTcHJvbXB0X3Rva2Vu",
+            "c190b3RhbBgLIAEoAxIbChNjYWNoZWRfdG9rZW5zX3RvdGFsGAwgASgDEhYK",
+            "DnJlcXVlc3RzX3RvdGFsGA0gASgDEhkKEXByZWVtcHRpb25zX3RvdGFsGA4g",
+            "ASgDEi0KC21vZGVsX3N0YXRlGA8gASgOMhgudG93bnNmb2xrLnYxLk1vZGVs",
+            "U3RhdGUSFwoPbWVtb3J5X3VzZWRfbWliGBAgASgFKnQKCk1vZGVsU3RhdGUS",
+            "GwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFURV9M",
+            "T0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVMX1NU",
+            "QVRFX0xPQURJTkcQAzKuCQoQVG93bnNmb2xrU2VydmljZRJNCghDb252ZXJz",
+            "ZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJlcXVlc3QaHi50b3duc2ZvbGsu",
+            "djEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoLT3BlblNlc3Npb24SIC50b3du",
+            "c2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0GiEudG93bnNmb2xrLnYxLk9w",
+            "ZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5EhgudG93bnNmb2xrLnYxLlNheVJl",
+            "cXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVzcG9uc2UwARJhChBJbnRlcnJ1",
+            "cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25SZXF1",
+            "ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25SZXNwb25zZRJY",
+            "Cg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25S",
+            "ZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25SZXNwb25zZRJY",
+            "Cg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25S",
+            "ZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJP",
+            "CgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXF1ZXN0",
+            "GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNwb25zZRJVCgxMaXN0U2Vz",
+            "c2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoiLnRv",
+            "d25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJVCgxDbG9zZVNlc3Np",
+            "b24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLnRvd25z",
+            "Zm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJVCgxSZWdpc3RlckxvcmUS",
+            "IS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVxdWVzdBoiLnRvd25zZm9s",
+            "ay52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJPCgpSZW1vdmVMb3JlEh8udG93",
+            "bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXF1ZXN0GiAudG93bnNmb2xrLnYxLlJl",
+            "bW92ZUxvcmVSZXNwb25zZRJLCghHZW5lcmF0ZRIdLnRvd25zZm9say52MS5H",
+            "ZW5lcmF0ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuR2VuZXJhdGVSZXNwb25z",
+            "ZTABElsKDkdldFJ1bnRpbWVJbmZvEiMudG93bnNmb2xrLnYxLkdldFJ1bnRp",
+            "bWVJbmZvUmVxdWVzdBokLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5mb1Jl",
+            "c3BvbnNlElEKCldhdGNoU3RhdHMSHy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0",
+            "c1JlcXVlc3QaIC50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAFC",
+            "D6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -149,6 +152,8 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.CloseSessionResponse), global::Townsfolk.V1.CloseSessionResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RegisterLoreRequest), global::Townsfolk.V1.RegisterLoreRequest.Parser, new[]{ "Lore" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RegisterLoreResponse), global::Townsfolk.V1.RegisterLoreResponse.Parser, new[]{ "Tokens" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RemoveLoreRequest), global::Townsfolk.V1.RemoveLoreRequest.Parser, new[]{ "LoreId" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RemoveLoreResponse), global::Townsfolk.V1.RemoveLoreResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TokenIds), global::Townsfolk.V1.TokenIds.Parser, new[]{ "Ids" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateRequest), global::Townsfolk.V1.GenerateRequest.Parser, new[]{ "Text", "TokenIds", "Sampling", "Echo", "Priority" }, new[]{ "Prompt" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateResponse), global::Townsfolk.V1.GenerateResponse.Parser, new[]{ "Prompt", "Text", "Finished" }, new[]{ "Event" }, null, null, null),
@@ -5628,6 +5633,374 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Forget lore.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class RemoveLoreRequest : pb::IMessage<RemoveLoreRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<RemoveLoreRequest> _parser = new pb::MessageParser<RemoveLoreRequest>(() => new RemoveLoreRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<RemoveLoreRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[23]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RemoveLoreRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RemoveLoreRequest(RemoveLoreRequest other) : this() {
+      loreId_ = other.loreId_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RemoveLoreRequest Clone() {
+      return new RemoveLoreRequest(this);
+    }
+
+    /// <summary>Field number for the "lore_id" field.</summary>
+    public const int LoreIdFieldNumber = 1;
+    private string loreId_ = "";
+    /// <summary>
+    /// Its id. NOT_FOUND when there is no such lore.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string LoreId {
+      get { return loreId_; }
+      set {
+        loreId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as RemoveLoreRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(RemoveLoreRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (LoreId != other.LoreId) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (LoreId.Length != 0) hash ^= LoreId.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (LoreId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(LoreId);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (LoreId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(LoreId);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (LoreId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(LoreId);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(RemoveLoreRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.LoreId.Length != 0) {
+        LoreId = other.LoreId;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            LoreId = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            LoreId = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The lore is forgotten.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class RemoveLoreResponse : pb::IMessage<RemoveLoreResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<RemoveLoreResponse> _parser = new pb::MessageParser<RemoveLoreResponse>(() => new RemoveLoreResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<RemoveLoreResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RemoveLoreResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RemoveLoreResponse(RemoveLoreResponse other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RemoveLoreResponse Clone() {
+      return new RemoveLoreResponse(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as RemoveLoreResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(RemoveLoreResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(RemoveLoreResponse other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// A list of token ids.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -5645,7 +6018,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[23]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5840,7 +6213,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6273,7 +6646,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6632,7 +7005,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6825,7 +7198,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7058,7 +7431,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7124,7 +7497,7 @@ namespace Townsfolk.V1 {
     public const int StopTextFieldNumber = 3;
     private string stopText_ = "";
     /// <summary>
-    /// The stop text that ended it, when finish_reason says so.
+    /// The stop text of the request that ended it, when finish_reason says so.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -7351,7 +7724,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7515,7 +7888,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8240,7 +8613,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8460,7 +8833,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
