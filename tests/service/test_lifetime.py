@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from townsfolk.service import lifetime
@@ -46,11 +49,104 @@ async def test_the_end_of_a_process_wakes_the_loop():
     assert str(other.pid) in life.reason
 
 
-def test_a_process_that_hangs_is_ended_all_the_same():
-    script = (
-        "import time; from townsfolk.service.lifetime import end_hard_after;"
-        "end_hard_after(0.2); time.sleep(60)"
+SCRIPT = """
+import asyncio, logging, re, sys, time
+from townsfolk.service import lifetime
+lifetime.HEARS_S, lifetime.BLOCKED_S, lifetime.GIVEN_UP_S = {times}
+lifetime.POLL_S = 0.1
+logging.basicConfig()
+
+def python():
+    while True:
+        pass
+
+async def main():
+    life = lifetime.Lifetime(lambda: print("the last act", flush=True))
+    life.on_signals()
+    life.with_stdin()
+    {watch}
+    print("ready", flush=True)
+    {block}
+
+asyncio.run(main())
+"""
+NEVER = (3600, 3600, 3600)
+
+
+def child(block: str, times=NEVER, watch: str = "pass") -> subprocess.Popen[str]:
+    """A process whose event loop does something, and that is ready."""
+    script = SCRIPT.format(block=block, times=times, watch=watch)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    done = subprocess.run([sys.executable, "-c", script], timeout=50, stderr=subprocess.PIPE)
-    assert done.returncode == 1
-    assert b"too long" in done.stderr
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_process_that_takes_too_long_to_end_is_ended():
+    process = child("life.end_hard_after(0.2); await asyncio.sleep(600)")
+    out, log = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "took too long" in log
+    assert "the last act" in out
+
+
+BLOCKS = ["time.sleep(600)", "python()", "await asyncio.sleep(0); python()"]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("how", ["a signal", "closed input"])
+def test_an_event_loop_that_hangs_does_not_keep_the_process(block, how):
+    """It was asked to end, and can't hear it."""
+    process = child(block, times=(0.3, 3600, 3600))
+    if how == "a signal":
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    out, log = process.communicate(timeout=60)  # closes its standard input
+    assert process.returncode == 1
+    assert "does not answer" in log
+    assert "the last act" in out
+
+
+def test_an_event_loop_that_hangs_is_noticed_and_given_up():
+    process = child("python()", times=(3600, 0.2, 0.5), watch="life.watch_loop()")
+    assert process.wait(60) == 1
+    log = process.stderr.read()
+    assert "the event loop is blocked" in log
+    assert "in python" in log  # where
+    assert "blocked for 0.5 s" in log
+    process.communicate()
+
+
+def test_an_event_loop_that_was_busy_goes_on():
+    block = "time.sleep(1); await asyncio.sleep(1); print('done', flush=True)"
+    process = child(block, times=(3600, 0.2, 3600), watch="life.watch_loop()")
+    assert process.stdout.readline() == "done\n"
+    _, log = process.communicate(timeout=60)
+    assert "the event loop is blocked" in log
+    assert "the event loop goes on" in log
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the kernel's timers are POSIX's")
+def test_who_never_lets_python_run_is_ended_by_the_kernel():
+    """A regular expression computes for ages and keeps the interpreter's lock."""
+    block = "re.match('(a+)+$', 'a' * 60 + 'b')"
+    process = child(block, times=(3600, 3600, 0.5), watch="life.watch_loop()")
+    assert process.wait(120) == -signal.SIGPROF
+    process.communicate()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX's")
+def test_a_process_that_was_stopped_has_not_hung():
+    times = (3600, 0.5, 1.5)
+    process = child("await asyncio.sleep(4)", times=times, watch="life.watch_loop()")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0

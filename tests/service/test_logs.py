@@ -6,7 +6,8 @@ import json
 import logging
 import sys
 
-from townsfolk.service.logs import JsonFormatter, TextFormatter
+from townsfolk.service import logs
+from townsfolk.service.logs import ForeignLines, JsonFormatter, TextFormatter
 
 
 def record(error: Exception | None = None, **fields) -> logging.LogRecord:
@@ -48,3 +49,28 @@ def test_text_ends_with_the_fields():
 def test_what_python_adds_to_records_is_no_field():
     plain = json.loads(JsonFormatter().format(record()))
     assert set(plain) == {"time", "level", "logger", "message"}, sys.version
+
+
+def foreign(name: str, message: str, *args: object) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": name, "msg": message, "args": args, "levelno": 40})
+
+
+def test_of_another_librarys_lines_one_of_a_kind_passes_a_second(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now)
+    lines = ForeignLines()
+    passed = [lines.filter(foreign("asyncio", f"accept failed\nsocket: {n}")) for n in range(50)]
+    assert passed == [True, *[False] * 49]
+    assert lines.filter(foreign("asyncio", "another kind"))
+    assert lines.filter(foreign("grpc", "accept failed"))
+    assert all(lines.filter(foreign("townsfolk.service", "call failed")) for _ in range(9))
+    now += logs.REPEAT_S
+    again = foreign("asyncio", "accept failed\nsocket: 50")
+    assert lines.filter(again)
+    assert TextFormatter().format(again).endswith("left_out=49")
+
+
+def test_metadata_is_not_logged():
+    line = foreign("grpc._cython.cygrpc", "Invalid encoding on %s", b"Bearer s3cret\xff")
+    assert ForeignLines().filter(line)
+    assert "s3cret" not in TextFormatter().format(line)

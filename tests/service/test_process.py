@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import time
 
 import grpc
+import http2_frames
 import pytest
 import tiny_models
-from serve_process import Serve, serve, stub_of
+from serve_process import ENDS_WITHIN_S, Serve, serve, stub_of
 from service_runtime import exactly
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -185,3 +187,115 @@ def test_memory_that_is_too_little_ends_the_start_and_says_what_would_do(tmp_pat
     assert code == 1
     assert "the model can't be used: kv_memory_mib holds" in log
     assert "Traceback" not in log
+
+
+def calls_of(child, ready, count):
+    """Make calls, each of which is logged at the level debug."""
+    with stub_of(ready) as (stub, metadata):
+        for _ in range(count):
+            stub.ListSessions(pb.ListSessionsRequest(), metadata=metadata)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX's")
+def test_a_log_that_nobody_reads_holds_nothing_up(model, tmp_path):
+    """A pipe takes 64 KiB, and each call logs 100 bytes."""
+    with serve(model, tmp_path, "--log-level", "debug") as (child, ready):
+        calls_of(child, ready, 3000)
+        child.process.send_signal(signal.SIGTERM)
+        assert child.process.wait(ENDS_WITHIN_S) == 0
+
+
+def test_a_token_that_is_no_utf8_is_not_logged(model, tmp_path):
+    with serve(model, tmp_path, "--auth-token", "s3cret") as (child, ready):
+        token = http2_frames.frame(
+            http2_frames.HEADERS,
+            http2_frames.END_HEADERS | http2_frames.END_STREAM,
+            1,
+            http2_frames.call_headers(b"/x", (b"authorization", b"Bearer s3cret\xff")),
+        )
+        with socket.create_connection(("127.0.0.1", ready["port"])) as connection:
+            connection.sendall(http2_frames.opening() + token)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+        child.process.send_signal(signal.SIGTERM)
+        code, log = child.ended()
+        assert code == 0
+        assert "s3cret" not in log
+        assert "no UTF-8" in log
+
+
+FAILING_ENGINE = """
+from pathlib import Path
+from townsfolk.engine.scheduler import Scheduler
+plan = Scheduler.plan
+def failing(self):
+    if Path({flag!r}).exists():
+        raise SystemExit("no order")
+    return plan(self)
+Scheduler.plan = failing
+"""
+
+
+def test_when_the_engine_fails_callers_learn_it_and_the_process_ends_with_1(model, tmp_path):
+    flag = tmp_path / "flag"
+    prelude = FAILING_ENGINE.format(flag=str(flag))
+    with serve(model, tmp_path, prelude=prelude) as (child, ready):
+        with stub_of(ready) as (stub, metadata):
+            generating = stub.Generate(
+                pb.GenerateRequest(text="Hi", sampling=exactly(3000)), metadata=metadata
+            )
+            next(generating)
+            flag.touch()
+            with pytest.raises(grpc.RpcError, match="UNAVAILABLE") as caught:
+                list(generating)
+            assert "no order" in caught.value.details()
+        code, log = child.ended()
+        assert code == 1
+        assert "can't go on" in log
+        assert not (tmp_path / "ready.json").exists()
+
+
+HANGING_LOOP = """
+from pathlib import Path
+from townsfolk.service.servicer import TownsfolkServicer
+async def hang(*_):
+    Path({flag!r}).touch()
+    while True:
+        pass
+TownsfolkServicer.ListSessions = hang
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX's")
+@pytest.mark.parametrize("how", ["signal", "parent", "stdin"])
+def test_a_service_that_hangs_ends_all_the_same(model, tmp_path, how):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
+        flags = ("--exit-with-stdin", "--exit-with-parent", str(parent.pid))
+        flag = tmp_path / "flag"
+        options = {"stdin": subprocess.PIPE, "prelude": HANGING_LOOP.format(flag=str(flag))}
+        with serve(model, tmp_path, *flags, **options) as (child, ready):
+            with stub_of(ready) as (stub, metadata):
+                hanging = stub.ListSessions.future(pb.ListSessionsRequest(), metadata=metadata)
+                while not flag.exists():
+                    time.sleep(0.01)
+                if how == "signal":
+                    child.process.send_signal(signal.SIGTERM)
+                elif how == "stdin":
+                    child.process.stdin.close()
+                    child.process.stdin = None
+                else:
+                    parent.kill()
+                assert child.process.wait(ENDS_WITHIN_S) == 1
+                hanging.cancel()
+            assert not (tmp_path / "ready.json").exists()
+        parent.kill()
+
+
+def test_a_second_runtime_does_not_take_the_first_ones_ready_file(model, tmp_path):
+    with serve(model, tmp_path) as (_, ready):
+        file = tmp_path / "ready.json"
+        code, log = Serve(model, "--port", "0", "--ready-file", str(file)).ended()
+        assert code == 1
+        assert "belongs to a runtime" in log
+        assert json.loads(file.read_text()) == ready

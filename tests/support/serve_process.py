@@ -18,10 +18,14 @@ ENDS_WITHIN_S = 60
 
 
 class Serve:
-    """A `townsfolk serve` child with the random model."""
+    """A `townsfolk serve` child with the random model.
 
-    def __init__(self, model: Path, *flags: str, **options) -> None:
-        command = [sys.executable, "-m", "townsfolk", "serve", "--model", str(model), *flags]
+    `prelude` is Python that the child runs before anything else.
+    """
+
+    def __init__(self, model: Path, *flags: str, prelude: str = "", **options) -> None:
+        program = f"{prelude}\nfrom townsfolk.cli import main\nmain()"
+        command = [sys.executable, "-c", program, "serve", "--model", str(model), *flags]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", **options
         )

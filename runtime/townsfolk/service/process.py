@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from townsfolk import __version__
 from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
@@ -18,7 +15,9 @@ from townsfolk.models import UnsupportedModelError
 from townsfolk.service import interpreter, logs
 from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend
-from townsfolk.service.lifetime import Lifetime, end_hard_after
+from townsfolk.service.lifetime import Lifetime
+from townsfolk.service.patient_writer import PatientWriter
+from townsfolk.service.ready_file import ReadyFile
 from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings, dial_address
 from townsfolk.text.tokenizer import TokenizerError
@@ -47,7 +46,7 @@ def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
     log = logs.configure(settings.log_format, settings.log_level)
     logger.info("starting")
     try:
-        return asyncio.run(_run(settings, engine_settings))
+        return asyncio.run(_run(settings, engine_settings, log))
     except StartError as error:
         logger.error("%s", error)
         return 1
@@ -55,24 +54,35 @@ def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
         log.drain(LAST_LINES_S)
 
 
-async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
-    lifetime = Lifetime()
+async def _run(
+    settings: ServiceSettings, engine_settings: EngineSettings, log: PatientWriter
+) -> int:
+    ready_file = ReadyFile(settings.ready_file)
+
+    def last_act() -> None:
+        ready_file.remove()
+        log.drain(LAST_LINES_S)
+
+    lifetime = Lifetime(last_act)
     lifetime.on_signals()
+    lifetime.watch_loop()
     if settings.exit_with_parent is not None:
         lifetime.with_parent(settings.exit_with_parent)
     if settings.exit_with_stdin:
         lifetime.with_stdin()
+    ready_file.check()
     server = RuntimeServer(settings)
     backend = None
     try:
         await server.start()
-        logger.info("listening", extra={"host": settings.host, "port": server.port})
+        where = {name: value for name, value in server.ports().items() if value is not None}
+        logger.info("listening", extra={"host": settings.host, **where})
         backend = await _load(settings, engine_settings, lifetime.ended)
         if backend is not None:
             interpreter.settle()
             await server.open(backend)
-            with _ready_file(server):
-                logger.info("serving", extra={"host": settings.host, "port": server.port})
+            with ready_file.there(_ready(server)):
+                logger.info("serving", extra={"host": settings.host, **where})
                 await _first(lifetime.ended, server.failed)
                 if server.failed.is_set():
                     lifetime.end(server.failure)
@@ -81,10 +91,21 @@ async def _run(settings: ServiceSettings, engine_settings: EngineSettings) -> in
     finally:
         if lifetime.reason:
             logger.info("ending", extra={"reason": lifetime.reason})
-        end_hard_after(settings.shutdown_grace_s + END_S)
+        lifetime.end_hard_after(settings.shutdown_grace_s + END_S)
         await server.stop(lifetime.hurried)
         if backend is not None:
             await backend.aclose()
+
+
+def _ready(server: RuntimeServer) -> dict[str, object]:
+    """Return what the ready file says."""
+    return {
+        "address": dial_address(server.settings.host),
+        **server.ports(),
+        "token": server.token,
+        "pid": os.getpid(),
+        "version": __version__,
+    }
 
 
 async def _first(*events: asyncio.Event) -> None:
@@ -113,34 +134,3 @@ async def _load(
         if not isinstance(error, _LOAD_ERRORS):
             logger.exception("loading the model failed")
         raise StartError(f"the model can't be used: {error}") from error
-
-
-@contextmanager
-def _ready_file(server: RuntimeServer) -> Iterator[None]:
-    """Keep the ready file while the runtime serves. Its reader never sees half of it."""
-    path = server.settings.ready_file
-    if path is None:
-        yield
-        return
-    ready = {
-        "address": dial_address(server.settings.host),
-        "port": server.port,
-        "web_port": server.web_port,
-        "metrics_port": server.metrics_port,
-        "token": server.token,
-        "pid": os.getpid(),
-        "version": __version__,
-    }
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.unlink(missing_ok=True)
-        # The token in it is for this user only.
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(ready, file)
-        draft.replace(path)
-    except OSError as error:
-        raise StartError(f"ready_file can't be written: {error}") from error
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from townsfolk.engine import EngineFailedError
 from townsfolk.service.address import Address, inner_place
 from townsfolk.service.auth import TokenInterceptor
 from townsfolk.service.calls import SERVICE, CallInterceptor
@@ -26,12 +27,14 @@ from townsfolk.v1 import townsfolk_pb2_grpc
 
 if TYPE_CHECKING:
     from townsfolk.service.metrics import MetricsServer
-    from townsfolk.service.web import WebServer
+    from townsfolk.service.web_server import WebServer
 
 logger = logging.getLogger(__name__)
 
 HEALTH_NAMES = ("", SERVICE.full_name)
 MAX_PENDING_CALLS = 10_000
+# How long a client may take for the beginning of HTTP/2, and for TLS before that, in seconds.
+HANDSHAKE_S = 10.0
 # How long calls get to send their last words after their answers ended or were cut off.
 LAST_WORDS_S = 0.5
 
@@ -63,6 +66,14 @@ class RuntimeServer:
     def metrics_port(self) -> int | None:
         """The Prometheus port; None when there is none."""
         return self._metrics.port if self._metrics else None
+
+    def ports(self) -> dict[str, int | None]:
+        """Return all ports by name; None for those that there are not."""
+        return {
+            "port": self.port,
+            "web_port": self.web_port,
+            "metrics_port": self.metrics_port,
+        }
 
     async def start(self) -> None:
         """Listen. Until `open`, health says NOT_SERVING and other calls end with UNAVAILABLE.
@@ -96,7 +107,13 @@ class RuntimeServer:
             await self._web.start(str(listener.inner))
 
     async def open(self, backend: Backend) -> None:
-        """Let calls through to the backend."""
+        """Let calls through to the backend; fail with its engine."""
+
+        def engine_failed(failed: asyncio.Future[EngineFailedError]) -> None:
+            if not failed.cancelled():
+                self.fail(failed.result().reason)
+
+        asyncio.wrap_future(backend.engine.failed).add_done_callback(engine_failed)
         self._gate.open(backend)
         for name in HEALTH_NAMES:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -154,7 +171,7 @@ class RuntimeServer:
             raise StartError(_taken("metrics_port", self.settings.metrics_host, port)) from error
 
     def _make_web(self) -> WebServer:
-        from townsfolk.service.web import WebServer
+        from townsfolk.service.web_server import WebServer
 
         return WebServer(self.settings)
 
@@ -178,6 +195,7 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         # Probing lets windows grow: a client that never reads got 9 MB in flight, without 3 MB.
         ("grpc.http2.bdp_probe", 0),
+        ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
         # Calls that wait until the event loop takes them. By default gRPC begins to drop some at
         # 1,000, which their callers see as CANCELLED.
         ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),

@@ -39,6 +39,13 @@ class ServiceSettings(BaseModel):
         description="Web pages that may call the gRPC-Web port, such as https://game.example; "
         "'*' allows all. Callers that are no web pages send no origin and need none.",
     )
+    web_max_connections: int = Field(
+        512,
+        ge=1,
+        le=65536,
+        description="The most gRPC-Web connections at once; fewer where the process may have few "
+        "files open.",
+    )
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Prometheus port; 0 takes a free one."
     )

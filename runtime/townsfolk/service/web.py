@@ -9,18 +9,14 @@ adapter that imitates a gRPC context would have to do all of those again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import grpc.aio
-import uvicorn
 
 from townsfolk.service import web_frames as frames
-from townsfolk.service.address import Address
-from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2
 
 # ASGI's own types, as its specification has them.
@@ -34,7 +30,8 @@ _BINARY = frozenset({"application/grpc-web", "application/grpc-web+proto"})
 _TEXT = frozenset({"application/grpc-web-text", "application/grpc-web-text+proto"})
 _ALLOWED_HEADERS = b"authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"
 _PREFLIGHT_S = b"7200"
-BACKLOG = 128
+# How long a request's body may take to arrive, in seconds.
+BODY_S = 30.0
 
 _SERVICE = townsfolk_pb2.DESCRIPTOR.services_by_name["TownsfolkService"]
 _CLIENT_STREAMING = frozenset(
@@ -115,9 +112,13 @@ class GrpcWebApp:
         self, path: str, headers: dict[str, str], receive: Receive, reply: Reply
     ) -> None:
         try:
-            body = await self._body(receive, text=reply.content_type in _TEXT)
+            async with asyncio.timeout(BODY_S):
+                body = await self._body(receive, text=reply.content_type in _TEXT)
             call = self._call(path, headers, body)
         except DisconnectedError:
+            return
+        except TimeoutError:
+            await _answer(reply.send, 408, f"the request took more than {BODY_S:g} s to arrive")
             return
         except RefusedError as refused:
             await reply.start()
@@ -220,68 +221,3 @@ def _preflight(headers: dict[str, str]) -> Headers:
     if headers.get("access-control-request-private-network") == "true":
         allow.append((b"access-control-allow-private-network", b"true"))
     return allow
-
-
-class _Uvicorn(uvicorn.Server):
-    """A uvicorn that leaves the process's signals to lifetime.py."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-class WebServer:
-    """uvicorn, in this process's event loop, on one port."""
-
-    def __init__(self, settings: ServiceSettings) -> None:
-        """Bind the port.
-
-        Raises:
-            StartError: The port is taken or the address is not of this machine.
-        """
-        assert settings.web_port is not None
-        self._settings = settings
-        address = Address(settings.host, settings.web_port, "web_port")
-        self._socket = address.bound_socket()
-        self._socket.listen(BACKLOG)
-        self.port: int = self._socket.getsockname()[1]
-        self._server: _Uvicorn | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._channel: grpc.aio.Channel | None = None
-
-    async def start(self, target: str) -> None:
-        """Serve, forwarding to this process's gRPC server."""
-        self._channel = grpc.aio.insecure_channel(
-            target,
-            options=[
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.enable_http_proxy", 0),
-                ("grpc.http2.bdp_probe", 0),  # see server.py
-            ],
-        )
-        settings = self._settings
-        app = GrpcWebApp(self._channel, settings.web_origins, settings.max_message_bytes)
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-        )
-        self._server = _Uvicorn(config)
-        self._task = asyncio.create_task(self._server.serve([self._socket]))
-
-    async def stop(self) -> None:
-        """End; to be called after the gRPC server, so that calls under way get its last word."""
-        if self._server is None or self._task is None or self._channel is None:
-            self._socket.close()
-            return
-        self._server.should_exit = True
-        await self._task
-        await self._channel.close()
