@@ -10,6 +10,7 @@ from townsfolk_kernels.linear import LinearWeight, activation_dtype, linear, pac
 from townsfolk_kernels.registry import has_triton, use_reference
 from townsfolk_kernels.rms_norm import add_rms_norm, rms_norm
 from townsfolk_kernels.rope import rope_and_store
+from townsfolk_kernels.upload import upload
 
 __all__ = [
     "Activation",
@@ -27,6 +28,7 @@ __all__ = [
     "rms_norm",
     "rope_and_store",
     "swiglu",
+    "upload",
     "use_reference",
 ]
 

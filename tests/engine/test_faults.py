@@ -1,14 +1,17 @@
 """One request's fault is nobody else's."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from townsfolk.engine import GenerationFailedError
+import torch
+from townsfolk.engine import GenerationFailedError, runner
 from townsfolk.models import Decoder
 from townsfolk.sampling import Sampler, SamplingParams
 from townsfolk.text.detokenizer import Detokenizer
 
 BAD_SEED = 666
+POISON = 77
 GOOD = SamplingParams(max_new_tokens=40, min_new_tokens=40, seed=1)
 BAD = SamplingParams(max_new_tokens=40, min_new_tokens=40, seed=BAD_SEED)
 
@@ -79,7 +82,7 @@ async def test_a_request_that_cannot_be_written_fails_alone(start, expected, mon
     assert str(error.__cause__) == "no such character"
 
 
-async def test_a_failed_step_fails_its_requests_and_the_engine_goes_on(
+async def test_a_step_that_fails_once_is_computed_again_for_each_alone(
     start, expected, monkeypatch, caplog
 ):
     engine = start(max_batch=3)
@@ -92,12 +95,41 @@ async def test_a_failed_step_fails_its_requests_and_the_engine_goes_on(
         return forward(self, batch, kv)
 
     monkeypatch.setattr(Decoder, "forward", fail_once)
-    requests = [engine.submit([1, 2, 3], GOOD) for _ in range(5)]
-    results = await asyncio.gather(*(r.result() for r in requests), return_exceptions=True)
-    failed = [isinstance(result, GenerationFailedError) for result in results]
-    assert failed == [True, True, True, False, False]
-    assert [result.text for result in results[3:]] == [expected] * 2
-    assert "a model step failed" in caplog.text
+    results = await asyncio.gather(*(engine.generate([1, 2, 3], GOOD) for _ in range(5)))
+    assert [result.text for result in results] == [expected] * 5
+    assert "each sequence is computed alone" in caplog.text
+    await engine.check()
+
+
+async def test_a_request_that_needs_too_much_memory_fails_alone(start, expected, monkeypatch):
+    """Whoever is in a step with token 77 gets none, for as long as it is there."""
+    forward = Decoder.forward
+
+    def fail(self, batch, kv):
+        if (batch.token_ids == POISON).any():
+            raise torch.OutOfMemoryError("not so much")
+        return forward(self, batch, kv)
+
+    monkeypatch.setattr(Decoder, "forward", fail)
+    engine = start()
+    good = [engine.submit([1, 2, 3], GOOD) for _ in range(3)]
+    bad = engine.submit([1, 2, POISON], GOOD)
+    good += [engine.submit([1, 2, 3], GOOD) for _ in range(3)]
+    with pytest.raises(GenerationFailedError, match="not so much"):
+        await bad.result()
+    assert [(await generation.result()).text for generation in good] == [expected] * 6
+    await engine.check()
+
+
+async def test_a_prompt_that_cannot_be_scored_fails_alone(start, expected, monkeypatch):
+    monkeypatch.setattr(runner, "prompt_logprobs", lambda *_: 1 / 0)
+    engine = start()
+    good = [engine.submit([1, 2, 3], GOOD) for _ in range(3)]
+    bad = engine.submit([1, 2, 3], replace(GOOD, logprobs=2), echo=True)
+    with pytest.raises(GenerationFailedError):
+        await bad.result()
+    assert [(await generation.result()).text for generation in good] == [expected] * 3
+    await engine.check()
 
 
 async def test_a_step_that_failed_leaves_nothing_wrong_in_the_cache(start, expected, monkeypatch):

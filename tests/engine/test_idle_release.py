@@ -34,12 +34,12 @@ def slow_load(monkeypatch):
     release = threading.Event()
     load = Decoder.load.__func__
 
-    def wait_and_load(cls, directory, dtype, device, progress):
+    def wait_and_load(cls, directory, dtype, device, progress, *rest):
         def report(done, total):
             while not release.wait(0.01):
                 progress(done, total)
 
-        return load(cls, directory, dtype, device, report)
+        return load(cls, directory, dtype, device, report, *rest)
 
     def hold():
         monkeypatch.setattr(Decoder, "load", classmethod(wait_and_load))

@@ -3,43 +3,27 @@
 import asyncio
 import threading
 import time
-import weakref
 
 import pytest
 from townsfolk.engine import outbox as outbox_module
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outbox import LOCK_SHARE, MOST_S, Outbox
+from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
-from townsfolk.engine.request import Request
-from townsfolk.sampling import SamplingParams
 
 COMPLETION = Completion("", (), FinishReason.LENGTH, Usage(0, 0, 0, 0.0, 0.0, 0))
 
 
 class Reader:
-    """A request, its handle, and what was handed over to it: events and when."""
+    """A caller's handle, and the queue to it."""
 
-    def __init__(self, number=0):
-        self.request = Request(
-            number=number,
-            params=SamplingParams(),
-            seed=0,
-            prompt_length=0,
-            token_ids=[],
-            max_tokens=0,
-            table=None,
-            reply=None,
-            priority=0,
-            arrived=0.0,
-            deadline=None,
-            echo=False,
-            event_loop=asyncio.get_running_loop(),
-        )
+    def __init__(self):
         self.generation = Generation(lambda: None, lambda priority: None)
-        self.request.handle = weakref.ref(self.generation)
+        loop = asyncio.get_running_loop()
+        self.queue = OutputQueue(loop, self.generation, lambda: None)
 
     def has(self, outbox, text, token_id=0):
-        outbox.put(self.request, TextDelta(text, (TokenInfo(token_id),)))
+        outbox.put(self.queue, TextDelta(text, (TokenInfo(token_id),)))
 
 
 @pytest.fixture
@@ -49,7 +33,7 @@ def outbox():
 
 async def test_nothing_is_lost_and_nothing_changes_places(outbox):
     """An engine's thread that never rests, and readers of whom some are slow."""
-    readers = [Reader(number) for number in range(40)]
+    readers = [Reader() for number in range(40)]
     steps = 300
 
     def speak():
@@ -58,7 +42,7 @@ async def test_nothing_is_lost_and_nothing_changes_places(outbox):
                 if step >= number:  # they begin one after the other
                     reader.has(outbox, f"{step} ", step)
                 if step == steps - 1:
-                    outbox.put(reader.request, COMPLETION)
+                    outbox.put(reader.queue, COMPLETION)
             assert not outbox.flush()
 
     async def read(number, reader):
@@ -92,7 +76,7 @@ async def test_a_lone_speaker_is_read_token_by_token(outbox):
 
 
 async def test_readers_that_cost_much_leave_time_for_others(outbox):
-    readers = [Reader(number) for number in range(32)]
+    readers = [Reader() for number in range(32)]
     finished = threading.Event()
     clocks = []  # of the time that passes, and of this thread's own, after each delivery
 
@@ -126,7 +110,7 @@ async def test_readers_that_cost_much_leave_time_for_others(outbox):
 async def test_who_begins_or_ends_does_not_wait_for_those_who_speak(monkeypatch):
     monkeypatch.setattr(outbox_module, "FIRST_S", 60.0)  # very slow until it is known better
     outbox = Outbox()
-    crowd = [Reader(number) for number in range(20)]
+    crowd = [Reader() for number in range(20)]
     for _ in range(3):
         for reader in crowd:
             reader.has(outbox, "x")
@@ -136,24 +120,24 @@ async def test_who_begins_or_ends_does_not_wait_for_those_who_speak(monkeypatch)
     newcomer.has(outbox, "first")
     outbox.flush()
     assert (await anext(newcomer.generation)).text == "first"
-    outbox.put(crowd[-1].request, COMPLETION)
+    outbox.put(crowd[-1].queue, COMPLETION)
     outbox.flush()
     texts = [delta.text async for delta in crowd[-1].generation]
     assert "".join(texts) == "xxx"
     assert crowd[-1].generation.completion is COMPLETION
-    assert sum(bool(reader.request.letters) for reader in crowd) >= len(crowd) - 2
+    assert sum(bool(reader.queue.events) for reader in crowd) >= len(crowd) - 2
 
 
 async def test_requests_of_a_closed_loop_are_given_back(outbox):
     async def leave():
-        return Reader(1), Reader(2)
+        return Reader(), Reader()
 
     told, new = await asyncio.to_thread(asyncio.run, leave())
-    here = Reader(3)
-    told.request.urgent = False
+    here = Reader()
+    told.queue.urgent = False
     for reader in (told, new, here):
         reader.has(outbox, "x")
-    assert {request.number for request in outbox.flush()} == {1, 2}
+    assert {*outbox.flush()} == {told.queue, new.queue}
     assert (await anext(here.generation)).text == "x"
     assert not outbox.flush()
 
@@ -170,9 +154,9 @@ def test_a_loop_that_closes_before_it_looks_gives_its_requests_back(outbox, begu
         reader.has(outbox, "heard ")
         assert not outbox.flush()
         loop.run_until_complete(asyncio.sleep(0))
-        assert not reader.request.letters
+        assert not reader.queue.events
     reader.has(outbox, "never heard")
     assert not outbox.flush()  # the loop was told, and would look when it runs next
     loop.close()
-    assert outbox.flush() == [reader.request]
+    assert outbox.flush() == [reader.queue]
     assert not outbox.flush()

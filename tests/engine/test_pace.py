@@ -2,9 +2,9 @@
 
 import pytest
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.step_shape import SPEAKERS, TOKENS
+from townsfolk.engine.step_inputs import DECODES, TOKENS
 
-SIZES = [(speakers, tokens) for speakers in SPEAKERS for tokens in TOKENS]
+SIZES = [(speakers, tokens) for speakers in DECODES for tokens in TOKENS]
 
 
 def seconds(speakers, prompt_tokens):
@@ -25,11 +25,11 @@ def settle(pace, speakers, prompts=1, cost=seconds, steps=60):
 def test_nothing_limits_prompts_where_nobody_speaks_or_steps_have_no_sizes():
     assert Pace(SIZES).undisturbed_tokens(100_000) is None
     assert Pace().prompt_tokens(5, 3) is None
-    assert Pace(SIZES).prompt_tokens(SPEAKERS[-1] + 1, 3) is None
+    assert Pace(SIZES).prompt_tokens(DECODES[-1] + 1, 3) is None
 
 
 def test_a_few_steps_of_the_largest_size_are_preferred_to_a_larger_one():
-    largest = TOKENS[-1] - SPEAKERS[0]
+    largest = TOKENS[-1] - DECODES[0]
     assert Pace(SIZES).undisturbed_tokens(20) == largest
     assert Pace(SIZES).undisturbed_tokens(3 * largest) == largest
     assert Pace(SIZES).undisturbed_tokens(3 * largest + 1) is None

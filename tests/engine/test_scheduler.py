@@ -1,23 +1,34 @@
 """The scheduler's decisions, without a model: tokens are made up when a step is taken back."""
 
+import pickle
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from townsfolk.engine import waiting
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.request import Request
 from townsfolk.engine.scheduler import Scheduler
+from townsfolk.engine.sequence import Sequence
 from townsfolk.kv import BlockPool, BlockTable
-from townsfolk.sampling import SamplingParams
+from townsfolk.sampling import SamplingParams, TokenInfo
 
 BLOCK = 4
+
+
+def next_token(token_ids):
+    """A token that depends on all before it, as a model's does."""
+    return sum(token_ids) % 3
 
 
 class World:
     """A scheduler with a pool, and what a loop and a runner would do with its plans."""
 
-    def __init__(self, num_blocks=64, max_batch=4, budget=16, depth=1, pace=None):
+    def __init__(self, num_blocks=64, max_batch=4, budget=16, depth=1, pace=None, drafter=None):
         self.pool = BlockPool(num_blocks, BLOCK, lambda source, target: None)
-        self.scheduler = Scheduler(self.pool, max_batch, budget, pace)
+        self.scheduler = Scheduler(self.pool, max_batch, budget, pace, drafter)
+        self.tables = {}  # of slots, as a runner knows them
+        self.known = {}  # tokens of slots, as a runner knows them
         self.max_batch, self.budget, self.depth = max_batch, budget, depth
         self.in_flight = []
         self.requests = []
@@ -26,46 +37,69 @@ class World:
         prompt = list(range(prompt)) if isinstance(prompt, int) else prompt
         request = Request(
             number=len(self.requests),
+            prompt_ids=tuple(prompt),
             params=SamplingParams(max_new_tokens=new),
             seed=0,
-            prompt_length=len(prompt),
-            token_ids=list(prompt),
             max_tokens=len(prompt) + new,
-            table=BlockTable(self.pool, ""),
-            reply=None,
             priority=priority,
-            arrived=0.0,
-            deadline=None,
-            echo=False,
-            event_loop=None,
         )
-        self.requests.append(request)
-        self.scheduler.add(request)
-        return request
+        sequence = Sequence(request, BlockTable(self.pool, ""))
+        self.requests.append(sequence)
+        self.scheduler.add(sequence)
+        return sequence
 
     def plan(self):
         """The next step as {request number: tokens}, launched but not settled."""
-        plan = self.scheduler.plan()
+        step = self.scheduler.plan()
+        plan = step.plan
+        assert pickle.loads(pickle.dumps(plan)) == plan  # it can be sent elsewhere
         assert sum(item.count for item in plan.items) <= self.budget
         assert len(plan.items) <= self.max_batch
-        for item in plan.items:
-            assert item.count > 0
-            assert len(item.request.table.block_ids) * BLOCK >= item.start + item.count
         if plan.items:
-            self.in_flight.append(plan.items)
-        return {item.request.number: item.count for item in plan.items}
+            self.take_notice(plan)
+        else:
+            assert not plan.admitted
+            assert not plan.grown
+        for sequence, item in zip(step.sequences, plan.items, strict=True):
+            assert item.count > 0
+            assert item.slot == sequence.slot
+            assert self.tables[item.slot] == sequence.table.block_ids
+            assert len(self.tables[item.slot]) * BLOCK >= item.start + item.count
+            known = sequence.token_ids[item.start : item.start + item.count]
+            if item.drafts:
+                known = [*known[:1], *item.token_ids[1:]]
+            assert list(item.token_ids) in ([], known)
+        if plan.items:
+            self.in_flight.append(step)
+        return {
+            sequence.number: item.count
+            for sequence, item in zip(step.sequences, plan.items, strict=True)
+        }
+
+    def take_notice(self, plan):
+        """What a runner does first: it knows nothing but the plan."""
+        for slot in plan.vacated:
+            del self.tables[slot]
+        for each in plan.admitted:
+            assert each.sampling.slot not in self.tables
+            self.tables[each.sampling.slot] = list(each.block_ids)
+        for slot, first, blocks in plan.grown:
+            assert len(self.tables[slot]) == first
+            self.tables[slot] += blocks
 
     def settle(self):
-        for item in self.in_flight.pop(0):
-            if item.is_void:
-                continue
-            request = item.request
-            assert request.table.num_tokens == item.start
-            # A token that depends on all before it, as a model's does.
-            token = sum(request.token_ids) % 3 if item.samples else None
-            self.scheduler.advance(item, token)
-            if len(request.token_ids) == request.max_tokens:
-                self.scheduler.remove(request)
+        for sequence, item in self.in_flight.pop(0).live():
+            assert sequence.table.num_tokens == item.start
+            drawn = []
+            if item.draws:
+                drafts = list(item.token_ids[1:]) if item.drafts else []
+                for draft in [*drafts, None]:
+                    drawn.append(next_token([*sequence.token_ids, *drawn]))
+                    if drawn[-1] != draft:
+                        break
+            self.scheduler.advance(sequence, item, [TokenInfo(token_id) for token_id in drawn])
+            if len(sequence.token_ids) == sequence.max_tokens:
+                self.scheduler.remove(sequence)
         self.scheduler.check()
 
     def step(self):
@@ -164,9 +198,9 @@ def test_exhaustion_takes_from_the_least_important():
     more_important = world.request([7] * 3, new=16, priority=1)
     while world.scheduler.num_preemptions == 0:
         assert world.step()
-    assert last.row is None
-    assert first.row is not None
-    assert more_important.row is not None
+    assert last.slot is None
+    assert first.slot is not None
+    assert more_important.slot is not None
     while world.step() is not None:
         pass
     assert all(len(request.token_ids) == request.max_tokens for request in world.requests)
@@ -178,8 +212,8 @@ def test_the_least_important_one_gives_way_itself():
     last = world.request([8] * 10, new=20)
     while world.scheduler.num_preemptions == 0:
         world.step()
-    assert last.row is None
-    assert first.row is not None
+    assert last.slot is None
+    assert first.slot is not None
 
 
 def test_a_request_is_not_pushed_out_in_vain():
@@ -206,6 +240,59 @@ REQUESTS = st.tuples(
 )
 
 
+def drafter_of(count):
+    """Guesses that many tokens, wrong ones among them; None for a scheduler without drafts."""
+
+    def guess(token_ids):
+        guessed = list(token_ids)
+        for number in range(count):
+            guessed.append(next_token(guessed) if len(guessed) % 5 else number)
+        return guessed[len(token_ids) :]
+
+    return guess if count else None
+
+
+def test_drafts_that_are_right_are_kept_and_what_follows_a_wrong_one_is_not():
+    world = World(budget=64, drafter=lambda token_ids: [next_token(token_ids), 7, 7])
+    sequence = world.request([1, 1], new=9)
+    world.step()
+    lengths = []
+    while world.step() is not None:
+        lengths.append(len(sequence.token_ids))
+    assert lengths == [5, 7, 9, 11]  # the draft and what is drawn after it, in each step
+    expected = [1, 1]
+    while len(expected) < 11:
+        expected.append(next_token(expected))
+    assert sequence.token_ids == expected
+
+
+def test_who_waits_for_anothers_prompt_is_not_compared_again_and_again(monkeypatch):
+    world = World(num_blocks=600, max_batch=64, budget=64)
+    lore = [9] * 1000
+    looked = []
+    alike = waiting._alike
+    monkeypatch.setattr(waiting, "_alike", lambda *args: looked.append(1) or alike(*args))
+    for number in range(50):
+        world.request([*lore, number], new=1)
+    steps = 0
+    while world.step() is not None:
+        steps += 1
+    assert steps > 15
+    assert len(looked) < 2 * 50
+    assert [each.cached_tokens for each in world.requests[1:]] == [1000] * 49
+
+
+def test_one_step_looks_at_few_of_those_who_wait(monkeypatch):
+    world = World(num_blocks=600, max_batch=64, budget=64)
+    looked = []
+    alike = waiting._alike
+    monkeypatch.setattr(waiting, "_alike", lambda *args: looked.append(1) or alike(*args))
+    for number in range(500):
+        world.request([9] * 1000 + [number], new=1)
+    world.step()
+    assert len(looked) <= 40
+
+
 @settings(deadline=None)
 @given(
     wanted=st.lists(REQUESTS, min_size=1, max_size=12),
@@ -213,9 +300,12 @@ REQUESTS = st.tuples(
     max_batch=st.integers(1, 6),
     extra=st.integers(0, 20),
     depth=st.integers(1, 2),
+    drafts=st.integers(0, 4),
 )
-def test_everyone_finishes_with_the_right_tokens(wanted, num_blocks, max_batch, extra, depth):
-    world = World(num_blocks, max_batch, max_batch + extra, depth)
+def test_everyone_finishes_with_the_right_tokens(
+    wanted, num_blocks, max_batch, extra, depth, drafts
+):
+    world = World(num_blocks, max_batch, max_batch + extra, depth, None, drafter_of(drafts))
     coming = sorted(wanted, key=lambda each: each[3])
     cancelled = {}
     for step in range(10_000):
@@ -237,7 +327,7 @@ def test_everyone_finishes_with_the_right_tokens(wanted, num_blocks, max_batch, 
     for request in world.requests:
         expected = list(request.token_ids[: request.prompt_length])
         while len(expected) < len(request.token_ids):
-            expected.append(sum(expected) % 3)
+            expected.append(next_token(expected))
         assert request.token_ids == expected
         if request not in cancelled:
             assert len(request.token_ids) == request.max_tokens

@@ -7,6 +7,7 @@ import torch
 from townsfolk.engine.cuda_runner import CudaRunner
 from townsfolk.engine.request import Request
 from townsfolk.engine.scheduler import Scheduler
+from townsfolk.engine.sequence import Sequence
 from townsfolk.kv import BlockPool, BlockTable, KvCache
 from townsfolk.models import Decoder, named_spec
 from townsfolk.sampling import SamplingParams
@@ -53,30 +54,29 @@ class World:
 
     def add(self, prompt, **params):
         params = SamplingParams(max_new_tokens=20, **params)
+        number = len(self.requests)
         request = Request(
-            number=len(self.requests), params=params, seed=len(self.requests),
-            prompt_length=len(prompt), token_ids=list(prompt), max_tokens=len(prompt) + 20,
-            table=BlockTable(self.pool, str(len(self.requests))), reply=None, priority=0,
-            arrived=0.0, deadline=None, echo=False, event_loop=None,
+            number=number, prompt_ids=tuple(prompt), params=params, seed=number,
+            max_tokens=len(prompt) + 20, namespace=str(number), penalized_ids=tuple(prompt),
         )  # fmt: skip
-        self.requests.append(request)
-        self.scheduler.add(request)
+        self.requests.append(Sequence(request, BlockTable(self.pool, request.namespace)))
+        self.scheduler.add(self.requests[-1])
 
     def step(self):
-        plan = self.scheduler.plan()
-        if plan.items:
-            self.in_flight.append((plan.items, self.runner.launch(plan)))
-        if self.in_flight and (len(self.in_flight) == 2 or not plan.items):
-            items, step = self.in_flight.pop(0)
-            for item, output in zip(items, self.runner.collect(step), strict=True):
-                if item.is_void:
+        step = self.scheduler.plan()
+        if step.sequences:
+            self.in_flight.append((step, self.runner.launch(step.plan)))
+        if self.in_flight and (len(self.in_flight) == 2 or not step.sequences):
+            settled, handle = self.in_flight.pop(0)
+            for sequence, epoch, item, output in settled.parts(self.runner.collect(handle)):
+                if sequence.epoch != epoch:
                     continue
-                assert (output.token is None) == (not item.samples)
-                token = output.token.token_id if output.token else None
-                self.scheduler.advance(item, token)
-                if len(item.request.token_ids) == item.request.max_tokens:
-                    self.scheduler.remove(item.request)
-        return bool(plan.items or self.in_flight)
+                assert output.error is None
+                assert len(output.tokens) == item.draws
+                self.scheduler.advance(sequence, item, output.tokens)
+                if len(sequence.token_ids) == sequence.max_tokens:
+                    self.scheduler.remove(sequence)
+        return bool(step.sequences or self.in_flight)
 
 
 @pytest.fixture(scope="module")

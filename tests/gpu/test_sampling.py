@@ -3,10 +3,8 @@
 import pytest
 import torch
 from close_calls import is_close_call
-from townsfolk.engine.cuda_graphs import draw_all
-from townsfolk.engine.device_rows import DeviceRows, is_plain
-from townsfolk.engine.request import Request
-from townsfolk.sampling import Sampler, SamplingParams
+from townsfolk.sampling import Sampler, SamplingParams, SlotSampling
+from townsfolk.sampling.triton_backend import TritonBackend, is_plain
 from townsfolk_kernels.triton.logprobs import Report
 from townsfolk_kernels.triton.sampling import Onward, draw
 
@@ -35,19 +33,15 @@ def test_draws_are_those_of_the_sampler(plain):
     generator = torch.Generator().manual_seed(torch.seed() % 2**31)
     print("seed", generator.initial_seed())
     sampler = Sampler(count, VOCAB, (3, 5), torch.device("cpu"))
-    state = DeviceRows(count, 4, VOCAB, 64, (3, 5), DEVICE)
+    backend = TritonBackend(count, VOCAB, (3, 5), DEVICE, 64)
     requests = []
     for row, params in enumerate(asked):
         prompt = torch.randint(0, VOCAB, (9,), generator=generator).tolist()
-        made = Request(
-            number=row, params=params, seed=row * 977, prompt_length=9, token_ids=prompt,
-            max_tokens=99, table=None, reply=None, priority=0, arrived=0, deadline=None,
-            echo=False, event_loop=None,
-        )  # fmt: skip
-        made.row = row
+        made = SlotSampling(row, params, row * 977, prompt, latest=prompt[-1])
         requests.append(made)
         sampler.admit(row, params, made.seed, prompt)
-    state.admit(requests)
+    assert backend.admit(requests) == {}
+    assert backend.drawn.tolist() == [each.latest for each in requests]
     rows = torch.arange(count, dtype=torch.int32, device=DEVICE)
     indices, positions = torch.zeros_like(rows), torch.zeros_like(rows)
     _, report = Report.allocate(count, DEVICE)
@@ -60,12 +54,12 @@ def test_draws_are_those_of_the_sampler(plain):
         on_device = logits.to(DEVICE)
         if plain:
             space = torch.empty(count, -(-VOCAB // 64), device=DEVICE)
-            draw(on_device, rows, indices, state.sampling, space, mailbox, False, onward)
+            draw(on_device, rows, indices, backend.rows, space, mailbox, False, onward)
             torch.cuda.synchronize()
             tokens = mailbox[(step + 1) % 4]
         else:
             indices.fill_(step)
-            draw_all(on_device, rows, indices, state, report.part(slice(0, count)))
+            backend.draw_into(on_device, rows, indices, report.part(slice(0, count)))
             tokens = report.tokens[:count].cpu()
             torch.testing.assert_close(
                 report.logprobs[:count].cpu(), expected.logprobs, equal_nan=True
@@ -79,7 +73,7 @@ def test_draws_are_those_of_the_sampler(plain):
             reply = said[n]
             token, seed = int(tokens[n]), requests[n].seed
             assert is_close_call(
-                logits[n], asked[n], seed, requests[n].token_ids, reply, token, 1e-5
+                logits[n], asked[n], seed, requests[n].prompt_ids, reply, token, 1e-5
             )
         if wrong:
             return  # the histories differ from here on

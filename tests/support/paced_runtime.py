@@ -35,8 +35,8 @@ from townsfolk.client import AsyncRuntime, Persona
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine, residency
 from townsfolk.engine.outputs import TokenInfo
-from townsfolk.engine.runner import ItemOutput
-from townsfolk.engine.scheduler import StepItem, StepPlan
+from townsfolk.engine.pace import Pace
+from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.models import Decoder, named_spec
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.service import interpreter
@@ -61,7 +61,6 @@ class PacedRunner:
     """Steps that take as long as on a GPU, one after the other, two in flight."""
 
     depth = 2
-    sizes = ()
 
     def __init__(self, host_us: float) -> None:
         self._host_s = host_us / 1e6
@@ -69,9 +68,12 @@ class PacedRunner:
         rng = np.random.default_rng(0)
         self._tokens: deque[int] = deque(rng.integers(300, VOCABULARY, 1 << 16).tolist())
 
+    def pace(self) -> Pace:
+        return Pace()
+
     def launch(self, plan: StepPlan) -> tuple[list[StepItem], float]:
         begin = time.perf_counter()
-        rows = sum(item.samples for item in plan.items)
+        rows = sum(item.draws for item in plan.items)
         prompt = sum(item.count for item in plan.items) - len(plan.items)
         step_ms = float(np.interp(rows, STEP_ROWS, STEP_MS)) + PREFILL_MS_A_TOKEN * prompt
         while time.perf_counter() - begin < self._host_s:
@@ -95,7 +97,7 @@ class PacedRunner:
             time.sleep(left)
         self._tokens.rotate(-len(items))
         return [
-            ItemOutput(TokenInfo(self._tokens[n]) if item.samples else None)
+            ItemOutput((TokenInfo(self._tokens[n]),) if item.draws else ())
             for n, item in enumerate(items)
         ]
 

@@ -10,19 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from townsfolk_kernels import PagedLayout
 from townsfolk_kernels.triton.attention import DecodeWorkspace, most_programs
-from townsfolk_kernels.triton.gather import gather_tokens
 from townsfolk_kernels.triton.general_sampling import draw_general
 from townsfolk_kernels.triton.logprobs import Report
 from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace, PrefillWorkspace
 from townsfolk_kernels.triton.sampling import Onward, draw
 
-from townsfolk.engine.device_rows import DeviceRows
-from townsfolk.engine.scheduler import StepItem
-from townsfolk.engine.step_shape import Ints, StepInputs, StepShape, index_of, row_of
-from townsfolk.kv import KvCache
-from townsfolk.models import Decoder, ModelBatch
+from townsfolk.engine.mixed_step import MixedStep, StepResources
+from townsfolk.engine.step import StepItem
+from townsfolk.engine.step_inputs import Ints, StepInputs, StepShape
+from townsfolk.models import Decoder
 from townsfolk.models.decode_step import DecodeInputs, DecodeStep
 
 MOST_FUSED = 64
@@ -49,23 +46,19 @@ def bucket(batch: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Machinery:
+class GraphResources:
     """What all graphs of a runner work on.
 
     Attributes:
-        decoder: the model.
-        fused: its decode steps.
-        kv: its pages.
-        rows: what the device knows of each request.
+        step: what any step works on.
+        fused: the model's decode steps.
         workspace: of the attention in mixed steps.
         pool: memory that the graphs share, for no two run at once.
         stream: on which they are captured; one for all, for cuBLAS keeps memory for each stream.
     """
 
-    decoder: Decoder
+    step: StepResources
     fused: DecodeStep
-    kv: KvCache
-    rows: DeviceRows
     workspace: AttentionWorkspace
     pool: Any
     stream: torch.cuda.Stream
@@ -79,20 +72,22 @@ class StepGraph(ABC):
         report: what was drawn, once a step has run.
     """
 
-    def __init__(self, places: int, machinery: Machinery) -> None:
-        """Takes memory for a report of so many places."""
-        self._machinery = machinery
-        self._device = machinery.decoder.device
+    flat: Tensor
+    report: Report
+
+    def __init__(self, resources: GraphResources) -> None:
+        """Make a graph that is not captured yet."""
+        self._resources = resources
+        self._device = resources.step.decoder.device
         self._graph: torch.cuda.CUDAGraph | None = None
-        self.flat, self.report = Report.allocate(places, self._device)
 
     @abstractmethod
     def run(self) -> None:
-        """Launches the step's operations one by one, on the inputs as they are."""
+        """Launch the step's operations one by one, on the inputs as they are."""
 
     def capture(self) -> None:
-        """Makes the graph; no row may be in use in the inputs, so that nothing changes."""
-        current, stream = torch.cuda.current_stream(), self._machinery.stream
+        """Make the graph; no slot may be in use in the inputs, so that nothing changes."""
+        current, stream = torch.cuda.current_stream(), self._resources.stream
         stream.wait_stream(current)
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
         with torch.cuda.stream(stream):
@@ -100,7 +95,7 @@ class StepGraph(ABC):
             # A graph that finds no memory when it begins ends the process where it is freed.
             torch.empty(_ROOM_BYTES, dtype=torch.uint8, device=self._device)
             graph = self._graph = torch.cuda.CUDAGraph()
-            graph.capture_begin(self._machinery.pool, capture_error_mode="thread_local")
+            graph.capture_begin(self._resources.pool, capture_error_mode="thread_local")
             try:
                 self.run()
             finally:
@@ -108,19 +103,20 @@ class StepGraph(ABC):
         current.wait_stream(stream)
 
     def replay(self) -> None:
-        """Starts the step."""
+        """Start the step."""
         assert self._graph is not None
         self._graph.replay()
 
 
 class DecodeGraph(StepGraph):
-    """Requests that decode, up to `shape.size`."""
+    """Sequences that decode, up to `shape.size`."""
 
-    def __init__(self, shape: DecodeShape, machinery: Machinery) -> None:
-        """Takes memory for the inputs; see `capture`."""
-        super().__init__(shape.size, machinery)
+    def __init__(self, shape: DecodeShape, resources: GraphResources) -> None:
+        """Take memory for the inputs; see `capture`."""
+        super().__init__(resources)
+        self.flat, self.report = Report.allocate(shape.size, self._device)
         self._shape = shape
-        # [3, size]: rows, positions, numbers of tokens drawn before; each at a multiple of 16 bytes
+        # [3, size]: slots, positions, tokens drawn before; each at a multiple of 16 bytes
         self._inputs = torch.full((3, aligned(shape.size)), -1, dtype=torch.int32).to(self._device)
         self._expected: list[list[int]] = []  # what the inputs are after the last launch
         # Plain draws go straight to the host: [turns, size].
@@ -130,17 +126,18 @@ class DecodeGraph(StepGraph):
 
     def run(self) -> None:
         """See `StepGraph`."""
-        own, size = self._machinery, self._shape.size
-        state = own.rows.sampling
-        rows, positions, indices = self._inputs[:, :size]
-        logits = own.fused.logits(DecodeInputs(rows, positions, own.rows.tables, state.drawn))
+        own, size = self._resources, self._shape.size
+        sampler = own.step.sampler
+        slots, positions, indices = self._inputs[:, :size]
+        inputs = DecodeInputs(slots, positions, own.step.tables.blocks, sampler.drawn)
+        logits = own.fused.logits(inputs)
         if self._shape.is_plain:
-            maxima = own.rows.space.maxima[0, :size]
+            maxima = sampler.space.maxima[0, :size]
             dependent = own.fused.is_dependent(size)
             onward = Onward(positions, self._turn)
-            draw(logits, rows, indices, state, maxima, self._mailbox, dependent, onward)
+            draw(logits, slots, indices, sampler.rows, maxima, self._mailbox, dependent, onward)
         else:
-            draw_general(logits, rows, indices, state, own.rows.space, self.report)
+            draw_general(logits, slots, indices, sampler.rows, sampler.space, self.report)
 
     def capture(self) -> None:
         """See `StepGraph`."""
@@ -148,7 +145,7 @@ class DecodeGraph(StepGraph):
         self._turn.zero_()
 
     def launch(self, items: Sequence[StepItem]) -> Tensor | None:
-        """Starts a step; `report` holds the result after it, in the order of the items.
+        """Start a step; `report` holds the result after it, in the order of the items.
 
         A step that goes on where the last one ended finds its inputs on the device.
 
@@ -156,82 +153,51 @@ class DecodeGraph(StepGraph):
             where plain draws arrive on the host: [size], int32, to be read before some steps more
             are launched. None for others.
         """
-        rows = [row_of(item) for item in items]
+        slots = [item.slot for item in items]
         positions = [item.start for item in items]
-        indices = [index_of(item) for item in items]
-        if self._expected != [rows, positions, indices]:
+        indices = [item.index for item in items]
+        if self._expected != [slots, positions, indices]:
             host = np.full(self._inputs.shape, -1, dtype=np.int32)
-            host[:, : len(rows)] = rows, positions, indices
+            host[:, : len(slots)] = slots, positions, indices
             _copy(host, self._inputs)
         self._expected = []
         if self._shape.is_plain:
-            self._expected = [rows, [p + 1 for p in positions], [i + 1 for i in indices]]
+            self._expected = [slots, [p + 1 for p in positions], [i + 1 for i in indices]]
         self.replay()
         self._launches += 1
         return self._mailbox[self._launches % _TURNS] if self._shape.is_plain else None
 
 
 class MixedGraph(StepGraph):
-    """Requests that decode, and chunks of prompts beside them, of a certain shape.
-
-    `report` has those who decode first, then prompts, from `shape.speakers` on.
+    """Sequences that decode, and chunks of prompts beside them, of a certain shape.
 
     Attributes:
         shape: its size.
     """
 
-    def __init__(self, shape: StepShape, machinery: Machinery) -> None:
-        """Takes memory for the inputs; see `capture`."""
-        super().__init__(shape.sequences, machinery)
+    def __init__(self, shape: StepShape, resources: GraphResources) -> None:
+        """Take memory for the inputs; see `capture`."""
+        super().__init__(resources)
+        inputs = torch.from_numpy(StepInputs.pack(shape, (), ()).flat).to(self._device)
+        self._step = MixedStep(shape, inputs, resources.step, resources.workspace)
         self.shape = shape
-        self._inputs = torch.from_numpy(StepInputs.pack(shape, (), ())).to(self._device)
-        # [3, tokens]: token ids, positions, slots
-        self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=self._device)
+        self.flat, self.report = self._step.flat, self._step.report
 
     def run(self) -> None:
         """See `StepGraph`."""
-        own, state = self._machinery, self._machinery.rows.sampling
-        given, positions, owners, lengths, rows, last, draws, indices, starts = self._inputs.split(
-            StepInputs.sizes(self.shape)
-        )
-        token_ids, wide_positions, slots = self._gathered
-        tables, block_size = own.rows.tables, own.kv.block_size
-        gather_tokens(
-            given,
-            positions,
-            owners,
-            state.drawn,
-            tables,
-            block_size,
-            token_ids,
-            wide_positions,
-            slots,
-        )
-        layout = PagedLayout(
-            starts,
-            lengths,
-            tables.index_select(0, rows.clamp(min=0)),
-            block_size,
-            longest=self.shape.chunk,
-            singles=self.shape.speakers,
-            workspace=own.workspace,
-        )
-        batch = ModelBatch(token_ids, wide_positions, slots, layout)
-        hidden = own.decoder.forward(batch, own.kv)  # [tokens, hidden]
-        logits = own.decoder.logits(hidden.index_select(0, last))
-        draw_all(logits, draws, indices, own.rows, self.report)
+        self._step.run()
 
-    def launch(self, speakers: Sequence[StepItem], prompts: Sequence[StepItem]) -> None:
-        """Starts a step; `report` holds the result after it."""
-        _copy(StepInputs.pack(self.shape, speakers, prompts), self._inputs)
+    def launch(self, decodes: Sequence[StepItem], prompts: Sequence[StepItem]) -> None:
+        """Start a step; `report` holds the result after it."""
+        _copy(StepInputs.pack(self.shape, decodes, prompts).flat, self._step.inputs)
         self.replay()
 
 
-def mixed_workspace(decoder: Decoder, most_speakers: int) -> AttentionWorkspace:
-    """Where the programs meet that share a sequence of a mixed step."""
+def mixed_workspace(decoder: Decoder, most_decodes: int) -> AttentionWorkspace:
+    """Take memory where the programs meet that share a sequence of a mixed step."""
     attention, device = decoder.spec.layers[0].attention, decoder.device
     processors = torch.cuda.get_device_properties(device).multi_processor_count
-    programs = most_programs(most_speakers, attention.num_kv_heads, processors)
+    programs = most_programs(most_decodes, attention.num_kv_heads, processors)
     group = attention.num_heads // attention.num_kv_heads
     return AttentionWorkspace(
         DecodeWorkspace(programs, group, attention.head_dim, device),
@@ -241,28 +207,11 @@ def mixed_workspace(decoder: Decoder, most_speakers: int) -> AttentionWorkspace:
 
 
 def aligned(count: int) -> int:
-    """So many 32-bit numbers that what comes behind them begins at a multiple of 16 bytes.
+    """Round up to so many 32-bit numbers that what follows begins at a multiple of 16 bytes.
 
     Kernels are compiled for the alignment of what they read: others would be others.
     """
     return -(-count // 4) * 4
-
-
-def draw_all(
-    logits: Tensor, rows: Tensor, indices: Tensor, device_rows: DeviceRows, report: Report
-) -> None:
-    """As `draw_general`, for any number of places: as many at once as there is space for."""
-    places = device_rows.space.places
-    for first in range(0, logits.shape[0], places):
-        part = slice(first, first + places)
-        draw_general(
-            logits[part],
-            rows[part],
-            indices[part],
-            device_rows.sampling,
-            device_rows.space,
-            report.part(part),
-        )
 
 
 def _copy(host: Ints, target: Tensor) -> None:

@@ -9,7 +9,8 @@ import logging
 import secrets
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as Items
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -30,13 +31,16 @@ from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.open_requests import OpenRequests
+from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion
-from townsfolk.engine.pace import Pace
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
+from townsfolk.engine.responder import Responder
+from townsfolk.engine.response import Response
 from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.scheduler import Scheduler
+from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.thread import EngineThread
 from townsfolk.engine.threads import compute_with, run_in_new_thread
@@ -122,17 +126,14 @@ class Engine:
         self._residency = Residency(
             resident, self._pool, None if load is None else lambda report: make(load(report))
         )
-        pace = Pace(resident.runner.sizes)
-        self._scheduler = Scheduler(self._pool, settings.max_batch, plan.step_tokens, pace)
+        self._scheduler = Scheduler(
+            self._pool, settings.max_batch, plan.step_tokens, resident.runner.pace()
+        )
         self._meter = Meter()
         self._open = OpenRequests(settings.max_batch + settings.max_waiting)
+        responder = Responder(self._scheduler, self._meter, self._open, eos_ids)
         self._loop = EngineLoop(
-            self._scheduler,
-            self._residency,
-            self._meter,
-            self._open,
-            eos_ids,
-            settings.idle_release_s,
+            self._scheduler, self._residency, responder, settings.idle_release_s
         )
         self._thread = EngineThread(
             self._loop, settings.threads or max(torch.get_num_threads() - 1, 1)
@@ -200,7 +201,7 @@ class Engine:
 
     def submit(
         self,
-        prompt: str | Sequence[int],
+        prompt: str | Items[int],
         params: SamplingParams | None = None,
         *,
         priority: int = 0,
@@ -241,34 +242,52 @@ class Engine:
         arrived = time.monotonic()
         request = Request(
             number=next(self._numbers),
+            prompt_ids=token_ids,
             params=params,
             seed=params.seed if params.seed is not None else secrets.randbits(64),
-            prompt_length=len(token_ids),
             max_tokens=min(len(token_ids) + params.max_new_tokens, self.info.context_length),
-            table=BlockTable(self._pool, namespace),
-            reply=Reply(self.tokenizer, token_ids, params.stop, rules.text_filter),
-            token_ids=token_ids,
+            namespace=namespace,
             priority=priority,
             arrived=arrived,
             deadline=None if deadline_s is None else arrived + deadline_s,
             echo=echo,
-            event_loop=event_loop,
-            rules=rules,
-            eos_ids=self._eos_ids,
+            end_ids=rules.end_ids,
+            penalized_ids=self._penalized(token_ids, params, rules),
         )
-        post, loop = self._thread.post, self._loop
+        return self._post(request, rules, event_loop)
 
-        def cancel(*_: object) -> None:
-            post(partial(loop.cancel, request))
+    def _post(
+        self, request: Request, rules: ReplyRules, event_loop: asyncio.AbstractEventLoop
+    ) -> Generation:
+        """Hand a request to the engine's thread."""
+        post, loop = self._thread.post, self._loop
+        sequence = Sequence(request, BlockTable(self._pool, request.namespace))
+        reply = Reply(self.tokenizer, request.prompt_ids, request.params.stop, rules.text_filter)
+
+        def cancel() -> None:
+            post(partial(loop.cancel, response))
 
         def set_priority(value: int) -> None:
             _check_whole_between("priority", value, -_MAX_PRIORITY, _MAX_PRIORITY)
-            post(partial(loop.set_priority, request, value))
+            post(partial(loop.set_priority, response, value))
 
         generation = Generation(cancel, set_priority)
-        request.handle = weakref.ref(generation, cancel)  # nobody reads any more: cancel
-        self._open.add(request, partial(post, partial(loop.submit, request)))
+        queue = OutputQueue(event_loop, generation, cancel)
+        response = Response(sequence, reply, queue)
+        self._open.add(request.number, queue, partial(post, partial(loop.submit, response)))
         return generation
+
+    def _penalized(
+        self, prompt_ids: tuple[int, ...], params: SamplingParams, rules: ReplyRules
+    ) -> tuple[int, ...]:
+        """The prompt's tokens that the repetition penalty counts.
+
+        Never end tokens: to end would grow less likely with each turn of a conversation.
+        """
+        if not (params.penalizes and rules.penalizes_prompt):
+            return ()
+        ends = self._eos_ids | rules.end_ids
+        return tuple(token_id for token_id in prompt_ids if token_id not in ends)
 
     def encode(self, text: str) -> list[int]:
         """The token ids that `submit` makes of a text; may be called from any thread.
@@ -288,7 +307,7 @@ class Engine:
 
     async def generate(
         self,
-        prompt: str | Sequence[int],
+        prompt: str | Items[int],
         params: SamplingParams | None = None,
         *,
         priority: int = 0,
@@ -385,11 +404,11 @@ class Engine:
         resident = self._residency.resident
         return resident.nbytes if resident is not None else 0
 
-    def _prompt_ids(self, prompt: str | Sequence[int]) -> list[int]:
+    def _prompt_ids(self, prompt: str | Items[int]) -> tuple[int, ...]:
         if isinstance(prompt, str):
-            token_ids = self.encode(prompt)
+            token_ids = tuple(self.encode(prompt))
         else:
-            token_ids = list(prompt)
+            token_ids = tuple(prompt)
             last = self._vocab_size - 1
             # One by one takes a millisecond for 3,000 tokens, and the event loop's millisecond.
             if {*map(type, token_ids)} != {int} or min(token_ids) < 0 or max(token_ids) > last:

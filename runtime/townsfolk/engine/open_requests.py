@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable
 
 from townsfolk.engine.errors import EngineClosedError, EngineFailedError, EngineOverloadedError
-from townsfolk.engine.outbox import tell_at_once
-from townsfolk.engine.request import Request
+from townsfolk.engine.output_queue import OutputQueue
 
 
 class OpenRequests:
@@ -21,12 +20,12 @@ class OpenRequests:
         self.total = 0
         """Requests that have ended."""
         self._limit = limit
-        self._requests: dict[int, Request] = {}  # by number
+        self._queues: dict[int, OutputQueue] = {}  # by number of the request
         self._lock = threading.Lock()
         self._refusal: EngineFailedError | EngineClosedError | None = None
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self._queues)
 
     @property
     def closed(self) -> bool:
@@ -45,8 +44,8 @@ class OpenRequests:
         if self._refusal is not None:
             raise EngineClosedError
 
-    def add(self, request: Request, post: Callable[[], None]) -> None:
-        """Take a request, and post it to the engine's thread.
+    def add(self, number: int, queue: OutputQueue, post: Callable[[], None]) -> None:
+        """Take the request of this number, and post it to the engine's thread.
 
         Raises:
             EngineOverloadedError: As many are open as may be.
@@ -55,14 +54,14 @@ class OpenRequests:
         """
         with self._lock:
             self.check()
-            if len(self._requests) >= self._limit:
+            if len(self._queues) >= self._limit:
                 raise EngineOverloadedError(self._limit)
-            self._requests[request.number] = request
+            self._queues[number] = queue
             post()
 
-    def remove(self, request: Request) -> None:
+    def remove(self, number: int) -> None:
         """Let go of a request that has ended."""
-        if self._requests.pop(request.number, None) is not None:
+        if self._queues.pop(number, None) is not None:
             self.total += 1
 
     def close(self) -> None:
@@ -74,7 +73,7 @@ class OpenRequests:
         """Take no others, and tell all that are open of the failure."""
         with self._lock:
             self._refusal = error
-            failed, self._requests = self._requests, {}
+            failed, self._queues = self._queues, {}
             self.total += len(failed)
-        for request in failed.values():
-            tell_at_once(request, EngineFailedError(error.reason))
+        for queue in failed.values():
+            queue.fail(EngineFailedError(error.reason))

@@ -12,8 +12,8 @@ from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from townsfolk.engine.generation import Event
+from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import TextDelta
-from townsfolk.engine.request import Request
 
 # Engine and event loop share the interpreter's lock. When both together are at work for a larger
 # share of the time than this, they wait for each other so often that steps come late.
@@ -35,116 +35,100 @@ MEASURED_S = 0.1
 class Outbox:
     """Hands what the engine's thread says to the readers, no more often than is of use.
 
-    A request's events wait in `Request.letters`; its event loop is told once that there are some,
+    A request's events wait in its `OutputQueue`; its event loop is told once that there are some,
     and takes all that have come by the time it looks. A reply's first and last events are handed
     over at once. Others take turns with those of other requests, and while that takes too much of
     the interpreter, those who speak get longer pieces, not more of them.
     """
 
     def __init__(self) -> None:
-        # Requests with something new since the last flush; dictionaries, to have each once.
-        self._announced: dict[AbstractEventLoop, dict[Request, None]] = {}
-        self._couriers: WeakKeyDictionary[AbstractEventLoop, _Courier] = WeakKeyDictionary()
+        # Queues with something new since the last flush; dictionaries, to have each once.
+        self._announced: dict[AbstractEventLoop, dict[OutputQueue, None]] = {}
+        self._deliveries: WeakKeyDictionary[AbstractEventLoop, _Delivery] = WeakKeyDictionary()
         self._load = _Load()
 
-    def put(self, request: Request, event: Event) -> None:
-        """Sends an event, with the next flush at the earliest."""
-        request.letters.append(event)
+    def put(self, queue: OutputQueue, event: Event) -> None:
+        """Send an event, with the next flush at the earliest."""
+        queue.events.append(event)
         if type(event) is not TextDelta:
-            request.urgent = True
-        elif request.announced:
+            queue.urgent = True
+        elif queue.announced:
             return
-        request.announced = True
-        self._announced.setdefault(request.event_loop, {})[request] = None
+        queue.announced = True
+        self._announced.setdefault(queue.event_loop, {})[queue] = None
 
     def note_wait(self, seconds: float) -> None:
-        """The engine's thread has waited for the device, or for something to do."""
+        """Note that the engine's thread has waited for the device, or for something to do."""
         self._load.note_wait(seconds)
 
-    def flush(self) -> list[Request]:
-        """Tells the event loops of what is new; gives requests whose event loop was closed."""
+    def flush(self) -> list[OutputQueue]:
+        """Tell the event loops of what is new; return queues whose event loop was closed."""
         announced, self._announced = self._announced, {}
-        for event_loop, requests in announced.items():
-            courier = self._couriers.get(event_loop)
-            if courier is None:
-                courier = self._couriers[event_loop] = _Courier(self._load)
-            courier.take(event_loop, requests)
-        lost: list[Request] = []
-        for event_loop in [loop for loop in self._couriers if loop.is_closed()]:
-            courier = self._couriers.pop(event_loop)
-            lost += (*courier.urgent, *courier.waiting)
+        for event_loop, queues in announced.items():
+            delivery = self._deliveries.get(event_loop)
+            if delivery is None:
+                delivery = self._deliveries[event_loop] = _Delivery(self._load)
+            delivery.take(event_loop, queues)
+        lost: list[OutputQueue] = []
+        for event_loop in [loop for loop in self._deliveries if loop.is_closed()]:
+            delivery = self._deliveries.pop(event_loop)
+            lost += (*delivery.urgent, *delivery.waiting)
         return lost
 
 
-def tell_at_once(request: Request, event: Event) -> None:
-    """Send an event from any thread, past an outbox that may be broken or hang."""
-
-    def hand_over() -> None:
-        generation = request.handle()
-        if generation is not None:
-            request.letters.append(event)
-            generation.receive(request.letters)
-
-    with suppress(RuntimeError):  # the event loop is closed: nobody listens
-        request.event_loop.call_soon_threadsafe(hand_over)
-
-
-class _Courier:
-    """Brings letters to the readers of one event loop."""
+class _Delivery:
+    """Hands events to the readers of one event loop."""
 
     def __init__(self, engine: _Load) -> None:
-        self.urgent: deque[Request] = deque()
-        self.waiting: deque[Request] = deque()
-        self._lock = threading.Lock()  # of `waiting` and `_walks`, which both threads change
-        self._walks = False  # whether the event loop will look at `waiting` by itself
+        self.urgent: deque[OutputQueue] = deque()
+        self.waiting: deque[OutputQueue] = deque()
+        self._lock = threading.Lock()  # of `waiting` and `_is_due`, which both threads change
+        self._is_due = False  # whether the event loop will look at `waiting` by itself
         self._free_at = 0.0  # when the next delivery is due, on the event loop's clock
-        self._pace = _Pace(engine)
+        self._interval = _Interval(engine)
 
-    def take(self, event_loop: AbstractEventLoop, requests: Iterable[Request]) -> None:
-        """Takes requests that have letters, in the engine's thread."""
+    def take(self, event_loop: AbstractEventLoop, queues: Iterable[OutputQueue]) -> None:
+        """Take queues that have events, in the engine's thread."""
         hurries = False
         with self._lock:
-            for request in requests:
-                urgent = request.urgent  # read once: the event loop may have it changed
-                (self.urgent if urgent else self.waiting).append(request)
+            for queue in queues:
+                urgent = queue.urgent  # read once: the event loop may have it changed
+                (self.urgent if urgent else self.waiting).append(queue)
                 hurries = hurries or urgent
-            starts = bool(self.waiting) and not self._walks
-            self._walks = self._walks or starts
+            starts = bool(self.waiting) and not self._is_due
+            self._is_due = self._is_due or starts
         with suppress(RuntimeError):  # the event loop is closed; see `Outbox.flush`
             if hurries:
-                event_loop.call_soon_threadsafe(self._hurry)
+                event_loop.call_soon_threadsafe(self._hand_over_urgent)
             if starts:
-                event_loop.call_soon_threadsafe(self._walk)
+                event_loop.call_soon_threadsafe(self._hand_over_due)
 
-    def _hurry(self) -> None:
-        """Hands over what must not wait."""
+    def _hand_over_urgent(self) -> None:
+        """Hand over what must not wait."""
         while self.urgent:
-            request = self.urgent.popleft()
-            request.urgent = False
-            self._hand_over(request)
+            queue = self.urgent.popleft()
+            queue.urgent = False
+            self._hand_over(queue)
 
-    def _walk(self) -> None:
-        """Hands over what is due, and comes again for what is not."""
+    def _hand_over_due(self) -> None:
+        """Hand over what is due, and come again for what is not."""
         event_loop = asyncio.get_running_loop()
         now = event_loop.time()
         self._free_at = max(self._free_at, now - SAVED_S)
         while self._free_at <= now:
             with self._lock:
                 if not self.waiting:
-                    self._walks = False
+                    self._is_due = False
                     return
-                request = self.waiting.popleft()
-            if request.letters:  # else they were handed over in a hurry
-                self._hand_over(request)
-        event_loop.call_at(self._free_at, self._walk)
+                queue = self.waiting.popleft()
+            if queue.events:  # else they were urgent
+                self._hand_over(queue)
+        event_loop.call_at(self._free_at, self._hand_over_due)
 
-    def _hand_over(self, request: Request) -> None:
-        request.announced = False  # first, so that what comes from now on is announced again
-        generation = request.handle()
-        if generation is not None:
-            generation.receive(request.letters)
-        self._free_at += self._pace.seconds
-        self._pace.note_delivery()
+    def _hand_over(self, queue: OutputQueue) -> None:
+        queue.hand_over()
+        self._free_at += self._interval.seconds
+        self._interval.note_delivery()
 
 
 class _Load:
@@ -159,7 +143,7 @@ class _Load:
         self._waited = 0.0
 
     def note_wait(self, seconds: float) -> None:
-        """It has waited; in the engine's thread."""
+        """Note that it has waited; in the engine's thread."""
         self._waited += seconds
         elapsed = time.monotonic() - self._began
         if elapsed >= MEASURED_S:
@@ -168,7 +152,7 @@ class _Load:
             self._waited = 0.0
 
 
-class _Pace:
+class _Interval:
     """How far deliveries are apart, by what they turn out to cost. For one event loop's thread."""
 
     def __init__(self, engine: _Load) -> None:
@@ -178,7 +162,7 @@ class _Pace:
         self._began = 0.0  # on the clock of the thread's own time
 
     def note_delivery(self) -> None:
-        """One more was made."""
+        """Note that one more was made."""
         if self._count == 0:
             self._began = time.thread_time()
         self._count += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from townsfolk.sampling.report import TokenInfo as TokenInfo
+
 
 class FinishReason(Enum):
     """Why a reply ended."""
@@ -19,22 +21,6 @@ class FinishReason(Enum):
     """The caller cancelled it."""
     DEADLINE = "deadline"
     """The deadline passed; what was generated so far is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenInfo:
-    """A token and, when asked for, how likely it and its alternatives were.
-
-    Attributes:
-        token_id: the token.
-        logprob: natural logarithm of its probability in the model's unfiltered distribution; None
-            when log-probabilities were not asked for; 0 for a prompt's first token.
-        top: the likeliest tokens and their log-probabilities, most likely first.
-    """
-
-    token_id: int
-    logprob: float | None = None
-    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 _WEIGHT = 0.2  # of a new measurement
 _STALE = 500  # steps with prompts after which a size is tried again
@@ -13,6 +14,61 @@ _FIRST = 128  # places of a step before anything was measured
 # size: such a step is launched by the host bit by bit, which took 8 ms for 512 tokens of
 # Llama-3.2-1B on an H200, and 12 for 2,048.
 _FEW = 3
+
+
+class Allowance(Protocol):
+    """What one step may compute of prompts; less with each that takes its part."""
+
+    @property
+    def tokens(self) -> int:
+        """At most so many tokens."""
+
+    def take(self, start: int, wanted: int) -> int:
+        """Take the next tokens of a prompt, and return how many it gets.
+
+        Args:
+            start: position of the first.
+            wanted: tokens that it could use.
+        """
+
+
+class Pacing(Protocol):
+    """Decides how much of prompts a step computes, and learns from what steps took."""
+
+    def allow(
+        self, budget: int, decodes: int, prompts: int, wanted: Callable[[], int]
+    ) -> Allowance:
+        """Return what the next step may compute of prompts.
+
+        Args:
+            budget: tokens that it could compute.
+            decodes: sequences that decode in it.
+            prompts: sequences with prompts to compute, those that wait included.
+            wanted: counts the tokens that all these need.
+        """
+
+    def note(self, decodes: int, prompt_tokens: int, seconds: float, pairs: int = 0) -> None:
+        """Learn how long a step took.
+
+        Args:
+            decodes: sequences that decoded in it.
+            prompt_tokens: tokens of prompts in it.
+            seconds: what it took.
+            pairs: of a token of a prompt with a position that it sees.
+        """
+
+
+@dataclass(slots=True)
+class TokenAllowance:
+    """So many tokens, whatever each costs."""
+
+    tokens: int
+
+    def take(self, start: int, wanted: int) -> int:
+        """See `Allowance`."""
+        count = min(wanted, self.tokens)
+        self.tokens -= count
+        return count
 
 
 @dataclass(slots=True)
@@ -50,6 +106,16 @@ class Pace:
         # By size; a step without prompts has as many places as are for speakers.
         self._measured: dict[tuple[int, int], _Measured] = {}
         self._steps = 0  # with prompts
+
+    def allow(
+        self, budget: int, decodes: int, prompts: int, wanted: Callable[[], int]
+    ) -> TokenAllowance:
+        """See `Pacing`."""
+        if decodes:
+            most = self.prompt_tokens(decodes, prompts)
+        else:
+            most = self.undisturbed_tokens(wanted()) if self._sizes else None
+        return TokenAllowance(budget if most is None else min(budget, most))
 
     def undisturbed_tokens(self, wanted: int) -> int | None:
         """Tokens of prompts for a step in which nobody speaks; None for as many as fit into it.
@@ -92,8 +158,8 @@ class Pace:
             chosen = int(chosen * max(1.0, allowed / seconds[-1]))
         return chosen - own
 
-    def note(self, speakers: int, prompt_tokens: int, seconds: float) -> None:
-        """Learns from a step how long it took."""
+    def note(self, speakers: int, prompt_tokens: int, seconds: float, pairs: int = 0) -> None:
+        """See `Pacing`; positions count by the average of late."""
         own = self._places(speakers)
         if not speakers or own is None:
             return

@@ -70,7 +70,7 @@ def _runner(
         from townsfolk.engine.cuda_runner import CudaRunner  # importing it needs Triton
 
         return CudaRunner(decoder, kv, eos_ids, max_batch, context_length)
-    return EagerRunner(decoder, kv, eos_ids, max_batch)
+    return EagerRunner(decoder, kv, eos_ids, max_batch, context_length)
 
 
 Loaded = Resident | ModelReloadError
@@ -97,6 +97,8 @@ class Residency:
             load: loads it again; None if it must stay.
         """
         self.state = ModelState.LOADED
+        self.since = time.monotonic()
+        """When the last loading ended, on the monotonic clock."""
         self.resident: Resident | None = resident
         self.can_release = load is not None
         self._pool = pool
@@ -128,6 +130,7 @@ class Residency:
 
     def settle(self, loaded: Loaded) -> None:
         """Ends a loading: the model is there, or the next `load` tries again."""
+        self.since = time.monotonic()
         if isinstance(loaded, Resident):
             self._pool.copy_block = loaded.kv.copy_block
             self.resident = loaded

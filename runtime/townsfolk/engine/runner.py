@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,73 +11,73 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from townsfolk.engine.outputs import TokenInfo
-from townsfolk.engine.request import Request
-from townsfolk.engine.scheduler import StepItem, StepPlan
+from townsfolk.engine.device_failure import raise_if_failed
+from townsfolk.engine.pace import Pacing
+from townsfolk.engine.slot_tables import SlotTables, table_width
+from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
+from townsfolk.engine.step_inputs import StepInputs, StepShape, is_decode
+from townsfolk.engine.timed_pace import TimedPace
 from townsfolk.kv import KvCache
-from townsfolk.models import Chunk, Decoder, ModelBatch
-from townsfolk.sampling import SampledTokens, Sampler, prompt_logprobs
+from townsfolk.models import Decoder
+from townsfolk.sampling import (
+    SampledTokens,
+    SamplerBackend,
+    TokenInfo,
+    prompt_logprobs,
+    token_infos,
+)
+from townsfolk.sampling.torch_backend import TorchBackend
+
+logger = logging.getLogger(__name__)
 
 # Rows of the vocabulary that are scored at once for `echo`: bounds the fp32 logits, which for a
 # vocabulary of 128,000 are 0.5 MB each.
 _SCORED_ROWS = 64
-
-
-@dataclass(slots=True)
-class ItemOutput:
-    """What a step gave for one item.
-
-    Attributes:
-        token: the token drawn, if the item samples.
-        prompt_infos: the next scored tokens of the prompt, if they were wanted.
-        error: why this request can't go on; the others of the step are not concerned.
-    """
-
-    token: TokenInfo | None = None
-    prompt_infos: Sequence[TokenInfo] = ()
-    error: Exception | None = None
+_TIMED = 8  # one of so many steps without prompts is timed
 
 
 class Runner(Protocol):
     """Computes steps, in the order in which they are launched.
 
-    A request has a row of state, from the plan that admits it to the plan that finds it vacated. A
-    step may be launched before the tokens of the one before are known: where a request's latest
-    token is still pending, the runner takes the one that it drew last for the row.
+    A sequence has a slot of state, from the plan that admits it to the plan that finds it vacated.
+    A step may be launched before the tokens of the one before are known: where a slot's latest
+    token is still pending, the runner takes the one that it drew last for it.
     """
 
     depth: int
     """How many steps may be in flight at once."""
-    sizes: Sequence[tuple[int, int]]
-    """Steps that it computes best, as places for requests that decode and places for all tokens;
-    none if any will do."""
+
+    def pace(self) -> Pacing:
+        """Return what decides how much of prompts its steps get; a new one each time."""
 
     def launch(self, plan: StepPlan) -> Any:
-        """Starts a step and gives a handle to it, without waiting for the device.
+        """Start a step and return a handle to it, without waiting for the device.
 
         Raises:
-            Exception: the step can't be computed; none of its requests can go on.
+            DeviceFailedError: nothing can be computed any more.
+            Exception: the step can't be computed; none of its sequences can go on.
         """
 
     def collect(self, step: Any) -> list[ItemOutput]:
-        """Waits for a step; one output for each of its items, in their order.
+        """Wait for a step; return one output for each of its items, in their order.
 
         Raises:
+            DeviceFailedError: as for `launch`.
             Exception: as for `launch`.
         """
 
     def seconds(self, step: Any) -> float | None:
-        """How long the device took for a step that was collected; None where nobody measured."""
+        """Return how long a step took that was collected; None where nobody measured."""
 
     def prepare(self) -> float | None:
-        """Uses a moment in which there is nothing to compute, a few milliseconds at most.
+        """Use a moment in which there is nothing to compute, a few milliseconds at most.
 
         Returns:
             after how many seconds without work it wants to go on; None when all is done.
         """
 
     def close(self) -> None:
-        """Ends what it has others do, such as to compile; it runs no step any more."""
+        """End what it has others do, such as to compile; it runs no step any more."""
 
 
 @dataclass(slots=True)
@@ -84,21 +86,21 @@ class EagerStep:
 
     Attributes:
         items: the plan's.
-        draws: groups of places in `items`, and the tokens drawn for them.
+        draws: groups of places in `items`, each once for each token drawn, and these tokens.
         scores: places in `items`, and the scored tokens that follow in the prompt.
         errors: what went wrong, by place in `items`.
+        seconds: what it took, where that was measured.
     """
 
     items: Sequence[StepItem]
     draws: list[tuple[list[int], SampledTokens]] = field(default_factory=list)
     scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
     errors: dict[int, Exception] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 class EagerRunner:
     """Launches a step's operations one by one: for any device that PyTorch knows."""
-
-    sizes: Sequence[tuple[int, int]] = ()
 
     def __init__(
         self,
@@ -106,51 +108,60 @@ class EagerRunner:
         kv: KvCache,
         eos_ids: Collection[int],
         max_batch: int,
+        context_length: int,
         depth: int = 1,
     ) -> None:
-        """Makes a runner with state for `max_batch` requests."""
+        """Make a runner with state for `max_batch` sequences of up to `context_length` tokens."""
         self.depth = depth
-        self._decoder = decoder
-        self._kv = kv
-        self._sampler = Sampler(max_batch, decoder.spec.vocab_size, eos_ids, decoder.device)
-        # [max_batch]: the token last drawn for each row
-        self._drawn = torch.zeros(max_batch, dtype=torch.int64, device=decoder.device)
+        self._decoder, self._kv, self._device = decoder, kv, decoder.device
+        vocab_size = decoder.spec.vocab_size
+        self._sampler: SamplerBackend = TorchBackend(max_batch, vocab_size, eos_ids, self._device)
+        self._tables = SlotTables(
+            max_batch, table_width(context_length, kv.block_size), self._device
+        )
+        self._launched = 0
+
+    def pace(self) -> TimedPace:
+        """See `Runner`."""
+        return TimedPace()
 
     def launch(self, plan: StepPlan) -> EagerStep:
         """See `Runner`."""
+        begin = time.perf_counter()
         step = EagerStep(plan.items)
-        for row in plan.vacated:
-            self._sampler.release(row)
-        refused = {}
-        for request in plan.admitted:
-            try:
-                self._admit(request)
-            except Exception as error:
-                refused[request] = error
+        for slot in plan.vacated:
+            self._sampler.release(slot)
+        refused: dict[int, Exception] = {}
+        if plan.admitted:
+            refused = self._sampler.admit([each.sampling for each in plan.admitted])
+        self._tables.update(plan)
         places = []  # of the items that are computed
         for place, item in enumerate(plan.items):
-            if item.request in refused:
-                step.errors[place] = refused[item.request]
+            if item.slot in refused:
+                step.errors[place] = refused[item.slot]
             else:
                 places.append(place)
         if places:
             self._compute(step, places)
+        self._launched += 1
+        if self._launched % _TIMED == 0 or any(item.count > 1 for item in plan.items):
+            step.seconds = time.perf_counter() - begin
         return step
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:
         """See `Runner`."""
-        outputs = [ItemOutput(error=step.errors.get(place)) for place in range(len(step.items))]
+        outputs = [ItemOutput(error=step.errors.get(n)) for n in range(len(step.items))]
         for places, sampled in step.draws:
-            asked = [step.items[place].request.params.logprobs for place in places]
+            asked = [step.items[place].logprobs for place in places]
             for place, token in zip(places, token_infos(sampled, asked), strict=True):
-                outputs[place].token = token
+                outputs[place].tokens = (*outputs[place].tokens, token)
         for place, scored in step.scores:
-            add_scores(outputs[place], step.items[place], scored)
+            add_scores(outputs[place], scored, step.items[place].logprobs)
         return outputs
 
     def seconds(self, step: EagerStep) -> float | None:
         """See `Runner`."""
-        return None
+        return step.seconds
 
     def prepare(self) -> float | None:
         """See `Runner`."""
@@ -159,118 +170,108 @@ class EagerRunner:
     def close(self) -> None:
         """See `Runner`."""
 
-    def _admit(self, request: Request) -> None:
-        assert request.row is not None
-        generated_ids = request.token_ids[request.prompt_length :]
-        self._sampler.admit(
-            request.row,
-            request.params,
-            request.seed,
-            request.penalized_prompt,
-            generated_ids,
-            request.rules.end_ids,
-        )
-
-    def _compute(self, step: EagerStep, places: Sequence[int]) -> None:
-        chunks, pending, rows = [], [], []
+    def _compute(self, step: EagerStep, places: list[int]) -> None:
+        """Compute some items; where that fails, each alone, so that only the faulty ones fail."""
+        decodes = [place for place in places if is_decode(step.items[place])]
+        prompts = [place for place in places if not is_decode(step.items[place])]
+        places = decodes + prompts
+        items = [step.items[place] for place in places]
         ends = []  # one past each item's last token in the flat batch
         length = 0
-        for place in places:
-            item = step.items[place]
-            end = item.start + item.count
-            token_ids = item.request.token_ids[item.start : end]
+        for item in items:
             length += item.count
             ends.append(length)
-            if len(token_ids) < item.count:
-                token_ids.append(0)
-                pending.append(length - 1)
-                rows.append(item.request.row)
-            chunks.append(Chunk(token_ids, item.start, item.request.table.block_ids))
-        batch = ModelBatch.build(chunks, self._kv.block_size, self._decoder.device)
-        if pending:
-            batch.token_ids[pending] = self._drawn[rows]
-        hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
-        for place, end in zip(places, ends, strict=True):
-            item = step.items[place]
-            for scored in score_prompt(self._decoder, item, hidden[end - item.count : end]):
+        drawing = [number for number, item in enumerate(items) if item.draws and not item.drafts]
+        try:
+            shape = StepShape.exact(items[: len(decodes)], items[len(decodes) :])
+            inputs = StepInputs.pack(shape, items[: len(decodes)], items[len(decodes) :])
+            batch = inputs.to_batch(
+                self._tables.blocks, self._sampler.drawn, self._kv.block_size, self._device
+            )
+            hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
+            logits = None
+            if drawing:
+                rows = [ends[number] - 1 for number in drawing]
+                last = hidden if len(drawing) == length else hidden[rows]
+                logits = self._decoder.logits(last)
+        except Exception as error:
+            raise_if_failed(self._device, error)
+            if len(places) == 1:
+                step.errors[places[0]] = error
+                return
+            logger.warning("a step failed; each sequence is computed alone", exc_info=error)
+            for place in places:
+                self._compute(step, [place])
+            return
+        for place, item, end in zip(places, items, ends, strict=True):
+            if item.scoring is not None or item.drafts:
+                self._compute_special(step, place, hidden[end - item.count : end])
+        if logits is not None:
+            self._draw(step, [places[number] for number in drawing], logits)
+
+    def _compute_special(self, step: EagerStep, place: int, hidden: Tensor) -> None:
+        """Score an item's prompt or verify its drafts, which concerns nobody else if it fails."""
+        try:
+            for scored in score_prompt(self._decoder, step.items[place], hidden):
                 step.scores.append((place, scored))
-        drawing = [
-            (place, end - 1)
-            for place, end in zip(places, ends, strict=True)
-            if step.items[place].samples
-        ]
-        if drawing:
-            last = hidden if len(drawing) == length else hidden[[row for _, row in drawing]]
-            self._draw(step, [place for place, _ in drawing], self._decoder.logits(last))
+            if step.items[place].drafts:
+                self._verify(step, place, hidden)
+        except Exception as error:
+            raise_if_failed(self._device, error)
+            step.errors[place] = error
+
+    def _verify(self, step: EagerStep, place: int, hidden: Tensor) -> None:
+        """Draw a token for each draft, and one more, up to the first that is not as guessed."""
+        item = step.items[place]
+        logits = self._decoder.logits(hidden[-1 - item.drafts :])  # [drafts + 1, vocab]
+        guesses = [*item.token_ids[-item.drafts :], None]
+        for number, guess in enumerate(guesses):
+            sampled = self._sample([item.slot], [item.index + number], logits[number : number + 1])
+            step.draws.append(([place], sampled))
+            if int(sampled.token_ids[0]) != guess:
+                break
 
     def _draw(self, step: EagerStep, places: list[int], logits: Tensor) -> None:
-        """Draws a token for each item from logits [items, vocab]."""
+        """Draw a token for each item from logits [items, vocab]."""
+        items = [step.items[place] for place in places]
+        slots, indices = [item.slot for item in items], [item.index for item in items]
         try:
-            step.draws.append((places, self._sample(step, places, logits)))
-        except Exception:
-            # One of them can't be sampled; alone, the others can.
+            step.draws.append((places, self._sample(slots, indices, logits)))
+        except Exception as error:
+            raise_if_failed(self._device, error)
+            # One of them can't be drawn for; alone, the others can.
             for number, place in enumerate(places):
+                own = slice(number, number + 1)
                 try:
-                    sampled = self._sample(step, [place], logits[number : number + 1])
+                    sampled = self._sample(slots[own], indices[own], logits[own])
                     step.draws.append(([place], sampled))
-                except Exception as error:
-                    step.errors[place] = error
+                except Exception as alone:
+                    raise_if_failed(self._device, alone)
+                    step.errors[place] = alone
 
-    def _sample(self, step: EagerStep, places: list[int], logits: Tensor) -> SampledTokens:
-        rows, counts = [], []
-        for place in places:
-            item = step.items[place]
-            assert item.request.row is not None
-            rows.append(item.request.row)
-            counts.append(item.start + item.count - item.request.prompt_length)
-        sampled = self._sampler.sample(logits, rows, counts)
-        if self.depth > 1:
-            self._drawn[rows] = sampled.token_ids
-        return sampled
+    def _sample(self, slots: list[int], indices: list[int], logits: Tensor) -> SampledTokens:
+        both = torch.tensor([slots, indices], dtype=torch.int32, device=self._device)
+        return self._sampler.draw(logits, both[0], both[1])
 
 
 def score_prompt(decoder: Decoder, item: StepItem, hidden: Tensor) -> Iterator[SampledTokens]:
-    """Scores the prompt's tokens that follow those of an item, if its request wants that.
+    """Score the prompt's tokens that an item is to score.
 
     Args:
         decoder: the model.
-        item: a request's part in a step.
+        item: a sequence's part in a step.
         hidden: [item.count, width], of the item's tokens.
     """
-    request = item.request
-    if not request.scores_prompt:
+    if item.scoring is None:
         return
-    start = max(item.start, len(request.prompt_infos) - 1)
-    end = min(item.start + item.count, request.prompt_length - 1)
-    for first in range(start, end, _SCORED_ROWS):
-        last = min(first + _SCORED_ROWS, end)
-        logits = decoder.logits(hidden[first - item.start : last - item.start])
-        next_ids = torch.tensor(request.token_ids[first + 1 : last + 1], device=logits.device)
-        yield prompt_logprobs(logits, next_ids, request.params.logprobs or 0)
+    first, next_ids, top = item.scoring.first, item.scoring.next_ids, item.scoring.top
+    for begin in range(0, len(next_ids), _SCORED_ROWS):
+        ids = next_ids[begin : begin + _SCORED_ROWS]
+        logits = decoder.logits(hidden[first + begin : first + begin + len(ids)])
+        yield prompt_logprobs(logits, torch.tensor(ids, device=logits.device), top)
 
 
-def add_scores(output: ItemOutput, item: StepItem, scored: SampledTokens) -> None:
-    """Adds scored tokens of an item's prompt to its output; waits for the device."""
-    asked = [item.request.params.logprobs] * len(scored.token_ids)
-    output.prompt_infos = (*output.prompt_infos, *token_infos(scored, asked))
-
-
-def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[TokenInfo]:
-    """Reads tokens from the device; `asked[i]` alternatives are reported for the i-th."""
-    token_ids = sampled.token_ids.tolist()
-    if all(count is None for count in asked):
-        return [TokenInfo(token_id) for token_id in token_ids]
-    logprobs = sampled.logprobs.tolist()
-    top_ids = top_logprobs = [()] * len(asked)
-    if sampled.top_ids is not None and sampled.top_logprobs is not None:
-        top_ids, top_logprobs = sampled.top_ids.tolist(), sampled.top_logprobs.tolist()
-    return [
-        TokenInfo(token_ids[i])
-        if count is None
-        else TokenInfo(
-            token_ids[i],
-            logprobs[i],
-            tuple(zip(top_ids[i][:count], top_logprobs[i][:count], strict=True)),
-        )
-        for i, count in enumerate(asked)
-    ]
+def add_scores(output: ItemOutput, scored: SampledTokens, asked: int | None) -> None:
+    """Add scored tokens of an item's prompt to its output; waits for the device."""
+    infos: list[TokenInfo] = token_infos(scored, [asked] * len(scored.token_ids))
+    output.prompt_infos = (*output.prompt_infos, *infos)

@@ -1,313 +1,398 @@
-"""Which request computes how many tokens in the next step."""
+"""Which sequence computes how many tokens in the next step."""
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
-from townsfolk.engine.pace import Pace
-from townsfolk.engine.request import Request
+from townsfolk.engine.pace import Pace, Pacing
+from townsfolk.engine.sequence import Sequence
+from townsfolk.engine.step import Admission, ItemOutput, Scoring, StepItem, StepPlan
+from townsfolk.engine.waiting import Waiting, rank
 from townsfolk.kv import BlockPool, OutOfBlocksError
+from townsfolk.sampling import SlotSampling, TokenInfo
 
 # So many prompts are under way at once even if one alone could fill the steps: a short one that
 # comes later need not wait for the end of a long one.
-PROMPTS = 8
+PROMPTS_AT_ONCE = 8
 
+_COUNTED = 64  # sequences whose prompts are added up, at most
 
-@dataclass(slots=True, eq=False)  # frozen would take three times as long to make
-class StepItem:
-    """One request's part in a step. Nobody changes it.
-
-    Attributes:
-        request: the request.
-        epoch: the request's epoch when this was planned.
-        start: position of the first token.
-        count: tokens.
-        samples: whether the last of them is the request's latest, so that a new one is drawn.
-    """
-
-    request: Request
-    epoch: int
-    start: int
-    count: int
-    samples: bool
-
-    @property
-    def is_void(self) -> bool:
-        """Whether the request has left the batch since."""
-        return self.epoch != self.request.epoch
+Drafter = Callable[[list[int]], list[int]]
+"""Guesses which tokens come after some."""
 
 
 @dataclass(slots=True)
-class StepPlan:
-    """What the next step does.
+class ScheduledStep:
+    """A step, and whose it is.
 
     Attributes:
-        items: who computes what.
-        vacated: rows whose requests have left the batch since the last step.
-        admitted: requests that join it, in rows that may be among those.
+        plan: what a runner needs to know.
+        sequences: of the plan's items, in their order.
+        epochs: theirs when the step was planned.
     """
 
-    items: list[StepItem] = field(default_factory=list)
-    vacated: list[int] = field(default_factory=list)
-    admitted: list[Request] = field(default_factory=list)
+    plan: StepPlan
+    sequences: list[Sequence] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+
+    def live(self) -> Iterator[tuple[Sequence, StepItem]]:
+        """Give those whose sequences have not left the batch since."""
+        parts = zip(self.sequences, self.epochs, self.plan.items, strict=True)
+        return ((each, item) for each, epoch, item in parts if each.epoch == epoch)
+
+    def parts(
+        self, outputs: list[ItemOutput]
+    ) -> Iterator[tuple[Sequence, int, StepItem, ItemOutput]]:
+        """Give each sequence, its epoch, its item and what the step gave for it."""
+        return zip(self.sequences, self.epochs, self.plan.items, outputs, strict=True)
 
 
 class Scheduler:
-    """Owns the requests and decides each step as `{request: number of tokens}` under one budget.
+    """Owns the sequences and decides each step as `{sequence: number of tokens}` under one budget.
 
-    Requests that decode go first, one token each; what is left of the budget, or less if the pace
+    Sequences that decode go first, one token each; what is left of the budget, or less if the pace
     says so, goes to prompts in chunks, to the shortest first, so that a question gets through
-    beside a long prompt. More
-    important requests come before others everywhere, and when blocks run out the least important
-    one gives up its own: it waits, and later computes again what the cache no longer has. The most
-    important request can always go on, so all of them end.
+    beside a long prompt. More important sequences come before others everywhere, and when blocks
+    run out the least important one gives up its own: it waits, and later computes again what the
+    cache no longer has. The most important sequence can always go on, so all of them end.
     """
 
     def __init__(
-        self, pool: BlockPool, max_batch: int, step_token_budget: int, pace: Pace | None = None
+        self,
+        pool: BlockPool,
+        max_batch: int,
+        step_token_budget: int,
+        pace: Pacing | None = None,
+        drafter: Drafter | None = None,
     ) -> None:
-        """Makes an empty scheduler.
+        """Make an empty scheduler.
 
         Args:
             pool: the blocks.
-            max_batch: requests that run at once.
+            max_batch: sequences that run at once.
             step_token_budget: tokens of a step, at least `max_batch`.
             pace: how much of that prompts may have; as much as is left if not given.
+            drafter: guesses tokens, which are verified where the budget has room; none if not
+                given.
         """
         if step_token_budget < max_batch:
             raise ValueError("the step's token budget must be at least the batch")
-        self.running: list[Request] = []
-        self.waiting: list[Request] = []  # the most important first
+        self.running: list[Sequence] = []
+        self.waiting = Waiting(pool.block_size)
         self.num_preemptions = 0
         self.pace = pace or Pace()
         self._pool = pool
+        self._drafter = drafter
         self._max_batch = max_batch
         self._is_sorted = True  # whether `running` has the most important first
         self._budget = step_token_budget
-        self._free_rows = list(reversed(range(max_batch)))
+        self._free_slots = list(reversed(range(max_batch)))
         self._vacated: list[int] = []
-        # The request that last found no room; the blocks available and the requests running then.
-        self._blocked: tuple[Request, int, int] | None = None
+        # The sequence that last found no room; the blocks available and how many ran then.
+        self._blocked: tuple[Sequence, int, int] | None = None
 
-    def add(self, request: Request) -> None:
-        """Lets a request wait for its turn."""
-        insort(self.waiting, request, key=_rank)
+    def add(self, sequence: Sequence) -> None:
+        """Let a sequence wait for its turn."""
+        self.waiting.add(sequence)
 
-    def remove(self, request: Request) -> None:
-        """Lets go of a request that has ended, and of its blocks."""
-        if request.row is None:
-            self.waiting.remove(request)
+    def remove(self, sequence: Sequence) -> None:
+        """Let go of a sequence that has ended, and of its blocks."""
+        if sequence.slot is None:
+            self.waiting.remove(sequence)
         else:
-            self._vacate(request)
+            self._vacate(sequence)
 
-    def set_priority(self, request: Request, priority: int) -> None:
-        """Changes a request's rank from the next step on."""
-        waits = request in self.waiting
+    def set_priority(self, sequence: Sequence, priority: int) -> None:
+        """Change a sequence's rank from the next step on."""
+        waits = sequence in self.waiting
         if waits:
-            self.waiting.remove(request)
-        request.priority = priority
+            self.waiting.remove(sequence)
+        sequence.priority = priority
         self._is_sorted = False
         if waits:
-            self.add(request)
+            self.waiting.add(sequence)
 
-    def plan(self) -> StepPlan:
-        """Decides the next step; it has no items when there is nothing to compute now."""
-        plan = StepPlan()
-        items: dict[Request, StepItem] = {}
-        budget = self._budget
-        speaking, prompts = self._split_running()
-        for request in speaking:
-            if self._make_room(request, 1, items):
-                budget -= 1
-                items[request] = self._item(request, 1)
-        if items:
-            most = self.pace.prompt_tokens(len(items), len(prompts) + len(self.waiting))
-        else:
-            wanted = sum(request.num_remaining for request in chain(prompts, self.waiting))
-            most = self.pace.undisturbed_tokens(wanted)
-        budget = budget if most is None else min(budget, most)
-        for request in self._prompts(budget, plan, items, prompts):
-            count = min(request.num_remaining, budget)
-            if count > 0 and self._make_room(request, count, items):
-                budget -= count
-                items[request] = self._item(request, count)
-        plan.items = list(items.values())
-        if plan.items:
-            plan.vacated, self._vacated = self._vacated, []
-        return plan
+    def plan(self) -> ScheduledStep:
+        """Decide the next step; it has no items when there is nothing to compute now."""
+        draft, size = _Draft(), self._pool.block_size
+        decoding, prompts = self._split_running()
+        for sequence in decoding:
+            has_room = sequence.num_launched < len(sequence.table.block_ids) * size
+            if has_room or self._make_room(sequence, 1, draft):
+                draft.items[sequence] = self._item(sequence, 1)
+        budget = self._budget - len(draft.items)
+        if self._drafter is not None:
+            budget -= self._add_drafts(draft, budget)
+        if prompts or self.waiting:
+            self._add_prompts(draft, budget, prompts)
+        step = ScheduledStep(draft.plan(self._vacated), list(draft.items))
+        if step.sequences:
+            self._vacated = []
+            step.epochs = [each.epoch for each in step.sequences]
+        return step
 
-    def advance(self, item: StepItem, token_id: int | None) -> None:
-        """Notes that a step has run: its tokens' KV is valid, and it may have drawn a token."""
-        request = item.request
+    def advance(self, sequence: Sequence, item: StepItem, tokens: Items[TokenInfo]) -> None:
+        """Note that a step has run: KV of its tokens is valid, and it may have drawn some.
+
+        Args:
+            sequence: whose part in the step it was.
+            item: what it computed.
+            tokens: what it has drawn: one token if the item draws, and one more for each draft
+                that was kept.
+        """
         end = item.start + item.count
-        request.table.commit(request.token_ids[item.start : end])
-        if end == request.prompt_length:
-            request.table.publish()  # others with the same prompt can use it from now on
-        if token_id is not None:
-            request.num_pending -= 1
-            request.token_ids.append(token_id)
+        if tokens:
+            sequence.num_pending -= 1
+            sequence.token_ids.append(tokens[0].token_id)
+            if item.drafts:
+                sequence.token_ids += [token.token_id for token in tokens[1:]]
+                # What follows the last draft that was kept is not of this text.
+                end += len(tokens) - 1 - item.drafts
+                sequence.num_launched = end
+                sequence.num_drafted = 0
+        sequence.table.commit(sequence.token_ids[item.start : end])
+        if end == sequence.prompt_length:
+            sequence.table.publish()  # others with the same prompt can use it from now on
+
+    def note_scored(self, sequence: Sequence, count: int) -> None:
+        """Note that so many tokens of its prompt have their log-probabilities."""
+        sequence.num_scored = count
 
     def check(self) -> None:
-        """Checks that rows and blocks are held by the requests that run, and by nothing else.
+        """Check that slots and blocks are held by the sequences that run, and by nothing else.
 
         Raises:
             RuntimeError: it is not so.
         """
         self._pool.check()
-        rows = [request.row for request in self.running] + self._free_rows
-        if len(set(rows)) != len(rows) or len(rows) != self._max_batch:
-            raise RuntimeError(f"rows are lost or given twice: {rows}")
-        held = {block_id for request in self.running for block_id in request.table.block_ids}
+        slots = [sequence.slot for sequence in self.running] + self._free_slots
+        if len(set(slots)) != len(slots) or len(slots) != self._max_batch:
+            raise RuntimeError(f"slots are lost or given twice: {slots}")
+        held = {block_id for sequence in self.running for block_id in sequence.table.block_ids}
         if len(held) != self._pool.num_used:
             raise RuntimeError(f"{self._pool.num_used} KV blocks are used, but {len(held)} held")
 
-    def _item(self, request: Request, count: int) -> StepItem:
-        start = request.num_launched
-        samples = start + count == len(request.token_ids) + request.num_pending
-        request.num_launched += count
-        request.num_pending += samples
-        return StepItem(request, request.epoch, start, count, samples)
+    def _add_prompts(self, draft: _Draft, budget: int, prompts: list[Sequence]) -> None:
+        """Have prompts computed, as much of them as the pace allows."""
+        wanted = islice(chain(prompts, self.waiting), _COUNTED)
+        allowance = self.pace.allow(
+            budget,
+            len(draft.items),
+            len(prompts) + len(self.waiting),
+            lambda: sum(sequence.num_remaining for sequence in wanted),
+        )
+        for sequence in self._prompts(allowance.tokens, draft, prompts):
+            count = allowance.take(sequence.num_launched, sequence.num_remaining)
+            if count > 0 and self._make_room(sequence, count, draft):
+                draft.items[sequence] = self._item(sequence, count)
 
-    def _make_room(self, request: Request, count: int, items: dict[Request, StepItem]) -> bool:
-        """Gives a running request blocks for `count` more tokens; False if it was preempted."""
-        while request.row is not None:
-            try:
-                request.table.grow(request.num_launched + count)
+    def _item(self, sequence: Sequence, count: int) -> StepItem:
+        assert sequence.slot is not None
+        start = sequence.num_launched
+        end = start + count
+        draws = end == len(sequence.token_ids) + sequence.num_pending
+        sequence.num_launched = end
+        sequence.num_pending += draws
+        return StepItem(
+            sequence.slot,
+            start,
+            count,
+            () if count == 1 and draws else sequence.token_ids[start:end],
+            draws,
+            end - sequence.prompt_length,
+            sequence.logprobs,
+            0,
+            _scoring(sequence, start, end) if sequence.scores_prompt else None,
+        )
+
+    def _add_drafts(self, draft: _Draft, budget: int) -> int:
+        """Have guesses verified for sequences that decode, as far as there is room for them."""
+        assert self._drafter is not None
+        added = 0
+        for sequence, item in draft.items.items():
+            most = min(budget - added, sequence.max_tokens - len(sequence.token_ids) - 1)
+            if most <= 0 or sequence.num_pending > 1:  # its latest token is not known yet
+                continue
+            guesses = self._drafter(sequence.token_ids)[:most]
+            end = sequence.num_launched + len(guesses)
+            capacity = len(sequence.table.block_ids) * self._pool.block_size
+            if not guesses or (end > capacity and not self._has_room(sequence, end, draft)):
+                continue
+            item.token_ids = [sequence.token_ids[-1], *guesses]
+            item.count += len(guesses)
+            item.drafts = sequence.num_drafted = len(guesses)
+            sequence.num_launched = end
+            added += len(guesses)
+        return added
+
+    def _has_room(self, sequence: Sequence, capacity: int, draft: _Draft) -> bool:
+        """Whether there are blocks for more tokens, which are then its own; nobody gives way."""
+        known = len(sequence.table.block_ids)
+        try:
+            sequence.table.grow(capacity)
+        except OutOfBlocksError:
+            return False
+        draft.note_growth(sequence, known)
+        return True
+
+    def _make_room(self, sequence: Sequence, count: int, draft: _Draft) -> bool:
+        """Give a running sequence blocks for `count` more tokens; False if it was preempted."""
+        capacity = sequence.num_launched + count
+        if capacity <= len(sequence.table.block_ids) * self._pool.block_size:
+            return sequence.slot is not None
+        while sequence.slot is not None:
+            if self._has_room(sequence, capacity, draft):
                 return True
-            except OutOfBlocksError:
-                victim = max(self.running, key=_rank)
-                self._preempt(victim, items)
+            self._preempt(max(self.running, key=rank), draft)
         return False
 
-    def _split_running(self) -> tuple[list[Request], list[Request]]:
-        """Running requests that decode next, and those with more to compute, in order."""
+    def _split_running(self) -> tuple[list[Sequence], list[Sequence]]:
+        """Running sequences that decode next, and those with more to compute, in order."""
         if not self._is_sorted:
-            self.running.sort(key=_rank)
+            self.running.sort(key=rank)
             self._is_sorted = True
-        speaking: list[Request] = []
-        prompts: list[Request] = []
-        for request in self.running:
-            remaining = request.num_remaining
+        decoding: list[Sequence] = []
+        prompts: list[Sequence] = []
+        for sequence in self.running:
+            # As `num_remaining`, without a call for each in each step.
+            length = len(sequence.token_ids) + sequence.num_pending
+            last = sequence.max_tokens - 1
+            remaining = (length if length < last else last) - sequence.num_launched
             if remaining == 1:
-                speaking.append(request)
+                if not sequence.num_drafted:
+                    decoding.append(sequence)
             elif remaining > 1:
-                prompts.append(request)
-        return speaking, prompts
+                prompts.append(sequence)
+        return decoding, prompts
 
-    def _prompts(
-        self,
-        budget: int,
-        plan: StepPlan,
-        items: dict[Request, StepItem],
-        running: Sequence[Request],
-    ) -> list[Request]:
-        """Requests with prompts to compute, `running` and newcomers, in order."""
-        prompts = [request for request in running if request.row is not None]  # not preempted
-        wanted = sum(request.num_remaining for request in prompts)
-        while budget > 0 and (len(prompts) < PROMPTS or wanted < budget):
-            newcomer = self._admit(plan, items)
+    def _prompts(self, budget: int, draft: _Draft, running: list[Sequence]) -> list[Sequence]:
+        """Sequences with prompts to compute, `running` and newcomers, in order."""
+        prompts = [sequence for sequence in running if sequence.slot is not None]
+        wanted = sum(sequence.num_remaining for sequence in prompts)
+        while budget > 0 and (len(prompts) < PROMPTS_AT_ONCE or wanted < budget):
+            newcomer = self._admit(draft)
             if newcomer is None:
                 break
             prompts.append(newcomer)
             wanted += newcomer.num_remaining
-        prompts.sort(key=lambda request: (-request.priority, request.num_remaining, request.number))
+        prompts.sort(key=lambda each: (-each.priority, each.num_remaining, each.number))
         return prompts
 
-    def _admit(self, plan: StepPlan, items: dict[Request, StepItem]) -> Request | None:
-        """Lets the first waiting request join, if there is room or can be made."""
-        request = self._next()
-        if request is None:
-            return None
-        while not self._seat(request):
-            lesser = [r for r in self.running if r.priority < request.priority]
-            held = sum(len(r.table.block_ids) for r in lesser)
-            if not lesser or held + self._pool.num_available < self._blocks_wanted(request):
-                return None
-            self._preempt(max(lesser, key=_rank), items)
-        self.waiting.remove(request)
-        self.running.append(request)
-        self._is_sorted = False
-        request.row = self._free_rows.pop()
-        plan.admitted.append(request)
-        return request
-
-    def _next(self) -> Request | None:
-        """The most important waiting request that need not wait for another's prompt.
-
-        When many come at once whose prompts begin alike, as with shared lore, the first one
-        computes that beginning and the others then find it in the cache.
-        """
+    def _admit(self, draft: _Draft) -> Sequence | None:
+        """Let the first waiting sequence join, if there is room or can be made."""
         if not self.waiting:
             return None
-        if not self._free_rows:
-            least = min(request.priority for request in self.running)
-            if least >= self.waiting[0].priority:
-                return None
+        least = None if self._free_slots else min(each.priority for each in self.running)
         computing = [r for r in self.running if r.table.num_tokens < r.prompt_length]
-        for request in self.waiting:
-            if not any(self._will_help(other, request) for other in computing):
-                return request
-        return None
+        sequence = self.waiting.first(computing, least)
+        if sequence is None:
+            return None
+        while not self._seat(sequence):
+            lesser = [r for r in self.running if r.priority < sequence.priority]
+            held = sum(len(r.table.block_ids) for r in lesser)
+            if not lesser or held + self._pool.num_available < self._blocks_wanted(sequence):
+                return None
+            self._preempt(max(lesser, key=rank), draft)
+        self.waiting.remove(sequence)
+        self.running.append(sequence)
+        self._is_sorted = False
+        sequence.slot = self._free_slots.pop()
+        draft.admitted[sequence] = _admission(sequence)
+        return sequence
 
-    def _will_help(self, running: Request, request: Request) -> bool:
-        """Whether a running request is about to compute two blocks or more that another needs."""
-        soon = running.table.num_tokens + 2 * self._pool.block_size
-        return (
-            running.priority >= request.priority
-            and running.table.namespace == request.table.namespace
-            and soon <= min(running.prompt_length, request.reusable_tokens)
-            and running.token_ids[:soon] == request.token_ids[:soon]
-        )
-
-    def _seat(self, request: Request) -> bool:
-        """Takes a place in the batch and blocks for all tokens so far, or nothing."""
-        if not self._free_rows:
+    def _seat(self, sequence: Sequence) -> bool:
+        """Take a place in the batch and blocks for all tokens so far, or nothing."""
+        if not self._free_slots:
             return False
         available, running = self._pool.num_available, len(self.running)
         if self._blocked is not None:
             blocked, available_then, running_then = self._blocked
-            if blocked is request and available <= available_then and running >= running_then:
+            if blocked is sequence and available <= available_then and running >= running_then:
                 return False
-        capacity = min(len(request.token_ids) + 1, request.max_tokens - 1)
+        capacity = min(len(sequence.token_ids) + 1, sequence.max_tokens - 1)
         try:
             # A block to spare for everyone who runs: else the newcomer would be the next victim.
-            cached = request.table.open(
-                request.token_ids, capacity, request.reusable_tokens, spare=running
+            cached = sequence.table.open(
+                sequence.token_ids, capacity, sequence.reusable_tokens, spare=running
             )
         except OutOfBlocksError:
-            self._blocked = (request, available, running)
+            self._blocked = (sequence, available, running)
             return False
         self._blocked = None
-        request.num_launched = cached
-        if request.waits:
-            request.waits = False
-            request.cached_tokens = cached
+        sequence.num_launched = cached
+        if sequence.waits:
+            sequence.waits = False
+            sequence.cached_tokens = cached
         return True
 
-    def _blocks_wanted(self, request: Request) -> int:
-        return -(-(len(request.token_ids) + 1) // self._pool.block_size)
+    def _blocks_wanted(self, sequence: Sequence) -> int:
+        return -(-(len(sequence.token_ids) + 1) // self._pool.block_size)
 
-    def _preempt(self, request: Request, items: dict[Request, StepItem]) -> None:
-        items.pop(request, None)
-        self._vacate(request)
-        self.add(request)
+    def _preempt(self, sequence: Sequence, draft: _Draft) -> None:
+        draft.drop(sequence)
+        self._vacate(sequence)
+        self.waiting.add(sequence)
         self.num_preemptions += 1
 
-    def _vacate(self, request: Request) -> None:
-        assert request.row is not None
-        self.running.remove(request)
-        self._free_rows.append(request.row)
-        self._vacated.append(request.row)
-        request.table.release()
-        request.row = None
-        request.num_launched = 0
-        request.num_pending = 0
-        request.epoch += 1
+    def _vacate(self, sequence: Sequence) -> None:
+        assert sequence.slot is not None
+        self.running.remove(sequence)
+        self._free_slots.append(sequence.slot)
+        self._vacated.append(sequence.slot)
+        sequence.leave()
 
 
-def _rank(request: Request) -> tuple[int, int]:
-    """Sorts the most important request first; of equals, the one that came first."""
-    return -request.priority, request.number
+class _Draft:
+    """A plan in the making, from which a sequence that is preempted disappears again."""
+
+    def __init__(self) -> None:
+        self.items: dict[Sequence, StepItem] = {}
+        self.admitted: dict[Sequence, Admission] = {}
+        self.grown: dict[Sequence, tuple[int, int, list[int]]] = {}
+
+    def note_growth(self, sequence: Sequence, known: int) -> None:
+        """Note the blocks that a sequence has got, behind so many that it had."""
+        assert sequence.slot is not None
+        if sequence in self.grown:
+            known = self.grown[sequence][1]
+        self.grown[sequence] = (sequence.slot, known, sequence.table.block_ids[known:])
+
+    def drop(self, sequence: Sequence) -> None:
+        """Let go of a sequence that leaves the batch."""
+        for of in (self.items, self.admitted, self.grown):
+            of.pop(sequence, None)
+
+    def plan(self, vacated: list[int]) -> StepPlan:
+        """Return it as it is now."""
+        return StepPlan(
+            vacated, list(self.admitted.values()), list(self.grown.values()),
+            list(self.items.values()),
+        )  # fmt: skip
+
+
+def _scoring(sequence: Sequence, start: int, end: int) -> Scoring | None:
+    """Which tokens of its prompt are scored when these positions are computed."""
+    first = max(start, sequence.num_scored - 1)
+    last = min(end, sequence.prompt_length - 1)
+    if first >= last:
+        return None
+    next_ids = sequence.token_ids[first + 1 : last + 1]
+    return Scoring(first - start, next_ids, sequence.logprobs or 0)
+
+
+def _admission(sequence: Sequence) -> Admission:
+    assert sequence.slot is not None
+    request = sequence.request
+    sampling = SlotSampling(
+        sequence.slot,
+        request.params,
+        request.seed,
+        request.penalized_ids,
+        sequence.token_ids[sequence.prompt_length :],
+        tuple(request.end_ids),
+        sequence.token_ids[-1],
+    )
+    return Admission(sampling, list(sequence.table.block_ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 MAX_TOP_K = 1024
@@ -97,6 +97,12 @@ class SamplingParams:
         object.__setattr__(self, "logit_bias", MappingProxyType(dict(self.logit_bias)))
         object.__setattr__(self, "stop", tuple(self.stop))
         object.__setattr__(self, "stop_token_ids", tuple(self.stop_token_ids))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as what it was made from: a mapping proxy can't be."""
+        values = (getattr(self, each.name) for each in fields(self))
+        plain = (dict(each) if isinstance(each, Mapping) else each for each in values)
+        return type(self), tuple(plain)
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raises InvalidSamplingError when a token id is not below `vocab_size`."""

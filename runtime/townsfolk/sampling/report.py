@@ -11,6 +11,22 @@ from torch import Tensor
 from townsfolk_kernels import sampling as ops
 
 
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token and, when asked for, how likely it and its alternatives were.
+
+    Attributes:
+        token_id: the token.
+        logprob: natural logarithm of its probability in the model's unfiltered distribution; None
+            when log-probabilities were not asked for; 0 for a prompt's first token.
+        top: the likeliest tokens and their log-probabilities, most likely first.
+    """
+
+    token_id: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
 @dataclass(slots=True)
 class SampledTokens:
     """Tokens and how likely they were; on the sampler's device, not yet waited for."""
@@ -89,3 +105,24 @@ def report(logits: Tensor, token_ids: Tensor, request: LogprobRequest) -> Sample
             result.top_logprobs = logprobs.new_full((request.rows, width), math.nan)
             result.top_logprobs[request.places] = some.top_logprobs
     return result
+
+
+def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[TokenInfo]:
+    """Read tokens, waiting for the device; `asked[i]` alternatives are reported for the i-th."""
+    token_ids = sampled.token_ids.tolist()
+    if all(count is None for count in asked):
+        return [TokenInfo(token_id) for token_id in token_ids]
+    logprobs = sampled.logprobs.tolist()
+    top_ids = top_logprobs = [()] * len(asked)
+    if sampled.top_ids is not None and sampled.top_logprobs is not None:
+        top_ids, top_logprobs = sampled.top_ids.tolist(), sampled.top_logprobs.tolist()
+    return [
+        TokenInfo(token_ids[i])
+        if count is None
+        else TokenInfo(
+            token_ids[i],
+            logprobs[i],
+            tuple(zip(top_ids[i][:count], top_logprobs[i][:count], strict=True)),
+        )
+        for i, count in enumerate(asked)
+    ]

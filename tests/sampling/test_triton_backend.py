@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
-from townsfolk.engine.device_rows import DeviceRows, is_plain
-from townsfolk.engine.request import Request
-from townsfolk.sampling import Sampler, SamplingParams
-from townsfolk_kernels.triton.general_sampling import draw_general
+from townsfolk.sampling import InvalidSamplingError, Sampler, SamplingParams, SlotSampling
+from townsfolk.sampling.triton_backend import TritonBackend, is_plain
 from townsfolk_kernels.triton.logprobs import Report
 from townsfolk_kernels.triton.sampling import Onward, draw
 
@@ -34,16 +32,6 @@ ASKED = {
 }
 
 
-def request(row, params, seed, prompt, reply=()):
-    made = Request(
-        number=row, params=params, seed=seed, prompt_length=len(prompt),
-        token_ids=[*prompt, *reply], max_tokens=999, table=None, reply=None, priority=0, arrived=0,
-        deadline=None, echo=False, event_loop=None,
-    )  # fmt: skip
-    made.row = row
-    return made
-
-
 @pytest.fixture(params=[90, 1000], ids=["vocabulary 90", "vocabulary 1000"])
 def vocab(request):
     return request.param
@@ -55,34 +43,35 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
     generator = torch.Generator().manual_seed(torch.seed() % 2**31)
     print("seed", generator.initial_seed())
     sampler = Sampler(len(rows), vocab, EOS, CPU)
-    state = DeviceRows(len(rows), 4, vocab, len(rows) + 1, EOS, CPU)
-    requests = []
+    backend = TritonBackend(len(rows), vocab, EOS, CPU, len(rows) + 1)
+    joining = []
     for row, params in zip(rows, ASKED.values(), strict=True):
         prompt = torch.randint(0, vocab, (9,), generator=generator).tolist()
         reply = prompt[:2] * (row % 3)  # some were preempted
         seed = int(torch.randint(-(2**62), 2**62, (), generator=generator)) % 2**64
-        requests.append(request(row, params, seed, prompt, reply))
+        joining.append(SlotSampling(row, params, seed, prompt, reply, latest=prompt[-1]))
         sampler.admit(row, params, seed, prompt, reply)
-    state.admit(requests)
+    assert backend.admit(joining) == {}
+    assert backend.drawn.tolist() == [each.latest for each in joining]
     _, out = Report.allocate(len(rows) + 1, CPU)
     places = torch.tensor([*rows[:3], -1, *rows[3:]], dtype=torch.int32)
     used = (places >= 0).nonzero()[:, 0]
     for step in range(steps):
         logits = torch.randn(len(rows), vocab, generator=generator) * 3
         logits = logits.round() if rounded else logits
-        indices = [each.num_generated + step for each in requests]
+        indices = [len(each.reply_ids) + step for each in joining]
         expected = sampler.sample(logits, rows, indices)
         spread = torch.full((len(rows) + 1, vocab), float("nan"))
         spread[used] = logits
         counts = torch.full((len(rows) + 1,), -1, dtype=torch.int32)
         counts[used] = torch.tensor(indices, dtype=torch.int32)
         out.tokens[3] = -7
-        draw_general(spread, places, counts, state.sampling, state.space, out)
+        backend.draw_into(spread, places, counts, out)
         names = list(ASKED)
         for row in rows:
             print(step, names[row], out.tokens[used][row].item(), expected.token_ids[row].item())
         assert out.tokens[used].tolist() == expected.token_ids.tolist()
-        assert state.sampling.drawn.tolist() == expected.token_ids.tolist()
+        assert backend.drawn.tolist() == expected.token_ids.tolist()
         assert out.tokens[3] == -7
         assert torch.equal(spread[used], logits)
         torch.testing.assert_close(out.logprobs[used], expected.logprobs, equal_nan=True)
@@ -101,11 +90,11 @@ def test_plain_draws_are_those_of_the_sampler(vocab):
     asked += [replace(asked[1], min_new_tokens=4, stop_token_ids=tuple(range(20)))]
     rows = list(range(len(asked)))
     sampler = Sampler(len(rows), vocab, EOS, CPU)
-    state = DeviceRows(len(rows), 4, vocab, len(rows), EOS, CPU)
-    requests = [request(row, params, 17 * row, [1, 2]) for row, params in enumerate(asked)]
-    for each in requests:
-        sampler.admit(each.row, each.params, each.seed, [1, 2])
-    state.admit(requests)
+    backend = TritonBackend(len(rows), vocab, EOS, CPU, len(rows))
+    joining = [SlotSampling(row, params, 17 * row, [1, 2]) for row, params in enumerate(asked)]
+    for each in joining:
+        sampler.admit(each.slot, each.params, each.seed, [1, 2])
+    assert backend.admit(joining) == {}
     places = torch.tensor(rows, dtype=torch.int32)
     indices, positions = torch.zeros_like(places), torch.full_like(places, 7)
     turns = torch.zeros(2, len(rows), dtype=torch.int32)
@@ -113,7 +102,22 @@ def test_plain_draws_are_those_of_the_sampler(vocab):
     for step in range(3):
         logits = torch.randn(len(rows), vocab)
         expected = sampler.sample(logits, rows, [step] * len(rows))
-        draw(logits, places, indices, state.sampling, state.space.maxima[0], turns, onward=onward)
+        draw(logits, places, indices, backend.rows, backend.space.maxima[0], turns, onward=onward)
         assert turns[(step + 1) % 2].tolist() == expected.token_ids.tolist()
         assert indices.unique().tolist() == [step + 1]
         assert positions.unique().tolist() == [step + 8]
+
+
+def test_one_that_cannot_be_admitted_is_refused_alone(vocab):
+    backend = TritonBackend(3, vocab, EOS, CPU, 3)
+    bad = SamplingParams(stop_token_ids=(vocab,))
+    refused = backend.admit(
+        [SlotSampling(0, SamplingParams(temperature=0), 1, latest=4), SlotSampling(1, bad, 1),
+         SlotSampling(2, SamplingParams(temperature=0), 1, latest=6)]
+    )  # fmt: skip
+    assert list(refused) == [1]
+    assert isinstance(refused[1], InvalidSamplingError)
+    assert backend.drawn.tolist() == [4, 0, 6]
+    logits = torch.randn(2, vocab)
+    slots, indices = torch.tensor([0, 2]).int(), torch.zeros(2).int()
+    assert backend.draw(logits, slots, indices).token_ids.tolist() == logits.argmax(1).tolist()

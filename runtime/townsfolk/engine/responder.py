@@ -1,0 +1,173 @@
+"""Tells the callers what steps have given their requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from townsfolk.engine.errors import EngineError, GenerationFailedError
+from townsfolk.engine.open_requests import OpenRequests
+from townsfolk.engine.outbox import Outbox
+from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo
+from townsfolk.engine.response import Response
+from townsfolk.engine.scheduler import ScheduledStep, Scheduler
+from townsfolk.engine.sequence import Sequence
+from townsfolk.engine.stats import Meter
+from townsfolk.engine.step import ItemOutput, StepItem
+
+
+class Responder:
+    """Owns the responses under way. For the engine's thread only.
+
+    Attributes:
+        outbox: brings events to the callers.
+        idle_since: when the last request ended, on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        meter: Meter,
+        open_requests: OpenRequests,
+        eos_ids: Collection[int],
+    ) -> None:
+        """Make a responder without requests.
+
+        Args:
+            scheduler: is told what steps gave, and of requests that end.
+            meter: counts.
+            open_requests: requests that have not ended; those that do are taken out.
+            eos_ids: tokens that end every reply.
+        """
+        self.outbox = Outbox()
+        self.idle_since = time.monotonic()
+        self._scheduler = scheduler
+        self._meter = meter
+        self._open_requests = open_requests
+        self._eos_ids = eos_ids
+        self._responses: dict[Sequence, Response] = {}
+
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    def open(self) -> list[Response]:
+        """Return those of requests that have not ended."""
+        return list(self._responses.values())
+
+    def sequences(self) -> set[Sequence]:
+        """Return the sequences of requests that have not ended."""
+        return {*self._responses}
+
+    def has(self, response: Response) -> bool:
+        """Return whether a request has not ended."""
+        return response.sequence in self._responses
+
+    def of(self, sequence: Sequence) -> Response:
+        """Return the response that a sequence is computed for."""
+        return self._responses[sequence]
+
+    def add(self, response: Response) -> None:
+        """Take another request."""
+        self._responses[response.sequence] = response
+
+    def send(self) -> None:
+        """Have the callers told what is new."""
+        for queue in self.outbox.flush():
+            queue.cancel()  # nobody can read it any more
+
+    def take(self, step: ScheduledStep, outputs: list[ItemOutput], now: float) -> None:
+        """Give each request what a step has given it, at this time of the monotonic clock."""
+        tokens, responses = 0, self._responses
+        for sequence, epoch, item, output in step.parts(outputs):
+            if sequence.epoch != epoch:  # it has left the batch since
+                continue
+            response = responses[sequence]
+            try:
+                tokens += self._take(response, item, output, now)
+            except Exception as error:
+                self.fail(response, error)
+        self._meter.note_step(tokens)
+
+    def finish(
+        self, response: Response, reason: FinishReason, last: TokenInfo | None = None
+    ) -> None:
+        """End a request with the reply that it has got."""
+        self._leave(response)
+        try:
+            delta = response.reply.finish(reason, last)
+        except Exception as error:
+            self._end(response, _failure(error))
+            return
+        if delta is not None:
+            self.outbox.put(response.queue, delta)
+        self._end(response, response.completion(reason))
+
+    def fail(self, response: Response, error: Exception) -> None:
+        """End a request with an error, unless it has ended."""
+        if self.has(response):
+            self._leave(response)
+            self._end(response, _failure(error))
+
+    def _take(self, response: Response, item: StepItem, output: ItemOutput, now: float) -> int:
+        """Give one request what it has got; return how many tokens its reply has got."""
+        if output.error is not None:
+            raise output.error
+        sequence, tokens = response.sequence, output.tokens
+        self._scheduler.advance(sequence, item, tokens)
+        if sequence.request.echo:
+            if response.note_prompt(output.prompt_infos):
+                self.outbox.put(response.queue, tuple(response.prompt_infos))
+            self._scheduler.note_scored(sequence, len(response.prompt_infos))
+        if not tokens:
+            return 0
+        if response.first_token_at is None:
+            response.first_token_at = now
+            waited = (now - sequence.request.arrived) * 1000
+            self._meter.note_first_token(waited, sequence.prompt_length, sequence.cached_tokens)
+        response.last_token_at = now
+        count = 0
+        for token in tokens:
+            count += 1
+            if self._push(response, token):
+                break  # what was drawn behind the end is not of the reply
+        return count
+
+    def _push(self, response: Response, token: TokenInfo) -> bool:
+        """Add a token to a reply; return whether that ends it."""
+        sequence, token_id = response.sequence, token.token_id
+        request = sequence.request
+        response.num_tokens += 1
+        if token_id in self._eos_ids or token_id in request.end_ids:
+            self.finish(response, FinishReason.END, token)
+            return True
+        if token_id in request.params.stop_token_ids:
+            self.finish(response, FinishReason.STOP, token)
+            return True
+        reply = response.reply
+        left = sequence.max_tokens - sequence.prompt_length - response.num_tokens
+        delta = reply.push(token, left)
+        if delta is not None:
+            self.outbox.put(response.queue, delta)
+        reason = reply.ended
+        if reason is None and left > 0:
+            return False
+        self.finish(response, reason or FinishReason.LENGTH)
+        return True
+
+    def _leave(self, response: Response) -> None:
+        """Take a request out; its blocks are free at once."""
+        del self._responses[response.sequence]
+        self._scheduler.remove(response.sequence)
+
+    def _end(self, response: Response, event: Completion | EngineError) -> None:
+        self.outbox.put(response.queue, event)
+        self._open_requests.remove(response.sequence.number)
+        self.idle_since = time.monotonic()
+
+
+def _failure(error: Exception) -> EngineError:
+    if isinstance(error, EngineError):
+        return error
+    failure = GenerationFailedError(f"the request failed: {error}")
+    failure.__cause__ = error
+    return failure

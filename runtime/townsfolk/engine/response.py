@@ -1,0 +1,78 @@
+"""A request under way, as its caller sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+
+from townsfolk.engine.output_queue import OutputQueue
+from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
+from townsfolk.engine.reply import Reply
+from townsfolk.engine.sequence import Sequence
+
+
+class Response:
+    """What has become of a request so far: its text, its times, what is known of its prompt.
+
+    Attributes:
+        sequence: what is computed for it.
+        reply: its text.
+        queue: where its caller is told.
+        prompt_infos: with `echo`, what is known of the prompt's tokens.
+        num_tokens: tokens that the reply has.
+        first_token_at: when its first token came, on the monotonic clock.
+        last_token_at: when its latest token came.
+    """
+
+    __slots__ = (
+        "first_token_at", "last_token_at", "num_tokens", "prompt_infos", "queue", "reply",
+        "sequence",
+    )  # fmt: skip
+
+    def __init__(self, sequence: Sequence, reply: Reply, queue: OutputQueue) -> None:
+        """Make the response to a request that nothing is computed of yet."""
+        self.sequence = sequence
+        self.reply = reply
+        self.queue = queue
+        self.prompt_infos: list[TokenInfo] = []
+        self.first_token_at: float | None = None
+        self.last_token_at = 0.0
+        self.num_tokens = 0
+
+    def note_prompt(self, scored: Items[TokenInfo]) -> bool:
+        """Note what a step tells of the prompt's tokens; return whether all are known now."""
+        request = self.sequence.request
+        known, length = len(self.prompt_infos), len(request.prompt_ids)
+        if known == length:
+            return False
+        if request.scores_prompt:
+            if not known:
+                self.prompt_infos.append(TokenInfo(request.prompt_ids[0], 0.0))
+            self.prompt_infos += scored
+        else:
+            self.prompt_infos = [TokenInfo(token_id) for token_id in request.prompt_ids]
+        return len(self.prompt_infos) == length
+
+    def completion(self, reason: FinishReason) -> Completion:
+        """Return the whole reply, which has ended."""
+        sequence = self.sequence
+        first = sequence.prompt_length
+        return Completion(
+            text=self.reply.text,
+            token_ids=tuple(sequence.token_ids[first : first + self.num_tokens]),
+            finish_reason=reason,
+            usage=self._usage(),
+            stop_text=self.reply.stop_text,
+            prompt_tokens=tuple(self.prompt_infos),
+        )
+
+    def _usage(self) -> Usage:
+        request, first = self.sequence.request, self.first_token_at
+        speaking = self.last_token_at - first if first is not None else 0.0
+        return Usage(
+            prompt_tokens=len(request.prompt_ids),
+            cached_tokens=self.sequence.cached_tokens,
+            generated_tokens=self.num_tokens,
+            time_to_first_token_ms=(first - request.arrived) * 1000 if first is not None else 0.0,
+            tokens_per_second=(self.num_tokens - 1) / speaking if speaking > 0 else 0.0,
+            seed=request.seed,
+        )

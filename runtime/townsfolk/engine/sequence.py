@@ -1,0 +1,89 @@
+"""How far the computation of a request has come."""
+
+from __future__ import annotations
+
+from townsfolk.engine.request import Request
+from townsfolk.kv import BlockTable
+
+
+class Sequence:
+    """The tokens of a request and its reply, and where their keys and values are.
+
+    Owned by the scheduler, which alone changes it. Nothing in it is known to a runner but what
+    step plans say.
+
+    Attributes:
+        request: what was asked.
+        table: its KV blocks.
+        token_ids: the prompt, then what was drawn.
+        prompt_length: tokens of the prompt.
+        logprobs: how many alternatives are reported with each token; None for nothing at all.
+        scores_prompt: whether the log-probabilities of the prompt's tokens are wanted.
+        max_tokens: the longest that `token_ids` may become.
+        priority: larger goes first.
+        slot: its slot in the batch while it is in it.
+        num_launched: positions whose KV is written once all steps launched so far have run.
+        num_pending: tokens that launched steps are drawing.
+        num_drafted: tokens that a launched step is verifying; until it has, no other is planned.
+        num_scored: tokens of the prompt whose log-probabilities are known, where they are wanted.
+        epoch: goes up when the sequence leaves the batch; results of older steps are void.
+        waits: whether it was never in the batch.
+        cached_tokens: prompt tokens found in the cache when it first ran.
+    """
+
+    __slots__ = (
+        "cached_tokens", "epoch", "logprobs", "max_tokens", "num_drafted", "num_launched",
+        "num_pending", "num_scored", "number", "priority", "prompt_length", "request",
+        "scores_prompt", "slot", "table", "token_ids", "waits",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, table: BlockTable) -> None:
+        """Make the sequence of a request that nothing is computed of yet."""
+        self.request = request
+        self.table = table
+        self.number = request.number
+        self.token_ids = list(request.prompt_ids)
+        self.prompt_length = len(request.prompt_ids)
+        self.logprobs = request.params.logprobs
+        self.scores_prompt = request.scores_prompt
+        self.max_tokens = request.max_tokens
+        self.priority = request.priority
+        self.slot: int | None = None
+        self.num_launched = 0
+        self.num_pending = 0
+        self.num_drafted = 0
+        self.num_scored = 0
+        self.epoch = 0
+        self.waits = True
+        self.cached_tokens = 0
+
+    @property
+    def num_generated(self) -> int:
+        """Tokens drawn so far."""
+        return len(self.token_ids) - self.prompt_length
+
+    @property
+    def num_remaining(self) -> int:
+        """Tokens that the next steps can compute, counting those still being drawn."""
+        length = len(self.token_ids) + self.num_pending
+        # The last token of the longest reply is drawn but never computed.
+        return min(length, self.max_tokens - 1) - self.num_launched
+
+    @property
+    def reusable_tokens(self) -> int:
+        """How many leading tokens may be taken from the cache.
+
+        One is always computed, to have something to draw from; and where the prompt is scored,
+        the cache is of no use for positions whose scores are not known yet.
+        """
+        most = len(self.token_ids) - 1
+        if self.scores_prompt and self.num_scored < self.prompt_length:
+            return min(most, max(self.num_scored - 1, 0))
+        return most
+
+    def leave(self) -> None:
+        """Leave the batch: the blocks are given back, and steps under way are void."""
+        self.table.release()
+        self.slot = None
+        self.num_launched = self.num_pending = self.num_drafted = 0
+        self.epoch += 1

@@ -1,0 +1,101 @@
+"""A step as plain numbers: what a runner is to compute, and what it gives back.
+
+Nothing here refers to requests, sequences or tensors, so that a runner may live in another process
+or on another device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from townsfolk.sampling import SlotSampling, TokenInfo
+
+
+@dataclass(slots=True)
+class Scoring:
+    """Tokens of a prompt whose log-probabilities are wanted.
+
+    Attributes:
+        first: the first of an item's tokens that another is scored after.
+        next_ids: the tokens that follow it and those behind it.
+        top: how many of the likeliest tokens to report with each.
+    """
+
+    first: int
+    next_ids: list[int]
+    top: int
+
+
+@dataclass(slots=True)
+class StepItem:
+    """One sequence's part in a step. Nobody changes it.
+
+    Attributes:
+        slot: where the runner keeps what it knows of the sequence.
+        start: position of the first token.
+        count: tokens.
+        token_ids: those of them that are known; the last is missing while an earlier step of the
+            same slot still draws it.
+        draws: whether the last of them is the sequence's latest, so that another is drawn.
+        index: how many tokens the sequence has drawn before.
+        logprobs: how many alternatives to report with a drawn token; None for nothing at all.
+        drafts: how many of the tokens, the last ones, are guesses. Each is kept if it is the one
+            that is drawn in its place, and the first that is not is replaced by what is.
+        scoring: tokens of the prompt to score.
+    """
+
+    slot: int
+    start: int
+    count: int
+    token_ids: Sequence[int]
+    draws: bool
+    index: int
+    logprobs: int | None = None
+    drafts: int = 0
+    scoring: Scoring | None = None
+
+
+@dataclass(slots=True)
+class Admission:
+    """A sequence that joins the batch.
+
+    Attributes:
+        sampling: its slot, and how it draws.
+        block_ids: its block table.
+    """
+
+    sampling: SlotSampling
+    block_ids: list[int]
+
+
+@dataclass(slots=True)
+class StepPlan:
+    """What the next step does, in the order in which a runner takes notice of it.
+
+    Attributes:
+        vacated: slots whose sequences have left the batch since the last step.
+        admitted: sequences that join it, in slots that may be among those.
+        grown: slots whose block tables have got longer; from which place on, and the new blocks.
+        items: who computes what, a slot at most once.
+    """
+
+    vacated: list[int] = field(default_factory=list)
+    admitted: list[Admission] = field(default_factory=list)
+    grown: list[tuple[int, int, list[int]]] = field(default_factory=list)
+    items: list[StepItem] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ItemOutput:
+    """What a step gave for one item.
+
+    Attributes:
+        tokens: the tokens drawn: one if the item draws, and one more for each draft that is kept.
+        prompt_infos: the next scored tokens of the prompt, if they were wanted.
+        error: why this sequence can't go on; the others of the step are not concerned.
+    """
+
+    tokens: Sequence[TokenInfo] = ()
+    prompt_infos: Sequence[TokenInfo] = ()
+    error: Exception | None = None

@@ -1,0 +1,187 @@
+"""Drawing with the Triton kernels: without leaving the device, and within CUDA graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from townsfolk_kernels import upload
+from townsfolk_kernels.triton import sampling_rows as column
+from townsfolk_kernels.triton.general_sampling import SamplingSpace, draw_general
+from townsfolk_kernels.triton.logprobs import Report
+from townsfolk_kernels.triton.sampling_rows import (
+    IN_PROMPT,
+    MAX_CANDIDATES,
+    MOST_SAID,
+    SamplingRows,
+)
+
+from townsfolk.sampling.backend import SlotSampling
+from townsfolk.sampling.params import (
+    MAX_BIAS_ENTRIES,
+    MAX_END_TOKENS,
+    MAX_STOP_TOKENS,
+    SamplingParams,
+)
+from townsfolk.sampling.report import SampledTokens
+
+
+class TritonBackend:
+    """A row on the device for each slot; a `SamplerBackend`.
+
+    Attributes:
+        rows: how each slot draws, and what it has drawn last.
+        space: where draws work.
+    """
+
+    def __init__(
+        self,
+        max_slots: int,
+        vocab_size: int,
+        eos_ids: Collection[int],
+        device: torch.device,
+        places: int,
+    ) -> None:
+        """Make empty slots.
+
+        Args:
+            max_slots: sequences in the batch.
+            vocab_size: tokens that may be drawn.
+            eos_ids: tokens that end a reply.
+            device: where the rows are.
+            places: the most slots that draw in one launch.
+        """
+        self._vocab_size = vocab_size
+        self._eos_ids = tuple(each for each in eos_ids if each < vocab_size)
+        self.space = SamplingSpace.allocate(places, vocab_size, device)
+        self.rows = SamplingRows.allocate(
+            max_slots,
+            vocab_size,
+            len(self._eos_ids) + MAX_END_TOKENS + MAX_STOP_TOKENS,
+            MAX_BIAS_ENTRIES,
+            device,
+        )
+
+    @property
+    def drawn(self) -> Tensor:
+        """See `SamplerBackend`; int32."""
+        return self.rows.drawn
+
+    def admit(self, joining: Sequence[SlotSampling]) -> dict[int, Exception]:
+        """See `SamplerBackend`."""
+        refused: dict[int, Exception] = {}
+        drafts: list[_RowDraft] = []
+        for each in joining:
+            try:
+                drafts.append(_RowDraft(each, self._eos_ids, self.rows, self._vocab_size))
+            except Exception as error:
+                refused[each.slot] = error
+        if drafts:
+            _write(self.rows, drafts)
+        return refused
+
+    def release(self, slot: int) -> None:
+        """See `SamplerBackend`."""
+
+    def draw(self, logits: Tensor, slots: Tensor, indices: Tensor) -> SampledTokens:
+        """See `SamplerBackend`."""
+        count = logits.shape[0]
+        _, out = Report.allocate(count, logits.device)
+        out = out.part(slice(0, count))
+        self.draw_into(logits, slots, indices, out)
+        return SampledTokens(out.tokens, out.logprobs, out.top_ids, out.top_logprobs)
+
+    def draw_into(self, logits: Tensor, slots: Tensor, indices: Tensor, out: Report) -> None:
+        """As `draw`, into a report; for any number of places, as many at once as have space."""
+        for first in range(0, logits.shape[0], self.space.places):
+            part = slice(first, first + self.space.places)
+            draw_general(
+                logits[part], slots[part], indices[part], self.rows, self.space, out.part(part)
+            )
+
+
+def is_plain(params: SamplingParams, vocab_size: int) -> bool:
+    """Whether the two kernels that most sequences need can draw for one with these parameters."""
+    few = params.temperature == 0 or 1 <= params.top_k < min(MAX_CANDIDATES + 1, vocab_size)
+    return few and not params.penalizes and not params.logit_bias and params.logprobs is None
+
+
+class _RowDraft:
+    """What is to be written of one sequence that joins."""
+
+    def __init__(
+        self, joining: SlotSampling, eos_ids: Sequence[int], rows: SamplingRows, vocab_size: int
+    ) -> None:
+        """Lay it out.
+
+        Raises:
+            InvalidSamplingError: a token id is not in the vocabulary.
+            ValueError: it does not fit into a row.
+        """
+        params = joining.params
+        params.check_vocabulary(vocab_size)
+        self.slot, self.latest = joining.slot, joining.latest
+        self.seed = joining.seed - 2**64 if joining.seed >= 2**63 else joining.seed
+        self.numbers = np.ones(column.NUMBERS.value)
+        self.counts = np.zeros(column.COUNTS.value, dtype=np.int64)
+        self.penalties = np.zeros(column.PENALTIES.value, dtype=np.float32)
+        self.ends = np.zeros(rows.ends.shape[1], dtype=np.int64)
+        self.bias_ids = np.zeros(rows.bias_ids.shape[1], dtype=np.int64)
+        self.biases = np.zeros(rows.biases.shape[1], dtype=np.float32)
+        ends = list(dict.fromkeys((*eos_ids, *joining.end_ids, *params.stop_token_ids)))
+        top_k = params.top_k if params.top_k < vocab_size else 0
+        self.numbers[column.TEMPERATURE.value] = params.temperature or 1.0
+        self.numbers[column.TOP_P.value] = params.top_p
+        self.numbers[column.MIN_P.value] = params.min_p
+        self.counts[column.TOP_K.value] = top_k if params.temperature > 0 else 1
+        self.counts[column.MIN_TOKENS.value] = min(params.min_new_tokens, 2**31 - 1)
+        self.counts[column.NUM_ENDS.value] = len(ends)
+        self.counts[column.NUM_BIASES.value] = len(params.logit_bias)
+        self.counts[column.NUM_LOGPROBS.value] = -1 if params.logprobs is None else params.logprobs
+        self.penalties[column.REPETITION.value] = params.repetition_penalty
+        self.penalties[column.PRESENCE.value] = params.presence_penalty
+        self.penalties[column.FREQUENCY.value] = params.frequency_penalty
+        self.penalties[column.PENALIZES.value] = params.penalizes
+        self.ends[: len(ends)] = ends
+        self.bias_ids[: len(params.logit_bias)] = list(params.logit_bias)
+        self.biases[: len(params.logit_bias)] = list(params.logit_bias.values())
+        self.said = _said(joining, vocab_size) if params.penalizes else None
+
+
+def _said(joining: SlotSampling, vocab_size: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    """Which tokens a prompt and, if the sequence was preempted, its reply have: [vocab]."""
+    said = np.zeros(vocab_size, dtype=np.int16)
+    times = np.bincount(np.array(joining.reply_ids, dtype=np.int64), minlength=vocab_size)
+    said[:] = np.minimum(times, MOST_SAID)
+    said[list(joining.prompt_ids)] |= np.int16(IN_PROMPT)
+    return said
+
+
+def _write(rows: SamplingRows, drafts: Sequence[_RowDraft]) -> None:
+    """Write rows with as few copies to the device as there are kinds of numbers."""
+    device = rows.drawn.device
+    whole = [
+        np.concatenate(([each.slot, each.seed, each.latest], each.counts, each.ends, each.bias_ids))
+        for each in drafts
+    ]
+    small = [np.concatenate((each.penalties, each.biases)) for each in drafts]
+    fields = upload(np.stack(whole).astype(np.int64), device)
+    reals = upload(np.stack(small), device)
+    numbers = upload(np.stack([each.numbers for each in drafts]), device)
+    sizes = [3, column.COUNTS.value, rows.ends.shape[1], rows.bias_ids.shape[1]]
+    single, counts, ends, bias_ids = fields.split(sizes, dim=1)
+    penalties, biases = reals.split([column.PENALTIES.value, rows.biases.shape[1]], dim=1)
+    slots, seeds, latest = single.t().contiguous()
+    rows.numbers.index_copy_(0, slots, numbers)
+    rows.counts.index_copy_(0, slots, counts.int())
+    rows.seeds.index_copy_(0, slots, seeds)
+    rows.drawn.index_copy_(0, slots, latest.int())
+    rows.ends.index_copy_(0, slots, ends.int())
+    rows.bias_ids.index_copy_(0, slots, bias_ids.int())
+    rows.penalties.index_copy_(0, slots, penalties.contiguous())
+    rows.biases.index_copy_(0, slots, biases.contiguous())
+    for each in drafts:
+        if each.said is not None:
+            rows.said[each.slot].copy_(upload(each.said, device))
