@@ -129,6 +129,34 @@ def test_the_generation_tag_shows_its_content(tmp_path: Path) -> None:
     assert [(unit.control, unit.text) for unit in units] == [(None, "hi"), ("</s>", "")]
 
 
+SWITCHED = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}"
+    "assistant:{% if not enable_thinking | default(true) %} <think></think>{% endif %}"
+)
+ALWAYS = SWITCHED.split("{% if not")[0] + "{{ ' <think>\n' }}"
+
+
+@pytest.mark.parametrize(
+    ("source", "thinking", "end", "begins_in_thought"),
+    [
+        (SWITCHED, False, "assistant: <think></think>", False),
+        (SWITCHED, True, "assistant:", False),
+        (ALWAYS, False, "assistant: <think>\n\n</think>\n\n", False),
+        (ALWAYS, True, "assistant: <think>\n", True),
+    ],
+    ids=["switched off", "switched on", "always, off", "always, on"],
+)
+def test_a_model_thinks_where_it_is_let(
+    source: str, thinking: bool, end: str, begins_in_thought: bool, tmp_path: Path
+) -> None:
+    directory = write_tokenizer(tmp_path / "m", "zephyr")
+    use_template(directory, source)
+    template = ChatTemplate(Tokenizer.from_directory(directory), thinking=thinking)
+    units = template.render([{"role": "user", "content": "hi <think>"}], "Mira")
+    assert units[-1].text == end
+    assert template.begins_in_thought is begins_in_thought
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

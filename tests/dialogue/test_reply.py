@@ -185,3 +185,23 @@ def test_does_not_depend_on_how_the_text_was_cut(pieces: list[str]) -> None:
 @given(st.text())
 def test_is_part_of_what_was_said(said: str) -> None:
     assert shown(said) in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<think>Who am I?\nTom: Me.</think>\n\nMira: Hello.", "Hello."),
+        ("<think>I never come to an end", ""),
+        ("Hello. <think>Did that go well?</think> How are you?", "Hello.  How are you?"),
+        ("<think></think>Hello.", "Hello."),
+        ("3 < 4", "3 < 4"),
+        ("I <thi", "I <thi"),
+    ],
+)
+def test_thoughts_are_never_shown(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+def test_a_thought_that_the_prompt_began_is_not_shown() -> None:
+    assert shown("Who am I?</think>\n\nHello.", begins_in_thought=True) == "Hello."
+    assert shown("Who am I?", begins_in_thought=True) == ""

@@ -21,6 +21,7 @@ from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.prompt import Message
 from townsfolk.sampling.params import MAX_END_TOKENS
 from townsfolk.text.renderer import RenderingError
+from townsfolk.text.thoughts import is_thinking, without_thought
 from townsfolk.text.tokenizer import Tokenizer
 
 # A sentinel is OPEN number CLOSE with a PAD on either side. The pad is white space: where it is
@@ -65,15 +66,23 @@ class ChatTemplate:
     """Texts that end a reply, for templates whose turns don't end with a control token."""
     stop_token_ids: tuple[int, ...]
     """The control tokens that the template writes: where the model draws one, the reply ends."""
+    begins_in_thought: bool
+    """Whether a prompt ends within a thought, which the model goes on with."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, thinking: bool = False) -> None:
         """Take the tokenizer's template, or the script where it has none.
+
+        Args:
+            tokenizer: The model's.
+            thinking: Let a model think before it speaks that is made for it. Otherwise the template
+                is told not to have it think, and a prompt that begins a thought ends it at once.
 
         Raises:
             UnsupportedTemplateError: The template is faulty, refuses a plain conversation, or takes
                 too much time or memory.
         """
         self._renderer = tokenizer.renderer
+        self._thinking = thinking
         self._bos = tokenizer.named_tokens.get("bos_token", "")
         self.stops = () if self._renderer else ("\n",)
         self._controls = _any_of(tokenizer.special_tokens)
@@ -83,6 +92,7 @@ class ChatTemplate:
         self._takes_reply_first = self._works([*lead, _ASSISTANT, _USER])
         messages = self._adapted([_SYSTEM, _USER, _ASSISTANT, _USER])
         written = self._skeleton(messages, True)
+        self.begins_in_thought = is_thinking(written[-1][1])
         shown = [{match[2] for match in _SENTINEL.finditer(text)} for _, text in written]
         if len(set().union(*shown)) < len(messages):
             raise UnsupportedTemplateError("chat template: leaves out the text of a message")
@@ -161,8 +171,14 @@ class ChatTemplate:
             text = _script(self._bos, slots, character, add_generation_prompt)
         else:
             text = self._renderer.render(
-                slots, add_generation_prompt=add_generation_prompt, character=character
+                slots,
+                add_generation_prompt=add_generation_prompt,
+                character=character,
+                enable_thinking=self._thinking,
+                thinking=self._thinking,  # as Granite's templates call it
             )
+            if add_generation_prompt and not self._thinking:
+                text = without_thought(text)
         return tuple(self._cut(text))
 
     def _cut(self, skeleton: str) -> Iterator[tuple[str | None, str]]:

@@ -6,6 +6,7 @@ from townsfolk.dialogue.labels import PLACE, UNSURE, Label, SpeakerLabels
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.text.sentences import SentenceSplitter
 from townsfolk.text.stop import StopScanner
+from townsfolk.text.thoughts import ThoughtFilter
 
 # More than any text holds: for those who don't count tokens.
 _MANY = 2**31
@@ -16,15 +17,20 @@ _TAIL = 8
 class ReplyText:
     """Cleans a reply while it streams, and ends it where it is no longer the character's.
 
-    Left out are white space around it and the character's own "Name:" before it, with which
-    models that see a script like to begin: the game shows who speaks. The reply ends before
-    everybody else's label, and before the character's own further on. Near its limit it ends with
-    a sentence. Nothing that is still in doubt is given out, so that all pieces joined are exactly
-    the text, however they come. It is a `TextFilter` of the engine.
+    Left out are what the model thinks, white space around the reply, and the character's own
+    "Name:" before it, with which models that see a script like to begin: the game shows who speaks.
+    The reply ends before everybody else's label, and before the character's own further on. Near
+    its limit it ends with a sentence. Nothing that is still in doubt is given out, so that all
+    pieces joined are exactly the text, however they come. It is a `TextFilter` of the engine.
     """
 
     def __init__(
-        self, labels: SpeakerLabels, stops: Sequence[str] = (), *, last_tokens: int = 0
+        self,
+        labels: SpeakerLabels,
+        stops: Sequence[str] = (),
+        *,
+        last_tokens: int = 0,
+        begins_in_thought: bool = False,
     ) -> None:
         """Start a reply.
 
@@ -32,6 +38,7 @@ class ReplyText:
             labels: Of everybody who speaks.
             stops: Texts of the chat template that end a reply.
             last_tokens: When no more tokens than this are left, the reply ends with its sentence.
+            begins_in_thought: The prompt has begun a thought, which the reply goes on with.
         """
         self.finish_reason: FinishReason | None = None
         self.text = ""
@@ -39,6 +46,7 @@ class ReplyText:
         self.began_as_another = False
         """Whether the reply ended at once, as it began with somebody else's label."""
         self._labels = labels
+        self._thoughts = ThoughtFilter(is_open=begins_in_thought)
         self._stops = StopScanner(stops)
         self._last_tokens = last_tokens
         self._held = ""  # not looked at yet, or in doubt
@@ -53,7 +61,7 @@ class ReplyText:
         if self._splitter is None and tokens_left <= self._last_tokens:
             self._splitter = SentenceSplitter()
             self._splitter.push(self.text + self._spaces)
-        self._held += self._stops.push(text)
+        self._held += self._stops.push(self._thoughts.push(text))
         shown = self._sift()
         if self._stops.stopped is not None and self.finish_reason is None:
             self.finish_reason = FinishReason.END
@@ -66,7 +74,7 @@ class ReplyText:
             return ""
         shown = self.push(text)
         if self.finish_reason is None:
-            self._held += self._stops.flush()
+            self._held += self._stops.push(self._thoughts.finish()) + self._stops.flush()
             shown += self._sift()
         if self.finish_reason is None:
             shown += self._show(self._held)

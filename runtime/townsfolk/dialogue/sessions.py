@@ -37,6 +37,7 @@ class Sessions:
         idle_timeout_s: float = 3600.0,
         max_history_bytes: int = MAX_HISTORY_BYTES,
         namespace: str = "",
+        thinking: bool = False,
     ) -> None:
         """Have no sessions yet.
 
@@ -47,6 +48,7 @@ class Sessions:
             max_history_bytes: The most that a session's transcript takes in a message, so that what
                 a session gives can be given to another.
             namespace: The trust domain within which KV is shared.
+            thinking: Let a model think before it speaks that is made for it; nobody hears it.
 
         Raises:
             UnsupportedTemplateError: The model's chat template can't be used.
@@ -54,7 +56,7 @@ class Sessions:
         """
         self._engine = engine
         self._tokenizer = _tokenizer_of(engine)
-        self._template = ChatTemplate(self._tokenizer)
+        self._template = ChatTemplate(self._tokenizer, thinking=thinking)
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
         self._max_history_bytes = max_history_bytes

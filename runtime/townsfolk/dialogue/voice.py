@@ -99,7 +99,12 @@ class Voice:
     def _reply_text(self, turn: Turn, labels: SpeakerLabels) -> ReplyText:
         longest, shortest = turn.params.max_new_tokens, turn.params.min_new_tokens
         last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
-        return ReplyText(labels, self._template.stops, last_tokens=last_tokens)
+        return ReplyText(
+            labels,
+            self._template.stops,
+            last_tokens=last_tokens,
+            begins_in_thought=self._template.begins_in_thought,
+        )
 
 
 def _sum(first: Usage, again: Usage) -> Usage:

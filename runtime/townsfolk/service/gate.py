@@ -37,6 +37,7 @@ class Backend:
             max_sessions=settings.max_sessions,
             idle_timeout_s=settings.session_idle_timeout_s,
             max_history_bytes=settings.max_message_bytes * 3 // 4,
+            thinking=settings.thinking,
         )
         return cls(engine, sessions, engine.tokenizer, EncodingThreads())
 

@@ -78,6 +78,11 @@ class ServiceSettings(BaseModel):
         gt=0,
         description="Seconds after which a session that no stream holds and nobody speaks to ends.",
     )
+    thinking: bool = Field(
+        False,
+        description="Let a model that can think before it speaks; thoughts are never shown, but "
+        "take time and tokens.",
+    )
     keepalive_s: float = Field(
         20.0, ge=1, le=3600, description="Seconds of silence after which a client is pinged."
     )

@@ -76,7 +76,7 @@ class TemplateRenderer:
         messages: Sequence[Mapping[str, object]],
         *,
         add_generation_prompt: bool,
-        **variables: str,
+        **variables: str | bool,
     ) -> str:
         """Return the rendered text.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from townsfolk.text import vocabulary
+from townsfolk.text import thoughts, vocabulary
 from townsfolk.text.files import TokenizerError, TokenizerFiles, token_ids, token_text
 from townsfolk.text.renderer import TemplateRenderer
 from townsfolk.text.vocabulary import BYTE_ALPHABET, LATIN_1_OF_ALPHABET, SPACE_SYMBOL
@@ -284,7 +284,11 @@ def _flag(settings: Mapping[str, Any], field: str) -> bool | None:
 def _control_tokens(
     added: Sequence[Mapping[str, Any]], renderer: TemplateRenderer | None
 ) -> list[Mapping[str, Any]]:
-    """The added tokens that are control tokens, longest first."""
+    """The added tokens that are control tokens, longest first.
+
+    The marks around thoughts are text: whoever reads a reply has to see them.
+    """
+    added = [token for token in added if token["content"] not in thoughts.MARKS]
     others = [t["content"] for t in added if not t["special"] and t["content"].strip(_WHITE)]
     shown = renderer.written(others) if renderer and others else frozenset()
     control = [
