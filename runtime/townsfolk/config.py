@@ -14,7 +14,10 @@ class EngineSettings(BaseModel):
 
     model: str = Field(
         default="starter",
-        description='A model directory, a Hugging Face hub id, or "starter" for the bundled one.',
+        description=(
+            'A model directory, a GGUF file, a Hugging Face hub id, or "starter" for the '
+            "bundled one."
+        ),
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the model runs; auto takes CUDA where there is one."

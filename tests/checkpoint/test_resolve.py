@@ -98,12 +98,33 @@ def test_what_looks_like_a_path_is_one(hub, tmp_path, monkeypatch):
     (tmp_path / "models" / "weights.safetensors").touch()
     with pytest.raises(ModelNotFoundError, match=r"models/inkeeper does not exist; .* innkeeper"):
         resolve("models/inkeeper")
-    with pytest.raises(ModelNotFoundError, match="is a file; give the directory"):
+    with pytest.raises(ModelNotFoundError, match="is a file that is not read: give a GGUF file"):
         resolve("models/weights.safetensors")
     for name in ("nowhere/model.gguf", "nowhere/weights.safetensors"):
         with pytest.raises(ModelNotFoundError, match="does not exist, nor does the folder nowhere"):
             resolve(name)
     assert not hub.asked
+
+
+def test_a_gguf_file_is_itself_and_stands_for_its_folder(tmp_path):
+    path = tmp_path / "model.gguf"
+    path.touch()
+    assert resolve(path) == resolve(str(path)) == resolve(tmp_path) == path
+
+
+def test_the_first_part_stands_for_a_folder_of_parts(tmp_path):
+    for number in (2, 1, 3):
+        (tmp_path / f"m-0000{number}-of-00003.gguf").touch()
+    assert resolve(tmp_path).name == "m-00001-of-00003.gguf"
+
+
+def test_a_folder_of_several_gguf_files_asks_which(tmp_path):
+    for name in ("q4.gguf", "q8.gguf"):
+        (tmp_path / name).touch()
+    with pytest.raises(ModelNotFoundError, match=r"several GGUF files; name one of q4\.gguf, q8"):
+        resolve(tmp_path)
+    (tmp_path / "config.json").touch()
+    assert resolve(tmp_path) == tmp_path
 
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch):

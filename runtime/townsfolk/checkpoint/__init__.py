@@ -1,14 +1,19 @@
 """Reading weights, and finding the directory that holds them."""
 
-from townsfolk.checkpoint.reader import Checkpoint, CheckpointError, StoredTensor
+from townsfolk.checkpoint.gguf import GgufCheckpoint, GgufError
+from townsfolk.checkpoint.reader import Checkpoint
 from townsfolk.checkpoint.resolve import ModelNotFoundError, resolve
+from townsfolk.checkpoint.store import CheckpointError, StoredTensor, TensorStore
 from townsfolk.checkpoint.upload import Upload
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "GgufCheckpoint",
+    "GgufError",
     "ModelNotFoundError",
     "StoredTensor",
+    "TensorStore",
     "Upload",
     "resolve",
 ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +11,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from townsfolk.checkpoint.store import CheckpointError, StoredTensor, TensorStore, listed
+
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
-_NAMES_SHOWN = 8
 
 
-class CheckpointError(ValueError):
-    """The weights do not fit the model, and the message names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where the bytes of a tensor lie.
-
-    Attributes:
-        path: the file.
-        offset: of its first byte.
-        nbytes: how many there are.
-        dtype: what they are.
-    """
-
-    path: Path
-    offset: int
-    nbytes: int
-    dtype: torch.dtype
-
-
-class Checkpoint:
+class Checkpoint(TensorStore):
     """Reads tensors by name. Files are memory-mapped: a tensor costs no memory of its own."""
 
     def __init__(self, directory: Path) -> None:
@@ -64,60 +43,32 @@ class Checkpoint:
                 self._files[name] = file
                 self._paths[name] = path
 
-    def check(self, expected: Mapping[str, tuple[int, ...]], ignored: Sequence[str] = ()) -> None:
-        """Compare with what a model needs.
-
-        Args:
-            expected: names and shapes.
-            ignored: beginnings and ends of names that may be there without being needed.
-
-        Raises:
-            CheckpointError: tensors are missing, unexpected, or of the wrong shape or dtype.
-        """
-        problems = []
-        missing = [name for name in expected if name not in self._files]
-        if missing:
-            problems.append(f"missing: {_listed(missing)}")
-        unexpected = [
-            name
-            for name in self._files
-            if name not in expected
-            and not name.startswith(tuple(ignored))
-            and not name.endswith(tuple(ignored))
-        ]
-        if unexpected:
-            problems.append(f"unexpected: {_listed(unexpected)}")
-        misshapen = []
-        for name, shape in expected.items():
-            if name not in self._files:
-                continue
-            view = self._files[name].get_slice(name)
-            found, dtype = tuple(view.get_shape()), view.get_dtype()
-            if found != shape:
-                misshapen.append(f"{name} is {list(found)}, the configuration says {list(shape)}")
-            elif dtype not in _DTYPES:
-                misshapen.append(f"{name} is {dtype}, only {', '.join(_DTYPES)} are read")
-        if misshapen:
-            problems.append(f"wrong: {_listed(misshapen)}")
-        if problems:
-            raise CheckpointError(
-                "the checkpoint does not fit its config.json; " + "; ".join(problems)
-            )
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
 
     def __contains__(self, name: object) -> bool:
         return name in self._files
 
-    def tensor(self, name: str) -> Tensor:
-        """The tensor of this name, a view of the mapped file."""
+    def shape(self, name: str) -> tuple[int, ...]:
+        """See `TensorStore`."""
+        return tuple(self._files[name].get_slice(name).get_shape())
+
+    def problem(self, name: str) -> str:
+        """See `TensorStore`."""
+        dtype = self._files[name].get_slice(name).get_dtype()
+        return "" if dtype in _DTYPES else f"is {dtype}, only {', '.join(_DTYPES)} are read"
+
+    def nbytes(self, name: str) -> int:
+        """See `TensorStore`."""
+        return self.stored(name).nbytes
+
+    def tensor(self, name: str, dtype: torch.dtype = torch.float32) -> Tensor:
+        """See `TensorStore`: always a view of the mapped file."""
         tensor: Tensor = self._files[name].get_tensor(name)
         return tensor
 
     def stored(self, name: str) -> StoredTensor:
-        """Where the tensor of this name lies, to read it without mapping it; see `check` first.
-
-        Raises:
-            OSError: the file can't be read any more.
-        """
+        """See `TensorStore`."""
         path = self._paths[name]
         if path not in self._headers:
             self._headers[path] = _header(path)
@@ -156,11 +107,5 @@ def _weight_files(directory: Path) -> list[Path]:
     files = [directory / name for name in names if Path(name).name == name]
     absent = [path.name for path in files if not path.exists()]
     if absent or len(files) < len(names):
-        raise CheckpointError(f"{index} names files that are not there: {_listed(absent or names)}")
+        raise CheckpointError(f"{index} names files that are not there: {listed(absent or names)}")
     return files
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    rest = f" and {len(every) - _NAMES_SHOWN} more" if len(every) > _NAMES_SHOWN else ""
-    return ", ".join(every[:_NAMES_SHOWN]) + rest

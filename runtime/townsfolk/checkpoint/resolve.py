@@ -1,4 +1,4 @@
-"""From the name of a model to the directory that holds it."""
+"""From the name of a model to the directory or the file that holds it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 _STARTER = Path(__file__).parent.parent / "starter" / "model"
+_LATER_PART = re.compile(r"-(?!00001)[0-9]{5}-of-[0-9]{5}\.gguf$")
 _FILE_ENDINGS = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".json")
 _NAMES_SHOWN = 5
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -19,12 +20,13 @@ class ModelNotFoundError(FileNotFoundError):
 
 
 def resolve(model: str | Path) -> Path:
-    """Find a model's directory, downloading it where needed.
+    """Find a model's directory or GGUF file, downloading a directory where needed.
 
     Args:
-        model: a directory; "starter" for the model that ships with Townsfolk; or a Hugging Face
-            hub id such as "meta-llama/Llama-3.2-1B-Instruct", which is downloaded once (with a
-            progress bar) into the hub's own cache. That needs the extra `hub`.
+        model: a directory; a GGUF file, or a directory that holds one; "starter" for the model that
+            ships with Townsfolk; or a Hugging Face hub id such as
+            "meta-llama/Llama-3.2-1B-Instruct", which is downloaded once (with a progress bar) into
+            the hub's own cache.
 
     Raises:
         ModelNotFoundError: no such directory, or the download failed.
@@ -32,20 +34,36 @@ def resolve(model: str | Path) -> Path:
     name = str(model)
     directory = Path(model).expanduser()
     if name and directory.is_dir():
+        return _gguf_in(directory) or directory
+    if directory.suffix == ".gguf" and directory.is_file():
         return directory
     if name == "starter":
         if not (_STARTER / "config.json").exists():
             raise ModelNotFoundError(f"the starter model is not in this installation ({_STARTER})")
         return _STARTER
     if directory.is_file():
-        raise ModelNotFoundError(f"{name} is a file; give the directory that holds it")
+        raise ModelNotFoundError(
+            f"{name} is a file that is not read: give a GGUF file, or the directory that holds it"
+        )
     if isinstance(model, Path) or not _HUB_ID.fullmatch(name):
         raise ModelNotFoundError(
-            f"{name!r} is neither a directory, nor 'starter', nor a hub id such as 'owner/model'"
+            f"{name!r} is neither a directory, nor a GGUF file, nor 'starter', nor a hub id such "
+            "as 'owner/model'"
         )
     if name.endswith(_FILE_ENDINGS) or directory.parent.is_dir():
         raise ModelNotFoundError(f"{name} does not exist{_beside(directory)}")
     return _download(name)
+
+
+def _gguf_in(directory: Path) -> Path | None:
+    """The GGUF file of a folder that holds no other model."""
+    if (directory / "config.json").exists():
+        return None
+    found = sorted(path for path in directory.glob("*.gguf") if not _LATER_PART.search(path.name))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found[:_NAMES_SHOWN])
+        raise ModelNotFoundError(f"{directory} holds several GGUF files; name one of {names}")
+    return found[0] if found else None
 
 
 def _beside(missing: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from townsfolk.checkpoint.reader import CheckpointError
+from townsfolk.checkpoint.store import CheckpointError
 
 BUFFER_BYTES = 8 * 1024 * 1024
 _READERS = 4

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import logging
 import secrets
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from concurrent.futures import Future
 from functools import partial
@@ -154,7 +153,8 @@ class Engine:
         """Loads a model and starts its engine.
 
         Args:
-            model: a directory, a hub id, or "starter"; `settings.model` when not given.
+            model: a directory, a GGUF file, a hub id, or "starter"; `settings.model` when not
+                given.
             settings: memory, device and limits; the defaults are modest.
 
         Raises:
@@ -166,12 +166,13 @@ class Engine:
             DeviceNotFoundError: CUDA is asked for, and there is none.
         """
         settings = settings or EngineSettings()
-        directory = resolve(model if model is not None else settings.model)
+        path = resolve(model if model is not None else settings.model)
         device = _device(settings)
-        spec = open_source(directory).architecture().spec
+        source = open_source(path)
+        spec = source.architecture().spec
         dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
         plan = MemoryPlan.make(spec, dtype, device, settings)
-        tokenizer = Tokenizer.from_directory(directory)
+        tokenizer = Tokenizer(source.tokenizer())
 
         def load(report: Progress) -> Decoder:
             if settings.threads is not None:
@@ -179,7 +180,7 @@ class Engine:
             plan.hold(device)
             plan.check_free(device)
             try:
-                return Decoder.load(directory, dtype, device, report, plan.context_length)
+                return Decoder.load(path, dtype, device, report, plan.context_length)
             except torch.OutOfMemoryError as error:
                 raise out_of_memory(error) from None
 
@@ -191,7 +192,7 @@ class Engine:
                 tokenizer,
                 settings,
                 name=str(model if model is not None else settings.model),
-                default_params=_default_params(directory),
+                default_params=_default_params(source.generation()),
                 plan=plan,
                 load=load,
             )
@@ -443,12 +444,12 @@ def _device(settings: EngineSettings) -> torch.device:
     return torch.device("cuda:0")
 
 
-def _default_params(directory: Path) -> SamplingParams:
-    """What the model's authors recommend in `generation_config.json`, over our own defaults."""
-    path = directory / "generation_config.json"
-    if not path.is_file():
-        return SamplingParams()
-    raw = json.loads(path.read_text(encoding="utf-8"))
+def _default_params(raw: Mapping[str, Any]) -> SamplingParams:
+    """What the model's authors recommend, over our own defaults.
+
+    Args:
+        raw: the contents of a `generation_config.json`.
+    """
     names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
     given = {name: raw[name] for name in names if raw.get(name) is not None}
     if raw.get("do_sample") is False:
@@ -456,5 +457,5 @@ def _default_params(directory: Path) -> SamplingParams:
     try:
         return SamplingParams(**given)
     except InvalidSamplingError as error:
-        logger.warning("the sampling defaults in %s are not used: %s", path, error)
+        logger.warning("the model's own sampling defaults are not used: %s", error)
         return SamplingParams()

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from townsfolk.checkpoint import Checkpoint, StoredTensor, Upload
+from townsfolk.checkpoint import StoredTensor, TensorStore, Upload
 from townsfolk.checkpoint.upload import BUFFER_BYTES
 from townsfolk.models.names import Architecture
 from townsfolk.models.spec import DecoderSpec
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 def load_weights(
     architecture: Architecture,
     precision: Precision,
-    checkpoint: Checkpoint,
+    checkpoint: TensorStore,
     device: torch.device,
     progress: Progress | None,
 ) -> DecoderWeights:
@@ -44,26 +44,38 @@ def load_weights(
     Raises:
         CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
     """
-    found = Architecture(architecture.spec, architecture.names.rooted(checkpoint))
+    found = check_tensors(architecture, checkpoint)
     expected = expected_tensors(found)
-    ignored = found.names.ignored
-    if found.spec.head.tied:
-        ignored = (*ignored, f"{found.names.head}.weight")
-    checkpoint.check({name: spec.shape for name, spec in expected.items()}, ignored)
-    total = sum(checkpoint.stored(name).nbytes for name in expected)
+    total = sum(map(checkpoint.nbytes, expected))
 
     def report(done: int) -> None:
         if progress is not None:
             progress(done, total)
 
     if device.type == "cpu":
-        return DecoderWeights.build(found, precision, MappedTensors(checkpoint, report))
+        mapped = MappedTensors(checkpoint, report, precision.weights)
+        return DecoderWeights.build(found, precision, mapped)
     most = max(BUFFER_BYTES, *(_widest_rows(spec) for spec in expected.values()))
     with Upload(device, most) as upload:
         streamed = StreamedTensors(checkpoint, upload, device, most, precision.weights)
         weights = DecoderWeights.build(found, precision, streamed)
         upload.finish(report)
     return weights
+
+
+def check_tensors(architecture: Architecture, checkpoint: TensorStore) -> Architecture:
+    """Hold a checkpoint against what the model needs; give it the names that the checkpoint has.
+
+    Raises:
+        CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
+    """
+    found = Architecture(architecture.spec, architecture.names.rooted(checkpoint))
+    ignored = found.names.ignored
+    if found.spec.head.tied:
+        ignored = (*ignored, f"{found.names.head}.weight")
+    expected = {name: spec.shape for name, spec in expected_tensors(found).items()}
+    checkpoint.check(expected, ignored)
+    return found
 
 
 def _widest_rows(spec: TensorSpec) -> int:
@@ -75,15 +87,24 @@ def _widest_rows(spec: TensorSpec) -> int:
 class MappedTensors(Source):
     """Reads tensors from the mapped files; one that needs no change stays where it lies in them."""
 
-    def __init__(self, checkpoint: Checkpoint, report: Callable[[int], None]) -> None:
-        """Reads from `checkpoint`, and reports the bytes read so far."""
+    def __init__(
+        self,
+        checkpoint: TensorStore,
+        report: Callable[[int], None],
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Reads from `checkpoint`, and reports the bytes read so far.
+
+        Quantised tensors become `dtype` where any will do.
+        """
         self._checkpoint = checkpoint
+        self._dtype = dtype
         self._report = report
         self._done = 0
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
-        mapped = [self._checkpoint.tensor(spec.name) for spec in specs]
+        mapped = [self._checkpoint.tensor(spec.name, dtype or self._dtype) for spec in specs]
         if len(specs) == 1 and specs[0].is_plain:
             result = mapped[0].to(dtype)
         else:
@@ -91,7 +112,7 @@ class MappedTensors(Source):
             result = torch.empty(sum(rows), *specs[0].row_shape, dtype=dtype)
             for spec, tensor, part in zip(specs, mapped, result.split(rows), strict=True):
                 spec.place(tensor, part)
-        self._done += sum(tensor.nbytes for tensor in mapped)
+        self._done += sum(self._checkpoint.nbytes(spec.name) for spec in specs)
         self._report(self._done)
         return result
 
@@ -105,7 +126,7 @@ class StreamedTensors(Source):
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
+        checkpoint: TensorStore,
         upload: Upload,
         device: torch.device,
         part_bytes: int,
@@ -132,7 +153,11 @@ class StreamedTensors(Source):
         shape = (sum(rows), *specs[0].row_shape)
         result = torch.empty(shape, dtype=dtype or self._dtype, device=self._device)
         for spec, target in zip(specs, result.split(rows), strict=True):
-            self._fill(spec, self._checkpoint.stored(spec.name), target)
+            stored = self._checkpoint.stored(spec.name)
+            if stored is None:  # quantised: brought into values here, and copied at once
+                spec.place(self._checkpoint.tensor(spec.name, result.dtype), target)
+            else:
+                self._fill(spec, stored, target)
         return result
 
     def _fill(self, spec: TensorSpec, stored: StoredTensor, target: Tensor) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from townsfolk.checkpoint import Checkpoint
+from townsfolk.checkpoint import Checkpoint, GgufCheckpoint, TensorStore
 from townsfolk.models.families import read_config
+from townsfolk.models.gguf import read_gguf
 from townsfolk.models.names import Architecture
 from townsfolk.models.spec import UnsupportedModelError
+from townsfolk.text.files import TokenizerFiles
+from townsfolk.text.gguf import tokenizer_files
 
 
 class ModelSource(Protocol):
@@ -23,12 +28,22 @@ class ModelSource(Protocol):
                 this engine does not implement.
         """
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> TensorStore:
         """Its tensors.
 
         Raises:
             CheckpointError: they can't be read.
         """
+
+    def tokenizer(self) -> TokenizerFiles:
+        """What it says of its tokenizer.
+
+        Raises:
+            TokenizerError: there is none, or it is broken.
+        """
+
+    def generation(self) -> Mapping[str, Any]:
+        """What its authors recommend, as in a `generation_config.json`; empty where nothing."""
 
 
 class HuggingFaceDirectory:
@@ -39,18 +54,67 @@ class HuggingFaceDirectory:
 
     def architecture(self) -> Architecture:
         """See `ModelSource`."""
-        raw = _read_json(self._directory / "config.json")
-        generation = self._directory / "generation_config.json"
-        return read_config(raw, _read_json(generation) if generation.exists() else {})
+        return read_config(_read_json(self._directory / "config.json"), self.generation())
 
     def checkpoint(self) -> Checkpoint:
         """See `ModelSource`."""
         return Checkpoint(self._directory)
 
+    def tokenizer(self) -> TokenizerFiles:
+        """See `ModelSource`."""
+        return TokenizerFiles.read(self._directory)
+
+    def generation(self) -> Mapping[str, Any]:
+        """See `ModelSource`."""
+        path = self._directory / "generation_config.json"
+        return _read_json(path) if path.exists() else {}
+
+
+class GgufFile:
+    """A GGUF file, or one in parts; it is opened when it is first asked for something."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def architecture(self) -> Architecture:
+        """See `ModelSource`."""
+        return read_gguf(self._checkpoint)
+
+    def checkpoint(self) -> TensorStore:
+        """See `ModelSource`."""
+        return self._checkpoint
+
+    def tokenizer(self) -> TokenizerFiles:
+        """See `ModelSource`."""
+        return tokenizer_files(self._checkpoint.metadata)
+
+    def generation(self) -> Mapping[str, Any]:
+        """See `ModelSource`."""
+        metadata = self._checkpoint.metadata
+        return {
+            field: metadata[f"general.sampling.{key}"]
+            for key, field in _SAMPLING.items()
+            if isinstance(metadata.get(f"general.sampling.{key}"), int | float)
+        }
+
+    @cached_property
+    def _checkpoint(self) -> GgufCheckpoint:
+        return GgufCheckpoint(self._path)
+
+
+# What the format's recommendations are called in generation_config.json.
+_SAMPLING = {
+    "temp": "temperature",
+    "top_k": "top_k",
+    "top_p": "top_p",
+    "min_p": "min_p",
+    "penalty_repeat": "repetition_penalty",
+}
+
 
 def open_source(path: Path) -> ModelSource:
     """The model at `path`; nothing is read yet."""
-    return HuggingFaceDirectory(path)
+    return GgufFile(path) if path.suffix == ".gguf" else HuggingFaceDirectory(path)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
