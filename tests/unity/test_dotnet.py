@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from default_install import DefaultInstall
 
 HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parents[1] / "plugins/unity"
 DOTNET = os.environ.get("TOWNSFOLK_DOTNET") or shutil.which("dotnet")
 SOLUTION = HERE / "Townsfolk.slnx"
 
@@ -78,3 +81,48 @@ def test_all_tests_pass(built: str, default_install: DefaultInstall) -> None:
 @pytest.mark.timeout(120)
 def test_the_code_is_formatted(built: str) -> None:
     dotnet("format", "whitespace", str(SOLUTION), "--verify-no-changes", timeout_s=110)
+
+
+# What stands around code of the documents that is no file of its own.
+FRAME = """
+using System;
+using System.Threading.Tasks;
+using Townsfolk;
+using Townsfolk.Unity;
+using Townsfolk.V1;
+using UnityEngine;
+
+namespace Document{number}
+{{
+    internal static class Code
+    {{
+        public static async Task RunAsync(NpcAgent agent)
+        {{
+{code}
+        }}
+    }}
+}}
+"""
+
+
+@pytest.mark.timeout(180)
+def test_the_code_of_the_documents_compiles(built: str, tmp_path: Path) -> None:
+    documents = [PACKAGE / "README.md", *sorted(PACKAGE.glob("Documentation~/*.md"))]
+    text = "\n".join(document.read_text(encoding="utf-8") for document in documents)
+    blocks = re.findall(r"^ *```csharp\n(.*?)^ *```", text, re.M | re.S)
+    assert len(blocks) >= 4
+    for number, block in enumerate(blocks):
+        code = textwrap.dedent(block)
+        if "class " in code:
+            usings, _, declarations = code.partition("\n\n")
+            code = f"namespace Document{number}\n{{\n{usings}\n\n{declarations}\n}}\n"
+            # As Unity fills a serialized field.
+            code = re.sub(r"(\[SerializeField\] .*);", r"\1 = null!;", code)
+        else:
+            code = FRAME.format(number=number, code=code)
+        (tmp_path / f"Document{number}.cs").write_text(code, encoding="utf-8")
+    dotnet(
+        *("build", str(HERE / "Docs"), "--nologo", "-p:UseSharedCompilation=false"),
+        f"-p:DocsFolder={tmp_path}",
+        timeout_s=170,
+    )

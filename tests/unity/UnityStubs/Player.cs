@@ -26,6 +26,8 @@ namespace UnityStubs
 
         public static float Time { get; set; }
 
+        public static float FrameTime { get; private set; }
+
         public static string StreamingAssetsPath { get; set; } = string.Empty;
 
         public static Dictionary<string, Object> Resources { get; } = new Dictionary<string, Object>();
@@ -36,6 +38,7 @@ namespace UnityStubs
         public static void Frame(float seconds = 1f / 60f)
         {
             Time += seconds;
+            FrameTime = seconds;
             for (var i = 0; i < Behaviours.Count; i++)
             {
                 var entry = Behaviours[i];

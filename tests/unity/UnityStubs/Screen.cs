@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Xml.Linq;
@@ -26,11 +27,16 @@ namespace UnityStubs
 
         /// <summary>The texts of the buttons below an element.</summary>
         public static string[] Buttons(VisualElement element) =>
-            element.Children.OfType<Button>().Select(button => button.text).ToArray();
+            All<Button>(element).Select(button => button.text).ToArray();
 
         /// <summary>Clicks the button with a text below an element.</summary>
         public static void ClickText(VisualElement element, string text) =>
-            element.Children.OfType<Button>().Single(button => button.text == text).Click();
+            All<Button>(element).Single(button => button.text == text).Click();
+
+        /// <summary>The elements of a type below an element.</summary>
+        public static IEnumerable<T> All<T>(VisualElement element)
+            where T : VisualElement =>
+            element.Children.SelectMany(child => All<T>(child).Concat(child is T found ? new[] { found } : Array.Empty<T>()));
 
         private static void Add(VisualElement parent, XElement description)
         {

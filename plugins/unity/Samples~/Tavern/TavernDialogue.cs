@@ -1,83 +1,106 @@
 using System;
+using System.Collections.Generic;
 using Townsfolk.Unity;
 using UnityEngine;
 using UnityEngine.UIElements;
 
 namespace Townsfolk.Samples.Tavern
 {
-    /// <summary>The tavern's dialogue box: choose a character, type a line, read the answer as it comes.</summary>
+    /// <summary>
+    /// The tavern's dialogue box: turn to a character or to all, type a line, and read the answers as they come.
+    /// Who was spoken to before goes on speaking: all five can at once.
+    /// </summary>
     [RequireComponent(typeof(UIDocument))]
     public sealed class TavernDialogue : MonoBehaviour
     {
         [SerializeField] private NpcAgent[] characters = Array.Empty<NpcAgent>();
 
-        private NpcAgent? _current;
+        [Min(1)]
+        [Tooltip("How fast speech is shown, in letters a second.")]
+        [SerializeField] private float lettersPerSecond = 40f;
+
+        private readonly List<TavernSeat> _seats = new List<TavernSeat>();
+        private TavernSeat? _chosen;
         private Label _name = null!;
-        private Label _text = null!;
         private TextField _input = null!;
 
         private void OnEnable()
         {
             var root = GetComponent<UIDocument>().rootVisualElement;
             _name = root.Q<Label>("name");
-            _text = root.Q<Label>("text");
             _input = root.Q<TextField>("input");
             _input.RegisterCallback<KeyDownEvent>(OnKey, TrickleDown.TrickleDown);
             root.Q<Button>("say").clicked += Say;
+            root.Q<Button>("everybody").clicked += SayToEverybody;
             root.Q<Button>("interrupt").clicked += Interrupt;
 
-            var seats = root.Q<VisualElement>("seats");
-            seats.Clear();
+            var places = root.Q<VisualElement>("seats");
+            places.Clear();
             foreach (var character in characters)
             {
-                var seat = new Button(() => Choose(character)) { text = character.name };
-                seat.AddToClassList("seat");
-                seats.Add(seat);
+                var seat = new TavernSeat(character, Choose);
+                _seats.Add(seat);
+                places.Add(seat.Root);
             }
 
-            if (characters.Length > 0)
+            if (_seats.Count > 0)
             {
-                Choose(characters[0]);
+                Choose(_seats[0]);
             }
         }
 
-        private void OnDisable() => Leave();
-
-        private void Choose(NpcAgent character)
+        private void OnDisable()
         {
-            Leave();
-            _current = character;
-            _current.ThinkingStarted += ShowThinking;
-            _current.TextStreamed += ShowMore;
-            _current.ReplyFinished += ShowWhole;
-            _name.text = character.name;
-            _text.text = string.Empty;
+            foreach (var seat in _seats)
+            {
+                seat.Leave();
+            }
+
+            _seats.Clear();
+            _chosen = null;
         }
 
-        private void Leave()
+        private void Update()
         {
-            if (_current is { } before)
+            foreach (var seat in _seats)
             {
-                before.ThinkingStarted -= ShowThinking;
-                before.TextStreamed -= ShowMore;
-                before.ReplyFinished -= ShowWhole;
-                before.Interrupt();
-                _current = null;
+                seat.Type(lettersPerSecond * Time.unscaledDeltaTime);
             }
+        }
+
+        private void Choose(TavernSeat seat)
+        {
+            _chosen = seat;
+            _name.text = seat.Name;
         }
 
         private void Say()
         {
-            var line = _input.value.Trim();
-            if (_current is { } character && line.Length > 0)
+            if (_chosen is { } seat && TakeLine() is { } line)
             {
-                _input.value = string.Empty;
-                character.Say(line);
+                seat.Say(line);
             }
         }
 
-        // What stands in the box is what the player has read.
-        private void Interrupt() => _current?.Interrupt(_current.CurrentText);
+        private void SayToEverybody()
+        {
+            if (TakeLine() is { } line)
+            {
+                foreach (var seat in _seats)
+                {
+                    seat.Say(line);
+                }
+            }
+        }
+
+        private void Interrupt() => _chosen?.Interrupt();
+
+        private string? TakeLine()
+        {
+            var line = _input.value.Trim();
+            _input.value = string.Empty;
+            return line.Length > 0 ? line : null;
+        }
 
         private void OnKey(KeyDownEvent pressed)
         {
@@ -86,11 +109,5 @@ namespace Townsfolk.Samples.Tavern
                 Say();
             }
         }
-
-        private void ShowThinking() => _text.text = "…";
-
-        private void ShowMore(string more) => _text.text = _current!.CurrentText;
-
-        private void ShowWhole(string reply) => _text.text = reply;
     }
 }

@@ -5,6 +5,7 @@ using System.Threading.Tasks;
 using NUnit.Framework;
 using Townsfolk.Samples.Tavern;
 using Townsfolk.Tests.Support;
+using Townsfolk.Unity;
 using UnityEngine;
 using UnityEngine.UIElements;
 using UnityStubs;
@@ -17,38 +18,109 @@ namespace Townsfolk.Tests.EndToEnd
     [Timeout(60000)]
     internal sealed class TavernTests
     {
+        private Scene _scene = null!;
+        private VisualElement _root = null!;
+        private NpcAgent[] _characters = null!;
+
+        [SetUp]
+        public async Task OpenAsync() => _scene = new Scene(await SharedRuntime.Process.GetAsync());
+
+        [TearDown]
+        public void Close() => _scene.Dispose();
+
         [Test]
-        public async Task ALineIsAnsweredInTheBox()
+        public void ALineIsAnsweredAtTheSeat()
         {
-            using var scene = new Scene(await SharedRuntime.Process.GetAsync());
+            Open(tokens: 20);
+            Assert.That(Screen.Buttons(_root.Q<VisualElement>("seats")), Is.EqualTo(new[] { "Mara", "Joss" }));
+            Type("Hello!");
+            Screen.Press(_root.Q<TextField>("input"), KeyCode.Return);
+            Assert.That(Speech(0), Is.EqualTo("…"));
+            Assert.That(_root.Q<TextField>("input").value, Is.Empty);
+            Scene.FramesUntil(() => !_characters[0].IsBusy && Speech(0).Trim() == _characters[0].CurrentText);
+            Assert.That(Speech(1), Is.Empty);
+        }
+
+        [Test]
+        public void TwoSpeakAtOnce()
+        {
+            Open(tokens: 300);
+            Type("Tell me everything.");
+            Screen.Click(_root, "say");
+            Scene.FramesUntil(() => Speech(0).Length > 5);
+            Screen.ClickText(_root.Q<VisualElement>("seats"), "Joss");
+            Assert.That(_root.Q<Label>("name").text, Is.EqualTo("Joss"));
+            Type("And you?");
+            Screen.Click(_root, "say");
+            Scene.FramesUntil(() => Speech(1).Length > 5);
+            Assert.That(_characters.All(character => character.IsBusy), Is.True);
+        }
+
+        [Test]
+        public void ALineCanBeSaidToAll()
+        {
+            Open(tokens: 5);
+            Type("Hello, everybody!");
+            Screen.Click(_root, "everybody");
+            Scene.FramesUntil(() => _characters.All(character => character.CurrentTurn is { IsDone: true }));
+        }
+
+        [TestCase(300, false)]
+        [TestCase(30, true)]
+        public void WhatWasReadIsRemembered(int tokens, bool whole)
+        {
+            Open(tokens, lettersPerSecond: 20f);
+            Type("Tell me everything.");
+            Screen.Click(_root, "say");
+            Scene.FramesUntil(() => Speech(0).Length > 5 && (!whole || !_characters[0].IsBusy));
+            var read = Speech(0);
+            Screen.Click(_root, "interrupt");
+            Scene.FramesUntil(() => !_characters[0].IsBusy && _characters[0].CurrentText == read);
+            for (var i = 0; i < 10; i++)
+            {
+                Player.Frame();
+            }
+
+            Assert.That(Speech(0), Is.EqualTo(read), "nothing more is shown");
+            Scene.FramesUntil(() => Saved()[1] == read);
+            Assert.That(Scene.Remembered(_characters[0])[1].Text, Is.EqualTo(read));
+        }
+
+        [Test]
+        public void WhoFailsDoesNotThinkForEver()
+        {
+            Open(tokens: 5);
+            _characters[0].Sampling!.temperature = 99f;
+            Type("Hello!");
+            Screen.Click(_root, "say");
+            Scene.FramesUntil(() => !_characters[0].IsBusy);
+            Assert.That(Speech(0), Is.EqualTo("(does not answer)"));
+        }
+
+        private void Open(int tokens, float lettersPerSecond = 1000f)
+        {
             var host = new GameObject("Dialogue");
             var document = host.AddComponent<UIDocument>();
             var uxml = Path.Combine(Repository.Root, "plugins", "unity", "Samples~", "Tavern", "Tavern.uxml");
             Screen.Load(document, uxml);
-            var root = document.rootVisualElement;
-            var characters = new[] { Scene.Character("Mara", 20), Scene.Character("Joss", 300) };
+            _root = document.rootVisualElement;
+            _characters = new[] { Scene.Character("Mara", tokens), Scene.Character("Joss", tokens) };
             var dialogue = host.AddComponent<TavernDialogue>();
-            typeof(TavernDialogue).GetField("characters", BindingFlags.Instance | BindingFlags.NonPublic)!
-                .SetValue(dialogue, characters);
+            Set(dialogue, "characters", _characters);
+            Set(dialogue, "lettersPerSecond", lettersPerSecond);
             dialogue.enabled = false;
             dialogue.enabled = true;
-            Assert.That(Screen.Buttons(root.Q<VisualElement>("seats")), Is.EqualTo(new[] { "Mara", "Joss" }));
-
-            var text = root.Q<Label>("text");
-            root.Q<TextField>("input").value = "Hello!";
-            Screen.Press(root.Q<TextField>("input"), KeyCode.Return);
-            Assert.That(text.text, Is.EqualTo("…"));
-            Scene.FramesUntil(() => !characters[0].IsBusy);
-            Assert.That(text.text, Has.Length.GreaterThan(3));
-            Assert.That(root.Q<TextField>("input").value, Is.Empty);
-
-            Screen.ClickText(root.Q<VisualElement>("seats"), "Joss");
-            Assert.That(root.Q<Label>("name").text, Is.EqualTo("Joss"));
-            root.Q<TextField>("input").value = "Tell me everything.";
-            Screen.Click(root, "say");
-            Scene.FramesUntil(() => characters[1].CurrentText.Length > 5);
-            Screen.Click(root, "interrupt");
-            Scene.FramesUntil(() => characters.All(character => !character.IsBusy));
         }
+
+        private static void Set(TavernDialogue dialogue, string field, object value) => typeof(TavernDialogue)
+            .GetField(field, BindingFlags.Instance | BindingFlags.NonPublic)!.SetValue(dialogue, value);
+
+        private string Speech(int seat) =>
+            Screen.All<Label>(_root.Q<VisualElement>("seats")).ElementAt(seat).text;
+
+        private string[] Saved() => V1.SessionConfig.Parser.ParseFrom(_characters[0].Save()).History
+            .Select(line => line.Text).ToArray();
+
+        private void Type(string line) => _root.Q<TextField>("input").value = line;
     }
 }

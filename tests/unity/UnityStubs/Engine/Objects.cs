@@ -137,6 +137,10 @@ namespace UnityEngine
 
     public struct Mathf
     {
+        public static float Min(float a, float b) => Math.Min(a, b);
+
+        public static int Min(int a, int b) => Math.Min(a, b);
+
         public static int RoundToInt(float f) => (int)Math.Round(f);
 
         public static float Lerp(float a, float b, float t) => a + ((b - a) * Math.Clamp(t, 0f, 1f));

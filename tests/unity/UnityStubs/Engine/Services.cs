@@ -23,6 +23,8 @@ namespace UnityEngine
 
     public static class Debug
     {
+        public static void Log(object message) => Player.Log(message.ToString()!);
+
         public static void LogError(object message) => Player.Log("error: " + message);
 
         public static void LogWarning(object message) => Player.Log("warning: " + message);
@@ -33,6 +35,8 @@ namespace UnityEngine
     public static class Time
     {
         public static float unscaledTime => Player.Time;
+
+        public static float unscaledDeltaTime => Player.FrameTime;
     }
 
     public static class Resources
