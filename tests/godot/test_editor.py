@@ -19,13 +19,18 @@ def test_the_dock_starts_a_runtime_and_talks_to_the_selected_persona(godot):
         TOWNSFOLK_EXECUTABLE=str(TOWNSFOLK),
         OMP_NUM_THREADS="1",
     )
-    dock, stopped = godot_engine.events(output)
+    dock, edited, stopped = godot_engine.events(output)
     assert dock["state"] == "Ready"
     assert dock["persona"] == "Mira"
     lines = dock["chat"].splitlines()
     assert lines[0] == "You: Good evening! What is your name?"
     assert lines[1].startswith("Mira: ")
     assert "tokens, first after" in lines[1]
+    # The same persona with another name, and the sampling of the agent that was selected then.
+    speakers = edited["speakers"].split(",")
+    assert speakers == ["Player", "Mira", "Player", "Mira", "Player", "Brann"]
+    assert edited["tokens"] == "1"
+    assert (edited["left"], edited["chat"]) == ("0", "")
     assert stopped["state"] == "Stopped"
 
 

@@ -6,12 +6,14 @@ const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
 
 const TEMPLATES := "res://addons/townsfolk/templates"
 
-## Whom the chat talks to.
+## Whom the chat talks to. It follows what is edited: the next line is answered by the character as
+## it is then.
 var persona: NpcPersona:
 	set(value):
 		persona = value
-		_agent.persona = value
-		_restart()
+		start_over()
+## The agent of the scene whose lore and sampling the chat takes; null for a persona alone.
+var source: NpcAgent
 
 var _runtime: TownsfolkRuntime
 var _agent := NpcAgent.new()
@@ -21,6 +23,7 @@ var _history := RichTextLabel.new()
 var _input := LineEdit.new()
 var _send_button := Button.new()
 var _stop_button := Button.new()
+var _restart_button := Button.new()
 var _save_dialog: EditorFileDialog
 var _template := ""
 
@@ -48,6 +51,8 @@ func _init(runtime: TownsfolkRuntime) -> void:
 	_stop_button.text = "Interrupt"
 	_stop_button.disabled = true
 	_stop_button.pressed.connect(_agent.interrupt)
+	_restart_button.text = "Start over"
+	_restart_button.pressed.connect(start_over)
 
 
 func _ready() -> void:
@@ -63,7 +68,7 @@ func _ready() -> void:
 	_template_menu.get_popup().index_pressed.connect(_on_template_chosen)
 	add_child(_make_row([_picker, _template_menu]))
 	add_child(_history)
-	add_child(_make_row([_input, _send_button, _stop_button]))
+	add_child(_make_row([_input, _send_button, _stop_button, _restart_button]))
 	EditorInterface.get_inspector().edited_object_changed.connect(_on_inspected)
 
 
@@ -80,7 +85,24 @@ func say(text: String) -> void:
 	if _runtime.state == TownsfolkRuntime.State.STOPPED:
 		_on_failed("start the runtime first")
 		return
+	_agent.persona = persona
+	var known: Array[LorePack] = []
+	_agent.sampling = null
+	if is_instance_valid(source):
+		known = source.lore
+		_agent.sampling = source.sampling
+	_agent.lore = known
 	_agent.say(text)
+
+
+## Forgets the conversation.
+func start_over() -> void:
+	_agent.close()
+	_agent.restore([])
+	_history.clear()
+	_stop_button.disabled = true
+	if _picker != null and _picker.edited_resource != persona:
+		_picker.edited_resource = persona
 
 
 func _make_row(parts: Array[Control]) -> Control:
@@ -98,21 +120,20 @@ func _write_line(prefix: String, color: Color) -> void:
 	_history.pop()
 
 
-func _restart() -> void:
-	_agent.close()
-	_agent.restore([])
-	_history.clear()
-	if _picker != null and _picker.edited_resource != persona:
-		_picker.edited_resource = persona
-
-
 func _on_inspected() -> void:
 	var inspected := EditorInterface.get_inspector().get_edited_object()
 	var found := inspected as NpcPersona
-	if inspected is NpcAgent:
-		found = (inspected as NpcAgent).persona
-	if found != null and found != persona:
+	var agent := inspected as NpcAgent
+	if agent != null:
+		found = agent.persona
+	if found == null:
+		return
+	if found != persona:
+		source = null
 		persona = found
+	# Who only looks at the persona of the agent goes on with the agent's lore.
+	if agent != null:
+		source = agent
 
 
 func _on_template_chosen(index: int) -> void:

@@ -58,18 +58,16 @@ static func problems(
 	var model: String = settings["model"]
 	if model == "starter":
 		return found
-	if not model.is_absolute_path() and model.count("/") == 1 and not model.begins_with("."):
-		if not DirAccess.dir_exists_absolute(folder.path_join(model)):
-			found.append(
-				'the model "%s" is no folder beside the game, so it would be downloaded' % model
-			)
+	if TownsfolkSettings.is_hub_id(model, folder):
+		found.append('the model "%s" is no folder beside the game, so it is downloaded' % model)
 		return found
 	found.append_array(_path_problems("model", model, folder))
 	return found
 
 
-static func _path_problems(what: String, path: String, folder: String) -> PackedStringArray:
+static func _path_problems(what: String, given: String, folder: String) -> PackedStringArray:
 	var found := PackedStringArray()
+	var path := given.trim_prefix("res://")
 	if path.is_absolute_path():
 		found.append(
 			"the %s is at %s, a path of this machine: use one beside the game" % [what, path]

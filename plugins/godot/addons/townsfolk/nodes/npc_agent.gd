@@ -35,8 +35,9 @@ const ATTENTION_INTERVAL_SECONDS := 0.25
 ## Changes of the priority smaller than this are not worth a message.
 const ATTENTION_STEP := 5
 
-## Who the character is. Persona, lore and sampling count when the session is opened; after a later
-## change call [method close], and the next [method say] opens it anew, with the transcript.
+## Who the character is. A change of persona, lore or sampling takes effect with the next line that
+## is said while no other is answered; the character goes on with the same memories. Another persona
+## begins a conversation of its own.
 @export var persona: NpcPersona:
 	set(value):
 		if persona != null and persona.changed.is_connected(update_configuration_warnings):
@@ -87,6 +88,9 @@ var _session: NpcSession
 var _queue: Array[NpcTurn] = []
 var _saved_transcript: Array = []
 var _attention_wait := 0.0
+# What the session was opened with.
+var _opened_as := PackedByteArray()
+var _opened_persona: NpcPersona
 
 
 func _ready() -> void:
@@ -142,6 +146,8 @@ func say(text: String, speaker := "Player") -> NpcTurn:
 		turn.error = problem
 		_finish.call_deferred(turn)
 		return turn
+	if _queue.size() == 1:
+		_follow_changes()
 	open()
 	var utterance := Dialogue.Utterance.new()
 	utterance.text = text
@@ -179,7 +185,7 @@ func open() -> void:
 		failed.emit(problem)
 		return
 	if _session == null:
-		_session = NpcSession.new(_find_runtime(), _make_config, _collect_lore)
+		_session = NpcSession.new(_find_runtime(), _make_first_config, _collect_lore)
 		_session.transcript.from_array(_saved_transcript)
 		_session.text_streamed.connect(text_streamed.emit)
 		_session.sentence_ready.connect(_on_sentence_ready)
@@ -199,6 +205,7 @@ func close() -> void:
 	_saved_transcript = _session.transcript.to_array()
 	_session.close()
 	_session = null
+	_opened_as.clear()
 	_update_processing()
 
 
@@ -220,6 +227,7 @@ func transcript() -> Array[Dictionary]:
 ## Goes on from a saved game's [method transcript]. The current session is closed.
 func restore(saved: Array) -> void:
 	close()
+	_opened_persona = null
 	_saved_transcript = saved.duplicate(true)
 
 
@@ -244,6 +252,29 @@ func _find_runtime() -> TownsfolkRuntime:
 	if runtime == null and is_inside_tree():
 		runtime = get_node_or_null("/root/" + TownsfolkRuntime.AUTOLOAD) as TownsfolkRuntime
 	return runtime
+
+
+# Opens the session anew where the character was changed since.
+func _follow_changes() -> void:
+	var is_another := _opened_persona != null and _opened_persona != persona
+	if is_another or (not _opened_as.is_empty() and _opened_as != _setup()):
+		close()
+	if is_another:
+		# Who speaks now was not there.
+		restore([])
+
+
+func _setup() -> PackedByteArray:
+	var setup := _make_config().to_bytes()
+	for message in _collect_lore():
+		setup.append_array(message.to_bytes())
+	return setup
+
+
+func _make_first_config() -> Dialogue.SessionConfig:
+	_opened_as = _setup()
+	_opened_persona = persona
+	return _make_config()
 
 
 func _make_config() -> Dialogue.SessionConfig:

@@ -45,14 +45,23 @@ func start(
 			)
 			% executable
 		)
+	var model_path := TownsfolkSettings.find_model(model)
+	if model_path == "" and model != "":
+		return (
+			(
+				'the model "%s" is not there: put its folder at %s, or choose another one in '
+				+ "Project Settings > Townsfolk > Runtime > Model"
+			)
+			% [model, TownsfolkSettings.game_folder().path_join(model.trim_prefix("res://"))]
+		)
 	var folder := OS.get_user_data_dir().path_join("townsfolk")
 	DirAccess.make_dir_recursive_absolute(folder)
 	var name := "ready-%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()]
 	_ready_file = folder.path_join(name)
 	var arguments := PackedStringArray(["serve", "--port", "0", "--ready-file", _ready_file])
 	arguments.append_array(["--exit-with-stdin", "--exit-with-parent", str(OS.get_process_id())])
-	if model != "":
-		arguments.append_array(["--model", model])
+	if model_path != "":
+		arguments.append_array(["--model", model_path])
 	if serves_grpc_web:
 		arguments.append_array(["--web-port", "0"])
 	arguments.append_array(more)

@@ -137,6 +137,32 @@ static func find_executable(configured: String) -> String:
 	return ""
 
 
+## The model as the runtime takes it, or an empty string when it isn't there.
+##
+## A path is taken from the game's folder, as the program's is, wherever the game is started from: a
+## res:// path too, as a runtime can't read out of a game's pack. What is neither a path nor beside
+## the game is a name: of the starter model, or on the hub.
+static func find_model(configured: String) -> String:
+	if configured == "" or configured == "starter":
+		return configured
+	if configured.begins_with("user://"):
+		return ProjectSettings.globalize_path(configured)
+	var wanted := configured.trim_prefix("res://")
+	if wanted.is_absolute_path():
+		return wanted
+	var beside := game_folder().path_join(wanted)
+	if DirAccess.dir_exists_absolute(beside) or FileAccess.file_exists(beside):
+		return beside
+	return configured if is_hub_id(configured, game_folder()) else ""
+
+
+## Whether a model that is not in [param folder] is meant as one of the hub: owner/name.
+static func is_hub_id(model: String, folder: String) -> bool:
+	if model.count("/") != 1 or model.begins_with(".") or model.begins_with("/"):
+		return false
+	return not DirAccess.dir_exists_absolute(folder.path_join(model.get_slice("/", 0)))
+
+
 ## Where an exported game lies, or the project while it is developed.
 static func game_folder() -> String:
 	if OS.has_feature("editor"):

@@ -17,6 +17,7 @@ signal dismissed
 signal interrupted(turn: NpcTurn, shown_characters: int)
 
 const THINKING_DOTS_PER_SECOND := 3.0
+const LEAST_TEXT_HEIGHT := 72.0
 
 ## Whose turns to show.
 @export var agent: NpcAgent:
@@ -32,6 +33,11 @@ const THINKING_DOTS_PER_SECOND := 3.0
 @export var can_interrupt := true
 ## Close the box by itself so long after the last character; 0 waits for the player.
 @export_range(0.0, 30.0, 0.1, "or_greater", "suffix:s") var closes_after_seconds := 0.0
+## The box grows with the text up to this height of it, in pixels; a longer text scrolls along.
+@export_range(72.0, 1000.0, 1.0, "or_greater", "suffix:px") var most_text_height := 200.0
+## Shown when there is no answer and the agent has no fallback line. What went wrong is not for
+## players: [signal NpcAgent.failed] and [member NpcTurn.error] say it.
+@export var no_answer_text := "…"
 @export_group("Hints")
 ## Shown while the player can interrupt.
 @export var interrupt_hint := "Esc: interrupt"
@@ -48,6 +54,7 @@ var _seconds_done := 0.0
 var _seconds_thinking := 0.0
 var _name_label := Label.new()
 var _text_label := Label.new()
+var _scroll := ScrollContainer.new()
 var _hint_label := Label.new()
 
 
@@ -63,12 +70,17 @@ func _init() -> void:
 	_text_label.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
 	# The lines are broken for the whole text, so that no word jumps while it is typed.
 	_text_label.visible_characters_behavior = TextServer.VC_CHARS_AFTER_SHAPING
-	_text_label.size_flags_vertical = Control.SIZE_EXPAND_FILL
-	_text_label.custom_minimum_size = Vector2(0, 72)
+	_text_label.size_flags_horizontal = Control.SIZE_EXPAND_FILL
+	_scroll.horizontal_scroll_mode = ScrollContainer.SCROLL_MODE_DISABLED
+	_scroll.size_flags_vertical = Control.SIZE_EXPAND_FILL
+	_scroll.custom_minimum_size = Vector2(0, LEAST_TEXT_HEIGHT)
+	# A click anywhere in the box counts.
+	_scroll.mouse_filter = Control.MOUSE_FILTER_PASS
+	_scroll.add_child(_text_label)
 	_hint_label.horizontal_alignment = HORIZONTAL_ALIGNMENT_RIGHT
 	_hint_label.modulate.a = 0.6
-	for label: Label in [_name_label, _text_label, _hint_label]:
-		rows.add_child(label)
+	for part: Control in [_name_label, _scroll, _hint_label]:
+		rows.add_child(part)
 	margin.add_child(rows)
 	add_child(margin, false, Node.INTERNAL_MODE_FRONT)
 
@@ -85,10 +97,13 @@ func _process(delta: float) -> void:
 	var length := turn.text.length()
 	var is_instant := _is_skipping or characters_per_second <= 0.0
 	_shown = length if is_instant else minf(_shown + characters_per_second * delta, length)
-	var line := turn.text if turn.text != "" else turn.error
+	var line := turn.text
+	if line == "" and turn.error != "":
+		line = no_answer_text
 	if _text_label.text != line:
 		_text_label.text = line
 	_text_label.visible_characters = int(_shown) if turn.text != "" else -1
+	_follow_text()
 	var is_finished := turn.is_done() and int(_shown) >= length
 	_hint_label.text = continue_hint if is_finished else (interrupt_hint if can_interrupt else "")
 	if is_finished:
@@ -157,7 +172,10 @@ func speaker_name() -> String:
 
 
 func _on_thinking_started(turn: NpcTurn) -> void:
-	show_turn(turn, agent.persona.name, agent.persona.color)
+	if agent.persona == null:
+		show_turn(turn, "")
+	else:
+		show_turn(turn, agent.persona.name, agent.persona.color)
 
 
 func _begin_line() -> void:
@@ -171,6 +189,15 @@ func _begin_line() -> void:
 	_text_label.text = ""
 	_hint_label.text = ""
 	show()
+
+
+# As high as the text, as far as it may be; the line that is typed is in sight.
+func _follow_text() -> void:
+	var height := _text_label.get_combined_minimum_size().y
+	_scroll.custom_minimum_size.y = clampf(height, LEAST_TEXT_HEIGHT, most_text_height)
+	if int(_shown) > 0:
+		var typed := _text_label.get_character_bounds(int(_shown) - 1)
+		_scroll.scroll_vertical = maxi(0, ceili(typed.end.y - _scroll.size.y))
 
 
 func _finish_line(turn: NpcTurn, delta: float) -> void:

@@ -42,6 +42,7 @@ func _use_dock() -> void:
 			"pid": dock.runtime.process_id(),
 		}
 	)
+	await _edit_the_persona(dock)
 	var picture := OS.get_environment("TOWNSFOLK_SCREENSHOT")
 	if picture != "":
 		# The counters come once a second.
@@ -51,6 +52,34 @@ func _use_dock() -> void:
 	dock.toggle()
 	_report("stopped", {"state": dock.get("_state_label").text})
 	get_tree().quit()
+
+
+func _edit_the_persona(dock: TownsfolkDock) -> void:
+	var agent: NpcAgent = dock.chat.get("_agent")
+	var scene_agent := NpcAgent.new()
+	scene_agent.persona = dock.chat.persona
+	scene_agent.sampling = NpcSampling.new()
+	scene_agent.sampling.max_new_tokens = 1
+	EditorInterface.get_inspector().edit(scene_agent)
+	await get_tree().process_frame
+	dock.chat.persona.name = "Brann"
+	dock.chat.say("And now?")
+	var turn: NpcTurn = await agent.reply_finished
+	var speakers := []
+	for entry: Dictionary in agent.transcript():
+		speakers.append(entry["speaker"])
+	dock.chat.start_over()
+	_report(
+		"edited",
+		{
+			"speakers": ",".join(speakers),
+			"tokens": turn.generated_tokens,
+			"left": agent.transcript().size(),
+			"chat": dock.chat.get("_history").get_parsed_text(),
+		}
+	)
+	EditorInterface.get_inspector().edit(null)
+	scene_agent.free()
 
 
 func _report(event: String, details: Dictionary) -> void:
