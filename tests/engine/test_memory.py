@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.config import EngineSettings
 from townsfolk.engine import NotEnoughMemoryError, memory
-from townsfolk.kv.cache import MIB, block_bytes
-from townsfolk.models import NAMED_SHAPES, named_spec
+from townsfolk.engine.residency import Resident
+from townsfolk.kv.cache import MIB, KvCache, block_bytes
+from townsfolk.models import NAMED_SHAPES, Decoder, named_spec
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 ONE_B = named_spec("llama-3.2-1b")
@@ -128,3 +129,24 @@ def test_a_limit_that_others_leave_no_room_for_says_which_would_do(monkeypatch):
         plan(gpu_memory_mib=6000).check_free(GPU)
     least = int(re.search(r"set gpu_memory_mib to ([\d,]+)", str(caught.value))[1].replace(",", ""))
     plan(gpu_memory_mib=least).check_free(GPU)
+
+
+def test_more_kv_than_the_machine_has_memory_is_refused_with_what_fits(monkeypatch):
+    monkeypatch.setattr(memory, "total_bytes", lambda: 16_000 * MIB)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 12_000 * MIB)
+    plan(CPU, kv_memory_mib=15_000).check_free(CPU)
+    found = plan(CPU, kv_memory_mib=40_000)
+    fits = (12_000 * MIB - found.weights) // MIB
+    with pytest.raises(NotEnoughMemoryError, match="kv_memory_mib asks for 40,000 MiB") as error:
+        found.check_free(CPU)
+    assert f"12,000 MiB are free; set it to {fits + 1:,} or less" in str(error.value)
+
+
+def test_memory_that_the_system_refuses_is_told(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    decoder = Decoder.random(named_spec("llama-tiny"), torch.float32, "cpu")
+    monkeypatch.setattr(KvCache, "allocate", refuse)
+    with pytest.raises(NotEnoughMemoryError, match="kv_memory_mib"):
+        Resident.make(decoder, plan(CPU, decoder.spec), (), 1)

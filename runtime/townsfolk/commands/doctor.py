@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import socket
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from townsfolk import __version__
 from townsfolk.commands.connection import add_connection
+from townsfolk.host_memory import total_bytes
 
 GIB = 1024**3
 
@@ -76,11 +76,8 @@ def _system(_: argparse.Namespace) -> list[Finding]:
 
 
 def _memory() -> str:
-    try:
-        pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return "unknown on this system"
-    return f"{pages * page / GIB:.1f} GiB"
+    total = total_bytes()
+    return "unknown on this system" if total is None else f"{total / GIB:.1f} GiB"
 
 
 def _device(_: argparse.Namespace) -> list[Finding]:
@@ -124,14 +121,23 @@ def _packages(_: argparse.Namespace) -> list[Finding]:
 
 
 def _model(options: argparse.Namespace) -> list[Finding]:
+    """What loading the model would say of its files."""
     from townsfolk.checkpoint import resolve
+    from townsfolk.dialogue.chat_template import ChatTemplate
+    from townsfolk.dialogue.errors import UnsupportedTemplateError
+    from townsfolk.engine.load_errors import LOAD_ERRORS
     from townsfolk.models import open_source
+    from townsfolk.models.loading import check_tensors
+    from townsfolk.text import Tokenizer
 
     try:
-        directory = resolve(options.model)
-        spec = open_source(directory).architecture().spec
-    except (OSError, ValueError) as error:
+        source = open_source(resolve(options.model))
+        architecture = source.architecture()
+        check_tensors(architecture, source.checkpoint())
+        ChatTemplate(Tokenizer(source.tokenizer()))
+    except (*LOAD_ERRORS, UnsupportedTemplateError, OSError) as error:
         return [Finding("model", f"{options.model}: {error}", fine=False)]
+    spec = architecture.spec
     return [
         Finding(
             "model",
@@ -148,12 +154,13 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
     from townsfolk.checkpoint import resolve
     from townsfolk.config import EngineSettings
     from townsfolk.engine import NotEnoughMemoryError
+    from townsfolk.engine.load_errors import LOAD_ERRORS
     from townsfolk.engine.memory import MemoryPlan
     from townsfolk.models import open_source
 
     try:
         spec = open_source(resolve(options.model)).architecture().spec
-    except (OSError, ValueError):
+    except LOAD_ERRORS:
         return []  # said above
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     settings = EngineSettings(gpu_memory_mib=options.gpu_memory_mib)

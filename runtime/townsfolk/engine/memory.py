@@ -9,6 +9,7 @@ import torch
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError
 from townsfolk.engine.nvml import process_bytes
+from townsfolk.host_memory import available_bytes, total_bytes
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import DecoderSpec
 from townsfolk.models.loading import weight_bytes
@@ -146,10 +147,16 @@ class MemoryPlan:
     def check_free(self, device: torch.device) -> None:
         """Checks that the device has what is planned.
 
+        On the CPU pages take no memory until they are used: only what the machine can never have
+        is refused.
+
         Raises:
-            NotEnoughMemoryError: other programs have it.
+            NotEnoughMemoryError: other programs have it, or there is not so much.
         """
         if device.type != "cuda":
+            total = total_bytes()
+            if total is not None and self.kv > total:
+                raise self.too_much_kv()
             return
         free, total = torch.cuda.mem_get_info(device)
         needed = self.weights + self.work + self.kv
@@ -166,6 +173,15 @@ class MemoryPlan:
             most = most_kv if self.limit is None else free + self.cuda
             message += f", or set {lower} to {_mib(most)} or less"
         raise NotEnoughMemoryError(message)
+
+    def too_much_kv(self) -> NotEnoughMemoryError:
+        """What to tell when this machine can't give a CPU's conversations their memory."""
+        free = available_bytes()
+        message = f"kv_memory_mib asks for {_mib(self.kv)} MiB, which this machine does not have"
+        if free is not None:
+            fits = max(free - self.weights, free // 2)
+            message += f": {_mib(free)} MiB are free; set it to {_mib(fits)} or less"
+        return NotEnoughMemoryError(message)
 
     def _shortage(self, block_bytes: int, least_context: int) -> str:
         """Says what fits."""

@@ -54,13 +54,24 @@ class Resident:
         Raises:
             NotEnoughMemoryError: the device has less than that.
         """
-        spec, device = decoder.spec, decoder.device
         try:
-            kv = KvCache.allocate(spec, plan.num_blocks, plan.block_size, decoder.dtype, device)
+            kv = _allocate(decoder, plan)
             runner = _runner(decoder, kv, eos_ids, max_batch, plan.context_length)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error) from None
         return cls(runner, kv, decoder.weight_bytes + plan.kv)
+
+
+def _allocate(decoder: Decoder, plan: MemoryPlan) -> KvCache:
+    spec, device = decoder.spec, decoder.device
+    try:
+        return KvCache.allocate(spec, plan.num_blocks, plan.block_size, decoder.dtype, device)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # all that PyTorch says when the system gives none
+        if device.type != "cpu" or "allocate" not in str(error):
+            raise
+        raise plan.too_much_kv() from None
 
 
 def _runner(

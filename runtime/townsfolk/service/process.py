@@ -7,11 +7,10 @@ import logging
 import os
 
 from townsfolk import __version__
-from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
 from townsfolk.config import EngineSettings
 from townsfolk.dialogue.errors import UnsupportedTemplateError
-from townsfolk.engine import DeviceNotFoundError, Engine, NotEnoughMemoryError
-from townsfolk.models import UnsupportedModelError
+from townsfolk.engine import Engine
+from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.service import interpreter, logs
 from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend
@@ -20,7 +19,6 @@ from townsfolk.service.patient_writer import PatientWriter
 from townsfolk.service.ready_file import ReadyFile
 from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings, dial_address
-from townsfolk.text.tokenizer import TokenizerError
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +28,7 @@ END_S = 10.0
 # How long the last lines of the log may take to be written.
 LAST_LINES_S = 2.0
 
-_LOAD_ERRORS = (
-    ModelNotFoundError,
-    UnsupportedModelError,
-    CheckpointError,
-    TokenizerError,
-    NotEnoughMemoryError,
-    DeviceNotFoundError,
-    UnsupportedTemplateError,
-)
+_LOAD_ERRORS = (*LOAD_ERRORS, UnsupportedTemplateError)
 
 
 def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
