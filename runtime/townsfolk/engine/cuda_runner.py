@@ -298,9 +298,14 @@ class CudaRunner:
         if not wanted:
             return
         source = flat if _asks(step, wanted) else report.tokens
-        host = torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
+        host = _pinned(source)
         host.copy_(source, non_blocking=True)
         step.draws.append((wanted, host))
+
+
+def _pinned(source: Tensor) -> Tensor:
+    """Memory of the host for a copy, which the device writes while the host goes on."""
+    return torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
 
 
 def _event(*, timed: bool) -> torch.cuda.Event:

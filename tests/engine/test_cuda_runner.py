@@ -1,0 +1,188 @@
+"""What the GPU's runner does without graphs, on a CPU: Triton's interpreter runs the kernels.
+
+Places that are filled up are for a GPU's kernels, so steps have their exact sizes here. Graphs, and
+all of it on a device, are in tests/gpu.
+"""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+import triton_interpreter  # noqa: F401  before a kernel runs
+from townsfolk.engine import cuda_runner
+from townsfolk.engine.cuda_runner import CudaRunner
+from townsfolk.engine.mixed_step import StepResources
+from townsfolk.engine.request import Request
+from townsfolk.engine.runner import EagerRunner
+from townsfolk.engine.scheduler import Scheduler
+from townsfolk.engine.sequence import Sequence
+from townsfolk.engine.slot_tables import SlotTables
+from townsfolk.kv import BlockPool, BlockTable, KvCache
+from townsfolk.models import Decoder
+from townsfolk.sampling import SamplingParams, triton_backend
+from townsfolk.sampling.triton_backend import TritonBackend
+
+CPU = torch.device("cpu")
+EOS = (0,)
+MAX_BATCH, BLOCKS = 4, 64
+
+
+@pytest.fixture(scope="module")
+def decoder(directory):
+    return Decoder.load(directory, torch.float32, CPU)
+
+
+@pytest.fixture
+def make_cuda(decoder, monkeypatch):
+    """A runner as on a GPU whose graphs are not made yet."""
+    event = SimpleNamespace(record=lambda: None, synchronize=lambda: None)
+    monkeypatch.setattr(cuda_runner, "_event", lambda *, timed: event)
+    monkeypatch.setattr(cuda_runner, "_pinned", torch.empty_like)
+    monkeypatch.setattr(cuda_runner, "_ALIGNED", 1)
+
+    def make(kv):
+        runner = CudaRunner.__new__(CudaRunner)
+        runner._device, runner._decoder = CPU, decoder
+        runner._vocab_size = decoder.spec.vocab_size
+        tables = SlotTables(MAX_BATCH, BLOCKS, CPU)
+        sampler = TritonBackend(MAX_BATCH, runner._vocab_size, EOS, CPU, MAX_BATCH)
+        runner._resources = StepResources(decoder, kv, tables, sampler)
+        runner._is_plain = [True] * MAX_BATCH
+        runner._book = SimpleNamespace(get=lambda shape: None)
+        runner._launched = 0
+        return runner
+
+    return make
+
+
+class World:
+    """A scheduler and a runner, driven step by step."""
+
+    def __init__(self, decoder, make):
+        kv = KvCache.allocate(decoder.spec, BLOCKS, 4, torch.float32, CPU)
+        for pages in (*kv.k, *kv.v):
+            pages.zero_()
+        self.pool = BlockPool(BLOCKS, 4, kv.copy_block)
+        self.runner = make(kv)
+        self.scheduler = Scheduler(self.pool, MAX_BATCH, 24)
+        self.in_flight, self.sequences, self.errors, self.scores = [], [], {}, {}
+
+    def add(self, prompt, *, echo=False, **params):
+        number = len(self.sequences)
+        request = Request(
+            number=number, prompt_ids=tuple(prompt), params=SamplingParams(**params), seed=number,
+            max_tokens=len(prompt) + 3, namespace=str(number), penalized_ids=tuple(prompt),
+            echo=echo,
+        )  # fmt: skip
+        self.sequences.append(Sequence(request, BlockTable(self.pool, request.namespace)))
+        self.scheduler.add(self.sequences[-1])
+        self.scores[number] = []
+
+    @torch.inference_mode()
+    def run(self):
+        while True:
+            step = self.scheduler.plan()
+            if step.sequences:
+                self.in_flight.append((step, self.runner.launch(step.plan)))
+            elif not self.in_flight:
+                break
+            if len(self.in_flight) == self.runner.depth or not step.sequences:
+                self.settle(*self.in_flight.pop(0))
+        self.scheduler.check()
+        return [tuple(each.token_ids) for each in self.sequences]
+
+    def settle(self, step, handle):
+        for sequence, epoch, item, output in step.parts(self.runner.collect(handle)):
+            if sequence.epoch != epoch:
+                continue
+            if output.error is not None:
+                self.errors[sequence.number] = output.error
+                self.scheduler.remove(sequence)
+                continue
+            assert len(output.tokens) == item.draws
+            self.scheduler.advance(sequence, item, output.tokens)
+            self.scores[sequence.number] += output.prompt_infos
+            self.scheduler.note_scored(
+                sequence, len(self.scores[sequence.number]) + sequence.request.scores_prompt
+            )
+            if len(sequence.token_ids) == sequence.max_tokens:
+                self.scheduler.remove(sequence)
+
+
+def fill(world):
+    world.add([1, 2, 3], temperature=0)
+    world.add(range(4, 34), seed=1)
+    world.add([9, 9, 9, 8], repetition_penalty=1.4, logit_bias={7: 2.0})
+    world.add(range(3, 30), logprobs=3, echo=True)
+    world.add(range(50, 63), temperature=0, logprobs=1)
+    return world
+
+
+def eager(decoder, depth):
+    return lambda kv: EagerRunner(decoder, kv, EOS, MAX_BATCH, BLOCKS * 4, depth)
+
+
+@pytest.fixture(scope="module")
+def expected(decoder):
+    world = fill(World(decoder, eager(decoder, 1)))
+    return world.run(), world.scores
+
+
+def test_it_gives_what_the_eager_runner_gives(decoder, make_cuda, expected):
+    tokens, scores = expected
+    ahead = fill(World(decoder, eager(decoder, 2)))
+    assert ahead.run() == tokens
+    cuda = fill(World(decoder, make_cuda))
+    assert cuda.runner.depth == 2
+    assert cuda.run() == tokens
+    assert not cuda.errors
+    assert [each.token_id for each in cuda.scores[3]] == list(range(4, 30))
+    for found, wanted in zip(cuda.scores[3], scores[3], strict=True):
+        assert found.logprob == pytest.approx(wanted.logprob, abs=1e-4)
+        assert [token_id for token_id, _ in found.top] == [token_id for token_id, _ in wanted.top]
+
+
+def refused_row(monkeypatch, number):
+    draft = triton_backend._RowDraft
+
+    def refuse(joining, *args):
+        if joining.seed == number:
+            raise RuntimeError("no such row")
+        return draft(joining, *args)
+
+    monkeypatch.setattr(triton_backend, "_RowDraft", refuse)
+
+
+def no_memory_to_score(monkeypatch, number):
+    def refuse(decoder, item, hidden):
+        if item.scoring is not None:
+            raise torch.OutOfMemoryError("not so much")
+        return []
+
+    monkeypatch.setattr(cuda_runner, "score_prompt", refuse)
+
+
+def no_memory_to_compute(monkeypatch, number):
+    forward = Decoder.forward
+
+    def refuse(self, batch, kv):
+        if ((batch.token_ids == 60) & (batch.positions == 10)).any():
+            raise torch.OutOfMemoryError("not so much")
+        return forward(self, batch, kv)
+
+    monkeypatch.setattr(Decoder, "forward", refuse)
+
+
+@pytest.mark.parametrize(
+    ("fault", "number"),
+    [(refused_row, 2), (no_memory_to_score, 3), (no_memory_to_compute, 4)],
+    ids=["admission", "scores", "memory"],
+)
+def test_one_that_fails_fails_alone(decoder, make_cuda, expected, monkeypatch, fault, number):
+    world = fill(World(decoder, make_cuda))
+    fault(monkeypatch, number)
+    found = world.run()
+    assert list(world.errors) == [number]
+    assert [each for n, each in enumerate(found) if n != number] == [
+        each for n, each in enumerate(expected[0]) if n != number
+    ]
