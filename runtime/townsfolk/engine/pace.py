@@ -103,7 +103,7 @@ class Pace:
         """
         self._slowdown = slowdown
         self._sizes = sorted(sizes)
-        # By size; a step without prompts has as many places as are for speakers.
+        # By size; a step without prompts has as many places as are for decodes.
         self._measured: dict[tuple[int, int], _Measured] = {}
         self._steps = 0  # with prompts
 
@@ -126,24 +126,24 @@ class Pace:
         largest = max((total - places for places, total in self._sizes), default=0)
         return largest if 0 < wanted <= _FEW * largest else None
 
-    def prompt_tokens(self, speakers: int, prompts: int) -> int | None:
+    def prompt_tokens(self, decodes: int, prompts: int) -> int | None:
         """Tokens of prompts for a step in which others speak; None for as many as fit into it.
 
         Args:
-            speakers: requests that decode in the step.
+            decodes: requests that decode in the step.
             prompts: requests with prompts to compute, those that wait included.
         """
-        own = self._places(speakers)
+        own = self._places(decodes)
         totals = [total for places, total in self._sizes if places == own and total > places]
         if own is None or not totals:
             return None
-        speaking = self._speaking(own, totals)
-        if speaking is None:
+        decoding = self._decode_seconds(own, totals)
+        if decoding is None:
             small = [total for total in totals if total <= _FIRST]
             return max(small, default=totals[0]) - own
-        allowed = speaking * (1 + self._slowdown * max(1.0, prompts / speakers**0.5))
+        allowed = decoding * (1 + self._slowdown * max(1.0, prompts / decodes**0.5))
         chosen = totals[0]
-        seconds = [speaking]  # of sizes one after the other
+        seconds = [decoding]  # of sizes one after the other
         for total in totals:
             measured = self._measured.get((own, total))
             if measured is None or self._steps - measured.when > _STALE:
@@ -158,10 +158,10 @@ class Pace:
             chosen = int(chosen * max(1.0, allowed / seconds[-1]))
         return chosen - own
 
-    def note(self, speakers: int, prompt_tokens: int, seconds: float, pairs: int = 0) -> None:
+    def note(self, decodes: int, prompt_tokens: int, seconds: float, pairs: int = 0) -> None:
         """See `Pacing`; positions count by the average of late."""
-        own = self._places(speakers)
-        if not speakers or own is None:
+        own = self._places(decodes)
+        if not decodes or own is None:
             return
         self._steps += prompt_tokens > 0
         size = (own, own)  # of a step without prompts
@@ -175,7 +175,7 @@ class Pace:
         else:
             self._measured[size] = _Measured(seconds, self._steps)
 
-    def _speaking(self, own: int, totals: Sequence[int]) -> float | None:
+    def _decode_seconds(self, own: int, totals: Sequence[int]) -> float | None:
         """Seconds of a step without prompts; None where nothing of this size was measured.
 
         When many come at once there may be no such step for long. Then it is reckoned from those
@@ -188,5 +188,5 @@ class Pace:
                 return self._measured[own, total].seconds / _UNKNOWN**above
         return None
 
-    def _places(self, speakers: int) -> int | None:
-        return next((own for own, _ in self._sizes if own >= speakers), None)
+    def _places(self, decodes: int) -> int | None:
+        return next((own for own, _ in self._sizes if own >= decodes), None)

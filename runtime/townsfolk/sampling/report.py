@@ -83,7 +83,7 @@ def prompt_logprobs(logits: Tensor, next_ids: Tensor, top_n: int) -> SampledToke
     return SampledTokens(next_ids, logprobs, top_ids, top_logprobs)
 
 
-def report(logits: Tensor, token_ids: Tensor, request: LogprobRequest) -> SampledTokens:
+def with_logprobs(logits: Tensor, token_ids: Tensor, request: LogprobRequest) -> SampledTokens:
     """Adds log-probabilities for the rows that want them; the others cost nothing.
 
     Args:

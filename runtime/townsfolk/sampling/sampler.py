@@ -10,6 +10,7 @@ from torch import Tensor
 from townsfolk_kernels import philox
 from townsfolk_kernels import sampling as ops
 
+from townsfolk.sampling.batch import DrawBatch
 from townsfolk.sampling.history import History
 from townsfolk.sampling.params import (
     MAX_BIAS_ENTRIES,
@@ -17,8 +18,7 @@ from townsfolk.sampling.params import (
     MAX_STOP_TOKENS,
     SamplingParams,
 )
-from townsfolk.sampling.plan import Plan
-from townsfolk.sampling.report import SampledTokens, report
+from townsfolk.sampling.report import SampledTokens, with_logprobs
 
 DRAW_BLOCK = 64  # random numbers made at once for a row: 0.1 ms on a CPU, however many
 
@@ -45,7 +45,7 @@ class Sampler:
         self._eos_ids = tuple(i for i in eos_ids if i < vocab_size)
         self._device = device
         self._params: list[SamplingParams | None] = [None] * max_rows
-        self._plan: Plan | None = None  # of the last batch; most often the next is the same
+        self._batch: DrawBatch | None = None  # of the last batch; most often the next is the same
         most_ends = len(self._eos_ids) + MAX_END_TOKENS + MAX_STOP_TOKENS
         self._bias_ids = torch.zeros(max_rows, MAX_BIAS_ENTRIES, dtype=torch.int64, device=device)
         self._bias_values = torch.zeros(max_rows, MAX_BIAS_ENTRIES, device=device)
@@ -97,7 +97,7 @@ class Sampler:
     def release(self, row: int) -> None:
         """Takes a row back. A row that is free already stays so."""
         self._params[row] = None
-        self._plan = None
+        self._batch = None
 
     def sample(
         self, logits: Tensor, rows: Sequence[int], generated_counts: Sequence[int]
@@ -112,48 +112,48 @@ class Sampler:
         Raises:
             ValueError: a row was not admitted.
         """
-        plan = self._plan_for(rows)
-        edited = self._edit(logits, plan, generated_counts)
-        token_ids = plan.draw(edited, self._draw_uniforms(plan, generated_counts))
-        if plan.penalized is not None:
-            self._history.append(plan.penalized, token_ids)
-        return report(logits, token_ids, plan.logprobs)
+        batch = self._batch_for(rows)
+        edited = self._edit(logits, batch, generated_counts)
+        token_ids = batch.draw(edited, self._draw_uniforms(batch, generated_counts))
+        if batch.penalized is not None:
+            self._history.append(batch.penalized, token_ids)
+        return with_logprobs(logits, token_ids, batch.logprobs)
 
-    def _plan_for(self, rows: Sequence[int]) -> Plan:
-        if self._plan is None or self._plan.rows != tuple(rows):
+    def _batch_for(self, rows: Sequence[int]) -> DrawBatch:
+        if self._batch is None or self._batch.rows != tuple(rows):
             params = [self._params[row] for row in rows]
             admitted = [p for p in params if p is not None]
             if len(admitted) < len(rows):
                 raise ValueError(f"row {rows[params.index(None)]} was not admitted")
-            self._plan = Plan(rows, admitted, self._vocab_size, self._device)
-        return self._plan
+            self._batch = DrawBatch(rows, admitted, self._vocab_size, self._device)
+        return self._batch
 
-    def _edit(self, logits: Tensor, plan: Plan, generated_counts: Sequence[int]) -> Tensor:
+    def _edit(self, logits: Tensor, batch: DrawBatch, generated_counts: Sequence[int]) -> Tensor:
         """Penalties, bias and forbidden end tokens, in a copy where there are any."""
         early = [
-            n for n, count in enumerate(generated_counts) if count < plan.params[n].min_new_tokens
+            n for n, count in enumerate(generated_counts) if count < batch.params[n].min_new_tokens
         ]
-        if plan.penalized is None and plan.biased is None and not early:
+        if batch.penalized is None and batch.biased is None and not early:
             return logits
         edited = logits.clone(memory_format=torch.contiguous_format)
-        if plan.penalized is not None:
-            self._history.penalize_(edited, plan.penalized)
-        if plan.biased is not None:
-            rows = plan.row_ids[plan.biased]
+        if batch.penalized is not None:
+            self._history.penalize_(edited, batch.penalized)
+        if batch.biased is not None:
+            rows = batch.row_ids[batch.biased]
             ids, values = self._bias_ids[rows], self._bias_values[rows]
-            ops.add_at_(edited, plan.biased, ids, values)
+            ops.add_at_(edited, batch.biased, ids, values)
         if early:
             places = torch.tensor(early, device=self._device)
-            rows = plan.row_ids[places]
+            rows = batch.row_ids[places]
             ops.add_at_(edited, places, self._end_ids[rows], self._end_values[rows])
         return edited
 
-    def _draw_uniforms(self, plan: Plan, generated_counts: Sequence[int]) -> Tensor:
+    def _draw_uniforms(self, batch: DrawBatch, generated_counts: Sequence[int]) -> Tensor:
         """The random number of each row's index, from blocks made ahead: [n] float64."""
         blocks = [count // DRAW_BLOCK for count in generated_counts]
         stale = [
             (row, block)
-            for row, block in zip(plan.rows, blocks, strict=True)
+            for row, block in zip(batch.rows, blocks, strict=True)
             if self._uniform_blocks[row] != block
         ]
         if stale:
@@ -165,7 +165,7 @@ class Sampler:
             for row, block in stale:
                 self._uniform_blocks[row] = block
         inside = [count % DRAW_BLOCK for count in generated_counts]
-        return self._uniforms[plan.row_ids, torch.tensor(inside, device=self._device)]
+        return self._uniforms[batch.row_ids, torch.tensor(inside, device=self._device)]
 
     def _write(self, table: Tensor, row: int, values: Sequence[float]) -> None:
         """Fills a row of `table`, the rest with 0: adding 0 to token 0 changes nothing."""

@@ -32,14 +32,14 @@ class Way(Enum):
         return cls.NUCLEUS if params.top_p < 1 else cls.VOCABULARY
 
 
-class Part:
+class DrawGroup:
     """The rows of a batch that take one way."""
 
     def __init__(
         self, way: Way, places: Sequence[int], batch: Sequence[SamplingParams], device: torch.device
     ) -> None:
         params = [batch[n] for n in places]
-        # Most batches have one part: then nothing is copied.
+        # Most batches have one group: then nothing is copied.
         everything = len(places) == len(batch)
         self.places = slice(None) if everything else torch.tensor(places, device=device)
         self._way = way
@@ -72,7 +72,7 @@ class Part:
         )
 
 
-class Plan:
+class DrawBatch:
     """All that follows from which rows a batch has: equal batches need not find it again."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Plan:
         ways: dict[Way, list[int]] = {}
         for n, p in enumerate(params):
             ways.setdefault(Way.of(p, vocab_size), []).append(n)
-        self._parts = [Part(way, places, params, device) for way, places in ways.items()]
+        self._groups = [DrawGroup(way, places, params, device) for way, places in ways.items()]
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """One token for each row.
@@ -104,9 +104,9 @@ class Plan:
         Returns:
             [n] int64.
         """
-        if len(self._parts) == 1:
-            return self._parts[0].draw(logits, uniforms)
+        if len(self._groups) == 1:
+            return self._groups[0].draw(logits, uniforms)
         drawn = torch.empty_like(self.row_ids)
-        for part in self._parts:
-            drawn[part.places] = part.draw(logits[part.places], uniforms[part.places])
+        for group in self._groups:
+            drawn[group.places] = group.draw(logits[group.places], uniforms[group.places])
         return drawn
