@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from family_models import FAMILIES, write_model
 from townsfolk.checkpoint import Checkpoint, Upload
 from townsfolk.models import open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
-from townsfolk.models.weights import DecoderWeights, Precision, Source
+from townsfolk.models.weights import DecoderWeights, Precision, Source, expected_tensors
 from transformers import LlamaConfig, LlamaForCausalLM
 
 CPU = torch.device("cpu")
@@ -50,6 +51,19 @@ def directory(request, tmp_path):
 @pytest.mark.parametrize("part_bytes", [4608, 10_000, 2**20], ids=lambda n: f"{n}B")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 def test_streamed_tensors_are_the_mapped_ones(directory, dtype, part_bytes):
+    assert_streamed(directory, dtype, part_bytes)
+
+
+@pytest.mark.parametrize("part_bytes", [4608, 2**20], ids=lambda n: f"{n}B")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_tensors_of_every_family(tmp_path, name, part_bytes):
+    """Some are stored transposed, fused, less one, or turned in a part of each head."""
+    partial = {"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}
+    write_model(name, tmp_path, **(partial if name == "phi3" else {}))
+    assert_streamed(tmp_path, torch.float32, part_bytes)
+
+
+def assert_streamed(directory, dtype, part_bytes):
     architecture = open_source(directory).architecture()
     precision = Precision.choose(dtype, CPU)
     checkpoint = Checkpoint(directory)
@@ -65,4 +79,5 @@ def test_streamed_tensors_are_the_mapped_ones(directory, dtype, part_bytes):
     for ours, theirs in zip(streamed.tensors, mapped.tensors, strict=True):
         assert torch.equal(ours, theirs.to(ours.dtype))
     assert all(a < b for a, b in pairwise(seen))
-    assert seen[-1] == sum(checkpoint.tensor(name).nbytes for name in checkpoint._files)
+    expected = expected_tensors(architecture)
+    assert seen[-1] == sum(checkpoint.tensor(each).nbytes for each in expected)

@@ -175,10 +175,15 @@ FAMILIES = {
 }  # fmt: skip
 
 
+def usual_fields(name: str) -> dict[str, Any]:
+    """Fields of a family's usual small model."""
+    return {**_SMALL, **FAMILIES[name].fields}
+
+
 def make_model(name: str, seed: int = 1, **changes: Any) -> PreTrainedModel:
     """A random model in fp32 of a family, for inference."""
     family = FAMILIES[name]
-    fields = {**_SMALL, **family.fields, **changes}
+    fields = usual_fields(name) | changes
     if family.model_type == "gpt2":
         del fields["num_key_value_heads"], fields["intermediate_size"]
     attention = fields.pop("attn_implementation", "sdpa")

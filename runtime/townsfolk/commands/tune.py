@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
     from townsfolk.checkpoint import resolve
     from townsfolk.models import NAMED_SHAPES, named_spec, open_source
+    from townsfolk.models.decode_step import has_fused_steps
 
     if not torch.cuda.is_available() or not has_triton():
         print("townsfolk: tune needs a CUDA device and Triton (townsfolk[gpu])", file=sys.stderr)
@@ -47,6 +48,12 @@ def run(options: argparse.Namespace) -> int:
         spec = named_spec(options.shape)
     else:
         spec = open_source(Path(resolve(options.model))).architecture().spec
+    if not has_fused_steps(spec):
+        print(
+            "townsfolk: this model decodes in plain operations, of which none is tuned",
+            file=sys.stderr,
+        )
+        return 1
     attention, hidden, inner = spec.layers[0].attention, spec.hidden_size, spec.layers[0].mlp.width
     shapes = (
         ("qkv", attention.query_width + 2 * attention.kv_width, hidden),

@@ -12,6 +12,7 @@ from townsfolk.engine.nvml import process_bytes
 from townsfolk.host_memory import available_bytes, total_bytes
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import DecoderSpec
+from townsfolk.models.decode_step import has_fused_steps
 from townsfolk.models.loading import weight_bytes
 from townsfolk.models.weights import Precision
 
@@ -261,6 +262,9 @@ def _work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int, rows: int) ->
     # The largest activations of a layer that are alive at once: residual stream and norms, the
     # projections of attention, gate, up and their product.
     token = 6 * spec.hidden_size + 3 * heads + 4 * kv_heads + 3 * inner
+    if not has_fused_steps(spec):
+        # Plain operations in between: norms of heads and multipliers in fp32, activations apart.
+        token += 6 * (heads + kv_heads) + 4 * spec.hidden_size + 2 * inner
     activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
     copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
     scores = copies * spec.vocab_size * 4

@@ -65,7 +65,8 @@ def read(raw: Mapping[str, Any]) -> Architecture:
     refuse(raw, add_cross_attention="only decoders are supported")
     given = {**_DEFAULTS, **{name: value for name, value in raw.items() if value is not None}}
     given["n_inner"] = raw.get("n_inner") or 4 * given["n_embd"]
-    config = Fields.parse({**given, **{name: given[theirs] for name, theirs in _FIELDS.items()}})
+    own = {name: given[theirs] for name, theirs in _FIELDS.items()}
+    config = Fields.parse({**given, **own, "num_key_value_heads": None, "head_dim": None})
     norm = NormSpec(config.rms_norm_eps, NormKind.LAYER)
     mlp = MlpSpec(config.intermediate_size, config.activation, gated=False, bias=True)
     layers = []

