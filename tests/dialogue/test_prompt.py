@@ -1,4 +1,4 @@
-"""What the model is told: exactly the format that the starter model is trained on."""
+"""What the model is told."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ def test_system_text_has_lore_first_then_every_field() -> None:
         "Goals: sell ale; hear rumours\n"
         "You speak like this: warm and quick\n"
         "You never: lie; give credit\n"
-        'You might say: "Sit down!" "Two coppers."'
+        'You might say: "Sit down!" "Two coppers."\n'
+        "Speak only as Mira, in a few short sentences."
     )
 
 
 def test_empty_fields_leave_no_line() -> None:
     persona = Persona(name="Mira", goals=("", " "), speaking_style=" \n", example_lines=("",))
-    assert prompt.system_text(persona, ["", "  "]) == "You are Mira."
+    assert prompt.system_text(persona, ["", "  "]) == (
+        "You are Mira.\nSpeak only as Mira, in a few short sentences."
+    )
 
 
 def test_messages_take_turns_and_merge_what_one_side_says() -> None:

@@ -33,6 +33,7 @@ def system_text(persona: Persona, lore: Sequence[str] = ()) -> str:
         lines.append("You never: " + "; ".join(taboos))
     if examples := _filled(persona.example_lines):
         lines.append("You might say: " + " ".join(f'"{line}"' for line in examples))
+    lines.append(f"Speak only as {persona.name}, in a few short sentences.")
     known = "".join(f"{text}\n\n" for text in _filled(lore))
     return (f"What everyone here knows:\n{known}" if known else "") + "\n".join(lines)
 

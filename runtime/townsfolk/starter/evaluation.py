@@ -1,4 +1,7 @@
-"""The command ``townsfolk eval``: how well a model plays characters that it has never met."""
+"""The command ``townsfolk eval``: how well a model plays characters that it has never met.
+
+But for `wild` and `cast` these are made by the corpus' own generator; see `interview`.
+"""
 
 import asyncio
 import random
@@ -25,9 +28,9 @@ from townsfolk.engine.errors import EngineError
 from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.starter import form, interview
 from townsfolk.starter.interview import Interview
-from townsfolk.starter.wild import wild
+from townsfolk.starter.wild import named, wild
 
-SUBJECTS = ("name", "trade", "home", "recall", "wild")
+SUBJECTS = ("name", "trade", "home", "recall", "wild", "cast")
 AIMS = {"name": 0.95, "trade": 0.95, "home": 0.95, "recall": 0.80}
 """The least share of right answers, by subject."""
 _AT_ONCE = 32
@@ -163,6 +166,8 @@ def _answers(interviewer: Interviewer, args: Namespace, console: Console) -> boo
 def _interviews(subject: str, count: int, seed: str) -> list[Interview]:
     if subject == "wild":
         return wild()
+    if subject == "cast":
+        return named()
     if subject == "recall":
         return interview.recall(count, seed)
     return interview.about_itself(subject, count, seed)

@@ -1,5 +1,12 @@
-"""Questions to held-out characters, with what a right answer must contain."""
+"""Questions to characters, with what a right answer must contain.
 
+Most of them go to characters that the corpus' generator makes, of names, trades and places that it
+holds out of training. These come from the generator's own lists and syllables: the answers measure
+how well a model copies what looks like its corpus, not how well it copies any name. `wild` has
+personas that people wrote, and `named` asks the cast that ships for its names.
+"""
+
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -30,7 +37,7 @@ class Interview:
     """A character, what it knows, and what the player says to it, line by line.
 
     ``accepted`` are the texts of which the reply to the last line must contain one; empty where
-    only the form of the replies is judged.
+    only the form of the replies is judged. ``name`` is the character's, where it is asked for.
     """
 
     subject: str
@@ -38,10 +45,30 @@ class Interview:
     lore: tuple[str, ...]
     lines: tuple[str, ...]
     accepted: tuple[str, ...] = ()
+    name: str = ""
 
     def passes(self, replies: Sequence[str]) -> bool:
-        """Whether the last reply contains an accepted text, letter case aside."""
-        return any(text.lower() in replies[-1].lower() for text in self.accepted)
+        """Whether the last reply has an accepted text in whole words, and no other name."""
+        reply = replies[-1]
+        if self.name and _gives_another_name(self.name, reply):
+            return False
+        return any(_has_words(text, reply) for text in self.accepted)
+
+
+def _has_words(text: str, reply: str) -> bool:
+    """Whether a reply has these words, letter case aside: "Stonehand" does not have "Stone"."""
+    return bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reply, re.IGNORECASE))
+
+
+def _gives_another_name(name: str, reply: str) -> bool:
+    """Whether a word of the name is followed by another name than in it: "Garrick Stonehand"."""
+    words = name.split()
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if word[0].isupper():
+            for found in re.finditer(rf"(?<!\w){re.escape(word)} ([A-Z][\w'\u2019-]*)", reply):
+                if found[1] != after:
+                    return True
+    return False
 
 
 # Phrasings that occur nowhere in the corpus, asked as often as those that do.
@@ -135,7 +162,14 @@ def about_itself(subject: str, number: int, seed: str) -> list[Interview]:
             "home": (self.home or "",),
         }[subject]
         interviews.append(
-            Interview(subject, persona(self, rng), tuple(where.lore), tuple(lines), accepted)
+            Interview(
+                subject,
+                persona(self, rng),
+                tuple(where.lore),
+                tuple(lines),
+                accepted,
+                self.name.full if subject == "name" else "",
+            )
         )
     return interviews
 

@@ -3,7 +3,7 @@
 from townsfolk.dialogue.persona import Persona
 from townsfolk.starter.cast import LORE, cast
 from townsfolk.starter.corpus.grammar import phrases
-from townsfolk.starter.interview import Interview
+from townsfolk.starter.interview import UNSEEN, Interview
 
 _MIRA = Persona(
     name="Mira",
@@ -139,9 +139,24 @@ _CAST: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 
-def wild() -> list[Interview]:
-    """All of these interviews."""
-    people = {
+def named() -> list[Interview]:
+    """Interviews that ask everybody in the cast for the name, each in many ways."""
+    asked: dict[str, None] = dict.fromkeys(("What is your name?", "Who are you?", *UNSEEN["name"]))
+    return [
+        Interview("cast", person, (LORE,), (line,), (name, _calls_itself(name)), name)
+        for name, person in _people().items()
+        for line in asked
+    ]
+
+
+def _calls_itself(name: str) -> str:
+    """The part of a name that stands for it: the first, but for a title."""
+    first, *others = name.split()
+    return others[0] if first in ("Sister", "Captain") else first
+
+
+def _people() -> dict[str, Persona]:
+    return {
         each.name: Persona(
             name=each.name,
             description=each.description,
@@ -152,5 +167,12 @@ def wild() -> list[Interview]:
         )
         for each in cast()
     }
-    known = [Interview("wild", persona, (), *asked) for persona, *asked in _WILD]
-    return known + [Interview("wild", people[name], (LORE,), *asked) for name, *asked in _CAST]
+
+
+def wild() -> list[Interview]:
+    """All of these interviews."""
+    people = _people()
+    known = [Interview("wild", persona, (), lines, accepted) for persona, lines, accepted in _WILD]
+    return known + [
+        Interview("wild", people[name], (LORE,), lines, accepted) for name, lines, accepted in _CAST
+    ]
