@@ -42,8 +42,9 @@ class SamplingParams:
     min_p: float = 0.0
     """Tokens less likely than this times the likeliest are left out. 0 to 1."""
     repetition_penalty: float = 1.0
-    """Divides (positive) or multiplies (negative) the logit of each token in the prompt or the
-    reply. Above 0, at most 10."""
+    """Divides (positive) or multiplies (negative) the logit of each token in the reply, and in the
+    prompt where `ReplyRules.penalizes_prompt` says so; never of end tokens in a prompt. Above 0, at
+    most 10."""
     presence_penalty: float = 0.0
     """Subtracted from the logit of each token already in the reply. -10 to 10."""
     frequency_penalty: float = 0.0

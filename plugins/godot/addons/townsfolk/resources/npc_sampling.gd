@@ -22,7 +22,7 @@ const Sampling := preload("../generated/sampling.gd")
 ## The reply ends before the first of these texts. At most 16.
 @export var stop: PackedStringArray = []
 @export_group("Repetition")
-## Above 1: words that were used before become less likely. 1 is off.
+## Above 1: words that are already in the reply become less likely. 1 is off.
 @export_range(0.1, 2.0, 0.05, "or_greater") var repetition_penalty := 1.0
 ## Subtracted from words that are already in the reply.
 @export_range(-2.0, 2.0, 0.05, "or_greater", "or_less") var presence_penalty := 0.0
