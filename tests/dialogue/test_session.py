@@ -394,11 +394,13 @@ class TestOverflow:
 
     async def test_a_line_that_fits_into_all_the_room_only_is_kept(self, start: Start) -> None:
         session = open_session(start(context=512), max_new_tokens=4)
-        tokens = len(session._tokenizer.encode("word " * 50))
-        session.notify("first " + "word " * (380 * 50 // tokens))
-        session.notify("x " + "word " * 50)
-        last = await finish(say(session, "word " * (300 * 50 // tokens)))
-        assert last.usage.prompt_tokens > 300
+        each = len(session._tokenizer.encode("word " * 100)) / 100  # tokens of a word
+        session.notify("first " + "word " * round(380 / each))
+        session.notify("x " + "word " * round(100 / each))
+        # Together nine tenths of the room; three quarters is what is wanted.
+        most = 0.9 * 508 - 100 - session._window.system_tokens - 40
+        last = await finish(say(session, "word " * round(most / each)))
+        assert last.usage.prompt_tokens > 0.75 * 508
         assert session.transcript[0].text.startswith("x ")
 
     async def test_what_the_character_says_unasked_may_come_first(self, start: Start) -> None:
