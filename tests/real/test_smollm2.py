@@ -160,7 +160,9 @@ def test_logits_are_those_of_transformers(
 async def test_greedy_text_is_that_of_transformers(
     path: Path, oracle: LlamaForCausalLM, tokenizer: Tokenizer
 ) -> None:
-    settings = EngineSettings(model=str(path), device="cpu", dtype="float32", kv_memory_mib=64)
+    settings = EngineSettings(
+        model=str(path), device="cpu", dtype="float32", kv_memory_mib=64, threads=1
+    )
     engine = Engine.from_pretrained(settings=settings)
     try:
         params = SamplingParams(temperature=0, max_new_tokens=16, min_new_tokens=16)
@@ -177,7 +179,9 @@ async def test_greedy_text_is_that_of_transformers(
 
 async def test_it_plays_a_character(path: Path) -> None:
     """What a model of this size can do: speak, end its turns, and speak for nobody else."""
-    engine = Engine.from_pretrained(settings=EngineSettings(model=str(path), kv_memory_mib=64))
+    engine = Engine.from_pretrained(
+        settings=EngineSettings(model=str(path), kv_memory_mib=64, threads=1)
+    )
     sessions = Sessions(engine)
     try:
         session = sessions.open(
