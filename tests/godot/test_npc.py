@@ -136,7 +136,7 @@ def test_interrupted_in_mid_sentence_it_remembers_exactly_what_was_heard(godot, 
     assert waiting["interrupted"]
     assert waiting["text"] == ""
     assert kinds(named(events, "interrupted", "failed")) == ["interrupted", "interrupted"]
-    first, second = named(events, "session")
+    first, second, third = named(events, "session")
     assert first["entries"] == [
         [HEARD, "Player", "Tell me everything.", False],
         [SPOKE, "Mira", turn["text"], True],
@@ -144,6 +144,19 @@ def test_interrupted_in_mid_sentence_it_remembers_exactly_what_was_heard(godot, 
     assert first["same"]
     assert [len(entry[2]) for entry in second["entries"] if entry[0] == SPOKE] == [17, 2]
     assert second["same"]
+    assert [len(entry[2]) for entry in third["entries"] if entry[0] == SPOKE] == [17, 2, 3]
+    assert third["same"]
+    newest = only(events, "newest")
+    assert (len(newest["text"]), newest["interrupted"]) == (3, True)
+
+
+def test_closed_in_mid_sentence_it_keeps_what_was_said(godot, runtime):
+    events = drive(godot, runtime, "closed_while_it_speaks")
+    turn = only(events, "turn")
+    heard, spoke = only(events, "transcript")["entries"]
+    assert turn["interrupted"]
+    assert heard["text"] == "Tell me everything."
+    assert (spoke["text"], spoke["cut"]) == (turn["text"].strip(), True)
 
 
 def test_turns_queue_events_and_saved_games(godot, runtime):

@@ -1,6 +1,7 @@
 # NPCs against a real runtime: ADDRESS and TOKEN are the arguments, or a MODEL to launch.
 extends "res://drivers/driver.gd"
 
+const NpcSession := preload("res://addons/townsfolk/runtime/npc_session.gd")
 const Townsfolk := preload("res://addons/townsfolk/generated/townsfolk.gd")
 const TownsfolkRuntime := preload("res://addons/townsfolk/runtime/townsfolk_runtime.gd")
 
@@ -86,6 +87,24 @@ func interrupt() -> void:
 	await whole.wait()
 	whole.interrupt(2)
 	await _report_session(npc)
+	# And without naming it: that is the newest, not an older one.
+	var newest := npc.say("And?")
+	await newest.wait()
+	npc.interrupt(3)
+	await _report_session(npc)
+	report("newest", _facts(newest))
+
+
+func closed_while_it_speaks() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 400)
+	var turn := npc.say("Tell me everything.")
+	while turn.text.length() < 30:
+		await npc.text_streamed
+	npc.close()
+	await turn.wait()
+	report("turn", _facts(turn))
+	report("transcript", {"entries": npc.transcript()})
 
 
 func queue_and_events() -> void:
@@ -348,9 +367,12 @@ func _report_signals(npc: NpcAgent) -> void:
 
 # What the runtime itself has of the session.
 func _report_session(npc: NpcAgent) -> void:
-	await get_tree().create_timer(0.2).timeout
+	var session: NpcSession = npc.get("_session")
+	await get_tree().process_frame
+	while session.state != NpcSession.State.OPEN or session.get("_stream").is_busy():
+		await get_tree().process_frame
 	var request := Townsfolk.GetSessionRequest.new()
-	request.session_id = npc.get("_session").session_id
+	request.session_id = session.session_id
 	var answer: Townsfolk.GetSessionResponse = await (
 		_runtime.client().get_session(request).response()
 	)

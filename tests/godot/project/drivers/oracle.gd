@@ -7,6 +7,7 @@ const HpackDecoder := preload("res://addons/townsfolk/transport/hpack_decoder.gd
 const HpackEncoder := preload("res://addons/townsfolk/transport/hpack_encoder.gd")
 const Http2Connection := preload("res://addons/townsfolk/transport/http2_connection.gd")
 const Huffman := preload("res://addons/townsfolk/transport/huffman.gd")
+const NpcTranscript := preload("res://addons/townsfolk/runtime/npc_transcript.gd")
 const TextEvent := preload("res://addons/townsfolk/runtime/text_event.gd")
 
 var _types: Dictionary[String, GDScript] = {}
@@ -51,6 +52,44 @@ func _op_parse(question: Dictionary) -> Dictionary:
 func _op_build(question: Dictionary) -> Dictionary:
 	var message: RefCounted = _undump(question["dump"])
 	return {"bytes": message.to_bytes().hex_encode()}
+
+
+# Tells a transcript what happens in a case of tests/support/transcript_cases.json.
+func _op_transcript(question: Dictionary) -> Dictionary:
+	var transcript := NpcTranscript.new()
+	transcript.character = "Mira"
+	transcript.from_array(question["history"])
+	var texts: Dictionary[String, String] = {}
+	for step: Dictionary in question["steps"]:
+		var kind: String = step.keys()[0]
+		var content: Dictionary = step[kind]
+		var turn_id: String = content.get("turn_id", "")
+		match kind:
+			"ask":
+				transcript.ask(turn_id, content.get("speaker", ""), content["text"])
+			"turn_started":
+				transcript.start(turn_id)
+				texts[turn_id] = ""
+			"text_delta":
+				texts[turn_id] += str(content["text"])
+			"turn_finished", "turn_interrupted":
+				transcript.end(turn_id, content.get("text", ""), kind == "turn_interrupted")
+			"notified":
+				transcript.add_event(content["text"])
+			"context_trimmed":
+				var dropped := NpcTranscript.new()
+				dropped.from_array(content["dropped"])
+				transcript.drop(dropped.entries)
+			"error":
+				transcript.break_off(turn_id, str(texts.get(turn_id, "")).strip_edges())
+			"cut":
+				if content["heard_characters"] != null:
+					transcript.cut(content["turn_ids"], int(content["heard_characters"]))
+			"lost":
+				for speaking in texts:
+					transcript.break_off(speaking, texts[speaking].strip_edges())
+				transcript.forget_asked()
+	return {"entries": transcript.to_array()}
 
 
 func _op_huffman(question: Dictionary) -> Dictionary:

@@ -169,7 +169,8 @@ func notify(event: String) -> void:
 		failed.emit(problem)
 
 
-## Cuts the current answer off, and drops all that wait.
+## Cuts the current answer off, and drops all that wait. With none under way and
+## [param heard_characters] given, it cuts the newest answer, which may still be shown or spoken.
 ##
 ## The character remembers only the first [param heard_characters] of the answer, exactly: what the
 ## player has seen or heard of it. Negative: all that was generated.
@@ -202,8 +203,8 @@ func open() -> void:
 func close() -> void:
 	if _session == null:
 		return
-	_saved_transcript = _session.transcript.to_array()
 	_session.close()
+	_saved_transcript = _session.transcript.to_array()
 	_session = null
 	_opened_as.clear()
 	_update_processing()
@@ -214,8 +215,9 @@ func is_busy() -> bool:
 	return not _queue.is_empty()
 
 
-## All that the character has heard and said, as plain data for a saved game: pass it to
-## [method restore]. Each entry has kind, speaker, text, cut and turn_id.
+## What the character remembers of all that it has heard and said, as plain data for a saved game:
+## pass it to [method restore]. When the model's context is full, the oldest entries are forgotten.
+## Each entry has kind, speaker, text, cut and turn_id.
 func transcript() -> Array[Dictionary]:
 	if _session != null:
 		return _session.transcript.to_array()

@@ -20,6 +20,8 @@ signal finished
 ## WAITING: for the runtime or for earlier turns. SPEAKING: the answer has begun. DONE: it is over.
 enum State { WAITING, SPEAKING, DONE }
 
+## The turn's name in transcripts; empty until it was sent to the runtime.
+var id := ""
 ## Who spoke to the character.
 var speaker: String
 ## What was said to the character.
@@ -78,6 +80,13 @@ func wait() -> String:
 func add_text(piece: String) -> void:
 	_pieces.append(piece)
 	text_streamed.emit(piece)
+
+
+## For sessions: only so much of an answer that was whole was heard.
+func shorten(heard_characters: int) -> void:
+	if heard_characters < text.length():
+		text = text.left(heard_characters)
+		was_interrupted = true
 
 
 ## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this

@@ -37,7 +37,6 @@ var _runtime: TownsfolkRuntime
 var _make_config: Callable  # () -> Dialogue.SessionConfig, without history
 var _collect_lore: Callable  # () -> Array[Dialogue.Lore]
 var _lore: Array[Dialogue.Lore] = []
-var _persona_name := ""
 var _stream: SessionStream
 var _turns: Array[PendingTurn] = []  # the first is being answered
 var _speaking: PendingTurn  # whose answer has begun
@@ -45,13 +44,11 @@ var _unsent: Array[Townsfolk.ConverseRequest] = []  # events that wait for the s
 var _turn_count := 0
 var _turn_prefix := ""
 var _last_turn: NpcTurn
-var _last_turn_id := ""
 
 
 ## A turn that is not over.
 class PendingTurn:
 	var turn: NpcTurn
-	var id := ""
 	var utterance: Dialogue.Utterance
 	var deadline_usec := 0
 	var is_sent := false
@@ -88,8 +85,10 @@ func close() -> void:
 	_runtime.state_changed.disconnect(_on_runtime_state_changed)
 	_unsent.clear()
 	for pending: PendingTurn in _turns.duplicate():
+		_break_off(pending)
 		pending.turn.was_interrupted = true
 		_end(pending)
+	transcript.forget_asked()
 
 
 ## Speaks to the character; the answer comes in the turn.
@@ -119,18 +118,18 @@ func notify_event(text: String) -> void:
 ## Cuts a turn off, or all of them when it is null; see NpcTurn.interrupt().
 func interrupt(turn: NpcTurn, heard_characters: int) -> void:
 	var pending := _find_turn(turn)
-	if turn != null and turn.is_done() and turn == _last_turn and heard_characters >= 0:
-		transcript.cut(_last_turn_id, heard_characters)
-		if state == State.OPEN:
-			_send_interrupt(_last_turn_id, heard_characters)
-	elif turn == null or pending != null:
-		if state == State.OPEN and (pending == null or pending.is_sent):
-			_send_interrupt("" if pending == null else pending.id, heard_characters)
-		for unsent: PendingTurn in _turns.duplicate():
-			if not unsent.is_sent and (turn == null or unsent == pending):
-				unsent.turn.was_interrupted = true
-				# From the next frame on, so that nothing ends inside interrupt().
-				_end.call_deferred(unsent)
+	if turn == null:
+		_send_interrupt("", heard_characters)
+	elif pending == null and turn.id != "" and heard_characters >= 0:
+		turn.shorten(heard_characters)
+		_send_interrupt(turn.id, heard_characters)
+	elif pending != null and pending.is_sent:
+		_send_interrupt(turn.id, heard_characters)
+	for unsent: PendingTurn in _turns.duplicate():
+		if not unsent.is_sent and (turn == null or unsent == pending):
+			unsent.turn.was_interrupted = true
+			# From the next frame on, so that nothing ends inside interrupt().
+			_end.call_deferred(unsent)
 
 
 ## Changes the priority, -100 to 100.
@@ -193,6 +192,7 @@ func _send_open(resumes: bool) -> void:
 		return
 	_stream.take_answer = _take_text
 	_stream.event_received.connect(_on_event)
+	_stream.cut_answered.connect(_on_cut)
 	_stream.finished.connect(_on_stream_finished)
 	var request := Townsfolk.ConverseRequest.new()
 	request.open = Townsfolk.OpenSession.new()
@@ -206,7 +206,7 @@ func _send_open(resumes: bool) -> void:
 		request.open.config.priority = priority
 		for lore in _lore:
 			request.open.config.lore_ids.append(lore.lore_id)
-		_persona_name = request.open.config.persona.name
+		transcript.character = request.open.config.persona.name
 	_stream.send(request)
 
 
@@ -230,17 +230,20 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 				speaking.turn.sentence_ready.emit(event.sentence_completed.text)
 				sentence_ready.emit(speaking.turn, event.sentence_completed.text)
 		EventCase.TURN_STARTED:
+			transcript.start(event.turn_started.turn_id)
 			_on_started(_find(event.turn_started.turn_id))
 		EventCase.TURN_FINISHED:
 			var finished := event.turn_finished
+			transcript.end(finished.turn_id, finished.text, false)
 			_on_ended(_find(finished.turn_id), finished.text, finished.usage, false)
 		EventCase.TURN_INTERRUPTED:
 			var cut := event.turn_interrupted
+			transcript.end(cut.turn_id, cut.text, true)
 			_on_ended(_find(cut.turn_id), cut.text, cut.usage, true)
 		EventCase.OPENED:
 			_on_opened(event.opened)
 		EventCase.CONTEXT_TRIMMED:
-			transcript.drop(event.context_trimmed.dropped.size())
+			transcript.drop(event.context_trimmed.dropped)
 		EventCase.NOTIFIED:
 			transcript.add_event(event.notified.text)
 		EventCase.ERROR:
@@ -261,8 +264,9 @@ func _on_opened(event: Dialogue.SessionOpened) -> void:
 
 func _send_turn(pending: PendingTurn) -> void:
 	_turn_count += 1
-	pending.id = "%s-%d" % [_turn_prefix, _turn_count]
-	pending.utterance.turn_id = pending.id
+	pending.turn.id = "%s-%d" % [_turn_prefix, _turn_count]
+	pending.utterance.turn_id = pending.turn.id
+	transcript.ask(pending.turn.id, pending.utterance.speaker, pending.utterance.text)
 	if pending.deadline_usec > 0:
 		var left := (pending.deadline_usec - Time.get_ticks_usec()) / 1000
 		pending.utterance.deadline_ms = maxi(1, left)
@@ -273,12 +277,23 @@ func _send_turn(pending: PendingTurn) -> void:
 
 
 func _send_interrupt(turn_id: String, heard_characters: int) -> void:
+	if state != State.OPEN:
+		# Nothing is being said; what was said can be cut, here and when the session opens again.
+		if heard_characters >= 0 and _turns.is_empty():
+			_on_cut([turn_id], heard_characters)
+		return
 	var request := Townsfolk.ConverseRequest.new()
 	request.interrupt = Townsfolk.Interrupt.new()
 	request.interrupt.turn_id = turn_id
 	if heard_characters >= 0:
 		request.interrupt.heard_characters = heard_characters
 	_stream.send(request)
+
+
+func _on_cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
+	transcript.cut(turn_ids, heard_characters)
+	if _last_turn != null and not turn_ids.is_empty() and turn_ids[0] in ["", _last_turn.id]:
+		_last_turn.shorten(heard_characters)
 
 
 func _on_started(pending: PendingTurn) -> void:
@@ -304,25 +319,24 @@ func _on_ended(pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut
 		pending.turn.generated_tokens = usage.generated_tokens
 		pending.turn.time_to_first_token_ms = usage.time_to_first_token_ms
 		pending.turn.tokens_per_second = usage.tokens_per_second
-	if pending.is_started:
-		transcript.add_turn(pending.turn, pending.id, _persona_name)
 	_end(pending)
 
 
 func _on_error(error: Dialogue.SessionError) -> void:
 	var pending := _find(error.turn_id)
 	if pending != null:
-		_keep_as_cut(pending)
+		_break_off(pending)
 		_fail(pending, error.message)
 	else:
-		problem_reported.emit(error.message)
+		transcript.break_off(error.turn_id, "")
+		if error.turn_id == "":
+			problem_reported.emit(error.message)
 
 
 # Part of a failed answer may have been shown: it stays said, and cut off.
-func _keep_as_cut(pending: PendingTurn) -> void:
-	if pending.turn.text != "":
-		pending.turn.was_interrupted = true
-		transcript.add_turn(pending.turn, pending.id, _persona_name)
+func _break_off(pending: PendingTurn) -> void:
+	pending.turn.was_interrupted = pending.turn.text != ""
+	transcript.break_off(pending.turn.id, pending.turn.text.strip_edges())
 
 
 func _on_stream_finished(status: GrpcStatus) -> void:
@@ -331,10 +345,11 @@ func _on_stream_finished(status: GrpcStatus) -> void:
 	state = State.WAITING_FOR_RUNTIME
 	for pending: PendingTurn in _turns.duplicate():
 		if pending.is_started:
-			_keep_as_cut(pending)
+			_break_off(pending)
 			_fail(pending, "the connection to the runtime was lost: %s" % status.message)
 		else:
 			pending.is_sent = false
+	transcript.forget_asked()
 	if status.code == GrpcStatus.Code.NOT_FOUND and session_id != "":
 		# The runtime was started anew, or the session was idle for too long.
 		session_id = ""
@@ -354,6 +369,7 @@ func _drop_stream() -> void:
 
 func _forget_stream() -> void:
 	_stream.event_received.disconnect(_on_event)
+	_stream.cut_answered.disconnect(_on_cut)
 	_stream.finished.disconnect(_on_stream_finished)
 	_stream = null
 
@@ -370,7 +386,7 @@ func _on_open_failed(status: GrpcStatus) -> void:
 
 func _find(turn_id: String) -> PendingTurn:
 	for pending in _turns:
-		if pending.id == turn_id and turn_id != "":
+		if pending.turn.id == turn_id and turn_id != "":
 			return pending
 	return null
 
@@ -393,5 +409,4 @@ func _end(pending: PendingTurn) -> void:
 		if _speaking == pending:
 			_speaking = null
 		_last_turn = pending.turn
-		_last_turn_id = pending.id
 		turn_ended.emit(pending.turn)

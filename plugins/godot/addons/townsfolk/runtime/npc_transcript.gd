@@ -6,33 +6,87 @@ extends RefCounted
 const Dialogue := preload("../generated/dialogue.gd")
 const EntryKind := Dialogue.EntryKind
 
+const DEFAULT_SPEAKER := "Player"
+
 ## Oldest first.
 var entries: Array[Dialogue.TranscriptEntry] = []
+## The name of the character.
+var character := ""
+
+var _asked: Dictionary[String, Dialogue.TranscriptEntry] = {}  # whose answer has not begun
+var _questions: Dictionary[String, Dialogue.TranscriptEntry] = {}  # that are being answered
+var _heard: Dictionary[String, int] = {}  # of these, what was heard of the answer
 
 
-## Adds a turn whose answer has ended; an empty answer that was cut leaves only what was heard.
-func add_turn(turn: NpcTurn, turn_id: String, character: String) -> void:
-	_add(EntryKind.HEARD, turn.speaker, turn.prompt, turn_id)
-	if turn.text != "" or turn.was_interrupted:
-		_add(EntryKind.SPOKE, character, turn.text, turn_id).cut = turn.was_interrupted
+## Notes what was said to the character; it becomes an entry when the answer begins.
+func ask(turn_id: String, speaker: String, text: String) -> void:
+	var name := DEFAULT_SPEAKER if speaker == "" else speaker
+	_asked[turn_id] = _entry(EntryKind.HEARD, name, text, turn_id)
+
+
+## The answer has begun.
+func start(turn_id: String) -> void:
+	if turn_id in _asked:
+		entries.append(_asked[turn_id])
+		_questions[turn_id] = _asked[turn_id]
+		_asked.erase(turn_id)
+
+
+## The answer is over; without text it leaves only the question.
+func end(turn_id: String, text: String, is_cut: bool) -> void:
+	_asked.erase(turn_id)  # Cut off while it waited: as if never said.
+	var question: Dialogue.TranscriptEntry = _questions.get(turn_id)
+	_questions.erase(turn_id)
+	if question != null and (text != "" or is_cut):
+		var answer := _entry(EntryKind.SPOKE, character, text, turn_id)
+		answer.cut = is_cut
+		if turn_id in _heard:
+			_shorten(answer, _heard[turn_id])
+		entries.insert(entries.rfind(question) + 1, answer)
+	_heard.erase(turn_id)
+
+
+## The turn failed: [param text] stays said; without any it is as if nobody had asked.
+func break_off(turn_id: String, text: String) -> void:
+	if text == "" and turn_id in _questions:
+		entries.remove_at(entries.rfind(_questions[turn_id]))
+	end(turn_id, text, text != "")
+
+
+## Forgets questions whose answer has not begun.
+func forget_asked() -> void:
+	_asked.clear()
+	_heard.clear()
 
 
 ## Adds something that happened in the world.
 func add_event(text: String) -> void:
-	_add(EntryKind.EVENT, "", text, "")
+	entries.append(_entry(EntryKind.EVENT, "", text, ""))
 
 
-## Shortens an answer to what was heard of it.
-func cut(turn_id: String, heard_characters: int) -> void:
-	for entry in entries:
-		if entry.turn_id == turn_id and entry.kind == EntryKind.SPOKE:
-			entry.cut = entry.cut or heard_characters < entry.text.length()
-			entry.text = entry.text.left(heard_characters)
+## The runtime has cut these turns off, and of the first so much was heard: where the answer had
+## ended, it is shortened. An empty id stands for the newest answer.
+func cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
+	if turn_ids.is_empty():
+		return
+	var turn_id := turn_ids[0]
+	if turn_id in _asked or turn_id in _questions:
+		_heard[turn_id] = heard_characters
+		return
+	for place in range(entries.size() - 1, -1, -1):
+		var entry := entries[place]
+		if entry.kind == EntryKind.SPOKE and turn_id in ["", entry.turn_id]:
+			_shorten(entry, heard_characters)
+			return
 
 
-## Forgets the oldest entries.
-func drop(count: int) -> void:
-	entries = entries.slice(count)
+## Forgets what the runtime has forgotten.
+func drop(dropped: Array[Dialogue.TranscriptEntry]) -> void:
+	for forgotten in dropped:
+		for place in entries.size():
+			if _is_same(entries[place], forgotten):  # Nearly always the first.
+				entries.remove_at(place)
+				break
 
 
 ## The entries as plain data.
@@ -58,13 +112,23 @@ func to_array() -> Array[Dictionary]:
 func from_array(saved: Array) -> void:
 	entries.clear()
 	for fields: Dictionary in saved:
-		var entry := _add(
-			int(fields["kind"]) as EntryKind, fields["speaker"], fields["text"], fields["turn_id"]
-		)
+		var kind := int(fields["kind"]) as EntryKind
+		var entry := _entry(kind, fields["speaker"], fields["text"], fields["turn_id"])
 		entry.cut = fields["cut"]
+		entries.append(entry)
 
 
-func _add(
+static func _shorten(entry: Dialogue.TranscriptEntry, heard_characters: int) -> void:
+	if heard_characters < entry.text.length():
+		entry.text = entry.text.left(heard_characters)
+		entry.cut = true
+
+
+static func _is_same(one: Dialogue.TranscriptEntry, other: Dialogue.TranscriptEntry) -> bool:
+	return one.kind == other.kind and one.text == other.text and one.turn_id == other.turn_id
+
+
+static func _entry(
 	kind: EntryKind, speaker: String, text: String, turn_id: String
 ) -> Dialogue.TranscriptEntry:
 	var entry := Dialogue.TranscriptEntry.new()
@@ -72,5 +136,4 @@ func _add(
 	entry.speaker = speaker
 	entry.text = text
 	entry.turn_id = turn_id
-	entries.append(entry)
 	return entry

@@ -4,6 +4,8 @@ extends RefCounted
 
 ## Something happened in the session.
 signal event_received(event: Dialogue.SessionEvent)
+## The runtime has answered an interruption that carried what was heard: it has cut these turns.
+signal cut_answered(turn_ids: PackedStringArray, heard_characters: int)
 ## The way is over. The session may live on in the runtime.
 signal finished(status: GrpcStatus)
 
@@ -30,3 +32,8 @@ func send(_request: Townsfolk.ConverseRequest) -> void:
 ## Ends the session; nothing is heard of it any more.
 func close() -> void:
 	pass
+
+
+## Whether the runtime has yet to answer something, besides turns.
+func is_busy() -> bool:
+	return false

@@ -62,6 +62,10 @@ func close() -> void:
 		_close_session()
 
 
+func is_busy() -> bool:
+	return _short_call != null or not _requests.is_empty()
+
+
 func _go_on() -> void:
 	if _is_over or _short_call != null or _session_id == "":
 		return
@@ -109,6 +113,8 @@ func _make_request(request: Townsfolk.ConverseRequest) -> void:
 
 func _interrupt(request: Townsfolk.ConverseRequest) -> void:
 	var turn_id := request.interrupt.turn_id
+	# With no turn under way the newest answer may be heard only in part.
+	var is_late := _say == null and _turns.is_empty() and request.interrupt.has_heard_characters
 	for waiting: Dialogue.Utterance in _turns.duplicate():
 		if turn_id == "" or turn_id == waiting.turn_id:
 			_turns.erase(waiting)
@@ -122,7 +128,7 @@ func _interrupt(request: Townsfolk.ConverseRequest) -> void:
 		_has_ended = true
 		_say.cancel()
 		_emit_interrupted.call_deferred(_say_turn_id)
-	elif turn_id != "" or _say != null:
+	elif turn_id != "" or _say != null or is_late:
 		_requests.append(request)
 		_go_on()
 
@@ -158,9 +164,12 @@ func _on_opened(status: GrpcStatus, response: Townsfolk.OpenSessionResponse) -> 
 
 
 func _on_answered(
-	status: GrpcStatus, _response: RefCounted, request: Townsfolk.ConverseRequest
+	status: GrpcStatus, response: RefCounted, request: Townsfolk.ConverseRequest
 ) -> void:
 	if status.is_ok():
+		var answer := response as Townsfolk.InterruptSessionResponse
+		if answer != null and request.interrupt.has_heard_characters and not _is_over:
+			cut_answered.emit(answer.turn_ids, request.interrupt.heard_characters)
 		if request.request_case == RequestCase.NOTIFY:
 			var event := Dialogue.SessionEvent.new()
 			event.notified = Dialogue.Notified.new()
