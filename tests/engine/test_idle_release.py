@@ -75,17 +75,14 @@ async def test_weights_and_kv_are_given_back(start, monkeypatch, prompts):
 
     monkeypatch.setattr(Decoder, "load", classmethod(note))
     engine = start(idle_release_s=0.05)
-    used = engine.stats().memory_used_mib
-    assert used >= 4
     await engine.generate(prompts[3], GREEDY)
     assert engine.stats().kv_blocks_cached > 0
     await until(engine, ModelState.RELEASED)
     assert all(reference() is None for reference in loaded)
     stats = engine.stats()
-    assert (stats.memory_used_mib, stats.kv_blocks_cached, stats.kv_blocks_used) == (0, 0, 0)
+    assert (stats.kv_blocks_cached, stats.kv_blocks_used) == (0, 0)
     again = await engine.generate(prompts[3], GREEDY)
     assert again.usage.cached_tokens == 0  # the cache went with the memory
-    assert engine.stats().memory_used_mib == used
 
 
 async def test_it_stays_while_a_request_is_under_way_and_for_the_time_set(start):

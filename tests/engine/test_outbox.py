@@ -10,6 +10,7 @@ from townsfolk.engine.generation import Generation
 from townsfolk.engine.outbox import LOCK_SHARE, MOST_S, Outbox
 from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.unread import Unread
 
 COMPLETION = Completion("", (), FinishReason.LENGTH, Usage(0, 0, 0, 0.0, 0.0, 0))
 
@@ -18,7 +19,7 @@ class Reader:
     """A caller's handle, and the queue to it."""
 
     def __init__(self):
-        self.generation = Generation(lambda: None, lambda priority: None)
+        self.generation = Generation(lambda: None, lambda priority: None, Unread(1 << 20))
         loop = asyncio.get_running_loop()
         self.queue = OutputQueue(loop, self.generation, lambda: None)
 

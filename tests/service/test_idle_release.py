@@ -42,8 +42,7 @@ async def test_a_conversation_goes_on_after_each_release():
         expected = await conversation(runtime, at_once)
     async with serving("starter", **settings, idle_release_s=0.05) as runtime:
         assert await conversation(runtime, released) == expected
-        info = await released(runtime)
-        assert info.memory_used_mib == 0
+        await released(runtime)
         watch = runtime.stub.WatchStats(pb.WatchStatsRequest())
         assert (await watch.read()).model_state == pb.MODEL_STATE_RELEASED
         watch.cancel()

@@ -35,6 +35,7 @@ from townsfolk.dialogue.voice import Voice
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
+from townsfolk.engine.unread import MOST_OF_ONE, Unread
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -81,6 +82,7 @@ class Session:
         self._params = self._checked(config.sampling.over(defaults))
         self._transcript = Transcript(config.history)
         self._priority = config.priority
+        self._unread = engine.unread.reader()
         self._waiting: deque[Turn] = deque()
         self._current: Turn | None = None
         self._driver: asyncio.Task[None] | None = None
@@ -178,6 +180,7 @@ class Session:
             self._checked(utterance.sampling.over(self._params)),
             loop.time() + utterance.deadline_ms / 1000 if utterance.deadline_ms else None,
             self._cut,
+            Unread(MOST_OF_ONE, within=self._unread),
         )
         if turn.deadline is not None:
             turn.expiry = loop.call_at(turn.deadline, self._expire, turn)
@@ -340,6 +343,8 @@ class Session:
     def _fail(self, turn: Turn, error: Exception) -> None:
         if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
             logger.exception("turn %s of session %s failed", turn.id, self.id)
+        if turn.generation is not None:
+            turn.generation.cancel()
         if turn.text:
             reply = self._reply(turn, turn.text[: turn.heard], cut=True)
             self._transcript.answer(reply)

@@ -13,6 +13,7 @@ from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import TokenInfo
+from townsfolk.engine.unread import Unread, size
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.sentences import SentenceSplitter
 
@@ -51,6 +52,7 @@ class Turn:
         params: SamplingParams,
         deadline: float | None,
         interrupt: Callable[["Turn"], None],
+        unread: Unread,
     ) -> None:
         """Made by `Session.say`."""
         self.id = turn_id
@@ -72,6 +74,7 @@ class Turn:
         self._splitter = SentenceSplitter()
         self._sentence_count = 0
         self._events: deque[TurnEvent] = deque()
+        self._unread = unread
         self._changed = asyncio.Event()
 
     def interrupt(self) -> None:
@@ -87,7 +90,11 @@ class Turn:
         self._changed.set()
 
     def take(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
-        """The character has said more: send it, and sentences that are whole."""
+        """The character has said more: send it, and sentences that are whole.
+
+        Raises:
+            UnreadLimitError: Too much waits for the reader.
+        """
         self.text += text
         reported = tokens if self.params.logprobs is not None else ()
         if text or reported:
@@ -100,15 +107,17 @@ class Turn:
 
     def _send_text(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
         """Send text, together with text that nobody has read yet."""
-        unread = self._events[-1] if self._events else None
-        if isinstance(unread, TextDelta):
-            self._events[-1] = TextDelta(self.id, unread.text + text, unread.tokens + tokens)
+        last = self._events[-1] if self._events else None
+        if isinstance(last, TextDelta):
+            self._events[-1] = TextDelta(self.id, last.text + text, last.tokens + tokens)
         else:
             self.send(TextDelta(self.id, text, tokens))
+        self._unread.add(size(text, tokens))
 
     def _send_sentences(self, sentences: list[str]) -> None:
         for sentence in sentences:
             self.send(SentenceCompleted(self.id, self._sentence_count, sentence))
+            self._unread.add(size(sentence))
             self._sentence_count += 1
 
     async def __aiter__(self) -> AsyncIterator[TurnEvent]:
@@ -116,6 +125,7 @@ class Turn:
             while self._events or not self.is_over:
                 while self._events:
                     yield self._events.popleft()
+                self._unread.clear()
                 self._changed.clear()
                 if not self.is_over:
                     await self._changed.wait()

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from townsfolk.checkpoint import resolve
@@ -43,6 +44,7 @@ from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.thread import EngineThread
 from townsfolk.engine.threads import compute_with, run_in_new_thread
+from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder, open_source
@@ -66,6 +68,7 @@ class Engine:
         tokenizer: the model's vocabulary; None when the engine was made without one.
         info: what runs here.
         default_params: how to sample where a request doesn't say.
+        unread: what was generated and waits for readers, of all of them.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Engine:
             device += f" ({torch.cuda.get_device_name(decoder.device)})"
         self.tokenizer = tokenizer
         self.default_params = default_params or SamplingParams()
+        self.unread = Unread(MOST_OF_ALL)
         self.info = EngineInfo(
             model=name,
             parameters=decoder.num_parameters,
@@ -272,7 +276,7 @@ class Engine:
             _check_whole_between("priority", value, -_MAX_PRIORITY, _MAX_PRIORITY)
             post(partial(loop.set_priority, response, value))
 
-        generation = Generation(cancel, set_priority)
+        generation = Generation(cancel, set_priority, self.unread.reader())
         queue = OutputQueue(event_loop, generation, cancel)
         response = Response(sequence, reply, queue)
         self._open.add(request.number, queue, partial(post, partial(loop.submit, response)))
@@ -402,8 +406,8 @@ class Engine:
     def _memory_used(self) -> int:
         if self._device.type == "cuda":
             return self._plan.cuda + torch.cuda.memory_reserved(self._device)
-        resident = self._residency.resident
-        return resident.nbytes if resident is not None else 0
+        rss: int = psutil.Process().memory_info().rss
+        return rss
 
     def _prompt_ids(self, prompt: str | Items[int]) -> tuple[int, ...]:
         if isinstance(prompt, str):

@@ -83,6 +83,16 @@ class DeadlineExceededError(EngineError):
         super().__init__("the deadline passed before the first token")
 
 
+class UnreadLimitError(EngineError):
+    """Too much of what was generated waits for a reader; the answer ends there."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"more than {most} bytes of answers wait to be read: read them as they come, or ask "
+            "for fewer log-probabilities"
+        )
+
+
 class GenerationFailedError(EngineError):
     """Computing the request failed; the cause is chained. Other requests go on."""
 

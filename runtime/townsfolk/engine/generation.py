@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
+from townsfolk.engine.errors import UnreadLimitError
 from townsfolk.engine.outputs import Completion, TextDelta, TokenInfo
+from townsfolk.engine.unread import Unread, size
 
 Event = TextDelta | tuple[TokenInfo, ...] | Completion | Exception
 """What the engine sends: more text; the echoed prompt; last, the completion or what went wrong."""
@@ -17,7 +19,8 @@ class Generation:
     """A request under way: iterate over it for the text as it comes, or await `result`.
 
     Whoever reads slowly gets more text at once: what nobody has read yet is joined, so that it
-    never takes more room than the whole reply. A handle that nobody holds any more cancels its
+    never takes more room than the whole reply. When too much waits, the request fails with
+    `UnreadLimitError`; see `Engine.unread`. A handle that nobody holds any more cancels its
     request. One task at a time may read.
 
     Attributes:
@@ -25,7 +28,9 @@ class Generation:
         completion: the whole reply, once it has ended well.
     """
 
-    def __init__(self, cancel: Callable[[], None], set_priority: Callable[[int], None]) -> None:
+    def __init__(
+        self, cancel: Callable[[], None], set_priority: Callable[[int], None], unread: Unread
+    ) -> None:
         """Made by `Engine.submit`, in the event loop where it is to be read."""
         self.prompt_tokens: tuple[TokenInfo, ...] = ()
         self.completion: Completion | None = None
@@ -34,6 +39,7 @@ class Generation:
         self._texts: list[str] = []
         self._tokens: list[TokenInfo] = []
         self._error: Exception | None = None
+        self._unread: Unread | None = unread  # None where nobody is to read it piece by piece
         self._changed = asyncio.Event()
 
     def cancel(self) -> None:
@@ -52,6 +58,7 @@ class Generation:
         Raises:
             EngineError: the request failed.
         """
+        self._let_all_wait()
         try:
             while self.completion is None and self._error is None:
                 self._changed.clear()
@@ -88,6 +95,7 @@ class Generation:
             if isinstance(event, TextDelta):
                 self._texts.append(event.text)
                 self._tokens += event.tokens
+                self._count(event)
             elif isinstance(event, Completion):
                 self.completion = event
             elif isinstance(event, tuple):
@@ -96,7 +104,24 @@ class Generation:
                 self._error = event
         self._changed.set()
 
+    def _count(self, delta: TextDelta) -> None:
+        if self._unread is None:
+            return
+        try:
+            self._unread.add(size(delta.text, delta.tokens))
+        except UnreadLimitError as error:
+            self._take()
+            self._error = error
+            self.cancel()
+
+    def _let_all_wait(self) -> None:
+        if self._unread is not None:
+            self._unread.clear()
+            self._unread = None
+
     def _take(self) -> TextDelta:
+        if self._unread is not None:
+            self._unread.clear()
         delta = TextDelta("".join(self._texts), tuple(self._tokens))
         self._texts, self._tokens = [], []
         return delta

@@ -36,8 +36,8 @@ class EngineStats:
         requests_total: requests that have ended since the start.
         preemptions_total: requests preempted and computed again since the start.
         model_state: whether the model is in memory.
-        memory_used_mib: on a GPU all that the process is known to take there; on the CPU weights
-            and KV, of which untouched KV takes none yet.
+        memory_used_mib: on a GPU all that the process is known to take there; on the CPU all the
+            memory that is resident for the process, of which it shares files with others.
     """
 
     running: int

@@ -36,6 +36,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (InvalidSamplingError, Code.INVALID_ARGUMENT),
     (engine.InvalidPromptError, Code.INVALID_ARGUMENT),
     (engine.EngineOverloadedError, Code.RESOURCE_EXHAUSTED),
+    (engine.UnreadLimitError, Code.RESOURCE_EXHAUSTED),
     (engine.DeadlineExceededError, Code.DEADLINE_EXCEEDED),
     (engine.EngineClosedError, Code.UNAVAILABLE),
     (engine.EngineFailedError, Code.UNAVAILABLE),

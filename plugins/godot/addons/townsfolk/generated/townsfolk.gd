@@ -1076,7 +1076,7 @@ class GetRuntimeInfoResponse:
 	var model_state: ModelState = ModelState.UNSPECIFIED
 
 	## Memory that is taken now, in MiB: on a GPU all that the runtime is known to take there; on
-	## the CPU weights and KV.
+	## the CPU all memory that is resident for the process.
 	var memory_used_mib: int = 0
 
 	## Limit of what the runtime takes on the GPU, in MiB. 0: none is set.

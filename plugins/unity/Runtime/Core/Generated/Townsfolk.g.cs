@@ -8115,7 +8115,7 @@ namespace Townsfolk.V1 {
     public const int MemoryUsedMibFieldNumber = 13;
     private int memoryUsedMib_;
     /// <summary>
-    /// Memory that is taken now, in MiB: on a GPU all that the runtime is known to take there; on the CPU weights and KV.
+    /// Memory that is taken now, in MiB: on a GPU all that the runtime is known to take there; on the CPU all memory that is resident for the process.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
