@@ -227,7 +227,7 @@ async def test_what_runs_here(runtime):
         kv_capacity_tokens=engine.kv_capacity_tokens,
         max_sessions=256,
         max_batch=64,
-        max_message_bytes=1024 * 1024,
+        max_message_bytes=ServiceSettings().max_message_bytes,
         model_state=pb.MODEL_STATE_LOADED,
         memory_used_mib=info.memory_used_mib,
         memory_limit_mib=0,
