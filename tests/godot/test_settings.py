@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from chat_models import write_model
+from godot_engine import events as reported
 
 TOWNSFOLK = Path(os.sys.executable).with_name("townsfolk")
 
@@ -62,3 +63,10 @@ def test_a_model_that_is_not_there_is_said_where_to_put(godot, beside, monkeypat
     monkeypatch.setenv("TOWNSFOLK_EXECUTABLE", str(TOWNSFOLK))
     events = godot.drive("settings", "launch_in_vain", "models/taven", check=False)
     assert f"put its folder at {godot.project}/models/taven" in events[0]["message"]
+
+
+def test_two_packs_that_share_an_id_and_differ_are_warned_of(godot):
+    output = godot.run("res://drivers/main.tscn", "--", "settings", "packs", check=False)
+    assert reported(output) == []
+    # Of the three, each next one differs from the one before; an edited pack is no other one.
+    assert output.count('have the same lore_id "ford" and different texts') == 2

@@ -19,6 +19,12 @@ func _disable_plugin() -> void:
 	remove_autoload_singleton(TownsfolkRuntime.AUTOLOAD)
 
 
+# The game is about to be played.
+func _build() -> bool:
+	_dock.make_room()
+	return true
+
+
 func _enter_tree() -> void:
 	TownsfolkSettings.register()
 	add_export_plugin(_export)

@@ -21,3 +21,14 @@ func exports() -> void:
 		var settings := {"executable": "townsfolk", "model": model}
 		var found := TownsfolkExport.problems(settings, ["linux"], arguments[0])
 		report("export", {"name": model, "problems": found})
+
+
+func packs() -> void:
+	var runtime: Node = get_node("/root/TownsfolkRuntime")
+	for text: String in ["It floods.", "It floods.", "It falls dry."]:
+		var pack := LorePack.new()
+		pack.lore_id = "ford"
+		pack.text = text
+		runtime.call("check_pack", pack)
+		pack.text += " Often."
+		runtime.call("check_pack", pack)

@@ -62,6 +62,13 @@ func toggle() -> void:
 		runtime.launch()
 
 
+## Ends a runtime that the dock has started, as the game starts its own: two models need not share
+## the memory. The chat goes on when it is started again.
+func make_room() -> void:
+	if runtime.process_id() != 0:
+		runtime.stop()
+
+
 func _make_status_row() -> Control:
 	var row := HBoxContainer.new()
 	_light.custom_minimum_size = Vector2(12, 12)

@@ -290,6 +290,8 @@ func _make_config() -> Dialogue.SessionConfig:
 func _collect_lore() -> Array[Dialogue.Lore]:
 	var messages: Array[Dialogue.Lore] = []
 	for pack in lore:
+		if _find_runtime() != null:
+			_find_runtime().check_pack(pack)
 		messages.append(pack.to_message())
 	return messages
 

@@ -29,6 +29,7 @@ const GrpcChannel := preload("../transport/grpc_channel.gd")
 const GrpcStatus := preload("../transport/grpc_status.gd")
 const GrpcWebChannel := preload("../transport/grpc_web_channel.gd")
 const Http2Channel := preload("../transport/http2_channel.gd")
+const LorePack := preload("../resources/lore_pack.gd")
 const RuntimeProcess := preload("runtime_process.gd")
 const SessionStream := preload("session_stream.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
@@ -82,6 +83,7 @@ var _retry_at_usec := 0
 var _was_ready := false
 var _stats_call: GrpcCall
 var _registered_lore: Dictionary[String, GrpcCall] = {}
+var _packs: Dictionary[String, LorePack] = {}  # the last one with each id
 var _checked_at_usec := 0
 var _polled_at_usec := 0
 var _spent_usec := 0  # beyond what the frames since have allowed
@@ -190,6 +192,27 @@ func make_session_stream() -> SessionStream:
 	if _channel.can_stream_requests():
 		return ConverseStream.new(_client)
 	return UnaryStream.new(_client)
+
+
+## For agents: warns of two lore packs that share an id and differ; a runtime has one text for it.
+func check_pack(pack: LorePack) -> void:
+	var known: LorePack = _packs.get(pack.lore_id)
+	if known != null and known != pack and known.text != pack.text:
+		var names := [_name_of(known), _name_of(pack), pack.lore_id]
+		push_warning(
+			(
+				(
+					'Townsfolk: %s and %s have the same lore_id "%s" and different texts: each character '
+					+ "knows the one that was sent last before it began to speak. Give one another lore_id."
+				)
+				% names
+			)
+		)
+	_packs[pack.lore_id] = pack
+
+
+static func _name_of(pack: LorePack) -> String:
+	return "a lore pack" if pack.resource_path == "" else pack.resource_path
 
 
 ## Registers lore, once for each connection. Returns an error message, or an empty string.

@@ -49,7 +49,7 @@ func _use_dock() -> void:
 		await get_tree().create_timer(2.0).timeout
 		RenderingServer.force_draw()
 		get_tree().root.get_texture().get_image().save_png(picture)
-	dock.toggle()
+	dock.make_room()
 	_report("stopped", {"state": dock.get("_state_label").text})
 	get_tree().quit()
 
