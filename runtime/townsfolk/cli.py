@@ -17,10 +17,10 @@ COMMANDS = {
     "serve": ("townsfolk.commands.serve", "host a model for games, over gRPC"),
     "talk": ("townsfolk.commands.talk", "talk to a character in this terminal"),
     "generate": ("townsfolk.commands.generate", "complete a prompt"),
-    "bench": ("townsfolk.bench.command", "measure latency and throughput"),
+    "bench": ("townsfolk.commands.bench", "measure latency and throughput"),
     "tune": ("townsfolk.commands.tune", "measure how a model runs fastest on this GPU"),
-    "train": ("townsfolk.training.command", "train a small model on dialogues"),
-    "eval": ("townsfolk.starter.evaluation", "test how well a model plays its characters"),
+    "train": ("townsfolk.commands.train", "train a small model on dialogues"),
+    "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
 }
 

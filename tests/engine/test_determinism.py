@@ -1,4 +1,4 @@
-"""The same seed gives the same text, whatever else runs.
+"""In fp32 the same seed gives the same text, whatever else runs.
 
 Which requests share a step changes the last bits of the logits: products of other shapes add in
 another order. Now and then a draw falls between two tokens so closely that these bits decide it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,17 @@ def tavern() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_samples_import_what_a_game_may() -> None:
+    for sample in SAMPLE.parent.glob("*.py"):
+        nodes = [*ast.walk(ast.parse(sample.read_text("utf-8")))]
+        names = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        names |= {
+            alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+        }
+        ours = {name for name in names if name.split(".")[0].startswith("townsfolk")}
+        assert ours <= {"townsfolk.client", "townsfolk.starter.cast"}, sample
 
 
 async def test_five_answer_at_once_and_one_can_be_addressed(tavern: ModuleType) -> None:

@@ -3,7 +3,7 @@ from argparse import ArgumentParser
 
 import pytest
 import torch
-from townsfolk.training import command
+from townsfolk.commands import train as command
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 SMALL = {

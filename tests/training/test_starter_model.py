@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 import townsfolk.starter
+from townsfolk.commands.evaluate import EngineInterviewer
 from townsfolk.config import EngineSettings
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.prompt import system_text
 from townsfolk.engine.engine import Engine
 from townsfolk.starter import form, interview
 from townsfolk.starter.cast import cast
-from townsfolk.starter.evaluation import EngineInterviewer
 from townsfolk.starter.wild import named, wild
 from townsfolk.training.checkpoint import load_model
 from townsfolk.training.model import document_masks, document_positions

@@ -30,7 +30,7 @@ def open_runtime(options: argparse.Namespace) -> Runtime:
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     """Add the most used sampling parameters."""
-    parser.add_argument("--seed", type=int, help="the same seed gives the same text")
+    parser.add_argument("--seed", type=int, help="the same seed draws the same random numbers")
     parser.add_argument("--temperature", type=float, help="0 is always the likeliest token")
     parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
     parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens up to p")

@@ -62,7 +62,8 @@ namespace Townsfolk.Unity
         public TokenBias[] logitBias = Array.Empty<TokenBias>();
 
         /// <summary>Whether the seed below is used.</summary>
-        [Tooltip("The same seed, conversation and settings give the same answer.")]
+        [Tooltip("The same seed, conversation and settings draw the same random numbers; " +
+            "in bfloat16 rounding can still change an answer.")]
         public bool useSeed;
 
         /// <summary>The seed, where it is used.</summary>

@@ -31,7 +31,8 @@ const Sampling := preload("../generated/sampling.gd")
 @export_group("Reproducible")
 ## Give the same reply to the same conversation.
 @export var uses_seed := false
-## The seed, when uses_seed is on.
+## The seed, when uses_seed is on. The same seed and conversation draw the same random numbers. In
+## bfloat16, the usual type of the weights, rounding can still change an answer from some word on.
 @export var random_seed := 0
 
 
