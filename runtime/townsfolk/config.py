@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class EngineSettings(BaseModel):
@@ -68,7 +69,10 @@ class EngineSettings(BaseModel):
     max_context: int | None = Field(
         default=None,
         ge=2,
-        description="Longest prompt and reply together, in tokens. Not set: what the model can.",
+        description=(
+            "Longest prompt and reply together, in tokens; at most what the model can, which it is "
+            "when not set."
+        ),
     )
     max_waiting: int = Field(
         default=1024,
@@ -84,6 +88,14 @@ class EngineSettings(BaseModel):
             "second from one thread, 285 from two."
         ),
     )
+
+    @field_validator("threads")
+    @classmethod
+    def _check_threads(cls, threads: int | None) -> int | None:
+        processors = os.cpu_count()
+        if threads is not None and processors is not None and threads > processors:
+            raise ValueError(f"must be at most {processors}, the processors of this machine")
+        return threads
 
     @model_validator(mode="after")
     def _check_budget(self) -> Self:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.config import EngineSettings
-from townsfolk.engine import NotEnoughMemoryError, memory
+from townsfolk.engine import NotEnoughMemoryError, UnfitSettingError, memory
 from townsfolk.engine.residency import Resident
 from townsfolk.kv.cache import MIB, KvCache, block_bytes
 from townsfolk.models import NAMED_SHAPES, Decoder, named_spec
@@ -75,7 +75,7 @@ def test_steps_get_smaller_where_the_limit_is_tight():
 )
 def test_the_limit_holds_or_the_error_says_what_would_do(limit, name, batch, context):
     spec = named_spec(name)
-    fields = {"max_batch": batch, "max_context": context}
+    fields = {"max_batch": batch, "max_context": min(context, named_spec(name).context_length)}
     try:
         found = plan(spec=spec, gpu_memory_mib=limit, **fields)
     except NotEnoughMemoryError as error:
@@ -150,3 +150,9 @@ def test_memory_that_the_system_refuses_is_told(monkeypatch):
     monkeypatch.setattr(KvCache, "allocate", refuse)
     with pytest.raises(NotEnoughMemoryError, match="kv_memory_mib"):
         Resident.make(decoder, plan(CPU, decoder.spec), (), 1)
+
+
+def test_more_context_than_the_model_has_is_refused():
+    assert plan(max_context=ONE_B.context_length).context_length <= ONE_B.context_length
+    with pytest.raises(UnfitSettingError, match=f"max_context.*{ONE_B.context_length}"):
+        plan(max_context=ONE_B.context_length + 1)

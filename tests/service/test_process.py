@@ -149,6 +149,14 @@ def test_a_conversation_goes_on_after_a_restart(model, tmp_path):
         (("--tls-key", "none.pem"), "both or neither"),
         (("--ready-file", "/nowhere/ready.json"), "ready_file"),
         (("--kv-memory-mib", "x"), "--kv-memory-mib"),
+        (("--kv-memory-mib", "40000000"), "kv_memory_mib asks for 40,000,000"),
+        (("--threads", "9999"), "--threads"),
+        (("--max-context", "100000000"), "max_context is 100000000"),
+        (("--host", "192.0.2.1", "--auth-token", "a", "--allow-plaintext"), "no address of this"),
+        (("--host", "0.0.0.0", "--auth-token", "a"), "allow_plaintext"),
+        (("--web-origins", "*"), "web_origins *"),
+        (("--auth-token-file", "/nowhere/token"), "auth_token_file"),
+        (("--ready-file", "/"), "is a folder"),
     ],
 )
 def test_what_can_not_be_served_ends_with_a_reason(model, flags, says):
@@ -223,6 +231,49 @@ def test_a_token_that_is_no_utf8_is_not_logged(model, tmp_path):
         assert code == 0
         assert "s3cret" not in log
         assert "no UTF-8" in log
+
+
+def test_the_token_can_come_from_the_environment_and_all_ports_are_logged(model, tmp_path):
+    environment = os.environ | {"TOWNSFOLK_AUTH_TOKEN": "s3cret"}
+    flags = ("--web-port", "0", "--metrics-port", "0")
+    with serve(model, tmp_path, *flags, env=environment) as (child, ready):
+        assert ready["token"] == "s3cret"
+        child.process.terminate()
+        _, log = child.ended()
+    listening = next(line for line in log.splitlines() if "listening" in line)
+    for name in ("port", "web_port", "metrics_port"):
+        assert f" {name}={ready[name]}" in listening
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="truncated maps crash on Linux")
+def test_weights_that_are_truncated_while_it_serves_end_it_with_a_log_line(tmp_path):
+    """What is mapped is read when it is needed; memory that has no file any more is a bus error."""
+    (tmp_path / "model").mkdir()
+    model = tiny_models.write_llama(tmp_path / "model", hidden_size=512, intermediate_size=4096)
+    with serve(model, tmp_path) as (child, ready), stub_of(ready) as (stub, metadata):
+        for file in model.glob("*.safetensors"):
+            os.truncate(file, 4096)
+        request = pb.GenerateRequest(text="Hi", sampling=exactly(2000))
+        with pytest.raises(grpc.RpcError):
+            list(stub.Generate(request, metadata=metadata))
+        code, log = child.ended()
+        # Unless it looks at its files before it needs them.
+        assert code in (-signal.SIGBUS, 1)
+        assert ("Bus error" if code < 0 else "was overwritten") in log
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere what is mapped can't be overwritten")
+def test_weights_that_are_overwritten_while_it_serves_end_it_and_say_so(tmp_path):
+    (tmp_path / "model").mkdir()
+    model = tiny_models.write_llama(tmp_path / "model")
+    with serve(model, tmp_path) as (child, _):
+        file = next(model.glob("*.safetensors"))
+        with file.open("r+b") as weights:
+            weights.seek(-4, os.SEEK_END)
+            weights.write(b"\\0\\0\\0\\0")
+        code, log = child.ended()
+        assert code == 1
+        assert f"{file} was overwritten" in log
 
 
 FAILING_ENGINE = """

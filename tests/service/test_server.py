@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import os
 import re
 import socket
 import ssl
+import sys
 import urllib.request
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -24,6 +27,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from grpc_web import WebCall, call, frame
 from service_runtime import exactly, serving, status
 from townsfolk import __version__
+from townsfolk.service.address import Address
 from townsfolk.service.errors import StartError
 from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings
@@ -100,6 +104,23 @@ def test_who_launches_a_runtime_gets_a_token_unless_one_is_given(tmp_path):
     assert RuntimeServer(ServiceSettings()).token == ""
 
 
+def test_a_token_can_come_from_a_file(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("s3cret\n")
+    assert RuntimeServer(ServiceSettings(auth_token_file=file)).token == "s3cret"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"two words", "naïve".encode()])
+def test_a_token_file_that_can_not_be_used_is_named_and_not_shown(tmp_path, content):
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(StartError, match="auth_token_file") as caught:
+        RuntimeServer(ServiceSettings(auth_token_file=file))
+    assert "words" not in str(caught.value)
+    assert "na" not in str(caught.value).replace(str(tmp_path), "")
+
+
 async def test_tls_on_both_ports(model, certificate):
     cert, key = certificate
     settings = ServiceSettings(
@@ -142,6 +163,46 @@ async def test_a_certificate_that_can_not_be_used_is_named(certificate, tmp_path
     ):
         with pytest.raises(StartError, match="tls_certificate and tls_key"):
             await RuntimeServer(settings).start()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what listens")
+async def test_with_tls_no_port_is_plain(model, certificate):
+    cert, key = certificate
+    settings = ServiceSettings(port=0, web_port=0, tls_certificate=cert, tls_key=key)
+    before = listening()
+    async with serving(model, settings) as runtime:
+        assert listening() - before == {runtime.server.port, runtime.server.web_port}
+
+
+def listening() -> set[int]:
+    """The TCP ports on which something of this machine listens."""
+    lines = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]
+    ]
+    own = {os.readlink(file) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()}
+    return {
+        int(line[1].rpartition(":")[2], 16)
+        for line in lines
+        if line[3] == "0A" and f"socket:[{line[9]}]" in own
+    }
+
+
+@pytest.mark.parametrize("field", ["port", "web_port"])
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [("192.0.2.1", "no address of this machine"), ("nobody.invalid", "no known name")],
+)
+async def test_a_host_that_is_not_here_is_named(capfd, field, host, says):
+    if field == "port":
+        settings = ServiceSettings(port=0, host=host, auth_token="a", allow_plaintext=True)
+        with pytest.raises(StartError, match=says):
+            await RuntimeServer(settings).start()
+    else:
+        with pytest.raises(StartError, match=says):
+            Address(host, 0, "web_port").bound_socket()
+    assert "grpc" not in capfd.readouterr().err.lower()
 
 
 @pytest.mark.parametrize("field", ["port", "web_port", "metrics_port"])

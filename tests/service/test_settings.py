@@ -16,6 +16,12 @@ from townsfolk.service.settings import ServiceSettings, dial_address, is_loopbac
         ({"host": "game.example"}, "auth_token"),
         ({"host": "0.0.0.0", "auth_token": ""}, "auth_token"),
         ({"host": "0.0.0.0", "auth_token": "", "ready_file": "r"}, "auth_token"),
+        ({"host": "0.0.0.0", "auth_token": "s3cret!"}, "TLS.*allow_plaintext"),
+        ({"host": "0.0.0.0", "ready_file": "ready.json"}, "TLS.*allow_plaintext"),
+        ({"host": "0.0.0.0", "allow_plaintext": True}, "auth_token"),
+        ({"auth_token": "a", "auth_token_file": "token"}, "one of them"),
+        ({"web_origins": ("*",)}, "web_origins.*auth_token"),
+        ({"web_origins": ("https://game.example", "*"), "auth_token": ""}, "web_origins"),
         ({"host": ""}, "host"),
         ({"port": 65536}, "port"),
         ({"port": -1}, "port"),
@@ -44,9 +50,11 @@ def test_what_is_refused_and_why(fields, says):
         {"host": "localhost"},
         {"host": "::1"},
         {"host": "127.8.8.8"},
-        {"host": "0.0.0.0", "auth_token": "s3cret!"},
-        {"host": "0.0.0.0", "ready_file": "ready.json"},  # makes a token
-        {"web_origins": ("https://game.example", "http://localhost:8080", "*")},
+        {"host": "0.0.0.0", "auth_token": "s3cret!", "allow_plaintext": True},
+        {"host": "0.0.0.0", "auth_token_file": "token", "tls_key": "k", "tls_certificate": "c"},
+        {"host": "0.0.0.0", "ready_file": "r", "allow_plaintext": True},  # makes a token
+        {"web_origins": ("https://game.example", "http://localhost:8080")},
+        {"web_origins": ("*",), "auth_token": "s3cret!"},
     ],
 )
 def test_what_is_allowed(fields):

@@ -277,11 +277,14 @@ async def test_by_default_no_page_may_call(model):
 
 
 async def test_all_pages_may_call_when_allowed(model):
-    settings = ServiceSettings(port=0, web_port=0, web_origins=("*",))
+    settings = ServiceSettings(port=0, web_port=0, web_origins=("*",), auth_token="secret")
     async with (
         serving(model, settings) as runtime,
         WebCall(
-            runtime.server.web_port, "GetRuntimeInfo", frame(b""), headers={"origin": BAD}
+            runtime.server.web_port,
+            "GetRuntimeInfo",
+            frame(b""),
+            headers={"origin": BAD, "authorization": "Bearer secret"},
         ) as it,
     ):
         assert it.status == 200

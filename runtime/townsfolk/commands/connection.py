@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from townsfolk.client import Runtime, SamplingParams
@@ -15,7 +16,12 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="use the runtime that listens there instead of starting one",
     )
-    parser.add_argument("--token", default="", help="the token of that runtime")
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("TOWNSFOLK_AUTH_TOKEN", ""),
+        help="the token of that runtime; not set: what the environment variable "
+        "TOWNSFOLK_AUTH_TOKEN says, which others on this machine can't read",
+    )
     parser.add_argument(
         "--model", default="starter", help="the model of a started runtime. Default starter."
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from townsfolk.commands.options import add_settings, read_settings
 from townsfolk.config import EngineSettings
 from townsfolk.service.settings import ServiceSettings
+
+TOKEN_VARIABLE = "TOWNSFOLK_AUTH_TOKEN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,4 +22,6 @@ def run(options: argparse.Namespace) -> int:
     """Serve until ended; return the exit status."""
     from townsfolk.service import serve
 
+    if options.auth_token is None and options.auth_token_file is None:
+        options.auth_token = os.environ.get(TOKEN_VARIABLE)
     return serve(read_settings(options, ServiceSettings), read_settings(options, EngineSettings))

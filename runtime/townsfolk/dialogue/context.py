@@ -66,7 +66,8 @@ class ContextWindow:
         if self.system_tokens > length // 2:
             raise InvalidFieldError(
                 f"persona: persona and lore take {self.system_tokens} tokens, but must take at "
-                f"most {length // 2}, half of the model's context: shorten them"
+                f"most {length // 2}, half of the context: shorten them, or give the runtime more "
+                "(kv_memory_mib, max_context, or a model with a longer context)"
             )
         # Long: 1.2 ms for 1,000 tokens. So the first prompt finds it done.
         first = self.fit([*history, _LINE], 0)

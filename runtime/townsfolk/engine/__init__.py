@@ -13,6 +13,7 @@ from townsfolk.engine.errors import (
     ModelReloadError,
     NotEnoughMemoryError,
     PromptTooLongError,
+    UnfitSettingError,
 )
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
@@ -41,5 +42,6 @@ __all__ = [
     "PromptTooLongError",
     "TextDelta",
     "TokenInfo",
+    "UnfitSettingError",
     "Usage",
 ]

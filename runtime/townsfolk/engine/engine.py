@@ -19,6 +19,7 @@ import psutil
 import torch
 
 from townsfolk.checkpoint import resolve
+from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import (
     DeviceNotFoundError,
@@ -67,6 +68,7 @@ class Engine:
     Attributes:
         tokenizer: the model's vocabulary; None when the engine was made without one.
         info: what runs here.
+        weight_files: the files that the weights are mapped from; None where none are.
         default_params: how to sample where a request doesn't say.
         unread: what was generated and waits for readers, of all of them.
     """
@@ -105,6 +107,7 @@ class Engine:
         if decoder.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(decoder.device)})"
         self.tokenizer = tokenizer
+        self.weight_files: FileMarks | None = None
         self.default_params = default_params or SamplingParams()
         self.unread = Unread(MOST_OF_ALL)
         self.info = EngineInfo(
@@ -168,6 +171,7 @@ class Engine:
             TokenizerError: its tokenizer is missing or broken.
             NotEnoughMemoryError: the memory that is set, or free, is too little.
             DeviceNotFoundError: CUDA is asked for, and there is none.
+            UnfitSettingError: a setting does not fit the model.
         """
         settings = settings or EngineSettings()
         path = resolve(model if model is not None else settings.model)
@@ -176,7 +180,15 @@ class Engine:
         spec = source.architecture().spec
         dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
         plan = MemoryPlan.make(spec, dtype, device, settings)
+        if plan.context_length < (settings.max_context or spec.context_length):
+            logger.info(
+                "the memory for conversations holds %d tokens, of the %d that one could have: "
+                "kv_memory_mib gives it more",
+                plan.context_length,
+                settings.max_context or spec.context_length,
+            )
         tokenizer = Tokenizer(source.tokenizer())
+        marks = FileMarks.of_model(path) if device.type == "cpu" else None
 
         def load(report: Progress) -> Decoder:
             if settings.threads is not None:
@@ -191,7 +203,7 @@ class Engine:
         try:
             decoder = run_in_new_thread(load, log_progress())
             logger.info("weights loaded")
-            return cls(
+            engine = cls(
                 decoder,
                 tokenizer,
                 settings,
@@ -203,6 +215,8 @@ class Engine:
         except BaseException:
             plan.let_go(device)
             raise
+        engine.weight_files = marks
+        return engine
 
     def submit(
         self,

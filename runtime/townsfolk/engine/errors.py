@@ -97,6 +97,10 @@ class GenerationFailedError(EngineError):
     """Computing the request failed; the cause is chained. Other requests go on."""
 
 
+class UnfitSettingError(EngineError):
+    """A setting does not fit the model; the message names it and what would fit."""
+
+
 class NotEnoughMemoryError(EngineError):
     """The memory that was set, or that is free, is too little to run the model at all."""
 

@@ -1,7 +1,7 @@
 """What loading a model can fail with: each message says what to do."""
 
 from townsfolk.checkpoint import CheckpointError, ModelNotFoundError
-from townsfolk.engine.errors import DeviceNotFoundError, NotEnoughMemoryError
+from townsfolk.engine.errors import DeviceNotFoundError, NotEnoughMemoryError, UnfitSettingError
 from townsfolk.models import UnsupportedModelError
 from townsfolk.text.tokenizer import TokenizerError
 
@@ -12,4 +12,5 @@ LOAD_ERRORS = (
     TokenizerError,
     NotEnoughMemoryError,
     DeviceNotFoundError,
+    UnfitSettingError,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from townsfolk.config import EngineSettings
-from townsfolk.engine.errors import NotEnoughMemoryError
+from townsfolk.engine.errors import NotEnoughMemoryError, UnfitSettingError
 from townsfolk.engine.nvml import process_bytes
 from townsfolk.host_memory import available_bytes, total_bytes
 from townsfolk.kv.cache import MIB, block_bytes
@@ -84,7 +84,13 @@ class MemoryPlan:
 
         Raises:
             NotEnoughMemoryError: what is left for KV doesn't hold a sequence of 32 tokens.
+            UnfitSettingError: `max_context` is more than the model can.
         """
+        if settings.max_context is not None and settings.max_context > spec.context_length:
+            raise UnfitSettingError(
+                f"max_context is {settings.max_context}, but the model can take "
+                f"{spec.context_length} tokens at most: lower it, or leave it out"
+            )
         on_gpu = device.type == "cuda"
         weights, cuda = weight_bytes(spec, dtype), own_bytes(device) if on_gpu else 0
         if on_gpu and settings.idle_release_s:

@@ -59,9 +59,7 @@ class Address:
         try:
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise StartError(
-                f"host {self.host!r} is no address, and no name that is known"
-            ) from None
+            raise StartError(f"host {self.host} is no address and no known name") from None
         refused: OSError | None = None
         for family, kind, protocol, _, place in found:
             bound = socket.socket(family, kind, protocol)

@@ -30,7 +30,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         self._refusal = refusal(
             grpc.StatusCode.UNAUTHENTICATED,
             'send the runtime\'s token as metadata: "authorization: Bearer TOKEN"; the token is '
-            "what --auth-token was given, or stands in the ready file",
+            "what --auth-token or --auth-token-file says, or stands in the ready file",
         )
 
     async def intercept_service(

@@ -6,10 +6,13 @@ them, the newest are dropped and counted.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import Literal
 
 from townsfolk.service.patient_writer import PatientWriter
@@ -34,6 +37,7 @@ def configure(form: Literal["text", "json"], level: str) -> PatientWriter:
         form: How lines look.
         level: From which level on the lines of `townsfolk` are written; of others, warnings are.
     """
+    _log_crashes(sys.stderr.fileno())
     writer = PatientWriter(sys.stderr.fileno())
     handler = logging.StreamHandler(writer)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
@@ -46,6 +50,17 @@ def configure(form: Literal["text", "json"], level: str) -> PatientWriter:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     sys.stderr = writer
     return writer
+
+
+def _log_crashes(descriptor: int) -> None:
+    """Have a crash (a truncated file that was mapped, a fault of a library) say where it was.
+
+    What says so must not wait for a reader either: it gets a way of its own to the same place,
+    where the system has one.
+    """
+    with suppress(OSError):
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+        faulthandler.enable(os.open(f"/proc/self/fd/{descriptor}", flags))
 
 
 class ForeignLines(logging.Filter):

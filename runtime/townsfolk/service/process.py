@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from townsfolk import __version__
 from townsfolk.config import EngineSettings
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 # What an orderly end may take beyond the grace for answers before the process is killed.
 END_S = 10.0
 
+# How often the files of the weights are looked at.
+WEIGHTS_S = 3.0
 # How long the last lines of the log may take to be written.
 LAST_LINES_S = 2.0
 
@@ -73,7 +77,8 @@ async def _run(
             await server.open(backend)
             with ready_file.there(_ready(server)):
                 logger.info("serving", extra={"host": settings.host, **where})
-                await _first(lifetime.ended, server.failed)
+                async with _watched_weights(backend.engine, server):
+                    await _first(lifetime.ended, server.failed)
                 if server.failed.is_set():
                     lifetime.end(server.failure)
                     lifetime.end(server.failure)  # hurried: nothing more will come of answers
@@ -85,6 +90,24 @@ async def _run(
         await server.stop(lifetime.hurried)
         if backend is not None:
             await backend.aclose()
+
+
+@asynccontextmanager
+async def _watched_weights(engine: Engine, server: RuntimeServer) -> AsyncIterator[None]:
+    """Have the server fail when the files of the weights are overwritten while they are in use."""
+    files = engine.weight_files
+
+    async def watch() -> None:
+        while files is not None and not server.failed.is_set():
+            await asyncio.sleep(WEIGHTS_S)
+            if (path := await asyncio.to_thread(files.changed)) is not None:
+                server.fail(f"{path} was overwritten while its weights were in use")
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 def _ready(server: RuntimeServer) -> dict[str, object]:
@@ -121,6 +144,6 @@ async def _load(
     try:
         return Backend.make(await loading, settings)
     except Exception as error:
-        if not isinstance(error, _LOAD_ERRORS):
+        if not isinstance(error, (*LOAD_ERRORS, UnsupportedTemplateError)):
             logger.exception("loading the model failed")
         raise StartError(f"the model can't be used: {error}") from error

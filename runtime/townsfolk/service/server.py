@@ -7,6 +7,7 @@ import logging
 import secrets
 import ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -22,7 +23,7 @@ from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend, Gate
 from townsfolk.service.listener import Listener
 from townsfolk.service.servicer import TownsfolkServicer
-from townsfolk.service.settings import ServiceSettings
+from townsfolk.service.settings import ServiceSettings, check_token
 from townsfolk.v1 import townsfolk_pb2_grpc
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ class RuntimeServer:
     """gRPC, and where settings ask for them gRPC-Web and Prometheus, over one backend."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        """Prepare; nothing listens yet."""
+        """Prepare; nothing listens yet.
+
+        Raises:
+            StartError: The token's file can't be used.
+        """
         self.settings = settings
         self.token = _token(settings)
         self.port = 0
@@ -179,7 +184,22 @@ class RuntimeServer:
 def _token(settings: ServiceSettings) -> str:
     if settings.auth_token is not None:
         return settings.auth_token.get_secret_value()
+    if settings.auth_token_file is not None:
+        return _token_in(settings.auth_token_file)
     return secrets.token_urlsafe(32) if settings.has_token else ""
+
+
+def _token_in(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="ascii").strip()
+        check_token(token)
+    except (OSError, ValueError) as error:
+        # An error of decoding would show what it could not decode.
+        why = error.strerror if isinstance(error, OSError) else "it is no token: printable ASCII"
+        raise StartError(f"auth_token_file {path} can't be used: {why}") from None
+    if not token:
+        raise StartError(f"auth_token_file {path} is empty")
+    return token
 
 
 def _options(settings: ServiceSettings) -> list[tuple[str, int]]:

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from townsfolk import __version__
 from townsfolk.dialogue.limits import check_length
+from townsfolk.engine.generation import Generation
 from townsfolk.service import convert
 from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, open_session
@@ -35,6 +36,7 @@ class TownsfolkServicer:
         """Serve what is behind the gate, once it is open."""
         self._gate = gate
         self._settings = settings
+        self._generations: set[Generation] = set()
 
     async def Converse(self, requests: AsyncIterator[pb.ConverseRequest], context: Context) -> None:
         await Conversation(self._gate, requests, writer(context)).run()
@@ -139,6 +141,7 @@ class TownsfolkServicer:
         )
         write = writer(context)
         self._gate.begin(generation)
+        self._generations.add(generation)
         try:
             echoed = not request.echo
             async for delta in generation:
@@ -152,6 +155,7 @@ class TownsfolkServicer:
             await write(convert.finished_message(generation.completion))
         finally:
             generation.cancel()
+            self._generations.discard(generation)
             self._gate.end(generation)
 
     async def GetRuntimeInfo(
@@ -204,7 +208,9 @@ class TownsfolkServicer:
         return convert.stats_message(backend.engine.stats(), len(backend.sessions))
 
     def interrupt_all(self) -> None:
-        """Cut off the answers of all sessions."""
+        """Cut off all answers under way: each ends with what there is of it."""
+        for generation in self._generations:
+            generation.cancel()
         if self._gate.loaded:
             for session in self._gate.backend.sessions.list():
                 session.interrupt()

@@ -23,13 +23,23 @@ class ServiceSettings(BaseModel):
     port: int = Field(50151, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     auth_token: SecretStr | None = Field(
         None,
-        description="Token every call must carry. Not set: a random one when ready_file is set, "
-        "as whoever launched the runtime reads it there; else none. Empty: none.",
+        description="Token every call must carry. Others on this machine can read it in the list "
+        "of processes: auth_token_file and the environment variable TOWNSFOLK_AUTH_TOKEN keep it "
+        "from them. Not set: a random one when ready_file is set, as whoever launched the runtime "
+        "reads it there; else none. Empty: none.",
+    )
+    auth_token_file: Path | None = Field(
+        None, description="File that holds the token and nothing else, instead of auth_token."
     )
     tls_certificate: Path | None = Field(
         None, description="PEM file of the certificate chain; with tls_key, both ports speak TLS."
     )
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    allow_plaintext: bool = Field(
+        False,
+        description="Let other machines call without TLS: whoever is on the way can read the token "
+        "and all that is said. For a network you trust, or behind a proxy that speaks TLS.",
+    )
 
     web_port: int | None = Field(
         None, ge=0, le=65535, description="gRPC-Web port (HTTP/1.1); 0 takes a free one."
@@ -98,9 +108,8 @@ class ServiceSettings(BaseModel):
     @field_validator("auth_token")
     @classmethod
     def _token_is_printable(cls, token: SecretStr | None) -> SecretStr | None:
-        text = token.get_secret_value() if token else ""
-        if not all("!" <= character <= "~" for character in text):
-            raise ValueError("must be printable ASCII without spaces, as it travels in a header")
+        if token is not None:
+            check_token(token.get_secret_value())
         return token
 
     @field_validator("web_origins")
@@ -118,10 +127,23 @@ class ServiceSettings(BaseModel):
     def _is_safe(self) -> ServiceSettings:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        if self.auth_token is not None and self.auth_token_file is not None:
+            raise ValueError("auth_token and auth_token_file both give a token: set one of them")
         if not is_loopback(self.host) and not self.has_token:
             raise ValueError(
-                f"host {self.host} can be reached from other machines: set auth_token, "
-                "or listen on 127.0.0.1"
+                f"host {self.host} can be reached from other machines: set auth_token_file or "
+                "auth_token, or listen on 127.0.0.1"
+            )
+        if not (is_loopback(self.host) or self.tls_key is not None or self.allow_plaintext):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines, and without TLS the token "
+                "and all that is said travel in the clear: set tls_certificate and tls_key, or "
+                "allow_plaintext if you trust the network, or listen on 127.0.0.1"
+            )
+        if "*" in self.web_origins and not self.has_token:
+            raise ValueError(
+                "web_origins * lets every web page that anybody opens on this machine call: name "
+                "the pages' origins, or set auth_token_file or auth_token"
             )
         return self
 
@@ -129,8 +151,14 @@ class ServiceSettings(BaseModel):
     def has_token(self) -> bool:
         """Whether calls must carry a token."""
         if self.auth_token is None:
-            return self.ready_file is not None
+            return self.auth_token_file is not None or self.ready_file is not None
         return bool(self.auth_token.get_secret_value())
+
+
+def check_token(token: str) -> None:
+    """Raise ValueError when a token can't travel in a header."""
+    if not all("!" <= character <= "~" for character in token):
+        raise ValueError("must be printable ASCII without spaces, as it travels in a header")
 
 
 def is_loopback(host: str) -> bool:
