@@ -48,6 +48,7 @@ def make_cuda(decoder, monkeypatch):
         sampler = TritonBackend(MAX_BATCH, runner._vocab_size, EOS, CPU, MAX_BATCH)
         runner._resources = StepResources(decoder, kv, tables, sampler)
         runner._is_plain = [True] * MAX_BATCH
+        runner._eager_workspace = runner._long_from = None
         runner._book = SimpleNamespace(get=lambda shape: None)
         runner._launched = 0
         return runner

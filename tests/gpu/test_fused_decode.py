@@ -1,5 +1,7 @@
 """Decode steps on the GPU against PyTorch: batch sizes, dtypes, the shapes of real models."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from townsfolk.kv import KvCache
@@ -80,6 +82,17 @@ def test_logits_and_pages(shape, dtype, batch):
         assert error(pages, expected_pages) < BOUNDS[dtype]
 
 
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize("shape", ["llama-160m", "llama-3.2-1b", "llama-3.1-8b"])
+def test_one_long_sequence(shape, dtype):
+    case = Case(shape, dtype)
+    inputs = replace(case.inputs(1), is_long=True)
+    inputs.positions.fill_(CONTEXT - 1)
+    found = case.fused(inputs)
+    assert error(found, case.reference(inputs)) < BOUNDS[dtype]
+    assert torch.equal(found, case.fused(inputs, dependent=False))
+
+
 @pytest.mark.parametrize("batch", [1, 2, 4, 16, 64])
 @pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b"])
 def test_dependent_launch_changes_no_bit(shape, batch):
@@ -88,9 +101,10 @@ def test_dependent_launch_changes_no_bit(shape, batch):
     assert torch.equal(case.fused(inputs, dependent=True), case.fused(inputs, dependent=False))
 
 
+@pytest.mark.parametrize("is_long", [False, True], ids=["", "long"])
 @pytest.mark.parametrize("position", [1, 130, 564, 1500])
 @pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b"])
-def test_a_step_gives_the_same_bits_each_time(shape, position):
+def test_a_step_gives_the_same_bits_each_time(shape, position, is_long):
     """Its programs hand over values without waiting for each other to end; none is taken early."""
     spec = named_spec(shape, num_hidden_layers=12, vocab_size=4000)
     decoder = Decoder.random(spec, torch.bfloat16, DEVICE)
@@ -103,6 +117,7 @@ def test_a_step_gives_the_same_bits_each_time(shape, position):
         positions=torch.tensor([position], dtype=torch.int32, device=DEVICE),
         tables=torch.randperm(100, device=DEVICE).view(1, 100).int(),
         drawn=torch.tensor([7], dtype=torch.int32, device=DEVICE),
+        is_long=is_long,
     )
     expected = step.logits(inputs).clone()
     torch.cuda.synchronize()

@@ -76,7 +76,8 @@ def test_streamed_weights_are_those_of_the_file(dtype):
     expected = Decoder.load(directory, torch.float32, "cpu").weights
     assert torch.equal(found.embedding.cpu(), expected.embedding.to(dtype))
     for ours, theirs in zip(found.layers, expected.layers, strict=True):
-        assert torch.equal(ours.mlp_norm.cpu(), theirs.mlp_norm.to(ours.mlp_norm.dtype))
-        for name in ("qkv", "output", "gate_up", "down"):
+        norm = ours.mlp_norm.weight.cpu()
+        assert torch.equal(norm, theirs.mlp_norm.weight.to(norm.dtype))
+        for name in ("qkv", "output", "up", "down"):
             weight, wanted = getattr(ours, name).dense()[0], getattr(theirs, name).dense()[0]
             assert torch.equal(weight.cpu(), wanted.to(dtype))

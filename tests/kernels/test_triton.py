@@ -97,6 +97,12 @@ def test_step_attention(shape, splits, ahead):
     check_step(shape, lengths, splits, torch.float32, "cpu", ahead=ahead, has_bias=ahead)
 
 
+@pytest.mark.parametrize(("length", "splits"), [(1, 3), (40, 3), (700, 33)])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_attention_of_one_long_sequence(shape, length, splits):
+    check_step(shape, [length], splits, torch.float32, "cpu", ahead=True)
+
+
 @any_dtype
 @pytest.mark.parametrize(("length", "splits"), [(1, 4), (300, 4), (600, 2)])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

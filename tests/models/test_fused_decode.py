@@ -23,8 +23,8 @@ def decoder(request):
     return Decoder.random(spec, torch.float32, CPU)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 5])
-def test_logits_and_pages(decoder, batch):
+@pytest.mark.parametrize(("batch", "is_long"), [(1, False), (1, True), (2, False), (5, False)])
+def test_logits_and_pages(decoder, batch, is_long):
     kv = KvCache.allocate(decoder.spec, BLOCKS * ROWS, BLOCK_SIZE, torch.float32, CPU)
     pages = (*kv.k, *kv.v)
     for each in pages:
@@ -37,7 +37,7 @@ def test_logits_and_pages(decoder, batch):
 
     step = FusedDecode(decoder, kv, ROWS, BLOCKS * BLOCK_SIZE)
     step._logits.fill_(NAN)
-    found = step.logits(DecodeInputs(rows, positions, tables, drawn)).clone()
+    found = step.logits(DecodeInputs(rows, positions, tables, drawn, is_long)).clone()
     written = [each.clone() for each in pages]
     for each, content in zip(pages, before, strict=True):
         each.copy_(content)

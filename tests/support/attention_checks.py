@@ -13,7 +13,7 @@ import torch
 from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
 from townsfolk_kernels.triton.attention import DecodeWorkspace, decode_attention
-from townsfolk_kernels.triton.launch import Tiles
+from townsfolk_kernels.triton.launch import Tiles, power_of_two
 from townsfolk_kernels.triton.prefill_attention import prefill_attention
 from townsfolk_kernels.triton.qkv_attention import LoneSpace, qkv_attend
 from townsfolk_kernels.triton.rope_attention import rope_store_attend
@@ -132,7 +132,8 @@ def check_step(
     k_pages[block, :, slot] = v_pages[block, :, slot] = NAN  # written by the kernel
     case.k[block, :, slot], case.v[block, :, slot] = new_k[used], new_v[used]
 
-    space = DecodeWorkspace(batch * kv_heads * splits, heads // kv_heads, dim, torch.device(device))
+    programs = batch * kv_heads * power_of_two(splits)
+    space = DecodeWorkspace(programs, heads // kv_heads, dim, torch.device(device))
     out = torch.full((batch, heads, dim), NAN, dtype=dtype, device=device)
     for _ in range(2):  # the counters are as they were
         rope_store_attend(
@@ -209,6 +210,16 @@ def check_prefill(
         1, case.starts,
     )  # fmt: skip
     case.check(out, single)
+    programs = len(counts) * shape.kv_heads * 4
+    space = DecodeWorkspace(
+        programs, shape.heads // shape.kv_heads, shape.head_dim, torch.device(device)
+    )
+    decode_attention(
+        case.q, case.k, case.v, case.tables, case.kv_lengths, shape.scale, shape.window,
+        out.fill_(NAN), space, 4, case.starts, least=8,
+    )  # fmt: skip
+    case.check(out, single)
+    assert not space.counters.any()
     prefill_attention(
         case.q, case.k, case.v, case.tables, case.kv_lengths, case.starts,
         tokens or sum(counts), shape.scale, shape.window, out,

@@ -18,10 +18,12 @@ from townsfolk_kernels.triton.launch import (
     shared_memory_of,
 )
 
-MAX_SPLITS = 16
+MAX_SPLITS = 32
+_MOST_USUAL = 16
 _PROGRAMS = 2  # for each multiprocessor
+_LEAST_PLACES, _PLACES = 8, 256  # of sequences, and of them times splits
 KEYS = 64  # positions in one tile
-_MOST_STAGES = 6
+_MOST_STAGES, _FEWEST_STAGES = 6, 3
 
 
 @triton.jit
@@ -68,7 +70,7 @@ def attend_to_pages(
 
 @triton.jit
 def merge(
-    partial, statistics, counters, pair, split, count, top, mass, acc, out, is_used,
+    partial, statistics, counters, pair, split, count, top, mass, acc, out,
     GROUP: tl.constexpr, HEAD_DIM: tl.constexpr, TILE_G: tl.constexpr, TILE_H: tl.constexpr,
     TILE_D: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
@@ -85,24 +87,34 @@ def merge(
     tl.store(statistics + own * (2 * TILE_G) + TILE_G + h, mass, mask=is_kept)
     tl.debug_barrier()  # all threads have stored before one of them says so
     if tl.atomic_add(counters + pair, 1, sem="acq_rel") == count - 1:
-        # All at once: one after the other, each would wait for memory on its own.
-        s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
-        is_part = s[:, None] < count
-        noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
-        tops = tl.load(noted, mask=is_part, other=-float("inf"), cache_modifier=".cg")
-        masses = tl.load(noted + TILE_G, mask=is_part, other=0.0, cache_modifier=".cg")
-        parts_at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
-        parts_at += g[None, :, None] * TILE_D + d[None, None, :]
-        parts = tl.load(
-            partial + parts_at, mask=is_part[:, :, None], other=0.0, cache_modifier=".cg"
-        )  # [SPLITS, TILE_G, TILE_D]
-        highest = tl.max(tops, axis=0)[None, :]
-        shares = tl.where(masses > 0, tl.exp(tops - highest), 0.0)
-        whole = tl.sum(shares * masses, axis=0)
-        shares = shares / tl.where(whole > 0, whole, 1.0)[None, :]
-        merged = tl.sum(parts * shares[:, :, None], axis=0)  # [TILE_G, TILE_D]
+        g = tl.arange(0, TILE_G)
+        highest = tl.full([TILE_G], -float("inf"), tl.float32)
+        whole = tl.zeros([TILE_G], tl.float32)
+        merged = tl.zeros([TILE_G, TILE_D], tl.float32)
+        # Many at once: one after the other, each would wait for memory on its own.
+        ROOM: tl.constexpr = 8192 // (TILE_G * TILE_D) if TILE_G * TILE_D < 8192 else 1
+        WIDE: tl.constexpr = SPLITS if SPLITS < ROOM else ROOM
+        for first in tl.static_range(0, SPLITS, WIDE):
+            s = first + tl.arange(0, WIDE)
+            is_part = s[:, None] < count
+            noted = statistics + (pair * SPLITS + s[:, None]) * (2 * TILE_G) + g[None, :]
+            tops = tl.load(noted, mask=is_part, other=-float("inf"), cache_modifier=".cg")
+            masses = tl.load(noted + TILE_G, mask=is_part, other=0.0, cache_modifier=".cg")
+            parts_at = (pair * SPLITS + s[:, None, None]) * (TILE_G * TILE_D)
+            parts_at += g[None, :, None] * TILE_D + d[None, None, :]
+            parts = tl.load(
+                partial + parts_at, mask=is_part[:, :, None], other=0.0, cache_modifier=".cg"
+            )  # [WIDE, TILE_G, TILE_D]
+            higher = tl.maximum(highest, tl.max(tops, axis=0))
+            safe = tl.where(higher == -float("inf"), 0.0, higher)  # none may have had keys
+            shrink = tl.exp(highest - safe)
+            shares = tl.exp(tops - safe[None, :])
+            whole = whole * shrink + tl.sum(shares * masses, axis=0)
+            merged = merged * shrink[:, None] + tl.sum(parts * shares[:, :, None], axis=0)
+            highest = higher
+        merged = merged / tl.where(whole > 0, whole, 1.0)[:, None]  # [TILE_G, TILE_D]
         tl.store(counters + pair, 0)
-        stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM) & is_used
+        stored = (g[:, None] < GROUP) & (d[None, :] < HEAD_DIM)
         where = out + g[:, None] * HEAD_DIM + d[None, :]
         tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
 
@@ -131,6 +143,7 @@ def _decode_kernel(
     TILE_D: tl.constexpr,
     KEYS: tl.constexpr,
     SPLITS: tl.constexpr,
+    LEAST: tl.constexpr,
     STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
@@ -142,48 +155,60 @@ def _decode_kernel(
     begin = 0
     if WINDOW > 0:
         begin = tl.maximum(length - WINDOW, 0)
-    span = (length - begin + SPLITS - 1) // SPLITS
-    low = begin + split * span
-    high = tl.minimum(low + span, length)
-    h, d = tl.arange(0, TILE_H), tl.arange(0, TILE_D)
-    real_d = d[None, :] < HEAD_DIM
-    places = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM) + h[:, None] * HEAD_DIM + d[None, :]
-    real = (h[:, None] < GROUP) & real_d & (length > 0)
-    queries = tl.load(q + places, mask=real, other=0.0)
-    top = tl.full([TILE_H], -float("inf"), tl.float32)
-    mass = tl.zeros([TILE_H], tl.float32)
-    acc = tl.zeros([TILE_H, TILE_D], tl.float32)
-    top, mass, acc = attend_to_pages(
-        queries, k_pages, v_pages, table, low, high, kv_head, scale, top, mass, acc, KV_HEADS,
-        BLOCK_SIZE, HEAD_DIM, TILE_D, KEYS, STAGES, PRECISION,
-    )  # fmt: skip
-
-    if SPLITS > 1:
-        own = out + (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
-        merge(
-            partial, statistics, counters, sequence * KV_HEADS + kv_head, split, SPLITS, top, mass,
-            acc, own, length > 0, GROUP, HEAD_DIM, TILE_G, TILE_H, TILE_D, SPLITS,
+    # How many programs share the sequence depends on its length now, not on the graph.
+    parts = tl.minimum(tl.maximum((length - begin + LEAST - 1) // LEAST, 1), SPLITS)
+    if (split < parts) & (length > 0):
+        span = (length - begin + parts - 1) // parts
+        low = begin + split * span
+        high = tl.minimum(low + span, length)
+        h, d = tl.arange(0, TILE_H), tl.arange(0, TILE_D)
+        whole = (token * KV_HEADS + kv_head) * (GROUP * HEAD_DIM)
+        places = whole + h[:, None] * HEAD_DIM + d[None, :]
+        real = (h[:, None] < GROUP) & (d[None, :] < HEAD_DIM)
+        queries = tl.load(q + places, mask=real, other=0.0)
+        top = tl.full([TILE_H], -float("inf"), tl.float32)
+        mass = tl.zeros([TILE_H], tl.float32)
+        acc = tl.zeros([TILE_H, TILE_D], tl.float32)
+        top, mass, acc = attend_to_pages(
+            queries, k_pages, v_pages, table, low, high, kv_head, scale, top, mass, acc, KV_HEADS,
+            BLOCK_SIZE, HEAD_DIM, TILE_D, KEYS, STAGES, PRECISION,
         )  # fmt: skip
-    else:
         result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
-        tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
+        if SPLITS == 1:  # noqa: SIM114  known when it is compiled: there is no workspace
+            tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
+        elif parts == 1:
+            tl.store(out + places, result.to(out.dtype.element_ty), mask=real)
+        else:
+            merge(
+                partial, statistics, counters, sequence * KV_HEADS + kv_head, split, parts, top,
+                mass, acc, out + whole, GROUP, HEAD_DIM, TILE_G, TILE_H, TILE_D, SPLITS,
+            )  # fmt: skip
 
 
 def stages_in_flight(pages: Tensor) -> int:
-    """Tiles of keys and values for which a program waits at once, as shared memory allows."""
+    """Tiles of keys and values for which a program waits at once.
+
+    As many as leave room for a second program on the multiprocessor, or at least a few.
+    """
     tile = 2 * KEYS * max(16, power_of_two(pages.shape[3])) * pages.dtype.itemsize
-    return max(min(_MOST_STAGES, shared_memory_of(pages.device) // tile), 1)
+    most = shared_memory_of(pages.device) // tile
+    return max(min(max(most // 2, _FEWEST_STAGES), most, _MOST_STAGES), 1)
 
 
 def most_programs(sequences: int, kv_heads: int, processors: int) -> int:
     """The most programs of any step of up to so many sequences, with splits from below."""
-    return max(_PROGRAMS * processors, sequences * kv_heads)
+    return max(_PROGRAMS * processors, sequences * kv_heads, _PLACES * kv_heads)
 
 
-def decode_splits(sequences: int, kv_heads: int, processors: int) -> int:
-    """Programs among which the keys of one sequence and head are split, to fill the device."""
-    wanted = max(1, _PROGRAMS * processors // (sequences * kv_heads))
-    return min(1 << (wanted.bit_length() - 1), MAX_SPLITS)
+def decode_splits(sequences: int, kv_heads: int, processors: int) -> tuple[int, int]:
+    """The most programs that share the keys of one sequence and head, and the least keys of one.
+
+    As many as fill the device with short contexts; more where one is longer than that of others.
+    """
+    places = power_of_two(max(sequences, _LEAST_PLACES))  # so few kernels serve all
+    wanted = max(1, _PROGRAMS * processors // (places * kv_heads))
+    usual = min(1 << (wanted.bit_length() - 1), _MOST_USUAL)
+    return max(usual, min(_PLACES // places, MAX_SPLITS)), max(1024 // usual**2, 128)
 
 
 class DecodeWorkspace:
@@ -212,6 +237,7 @@ def decode_attention(
     workspace: DecodeWorkspace | None,
     splits: int,
     starts: Tensor,
+    least: int = 128,
 ) -> None:
     """Attention of one token a sequence to all positions up to its own.
 
@@ -225,9 +251,11 @@ def decode_attention(
         sliding_window: positions a token sees, itself included; None for all.
         out: [tokens, heads, head_dim]; where a place is not used it stays as it was.
         workspace: for at least as many programs; None will do where there is one split.
-        splits: programs for one sequence and head, at most MAX_SPLITS.
+        splits: the most programs for one sequence and head, at most MAX_SPLITS; its length now
+            decides.
         starts: [batch + 1], int32: sequence b has token `starts[b]`; sequences with several
             tokens are passed over.
+        least: keys of one program, where several share a sequence.
     """
     _, heads, head_dim = q.shape
     _, kv_heads, block_size, _ = k_pages.shape
@@ -255,6 +283,7 @@ def decode_attention(
         TILE_D=max(16, power_of_two(head_dim)),
         KEYS=KEYS,
         SPLITS=splits,
+        LEAST=least,
         STAGES=stages,
         PRECISION=precision(q),
         **options(2, stages),

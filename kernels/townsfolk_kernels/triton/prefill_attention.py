@@ -46,12 +46,12 @@ class AttentionWorkspace:
 
     Attributes:
         decode: those of sequences that decode.
-        prefill: those of prompts.
+        prefill: those of prompts; None where a tile's keys are not split.
         beside: on which the former run while the latter do.
     """
 
     decode: DecodeWorkspace
-    prefill: PrefillWorkspace
+    prefill: PrefillWorkspace | None
     beside: torch.cuda.Stream
 
 

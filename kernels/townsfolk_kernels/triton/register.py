@@ -35,7 +35,7 @@ def paged_attention(
     if layout.longest is None:
         layout.longest = int((starts[1:] - starts[:-1]).max())
 
-    def decode(of: slice, workspace: DecodeWorkspace | None, splits: int) -> None:
+    def decode(of: slice, workspace: DecodeWorkspace | None, splits: int, least: int = 1) -> None:
         decode_attention(
             q,
             k_pages,
@@ -48,6 +48,7 @@ def paged_attention(
             workspace,
             splits,
             starts[of],
+            least,
         )
 
     def prefill(of: slice, least: int, workspace: PrefillWorkspace | None) -> None:
@@ -78,13 +79,13 @@ def paged_attention(
             decode(speaking, None, 1)
         else:
             processors = processors_of(q.device)
-            splits = decode_splits(layout.singles, k_pages.shape[1], processors)
+            splits, least = decode_splits(layout.singles, k_pages.shape[1], processors)
             # Neither fills the device: 10 us a layer for 8 who speak, as long as a small chunk.
             current = torch.cuda.current_stream()
             beside = workspace.beside if has_prompts else current
             beside.wait_stream(current)
             with torch.cuda.stream(beside):
-                decode(speaking, workspace.decode, splits)
+                decode(speaking, workspace.decode, splits, least)
     if has_prompts:
         of_prompts = None if workspace is None else workspace.prefill
         prefill(slice(layout.singles, None), 1, of_prompts)

@@ -14,7 +14,6 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.triton.attention import (
     KEYS,
-    MAX_SPLITS,
     DecodeWorkspace,
     attend,
     attend_to_pages,
@@ -29,7 +28,13 @@ from townsfolk_kernels.triton.launch import (
     precision,
 )
 
-_PROGRAMS = 3  # for each multiprocessor
+_PROGRAMS, _MOST_SPLITS = 3, 16  # for each multiprocessor, and of one sequence and head
+# One sequence alone takes more programs with less shared memory each: the projection before uses
+# none, and a multiprocessor that has to give more of it to the next kernel first runs empty: with
+# 96 KB for each of two, 1,536 positions took 0.88 ms a step, with 18 KB for each of four 0.80
+# (Llama-3.2-1B, H200), and 30,000 took 1.24 and 1.09.
+_LONE_PROGRAMS, _MOST_LONE_SPLITS = 4, 64
+_LONE_BYTES = 32 * 1024  # of keys and values that one of them waits for and works on
 _LEAST_KEYS = 32  # of one program, where several share a sequence
 # Measured on an H200 for 4 to 64 sequences of 564 positions, 8 key heads of 64 and 128: tiles of 32
 # to 128 keys, 2 and 4 warps, 2 to 6 stages. With 4 warps and 2 stages, 32 sequences took 19.7 us
@@ -87,7 +92,8 @@ def _step_kernel(
     if WINDOW > 0:
         begin = tl.maximum(length - WINDOW, 0)
     # How many programs share the sequence depends on its length now, not on the graph.
-    parts = tl.minimum(tl.maximum((stored - begin + LEAST - 1) // LEAST, 1), SPLITS)
+    most = tl.num_programs(2)
+    parts = tl.minimum(tl.maximum((stored - begin + LEAST - 1) // LEAST, 1), most)
     if (split < parts) & (length > 0):
         span = (stored - begin + parts - 1) // parts
         low = begin + split * span
@@ -161,7 +167,7 @@ def _step_kernel(
         if SPLITS > 1:
             merge(
                 partial, statistics, counters, sequence * KV_HEADS + kv_head, split, parts, top,
-                mass, acc, whole, True, GROUP, HEAD_DIM, TILE_G, TILE_H, TILE_D, SPLITS,
+                mass, acc, whole, GROUP, HEAD_DIM, TILE_G, TILE_H, TILE_D, SPLITS,
             )  # fmt: skip
         else:
             result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
@@ -170,13 +176,17 @@ def _step_kernel(
 
 def step_splits(sequences: int, kv_heads: int, processors: int) -> int:
     """The most programs that share the keys of one sequence and head, to fill the device."""
+    if sequences == 1:
+        wanted = max(1, _LONE_PROGRAMS * processors // kv_heads)
+        return min(wanted, _MOST_LONE_SPLITS)
     wanted = max(1, _PROGRAMS * processors // (sequences * kv_heads))
-    return min(1 << (wanted.bit_length() - 1), MAX_SPLITS)
+    return min(1 << (wanted.bit_length() - 1), _MOST_SPLITS)
 
 
 def step_programs(sequences: int, kv_heads: int, processors: int) -> int:
-    """The most programs of any step of up to so many sequences."""
-    return max(_PROGRAMS * processors, sequences * kv_heads)
+    """The most programs of any step of up to so many sequences, as `DecodeWorkspace` counts."""
+    lone = power_of_two(step_splits(1, kv_heads, processors)) * kv_heads
+    return max(_PROGRAMS * processors, sequences * kv_heads, lone)
 
 
 def rope_store_attend(
@@ -223,8 +233,9 @@ def rope_store_attend(
         scale: factor of the scores.
         sliding_window: positions a token sees, itself included; None for all.
         out: [batch, heads, head_dim], dtype of `k_pages`.
-        workspace: for at least batch * kv_heads * splits programs.
-        splits: the most programs for one sequence and head, at most MAX_SPLITS.
+        workspace: for at least batch * kv_heads * splits programs, `splits` rounded up to a power
+            of two.
+        splits: the most programs for one sequence and head.
         dependent: launch by programmatic dependent launch.
         ahead: load each program's first keys and values before the wait for the kernel before.
     """
@@ -232,7 +243,11 @@ def rope_store_attend(
     _, kv_heads, block_size, _ = k_pages.shape
     group = heads // kv_heads
     tile_d = max(16, power_of_two(head_dim))
-    stages = stages_in_flight(k_pages)
+    keys, stages = KEYS, stages_in_flight(k_pages)
+    if batch == 1:
+        row = 2 * tile_d * k_pages.element_size()
+        keys = max(min(_LONE_BYTES // (2 * row), KEYS), 16)
+        stages = max(min(_LONE_BYTES // (keys * row), stages), 1)
     _step_kernel[(batch, kv_heads, splits)](
         qkv,
         squares,
@@ -262,8 +277,8 @@ def rope_store_attend(
         TILE_G=power_of_two(group),
         TILE_H=max(16, power_of_two(group)),
         TILE_D=tile_d,
-        KEYS=KEYS,
-        SPLITS=splits,
+        KEYS=keys,
+        SPLITS=power_of_two(splits),
         LEAST=_LEAST_KEYS,
         STAGES=stages,
         PRECISION=precision(k_pages),

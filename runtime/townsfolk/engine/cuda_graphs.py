@@ -33,10 +33,17 @@ _SMALL = (1, 2, 4, 8)
 
 @dataclass(frozen=True, slots=True)
 class DecodeShape:
-    """The size of a decode step, and whether the plain sampling kernels will do for all of it."""
+    """The size of a decode step.
+
+    Attributes:
+        size: places.
+        is_plain: whether the plain sampling kernels will do for all of it.
+        is_long: whether it is of one sequence alone with a long context.
+    """
 
     size: int
     is_plain: bool
+    is_long: bool = False
 
 
 def bucket(batch: int) -> int:
@@ -129,7 +136,8 @@ class DecodeGraph(StepGraph):
         own, size = self._resources, self._shape.size
         sampler = own.step.sampler
         slots, positions, indices = self._inputs[:, :size]
-        inputs = DecodeInputs(slots, positions, own.step.tables.blocks, sampler.drawn)
+        blocks = own.step.tables.blocks
+        inputs = DecodeInputs(slots, positions, blocks, sampler.drawn, self._shape.is_long)
         logits = own.fused.logits(inputs)
         if self._shape.is_plain:
             maxima = sampler.space.maxima[0, :size]

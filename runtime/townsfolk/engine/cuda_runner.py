@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -112,6 +112,8 @@ class CudaRunner:
         self._is_plain = [True] * max_batch
         most_decodes = decode_places(max_batch) or DECODES[-1]
         workspace = mixed_workspace(decoder, most_decodes)
+        # Steps without a graph are large: their prompts need not be split, nor other kernels.
+        self._eager_workspace = replace(workspace, prefill=None)
         self._graphs = GraphResources(
             self._resources,
             choose_step(decoder, kv, largest, context_length, workspace),
@@ -119,8 +121,10 @@ class CudaRunner:
             torch.cuda.graph_pool_handle(),
             torch.cuda.Stream(device),
         )
+        self._long_from = self._graphs.fused.long_from
+        has_long = self._long_from is not None and context_length > self._long_from
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
-            self._make_graph, _wanted(largest, most_decodes), KernelCompiler()
+            self._make_graph, _wanted(largest, most_decodes, has_long), KernelCompiler()
         )
         self._launched = 0
         self._warm_up()
@@ -215,7 +219,7 @@ class CudaRunner:
             # Places for sequences of both kinds, of which none is used.
             shape = StepShape(decodes=1, tokens=4, prefills=3, longest=3)
             inputs = upload(StepInputs.pack(shape, (), ()).flat, self._device)
-            MixedStep(shape, inputs, self._resources).run()
+            MixedStep(shape, inputs, self._resources, self._eager_workspace).run()
 
         self._book.begin(run, _MOST_WAIT_S)
         run()
@@ -252,6 +256,10 @@ class CudaRunner:
         elif not prompts and len(decodes) <= MOST_FUSED:
             plain = all(self._is_plain[item.slot] for item in items)
             shape = DecodeShape(bucket(len(decodes)), plain)
+            if len(items) == 1 and self._long_from is not None:
+                long = replace(shape, is_long=True)
+                if items[0].start >= self._long_from and self._book.get(long) is not None:
+                    shape = long  # until it is there, the other is right, too
         else:
             tokens = sum(chunk.count for chunk in chunks)
             shape = StepShape.fitting(len(decodes), len(prompts), tokens)
@@ -277,7 +285,7 @@ class CudaRunner:
         chunks = [step.items[place] for place in prompts]
         shape = StepShape.exact(items, chunks, multiple=_ALIGNED)
         inputs = upload(StepInputs.pack(shape, items, chunks).flat, self._device)
-        mixed = MixedStep(shape, inputs, self._resources)
+        mixed = MixedStep(shape, inputs, self._resources, self._eager_workspace)
         hidden = mixed.run()
         ends = np.cumsum([len(items), *(chunk.count for chunk in chunks)]).tolist()
         scores = []
@@ -317,7 +325,7 @@ def _event(*, timed: bool) -> torch.cuda.Event:
     return torch.cuda.Event(enable_timing=timed, blocking=True)
 
 
-def _wanted(largest: int, most_decodes: int) -> list[Shape]:
+def _wanted(largest: int, most_decodes: int, has_long: bool) -> list[Shape]:
     """Graphs to make beforehand: first what one player's talk with few characters needs."""
     sizes = sorted({bucket(batch) for batch in range(1, largest + 1)})
     mixed: list[Shape] = [
@@ -330,7 +338,8 @@ def _wanted(largest: int, most_decodes: int) -> list[Shape]:
     first: list[Shape] = [DecodeShape(1, True), *mixed[: len(TOKENS)]]
     plain: list[Shape] = [DecodeShape(size, True) for size in sizes[1:]]
     general: list[Shape] = [DecodeShape(size, False) for size in sizes]
-    return [*first, *plain, *mixed[len(TOKENS) :], *general]
+    long: list[Shape] = [DecodeShape(1, plain, is_long=True) for plain in (True, False)]
+    return [*first, *plain, *mixed[len(TOKENS) :], *general, *(long if has_long else [])]
 
 
 def _asks(step: CudaStep, places: Sequence[tuple[int, int]]) -> bool:

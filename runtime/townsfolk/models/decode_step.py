@@ -27,16 +27,26 @@ class DecodeInputs:
         positions: [batch], int32: of the token to compute.
         tables: [max_rows, max_blocks], int32: block tables.
         drawn: [max_rows], int32: the token to compute, by row.
+        is_long: whether it is one sequence alone, at `DecodeStep.long_from` or beyond. It is known
+            when a graph is captured, and results are right either way.
     """
 
     rows: Tensor
     positions: Tensor
     tables: Tensor
     drawn: Tensor
+    is_long: bool = False
 
 
 class DecodeStep(Protocol):
-    """Computes decode steps of a decoder, without asking the host."""
+    """Computes decode steps of a decoder, without asking the host.
+
+    Attributes:
+        long_from: the position from which steps of one sequence alone are others; None where all
+            are alike.
+    """
+
+    long_from: int | None
 
     def logits(self, inputs: DecodeInputs) -> Tensor:
         """Compute one token of each sequence and write its keys and values.
@@ -52,6 +62,8 @@ class DecodeStep(Protocol):
 
 class PlainDecode:
     """Decode steps of any decoder, in the operations of `Decoder.forward`."""
+
+    long_from: int | None = None
 
     def __init__(
         self,

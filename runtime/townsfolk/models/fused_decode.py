@@ -38,6 +38,9 @@ from townsfolk.models.weights import Layer
 # With more rows than these, attention gains nothing by loading keys and values before its wait,
 # and the draw nothing by starting early.
 _MOST_AHEAD, _MOST_DRAWN_EARLY = 16, 4
+# From this position on one sequence alone takes the whole device for its attention, as several do;
+# before, its attention runs beside its projection, in few programs.
+_LONG = 2560
 
 TileChoice = Callable[..., Tiles]
 """As `townsfolk_kernels.triton.tuning.choose`."""
@@ -45,6 +48,8 @@ TileChoice = Callable[..., Tiles]
 
 class FusedDecode:
     """Decode steps of a decoder for which `has_fused_steps` holds; see `DecodeStep`."""
+
+    long_from: int | None = _LONG
 
     def __init__(
         self,
@@ -140,7 +145,8 @@ class FusedDecode:
         next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
         layers = zip(weights.layers, next_norms, self._kv.k, self._kv.v, strict=True)
         for number, (layer, next_norm, k_pages, v_pages) in enumerate(layers):
-            self._attend(inputs, number, layer, scaled, squares, k_pages, v_pages, attended)
+            attend = self._attend_alone if batch == 1 and not inputs.is_long else self._attend
+            attend(inputs, number, layer, scaled, squares, k_pages, v_pages, attended)
             squares = add(attended, *layer.output.dense(), layer.mlp_norm.weight, 1)
             weight, bias = layer.up.dense()
             eps = layer.mlp_norm.spec.eps
@@ -155,6 +161,43 @@ class FusedDecode:
         project(scaled, head, logits, self._workspace, tiles, early, squares, eps)
         return logits
 
+    def _attend_alone(
+        self,
+        inputs: DecodeInputs,
+        number: int,
+        layer: Layer,
+        scaled: Tensor,
+        squares: Tensor,
+        k_pages: Tensor,
+        v_pages: Tensor,
+        attended: Tensor,
+    ) -> None:
+        """As `_attend`, for one sequence, in one launch."""
+        spec = layer.spec.attention
+        weight, bias = layer.qkv.dense()
+        tiles = self._tiles("qkv", weight.shape, 1)
+        qkv_attend(
+            scaled,
+            squares,
+            weight,
+            bias,
+            self._rotations[number],
+            inputs.rows,
+            inputs.positions,
+            inputs.tables,
+            k_pages,
+            v_pages,
+            layer.attention_norm.spec.eps,
+            spec.scale,
+            spec.window,
+            attended.view(1, spec.num_heads, spec.head_dim),
+            self._lone,
+            number,
+            replace(tiles, rows=max(gcd(tiles.rows, spec.head_dim), 2), splits=1),
+            lone_splits(spec.num_kv_heads, self._processors),
+            self._early("qkv", weight.shape[0], 1, tiles),
+        )
+
     def _attend(
         self,
         inputs: DecodeInputs,
@@ -168,46 +211,19 @@ class FusedDecode:
     ) -> None:
         """Projects to queries, keys and values, writes the latter two, and attends."""
         spec, batch = layer.spec.attention, scaled.shape[0]
-        rotation = self._rotations[number]
         weight, bias = layer.qkv.dense()
         tiles = self._tiles("qkv", weight.shape, batch)
         early = self._early("qkv", weight.shape[0], batch, tiles)
         attends_early = self._dependent and batch <= _MOST_AHEAD
-        eps = layer.attention_norm.spec.eps
-        out = attended.view(batch, spec.num_heads, spec.head_dim)
-        if batch == 1:
-            rows = max(gcd(tiles.rows, spec.head_dim), 2)
-            qkv_attend(
-                scaled,
-                squares,
-                weight,
-                bias,
-                rotation,
-                inputs.rows,
-                inputs.positions,
-                inputs.tables,
-                k_pages,
-                v_pages,
-                eps,
-                spec.scale,
-                spec.window,
-                out,
-                self._lone,
-                number,
-                replace(tiles, rows=rows, splits=1),
-                lone_splits(spec.num_kv_heads, self._processors),
-                early,
-            )
-            return
         qkv = self._qkv[:batch]
         project(scaled, weight, qkv, self._workspace, tiles, early)
         rope_store_attend(
             qkv,
             squares,
             self._decoder.spec.hidden_size,
-            eps,
+            layer.attention_norm.spec.eps,
             bias,
-            rotation,
+            self._rotations[number],
             inputs.rows,
             inputs.positions,
             inputs.tables,
@@ -215,7 +231,7 @@ class FusedDecode:
             v_pages,
             spec.scale,
             spec.window,
-            out,
+            attended.view(batch, spec.num_heads, spec.head_dim),
             self._attention,
             step_splits(batch, spec.num_kv_heads, self._processors),
             attends_early,
