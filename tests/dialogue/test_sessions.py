@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from chat_models import TEMPLATES, use_template
 from dialogue_session import (
     LORE,
     STYLES,
@@ -17,12 +21,14 @@ from dialogue_session import (
     say,
     until_text,
 )
+from townsfolk.config import EngineSettings
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.errors import (
     AlreadyExistsError,
     LimitReachedError,
     NotFoundError,
     SessionClosedError,
+    UnsupportedTemplateError,
 )
 from townsfolk.dialogue.events import (
     TurnFailed,
@@ -30,6 +36,8 @@ from townsfolk.dialogue.events import (
 )
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.sessions import Sessions
+from townsfolk.engine import Engine
+from townsfolk.text.renderer import RenderingLimits
 
 
 class TestSavedGame:
@@ -128,6 +136,47 @@ class TestTogether:
         again = (await finish(say(open_session(other)))).usage
         assert again.cached_tokens > 0
         await other.aclose()
+
+
+LOOPS_LATER = (
+    "{% if messages | length > 4 %}{% for a in range(90000) %}{% for b in range(90000) %}"
+    "{% endfor %}{% endfor %}{% endif %}" + TEMPLATES["llama3"]
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no processor time")
+async def test_a_template_that_loops_once_a_conversation_is_long_stops_nobody_else(
+    model_directory: Callable[..., Path], tmp_path: Path
+) -> None:
+    directory = shutil.copytree(model_directory("llama3"), tmp_path / "hostile")
+    use_template(directory, LOOPS_LATER)
+    settings = EngineSettings(kv_memory_mib=4, threads=1, device="cpu")
+    engine = Engine.from_pretrained(directory, settings)
+    assert engine.tokenizer is not None
+    assert engine.tokenizer.renderer is not None
+    # Processor time, not the clock: the machine may be busy.
+    engine.tokenizer.renderer._limits = RenderingLimits(cpu_s=1, wall_s=120)
+    sessions = Sessions(engine)
+    session = open_session(sessions, max_new_tokens=4, sampling={"min_new_tokens": 4})
+    for _ in range(2):
+        await finish(say(session))
+    turn = say(session)
+    others = 0
+    while not turn.is_over:
+        other = open_session(sessions, max_new_tokens=4)
+        await finish(say(other))
+        await sessions.close(other.id)
+        others += 1
+    assert others > 1
+    failed = (await events_of(turn))[-1]
+    assert isinstance(failed, TurnFailed)
+    assert isinstance(failed.error, UnsupportedTemplateError)
+    assert "processor time" in str(failed.error)
+    again = (await events_of(say(session)))[-1]
+    assert isinstance(again, TurnFailed)
+    assert len(session.transcript) == 4
+    await sessions.aclose()
+    await engine.aclose()
 
 
 class TestSessions:
