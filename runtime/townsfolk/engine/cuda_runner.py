@@ -172,14 +172,14 @@ class CudaRunner:
             raise
         outputs = [ItemOutput(error=step.errors.get(n)) for n in range(len(step.items))]
         for places, host in step.draws:
-            report = Report.of(host) if _asks(step, places) else None
+            report = _HostReport(host) if _asks(step, places) else None
             tokens = host[: max(at for _, at in places) + 1].tolist()
             for place, at in places:
                 asked = step.items[place].logprobs
                 if report is None or asked is None:
                     outputs[place].tokens = (TokenInfo(tokens[at]),)
                 else:
-                    outputs[place].tokens = (_token_info(report, at, asked),)
+                    outputs[place].tokens = (report.token_info(at, asked),)
         for place, scored in step.scores:
             add_scores(outputs[place], scored, step.items[place].logprobs)
         return outputs
@@ -347,8 +347,16 @@ def _asks(step: CudaStep, places: Sequence[tuple[int, int]]) -> bool:
     return any(step.items[place].logprobs is not None for place, _ in places)
 
 
-def _token_info(report: Report, at: int, asked: int) -> TokenInfo:
-    top = zip(
-        report.top_ids[at, :asked].tolist(), report.top_logprobs[at, :asked].tolist(), strict=True
-    )
-    return TokenInfo(int(report.tokens[at]), float(report.logprobs[at]), tuple(top))
+class _HostReport:
+    """A report that has arrived, as lists: to ask tensors for single numbers takes far longer."""
+
+    def __init__(self, flat: Tensor) -> None:
+        report = Report.of(flat)
+        self._tokens: list[int] = report.tokens.tolist()
+        self._logprobs: list[float] = report.logprobs.tolist()
+        self._ids, self._scores = report.top_ids.numpy(), report.top_logprobs.numpy()
+
+    def token_info(self, at: int, asked: int) -> TokenInfo:
+        """What was drawn in a place, with as many alternatives as were asked for."""
+        top = zip(self._ids[at, :asked].tolist(), self._scores[at, :asked].tolist(), strict=True)
+        return TokenInfo(self._tokens[at], self._logprobs[at], tuple(top))
