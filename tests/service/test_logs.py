@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 
 from townsfolk.service import logs
@@ -74,3 +75,17 @@ def test_metadata_is_not_logged():
     line = foreign("grpc._cython.cygrpc", "Invalid encoding on %s", b"Bearer s3cret\xff")
     assert ForeignLines().filter(line)
     assert "s3cret" not in TextFormatter().format(line)
+
+
+def test_uvicorns_advice_to_install_more_is_not_logged():
+    configured = (
+        "import logging; from townsfolk.service import logs; log = logs.configure('text', 'info');"
+        "logging.getLogger('uvicorn.error').warning('No supported WebSocket library detected.');"
+        "logging.getLogger('uvicorn.error').error('an error');"
+        "log.drain(60)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", configured], capture_output=True, text=True, check=True
+    )
+    assert "WebSocket" not in done.stderr
+    assert "an error" in done.stderr

@@ -163,7 +163,8 @@ def _keep_alive() -> None:
     """Have the kernel end this process when something computes and lets no thread of Python run."""
     if sys.platform == "win32":
         return
-    limit = max(GIVEN_UP_S, 5.0 * (os.cpu_count() or 1))  # of all processors together
+    # Processor time of all threads together: ten times what they can take until it is set anew.
+    limit = max(GIVEN_UP_S, 10 * POLL_S * (os.cpu_count() or 1))
     while True:
         signal.setitimer(signal.ITIMER_PROF, limit)
         time.sleep(POLL_S)
