@@ -36,7 +36,7 @@ class Layout:
 
 
 class BlockFormat(Enum):
-    """A format of blocks; its value is its layout, by its name in ggml."""
+    """A format of blocks, by its name in ggml."""
 
     Q4_0 = "q4_0"
     Q4_1 = "q4_1"
