@@ -185,7 +185,7 @@ namespace Townsfolk.Tests.EndToEnd
             using var call = channel.ServerStreaming(
                 TownsfolkMethods.WatchStats,
                 new WatchStatsRequest { IntervalMs = 50 },
-                new CallOptions(TimeSpan.FromMilliseconds(400)));
+                new CallOptions(TimeSpan.FromSeconds(3)));
             var count = 0;
             Assert.ThrowsAsync<DeadlineExceededException>(async () =>
             {

@@ -161,14 +161,17 @@ namespace Townsfolk.Tests.Rpc
         [Test]
         public async Task ACutConnectionIsUnavailable()
         {
-            var (messages, failure) = await CallAsync(async answer =>
-            {
-                await OpenAsync(answer);
-                await answer.BodyAsync(Frames.Make(0, new byte[] { 1 }));
-                // The reset may overtake what lies in the client's buffers, so let the message arrive.
-                await Task.Delay(200);
-                await answer.ResetAsync();
-            });
+            var read = new TaskCompletionSource<bool>();
+            var (messages, failure) = await CallAsync(
+                async answer =>
+                {
+                    await OpenAsync(answer);
+                    await answer.BodyAsync(Frames.Make(0, new byte[] { 1 }));
+                    // The reset may overtake what lies in the client's buffers.
+                    await read.Task;
+                    await answer.ResetAsync();
+                },
+                onMessage: () => read.TrySetResult(true));
             Assert.That(messages, Has.Count.EqualTo(1));
             Expect<RuntimeUnavailableException>(failure, StatusCode.Unavailable);
         }
@@ -245,7 +248,7 @@ namespace Townsfolk.Tests.Rpc
                     await answer.ClientGoneAsync();
                     gone.SetResult(true);
                 },
-                new CallOptions(TimeSpan.FromSeconds(1)));
+                new CallOptions(TimeSpan.FromSeconds(5)));
             Assert.That(messages, Has.Count.EqualTo(1));
             Expect<DeadlineExceededException>(failure, StatusCode.DeadlineExceeded);
             await gone.Task;
@@ -301,16 +304,18 @@ namespace Townsfolk.Tests.Rpc
         [Test]
         public async Task DisposingTheChannelEndsItsCalls()
         {
+            var begun = new TaskCompletionSource<bool>();
             using var server = Serve(async answer =>
             {
                 await OpenAsync(answer);
+                begun.TrySetResult(true);
                 await answer.ClientGoneAsync();
             });
             var channel = Connect(server);
             using var call = channel.ServerStreaming(
-                Frames.Echo, new byte[1], new CallOptions(TimeSpan.FromSeconds(10)));
+                Frames.Echo, new byte[1], new CallOptions(TimeSpan.FromSeconds(60)));
             var reading = call.MoveNextAsync().AsTask();
-            await Task.Delay(300);
+            await begun.Task;
             channel.Dispose();
             Assert.That(async () => await reading, Throws.InstanceOf<RuntimeUnavailableException>());
         }
@@ -420,7 +425,7 @@ namespace Townsfolk.Tests.Rpc
             new RuntimeEndpoint(server.Address.Host, server.Address.Port, server.Address.Port), MaxMessageBytes);
 
         private async Task<(List<byte[]> Messages, Exception? Failure)> CallAsync(
-            Func<IScriptedAnswer, Task> script, CallOptions options = default)
+            Func<IScriptedAnswer, Task> script, CallOptions options = default, Action? onMessage = null)
         {
             using var server = Serve(script);
             using var channel = Connect(server);
@@ -431,6 +436,7 @@ namespace Townsfolk.Tests.Rpc
                 while (await call.MoveNextAsync())
                 {
                     messages.Add(call.Current);
+                    onMessage?.Invoke();
                 }
             }
             catch (Exception failure)
