@@ -111,7 +111,7 @@ def test_projection_and_attention_of_one_sequence(shape, length, splits, dtype):
 
 
 @any_dtype
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, Heads(4, 1, 256, 16, window=60)], ids=str)
 def test_prefill_attention(shape, dtype):
     check_prefill(shape, [1, 5, 1, 40, 2], [1, 9, 77, 70, 2], dtype, "cpu")
 

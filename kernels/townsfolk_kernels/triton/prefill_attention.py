@@ -33,7 +33,7 @@ class PrefillWorkspace:
     ) -> None:
         """Takes memory for so many programs: twice the device's multiprocessors fill it."""
         self.programs = programs
-        rows = _tile_tokens(group, dtype) * power_of_two(group)
+        rows = _tile_tokens(group, head_dim, dtype) * power_of_two(group)
         width = max(16, power_of_two(head_dim))
         self.partial = torch.empty((self.programs, rows, width), device=device)  # fp32
         self.statistics = torch.empty((self.programs, 2, rows), device=device)
@@ -221,7 +221,7 @@ def prefill_attention(
     _, heads, head_dim = q.shape
     _, kv_heads, block_size, _ = k_pages.shape
     group, batch = heads // kv_heads, lengths.shape[0]
-    tokens, wide = _tile_tokens(group, q.dtype), q.dtype.itemsize == 2
+    tokens, wide = _tile_tokens(group, head_dim, q.dtype), q.dtype.itemsize == 2
     full = -(-most_tokens // tokens)
     splits = 1
     if workspace is not None:
@@ -261,7 +261,13 @@ def prefill_attention(
     )
 
 
-def _tile_tokens(group: int, dtype: torch.dtype) -> int:
-    """Tokens whose heads of a group make a tile."""
+def _tile_tokens(group: int, head_dim: int, dtype: torch.dtype) -> int:
+    """Tokens whose heads of a group make a tile.
+
+    With 128 rows of heads of 256 (Gemma 3) a block would need 112 KiB of shared memory, and cards
+    for players have 99.
+    """
     rows = 128 if dtype.itemsize == 2 else 32
+    if head_dim > 128:
+        rows //= 2
     return max(rows // power_of_two(group), 1)
