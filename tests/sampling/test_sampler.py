@@ -218,6 +218,15 @@ class TestDistribution:
         logits = torch.linspace(2, 1, 1000).expand(2, -1)
         assert sampler.sample(logits, [0, 1], [0, 0]).token_ids.tolist() == [0, 700]
 
+    def test_a_row_that_has_said_nothing_beside_a_long_prompt(self) -> None:
+        sampler = Sampler(2, 1000, [EOS], CPU)
+        params = SamplingParams(temperature=0, repetition_penalty=2.0)
+        sampler.admit(0, params, 0, [])
+        sampler.admit(1, params, 0, list(range(700)))
+        logits = torch.linspace(2, 1, 1000).expand(2, -1)
+        drawn = [sampler.sample(logits, [0, 1], [n, n]).token_ids.tolist() for n in range(3)]
+        assert drawn == [[0, 700], [1, 701], [2, 702]]
+
 
 class TestLogprobs:
     def test_of_the_unfiltered_distribution(self) -> None:
