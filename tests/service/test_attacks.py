@@ -20,6 +20,8 @@ from http2_frames import END_HEADERS, END_STREAM, HEADERS, Fuzzer, call_headers,
 from serve_process import serve
 from service_runtime import Runtime, Stream, exactly, serving
 from townsfolk.service import listener as listeners
+from townsfolk.service.address import Address
+from townsfolk.service.errors import StartError
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -130,11 +132,39 @@ async def test_a_dead_main_loop_is_replaced_and_no_session_is_lost(model, dying)
         assert not runtime.server.failed.is_set()
 
 
+async def test_a_place_that_is_free_late_is_waited_for_and_the_port_is_not_lost(
+    model, dying, monkeypatch
+):
+    """The dead server's other place is still taken when its port is free already."""
+    refusals = 3
+
+    class Late(Address):
+        def bind(self, server):
+            nonlocal refusals
+            if dying.fired and refusals:
+                refusals -= 1
+                raise StartError("not yet")
+            return Late(self.host, super().bind(server).port)
+
+    dying.fired = False
+    monkeypatch.setattr("townsfolk.service.server.inner_place", lambda: Late("127.0.0.1", 0))
+    settings = ServiceSettings(port=0, web_port=0)
+    async with serving(model, settings) as runtime:
+        dying.fired = True
+        dying.set()
+        await runtime.channel.unary_unary("/x")(b"").code()
+        await wait_for_listener(runtime.server.port)
+        it, _ = await grpc_web.call(runtime.server.web_port, "GetRuntimeInfo", grpc_web.frame(b""))
+        assert it.code == 0
+        assert refusals == 0
+        assert not runtime.server.failed.is_set()
+
+
 async def test_a_runtime_that_can_not_listen_again_says_so(model, dying, monkeypatch):
     monkeypatch.setattr(listeners, "REBIND_S", 0.5)
 
     async def never(_: object) -> None:
-        raise listeners.StartError("another program has it")
+        raise StartError("another program has it")
 
     async with serving(model) as runtime:
         monkeypatch.setattr(listeners.Listener, "_make", never)

@@ -138,9 +138,15 @@ class Listener:
         self.address.check()
         server = cast(grpc.aio.Server, _Server(self._interceptors, self._options))
         self._register(server)
-        self.address = self.address.bind(server)
-        if self.inner is not None:
-            self.inner = self.inner.bind(server)
+        try:
+            self.address = self.address.bind(server)
+            if self.inner is not None:
+                self.inner = self.inner.bind(server)
+        except StartError:
+            # Only a server that ran lets go of what it has bound.
+            await server.start()
+            await server.stop(None)
+            raise
         await server.start()
         return server
 
