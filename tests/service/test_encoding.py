@@ -81,3 +81,14 @@ async def test_lore_and_prompts_are_bounded_before_they_are_encoded(runtime, enc
     assert code is StatusCode.INVALID_ARGUMENT
     assert "text: the prompt has 1000000 characters" in details
     assert encoded == []
+
+
+async def test_what_is_said_is_bounded_before_it_is_encoded(runtime, encoded) -> None:
+    session_id = await runtime.open()
+    encoded.clear()
+    said = dialogue.Utterance(text="x" * 1_000_000)
+    say = runtime.stub.Say(pb.SayRequest(session_id=session_id, utterance=said))
+    events = [response.event async for response in say]
+    assert events[-1].error.code == dialogue.ERROR_CODE_INVALID_ARGUMENT
+    assert "text: has 1000000 characters" in events[-1].error.message
+    assert max(encoded, default=0) < 1000
