@@ -22,14 +22,22 @@ sys.stdin.read()
 
 
 def test_it_waits_for_children_that_work():
+    # What works and is not let to run on a busy machine looks as if it were at rest: so there are
+    # several tries, and one that sees the child run is enough.
+    assert any(waits() for _ in range(10))
+
+
+def waits() -> bool:
+    """Whether the end of the child's work was waited for."""
     arguments = [sys.executable, "-c", PARENT]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(arguments, **pipes) as process:
         assert process.stdout.readline() == "begun\n"
         time.sleep(0.2)  # its child has started
         rest(process.pid)
-        assert processor_seconds(process.pid) >= 0.6
+        used = processor_seconds(process.pid)
         process.stdin.close()
+        return used >= 0.6
 
 
 def test_it_gives_up_in_time():

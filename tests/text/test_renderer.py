@@ -61,7 +61,7 @@ def test_one_process_renders_again_and_again(renderer: TemplateRenderer) -> None
 def test_what_takes_too_much_fails_and_what_comes_next_does_not(hostile: str, message: str) -> None:
     source = f"{{% if messages[0].content == 'evil' %}}{hostile}{{% endif %}}fine"
     source = source if hostile != "{% for" else hostile
-    limits = RenderingLimits(cpu_s=1, memory_mib=64, most_characters=1000)
+    limits = RenderingLimits(cpu_s=1, wall_s=120, memory_mib=64, most_characters=1000)
     renderer = TemplateRenderer(source, {}, limits)
     with pytest.raises(RenderingError, match=message) as error:
         render(renderer, "evil")

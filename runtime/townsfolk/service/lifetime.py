@@ -141,12 +141,16 @@ class Lifetime:
         _start(run)
 
     def _post(self, callback: Callable[[], None]) -> threading.Event | None:
-        """Have the loop call something; return what is set then, None if the loop is closed."""
+        """Have the loop call something; return what is set once the loop has gone on from it.
+
+        That is two rounds later: what the call wakes up has run by then. A loop that hears that it
+        should end and hangs at once has not answered. None if the loop is closed.
+        """
         done = threading.Event()
 
         def call() -> None:
             callback()
-            done.set()
+            self._loop.call_soon(self._loop.call_soon, done.set)
 
         try:
             self._loop.call_soon_threadsafe(call)
