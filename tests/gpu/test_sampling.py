@@ -61,8 +61,9 @@ def test_draws_are_those_of_the_sampler(plain):
             indices.fill_(step)
             backend.draw_into(on_device, rows, indices, report.part(slice(0, count)))
             tokens = report.tokens[:count].cpu()
+            # The logarithm of a sum near e^18 in fp32, summed in another order: some units of 2e-6.
             torch.testing.assert_close(
-                report.logprobs[:count].cpu(), expected.logprobs, equal_nan=True
+                report.logprobs[:count].cpu(), expected.logprobs, equal_nan=True, rtol=0, atol=4e-5
             )
             last = [n for n, each in enumerate(asked) if each.logprobs]
             assert torch.equal(report.top_ids[last].cpu().long(), expected.top_ids[last])

@@ -32,7 +32,7 @@ def is_close_call(
         sampler.admit(row, params, seed, prompt, reply)
     noise = (torch.rand(TRIES, len(logits)) * 2 - 1) * rounding
     counts = [len(reply)] * TRIES
-    sampler._draw_uniforms(sampler._plan_for(range(TRIES)), counts)  # makes those of a block
+    sampler._draw_uniforms(sampler._batch_for(range(TRIES)), counts)  # makes those of a block
     sampler._uniforms += (torch.rand(TRIES, 1) * 2 - 1) * SUM_ROUNDING
     sampler._uniforms.clamp_(0, 1 - 2**-53)
     drawn = sampler.sample(logits + noise, list(range(TRIES)), counts)

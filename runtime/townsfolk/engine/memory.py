@@ -139,17 +139,18 @@ class MemoryPlan:
         if self.limit is not None:
             total = torch.cuda.get_device_properties(device).total_memory
             share = min((self.limit - self.cuda) / total, 1.0)
-        if torch.cuda.get_per_process_memory_fraction(device) not in (1.0, share):
+        at = _index(device)
+        if torch.cuda.get_per_process_memory_fraction(at) not in (1.0, share):
             raise NotEnoughMemoryError(
                 "another engine of this process limits all that the process takes on the GPU "
                 "(gpu_memory_mib): close it first, or run this one in a process of its own"
             )
-        torch.cuda.set_per_process_memory_fraction(share, device)
+        torch.cuda.set_per_process_memory_fraction(share, at)
 
     def let_go(self, device: torch.device) -> None:
         """End the limit of `hold`."""
         if device.type == "cuda" and self.limit is not None:
-            torch.cuda.set_per_process_memory_fraction(1.0, device)
+            torch.cuda.set_per_process_memory_fraction(1.0, _index(device))
 
     def check_free(self, device: torch.device) -> None:
         """Checks that the device has what is planned.
@@ -276,6 +277,11 @@ def _work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int, rows: int) ->
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
     return activations + scores + said + _FIXED_WORK
+
+
+def _index(device: torch.device) -> int:
+    """Return the number of a CUDA device; "cuda" alone is the current one."""
+    return torch.cuda.current_device() if device.index is None else device.index
 
 
 def _mib(count: int) -> str:
