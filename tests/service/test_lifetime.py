@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -73,21 +74,29 @@ asyncio.run(main())
 NEVER = (3600, 3600, 3600)
 
 
-def child(block: str, times=NEVER, watch: str = "pass") -> subprocess.Popen[str]:
-    """A process whose event loop does something, and that is ready."""
-    script = SCRIPT.format(block=block, times=times, watch=watch)
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "ready\n"
-    return process
+@pytest.fixture
+def child():
+    """Starts a process whose event loop does something, and gives it when it is ready."""
+    with contextlib.ExitStack() as ends:
+
+        def start(block: str, times=NEVER, watch: str = "pass") -> subprocess.Popen[str]:
+            script = SCRIPT.format(block=block, times=times, watch=watch)
+            process = subprocess.Popen(
+                [sys.executable, "-c", script],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            ends.enter_context(process)
+            ends.callback(process.kill)  # one that hangs would do so for ever
+            assert process.stdout.readline() == "ready\n"
+            return process
+
+        yield start
 
 
-def test_a_process_that_takes_too_long_to_end_is_ended():
+def test_a_process_that_takes_too_long_to_end_is_ended(child):
     process = child("life.end_hard_after(0.2); await asyncio.sleep(600)")
     out, log = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -107,7 +116,7 @@ BLOCKS = [
 
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("how", ["a signal", "closed input"])
-def test_an_event_loop_that_hangs_does_not_keep_the_process(block, how):
+def test_an_event_loop_that_hangs_does_not_keep_the_process(child, block, how):
     """It was asked to end, and can't hear it."""
     process = child(block, times=(0.3, 3600, 3600))
     if how == "a signal":
@@ -119,7 +128,7 @@ def test_an_event_loop_that_hangs_does_not_keep_the_process(block, how):
     assert "the last act" in out
 
 
-def test_an_event_loop_that_hangs_is_noticed_and_given_up():
+def test_an_event_loop_that_hangs_is_noticed_and_given_up(child):
     process = child("python()", times=(3600, 0.2, 0.5), watch="life.watch_loop()")
     assert process.wait(60) == 1
     log = process.stderr.read()
@@ -129,7 +138,7 @@ def test_an_event_loop_that_hangs_is_noticed_and_given_up():
     process.communicate()
 
 
-def test_an_event_loop_that_was_busy_goes_on():
+def test_an_event_loop_that_was_busy_goes_on(child):
     block = "time.sleep(1); await asyncio.sleep(1); print('done', flush=True)"
     process = child(block, times=(3600, 0.2, 3600), watch="life.watch_loop()")
     assert process.stdout.readline() == "done\n"
@@ -140,7 +149,7 @@ def test_an_event_loop_that_was_busy_goes_on():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the kernel's timers are POSIX's")
-def test_who_never_lets_python_run_is_ended_by_the_kernel():
+def test_who_never_lets_python_run_is_ended_by_the_kernel(child):
     """A regular expression computes for ages and keeps the interpreter's lock."""
     block = "re.match('(a+)+$', 'a' * 60 + 'b')"
     watch = "lifetime.os.cpu_count = lambda: 1; life.watch_loop()"
@@ -150,7 +159,7 @@ def test_who_never_lets_python_run_is_ended_by_the_kernel():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX's")
-def test_a_process_that_was_stopped_has_not_hung():
+def test_a_process_that_was_stopped_has_not_hung(child):
     times = (3600, 0.5, 1.5)
     process = child("await asyncio.sleep(4)", times=times, watch="life.watch_loop()")
     process.send_signal(signal.SIGSTOP)
