@@ -18,7 +18,7 @@ from pathlib import Path
 
 import grpc
 from townsfolk.service.settings import ServiceSettings
-from townsfolk.service.web import WebServer
+from townsfolk.service.web_server import WebServer
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1 import townsfolk_pb2_grpc as rpc
 
@@ -100,7 +100,7 @@ def start_web_server(port: int) -> int:
     server = WebServer(ServiceSettings(web_port=0, max_message_bytes=8 << 20))
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
-    asyncio.run_coroutine_threadsafe(server.start(port), loop).result(10)
+    asyncio.run_coroutine_threadsafe(server.start(f"127.0.0.1:{port}"), loop).result(10)
     return server.port
 
 

@@ -344,7 +344,7 @@ class Session:
         if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
             logger.exception("turn %s of session %s failed", turn.id, self.id)
         if turn.generation is not None:
-            turn.generation.cancel()
+            turn.generation.discard()
         if turn.text:
             reply = self._reply(turn, turn.text[: turn.heard], cut=True)
             self._transcript.answer(reply)

@@ -46,6 +46,12 @@ class Generation:
         """Ends the reply where it is, with finish reason INTERRUPTED; may be called at any time."""
         self._cancel()
 
+    def discard(self) -> None:
+        """End the reply where it is, and let go of what was not read of it."""
+        self.cancel()
+        self._take()
+        self._let_all_wait()
+
     def set_priority(self, priority: int) -> None:
         """Sets the priority, -100 to 100; holds from the next step on."""
         self._set_priority(priority)
