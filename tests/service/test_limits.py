@@ -143,9 +143,11 @@ async def test_a_full_queue_is_an_error_of_the_turn_on_a_stream(small):
     calls = [
         small.stub.Generate(pb.GenerateRequest(text="Hi", sampling=exactly(3000))) for _ in range(3)
     ]
-    async with asyncio.timeout(30):
-        while small.backend.engine.stats().waiting < 1:
+    async with asyncio.timeout(60):
+        stats = small.backend.engine.stats()
+        while (stats.running, stats.waiting) != (2, 1):
             await asyncio.sleep(0.01)
+            stats = small.backend.engine.stats()
     await stream.send(say=dialogue.Utterance(text="Hi", turn_id="t"))
     error = (await stream.next("error")).error
     assert error.code == dialogue.ERROR_CODE_RESOURCE_EXHAUSTED
