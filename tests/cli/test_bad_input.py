@@ -32,14 +32,16 @@ def run(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"),
+    ("arguments", "statuses"),
     [
-        (("doctor",), 141),
-        (("--help",), 0),  # argparse says nothing of it
-        (("generate", "The inn", "--max-new-tokens", "4"), 141),
+        (("doctor",), {141}),
+        (("--help",), {0, 141}),  # argparse hides it, unless the text is still in a buffer then
+        (("generate", "The inn", "--max-new-tokens", "4"), {141}),
     ],
 )
-def test_a_closed_pipe_ends_a_command_quietly(arguments: tuple[str, ...], status: int) -> None:
+def test_a_closed_pipe_ends_a_command_quietly(
+    arguments: tuple[str, ...], statuses: set[int]
+) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as nobody:
@@ -47,7 +49,7 @@ def test_a_closed_pipe_ends_a_command_quietly(arguments: tuple[str, ...], status
             [*TOWNSFOLK, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=120
         )
     assert ended.stderr == ""
-    assert ended.returncode == status
+    assert ended.returncode in statuses
 
 
 def test_lines_that_are_not_utf8_are_told_and_the_talk_goes_on() -> None:
