@@ -45,11 +45,6 @@ def default_install(tmp_path_factory: pytest.TempPathFactory) -> DefaultInstall:
     return make_default_install(tmp_path_factory.mktemp("default-install") / ".venv")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the game engines' files, which take longest: no core waits at the end then."""
-    items.sort(key=lambda item: not {"godot", "unity"} & set(item.path.parts))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In CI a skipped test is a failure: everything that tests need is installed there.

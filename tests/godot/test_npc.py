@@ -16,6 +16,7 @@ from runtime_process import LaunchedRuntime, launch_runtime
 from tls_proxy import make_certificate, tls_proxy
 
 HEARD, SPOKE, EVENT = 1, 2, 3
+EDGES = "".join(map(chr, range(33)))
 GRPC_WEB = "2"  # of the project setting townsfolk/connection/transport
 TOWNSFOLK = Path(os.sys.executable).with_name("townsfolk")
 FLAGS = ("--device", "cpu", "--threads", "1", "--kv-memory-mib", "64", "--max-batch", "32")
@@ -259,7 +260,10 @@ def test_a_runtime_killed_in_mid_reply_comes_back_with_the_conversation(godot, m
     assert session["same"]
     heard = [entry[2] for entry in session["entries"] if entry[0] == HEARD]
     assert heard == ["First.", "Second, a long one.", "Third.", "Fourth."]
-    assert session["entries"][3] == [SPOKE, "Mira", turn["text"], True]
+    kind, name, text, cut = session["entries"][3]
+    # Godot's strip_edges takes control characters for white space, which a random model writes.
+    assert (kind, name, cut) == (SPOKE, "Mira", True)
+    assert text.strip(EDGES) == turn["text"].strip(EDGES)
     assert only(events, "frames")["longest"] < 0.5
 
 
