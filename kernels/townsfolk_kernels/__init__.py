@@ -2,14 +2,14 @@
 
 import torch
 
-from townsfolk_kernels.activation import Activation, gated, swiglu
-from townsfolk_kernels.attention import PagedLayout, paged_attention
-from townsfolk_kernels.embedding import embedding
-from townsfolk_kernels.layer_norm import layer_norm, norm_heads
-from townsfolk_kernels.linear import LinearWeight, activation_dtype, linear, pack_linear
+from townsfolk_kernels.ops.activation import Activation, gated, swiglu
+from townsfolk_kernels.ops.attention import PagedLayout, paged_attention
+from townsfolk_kernels.ops.embedding import embedding
+from townsfolk_kernels.ops.layer_norm import layer_norm, norm_heads
+from townsfolk_kernels.ops.linear import LinearWeight, activation_dtype, linear, pack_linear
+from townsfolk_kernels.ops.rms_norm import add_rms_norm, rms_norm
+from townsfolk_kernels.ops.rope import rope_and_store
 from townsfolk_kernels.registry import has_triton, use_reference
-from townsfolk_kernels.rms_norm import add_rms_norm, rms_norm
-from townsfolk_kernels.rope import rope_and_store
 from townsfolk_kernels.upload import upload
 
 __all__ = [
@@ -33,6 +33,6 @@ __all__ = [
 ]
 
 if torch.cuda.is_available() and has_triton():
-    from townsfolk_kernels.triton.register import register
+    from townsfolk_kernels.register import register
 
     register()

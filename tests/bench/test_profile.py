@@ -76,7 +76,7 @@ def test_the_kernels_read_what_the_step_reads(batch):
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_kernels_are_called_so(batch):
     pytest.importorskip("triton", reason="pip install triton: there is none for this system")
-    from townsfolk_kernels.triton import mlp, projection, qkv_attention, rope_attention
+    from townsfolk_kernels.decode import mlp, projection, qkv_attention, rope_attention
 
     modules = (mlp, projection, qkv_attention, rope_attention)
     for name in kernel_bytes(named_spec("llama-3.2-1b"), 2, batch, 544):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from attention_checks import Heads, check_lone, check_prefill, check_step
-from townsfolk_kernels.triton.launch import Tiles, has_dependent_launch
+from townsfolk_kernels.gpu.launch import Tiles, has_dependent_launch
 
 # heads, key heads, head dimension, block size: groups of 1 to 8 and each dimension
 SHAPES = [

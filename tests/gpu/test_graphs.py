@@ -11,8 +11,8 @@ from townsfolk.engine.sequence import Sequence
 from townsfolk.kv import BlockPool, BlockTable, KvCache
 from townsfolk.models import Decoder, named_spec
 from townsfolk.sampling import SamplingParams
-from townsfolk_kernels.triton.compiler import KernelCompiler
-from townsfolk_kernels.triton.norm import rms_norm
+from townsfolk_kernels.gpu.compiler import KernelCompiler
+from townsfolk_kernels.prefill.norm import rms_norm
 
 DEVICE = torch.device("cuda")
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from product_checks import check_gate_up, check_project, check_project_and_add
-from townsfolk_kernels.triton.launch import Tiles, has_dependent_launch
-from townsfolk_kernels.triton.tuning import choose
+from townsfolk_kernels.gpu.launch import Tiles, has_dependent_launch
+from townsfolk_kernels.gpu.tuning import choose
 
 DEVICE = torch.device("cuda")
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]

@@ -5,8 +5,8 @@ import torch
 from close_calls import is_close_call
 from townsfolk.sampling import Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.triton_backend import TritonBackend, is_plain
-from townsfolk_kernels.triton.logprobs import Report
-from townsfolk_kernels.triton.sampling import Onward, draw
+from townsfolk_kernels.sampling.draw import Onward, draw
+from townsfolk_kernels.sampling.logprobs import Report
 
 DEVICE = torch.device("cuda")
 VOCAB = 128_256

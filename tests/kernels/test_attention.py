@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from townsfolk_kernels import PagedLayout, paged_attention, use_reference
-from townsfolk_kernels.attention_plan import make_plan
+from townsfolk_kernels.cpu.attention_plan import make_plan
 
 BLOCK = 4
 TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 2e-2}
@@ -155,7 +155,7 @@ def test_any_batch_over_any_blocks(data):
 
 @pytest.mark.parametrize("window", [None, 40])
 def test_long_prompts_are_tiled(window, monkeypatch):
-    module = importlib.import_module("townsfolk_kernels.attention_cpu")
+    module = importlib.import_module("townsfolk_kernels.cpu.attention")
     monkeypatch.setattr(module, "_TILE_SCORES", 4 * 20 * 90)  # tiles of 20 tokens
     check([(67, 90, list(range(23)))], 23, window=window)
     check([(90, 90, list(range(23)))], 23, window=window)

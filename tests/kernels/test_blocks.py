@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, quants
-from townsfolk_kernels.blocks import BlockFormat, dequantize
+from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
 
 formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.name)
 
@@ -58,7 +58,7 @@ def test_other_dtypes_are_rounded_once(dtype):
 def test_more_blocks_than_are_brought_into_values_at_once(monkeypatch):
     rows = torch.from_numpy(random_rows(BlockFormat.Q6_K, 6, 11, 2))
     whole = dequantize(rows, BlockFormat.Q6_K, torch.float32)
-    monkeypatch.setattr("townsfolk_kernels.blocks._CHUNK_VALUES", 5 * 256)
+    monkeypatch.setattr("townsfolk_kernels.quantized.blocks._CHUNK_VALUES", 5 * 256)
     parts = dequantize(rows, BlockFormat.Q6_K, torch.float32)
     same_bits(parts.numpy(), whole.numpy())
 

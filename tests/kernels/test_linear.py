@@ -3,8 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from townsfolk_kernels import activation_dtype, linear, linear_cpu, pack_linear, use_reference
-from townsfolk_kernels.linear_cpu import FbgemmWeight, OnednnWeight
+from townsfolk_kernels import activation_dtype, linear, pack_linear, use_reference
+from townsfolk_kernels.cpu import linear as linear_cpu
+from townsfolk_kernels.cpu.linear import FbgemmWeight, OnednnWeight
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]

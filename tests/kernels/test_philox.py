@@ -1,6 +1,6 @@
 import pytest
 import torch
-from townsfolk_kernels.philox import philox4x32, uniforms
+from townsfolk_kernels.sampling.philox import philox4x32, uniforms
 
 # kat_vectors of the Random123 library, philox4x32 with 10 rounds: counter, key, result.
 KNOWN_ANSWERS = [

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from townsfolk_kernels import philox, sampling
+from townsfolk_kernels.sampling import philox
+from townsfolk_kernels.sampling import reference as sampling
 from transformers import (
     LogitsProcessorList,
     MinPLogitsWarper,

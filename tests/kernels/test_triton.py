@@ -19,20 +19,19 @@ from townsfolk_kernels import (
     PagedLayout,
     add_rms_norm,
     paged_attention,
-    philox,
     rms_norm,
     use_reference,
 )
 from townsfolk_kernels import rope_and_store as rope_reference
-from townsfolk_kernels import sampling as reference
 from townsfolk_kernels import swiglu as swiglu_reference
-from townsfolk_kernels.triton import activation, norm, rope
-from townsfolk_kernels.triton.embedding import embed_drawn
-from townsfolk_kernels.triton.gather import gather_tokens
-from townsfolk_kernels.triton.launch import Tiles
-from townsfolk_kernels.triton.prefill_attention import PrefillWorkspace, prefill_attention
-from townsfolk_kernels.triton.sampling import draw
-from townsfolk_kernels.triton.sampling_rows import MAX_CANDIDATES, SamplingRows
+from townsfolk_kernels.decode.embedding import embed_drawn
+from townsfolk_kernels.gpu.launch import Tiles
+from townsfolk_kernels.prefill import activation, norm, rope
+from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
+from townsfolk_kernels.prefill.gather import gather_tokens
+from townsfolk_kernels.sampling import philox, reference
+from townsfolk_kernels.sampling.draw import draw
+from townsfolk_kernels.sampling.rows import MAX_CANDIDATES, SamplingRows
 
 NAN = float("nan")
 EPS = 1e-5

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("triton")
-from townsfolk_kernels.triton import tuning
-from townsfolk_kernels.triton.launch import Tiles, power_of_two
-from townsfolk_kernels.triton.tune import save
+from townsfolk_kernels.decode.tune import save
+from townsfolk_kernels.gpu import tuning
+from townsfolk_kernels.gpu.launch import Tiles, power_of_two
 
 CPU = torch.device("cpu")
 SIZES = st.integers(2, 1024).map(lambda n: 16 * n)

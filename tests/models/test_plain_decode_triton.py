@@ -7,19 +7,19 @@ from family_models import FAMILIES, VOCABULARY, make_model
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.models.decode_step import DecodeInputs, PlainDecode
-from townsfolk_kernels.attention import PAGED_ATTENTION
-from townsfolk_kernels.rms_norm import ADD_RMS_NORM, RMS_NORM
-from townsfolk_kernels.rope import ROPE_AND_STORE
-from townsfolk_kernels.triton.attention import decode_attention
-from townsfolk_kernels.triton.norm import add_rms_norm, rms_norm
-from townsfolk_kernels.triton.rope import rope_and_store
+from townsfolk_kernels.decode.attention import decode_attention
+from townsfolk_kernels.ops.attention import PAGED_ATTENTION
+from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
+from townsfolk_kernels.ops.rope import ROPE_AND_STORE
+from townsfolk_kernels.prefill.norm import add_rms_norm, rms_norm
+from townsfolk_kernels.prefill.rope import rope_and_store
 
 CPU = torch.device("cpu")
 BLOCK_SIZE, BLOCKS, ROWS = 4, 6, 5
 
 
 def decoding(q, k_pages, v_pages, layout, scale, window):
-    """What `townsfolk_kernels.triton.register` does of a batch in which everybody decodes."""
+    """What `townsfolk_kernels.register` does of a batch in which everybody decodes."""
     out = torch.empty_like(q)
     decode_attention(
         q, k_pages, v_pages, layout.block_tables, layout.kv_lengths, scale, window, out, None, 1,

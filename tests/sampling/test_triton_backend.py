@@ -7,8 +7,8 @@ import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
 from townsfolk.sampling import InvalidSamplingError, Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.triton_backend import TritonBackend, is_plain
-from townsfolk_kernels.triton.logprobs import Report
-from townsfolk_kernels.triton.sampling import Onward, draw
+from townsfolk_kernels.sampling.draw import Onward, draw
+from townsfolk_kernels.sampling.logprobs import Report
 
 CPU = torch.device("cpu")
 EOS = (3, 5)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
-from townsfolk_kernels.triton.attention import DecodeWorkspace, decode_attention
-from townsfolk_kernels.triton.launch import Tiles, power_of_two
-from townsfolk_kernels.triton.prefill_attention import prefill_attention
-from townsfolk_kernels.triton.qkv_attention import LoneSpace, qkv_attend
-from townsfolk_kernels.triton.rope_attention import rope_store_attend
+from townsfolk_kernels.decode.attention import DecodeWorkspace, decode_attention
+from townsfolk_kernels.decode.qkv_attention import LoneSpace, qkv_attend
+from townsfolk_kernels.decode.rope_attention import rope_store_attend
+from townsfolk_kernels.gpu.launch import Tiles, power_of_two
+from townsfolk_kernels.prefill.attention import prefill_attention
 
 # Weights of the softmax are rounded to 8, 11 or 24 bits, and so is the result.
 BOUNDS = {torch.bfloat16: 6e-3, torch.float16: 1e-3, torch.float32: 1e-5}

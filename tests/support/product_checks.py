@@ -10,10 +10,10 @@ from math import prod
 import torch
 from torch import Tensor
 from torch.nn.functional import silu
-from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles
-from townsfolk_kernels.triton.mlp import gate_up_swiglu
-from townsfolk_kernels.triton.projection import project, project_and_add
-from townsfolk_kernels.triton.tuning import split_space
+from townsfolk_kernels.decode.mlp import gate_up_swiglu
+from townsfolk_kernels.decode.projection import project, project_and_add
+from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
+from townsfolk_kernels.gpu.tuning import split_space
 
 EPS = 1e-5
 NAN = float("nan")

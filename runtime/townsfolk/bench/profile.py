@@ -155,7 +155,7 @@ def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[R
 
 
 def kernel_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int) -> dict[str, int]:
-    """What a decode step's kernels read at least, by their names in `townsfolk_kernels.triton`."""
+    """What a decode step's kernels read at least, by their names in `townsfolk_kernels.decode`."""
     hidden, inner = spec.hidden_size, spec.layers[0].mlp.width
     attention = spec.layers[0].attention
     queries, keys = attention.query_width, attention.kv_width

@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
     if options.shape and options.shape not in NAMED_SHAPES:
         print(f"townsfolk: --shape is one of {', '.join(NAMED_SHAPES)}", file=sys.stderr)
         return 1
-    from townsfolk_kernels.triton.tune import BATCHES, Product, save, tune
-    from townsfolk_kernels.triton.tuning import own_results
+    from townsfolk_kernels.decode.tune import BATCHES, Product, save, tune
+    from townsfolk_kernels.gpu.tuning import own_results
 
     if options.shape:
         spec = named_spec(options.shape)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from townsfolk_kernels.triton.attention import DecodeWorkspace, most_programs
-from townsfolk_kernels.triton.general_sampling import draw_general
-from townsfolk_kernels.triton.logprobs import Report
-from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace, PrefillWorkspace
-from townsfolk_kernels.triton.sampling import Onward, draw
+from townsfolk_kernels.decode.attention import DecodeWorkspace, most_programs
+from townsfolk_kernels.prefill.attention import AttentionWorkspace, PrefillWorkspace
+from townsfolk_kernels.sampling.draw import Onward, draw
+from townsfolk_kernels.sampling.general import draw_general
+from townsfolk_kernels.sampling.logprobs import Report
 
 from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.step import StepItem

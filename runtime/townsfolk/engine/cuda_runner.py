@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from townsfolk_kernels import upload
-from townsfolk_kernels.triton.compiler import KernelCompiler
-from townsfolk_kernels.triton.logprobs import Report
+from townsfolk_kernels.gpu.compiler import KernelCompiler
+from townsfolk_kernels.sampling.logprobs import Report
 
 from townsfolk.engine.cuda_graphs import (
     MOST_FUSED,

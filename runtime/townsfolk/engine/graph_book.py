@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
 from typing import Generic, Protocol, TypeVar
 
-from townsfolk_kernels.triton.compiler import KernelCompiler
+from townsfolk_kernels.gpu.compiler import KernelCompiler
 
 logger = logging.getLogger(__name__)
 

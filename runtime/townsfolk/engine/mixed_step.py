@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from townsfolk_kernels import PagedLayout
-from townsfolk_kernels.triton.gather import gather_tokens
-from townsfolk_kernels.triton.logprobs import Report
-from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace
+from townsfolk_kernels.prefill.attention import AttentionWorkspace
+from townsfolk_kernels.prefill.gather import gather_tokens
+from townsfolk_kernels.sampling.logprobs import Report
 
 from townsfolk.engine.slot_tables import SlotTables
 from townsfolk.engine.step_inputs import StepInputs, StepShape

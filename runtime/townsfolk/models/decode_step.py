@@ -14,7 +14,7 @@ from townsfolk.models.decoder import Decoder
 from townsfolk.models.spec import DecoderSpec, EmbeddingSpec, HeadSpec, LayerSpec, NormKind
 
 if TYPE_CHECKING:
-    from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace
+    from townsfolk_kernels.prefill.attention import AttentionWorkspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,23 +12,23 @@ from math import gcd
 
 import torch
 from torch import Tensor
-from townsfolk_kernels.triton.attention import DecodeWorkspace
-from townsfolk_kernels.triton.embedding import embed_drawn
-from townsfolk_kernels.triton.launch import (
+from townsfolk_kernels.decode.attention import DecodeWorkspace
+from townsfolk_kernels.decode.embedding import embed_drawn
+from townsfolk_kernels.decode.mlp import gate_up_swiglu
+from townsfolk_kernels.decode.projection import project, project_and_add
+from townsfolk_kernels.decode.qkv_attention import LoneSpace, lone_splits, qkv_attend
+from townsfolk_kernels.decode.rope_attention import (
+    rope_store_attend,
+    step_programs,
+    step_splits,
+)
+from townsfolk_kernels.gpu.launch import (
     SplitWorkspace,
     Tiles,
     has_dependent_launch,
     processors_of,
 )
-from townsfolk_kernels.triton.mlp import gate_up_swiglu
-from townsfolk_kernels.triton.projection import project, project_and_add
-from townsfolk_kernels.triton.qkv_attention import LoneSpace, lone_splits, qkv_attend
-from townsfolk_kernels.triton.rope_attention import (
-    rope_store_attend,
-    step_programs,
-    step_splits,
-)
-from townsfolk_kernels.triton.tuning import choose, split_space, starts_early
+from townsfolk_kernels.gpu.tuning import choose, split_space, starts_early
 
 from townsfolk.models.batch import KvPages
 from townsfolk.models.decode_step import DecodeInputs
@@ -43,7 +43,7 @@ _MOST_AHEAD, _MOST_DRAWN_EARLY = 16, 4
 _LONG = 2560
 
 TileChoice = Callable[..., Tiles]
-"""As `townsfolk_kernels.triton.tuning.choose`."""
+"""As `townsfolk_kernels.gpu.tuning.choose`."""
 
 
 class FusedDecode:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 import torch
 from torch import Tensor
-from townsfolk_kernels import sampling as ops
+from townsfolk_kernels.sampling import reference as ops
 
 from townsfolk.sampling.history import Penalized
 from townsfolk.sampling.params import SamplingParams

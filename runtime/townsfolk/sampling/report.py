@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from townsfolk_kernels import sampling as ops
+from townsfolk_kernels.sampling import reference as ops
 
 
 @dataclass(frozen=True, slots=True)

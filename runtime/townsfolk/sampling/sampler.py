@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
-from townsfolk_kernels import philox
-from townsfolk_kernels import sampling as ops
+from townsfolk_kernels.sampling import philox
+from townsfolk_kernels.sampling import reference as ops
 
 from townsfolk.sampling.batch import DrawBatch
 from townsfolk.sampling.history import History

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from townsfolk_kernels import upload
-from townsfolk_kernels.triton import sampling_rows as column
-from townsfolk_kernels.triton.general_sampling import SamplingSpace, draw_general
-from townsfolk_kernels.triton.logprobs import Report
-from townsfolk_kernels.triton.sampling_rows import (
+from townsfolk_kernels.sampling import rows as column
+from townsfolk_kernels.sampling.general import SamplingSpace, draw_general
+from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.rows import (
     IN_PROMPT,
     MAX_CANDIDATES,
     MOST_SAID,

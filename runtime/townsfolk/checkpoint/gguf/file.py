@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from townsfolk_kernels.blocks import dequantize
+from townsfolk_kernels.quantized.blocks import dequantize
 
 from townsfolk.checkpoint.gguf.header import GgufError, Header, TensorInfo
 from townsfolk.checkpoint.gguf.types import BLOCK_TYPES, DENSE_TYPES, readable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from townsfolk_kernels.blocks import BlockFormat, Layout
+from townsfolk_kernels.quantized.blocks import BlockFormat, Layout
 
 # The format's numbers; those that are not read are here so that they can be named.
 TYPE_NAMES = {

@@ -3,8 +3,8 @@
 What most requests ask for takes two kernels: end tokens that may not be drawn yet are struck out
 and the vocabulary is reduced to maxima of groups of 64; the groups with the largest maxima hold all
 candidates, which are sorted and drawn from. The vocabulary itself is never sorted. The results are
-those of `townsfolk_kernels.sampling.draw_from_candidates`, with the random numbers of
-`townsfolk_kernels.philox`. `general_sampling` has the rest.
+those of `townsfolk_kernels.sampling.reference.draw_from_candidates`, with the random numbers of
+`townsfolk_kernels.sampling.philox`. `general` has the rest.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
-from townsfolk_kernels.triton.launch import options, power_of_two
-from townsfolk_kernels.triton.sampling_rows import (
+from townsfolk_kernels.gpu.launch import options, power_of_two
+from townsfolk_kernels.sampling.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
+from townsfolk_kernels.sampling.rows import (
     COUNTS,
     MAX_CANDIDATES,
     MIN_P,

@@ -6,8 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import SplitWorkspace, Tiles, product_options
-from townsfolk_kernels.triton.product import (
+from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
     load_first,
@@ -16,6 +15,7 @@ from townsfolk_kernels.triton.product import (
     take_turn,
     times_rows,
 )
+from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles, product_options
 
 
 @triton.jit(do_not_specialize=["batch"])

@@ -5,20 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.activation import SWIGLU
-from townsfolk_kernels.attention import PAGED_ATTENTION, PagedLayout
-from townsfolk_kernels.rms_norm import ADD_RMS_NORM, RMS_NORM
-from townsfolk_kernels.rope import ROPE_AND_STORE
-from townsfolk_kernels.triton.activation import swiglu
-from townsfolk_kernels.triton.attention import (
+from townsfolk_kernels.decode.attention import (
     DecodeWorkspace,
     decode_attention,
     decode_splits,
 )
-from townsfolk_kernels.triton.launch import processors_of
-from townsfolk_kernels.triton.norm import add_rms_norm, rms_norm
-from townsfolk_kernels.triton.prefill_attention import PrefillWorkspace, prefill_attention
-from townsfolk_kernels.triton.rope import rope_and_store
+from townsfolk_kernels.gpu.launch import processors_of
+from townsfolk_kernels.ops.activation import SWIGLU
+from townsfolk_kernels.ops.attention import PAGED_ATTENTION, PagedLayout
+from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
+from townsfolk_kernels.ops.rope import ROPE_AND_STORE
+from townsfolk_kernels.prefill.activation import swiglu
+from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
+from townsfolk_kernels.prefill.norm import add_rms_norm, rms_norm
+from townsfolk_kernels.prefill.rope import rope_and_store
 
 
 def paged_attention(

@@ -16,9 +16,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.keys import ordered
-from townsfolk_kernels.triton.launch import options, power_of_two
-from townsfolk_kernels.triton.ranges import (
+from townsfolk_kernels.gpu.launch import options, power_of_two
+from townsfolk_kernels.sampling.keys import ordered
+from townsfolk_kernels.sampling.ranges import (
     ABOVE,
     ABOVE_MASS,
     DRAW,
@@ -37,7 +37,7 @@ from townsfolk_kernels.triton.ranges import (
     weigh_kernel,
     weights_of,
 )
-from townsfolk_kernels.triton.sampling_rows import (
+from townsfolk_kernels.sampling.rows import (
     COUNTS,
     NUMBERS,
     TEMPERATURE,

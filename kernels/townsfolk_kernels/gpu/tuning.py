@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from townsfolk_kernels.triton.launch import (
+from townsfolk_kernels.gpu.launch import (
     Tiles,
     batch_tile,
     has_dependent_launch,

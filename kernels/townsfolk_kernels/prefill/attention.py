@@ -15,8 +15,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.attention import DecodeWorkspace, page_offsets
-from townsfolk_kernels.triton.launch import options, power_of_two, precision
+from townsfolk_kernels.decode.attention import DecodeWorkspace, page_offsets
+from townsfolk_kernels.gpu.launch import options, power_of_two, precision
 
 _MAX_SPLITS = 8
 _LEAST_KEYS = 4  # tiles of keys that are worth a program

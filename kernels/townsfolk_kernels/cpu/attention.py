@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.attention_plan import CpuPlan, DecodePlan, PrefillPlan, SharedPrefix
+from townsfolk_kernels.cpu.attention_plan import CpuPlan, DecodePlan, PrefillPlan, SharedPrefix
 
 # Tokens of a prompt at a time, and scores of all heads at a time, so that these stay in the cache.
 _MOST_TILE_ROWS = 128

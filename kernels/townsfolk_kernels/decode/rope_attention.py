@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.attention import (
+from townsfolk_kernels.decode.attention import (
     KEYS,
     DecodeWorkspace,
     attend,
@@ -21,7 +21,7 @@ from townsfolk_kernels.triton.attention import (
     page_offsets,
     stages_in_flight,
 )
-from townsfolk_kernels.triton.launch import (
+from townsfolk_kernels.gpu.launch import (
     has_dependent_launch,
     options,
     power_of_two,

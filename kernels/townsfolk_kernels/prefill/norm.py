@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import options, power_of_two
+from townsfolk_kernels.gpu.launch import options, power_of_two
 
 
 @triton.jit
@@ -31,7 +31,7 @@ def _norm_kernel(
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-    """See `townsfolk_kernels.rms_norm`."""
+    """See `townsfolk_kernels.ops.rms_norm`."""
     out = torch.empty_like(x, dtype=dtype)
     _launch(x, x, weight, out, eps, adds=False)
     return out

@@ -7,7 +7,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents
 
-from townsfolk_kernels.triton.launch import has_dependent_launch, options, power_of_two
+from townsfolk_kernels.gpu.launch import has_dependent_launch, options, power_of_two
 
 
 @triton.jit

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from townsfolk_kernels import linear_cpu
+from townsfolk_kernels.cpu import linear as linear_cpu
 from townsfolk_kernels.registry import Implementations
 
 

@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import options
+from townsfolk_kernels.gpu.launch import options
 
 _TOKENS = 128  # of one program
 

@@ -9,9 +9,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.keys import largest_of
-from townsfolk_kernels.triton.launch import options, power_of_two
-from townsfolk_kernels.triton.sampling_rows import (
+from townsfolk_kernels.gpu.launch import options, power_of_two
+from townsfolk_kernels.sampling.keys import largest_of
+from townsfolk_kernels.sampling.rows import (
     COUNTS,
     MAX_TOP_LOGPROBS,
     NUM_LOGPROBS,

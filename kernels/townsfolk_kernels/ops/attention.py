@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.attention_cpu import attend
-from townsfolk_kernels.attention_plan import CpuPlan, make_plan
+from townsfolk_kernels.cpu.attention import attend
+from townsfolk_kernels.cpu.attention_plan import CpuPlan, make_plan
 from townsfolk_kernels.registry import Implementations
 
 if TYPE_CHECKING:
-    from townsfolk_kernels.triton.prefill_attention import AttentionWorkspace
+    from townsfolk_kernels.prefill.attention import AttentionWorkspace
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import options, power_of_two
+from townsfolk_kernels.gpu.launch import options, power_of_two
 
 # Of one program. A program for each head took 4.8 us for 128 tokens of Llama-3.2-1B on an H200,
 # and 8.5 for 256, most of it to start programs.

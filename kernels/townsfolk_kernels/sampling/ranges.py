@@ -5,8 +5,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from townsfolk_kernels.triton.keys import uniform
-from townsfolk_kernels.triton.sampling_rows import (
+from townsfolk_kernels.sampling.keys import uniform
+from townsfolk_kernels.sampling.rows import (
     COUNTS,
     MIN_P,
     NUMBERS,

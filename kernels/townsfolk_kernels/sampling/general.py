@@ -3,8 +3,8 @@
 Four kernels: penalties, biases and end tokens edit a copy of the logits; then a row draws from its
 64 likeliest tokens where these suffice, or from the whole vocabulary by running sums over groups of
 64; where a limit (top-k, top-p) lies behind the 64 likeliest, it is searched for
-(`townsfolk_kernels.triton.search`); last, what was drawn is noted and reported with its
-log-probability. Results are those of `townsfolk_kernels.sampling`, the PyTorch reference.
+(`townsfolk_kernels.sampling.search`); last, what was drawn is noted and reported with its
+log-probability. Results are those of `townsfolk_kernels.sampling.reference`, the PyTorch reference.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
-from townsfolk_kernels.triton.launch import options, power_of_two
-from townsfolk_kernels.triton.logprobs import Report, report
-from townsfolk_kernels.triton.ranges import NOT_YET
-from townsfolk_kernels.triton.sampling import GROUP
-from townsfolk_kernels.triton.sampling_rows import (
+from townsfolk_kernels.gpu.launch import options, power_of_two
+from townsfolk_kernels.sampling.draw import GROUP
+from townsfolk_kernels.sampling.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
+from townsfolk_kernels.sampling.logprobs import Report, report
+from townsfolk_kernels.sampling.ranges import NOT_YET
+from townsfolk_kernels.sampling.rows import (
     COUNTS,
     FREQUENCY,
     MAX_CANDIDATES,
@@ -40,7 +40,7 @@ from townsfolk_kernels.triton.sampling_rows import (
     TOP_P,
     SamplingRows,
 )
-from townsfolk_kernels.triton.search import SearchSpace, search
+from townsfolk_kernels.sampling.search import SearchSpace, search
 
 _GROUPS = 64  # of one program
 

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import (
+from townsfolk_kernels.gpu.launch import (
     options,
     power_of_two,
     precision,

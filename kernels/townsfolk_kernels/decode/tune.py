@@ -1,4 +1,4 @@
-"""Measures tiles of products on this GPU, for `townsfolk_kernels.triton.tuning` to choose from.
+"""Measures tiles of products on this GPU, for `townsfolk_kernels.gpu.tuning` to choose from.
 
 A candidate runs over several weights in a row, more than the L2 cache holds, as a CUDA graph: as it
 runs in a decode step. Kernels are compiled beforehand by several processes, which takes most of the
@@ -19,14 +19,14 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.triton.launch import (
+from townsfolk_kernels.decode.mlp import gate_up_swiglu
+from townsfolk_kernels.decode.projection import project, project_and_add
+from townsfolk_kernels.gpu.launch import (
     SplitWorkspace,
     Tiles,
     power_of_two,
 )
-from townsfolk_kernels.triton.mlp import gate_up_swiglu
-from townsfolk_kernels.triton.projection import project, project_and_add
-from townsfolk_kernels.triton.tuning import (
+from townsfolk_kernels.gpu.tuning import (
     choose,
     file_of,
     guess,

@@ -17,22 +17,22 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.triton.attention import attend, attend_to_pages, page_offsets
-from townsfolk_kernels.triton.launch import (
-    Tiles,
-    has_dependent_launch,
-    options,
-    power_of_two,
-    precision,
-)
-from townsfolk_kernels.triton.product import (
+from townsfolk_kernels.decode.attention import attend, attend_to_pages, page_offsets
+from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
     load_first,
     load_squares,
     times_rows,
 )
-from townsfolk_kernels.triton.relay import any_of, lacks, look, put, values_of
+from townsfolk_kernels.decode.relay import any_of, lacks, look, put, values_of
+from townsfolk_kernels.gpu.launch import (
+    Tiles,
+    has_dependent_launch,
+    options,
+    power_of_two,
+    precision,
+)
 
 MAX_SPLITS = 16
 MAX_COPIES = 64

@@ -1,0 +1,1 @@
+"""Triton kernels of a decode step: one new token of each sequence, operations fused."""

@@ -1,0 +1,1 @@
+"""Weights in blocks of small integers with scales."""

@@ -1,1 +1,0 @@
-"""Triton kernels for CUDA devices (Tillet, Kung, Cox 2019). Importing this needs Triton."""
