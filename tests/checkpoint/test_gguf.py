@@ -9,6 +9,7 @@ from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, quants
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.checkpoint import GgufCheckpoint, GgufError
+from townsfolk_kernels.blocks import BlockFormat
 
 ROWS = np.random.default_rng(5).normal(size=(6, 64)).astype(np.float32)
 
@@ -72,13 +73,20 @@ def test_tensors_are_those_that_the_package_reads(file):
     assert torch.equal(checkpoint.tensor("blocks", torch.bfloat16), expected.bfloat16())
 
 
-def test_where_dense_tensors_lie(file):
+@pytest.mark.parametrize(
+    ("name", "encoding", "expected"),
+    [
+        ("half", torch.float16, ROWS.astype(np.float16)),
+        ("blocks", BlockFormat.Q8_0, quants.quantize(ROWS, GGMLQuantizationType.Q8_0)),
+    ],
+)
+def test_where_tensors_lie(file, name, encoding, expected):
     checkpoint = GgufCheckpoint(file)
-    stored = checkpoint.stored("half")
+    stored = checkpoint.stored(name)
     raw = file.read_bytes()[stored.offset : stored.offset + stored.nbytes]
-    assert raw == ROWS.astype(np.float16).tobytes()
-    assert checkpoint.stored("blocks") is None
-    assert checkpoint.nbytes("blocks") == 6 * 2 * 34
+    assert raw == expected.tobytes()
+    assert stored.encoding is encoding
+    assert checkpoint.nbytes(name) == len(raw)
 
 
 class TestParts:

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType
-from gguf_files import SMALL, random_model, write_gguf
-from paged import PagedRun
+from gguf_files import compare_logits, random_model, write_gguf
 from townsfolk.checkpoint import CheckpointError, GgufCheckpoint
-from townsfolk.models import Decoder, UnsupportedModelError, open_source
+from townsfolk.models import UnsupportedModelError, open_source
 from townsfolk.models.loading import check_tensors
 
-TOLERANCE = 2e-4
 LLAMA3 = {
     "rope_type": "llama3",
     "rope_theta": 10000.0,
@@ -41,28 +39,18 @@ FAMILIES = {
 }
 
 
-@torch.no_grad()
-def compare(model, path):
-    decoder = Decoder.load(path, torch.float32)
-    tokens = torch.arange(40) * 7 % SMALL["vocab_size"]
-    run = PagedRun(decoder, (40,))
-    found = run.step({0: tokens.tolist()})[0]
-    expected = model(tokens[None]).logits[0]
-    assert (found - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1.0)
-
-
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_equal_transformers(tmp_path, name):
     family = name.split()[0]
     model = random_model(family, **FAMILIES[name])
-    compare(model, write_gguf(tmp_path / "model.gguf", model, family))
+    compare_logits(model, write_gguf(tmp_path / "model.gguf", model, family))
 
 
 @pytest.mark.parametrize("kind", ["F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"])
 def test_logits_of_quantised_weights(tmp_path, kind):
     model = random_model("llama")
     path = write_gguf(tmp_path / "model.gguf", model, "llama", GGMLQuantizationType[kind])
-    compare(model, path)
+    compare_logits(model, path)
 
 
 def test_a_model_in_parts(tmp_path):
@@ -70,8 +58,8 @@ def test_a_model_in_parts(tmp_path):
     write_gguf(tmp_path / "model.gguf", model, "llama", split=4)
     parts = sorted(tmp_path.glob("*.gguf"))
     assert len(parts) > 3
-    compare(model, parts[0])
-    compare(model, parts[2])
+    compare_logits(model, parts[0])
+    compare_logits(model, parts[2])
 
 
 def test_frequencies_of_llama_3_come_as_divisors(tmp_path):
@@ -79,7 +67,7 @@ def test_frequencies_of_llama_3_come_as_divisors(tmp_path):
     usual = 10000.0 ** (-torch.arange(0, 16, 2) / 16)
     factors = (usual / model.model.rotary_emb.inv_freq).float()
     path = write_gguf(tmp_path / "m.gguf", model, "llama", more={"rope_freqs.weight": factors})
-    compare(model, path)
+    compare_logits(model, path)
 
 
 @pytest.mark.parametrize("kind", ["linear", "yarn"])
@@ -92,7 +80,7 @@ def test_stretched_contexts(tmp_path, kind):
     more = {"llama.rope.scaling.type": kind, "llama.rope.scaling.factor": 4.0}
     if kind == "yarn":
         more["llama.rope.scaling.original_context_length"] = 64
-    compare(model, write_gguf(tmp_path / "model.gguf", model, "llama", more=more))
+    compare_logits(model, write_gguf(tmp_path / "model.gguf", model, "llama", more=more))
 
 
 @pytest.mark.parametrize(

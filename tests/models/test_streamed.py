@@ -69,12 +69,11 @@ def assert_streamed(directory, dtype, part_bytes):
     checkpoint = Checkpoint(directory)
     seen: list[int] = [0]
     with Upload(CPU, part_bytes) as upload:
-        source = StreamedTensors(checkpoint, upload, CPU, part_bytes, dtype)
-        streamed = Noted(source)
+        streamed = Noted(StreamedTensors(checkpoint, upload, CPU, dtype))
         DecoderWeights.build(architecture, precision, streamed)
         upload.finish(seen.append)
-    mapped = Noted(MappedTensors(checkpoint, lambda done: None))
-    DecoderWeights.build(architecture, precision, mapped)
+        mapped = Noted(MappedTensors(checkpoint, upload, dtype, lambda done: None))
+        DecoderWeights.build(architecture, precision, mapped)
     assert len(streamed.tensors) == len(mapped.tensors)
     for ours, theirs in zip(streamed.tensors, mapped.tensors, strict=True):
         assert torch.equal(ours, theirs.to(ours.dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import gguf
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType, GGUFWriter, quants
+from paged import PagedRun
+from townsfolk.models import Decoder
+from townsfolk_kernels.blocks import BlockFormat
+from townsfolk_kernels.random_blocks import random_blocks
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 SMALL = {
@@ -22,6 +27,8 @@ SMALL = {
     "max_position_embeddings": 64,
     "initializer_range": 0.2,
 }
+NUMBERS = (GGMLQuantizationType.F32, GGMLQuantizationType.F16, GGMLQuantizationType.BF16)
+TOLERANCE = 2e-4  # of logits
 # Queries and keys of these are stored with the dimensions that turn together as neighbours.
 PAIRED = ("llama", "mistral", "granite", "smollm3")
 
@@ -45,7 +52,7 @@ def write_gguf(
     path: Path,
     model: PreTrainedModel,
     family: str,
-    kind: GGMLQuantizationType = GGMLQuantizationType.F32,
+    kind: GGMLQuantizationType | Callable[[str], GGMLQuantizationType] = GGMLQuantizationType.F32,
     more: dict[str, Any] | None = None,
     split: int = 0,
 ) -> Path:
@@ -55,7 +62,7 @@ def write_gguf(
         path: the file; several parts are named after it.
         model: the model.
         family: its name in transformers.
-        kind: type of the matrices.
+        kind: type of the matrices, or of each by its name in the file.
         more: further metadata, by key.
         split: tensors in a part; 0 for one file.
     """
@@ -75,7 +82,8 @@ def write_gguf(
             continue
         target = names.get_name(name, try_suffixes=(".weight", ".bias"))
         assert target is not None, name
-        _write_tensor(writer, target, name, parameter, model.config, family, kind)
+        own = kind(target) if callable(kind) else kind
+        _write_tensor(writer, target, name, parameter, model.config, family, own)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -97,24 +105,44 @@ def _write_tensor(
     kind: GGMLQuantizationType,
 ) -> None:
     data = parameter.detach().clone()
-    if family == "gpt2" and name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")):
+    transposed = family == "gpt2" and name.endswith(
+        ("c_attn.weight", "c_proj.weight", "c_fc.weight")
+    )
+    if transposed:
         data = data.T.contiguous()
-    if data.dim() == 2 and kind is not GGMLQuantizationType.F32:
-        packed = quants.quantize(data.numpy(), kind)
-        data = torch.from_numpy(quants.dequantize(packed, kind)).view(data.shape)
-        transposed = data.shape != parameter.shape
-        parameter.copy_(data.T if transposed else data)
-    if family in PAIRED and any(part in name for part in ("q_proj", "k_proj")):
-        heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
-        halves = data.reshape(heads, 2, data.shape[0] // heads // 2, *data.shape[1:])
-        data = halves.swapaxes(1, 2).reshape(data.shape)
     if family == "gemma3" and "norm" in name:
         data = data + 1
-    numbers = np.ascontiguousarray(data.numpy())
-    if data.dim() == 2 and kind is not GGMLQuantizationType.F32:
-        writer.add_tensor(target, quants.quantize(numbers, kind), raw_dtype=kind)
+    is_packed = data.dim() == 2 and kind not in NUMBERS
+    stored = data
+    if is_packed:
+        packed = _packed(data, kind)
+        data = torch.from_numpy(quants.dequantize(packed, kind)).view(data.shape)
+        parameter.copy_(data.T if transposed else data)
+        stored = torch.from_numpy(packed)
+    elif data.dim() == 2:
+        stored = torch.from_numpy(quants.dequantize(quants.quantize(data.numpy(), kind), kind))
+        parameter.copy_(stored.T if transposed else stored)
+    if family in PAIRED and any(part in name for part in ("q_proj", "k_proj")):
+        heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
+        halves = stored.reshape(heads, 2, stored.shape[0] // heads // 2, *stored.shape[1:])
+        stored = halves.swapaxes(1, 2).reshape(stored.shape)
+    array = np.ascontiguousarray(stored.numpy())
+    if is_packed:
+        writer.add_tensor(target, array, raw_dtype=kind)
+    elif data.dim() == 2 and kind is not GGMLQuantizationType.F32:
+        writer.add_tensor(target, quants.quantize(array, kind), raw_dtype=kind)
     else:
-        writer.add_tensor(target, numbers)
+        writer.add_tensor(target, array)
+
+
+def _packed(data: torch.Tensor, kind: GGMLQuantizationType) -> np.ndarray:
+    """Numbers in blocks; random blocks where the package doesn't make such: [rows, bytes]."""
+    try:
+        return quants.quantize(data.numpy(), kind)
+    except NotImplementedError:
+        generator = torch.Generator().manual_seed(data.shape[0])
+        own = BlockFormat[kind.name]
+        return random_blocks(own, *data.shape, float(data.std()), generator).numpy()
 
 
 def _write_shape(writer: GGUFWriter, config: Any, family: str) -> None:
@@ -143,6 +171,16 @@ def _write_shape(writer: GGUFWriter, config: Any, family: str) -> None:
         writer.add_residual_scale(config.residual_multiplier)
         writer.add_attention_scale(config.attention_multiplier)
         writer.add_logit_scale(config.logits_scaling)
+
+
+@torch.no_grad()
+def compare_logits(model: PreTrainedModel, path: Path) -> None:
+    """Hold a file's decoder against transformers, on the same weights."""
+    decoder = Decoder.load(path, torch.float32)
+    tokens = torch.arange(40) * 7 % SMALL["vocab_size"]
+    found = PagedRun(decoder, (40,)).step({0: tokens.tolist()})[0]
+    expected = model(tokens[None]).logits[0]
+    assert (found - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1.0)
 
 
 def tokenizer_metadata(directory: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -56,6 +57,10 @@ class BlockFormat(Enum):
     def layout(self) -> Layout:
         """The size of a block."""
         return _LAYOUTS[self]
+
+    def row_bytes(self, columns: int) -> int:
+        """Bytes of a row of so many values, a whole number of blocks."""
+        return columns // self.layout.values * self.layout.nbytes
 
 
 _LAYOUTS = {
@@ -126,8 +131,14 @@ def _unpack(field: Tensor, bits: int, run: int) -> Tensor:
     return (parts & ((1 << bits) - 1)).flatten(1)
 
 
+@cache
+def _on_device(values: tuple[int, ...], device: torch.device) -> Tensor:
+    """Made once: within a CUDA graph nothing can be copied from the host."""
+    return torch.tensor(values, dtype=torch.float32, device=device)
+
+
 def _table(values: tuple[int, ...], indices: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32, device=indices.device)[indices.long()]
+    return _on_device(values, indices.device)[indices.int()]
 
 
 def _q4_0(blocks: Tensor) -> Tensor:

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from townsfolk_kernels.blocks import BlockFormat
 
 _NAMES_SHOWN = 8
+
+Encoding = torch.dtype | BlockFormat
+"""How a tensor's values are stored: as numbers, or its rows in blocks."""
 
 
 class CheckpointError(ValueError):
@@ -25,13 +29,13 @@ class StoredTensor:
         path: the file.
         offset: of its first byte.
         nbytes: how many there are.
-        dtype: what they are.
+        encoding: what they are.
     """
 
     path: Path
     offset: int
     nbytes: int
-    dtype: torch.dtype
+    encoding: Encoding
 
 
 class TensorStore(ABC):
@@ -73,10 +77,8 @@ class TensorStore(ABC):
         """
 
     @abstractmethod
-    def stored(self, name: str) -> StoredTensor | None:
+    def stored(self, name: str) -> StoredTensor:
         """Where the tensor of this name lies, to read it without mapping it; see `check` first.
-
-        None where its bytes are no numbers of PyTorch's.
 
         Raises:
             OSError: the file can't be read any more.

@@ -28,6 +28,9 @@ class Upload:
 
     The buffers are all the host memory that it takes. Use it as a context manager; where it is
     left with an error, the rest is not read.
+
+    Attributes:
+        buffer_bytes: the largest part.
     """
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES) -> None:
@@ -37,6 +40,7 @@ class Upload:
             device: where `placing` copies to: CUDA, or the CPU, where nothing is pinned.
             buffer_bytes: the largest part.
         """
+        self.buffer_bytes = buffer_bytes
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         # A buffer, and when its last copy is done.
         self._buffers: queue.SimpleQueue[tuple[Tensor, torch.cuda.Event | None]]

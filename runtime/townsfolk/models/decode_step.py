@@ -145,7 +145,7 @@ def choose_step(
     workspace: AttentionWorkspace,
 ) -> DecodeStep:
     """The fastest steps that compute what the decoder's spec says."""
-    if has_fused_steps(decoder.spec):
+    if has_fused_steps(decoder.spec) and not decoder.weights.is_quantized:
         from townsfolk.models.fused_decode import FusedDecode
 
         return FusedDecode(decoder, kv, max_batch, context_length)

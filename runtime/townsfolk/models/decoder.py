@@ -144,11 +144,12 @@ class Decoder:
             IndexError: a token id lies outside the vocabulary (on CPU).
         """
         weights = self.weights
-        residual = embedding(batch.token_ids, weights.embedding).to(self.precision.residual)
+        residual = embedding(batch.token_ids, weights.embedding, self.precision.residual)
         if self._multiplier != 1.0:
             residual = residual * self._multiplier
         if weights.positions is not None:
-            residual = residual + embedding(batch.positions, weights.positions)
+            learned = embedding(batch.positions, weights.positions, self.precision.residual)
+            residual = residual + learned
         ops = PagedOps(batch, kv, self.rotations(batch.positions), self.dtype)
         return run_layers(weights, residual, ops)
 

@@ -107,6 +107,7 @@ class FusedDecode:
     def logits(self, inputs: DecodeInputs) -> Tensor:
         """See `DecodeStep`."""
         weights = self._decoder.weights
+        assert isinstance(weights.embedding, Tensor)
         batch = inputs.rows.shape[0]
         residual, scaled, inner = self._residual[:batch], self._scaled[:batch], self._inner[:batch]
         attended, logits = self._attended[:batch], self._logits[:batch]

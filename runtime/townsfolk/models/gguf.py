@@ -106,10 +106,9 @@ class _File:
     @property
     def dtype(self) -> str:
         """In which the weights are computed with: quantised ones in bfloat16."""
-        dtypes = {
-            torch.bfloat16 if stored is None else stored.dtype
-            for stored in map(self.checkpoint.stored, self.checkpoint)
-        }
+        readable = [name for name in self.checkpoint if not self.checkpoint.problem(name)]
+        encodings = [self.checkpoint.stored(name).encoding for name in readable]
+        dtypes = {each if isinstance(each, torch.dtype) else torch.bfloat16 for each in encodings}
         wanted = dtypes - {torch.float32} or {torch.float32}
         chosen = wanted.pop() if len(wanted) == 1 else torch.bfloat16
         return str(chosen).removeprefix("torch.")

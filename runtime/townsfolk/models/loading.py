@@ -7,18 +7,23 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 
 import torch
 from torch import Tensor
+from townsfolk_kernels import LinearWeight, pack_linear
+from townsfolk_kernels.blocks import BlockFormat, dequantize
+from townsfolk_kernels.embedding import Table
+from townsfolk_kernels.quantized import Part, QuantizedMatrix, StackedWeight, quantized_matrix
 
-from townsfolk.checkpoint import StoredTensor, TensorStore, Upload
+from townsfolk.checkpoint import Encoding, TensorStore, Upload
 from townsfolk.checkpoint.upload import BUFFER_BYTES
 from townsfolk.models.names import Architecture
 from townsfolk.models.spec import DecoderSpec
 from townsfolk.models.weights import (
     DecoderWeights,
-    Part,
     Precision,
+    Run,
     Source,
     TensorSpec,
     expected_tensors,
@@ -27,6 +32,7 @@ from townsfolk.models.weights import (
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY_S = 2.0
+CPU = torch.device("cpu")
 
 Progress = Callable[[int, int], None]
 """Called while loading with the bytes read so far and in all. An exception ends the loading."""
@@ -52,14 +58,16 @@ def load_weights(
         if progress is not None:
             progress(done, total)
 
-    if device.type == "cpu":
-        mapped = MappedTensors(checkpoint, report, precision.weights)
-        return DecoderWeights.build(found, precision, mapped)
     most = max(BUFFER_BYTES, *(_widest_rows(spec) for spec in expected.values()))
     with Upload(device, most) as upload:
-        streamed = StreamedTensors(checkpoint, upload, device, most, precision.weights)
-        weights = DecoderWeights.build(found, precision, streamed)
-        upload.finish(report)
+        if device.type == "cpu":
+            mapped = MappedTensors(checkpoint, upload, precision.weights, report)
+            weights = DecoderWeights.build(found, precision, mapped)
+            upload.finish(lambda done: report(mapped.mapped_bytes + done))
+        else:
+            streamed = StreamedTensors(checkpoint, upload, device, precision.weights)
+            weights = DecoderWeights.build(found, precision, streamed)
+            upload.finish(report)
     return weights
 
 
@@ -84,23 +92,100 @@ def _widest_rows(spec: TensorSpec) -> int:
     return unit * math.prod(spec.shape[1:]) * torch.float32.itemsize
 
 
-class MappedTensors(Source):
-    """Reads tensors from the mapped files; one that needs no change stays where it lies in them."""
+class FileTensors(Source):
+    """Reads tensors from files; quantised ones stay in their blocks where they can.
+
+    A tensor in blocks is given at once and filled in runs of rows; it is whole when `upload` is
+    done.
+    """
+
+    def __init__(
+        self, checkpoint: TensorStore, upload: Upload, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """Gives tensors on `device`.
+
+        Args:
+            checkpoint: where they are read from.
+            upload: what reads them; one head of the widest tensor must fit into a part.
+            device: where they go.
+            dtype: of tensors for which any will do.
+        """
+        self._checkpoint = checkpoint
+        self._upload = upload
+        self._device = device
+        self._dtype = dtype
+
+    def linear(
+        self,
+        weights: Sequence[TensorSpec],
+        biases: Sequence[TensorSpec],
+        dtype: torch.dtype,
+        roomy: bool,
+    ) -> LinearWeight:
+        """See `Source`."""
+        groups = [(kind, list(specs)) for kind, specs in groupby(weights, self._block_format)]
+        if all(kind is None for kind, _ in groups):
+            return super().linear(weights, biases, dtype, roomy)
+        parts: list[Part] = [
+            pack_linear(self.tensor(specs, dtype), roomy=roomy)
+            if kind is None
+            else self._quantized(kind, specs)
+            for kind, specs in groups
+        ]
+        sizes = [sum(spec.rows for spec in specs) for _, specs in groups]
+        return StackedWeight(parts, sizes, self.tensor(biases, dtype) if biases else None)
+
+    def table(self, spec: TensorSpec) -> Table:
+        """See `Source`."""
+        kind = self._block_format(spec)
+        return super().table(spec) if kind is None else self._quantized(kind, [spec])
+
+    def _block_format(self, spec: TensorSpec) -> BlockFormat | None:
+        """The blocks in which a tensor stays; None for what is used as numbers."""
+        encoding = self._checkpoint.stored(spec.name).encoding
+        if isinstance(encoding, torch.dtype):
+            return None
+        if spec.transposed:
+            logger.info("%s becomes %s: it is stored transposed", spec.name, self._dtype)
+            return None
+        return encoding
+
+    def _quantized(self, kind: BlockFormat, specs: Sequence[TensorSpec]) -> QuantizedMatrix:
+        rows = sum(spec.rows for spec in specs)
+        matrix = quantized_matrix(kind, rows, specs[0].shape[1], self._device)
+        begin = 0
+        for spec in specs:
+            self._in_runs(spec, partial(_fill, matrix, begin))
+            begin += spec.rows
+        return matrix
+
+    def _in_runs(self, spec: TensorSpec, placing: Callable[[Run, Tensor], None]) -> None:
+        """Have the bytes of a tensor read; `placing` takes those of a run of rows."""
+        stored = self._checkpoint.stored(spec.name)
+        row_bytes = stored.nbytes // spec.shape[0]
+        for run in spec.runs(self._upload.buffer_bytes // row_bytes):
+            begin = stored.offset + run.first * row_bytes
+            self._upload.add(stored.path, begin, run.count * row_bytes, partial(placing, run))
+
+
+class MappedTensors(FileTensors):
+    """Reads numbers from the mapped files; what needs no change stays where it lies in them.
+
+    Attributes:
+        mapped_bytes: bytes read so far from the mapped files.
+    """
 
     def __init__(
         self,
         checkpoint: TensorStore,
+        upload: Upload,
+        dtype: torch.dtype,
         report: Callable[[int], None],
-        dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Reads from `checkpoint`, and reports the bytes read so far.
-
-        Quantised tensors become `dtype` where any will do.
-        """
-        self._checkpoint = checkpoint
-        self._dtype = dtype
+        """See `FileTensors`; `report` is called with `mapped_bytes`."""
+        super().__init__(checkpoint, upload, CPU, dtype)
+        self.mapped_bytes = 0
         self._report = report
-        self._done = 0
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
@@ -112,40 +197,17 @@ class MappedTensors(Source):
             result = torch.empty(sum(rows), *specs[0].row_shape, dtype=dtype)
             for spec, tensor, part in zip(specs, mapped, result.split(rows), strict=True):
                 spec.place(tensor, part)
-        self._done += sum(self._checkpoint.nbytes(spec.name) for spec in specs)
-        self._report(self._done)
+        self.mapped_bytes += sum(self._checkpoint.nbytes(spec.name) for spec in specs)
+        self._report(self.mapped_bytes)
         return result
 
 
-class StreamedTensors(Source):
-    """Gives tensors at once, and has them filled in parts; they are whole when `upload` is done.
+class StreamedTensors(FileTensors):
+    """Gives all tensors at once, and has them filled in parts; see `FileTensors`.
 
     Parts go straight to their place in the stacked tensor. Rotary rows and other dtypes are brought
     into shape on the device.
     """
-
-    def __init__(
-        self,
-        checkpoint: TensorStore,
-        upload: Upload,
-        device: torch.device,
-        part_bytes: int,
-        dtype: torch.dtype,
-    ) -> None:
-        """Gives tensors on `device`, of `dtype` where none is asked for.
-
-        Args:
-            checkpoint: where they are read from.
-            upload: what reads them.
-            device: where they go.
-            part_bytes: size of a part; one head of the widest tensor must fit.
-            dtype: of tensors for which any will do.
-        """
-        self._checkpoint = checkpoint
-        self._upload = upload
-        self._device = device
-        self._part_bytes = part_bytes
-        self._dtype = dtype
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
@@ -153,29 +215,30 @@ class StreamedTensors(Source):
         shape = (sum(rows), *specs[0].row_shape)
         result = torch.empty(shape, dtype=dtype or self._dtype, device=self._device)
         for spec, target in zip(specs, result.split(rows), strict=True):
-            stored = self._checkpoint.stored(spec.name)
-            if stored is None:  # quantised: brought into values here, and copied at once
+            encoding = self._checkpoint.stored(spec.name).encoding
+            if isinstance(encoding, BlockFormat) and len(spec.shape) == 1:  # one row, small
                 spec.place(self._checkpoint.tensor(spec.name, result.dtype), target)
             else:
-                self._fill(spec, stored, target)
+                self._in_runs(spec, partial(_place, spec, encoding, target))
         return result
 
-    def _fill(self, spec: TensorSpec, stored: StoredTensor, target: Tensor) -> None:
-        row_bytes = stored.nbytes // spec.shape[0]
-        for part in spec.parts(target, self._part_bytes // row_bytes):
-            self._upload.add(
-                stored.path,
-                stored.offset + part.first * row_bytes,
-                part.count * row_bytes,
-                partial(_place, part, stored.dtype),
-            )
+
+def _place(spec: TensorSpec, encoding: Encoding, target: Tensor, run: Run, raw: Tensor) -> None:
+    if isinstance(encoding, BlockFormat):
+        rows = dequantize(
+            raw.to(target.device, non_blocking=True).view(run.count, -1), encoding, target.dtype
+        )
+    else:
+        rows = raw.view(encoding).view(run.count, *spec.shape[1:])
+        if encoding != target.dtype or run.rotary is not None or spec.offset:
+            rows = rows.to(target.device, non_blocking=True)
+    spec.place_run(run, rows.view(run.count, *spec.shape[1:]), target)
 
 
-def _place(part: Part, dtype: torch.dtype, raw: Tensor) -> None:
-    tensor = raw.view(dtype).view(part.target.shape)
-    if dtype != part.target.dtype or part.rotary is not None or part.offset:
-        tensor = tensor.to(part.target.device, non_blocking=True)
-    part.fill(tensor)
+def _fill(matrix: QuantizedMatrix, begin: int, run: Run, raw: Tensor) -> None:
+    """Copy rows in blocks to the place of a tensor, whose first row is `begin`."""
+    rows = raw.to(matrix.device, non_blocking=True).view(run.count, -1)
+    matrix.fill(begin + run.first, run.turned(rows))
 
 
 def log_progress() -> Progress:

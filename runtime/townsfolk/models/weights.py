@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
+from townsfolk_kernels.embedding import Table
+from townsfolk_kernels.quantized import QuantizedMatrix, StackedWeight
 
 from townsfolk.models.names import Architecture, TensorNames
 from townsfolk.models.spec import LayerSpec, NormKind, NormSpec
@@ -71,59 +73,51 @@ class TensorSpec:
 
     def place(self, tensor: Tensor, target: Tensor) -> None:
         """Copy the stored tensor to `target` [rows, *row_shape]."""
-        for part in self.parts(target, self.shape[0]):
-            part.fill(tensor[part.first : part.first + part.count])
+        for run in self.runs(self.shape[0]):
+            self.place_run(run, tensor[run.first : run.first + run.count], target)
 
-    def parts(self, target: Tensor, most: int) -> Iterator[Part]:
-        """Divide the stored rows into parts of at most `most`, or one head, for `target`."""
+    def place_run(self, run: Run, rows: Tensor, target: Tensor) -> None:
+        """Copy some stored rows to their place in `target` [rows, *row_shape]."""
         view = target.mT if self.transposed else target
+        if self.offset:
+            rows = rows.float() + self.offset
+        part = view[run.first : run.first + run.count]
+        part.copy_(run.turned(rows), non_blocking=run.rotary is None)
+
+    def runs(self, most: int) -> Iterator[Run]:
+        """Divide the stored rows into runs of at most `most`, or one head."""
         turned = 0 if self.rotary is None else self.rotary.rows
         bounds = [(0, turned, self.rotary), (turned, self.shape[0], None)]
         for begin, end, rotary in bounds:
             unit = 1 if rotary is None else rotary.head_dim
             step = max(most // unit, 1) * unit
             for first in range(begin, end, step):
-                rows = view[first : min(first + step, end)]
-                yield Part(first, rows, rotary, self.offset)
+                yield Run(first, min(first + step, end) - first, rotary)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Some rows of a stored tensor, and where they go.
+class Run:
+    """Some rows of a stored tensor.
 
     Attributes:
-        first: the first row.
-        target: as the rows are stored.
-        rotary: how the rows are turned, all of them.
-        offset: what is added.
+        first: the first of them.
+        count: how many.
+        rotary: how they are turned, all of them.
     """
 
     first: int
-    target: Tensor
+    count: int
     rotary: Rotary | None
-    offset: float
 
-    @property
-    def count(self) -> int:
-        """How many rows."""
-        return self.target.shape[0]
-
-    def fill(self, tensor: Tensor) -> None:
-        """Copy the rows `tensor` to the target."""
-        if self.offset:
-            tensor = tensor.float() + self.offset
+    def turned(self, rows: Tensor) -> Tensor:
+        """The rows [count, ...], of numbers or of blocks, in the order in which they are kept."""
         if self.rotary is None:
-            self.target.copy_(tensor, non_blocking=True)
-            return
-        head_dim, dim = self.rotary.head_dim, self.rotary.dim
-        heads, target = (
-            tensor.unflatten(0, (-1, head_dim)),
-            self.target.unflatten(0, (-1, head_dim)),
-        )
-        halves = heads[:, :dim].unflatten(1, (2, dim // 2)).transpose(1, 2)
-        target[:, :dim].unflatten(1, (dim // 2, 2)).copy_(halves)
-        if dim < head_dim:
-            target[:, dim:].copy_(heads[:, dim:])
+            return rows
+        dim = self.rotary.dim
+        heads = rows.unflatten(0, (-1, self.rotary.head_dim))
+        halves = heads[:, :dim].unflatten(1, (2, dim // 2))
+        pairs = halves.transpose(1, 2).flatten(1, 2)
+        return torch.cat((pairs, heads[:, dim:]), dim=1).flatten(0, 1)
 
 
 class Source(ABC):
@@ -142,13 +136,19 @@ class Source(ABC):
     ) -> LinearWeight:
         """The weights stacked along dimension 0, with their biases if there are any.
 
-        A source of weights in another format gives an object that multiplies with them as they are.
+        Weights in blocks stay so.
         """
         bias = self.tensor(biases, dtype) if biases else None
         return pack_linear(self.tensor(weights, dtype), bias, roomy=roomy)
 
-    def tied(self, embedding: Tensor, dtype: torch.dtype, roomy: bool) -> LinearWeight:
+    def table(self, spec: TensorSpec) -> Table:
+        """A table of which rows are taken, as it is."""
+        return self.tensor([spec], None)
+
+    def tied(self, embedding: Table, dtype: torch.dtype, roomy: bool) -> LinearWeight:
         """The embedding as the weight of the head."""
+        if isinstance(embedding, QuantizedMatrix):
+            return StackedWeight([embedding], [embedding.rows])
         return pack_linear(embedding.to(dtype), roomy=roomy)
 
 
@@ -205,11 +205,21 @@ class Layer:
 class DecoderWeights:
     """All of a decoder."""
 
-    embedding: Tensor  # [vocab, hidden]
+    embedding: Table  # [vocab, hidden]
     positions: Tensor | None  # [positions, hidden]
     layers: tuple[Layer, ...]
     norm: Norm
     head: LinearWeight  # [vocab, hidden]
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether any weight is in blocks."""
+        weights = [self.head]
+        for layer in self.layers:
+            weights += [layer.qkv, layer.output, layer.up, layer.down]
+        return isinstance(self.embedding, QuantizedMatrix) or any(
+            isinstance(each, StackedWeight) for each in weights
+        )
 
     @classmethod
     def build(
@@ -222,7 +232,7 @@ class DecoderWeights:
         table = TensorSpec(
             f"{names.root}{names.embedding}.weight", (spec.vocab_size, spec.hidden_size)
         )
-        embedding = source.tensor([table], None)
+        embedding = source.table(table)
         positions = None
         if spec.embedding.positions:
             rows = (spec.embedding.positions, spec.hidden_size)

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 from townsfolk_kernels import LinearWeight
+from townsfolk_kernels.embedding import Table
 
 from townsfolk.models import Architecture, DecoderSpec, read_config
 from townsfolk.models.layers import run_layers
@@ -125,7 +126,7 @@ class _Parameters(Source):
         of_parts[: len(biases)] = map(self._parameter, biases)
         return TrainedWeight(tuple(zip(made, of_parts, strict=True)), weights[0].transposed)
 
-    def tied(self, embedding: Tensor, dtype: torch.dtype, roomy: bool) -> LinearWeight:
+    def tied(self, embedding: Table, dtype: torch.dtype, roomy: bool) -> LinearWeight:
         assert isinstance(embedding, nn.Parameter)
         return TrainedWeight(((embedding, None),))
 
@@ -268,6 +269,7 @@ class TrainableDecoder(nn.Module):
             [batch, length, vocabulary].
         """
         weights, head = self._weights, self.spec.head
+        assert isinstance(weights.embedding, Tensor)
         x = F.embedding(tokens, weights.embedding)  # [batch, length, hidden]
         if self.spec.embedding.multiplier != 1.0:
             x = x * self.spec.embedding.multiplier

@@ -105,13 +105,11 @@ class GgufCheckpoint(TensorStore):
         rows = math.prod(info.shape[:-1])
         return dequantize(raw.view(rows, -1), BLOCK_TYPES[info.type], dtype).view(info.shape)
 
-    def stored(self, name: str) -> StoredTensor | None:
+    def stored(self, name: str) -> StoredTensor:
         """See `TensorStore`."""
         info = self.info(name)
-        if info.type not in DENSE_TYPES:
-            return None
-        dtype = DENSE_TYPES[info.type]
-        return StoredTensor(self._parts[name].path, info.offset, info.nbytes, dtype)
+        encoding = DENSE_TYPES.get(info.type) or BLOCK_TYPES[info.type]
+        return StoredTensor(self._parts[name].path, info.offset, info.nbytes, encoding)
 
 
 def _parts(path: Path) -> list[Path]:
