@@ -9,7 +9,7 @@ from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, quants
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.checkpoint import GgufCheckpoint, GgufError
-from townsfolk_kernels.blocks import BlockFormat
+from townsfolk_kernels.quantized.blocks import BlockFormat
 
 ROWS = np.random.default_rng(5).normal(size=(6, 64)).astype(np.float32)
 

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 from townsfolk_kernels import linear, pack_linear, use_reference
-from townsfolk_kernels.blocks import BlockFormat, dequantize
-from townsfolk_kernels.embedding import embedding
-from townsfolk_kernels.quantized import (
+from townsfolk_kernels.ops.embedding import embedding
+from townsfolk_kernels.ops.stacked import StackedWeight
+from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
+from townsfolk_kernels.quantized.matrix import (
     QUANTIZED,
     QuantizedMatrix,
     RawMatrix,
-    StackedWeight,
     quantized_matrix,
 )
-from townsfolk_kernels.random_blocks import random_blocks
+from townsfolk_kernels.quantized.random_blocks import random_blocks
 
 CPU = torch.device("cpu")
 formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.name)

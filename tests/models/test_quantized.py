@@ -9,8 +9,9 @@ from townsfolk.checkpoint import GgufCheckpoint, Upload
 from townsfolk.models import Decoder, open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
 from townsfolk.models.weights import DecoderWeights, Precision
-from townsfolk_kernels.blocks import BlockFormat
-from townsfolk_kernels.quantized import QuantizedMatrix, StackedWeight
+from townsfolk_kernels.ops.stacked import StackedWeight
+from townsfolk_kernels.quantized.blocks import BlockFormat
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 CPU = torch.device("cpu")
 Kind = GGMLQuantizationType

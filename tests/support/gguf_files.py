@@ -13,8 +13,8 @@ import torch
 from gguf import GGMLQuantizationType, GGUFWriter, quants
 from paged import PagedRun
 from townsfolk.models import Decoder
-from townsfolk_kernels.blocks import BlockFormat
-from townsfolk_kernels.random_blocks import random_blocks
+from townsfolk_kernels.quantized.blocks import BlockFormat
+from townsfolk_kernels.quantized.random_blocks import random_blocks
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 SMALL = {

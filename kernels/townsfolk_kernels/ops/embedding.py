@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.quantized import QuantizedMatrix
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 from townsfolk_kernels.registry import Implementations
 
 Table = Tensor | QuantizedMatrix

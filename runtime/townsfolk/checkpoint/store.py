@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from townsfolk_kernels.blocks import BlockFormat
+from townsfolk_kernels.quantized.blocks import BlockFormat
 
 _NAMES_SHOWN = 8
 

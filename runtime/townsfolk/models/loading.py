@@ -12,9 +12,10 @@ from itertools import groupby
 import torch
 from torch import Tensor
 from townsfolk_kernels import LinearWeight, pack_linear
-from townsfolk_kernels.blocks import BlockFormat, dequantize
-from townsfolk_kernels.embedding import Table
-from townsfolk_kernels.quantized import Part, QuantizedMatrix, StackedWeight, quantized_matrix
+from townsfolk_kernels.ops.embedding import Table
+from townsfolk_kernels.ops.stacked import Part, StackedWeight
+from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix, quantized_matrix
 
 from townsfolk.checkpoint import Encoding, TensorStore, Upload
 from townsfolk.checkpoint.upload import BUFFER_BYTES

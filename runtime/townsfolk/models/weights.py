@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
-from townsfolk_kernels.embedding import Table
-from townsfolk_kernels.quantized import QuantizedMatrix, StackedWeight
+from townsfolk_kernels.ops.embedding import Table
+from townsfolk_kernels.ops.stacked import StackedWeight
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.models.names import Architecture, TensorNames
 from townsfolk.models.spec import LayerSpec, NormKind, NormSpec

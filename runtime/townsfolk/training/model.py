@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 from townsfolk_kernels import LinearWeight
-from townsfolk_kernels.embedding import Table
+from townsfolk_kernels.ops.embedding import Table
 
 from townsfolk.models import Architecture, DecoderSpec, read_config
 from townsfolk.models.layers import run_layers

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.blocks import BlockFormat, dequantize
+from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
 
 _SAMPLE_BLOCKS = 4096
 _POWERS = {BlockFormat.MXFP4}
