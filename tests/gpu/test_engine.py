@@ -6,9 +6,9 @@ import random
 import pytest
 import torch
 from close_calls import is_close_call, next_logits
-from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
+from townsfolk.library import resolve
 from townsfolk.models import Decoder
 from townsfolk.sampling import SamplingParams
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from townsfolk.checkpoint import resolve
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine, NotEnoughMemoryError
+from townsfolk.library import resolve
 from townsfolk.models import Decoder
 
 STORM = Path(__file__).parent.parent / "support" / "memory_storm.py"

@@ -1,8 +1,7 @@
-"""Reading weights, and finding the directory that holds them."""
+"""Reading weights."""
 
 from townsfolk.checkpoint.gguf import GgufCheckpoint, GgufError
 from townsfolk.checkpoint.reader import Checkpoint
-from townsfolk.checkpoint.resolve import ModelNotFoundError, resolve
 from townsfolk.checkpoint.store import CheckpointError, Encoding, StoredTensor, TensorStore
 from townsfolk.checkpoint.upload import Upload
 
@@ -12,9 +11,7 @@ __all__ = [
     "Encoding",
     "GgufCheckpoint",
     "GgufError",
-    "ModelNotFoundError",
     "StoredTensor",
     "TensorStore",
     "Upload",
-    "resolve",
 ]

@@ -122,10 +122,10 @@ def _packages(_: argparse.Namespace) -> list[Finding]:
 
 def _model(options: argparse.Namespace) -> list[Finding]:
     """What loading the model would say of its files."""
-    from townsfolk.checkpoint import resolve
     from townsfolk.dialogue.chat_template import ChatTemplate
     from townsfolk.dialogue.errors import UnsupportedTemplateError
     from townsfolk.engine.load_errors import LOAD_ERRORS
+    from townsfolk.library import resolve
     from townsfolk.models import open_source
     from townsfolk.models.loading import check_tensors
     from townsfolk.text import Tokenizer
@@ -151,11 +151,11 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
     """What the model would take, and whether it fits."""
     import torch
 
-    from townsfolk.checkpoint import resolve
     from townsfolk.config import EngineSettings
     from townsfolk.engine import NotEnoughMemoryError
     from townsfolk.engine.load_errors import LOAD_ERRORS
     from townsfolk.engine.memory import MemoryPlan
+    from townsfolk.library import resolve
     from townsfolk.models import open_source
 
     try:

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     import torch
     from townsfolk_kernels.registry import has_triton
 
-    from townsfolk.checkpoint import resolve
+    from townsfolk.library import resolve
     from townsfolk.models import NAMED_SHAPES, named_spec, open_source
     from townsfolk.models.decode_step import has_fused_steps
 

@@ -18,7 +18,6 @@ from typing import Any
 import psutil
 import torch
 
-from townsfolk.checkpoint import resolve
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import (
@@ -48,6 +47,7 @@ from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
+from townsfolk.library import resolve
 from townsfolk.models import Decoder, open_source
 from townsfolk.models.loading import Progress, log_progress
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams

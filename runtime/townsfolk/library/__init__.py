@@ -1,0 +1,18 @@
+"""Which models there are, where they lie, and how they come here. Reads no weights."""
+
+from townsfolk.library.catalogue import CatalogueModel, catalogue
+from townsfolk.library.errors import DownloadError, ModelNotFoundError
+from townsfolk.library.places import models_folder
+from townsfolk.library.resolve import find, find_known, pull, resolve
+
+__all__ = [
+    "CatalogueModel",
+    "DownloadError",
+    "ModelNotFoundError",
+    "catalogue",
+    "find",
+    "find_known",
+    "models_folder",
+    "pull",
+    "resolve",
+]
