@@ -13,6 +13,7 @@ from nasty_strings import nasty_strings
 from paged import PagedRun
 from real_files import packaged
 from townsfolk.models import Decoder, open_source
+from townsfolk.models.mixes import MIXES
 from townsfolk.text import Tokenizer
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
@@ -87,3 +88,12 @@ def test_logits_are_those_of_transformers(path: Path, tokenizer: Tokenizer) -> N
         with torch.no_grad():
             expected = model(torch.tensor([ids])).logits[0]
         assert (found - expected).abs().max() < TOLERANCE
+
+
+def test_the_formats_are_those_of_the_mix(path: Path) -> None:
+    """It was made by llama.cpp's own quantiser."""
+    expected = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+    for name, tensor in expected.items():
+        if len(tensor.shape) == 2:
+            kind = MIXES["q4_k_m"].block_format(name, int(tensor.shape[0]), 18, tied=True)
+            assert kind.name == tensor.tensor_type.name, name

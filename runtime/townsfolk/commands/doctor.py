@@ -157,15 +157,20 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
     from townsfolk.engine.memory import MemoryPlan
     from townsfolk.library import resolve
     from townsfolk.models import open_source
+    from townsfolk.models.outline import WeightOutline
 
     try:
-        spec = open_source(resolve(options.model)).architecture().spec
+        source = open_source(resolve(options.model))
+        architecture = source.architecture()
+        spec = architecture.spec
+        device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        checkpoint = source.checkpoint()
+        outline = WeightOutline.of_checkpoint(architecture, checkpoint, spec.dtype, device)
     except LOAD_ERRORS:
         return []  # said above
-    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     settings = EngineSettings(gpu_memory_mib=options.gpu_memory_mib)
     try:
-        plan = MemoryPlan.make(spec, spec.dtype, device, settings)
+        plan = MemoryPlan.make(spec, spec.dtype, device, settings, outline)
         plan.check_free(device)
     except NotEnoughMemoryError as error:
         return [Finding("memory use", str(error), fine=False)]

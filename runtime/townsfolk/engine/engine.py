@@ -50,6 +50,7 @@ from townsfolk.kv.cache import MIB
 from townsfolk.library import resolve
 from townsfolk.models import Decoder, open_source
 from townsfolk.models.loading import Progress, log_progress
+from townsfolk.models.outline import WeightOutline
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -101,7 +102,9 @@ class Engine:
         """
         spec = decoder.spec
         if plan is None:
-            plan = MemoryPlan.make(spec, decoder.precision.weights, decoder.device, settings)
+            outline = WeightOutline.of_weights(decoder.weights)
+            dtype = decoder.precision.weights
+            plan = MemoryPlan.make(spec, dtype, decoder.device, settings, outline)
         plan.hold(decoder.device)
         device = str(decoder.device)
         if decoder.device.type == "cuda":
@@ -177,9 +180,11 @@ class Engine:
         path = resolve(model if model is not None else settings.model)
         device = _device(settings)
         source = open_source(path)
-        spec = source.architecture().spec
+        architecture = source.architecture()
+        spec = architecture.spec
         dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
-        plan = MemoryPlan.make(spec, dtype, device, settings)
+        outline = WeightOutline.of_checkpoint(architecture, source.checkpoint(), dtype, device)
+        plan = MemoryPlan.make(spec, dtype, device, settings, outline)
         if plan.context_length < (settings.max_context or spec.context_length):
             logger.info(
                 "the memory for conversations holds %d tokens, of the %d that one could have: "

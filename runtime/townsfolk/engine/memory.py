@@ -13,7 +13,7 @@ from townsfolk.host_memory import available_bytes, total_bytes
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import DecoderSpec
 from townsfolk.models.decode_step import has_fused_steps
-from townsfolk.models.loading import weight_bytes
+from townsfolk.models.outline import WeightOutline
 from townsfolk.models.weights import Precision
 
 # KV where nothing else is set.
@@ -38,6 +38,10 @@ _GRAPH_TOKENS = 512
 # Workspaces of cuBLAS (on an H200 32 MiB for each of four threads and streams), those of attention
 # and split products, inputs of graphs, and what PyTorch's segments round up.
 _FIXED_WORK = 256 * MIB
+
+
+# Values of a tile of quantised weights, in fp32, and what they are computed in.
+_TILE_OF_VALUES = 160 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class MemoryPlan:
         dtype: torch.dtype,
         device: torch.device,
         settings: EngineSettings,
+        outline: WeightOutline | None = None,
     ) -> MemoryPlan:
         """Divides the memory that the settings allow.
 
@@ -81,6 +86,7 @@ class MemoryPlan:
             dtype: of its weights.
             device: where it runs.
             settings: the limits.
+            outline: its weights; None for numbers of `dtype`.
 
         Raises:
             NotEnoughMemoryError: what is left for KV doesn't hold a sequence of 32 tokens.
@@ -92,14 +98,15 @@ class MemoryPlan:
                 f"{spec.context_length} tokens at most: lower it, or leave it out"
             )
         on_gpu = device.type == "cuda"
-        weights, cuda = weight_bytes(spec, dtype), own_bytes(device) if on_gpu else 0
+        outline = outline or WeightOutline.of_numbers(spec, dtype)
+        weights, cuda = outline.nbytes, own_bytes(device) if on_gpu else 0
         if on_gpu and settings.idle_release_s:
             cuda += _RELOADED
         limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
         set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib else None
         wanted = set_kv or _USUAL_KV
         for steps in _step_sizes(settings, device):
-            work = _work_bytes(spec, dtype, steps, settings.max_batch) if on_gpu else 0
+            work = _work_bytes(spec, dtype, outline, steps, settings.max_batch) if on_gpu else 0
             room = wanted if limit is None else max(limit - weights - work - cuda, 0)
             if room >= wanted:
                 break
@@ -261,7 +268,9 @@ def _step_sizes(settings: EngineSettings, device: torch.device) -> list[int]:
     return [max(size, settings.max_batch) for size in sizes]
 
 
-def _work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int, rows: int) -> int:
+def _work_bytes(
+    spec: DecoderSpec, dtype: torch.dtype, outline: WeightOutline, steps: int, rows: int
+) -> int:
     """A bound of what a step works in, beside weights and KV, for so many tokens and rows."""
     heads = max(layer.attention.query_width for layer in spec.layers)
     kv_heads = max(layer.attention.kv_width for layer in spec.layers)
@@ -269,14 +278,15 @@ def _work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int, rows: int) ->
     # The largest activations of a layer that are alive at once: residual stream and norms, the
     # projections of attention, gate, up and their product.
     token = 6 * spec.hidden_size + 3 * heads + 4 * kv_heads + 3 * inner
-    if not has_fused_steps(spec):
+    if not has_fused_steps(spec) or outline.is_quantized:
         # Plain operations in between: norms of heads and multipliers in fp32, activations apart.
         token += 6 * (heads + kv_heads) + 4 * spec.hidden_size + 2 * inner
     activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
     copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
-    return activations + scores + said + _FIXED_WORK
+    values = _TILE_OF_VALUES if outline.is_quantized else 0
+    return activations + scores + said + values + _FIXED_WORK
 
 
 def _index(device: torch.device) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,12 +11,14 @@ from townsfolk_kernels import embedding, linear
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.layers import run_layers
 from townsfolk.models.loading import Progress, load_weights
-from townsfolk.models.names import Architecture
+from townsfolk.models.mixes import Mix
+from townsfolk.models.names import GGUF_NAMES, Architecture, TensorNames
 from townsfolk.models.paged import PagedOps
+from townsfolk.models.random import RandomTensors
 from townsfolk.models.rope import Rotations
 from townsfolk.models.source import open_source
 from townsfolk.models.spec import DecoderSpec
-from townsfolk.models.weights import DecoderWeights, Precision, Source, TensorSpec
+from townsfolk.models.weights import DecoderWeights, Precision
 
 
 class Decoder:
@@ -66,12 +67,7 @@ class Decoder:
     @property
     def weight_bytes(self) -> int:
         """Memory of the weights; an embedding that stays in its mapped file is counted too."""
-        weights = self.weights
-        projections = [weights.head]
-        for layer in weights.layers:
-            projections += [layer.qkv, layer.output, layer.up, layer.down]
-        positions = 0 if weights.positions is None else weights.positions.nbytes
-        return weights.embedding.nbytes + positions + sum(each.nbytes for each in projections)
+        return self.weights.nbytes
 
     @classmethod
     def load(
@@ -89,8 +85,10 @@ class Decoder:
         buffers; see `townsfolk.checkpoint.upload`.
 
         Args:
-            path: a Hugging Face directory with `config.json` and one or several `*.safetensors`.
-            dtype: of the weights, bf16, fp16 or fp32; None for the checkpoint's own.
+            path: a Hugging Face directory with `config.json` and one or several `*.safetensors`, or
+                a GGUF file, whose quantised weights stay so.
+            dtype: of the weights that are not quantised, and of what is computed with them, bf16,
+                fp16 or fp32; None for the checkpoint's own.
             device: where the weights go.
             progress: called with bytes read and bytes in all.
             context_length: the longest sequence it will be given, in tokens, on which the
@@ -114,6 +112,7 @@ class Decoder:
         dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         seed: int = 0,
+        mix: Mix | None = None,
     ) -> Decoder:
         """A decoder with random weights: normal with deviation 0.02, norms near one.
 
@@ -122,11 +121,13 @@ class Decoder:
             dtype: of the weights, bf16, fp16 or fp32; None for the spec's.
             device: where the weights go.
             seed: of the draw.
+            mix: formats of its matrices; None for numbers.
         """
         target = torch.device(device)
         precision = Precision.choose(dtype or spec.dtype, target)
-        drawn = _RandomTensors(precision.weights, target, seed)
-        weights = DecoderWeights.build(Architecture(spec), precision, drawn)
+        drawn = RandomTensors(spec, precision.weights, target, seed, mix)
+        names = TensorNames() if mix is None else GGUF_NAMES
+        weights = DecoderWeights.build(Architecture(spec, names), precision, drawn)
         return cls(spec, weights, precision, target)
 
     @torch.inference_mode()
@@ -163,17 +164,3 @@ class Decoder:
         if head.soft_cap is not None:
             logits = torch.tanh(logits / head.soft_cap) * head.soft_cap
         return logits
-
-
-class _RandomTensors(Source):
-    """Draws weights."""
-
-    def __init__(self, dtype: torch.dtype, device: torch.device, seed: int) -> None:
-        self._dtype, self._device = dtype, device
-        self._generator = torch.Generator(device=device).manual_seed(seed)
-
-    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
-        shape = (sum(spec.rows for spec in specs), *specs[0].row_shape)
-        weight = torch.empty(shape, dtype=dtype or self._dtype, device=self._device)
-        mean = specs[0].mean + specs[0].offset
-        return weight.normal_(mean, 0.02, generator=self._generator)

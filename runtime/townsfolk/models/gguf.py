@@ -10,34 +10,15 @@ import torch
 
 from townsfolk.checkpoint import GgufCheckpoint
 from townsfolk.models.families import read_config
-from townsfolk.models.names import Architecture, TensorNames
+from townsfolk.models.names import GGUF_NAMES, Architecture, TensorNames
 from townsfolk.models.spec import DecoderSpec, LayerSpec, NormSpec, UnsupportedModelError
 
 _EMBEDDING = "token_embd.weight"
 _HEAD = "output.weight"
 _LLAMA3_FACTORS = "rope_freqs.weight"
-_NAMES = TensorNames(
-    roots=("",),
-    embedding="token_embd",
-    positions="position_embd",
-    norm="output_norm",
-    head="output",
-    layer="blk.{}.",
-    attention_norm="attn_norm",
-    qkv=("attn_q", "attn_k", "attn_v"),
-    q_norm="attn_q_norm",
-    k_norm="attn_k_norm",
-    output="attn_output",
-    after_attention="post_attention_norm",
-    mlp_norm="ffn_norm",
-    up=("ffn_gate", "ffn_up"),
-    down="ffn_down",
-    after_mlp="post_ffw_norm",
-    ignored=("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"),
-)
-_FUSED = replace(_NAMES, qkv=("attn_qkv",), up=("ffn_up",))
+_FUSED = replace(GGUF_NAMES, qkv=("attn_qkv",), up=("ffn_up",))
 # Rows of a rotary head lie in pairs in the files of these families.
-_PAIRED = replace(_NAMES, neighbours=True)
+_PAIRED = replace(GGUF_NAMES, neighbours=True)
 _MOST = 2**31 - 1
 
 
@@ -306,9 +287,9 @@ def _gpt2(file: _File) -> dict[str, Any]:
 
 _FAMILIES = {
     "llama": _Family(_PAIRED, _llama),
-    "qwen2": _Family(_NAMES, _qwen2),
-    "qwen3": _Family(_NAMES, _qwen3),
-    "gemma3": _Family(_NAMES, _gemma3, _without_offsets),
+    "qwen2": _Family(GGUF_NAMES, _qwen2),
+    "qwen3": _Family(GGUF_NAMES, _qwen3),
+    "gemma3": _Family(GGUF_NAMES, _gemma3, _without_offsets),
     "smollm3": _Family(_PAIRED, _smollm3),
     "granite": _Family(_PAIRED, _granite),
     "phi3": _Family(_FUSED, _phi3),

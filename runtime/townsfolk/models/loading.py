@@ -7,25 +7,20 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 
 import torch
 from torch import Tensor
-from townsfolk_kernels import LinearWeight, pack_linear
-from townsfolk_kernels.ops.embedding import Table
-from townsfolk_kernels.ops.stacked import Part, StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
-from townsfolk_kernels.quantized.matrix import QuantizedMatrix, quantized_matrix
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.checkpoint import Encoding, TensorStore, Upload
 from townsfolk.checkpoint.upload import BUFFER_BYTES
 from townsfolk.models.names import Architecture
-from townsfolk.models.spec import DecoderSpec
+from townsfolk.models.quantized import BlockSource
 from townsfolk.models.weights import (
     DecoderWeights,
     Precision,
     Run,
-    Source,
     TensorSpec,
     expected_tensors,
 )
@@ -93,7 +88,7 @@ def _widest_rows(spec: TensorSpec) -> int:
     return unit * math.prod(spec.shape[1:]) * torch.float32.itemsize
 
 
-class FileTensors(Source):
+class FileTensors(BlockSource):
     """Reads tensors from files; quantised ones stay in their blocks where they can.
 
     A tensor in blocks is given at once and filled in runs of rows; it is whole when `upload` is
@@ -101,48 +96,28 @@ class FileTensors(Source):
     """
 
     def __init__(
-        self, checkpoint: TensorStore, upload: Upload, device: torch.device, dtype: torch.dtype
+        self,
+        checkpoint: TensorStore,
+        upload: Upload | None,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
         """Gives tensors on `device`.
 
         Args:
             checkpoint: where they are read from.
-            upload: what reads them; one head of the widest tensor must fit into a part.
+            upload: what reads them, if anything does; one head of the widest tensor must fit into
+                a part.
             device: where they go.
             dtype: of tensors for which any will do.
         """
+        super().__init__(device)
         self._checkpoint = checkpoint
         self._upload = upload
-        self._device = device
         self._dtype = dtype
 
-    def linear(
-        self,
-        weights: Sequence[TensorSpec],
-        biases: Sequence[TensorSpec],
-        dtype: torch.dtype,
-        roomy: bool,
-    ) -> LinearWeight:
-        """See `Source`."""
-        groups = [(kind, list(specs)) for kind, specs in groupby(weights, self._block_format)]
-        if all(kind is None for kind, _ in groups):
-            return super().linear(weights, biases, dtype, roomy)
-        parts: list[Part] = [
-            pack_linear(self.tensor(specs, dtype), roomy=roomy)
-            if kind is None
-            else self._quantized(kind, specs)
-            for kind, specs in groups
-        ]
-        sizes = [sum(spec.rows for spec in specs) for _, specs in groups]
-        return StackedWeight(parts, sizes, self.tensor(biases, dtype) if biases else None)
-
-    def table(self, spec: TensorSpec) -> Table:
-        """See `Source`."""
-        kind = self._block_format(spec)
-        return super().table(spec) if kind is None else self._quantized(kind, [spec])
-
-    def _block_format(self, spec: TensorSpec) -> BlockFormat | None:
-        """The blocks in which a tensor stays; None for what is used as numbers."""
+    def block_format(self, spec: TensorSpec) -> BlockFormat | None:
+        """See `BlockSource`."""
         encoding = self._checkpoint.stored(spec.name).encoding
         if isinstance(encoding, torch.dtype):
             return None
@@ -151,17 +126,13 @@ class FileTensors(Source):
             return None
         return encoding
 
-    def _quantized(self, kind: BlockFormat, specs: Sequence[TensorSpec]) -> QuantizedMatrix:
-        rows = sum(spec.rows for spec in specs)
-        matrix = quantized_matrix(kind, rows, specs[0].shape[1], self._device)
-        begin = 0
-        for spec in specs:
-            self._in_runs(spec, partial(_fill, matrix, begin))
-            begin += spec.rows
-        return matrix
+    def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
+        """See `BlockSource`."""
+        self._in_runs(spec, partial(_fill, matrix, begin))
 
     def _in_runs(self, spec: TensorSpec, placing: Callable[[Run, Tensor], None]) -> None:
         """Have the bytes of a tensor read; `placing` takes those of a run of rows."""
+        assert self._upload is not None
         stored = self._checkpoint.stored(spec.name)
         row_bytes = stored.nbytes // spec.shape[0]
         for run in spec.runs(self._upload.buffer_bytes // row_bytes):
@@ -214,7 +185,7 @@ class StreamedTensors(FileTensors):
         """See `Source`."""
         rows = [spec.rows for spec in specs]
         shape = (sum(rows), *specs[0].row_shape)
-        result = torch.empty(shape, dtype=dtype or self._dtype, device=self._device)
+        result = torch.empty(shape, dtype=dtype or self._dtype, device=self.device)
         for spec, target in zip(specs, result.split(rows), strict=True):
             encoding = self._checkpoint.stored(spec.name).encoding
             if isinstance(encoding, BlockFormat) and len(spec.shape) == 1:  # one row, small
@@ -254,8 +225,3 @@ def log_progress() -> Progress:
             logger.info("loading the model: %d%% of %.1f GB", 100 * done // total, total / 1e9)
 
     return report
-
-
-def weight_bytes(spec: DecoderSpec, dtype: torch.dtype) -> int:
-    """Bytes of a decoder's weights in one dtype."""
-    return spec.num_parameters * dtype.itemsize

@@ -68,6 +68,28 @@ class TensorNames:
         return self
 
 
+GGUF_NAMES = TensorNames(
+    roots=("",),
+    embedding="token_embd",
+    positions="position_embd",
+    norm="output_norm",
+    head="output",
+    layer="blk.{}.",
+    attention_norm="attn_norm",
+    qkv=("attn_q", "attn_k", "attn_v"),
+    q_norm="attn_q_norm",
+    k_norm="attn_k_norm",
+    output="attn_output",
+    after_attention="post_attention_norm",
+    mlp_norm="ffn_norm",
+    up=("ffn_gate", "ffn_up"),
+    down="ffn_down",
+    after_mlp="post_ffw_norm",
+    ignored=("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"),
+)
+"""As GGUF files have them; some families' differ."""
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """A decoder, and where its tensors are."""

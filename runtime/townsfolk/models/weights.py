@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
 from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
 from townsfolk_kernels.ops.embedding import Table
+from townsfolk_kernels.ops.linear import PlainWeight
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
@@ -213,14 +215,27 @@ class DecoderWeights:
     head: LinearWeight  # [vocab, hidden]
 
     @property
+    def projections(self) -> list[LinearWeight]:
+        """What the products of the layers and the head multiply with."""
+        of_layers = [[each.qkv, each.output, each.up, each.down] for each in self.layers]
+        return [*chain.from_iterable(of_layers), self.head]
+
+    @property
     def is_quantized(self) -> bool:
         """Whether any weight is in blocks."""
-        weights = [self.head]
-        for layer in self.layers:
-            weights += [layer.qkv, layer.output, layer.up, layer.down]
         return isinstance(self.embedding, QuantizedMatrix) or any(
-            isinstance(each, StackedWeight) for each in weights
+            isinstance(each, StackedWeight) for each in self.projections
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all but the norms; what a tied head shares with the embedding counts once."""
+        tables = 0 if self.positions is None else self.positions.nbytes
+        head = self.head.parts[0] if isinstance(self.head, StackedWeight) else self.head
+        own = head.weight if isinstance(head, PlainWeight) else head
+        if own is not self.embedding:
+            tables += self.embedding.nbytes
+        return tables + sum(each.nbytes for each in self.projections)
 
     @classmethod
     def build(
