@@ -1,7 +1,7 @@
 """Which models there are, where they lie, and how they come here. Reads no weights."""
 
 from townsfolk.library.catalogue import CatalogueModel, catalogue
-from townsfolk.library.errors import DownloadError, ModelNotFoundError
+from townsfolk.library.errors import DownloadError, ModelNotFoundError, NoRoomError
 from townsfolk.library.places import models_folder
 from townsfolk.library.resolve import find, find_known, pull, resolve
 
@@ -9,6 +9,7 @@ __all__ = [
     "CatalogueModel",
     "DownloadError",
     "ModelNotFoundError",
+    "NoRoomError",
     "catalogue",
     "find",
     "find_known",

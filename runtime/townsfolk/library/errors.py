@@ -9,3 +9,7 @@ class ModelNotFoundError(FileNotFoundError):
 
 class DownloadError(ModelNotFoundError):
     """A model could not be fetched; what has arrived of it is kept where it is of use."""
+
+
+class NoRoomError(DownloadError):
+    """The disk has no room for a model."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from townsfolk.library.errors import DownloadError, ModelNotFoundError
+from townsfolk.library.errors import DownloadError, ModelNotFoundError, NoRoomError
 from townsfolk.library.files import NoSuchFileError, choose
 from townsfolk.library.partial import Checksum, PartialFile, hold
 from townsfolk.library.places import models_folder
@@ -246,7 +246,7 @@ def _check_space(place: Path, nbytes: int) -> None:
     existing = next(folder for folder in (place, *place.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     if nbytes and needed + _SPARE > free:
-        raise DownloadError(
+        raise NoRoomError(
             f"{needed // MIB:,} MiB are to be downloaded, but {place.parent} has {free // MIB:,} "
             "MiB free: make room, or have HF_HOME name a folder on another disk"
         )
@@ -269,7 +269,7 @@ def _failures(name: str) -> Iterator[None]:
     # It lets its HTTP library's own errors through: those that its own are made of.
     except (*errors.HfHubHTTPError.__bases__, OSError) as error:
         if getattr(error, "errno", None) in _NO_ROOM:
-            raise DownloadError(
+            raise NoRoomError(
                 f"the disk is full, with {name} half fetched: make room, or have HF_HOME name a "
                 "folder on another disk. What has arrived is kept, and the download goes on from "
                 "there"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from townsfolk.library import hub
 from townsfolk.library.catalogue import CatalogueModel, catalogue
-from townsfolk.library.errors import DownloadError, ModelNotFoundError
+from townsfolk.library.errors import DownloadError, ModelNotFoundError, NoRoomError
 from townsfolk.library.files import NoSuchFileError, choose, first_parts, is_whole
 from townsfolk.library.partial import Checksum, hold
 from townsfolk.library.places import models_folder, starter_folder
@@ -115,7 +115,8 @@ def _pull_known(model: CatalogueModel) -> Path:
         return hub.fetch(repository, [file]) / file.name
     except ModelNotFoundError as error:
         where = hub.address(model.repository, model.file)
-        raise DownloadError(
+        kind = NoRoomError if isinstance(error, NoRoomError) else DownloadError
+        raise kind(
             f"{model.name} can't be fetched: {error}. Its file is "
             f"{where or f'{model.file} of {model.repository} on the Hugging Face hub'} "
             f"({model.size}), its place here {models_folder() / model.file}"
