@@ -18,6 +18,8 @@ COMMANDS = {
     "talk": ("townsfolk.commands.talk", "talk to a character in this terminal"),
     "generate": ("townsfolk.commands.generate", "complete a prompt"),
     "bench": ("townsfolk.commands.bench", "measure latency and throughput"),
+    "models": ("townsfolk.commands.models", "list models, and what fits this machine"),
+    "pull": ("townsfolk.commands.pull", "download a model, or check one that is here"),
     "tune": ("townsfolk.commands.tune", "measure how a model runs fastest on this GPU"),
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),

@@ -16,8 +16,9 @@ class EngineSettings(BaseModel):
     model: str = Field(
         default="starter",
         description=(
-            'A model directory, a GGUF file, a Hugging Face hub id, or "starter" for the '
-            "bundled one."
+            "A GGUF file, a model directory, a name that `townsfolk models` lists, a Hugging Face "
+            'hub id, "starter" for the bundled one, or "auto" for the largest that fits. What is '
+            "not here is downloaded."
         ),
     )
     device: Literal["auto", "cpu", "cuda"] = Field(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from runtime_process import launch_runtime
+from townsfolk.cli import COMMANDS
 
 TOWNSFOLK = [sys.executable, "-m", "townsfolk"]
 
@@ -27,7 +28,7 @@ def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
 
 def test_help_names_every_command() -> None:
     shown = run("--help").stdout
-    for name in ("serve", "talk", "generate", "bench", "tune", "train", "eval", "doctor"):
+    for name in COMMANDS:
         assert f"    {name} " in shown
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 from typing import Any
 
-from townsfolk.client import Runtime, SamplingParams
+from townsfolk.client import Runtime, SamplingParams, TownsfolkError
+from townsfolk.library import AUTO, ModelNotFoundError, find
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +26,10 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         "TOWNSFOLK_AUTH_TOKEN says, which others on this machine can't read",
     )
     parser.add_argument(
-        "--model", default="starter", help="the model of a started runtime. Default starter."
+        "--model",
+        default="starter",
+        help="the model of a started runtime: a file, a directory, a name that `townsfolk models` "
+        "lists, a hub id, or auto. Default starter.",
     )
 
 
@@ -31,7 +37,24 @@ def open_runtime(options: argparse.Namespace) -> Runtime:
     """Return the runtime that the options name; use it as a context manager."""
     if options.connect:
         return Runtime.connect(options.connect, options.token)
+    _fetch(options.model)
     return Runtime.launch("--model", options.model)
+
+
+def _fetch(model: str) -> None:
+    """Fetch a model that is not here yet, where its progress is seen and no start waits for it.
+
+    Raises:
+        TownsfolkError: it is not to be had.
+    """
+    try:
+        if model != AUTO and find(model) is not None:
+            return
+    except ModelNotFoundError as error:
+        raise TownsfolkError(str(error)) from None
+    command = [sys.executable, "-m", "townsfolk", "pull", model]
+    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+        raise SystemExit(1)  # it has said why
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from townsfolk import __version__
 from townsfolk.commands.connection import add_connection
+from townsfolk.commands.options import whole_number
 from townsfolk.host_memory import total_bytes
 
 GIB = 1024**3
@@ -39,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_connection(parser)
     parser.add_argument(
-        "--gpu-memory-mib", type=int, metavar="N", help="whether the model fits in so much"
+        "--gpu-memory-mib",
+        type=whole_number(1),
+        metavar="N",
+        help="whether the model fits into so much, on this machine's GPU or another one",
     )
 
 
@@ -124,57 +128,75 @@ def _model(options: argparse.Namespace) -> list[Finding]:
     """What loading the model would say of its files."""
     from townsfolk.dialogue.chat_template import ChatTemplate
     from townsfolk.dialogue.errors import UnsupportedTemplateError
+    from townsfolk.engine.choice import largest
+    from townsfolk.engine.fit import Machine
     from townsfolk.engine.load_errors import LOAD_ERRORS
-    from townsfolk.library import resolve
+    from townsfolk.library import AUTO, find
     from townsfolk.models import open_source
     from townsfolk.models.loading import check_tensors
     from townsfolk.text import Tokenizer
 
+    name = options.model
+    found = []
+    if name == AUTO:
+        machine = Machine.here(options.gpu_memory_mib)
+        known = largest(machine)
+        name = "starter" if known is None else known.name
+        found.append(Finding("auto", f"{name}, of what fits into {machine}"))
     try:
-        source = open_source(resolve(options.model))
+        path = find(name)
+        if path is None:
+            text = f"{name} is not on this machine: `townsfolk pull {name}` fetches it"
+            return [*found, Finding("model", text, fine=False)]
+        source = open_source(path)
         architecture = source.architecture()
         check_tensors(architecture, source.checkpoint())
         ChatTemplate(Tokenizer(source.tokenizer()))
     except (*LOAD_ERRORS, UnsupportedTemplateError, OSError) as error:
-        return [Finding("model", f"{options.model}: {error}", fine=False)]
+        return [*found, Finding("model", f"{name}: {error}", fine=False)]
     spec = architecture.spec
     return [
+        *found,
         Finding(
             "model",
-            f"{options.model}: {spec.num_layers} layers of {spec.hidden_size}, "
+            f"{name}: {spec.num_layers} layers of {spec.hidden_size}, "
             f"context {spec.context_length} tokens",
-        )
+        ),
     ]
 
 
 def _memory_use(options: argparse.Namespace) -> list[Finding]:
-    """What the model would take, and whether it fits."""
+    """What the model would take, whether it fits, and how many characters with it."""
     import torch
 
-    from townsfolk.config import EngineSettings
     from townsfolk.engine import NotEnoughMemoryError
+    from townsfolk.engine.choice import largest
+    from townsfolk.engine.fit import Demand, Machine, characters
     from townsfolk.engine.load_errors import LOAD_ERRORS
-    from townsfolk.engine.memory import MemoryPlan
-    from townsfolk.library import resolve
-    from townsfolk.models import open_source
-    from townsfolk.models.outline import WeightOutline
+    from townsfolk.library import AUTO, catalogue, find
 
+    machine = Machine.here(options.gpu_memory_mib)
+    name = options.model
+    if name == AUTO:
+        known = largest(machine)
+        name = "starter" if known is None else known.name
     try:
-        source = open_source(resolve(options.model))
-        architecture = source.architecture()
-        spec = architecture.spec
-        device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-        checkpoint = source.checkpoint()
-        outline = WeightOutline.of_checkpoint(architecture, checkpoint, spec.dtype, device)
+        path = find(name)
+        if path is not None:
+            demand = Demand.of_files(path, machine.device)
+        elif name in catalogue():
+            demand = Demand.of_known(catalogue()[name], machine.device)
+        else:
+            return []  # said above
     except LOAD_ERRORS:
         return []  # said above
-    settings = EngineSettings(gpu_memory_mib=options.gpu_memory_mib)
     try:
-        plan = MemoryPlan.make(spec, spec.dtype, device, settings, outline)
-        plan.check_free(device)
+        plan = demand.plan(machine.device, machine.settings)
+        if machine.device.type == "cpu" or torch.cuda.is_available():
+            plan.check_free(machine.device)
     except NotEnoughMemoryError as error:
         return [Finding("memory use", str(error), fine=False)]
-    return [Finding("memory use", str(plan))]
+    return [Finding("memory use", str(plan)), Finding("characters", characters(plan))]
 
 
 def _network(options: argparse.Namespace) -> list[Finding]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from townsfolk.commands.options import whole_number
 from townsfolk.library import CatalogueModel, catalogue, find_known, models_folder
 from townsfolk.library.shelf import Found, found_here
+
+if TYPE_CHECKING:
+    from townsfolk.engine.fit import Machine
 
 GIB = 1024**3
 _CONTEXT = 4096
@@ -25,7 +28,7 @@ class Row:
         file_bytes: its size.
         licence: under which it may be used; empty where nobody says.
         memory_bytes: for the model and one conversation; 0 where it can't be told.
-        fits: whether it fits this machine, or what is in the way.
+        misfit: why it is not for this machine; empty where it fits.
         notes: what it is good for.
     """
 
@@ -34,7 +37,7 @@ class Row:
     file_bytes: int
     licence: str
     memory_bytes: int
-    fits: str
+    misfit: str
     notes: str
 
 
@@ -58,11 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the list; return the exit status."""
-    from townsfolk.engine.devices import planning_device
+    from townsfolk.engine.fit import Machine
 
-    device = planning_device(options.gpu_memory_mib)
-    rows = [_known(model, device, options) for model in catalogue().values()]
-    rows += [_found(found, device, options) for found in found_here()]
+    machine = Machine.here(options.gpu_memory_mib)
+    rows = [_known(model, machine, options.context) for model in catalogue().values()]
+    rows += [_found(found, machine, options.context) for found in found_here()]
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return 0
@@ -74,7 +77,50 @@ def run(options: argparse.Namespace) -> int:
         padded = (text.ljust(width) for text, width in zip(line, widths, strict=False))
         print("  ".join([*padded, line[-1]]))
     print(
-        "\n`townsfolk pull NAME` fetches one; `--model NAME` uses it, and `--model auto` the largest "
-        f"that fits.\nFiles of your own go into {models_folder()}"
+        f"\nOf this machine a model may take {machine}.\n"
+        "`townsfolk pull NAME` fetches a model; `--model NAME` uses it, and `--model auto` the "
+        f"largest that fits.\nFiles of your own go into {models_folder()}"
     )
     return 0
+
+
+def _known(model: CatalogueModel, machine: Machine, context: int) -> Row:
+    from townsfolk.engine.fit import Demand
+
+    path = find_known(model)
+    demand = Demand.of_known(model, machine.device)
+    return Row(
+        name=model.name,
+        here=str(path or ""),
+        file_bytes=model.bytes,
+        licence=model.licence,
+        memory_bytes=machine.bytes_at(context, demand),
+        misfit=machine.misfit(demand),
+        notes=model.notes,
+    )
+
+
+def _found(found: Found, machine: Machine, context: int) -> Row:
+    from townsfolk.engine.fit import Demand
+    from townsfolk.engine.load_errors import LOAD_ERRORS
+    from townsfolk.models import open_source
+
+    memory, licence = 0, ""
+    try:
+        demand = Demand.of_files(found.path, machine.device)
+        memory, misfit = machine.bytes_at(context, demand), machine.misfit(demand)
+    except (*LOAD_ERRORS, OSError) as error:
+        misfit = f"can't be run: {error}"
+    else:
+        licence = open_source(found.path).licence()
+    return Row(found.name, str(found.path), found.nbytes, licence, memory, misfit, "")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    memory = f"{row.memory_bytes / GIB:.1f} GiB" if row.memory_bytes else "unknown"
+    here = "yes" if row.here else ""
+    return (row.name, here, _size(row.file_bytes), memory, row.licence, row.misfit or "fits")
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / GIB:.1f} GiB" if nbytes >= GIB / 10 else f"{nbytes / 1024**2:.0f} MiB"

@@ -8,10 +8,9 @@ from pathlib import Path
 import torch
 
 from townsfolk.config import EngineSettings
-from townsfolk.engine.errors import NotEnoughMemoryError
-from townsfolk.engine.fit import Demand, budget
-from townsfolk.engine.memory import MIB
+from townsfolk.engine.fit import Demand, Machine
 from townsfolk.library import (
+    AUTO,
     CatalogueModel,
     DownloadError,
     NoRoomError,
@@ -19,12 +18,6 @@ from townsfolk.library import (
     find_known,
     resolve,
 )
-
-AUTO = "auto"
-# What a model must hold beside its weights: four characters with 2,048 tokens each.
-LEAST_TOKENS = 8192
-# A CPU reads all weights for each token, at about 20 GB/s: ten tokens a second.
-MOST_CPU_WEIGHTS = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +35,16 @@ class Choice:
     why: str = ""
 
 
+def largest(machine: Machine) -> CatalogueModel | None:
+    """Return the largest model of the catalogue that fits, here or not; None where none does."""
+    fitting = (
+        model
+        for model in reversed([*catalogue().values()])
+        if not machine.misfit(Demand.of_known(model, machine.device))
+    )
+    return next(fitting, None)
+
+
 def choose(model: str | Path, device: torch.device, settings: EngineSettings) -> Choice:
     """Find the model of this name, or choose one for "auto"; download it where needed.
 
@@ -50,45 +53,24 @@ def choose(model: str | Path, device: torch.device, settings: EngineSettings) ->
     """
     if model != AUTO:
         return Choice(str(model), resolve(model))
-    room = budget(device, settings)
-    of = "gpu_memory_mib" if settings.gpu_memory_mib and device.type == "cuda" else "half of free"
-    limit = f"{room // MIB:,} MiB ({of})"
-    passed: list[str] = []
-    can_download = True
-    for known in reversed(catalogue().values()):
-        if reason := misfit(known, room, device, settings):
-            passed.append(f"{known.name} {reason}")
+    machine = Machine.of(device, settings)
+    passed = {"too large": "", "not to be had": ""}  # the last and the first, of the largest first
+    only_here = False
+    for known in reversed([*catalogue().values()]):
+        if reason := machine.misfit(Demand.of_known(known, device)):
+            passed["too large"] = f"{known.name} {reason}"
             continue
         here = find_known(known)
-        if here is None and not can_download:
-            passed.append(f"{known.name} is not here")
+        if here is None and only_here:
             continue
         try:
             path = here or resolve(known.name)
-        except NoRoomError as error:
-            passed.append(f"{known.name} can't be stored ({error})")
         except DownloadError as error:
-            can_download = False
-            passed.append(f"{known.name} can't be fetched ({error})")
+            only_here = not isinstance(error, NoRoomError)  # a smaller one may have room
+            passed["not to be had"] = passed["not to be had"] or str(error)
         else:
-            why = f"{known.name} is the largest that fits into {limit} and is to be had"
-            return Choice(known.name, path, "; ".join([why, *passed[-2:]]))
-    why = f"the starter model: no larger one fits into {limit} and is to be had"
-    return Choice("starter", resolve("starter"), "; ".join([why, *passed[-2:]]))
-
-
-def misfit(
-    known: CatalogueModel, room: int, device: torch.device, settings: EngineSettings
-) -> str:
-    """Return why a model of the catalogue is not for this machine; empty where it is."""
-    demand = Demand.of_known(known, device)
-    if device.type == "cpu" and demand.outline.nbytes > MOST_CPU_WEIGHTS:
-        return f"is too slow on a CPU, which reads its {known.size} for each token"
-    try:
-        plan = demand.fits(room, device, settings)
-    except NotEnoughMemoryError:
-        return f"does not fit: its file alone has {known.size}"
-    tokens = plan.num_blocks * plan.block_size
-    if tokens < min(LEAST_TOKENS, demand.spec.context_length):
-        return f"leaves room for {tokens:,} tokens of conversation only"
-    return ""
+            why = f"{known.name} is the largest that is to be had and fits into {machine}"
+            return Choice(known.name, path, "; ".join([why, *filter(None, passed.values())]))
+    why = f"the starter model, as no larger one is to be had that fits into {machine}"
+    reasons = filter(None, passed.values())
+    return Choice("starter", resolve("starter"), "; ".join([why, *reasons]))

@@ -20,6 +20,7 @@ import torch
 
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
+from townsfolk.engine.choice import choose
 from townsfolk.engine.errors import (
     DeviceNotFoundError,
     EngineFailedError,
@@ -47,7 +48,6 @@ from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
-from townsfolk.library import resolve
 from townsfolk.models import Decoder, open_source
 from townsfolk.models.loading import Progress, log_progress
 from townsfolk.models.outline import WeightOutline
@@ -163,8 +163,7 @@ class Engine:
         """Loads a model and starts its engine.
 
         Args:
-            model: a directory, a GGUF file, a hub id, or "starter"; `settings.model` when not
-                given.
+            model: what `library.resolve` takes, or "auto"; `settings.model` when not given.
             settings: memory, device and limits; the defaults are modest.
 
         Raises:
@@ -177,8 +176,11 @@ class Engine:
             UnfitSettingError: a setting does not fit the model.
         """
         settings = settings or EngineSettings()
-        path = resolve(model if model is not None else settings.model)
         device = _device(settings)
+        choice = choose(model if model is not None else settings.model, device, settings)
+        if choice.why:
+            logger.info("model auto: %s", choice.why)
+        path = choice.path
         source = open_source(path)
         architecture = source.architecture()
         spec = architecture.spec
@@ -212,7 +214,7 @@ class Engine:
                 decoder,
                 tokenizer,
                 settings,
-                name=str(model if model is not None else settings.model),
+                name=choice.name,
                 default_params=_default_params(source.generation()),
                 plan=plan,
                 load=load,

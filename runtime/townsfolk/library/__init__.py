@@ -5,7 +5,11 @@ from townsfolk.library.errors import DownloadError, ModelNotFoundError, NoRoomEr
 from townsfolk.library.places import models_folder
 from townsfolk.library.resolve import find, find_known, pull, resolve
 
+AUTO = "auto"
+"""In place of a model's name: the engine chooses one."""
+
 __all__ = [
+    "AUTO",
     "CatalogueModel",
     "DownloadError",
     "ModelNotFoundError",

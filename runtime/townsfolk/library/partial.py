@@ -50,6 +50,26 @@ def hold(path: Path, checksum: Checksum | None) -> None:
     )
 
 
+def copy(source: Path, target: Path, checksum: Checksum | None) -> None:
+    """Copy a file, or go on with a copy that was broken off, and hold it against a checksum.
+
+    Raises:
+        DownloadError: it is damaged.
+        OSError: there is no room, or one of them can't be read or written.
+    """
+    nbytes = source.stat().st_size
+    path = target.with_name(f"{target.name}.incomplete")
+    with PartialFile(path, nbytes, checksum, lambda _: None) as partial, source.open("rb") as file:
+        file.seek(partial.tell())
+        while chunk := file.read(_CHUNK):
+            partial.write(chunk)
+        damage = partial.damage()
+    if damage:
+        path.unlink()
+        raise DownloadError(f"{source} is damaged, or another file than the one known: {damage}")
+    path.replace(target)
+
+
 class _Digest:
     """A running checksum of a file of known size."""
 

@@ -45,6 +45,9 @@ class ModelSource(Protocol):
     def generation(self) -> Mapping[str, Any]:
         """What its authors recommend, as in a `generation_config.json`; empty where nothing."""
 
+    def licence(self) -> str:
+        """Under which it may be used; empty where its files do not say."""
+
 
 class HuggingFaceDirectory:
     """`config.json`, perhaps `generation_config.json`, and one or several `*.safetensors`."""
@@ -68,6 +71,10 @@ class HuggingFaceDirectory:
         """See `ModelSource`."""
         path = self._directory / "generation_config.json"
         return _read_json(path) if path.exists() else {}
+
+    def licence(self) -> str:
+        """See `ModelSource`."""
+        return ""
 
 
 class GgufFile:
@@ -96,6 +103,11 @@ class GgufFile:
             for key, field in _SAMPLING.items()
             if isinstance(metadata.get(f"general.sampling.{key}"), int | float)
         }
+
+    def licence(self) -> str:
+        """See `ModelSource`."""
+        named = self._checkpoint.metadata.get("general.license")
+        return named if isinstance(named, str) else ""
 
     @cached_property
     def _checkpoint(self) -> GgufCheckpoint:
