@@ -38,7 +38,7 @@ def test_project_and_add(dtype, batch):
 
 
 @pytest.mark.parametrize(("dtype", "batch"), CASES, ids=str)
-def test_gate_up_swiglu(dtype, batch):
+def test_gate_up(dtype, batch):
     width, inner = any_of(SIZES)
     tiles = default("gate_up", 2 * inner, width, batch, dtype)
     check_gate_up(batch, width, inner, tiles, dtype, "cuda")

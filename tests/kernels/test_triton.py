@@ -3,6 +3,8 @@
 The interpreter has no bf16 products; tests/gpu has them. Outputs are poisoned first.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
@@ -10,12 +12,14 @@ from attention_checks import Heads, check_lone, check_prefill, check_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from product_checks import (
+    check_add_rows,
     check_gate_up,
     check_project,
     check_project_and_add,
     error,
 )
 from townsfolk_kernels import (
+    Activation,
     PagedLayout,
     add_rms_norm,
     paged_attention,
@@ -25,6 +29,7 @@ from townsfolk_kernels import (
 from townsfolk_kernels import rope_and_store as rope_reference
 from townsfolk_kernels import swiglu as swiglu_reference
 from townsfolk_kernels.decode.embedding import embed_drawn
+from townsfolk_kernels.decode.operands import Addition
 from townsfolk_kernels.gpu.launch import Tiles
 from townsfolk_kernels.prefill import activation, norm, rope
 from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
@@ -45,7 +50,12 @@ TILES = {
     "in a loop": Tiles(16, 32, 4),
     "in a loop, ragged, split": Tiles(16, 64, 4, splits=2),
 }
-SHAPES = [Heads(4, 2, 32, 4), Heads(6, 2, 24, 4, window=5), Heads(8, 1, 80, 8)]
+SHAPES = [
+    Heads(4, 2, 32, 4),
+    Heads(6, 2, 24, 4, window=5),
+    Heads(8, 1, 80, 8),
+    Heads(4, 2, 24, 4, window=9, has_norms=True),
+]
 any_tiles = pytest.mark.parametrize("tiles", TILES.values(), ids=TILES)
 any_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
 
@@ -64,8 +74,18 @@ def test_project_and_add(dtype, tiles):
 
 @any_tiles
 @any_dtype
-def test_gate_up_swiglu(dtype, tiles):
+def test_gate_up(dtype, tiles):
     check_gate_up(3, 96, 40, tiles, dtype, "cpu")
+
+
+@pytest.mark.parametrize("activation", [Activation.GELU, Activation.GELU_TANH])
+def test_gates_of_other_activations(activation):
+    check_gate_up(3, 96, 40, Tiles(4, 0, 4), torch.float32, "cpu", activation=activation)
+
+
+@any_dtype
+def test_add_rows(dtype):
+    check_add_rows(3, 50, dtype, "cpu")
 
 
 @any_tiles
@@ -78,14 +98,15 @@ def test_embed_drawn():
     rows = torch.tensor([1, -1, 0], dtype=torch.int32)
     drawn = torch.tensor([7, 3], dtype=torch.int32)
     residual, scaled, squares = poisoned(3, 50), poisoned(3, 50), poisoned(1, 3)
-    embed_drawn(rows, drawn, table, weight, residual, scaled, squares)
+    start = Addition(residual, 1.0, weight, scaled, squares)
+    embed_drawn(rows, drawn, table, start)
     assert torch.equal(residual[[0, 2]], table[[3, 7]])
     assert torch.equal(scaled[[0, 2]], table[[3, 7]] * weight)
     assert error(squares[0, [0, 2]], table[[3, 7]].square().sum(-1)) < 1e-6
     step = torch.tensor([41], dtype=torch.int32)
-    embed_drawn(rows[2:], drawn, table, weight, residual, scaled, squares, step)
+    embed_drawn(rows[2:], drawn, table, replace(start, multiplier=3.0), step)
     assert step.item() == 42
-    assert torch.equal(residual[0], table[7])
+    assert torch.equal(residual[0], 3.0 * table[7])
 
 
 @pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])

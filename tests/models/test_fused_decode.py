@@ -1,30 +1,32 @@
 """Decode steps in Triton kernels, by the interpreter on the CPU, against the plain decoder."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
-from product_checks import NAN, error
+from family_models import FAMILIES, VOCABULARY, make_model
+from product_checks import error
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch, named_spec
-from townsfolk.models.fused_decode import DecodeInputs, FusedDecode
-from townsfolk_kernels import PagedLayout, use_reference
+from townsfolk.models.decode_step import DecodeInputs, has_fused_steps
+from townsfolk.models.fused_decode import FusedDecode
+from townsfolk_kernels import Activation, PagedLayout, use_reference
 
 CPU = torch.device("cpu")
 BLOCK_SIZE, BLOCKS, ROWS, VOCAB = 4, 5, 6, 100
+SMALL = {
+    "num_hidden_layers": 2, "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 96,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+}  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[None, 7], ids=["", "window"])
-def decoder(request):
-    spec = named_spec(
-        "llama-160m", num_hidden_layers=2, vocab_size=VOCAB, hidden_size=64, intermediate_size=96,
-        num_attention_heads=4, num_key_value_heads=2, head_dim=16,
-        architectures=["MistralForCausalLM"], sliding_window=request.param,
-    )  # fmt: skip
-    return Decoder.random(spec, torch.float32, CPU)
+def check(decoder, batch, is_long, bound, has_plain=False):
+    """A step's logits, and the pages that it leaves.
 
-
-@pytest.mark.parametrize(("batch", "is_long"), [(1, False), (1, True), (2, False), (5, False)])
-def test_logits_and_pages(decoder, batch, is_long):
+    Plain attention on the CPU clears a block that begins, so where there is some none begins.
+    """
+    vocabulary = decoder.spec.vocab_size
     kv = KvCache.allocate(decoder.spec, BLOCKS * ROWS, BLOCK_SIZE, torch.float32, CPU)
     pages = (*kv.k, *kv.v)
     for each in pages:
@@ -33,10 +35,11 @@ def test_logits_and_pages(decoder, batch, is_long):
     tables = torch.randperm(BLOCKS * ROWS).view(ROWS, BLOCKS).int()
     rows = torch.randperm(ROWS)[:batch].int()
     positions = torch.randint(0, BLOCKS * BLOCK_SIZE, (batch,)).int()
-    drawn = torch.randint(0, VOCAB, (ROWS,)).int()
+    positions += has_plain * (positions % BLOCK_SIZE == 0)
+    drawn = torch.randint(0, vocabulary, (ROWS,)).int()
 
     step = FusedDecode(decoder, kv, ROWS, BLOCKS * BLOCK_SIZE)
-    step._logits.fill_(NAN)
+    step.poison()
     found = step.logits(DecodeInputs(rows, positions, tables, drawn, is_long)).clone()
     written = [each.clone() for each in pages]
     for each, content in zip(pages, before, strict=True):
@@ -50,6 +53,39 @@ def test_logits_and_pages(decoder, batch, is_long):
     tokens = drawn[rows.long()].long()
     with use_reference():
         expected = decoder.logits(decoder.forward(ModelBatch(tokens, place, slots, layout), kv))
-    assert error(found, expected) < 1e-6
+    assert error(found, expected) < bound
     for each, wanted in zip(written, pages, strict=True):
-        assert error(each, wanted) < 1e-6
+        assert error(each, wanted) < bound
+
+
+@pytest.mark.parametrize(("batch", "is_long"), [(1, False), (1, True), (2, False), (5, False)])
+@pytest.mark.parametrize("window", [None, 7], ids=["", "window"])
+def test_logits_and_pages(window, batch, is_long):
+    changes = {"architectures": ["MistralForCausalLM"], "sliding_window": window, **SMALL}
+    spec = named_spec("llama-160m", **changes)
+    check(Decoder.random(spec, torch.float32, CPU), batch, is_long, 1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "gpt2"])
+def test_families(tmp_path, name, batch):
+    # Weights are large in these, and differences with them.
+    make_model(name, **(FAMILIES[name].windowed or {})).save_pretrained(tmp_path)
+    decoder = Decoder.load(tmp_path, torch.float32)
+    assert decoder.spec.vocab_size == VOCABULARY
+    assert has_fused_steps(decoder.spec)
+    check(decoder, batch, False, 1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("shape", ["gemma-3-1b", "qwen3-0.6b"])
+def test_blocks_without_fused_kernels_run_between_those_that_have_some(shape, batch):
+    spec = named_spec(shape, **SMALL, sliding_window=7, final_logit_softcapping=2.0)
+    first, second = spec.layers
+    odd = replace(
+        second,
+        mlp=replace(second.mlp, gated=False, activation=Activation.RELU_SQUARED, width=72),
+        attention=replace(second.attention, num_heads=8, num_kv_heads=4, output_bias=True),
+    )
+    spec = replace(spec, layers=(first, odd, first))
+    check(Decoder.random(spec, torch.float32, CPU), batch, False, 1e-5, has_plain=True)

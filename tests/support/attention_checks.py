@@ -13,9 +13,12 @@ import torch
 from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace, decode_attention
+from townsfolk_kernels.decode.operands import HeadNorm, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Heads as LayerHeads
+from townsfolk_kernels.decode.operands import Sequences as Decoding
 from townsfolk_kernels.decode.qkv_attention import LoneSpace, qkv_attend
 from townsfolk_kernels.decode.rope_attention import rope_store_attend
-from townsfolk_kernels.gpu.launch import Tiles, power_of_two
+from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles, power_of_two
 from townsfolk_kernels.prefill.attention import prefill_attention
 
 # Weights of the softmax are rounded to 8, 11 or 24 bits, and so is the result.
@@ -31,6 +34,7 @@ class Heads:
     head_dim: int
     block_size: int
     window: int | None = None
+    has_norms: bool = False
 
     @property
     def scale(self) -> float:
@@ -105,6 +109,24 @@ def rotated(values: Tensor, rotation: Tensor, heads: int) -> Tensor:
     return torch.view_as_real(pairs).flatten(2)
 
 
+def head_norm(shape: Heads, device: str) -> HeadNorm | None:
+    """Random weights of the norms of heads, if there are any."""
+    if not shape.has_norms:
+        return None
+    return HeadNorm(*torch.randn(2, shape.head_dim, device=device), EPS)
+
+
+def normed(values: Tensor, norm: HeadNorm | None, heads: int, kv_heads: int) -> Tensor:
+    """[batch, heads + 2 * kv_heads, head_dim] fp64, queries and keys normalised."""
+    if norm is None:
+        return values
+    rms = values.square().mean(2, keepdim=True).add(norm.eps).sqrt()
+    weight = torch.ones_like(values)
+    weight[:, :heads], weight[:, heads : heads + kv_heads] = norm.queries, norm.keys
+    turned = values / rms * weight
+    return torch.cat((turned[:, : heads + kv_heads], values[:, heads + kv_heads :]), dim=1)
+
+
 def check_step(
     shape: Heads, lengths: Sequence[int], splits: int, dtype: torch.dtype, device: str,
     *, ahead: bool = False, dependent: bool = False, has_bias: bool = False,
@@ -124,6 +146,8 @@ def check_step(
 
     rms = squares.double().sum(0).div(hidden).add(EPS).sqrt()[:, None]
     wide = (qkv.double() / rms + (0 if bias is None else bias.double())).view(batch, -1, dim)
+    norm = head_norm(shape, device)
+    wide = normed(wide, norm, heads, kv_heads)
     turned = rotated(wide, rotation[positions], heads + kv_heads).to(dtype)
     case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
     block = case.tables.gather(1, positions[:, None].long() // shape.block_size)[used, 0].long()
@@ -135,11 +159,11 @@ def check_step(
     programs = batch * kv_heads * power_of_two(splits)
     space = DecodeWorkspace(programs, heads // kv_heads, dim, torch.device(device))
     out = torch.full((batch, heads, dim), NAN, dtype=dtype, device=device)
+    layer = LayerHeads(bias, norm, rotation, k_pages, v_pages, shape.scale, shape.window)
+    decoding = Decoding(rows, positions, case.tables)
+    left = RowNorm(squares, hidden, EPS)
     for _ in range(2):  # the counters are as they were
-        rope_store_attend(
-            qkv, squares, hidden, EPS, bias, rotation, rows, positions, case.tables, k_pages,
-            v_pages, shape.scale, shape.window, out, space, splits, dependent, ahead,
-        )  # fmt: skip
+        rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
         case.check(out, used)
         assert not space.counters.any()
     for found, expected in ((k_pages, case.k), (v_pages, case.v)):
@@ -164,6 +188,9 @@ def check_lone(
     wide = (x.normed @ weight.double().t() + (0 if bias is None else bias.double())).view(
         1, -1, dim
     )
+    norm = head_norm(shape, device)
+    if norm is not None:  # words hold queries and keys as activations
+        wide = normed(wide.to(dtype).double(), norm, heads, kv_heads)
     turned = rotated(wide, rotation[position], heads + kv_heads).to(dtype)
     case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
     block, slot = case.tables[0, -1].long(), (length - 1) % shape.block_size
@@ -172,16 +199,20 @@ def check_lone(
         each[block, :, slot], found[block, :, slot] = new[0], NAN  # written by the kernel
     untouched = [each.clone() for each in pages]
 
-    space = LoneSpace.allocate(3, heads, kv_heads, dim, dtype, torch.device(device))
+    step = torch.zeros(1, dtype=torch.int32, device=device)
+    space = LoneSpace.allocate(3, heads, kv_heads, dim, dtype, torch.device(device), step)
+    layer_heads = LayerHeads(bias, norm, rotation, *pages, shape.scale, shape.window)
+    launch = Launch(
+        tiles or Tiles(8, 0, 4), SplitWorkspace.allocate(1, 1, torch.device(device)), dependent
+    )
     out = torch.full((1, heads, dim), NAN, dtype=dtype, device=device)
 
     def run(row: int, layer: int) -> None:
+        rows = torch.tensor([row], dtype=torch.int32, device=device)
+        decoding = Decoding(rows, position, case.tables)
         qkv_attend(
-            x.scaled, x.squares, weight, bias, rotation,
-            torch.tensor([row], dtype=torch.int32, device=device), position, case.tables, *pages,
-            EPS, shape.scale, shape.window, out, space, layer, tiles or Tiles(8, 0, 4),
-            splits, dependent,
-        )  # fmt: skip
+            x.scaled, x.norm, weight, layer_heads, decoding, out, space, layer, launch, splits
+        )
 
     run(-1, 0)
     assert out.isnan().all()

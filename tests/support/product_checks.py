@@ -9,8 +9,10 @@ from math import prod
 
 import torch
 from torch import Tensor
-from torch.nn.functional import silu
-from townsfolk_kernels.decode.mlp import gate_up_swiglu
+from townsfolk_kernels import Activation
+from townsfolk_kernels.decode.addition import add_rows
+from townsfolk_kernels.decode.mlp import gate_up
+from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
 from townsfolk_kernels.gpu.tuning import split_space
@@ -45,6 +47,7 @@ class Rows:
         self.scaled = x * norm
         rms = x.double().square().mean(1, keepdim=True).add(EPS).sqrt()
         self.normed = self.scaled.double() / rms
+        self.norm = RowNorm(self.squares, width, EPS)
 
     def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
         """Random values, behind which lies NaN: whoever reads beyond the end is found out."""
@@ -78,13 +81,14 @@ def check_project_and_add(
     rows = Rows(batch, width, dtype, device)
     x, weight, norm = rows.normal(batch, width), rows.weight(hidden), rows.normal(hidden)
     space = rows.workspace("project", hidden, tiles)
-    for bias in (None, rows.normal(hidden)):
+    for bias, multiplier in ((None, 1.0), (rows.normal(hidden), 0.3)):
         residual = rows.normal(batch, hidden)
-        expected = residual.double() + x.double() @ weight.double().t()
-        expected += 0 if bias is None else bias.double()
+        product = x.double() @ weight.double().t() + (0 if bias is None else bias.double())
+        expected = residual.double() + multiplier * product
         scaled = poisoned(batch, hidden, dtype=dtype, device=device)
         squares = poisoned(-(-hidden // tiles.rows), batch, dtype=torch.float32, device=device)
-        project_and_add(x, weight, bias, residual, norm, scaled, squares, space, tiles, dependent)
+        addition = Addition(residual, multiplier, norm, scaled, squares)
+        project_and_add(x, weight, bias, addition, Launch(tiles, space, dependent))
         rows.check(residual, expected)
         rows.check(scaled, expected * norm.double())
         rows.check(squares.sum(0), expected.square().sum(1))
@@ -94,18 +98,19 @@ def check_project_and_add(
 
 def check_gate_up(
     batch: int, width: int, inner: int, tiles: Tiles, dtype: torch.dtype, device: str,
-    *, dependent: bool = False,
+    *, dependent: bool = False, activation: Activation = Activation.SILU,
 ) -> Tensor:  # fmt: skip
-    """`gate_up_swiglu`, with and without a bias."""
+    """`gate_up`, with and without a bias."""
     rows = Rows(batch, width, dtype, device)
     weight = rows.weight(2 * inner)
     space = rows.workspace("gate_up", 2 * inner, tiles)
     for bias in (None, rows.normal(2 * inner)):
         out = poisoned(batch, inner, dtype=dtype, device=device)
-        gate_up_swiglu(rows.scaled, rows.squares, weight, bias, EPS, out, space, tiles, dependent)
+        launch = Launch(tiles, space, dependent)
+        gate_up(rows.scaled, rows.norm, weight, bias, activation, out, launch)
         both = rows.normed @ weight.double().t() + (0 if bias is None else bias.double())
         gate, up = both.chunk(2, dim=1)
-        rows.check(out, silu(gate) * up)
+        rows.check(out, activation(gate) * up)
         assert not space.counters.any()
     return out
 
@@ -114,13 +119,39 @@ def check_project(
     batch: int, width: int, out_features: int, tiles: Tiles, dtype: torch.dtype, device: str,
     *, dependent: bool = False,
 ) -> Tensor:  # fmt: skip
-    """`project`, of rows as they are and of normalised ones."""
+    """`project`, of rows as they are and of normalised ones, which are multiplied and capped."""
     rows = Rows(batch, width, dtype, device)
     weight = rows.weight(out_features)
     space = rows.workspace("head", out_features, tiles)
-    for x, squares in ((rows.scaled, None), (rows.normed, rows.squares)):
+    launch = Launch(tiles, space, dependent)
+    for x, norm in ((rows.scaled, None), (rows.normed, rows.norm)):
         out = poisoned(batch, out_features, dtype=torch.float32, device=device)
-        project(rows.scaled, weight, out, space, tiles, dependent, squares, EPS)
-        rows.check(out, x.double() @ weight.double().t())
+        expected = x.double() @ weight.double().t()
+        project(rows.scaled, weight, out, launch, norm)
+        rows.check(out, expected)
+        project(rows.scaled, weight, out, launch, norm, multiplier=0.5, cap=1.5)
+        rows.check(out, 1.5 * torch.tanh(0.5 * expected / 1.5))
         assert not space.counters.any()
     return out
+
+
+def check_add_rows(batch: int, hidden: int, dtype: torch.dtype, device: str) -> None:
+    """`add_rows`, of an output in fp32 and in `dtype`, with and without a norm."""
+    rows = Rows(batch, hidden, dtype, device)
+    norm = rows.normal(hidden)
+    for x, after in (
+        (torch.randn(batch, hidden, device=device), torch.randn(hidden, device=device)),
+        (rows.normal(batch, hidden), None),
+    ):
+        residual = rows.normal(batch, hidden)
+        output = x.double()
+        if after is not None:
+            rms = output.square().mean(1, keepdim=True).add(EPS).sqrt()
+            output = output / rms * after.double()
+        expected = residual.double() + 0.3 * output
+        scaled = poisoned(batch, hidden, dtype=dtype, device=device)
+        squares = poisoned(1, batch, dtype=torch.float32, device=device)
+        add_rows(x, after, EPS, Addition(residual, 0.3, norm, scaled, squares), False)
+        rows.check(residual, expected)
+        rows.check(scaled, expected * norm.double())
+        rows.check(squares[0], expected.square().sum(1))

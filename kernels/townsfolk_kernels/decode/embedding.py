@@ -7,6 +7,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents
 
+from townsfolk_kernels.decode.operands import Addition
 from townsfolk_kernels.gpu.launch import has_dependent_launch, options, power_of_two
 
 
@@ -20,6 +21,7 @@ def _embed_kernel(
     scaled,
     squares,
     step,
+    multiplier,
     HIDDEN: tl.constexpr,
     WIDTH: tl.constexpr,
     COUNTS: tl.constexpr,
@@ -35,6 +37,7 @@ def _embed_kernel(
     column = tl.arange(0, WIDTH)
     inside = column < HIDDEN
     values = tl.load(table + token * HIDDEN + column, mask=inside, other=0.0)
+    values = (values.to(tl.float32) * multiplier).to(residual.dtype.element_ty)
     tl.store(residual + place * HIDDEN + column, values, mask=inside)
     wide = values.to(tl.float32)
     factor = tl.load(norm + column, mask=inside, other=0.0).to(tl.float32)
@@ -47,22 +50,17 @@ def embed_drawn(
     rows: Tensor,
     drawn: Tensor,
     table: Tensor,
-    norm: Tensor,
-    residual: Tensor,
-    scaled: Tensor,
-    squares: Tensor,
+    start: Addition,
     step: Tensor | None = None,
 ) -> None:
-    """Begins a step: the residual stream, and what the first projection wants of it.
+    """Begin a step: the residual stream, and what the first projection wants of it.
 
     Args:
         rows: [batch], int32: rows of `drawn`; below 0 for a place that is not used.
         drawn: [max_rows], int32: the token to embed for each row.
         table: [vocab, hidden], the embedding.
-        norm: [hidden], the weight of the first norm.
-        residual: [batch, hidden]: becomes the embeddings.
-        scaled: [batch, hidden]: becomes the embeddings times `norm`.
-        squares: [1, batch], fp32: becomes the sums of their squares.
+        start: the stream, which becomes the embeddings times the multiplier, whatever it was; and
+            the first norm. There is one part of sums of squares.
         step: [1], int32: of a batch of one, becomes larger by one.
     """
     hidden = table.shape[1]
@@ -71,11 +69,12 @@ def embed_drawn(
         rows,
         drawn,
         table,
-        norm,
-        residual,
-        scaled,
-        squares,
+        start.norm,
+        start.residual,
+        start.scaled,
+        start.squares,
         step,
+        start.multiplier,
         HIDDEN=hidden,
         WIDTH=width,
         COUNTS=step is not None,

@@ -1,4 +1,4 @@
-"""Decode: norm, fused gate and up projection, SwiGLU."""
+"""Decode: norm, fused gate and up projection, activation of the gate."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.operands import Launch, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
@@ -15,7 +16,22 @@ from townsfolk_kernels.decode.product import (
     take_turn,
     times_rows,
 )
-from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles, product_options
+from townsfolk_kernels.gpu.launch import product_options
+from townsfolk_kernels.ops.activation import Activation
+
+
+@triton.jit
+def activated(gate, ACTIVATION: tl.constexpr):
+    """The gate by its activation, fp32; `ACTIVATION` is the value of an `Activation`."""
+    if ACTIVATION == "silu":
+        result = gate * tl.sigmoid(gate)
+    elif ACTIVATION == "gelu_tanh":
+        # 1 + tanh(y) is 2 sigmoid(2 y); y = sqrt(2 / pi) * (x + 0.044715 x^3)
+        result = gate * tl.sigmoid(1.5957691216057308 * (gate + 0.044715 * gate * gate * gate))
+    else:
+        tl.static_assert(ACTIVATION == "gelu")
+        result = 0.5 * gate * (1.0 + tl.erf(gate * 0.7071067811865476))
+    return result
 
 
 @triton.jit(do_not_specialize=["batch"])
@@ -32,6 +48,7 @@ def _gate_up_kernel(
     N: tl.constexpr,
     PARTS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
+    ACTIVATION: tl.constexpr,
     K: tl.constexpr,
     LENGTH: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -71,50 +88,47 @@ def _gate_up_kernel(
     if HAS_BIAS:
         acc += tl.load(bias + rows).to(tl.float32)[:, None]
     gate, up = tl.split(tl.permute(tl.reshape(acc, [2, ROWS, BATCH]), (1, 2, 0)))
-    result = gate * tl.sigmoid(gate) * up
+    result = activated(gate, ACTIVATION) * up
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
     mask = is_last & (n[:, None] < N) & (m[None, :] < batch)
     tl.store(out + m[None, :] * N + n[:, None], result.to(out.dtype.element_ty), mask=mask)
 
 
-def gate_up_swiglu(
+def gate_up(
     x: Tensor,
-    squares: Tensor,
+    norm: RowNorm,
     weight: Tensor,
     bias: Tensor | None,
-    eps: float,
+    activation: Activation,
     out: Tensor,
-    workspace: SplitWorkspace,
-    tiles: Tiles,
-    dependent: bool,
+    launch: Launch,
 ) -> None:
-    """`silu(gate) * up` of the normalised residual stream.
+    """Compute `activation(gate) * up` of the normalised residual stream.
 
     Args:
         x: [batch, hidden], the residual stream times the norm's weight, not yet divided by its rms.
-        squares: [parts, batch], fp32: sums of squares over parts of the residual stream.
-        weight: [2 * intermediate, hidden], dtype of `x`: the gate's rows, then those of up.
-        bias: [2 * intermediate], or None.
-        eps: of the norm.
-        out: [batch, intermediate], dtype of `x`.
-        workspace: for the sums of programs that share a tile.
-        tiles: how to compute it.
-        dependent: launch by programmatic dependent launch.
+        norm: what is left of the norm.
+        weight: [2 * width, hidden], dtype of `x`: the gate's rows, then those of up.
+        bias: [2 * width], or None.
+        activation: of the gate: SILU, GELU or GELU_TANH.
+        out: [batch, width], dtype of `x`.
+        launch: how to compute it.
     """
-    batch = x.shape[0]
-    intermediate = out.shape[1]
-    _gate_up_kernel[(-(-intermediate // tiles.rows), tiles.splits_of(x.shape[1]))](
+    batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
+    width = out.shape[1]
+    _gate_up_kernel[(-(-width // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,
-        squares,
+        norm.squares,
         weight,
         bias,
         out,
         workspace.parts,
         workspace.counters,
         batch,
-        eps,
-        N=intermediate,
-        PARTS=squares.shape[0],
+        norm.eps,
+        N=width,
+        PARTS=norm.squares.shape[0],
         HAS_BIAS=bias is not None,
-        **product_options(x, tiles, dependent),
+        ACTIVATION=activation.value,
+        **product_options(x, tiles, launch.dependent),
     )

@@ -20,6 +20,12 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 
 @triton.jit
+def tanh(x):
+    """The hyperbolic tangent."""
+    return 2.0 * tl.sigmoid(2.0 * x) - 1.0
+
+
+@triton.jit
 def _in_share(column, begin, K: tl.constexpr, LENGTH: tl.constexpr):
     """Whether columns, counted from `begin`, belong to a program and the weight."""
     return (column < LENGTH) & (begin + column < K)

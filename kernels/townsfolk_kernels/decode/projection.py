@@ -6,6 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
@@ -13,9 +14,10 @@ from townsfolk_kernels.decode.product import (
     load_squares,
     sum_of_splits,
     take_turn,
+    tanh,
     times_rows,
 )
-from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles, product_options
+from townsfolk_kernels.gpu.launch import product_options
 
 
 @triton.jit(do_not_specialize=["batch"])
@@ -28,8 +30,11 @@ def _project_kernel(
     counters,
     batch,
     eps,
+    multiplier,
+    cap,
     N: tl.constexpr,
     NORMED: tl.constexpr,
+    CAPPED: tl.constexpr,
     PARTS: tl.constexpr,
     K: tl.constexpr,
     LENGTH: tl.constexpr,
@@ -66,6 +71,9 @@ def _project_kernel(
         if DEPTH > 0 or SLICES > 0:
             scale = inverse_rms(sums, eps, K)
         acc *= scale
+    acc *= multiplier
+    if CAPPED:
+        acc = cap * tanh(acc / cap)
     mask = is_last & (n[:, None] < N) & (m[None, :] < batch)
     tl.store(out + m[None, :].to(tl.int64) * N + n[:, None], acc, mask=mask)
 
@@ -74,40 +82,40 @@ def project(
     x: Tensor,
     weight: Tensor,
     out: Tensor,
-    workspace: SplitWorkspace,
-    tiles: Tiles,
-    dependent: bool,
-    squares: Tensor | None = None,
-    eps: float = 0.0,
+    launch: Launch,
+    norm: RowNorm | None = None,
+    multiplier: float = 1.0,
+    cap: float | None = None,
 ) -> None:
-    """`x @ weight.T` in fp32, divided by each row's rms where `squares` are given.
+    """Compute `x @ weight.T` in fp32, of rows divided by their rms where there is a norm.
 
     Args:
-        x: [batch, in_features]: the residual stream times the norm's weight, not yet divided by
-            its rms.
+        x: [batch, in_features]; with a norm the residual stream times the norm's weight.
         weight: [out_features, in_features], dtype of `x`.
         out: [batch, out_features], fp32.
-        workspace: for the sums of programs that share a tile.
-        tiles: how to compute it.
-        dependent: launch by programmatic dependent launch.
-        squares: [parts, batch], fp32: sums of squares over parts of the residual stream.
-        eps: of the norm.
+        launch: how to compute it.
+        norm: what is left of the norm before.
+        multiplier: factor of the result.
+        cap: soft cap: results become cap * tanh(result / cap).
     """
-    batch = x.shape[0]
+    batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
     out_features = weight.shape[0]
     _project_kernel[(-(-out_features // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,
-        squares,
+        norm and norm.squares,
         weight,
         out,
         workspace.parts,
         workspace.counters,
         batch,
-        eps,
+        0.0 if norm is None else norm.eps,
+        multiplier,
+        cap or 1.0,
         N=out_features,
-        NORMED=squares is not None,
-        PARTS=0 if squares is None else squares.shape[0],
-        **product_options(x, tiles, dependent),
+        NORMED=norm is not None,
+        CAPPED=cap is not None,
+        PARTS=0 if norm is None else norm.squares.shape[0],
+        **product_options(x, tiles, launch.dependent),
     )
 
 
@@ -123,6 +131,7 @@ def _project_and_add_kernel(
     parts,
     counters,
     batch,
+    multiplier,
     N: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     K: tl.constexpr,
@@ -158,7 +167,7 @@ def _project_and_add_kernel(
     stored = is_last & inside
     if HAS_BIAS:
         acc += tl.load(bias + n, mask=n < N, other=0.0).to(tl.float32)[:, None]
-    total = (before + acc).to(residual.dtype.element_ty)
+    total = (before + acc * multiplier).to(residual.dtype.element_ty)
     tl.store(residual + at, total, mask=stored)
     wide = tl.where(stored, total.to(tl.float32), 0.0)
     tl.store(scaled + at, (wide * factor[:, None]).to(scaled.dtype.element_ty), mask=stored)
@@ -167,48 +176,32 @@ def _project_and_add_kernel(
 
 
 def project_and_add(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    residual: Tensor,
-    norm: Tensor,
-    scaled: Tensor,
-    squares: Tensor,
-    workspace: SplitWorkspace,
-    tiles: Tiles,
-    dependent: bool,
+    x: Tensor, weight: Tensor, bias: Tensor | None, addition: Addition, launch: Launch
 ) -> None:
-    """`residual += x @ weight.T + bias`, and what the next RMSNorm needs.
-
-    The norm divides a row by its rms, which commutes with the product that follows: that product
-    divides, and this one leaves the row times the norm's weight, and the sums of squares.
+    """Add `x @ weight.T + bias` to the residual stream.
 
     Args:
         x: [batch, in_features].
         weight: [hidden, in_features], dtype of `x`.
         bias: [hidden], or None.
-        residual: [batch, hidden], changed in place.
-        norm: [hidden], the weight of the norm that follows.
-        scaled: [batch, hidden], dtype of `x`: becomes the new residual times `norm`.
-        squares: [ceil(hidden / tiles.rows), batch], fp32: becomes sums of squares of the new one.
-        workspace: for the sums of programs that share a tile.
-        tiles: how to compute it.
-        dependent: launch by programmatic dependent launch.
+        addition: to what; its sums of squares have ceil(hidden / launch.tiles.rows) parts.
+        launch: how to compute it.
     """
-    batch = x.shape[0]
+    batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
     hidden = weight.shape[0]
     _project_and_add_kernel[(-(-hidden // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,
         weight,
         bias,
-        residual,
-        norm,
-        scaled,
-        squares,
+        addition.residual,
+        addition.norm,
+        addition.scaled,
+        addition.squares,
         workspace.parts,
         workspace.counters,
         batch,
+        addition.multiplier,
         N=hidden,
         HAS_BIAS=bias is not None,
-        **product_options(x, tiles, dependent),
+        **product_options(x, tiles, launch.dependent),
     )

@@ -18,6 +18,7 @@ from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.decode.attention import attend, attend_to_pages, page_offsets
+from townsfolk_kernels.decode.operands import Heads, Launch, RowNorm, Sequences
 from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
@@ -27,7 +28,6 @@ from townsfolk_kernels.decode.product import (
 )
 from townsfolk_kernels.decode.relay import any_of, lacks, look, put, values_of
 from townsfolk_kernels.gpu.launch import (
-    Tiles,
     has_dependent_launch,
     options,
     power_of_two,
@@ -70,8 +70,9 @@ class LoneSpace:
         head_dim: int,
         dtype: torch.dtype,
         device: torch.device,
+        step: Tensor,
     ) -> LoneSpace:
-        """Takes memory for a model of this shape, whose activations are of `dtype`."""
+        """Take memory for layers of this shape, whose activations are of `dtype`."""
         word = torch.int32 if dtype.itemsize == 2 else torch.int64
         shape = (kv_heads, MAX_SPLITS, power_of_two(heads // kv_heads))
 
@@ -79,7 +80,7 @@ class LoneSpace:
             return torch.zeros(size, dtype=of, device=device)
 
         return cls(
-            step=zeros(1, of=torch.int32),
+            step=step,
             fresh=zeros(heads + 2 * kv_heads, head_dim, of=word),
             sums=zeros(*shape, _width(head_dim)),
             softmax=zeros(*shape, MAX_COPIES),
@@ -92,18 +93,23 @@ def _project(
     first, x, squares, w, bias, rotation, table, position, is_used, k_pages, v_pages, fresh, step,
     layer, eps,
     LAYERS: tl.constexpr, HEADS: tl.constexpr, KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr,
-    BLOCK_SIZE: tl.constexpr, PARTS: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr,
-    LENGTH: tl.constexpr, WIDTH: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
-    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr, PARTS: tl.constexpr, HAS_BIAS: tl.constexpr,
+    HEADS_NORMED: tl.constexpr, K: tl.constexpr, LENGTH: tl.constexpr, WIDTH: tl.constexpr,
+    ROWS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
-    """Queries, keys or values from row `first` of `w` on: into `fresh`, the latter into pages."""
+    """Queries, keys or values from row `first` of `w` on: into `fresh`, the latter into pages.
+
+    Queries and keys that are normalised by the head are neither rotated here, nor are such keys
+    put into pages: that takes the whole head, which `_attend` has.
+    """
     r = tl.arange(0, ROWS)
     n, inside = first + r, first % HEAD_DIM  # a tile lies in one head
     held = hold(w, n.to(tl.int64), 0, K, LENGTH, WIDTH, 0, 0)
     # None of this changes within a step, so it need not wait.
     block = tl.load(table + position // BLOCK_SIZE).to(tl.int64)
-    turn = rotation + position * HEAD_DIM + inside + 2 * tl.arange(0, ROWS // 2)
-    cos, sin = tl.load(turn), tl.load(turn + 1)
+    if not HEADS_NORMED:
+        turn = rotation + position * HEAD_DIM + inside + 2 * tl.arange(0, ROWS // 2)
+        cos, sin = tl.load(turn), tl.load(turn + 1)
     if DEPENDENT:
         gdc_wait()
     if SIGNALS:
@@ -118,15 +124,29 @@ def _project(
     if HAS_BIAS:
         result += tl.load(bias + n).to(tl.float32)
     head = first // HEAD_DIM
-    if head < HEADS + KV_HEADS:
-        even, odd = tl.split(tl.reshape(result, [ROWS // 2, 2]))
-        result = tl.reshape(tl.join(even * cos - odd * sin, even * sin + odd * cos), [ROWS])
+    if not HEADS_NORMED:  # noqa: SIM102  known when it is compiled
+        if head < HEADS + KV_HEADS:
+            even, odd = tl.split(tl.reshape(result, [ROWS // 2, 2]))
+            result = tl.reshape(tl.join(even * cos - odd * sin, even * sin + odd * cos), [ROWS])
+    FIRST: tl.constexpr = HEADS + KV_HEADS if HEADS_NORMED else HEADS  # head whose rows are stored
     rounded = result.to(k_pages.dtype.element_ty)
     put(fresh + n, rounded, tag, r < ROWS)
-    if (head >= HEADS) & is_used:
+    if (head >= FIRST) & is_used:
         pages = k_pages if head < HEADS + KV_HEADS else v_pages
         slot = (block * KV_HEADS + (head - HEADS) % KV_HEADS) * BLOCK_SIZE + position % BLOCK_SIZE
         tl.store(pages + slot * HEAD_DIM + inside + r, rounded)
+
+
+@triton.jit
+def _normed(values, weight, cos, sin, eps, HEAD_DIM: tl.constexpr):
+    """[heads, TILE_D] fp32: rows of heads, normalised, times `weight` [TILE_D] and rotated."""
+    HEADS: tl.constexpr = values.shape[0]
+    TILE_D: tl.constexpr = values.shape[1]
+    scale = tl.rsqrt(tl.sum(values * values, axis=1) / HEAD_DIM + eps)
+    pairs = tl.reshape(values * scale[:, None] * weight[None, :], [HEADS, TILE_D // 2, 2])
+    even, odd = tl.split(pairs)
+    turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
+    return tl.reshape(turned, [HEADS, TILE_D])
 
 
 @triton.jit
@@ -155,12 +175,13 @@ def _merge(
 
 @triton.jit
 def _attend(
-    kv_head, split, table, position, k_pages, v_pages, out, fresh, sums, softmax, step, layer,
-    scale,
+    kv_head, split, table, position, rotation, q_norm, k_norm, k_pages, v_pages, out, fresh, sums,
+    softmax, step, layer, scale, head_eps,
     LAYERS: tl.constexpr, GROUP: tl.constexpr, KV_HEADS: tl.constexpr, HEAD_DIM: tl.constexpr,
-    BLOCK_SIZE: tl.constexpr, WINDOW: tl.constexpr, TILE_G: tl.constexpr, TILE_H: tl.constexpr,
-    TILE_D: tl.constexpr, KEYS: tl.constexpr, SPLITS: tl.constexpr, COPIES: tl.constexpr,
-    PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr, WINDOW: tl.constexpr, HEADS_NORMED: tl.constexpr,
+    TILE_G: tl.constexpr, TILE_H: tl.constexpr, TILE_D: tl.constexpr, KEYS: tl.constexpr,
+    SPLITS: tl.constexpr, COPIES: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
 ):  # fmt: skip
     """Attention of one group of heads to a share of the positions; the last program merges."""
     dtype = k_pages.dtype.element_ty
@@ -182,6 +203,15 @@ def _attend(
         places = at[:, None] + d[None, :]
         k = tl.load(k_pages + places, mask=inside[:, None] & real_d, other=0.0)
         v = tl.load(v_pages + places, mask=inside[:, None] & real_d, other=0.0)
+        if HEADS_NORMED:
+            q_weight = tl.load(q_norm + d, mask=d < HEAD_DIM, other=0.0)
+            k_weight = tl.load(k_norm + d, mask=d < HEAD_DIM, other=0.0)
+            pair = 2 * tl.arange(0, TILE_D // 2)[None, :]
+            turn = rotation + position * HEAD_DIM + pair
+            cos = tl.load(turn, mask=pair < HEAD_DIM, other=0.0)
+            sin = tl.load(turn + 1, mask=pair < HEAD_DIM, other=0.0)
+            block = tl.load(table + position // BLOCK_SIZE).to(tl.int64)
+            slot = (block * KV_HEADS + kv_head) * BLOCK_SIZE + position % BLOCK_SIZE
         if DEPENDENT:
             gdc_wait()
         if SIGNALS:
@@ -201,6 +231,12 @@ def _attend(
             q_seen, k_seen, v_seen = look(q_at, real), look(k_at, is_new), look(v_at, is_new)
         queries = values_of(q_seen, dtype)
         new_k, new_v = values_of(k_seen, dtype), values_of(v_seen, dtype)
+        if HEADS_NORMED:
+            queries = _normed(queries.to(tl.float32), q_weight, cos, sin, head_eps, HEAD_DIM)
+            queries = queries.to(dtype)
+            new_k = _normed(new_k.to(tl.float32), k_weight, cos, sin, head_eps, HEAD_DIM).to(dtype)
+            k_at = k_pages + slot * HEAD_DIM + (h[:, None] * 0 + d[None, :])
+            tl.store(k_at, new_k, mask=real_d & (h[:, None] == 0) & is_last)
         # The last program's running softmax begins with the new token.
         score = tl.sum(queries.to(tl.float32) * new_k.to(tl.float32), axis=1) * scale
         top = tl.where(is_last, score, -float("inf"))
@@ -251,6 +287,9 @@ def _qkv_attend_kernel(
     table_stride,
     eps,
     scale,
+    q_norm,
+    k_norm,
+    head_eps,
     layer,
     LAYERS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -260,6 +299,7 @@ def _qkv_attend_kernel(
     WINDOW: tl.constexpr,
     PARTS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
+    HEADS_NORMED: tl.constexpr,
     K: tl.constexpr,
     LENGTH: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -284,63 +324,48 @@ def _qkv_attend_kernel(
         _project(
             program * ROWS, x, squares, w, bias, rotation, table, position, is_used, k_pages,
             v_pages, fresh, step, layer, eps,
-            LAYERS, GROUP * KV_HEADS, KV_HEADS, HEAD_DIM, BLOCK_SIZE, PARTS, HAS_BIAS, K, LENGTH,
-            WIDTH, ROWS, PRECISION, DEPENDENT, SIGNALS,
+            LAYERS, GROUP * KV_HEADS, KV_HEADS, HEAD_DIM, BLOCK_SIZE, PARTS, HAS_BIAS,
+            HEADS_NORMED, K, LENGTH, WIDTH, ROWS, PRECISION, DEPENDENT, SIGNALS,
         )  # fmt: skip
     elif is_used:
         _attend(
-            (program - TILES) % KV_HEADS, (program - TILES) // KV_HEADS, table, position, k_pages,
-            v_pages, out, fresh, sums, softmax, step, layer, scale,
-            LAYERS, GROUP, KV_HEADS, HEAD_DIM, BLOCK_SIZE, WINDOW, TILE_G, TILE_H, TILE_D, KEYS,
-            SPLITS, COPIES, PRECISION, DEPENDENT, SIGNALS,
+            (program - TILES) % KV_HEADS, (program - TILES) // KV_HEADS, table, position, rotation,
+            q_norm, k_norm, k_pages, v_pages, out, fresh, sums, softmax, step, layer, scale,
+            head_eps,
+            LAYERS, GROUP, KV_HEADS, HEAD_DIM, BLOCK_SIZE, WINDOW, HEADS_NORMED, TILE_G, TILE_H,
+            TILE_D, KEYS, SPLITS, COPIES, PRECISION, DEPENDENT, SIGNALS,
         )  # fmt: skip
 
 
 def qkv_attend(
     x: Tensor,
-    squares: Tensor,
+    norm: RowNorm,
     weight: Tensor,
-    bias: Tensor | None,
-    rotation: Tensor,
-    rows: Tensor,
-    positions: Tensor,
-    tables: Tensor,
-    k_pages: Tensor,
-    v_pages: Tensor,
-    eps: float,
-    scale: float,
-    sliding_window: int | None,
+    layer: Heads,
+    sequences: Sequences,
     out: Tensor,
     space: LoneSpace,
-    layer: int,
-    tiles: Tiles,
+    number: int,
+    launch: Launch,
     splits: int,
-    dependent: bool,
 ) -> None:
-    """Attention of one new token, from the residual stream; its keys and values go into the pages.
+    """Compute the attention of one new token, from the residual stream.
+
+    Its keys and values go into the pages.
 
     Args:
         x: [1, hidden]: the residual stream times the norm's weight, not yet divided by its rms.
-        squares: [parts, 1], fp32: sums of squares over parts of the residual stream.
+        norm: what is left of the norm.
         weight: [(heads + 2 * kv_heads) * head_dim, hidden], dtype of `x`.
-        bias: [(heads + 2 * kv_heads) * head_dim], or None.
-        rotation: [positions, head_dim / 2, 2], fp32: cosine and sine of each pair's angle.
-        rows: [1], int32: which row of `tables`; below 0 where there is no sequence: then the pages
-            and `out` stay as they were.
-        positions: [1], int32, of the new token.
-        tables: [any, max_blocks], int32: block tables.
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `x`, written in place.
-        v_pages: like `k_pages`.
-        eps: of the norm.
-        scale: factor of the scores.
-        sliding_window: positions a token sees, itself included; None for all.
+        layer: the layer's heads.
+        sequences: the one that decodes; where there is none, pages and `out` stay as they were.
         out: [1, heads, head_dim], dtype of `x`.
-        space: where programs meet. No two calls with one step may have the same layer.
-        layer: the number of this layer, below `space.layers`.
-        tiles: of the projection, in registers; `rows` divides head_dim.
+        space: where programs meet. No two calls with one step may have the same number.
+        number: of this layer, below `space.layers`.
+        launch: of the projection, in registers; `rows` of its tiles divides head_dim.
         splits: the most programs for one key head, a power of two up to MAX_SPLITS.
-        dependent: launch by programmatic dependent launch.
     """
+    tiles, k_pages, heads_norm = launch.tiles, layer.k_pages, layer.norm
     _, kv_heads, block_size, head_dim = k_pages.shape
     heads, in_features = out.shape[1], x.shape[1]
     assert tiles.rows > 1
@@ -355,32 +380,36 @@ def qkv_attend(
         splits, copies = 1, 2
     _qkv_attend_kernel[(programs + kv_heads * splits,)](
         x,
-        squares,
+        norm.squares,
         weight,
-        bias,
-        rotation,
-        rows,
-        positions,
-        tables,
+        layer.bias,
+        layer.rotation,
+        sequences.rows,
+        sequences.positions,
+        sequences.tables,
         k_pages,
-        v_pages,
+        layer.v_pages,
         out,
         space.fresh,
         space.sums,
         space.softmax,
         space.step,
-        tables.stride(0),
-        eps,
-        scale,
-        layer,
+        sequences.tables.stride(0),
+        norm.eps,
+        layer.scale,
+        heads_norm and heads_norm.queries,
+        heads_norm and heads_norm.keys,
+        0.0 if heads_norm is None else heads_norm.eps,
+        number,
         LAYERS=space.layers,
         GROUP=heads // kv_heads,
         KV_HEADS=kv_heads,
         HEAD_DIM=head_dim,
         BLOCK_SIZE=block_size,
-        WINDOW=sliding_window or 0,
-        PARTS=squares.shape[0],
-        HAS_BIAS=bias is not None,
+        WINDOW=layer.window or 0,
+        PARTS=norm.squares.shape[0],
+        HAS_BIAS=layer.bias is not None,
+        HEADS_NORMED=heads_norm is not None,
         K=in_features,
         LENGTH=length,
         WIDTH=power_of_two(length),
@@ -393,9 +422,9 @@ def qkv_attend(
         SPLITS=splits,
         COPIES=copies,
         PRECISION=precision(x),
-        DEPENDENT=dependent,
+        DEPENDENT=launch.dependent,
         SIGNALS=has_dependent_launch(x.device),
-        **options(warps, dependent=dependent),
+        **options(warps, dependent=launch.dependent),
     )
 
 

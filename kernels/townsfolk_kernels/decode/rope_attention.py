@@ -21,6 +21,7 @@ from townsfolk_kernels.decode.attention import (
     page_offsets,
     stages_in_flight,
 )
+from townsfolk_kernels.decode.operands import Heads, RowNorm, Sequences
 from townsfolk_kernels.gpu.launch import (
     has_dependent_launch,
     options,
@@ -38,8 +39,8 @@ _LONE_BYTES = 32 * 1024  # of keys and values that one of them waits for and wor
 _LEAST_KEYS = 32  # of one program, where several share a sequence
 # Measured on an H200 for 4 to 64 sequences of 564 positions, 8 key heads of 64 and 128: tiles of 32
 # to 128 keys, 2 and 4 warps, 2 to 6 stages. With 4 warps and 2 stages, 32 sequences took 19.7 us
-# instead of 14.8, and 29.1 instead of 23.6.
-_WARPS = 2
+# instead of 14.8, and 29.1 instead of 23.6. Heads of 256 would need more registers than there are.
+_WARPS, _WIDE_WARPS = 2, 4
 
 
 @triton.jit(do_not_specialize=["batch"])
@@ -61,9 +62,13 @@ def _step_kernel(
     batch,
     scale,
     eps,
+    q_norm,
+    k_norm,
+    head_eps,
     HIDDEN: tl.constexpr,
     PARTS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
+    HEADS_NORMED: tl.constexpr,
     GROUP: tl.constexpr,
     KV_HEADS: tl.constexpr,
     HEAD_DIM: tl.constexpr,
@@ -116,6 +121,8 @@ def _step_kernel(
         turn = rotation + position * HEAD_DIM + (h[:, None] * 0 + d[None, :] // 2 * 2)
         cos = tl.load(turn, mask=real, other=0.0)
         sin = tl.load(turn + 1, mask=real, other=0.0) * (d[None, :] % 2 * 2 - 1).to(tl.float32)
+        mine = h[:, None] * 0 + d[None, :]
+        other = d[None, :] + 1 - d[None, :] % 2 * 2  # the other one of a rotary pair
         if DEPENDENT:
             gdc_wait()
         if SIGNALS:
@@ -127,7 +134,6 @@ def _step_kernel(
         own = sequence * ((HEADS + 2 * KV_HEADS) * HEAD_DIM)
         q_at = (kv_head * GROUP + h[:, None]) * HEAD_DIM
         k_at = (HEADS + kv_head + h[:, None] * 0) * HEAD_DIM
-        other = d[None, :] + 1 - d[None, :] % 2 * 2  # the other one of a rotary pair
         queries = tl.load(qkv + own + q_at + d[None, :], mask=real, other=0.0)
         queries_other = tl.load(qkv + own + q_at + other, mask=real, other=0.0)
         new_k = tl.load(qkv + own + k_at + d[None, :], mask=real, other=0.0)
@@ -143,6 +149,14 @@ def _step_kernel(
             new_k += tl.load(bias + k_at + d[None, :], mask=real, other=0.0).to(tl.float32)
             new_k_other += tl.load(bias + k_at + other, mask=real, other=0.0).to(tl.float32)
             new_v += tl.load(bias + v_at, mask=real, other=0.0).to(tl.float32)
+        if HEADS_NORMED:
+            theirs = mine - d[None, :] + other
+            of_queries = tl.rsqrt(tl.sum(queries * queries, axis=1) / HEAD_DIM + head_eps)[:, None]
+            queries *= of_queries * tl.load(q_norm + mine, mask=real, other=0.0)
+            queries_other *= of_queries * tl.load(q_norm + theirs, mask=real, other=0.0)
+            of_keys = tl.rsqrt(tl.sum(new_k * new_k, axis=1) / HEAD_DIM + head_eps)[:, None]
+            new_k *= of_keys * tl.load(k_norm + mine, mask=real, other=0.0)
+            new_k_other *= of_keys * tl.load(k_norm + theirs, mask=real, other=0.0)
         queries = (queries * cos + queries_other * sin).to(dtype)
         new_k = (new_k * cos + new_k_other * sin).to(dtype)
         new_v = new_v.to(dtype)
@@ -191,48 +205,28 @@ def step_programs(sequences: int, kv_heads: int, processors: int) -> int:
 
 def rope_store_attend(
     qkv: Tensor,
-    squares: Tensor,
-    hidden: int,
-    eps: float,
-    bias: Tensor | None,
-    rotation: Tensor,
-    rows: Tensor,
-    positions: Tensor,
-    tables: Tensor,
-    k_pages: Tensor,
-    v_pages: Tensor,
-    scale: float,
-    sliding_window: int | None,
+    norm: RowNorm,
+    layer: Heads,
+    sequences: Sequences,
     out: Tensor,
     workspace: DecodeWorkspace,
     splits: int,
     dependent: bool = False,
     ahead: bool = False,
 ) -> None:
-    """Attention of a decode step: one new token a sequence.
+    """Compute the attention of a decode step: one new token a sequence.
 
-    Divides the fused projection by the rms of its row, rotates queries and keys, writes the new
-    keys and values into the pages, and attends to all positions up to the new one. How many
-    programs share a sequence is decided on the device, by its length.
+    Divides the fused projection by the rms of its row, normalises and rotates queries and keys,
+    writes the new keys and values into the pages, and attends to all positions up to the new one.
+    How many programs share a sequence is decided on the device, by its length.
 
     Args:
         qkv: [batch, (heads + 2 * kv_heads) * head_dim], fp32: the projection of the residual
             stream times the norm's weight.
-        squares: [parts, batch], fp32: sums of squares over parts of the residual stream.
-        hidden: width of the residual stream.
-        eps: of the norm.
-        bias: [(heads + 2 * kv_heads) * head_dim], or None.
-        rotation: [positions, head_dim / 2, 2], fp32: cosine and sine of each pair's angle.
-        rows: [batch], int32: which row of `tables`; below 0 for a place that is not used, for
-            which nothing is written.
-        positions: [batch], int32, of the new tokens.
-        tables: [any, max_blocks], int32: block tables.
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], bf16, fp16 or fp32, written in
-            place.
-        v_pages: like `k_pages`.
-        scale: factor of the scores.
-        sliding_window: positions a token sees, itself included; None for all.
-        out: [batch, heads, head_dim], dtype of `k_pages`.
+        norm: what is left of that norm.
+        layer: the layer's heads.
+        sequences: who decodes.
+        out: [batch, heads, head_dim], dtype of the pages.
         workspace: for at least batch * kv_heads * splits programs, `splits` rounded up to a power
             of two.
         splits: the most programs for one sequence and head.
@@ -240,6 +234,7 @@ def rope_store_attend(
         ahead: load each program's first keys and values before the wait for the kernel before.
     """
     batch, heads, head_dim = out.shape
+    k_pages, heads_norm = layer.k_pages, layer.norm
     _, kv_heads, block_size, _ = k_pages.shape
     group = heads // kv_heads
     tile_d = max(16, power_of_two(head_dim))
@@ -250,30 +245,34 @@ def rope_store_attend(
         stages = max(min(_LONE_BYTES // (keys * row), stages), 1)
     _step_kernel[(batch, kv_heads, splits)](
         qkv,
-        squares,
-        bias,
-        rotation,
+        norm.squares,
+        layer.bias,
+        layer.rotation,
         k_pages,
-        v_pages,
-        tables,
-        positions,
-        rows,
+        layer.v_pages,
+        sequences.tables,
+        sequences.positions,
+        sequences.rows,
         out,
         workspace.partial,
         workspace.statistics,
         workspace.counters,
-        tables.stride(0),
+        sequences.tables.stride(0),
         batch,
-        scale,
-        eps,
-        HIDDEN=hidden,
-        PARTS=squares.shape[0],
-        HAS_BIAS=bias is not None,
+        layer.scale,
+        norm.eps,
+        heads_norm and heads_norm.queries,
+        heads_norm and heads_norm.keys,
+        0.0 if heads_norm is None else heads_norm.eps,
+        HIDDEN=norm.width,
+        PARTS=norm.squares.shape[0],
+        HAS_BIAS=layer.bias is not None,
+        HEADS_NORMED=heads_norm is not None,
         GROUP=group,
         KV_HEADS=kv_heads,
         HEAD_DIM=head_dim,
         BLOCK_SIZE=block_size,
-        WINDOW=sliding_window or 0,
+        WINDOW=layer.window or 0,
         TILE_G=power_of_two(group),
         TILE_H=max(16, power_of_two(group)),
         TILE_D=tile_d,
@@ -285,5 +284,5 @@ def rope_store_attend(
         AHEAD=ahead,
         DEPENDENT=dependent,
         SIGNALS=has_dependent_launch(out.device),
-        **options(_WARPS, stages, dependent),
+        **options(_WARPS if tile_d <= 128 else _WIDE_WARPS, stages, dependent),
     )

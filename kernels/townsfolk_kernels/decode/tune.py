@@ -19,7 +19,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.decode.mlp import gate_up_swiglu
+from townsfolk_kernels.decode.mlp import gate_up
+from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.launch import (
     SplitWorkspace,
@@ -35,6 +36,7 @@ from townsfolk_kernels.gpu.tuning import (
     split_space,
     starts_early,
 )
+from townsfolk_kernels.ops.activation import Activation
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _TRIED = 20  # candidates of each product
@@ -153,23 +155,19 @@ class _Trial:
         op, rows, batch = product.op, product.out_features, product.batch
         dependent = starts_early(op, rows, batch, tiles, self.device)
         workspace = SplitWorkspace.allocate(*split_space(op, rows, batch, tiles), self.device)
+        launch = Launch(tiles, workspace, dependent)
+        norm = RowNorm(self.squares, product.in_features, 1e-5)
         for weight in self.weights:
             if product.op == "project":
                 count = -(-product.out_features // tiles.rows)
                 squares = self.parts[: count * product.batch].view(count, product.batch)
-                project_and_add(
-                    self.x, weight, None, self.out, self.norm, self.scaled, squares, workspace,
-                    tiles, dependent,
-                )  # fmt: skip
+                addition = Addition(self.out, 1.0, self.norm, self.scaled, squares)
+                project_and_add(self.x, weight, None, addition, launch)
             elif product.op == "gate_up":
-                gate_up_swiglu(
-                    self.x, self.squares, weight, None, 1e-5, self.out, workspace, tiles, dependent
-                )
+                gate_up(self.x, norm, weight, None, Activation.SILU, self.out, launch)
             else:
-                squares_or_none = self.squares if product.op == "head" else None
-                project(
-                    self.x, weight, self.out, workspace, tiles, dependent, squares_or_none, 1e-5
-                )
+                left = norm if product.op == "head" else None
+                project(self.x, weight, self.out, launch, left)
 
     def seconds(self, tiles: Tiles) -> float:
         """Median time for one weight."""

@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     from townsfolk_kernels.decode.tune import BATCHES, Product, save, tune
     from townsfolk_kernels.gpu.tuning import own_results
 
+    from townsfolk.models.fused_products import product_shapes
+
     if options.shape:
         spec = named_spec(options.shape)
     else:
@@ -54,17 +56,9 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
-    attention, hidden, inner = spec.layers[0].attention, spec.hidden_size, spec.layers[0].mlp.width
-    shapes = (
-        ("qkv", attention.query_width + 2 * attention.kv_width, hidden),
-        ("project", hidden, attention.query_width),
-        ("project", hidden, inner),
-        ("gate_up", 2 * inner, hidden),
-        ("head", spec.vocab_size, hidden),
-    )
     products = [
         Product(op, rows, columns, batch)
-        for op, rows, columns in shapes
+        for op, (rows, columns) in product_shapes(spec)
         for batch in BATCHES
         if (op, batch) != ("qkv", 1)  # no product alone: it shares a launch with attention
     ]

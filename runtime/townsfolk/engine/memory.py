@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from townsfolk_kernels import Activation
 
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError, UnfitSettingError
@@ -12,8 +13,8 @@ from townsfolk.engine.nvml import process_bytes
 from townsfolk.host_memory import available_bytes, total_bytes
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import DecoderSpec
-from townsfolk.models.decode_step import has_fused_steps
 from townsfolk.models.outline import WeightOutline
+from townsfolk.models.spec import LayerSpec, NormKind
 from townsfolk.models.weights import Precision
 
 # KV where nothing else is set.
@@ -280,7 +281,7 @@ def _work_bytes(
     # The largest activations of a layer that are alive at once: residual stream and norms, the
     # projections of attention, gate, up and their product.
     token = 6 * spec.hidden_size + 3 * heads + 4 * kv_heads + 3 * inner
-    if not has_fused_steps(spec) or outline.is_quantized:
+    if outline.is_quantized or not all(_is_lean(layer) for layer in spec.layers):
         # Plain operations in between: norms of heads and multipliers in fp32, activations apart.
         token += 6 * (heads + kv_heads) + 4 * spec.hidden_size + 2 * inner
     activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
@@ -289,6 +290,14 @@ def _work_bytes(
     said = rows * spec.vocab_size * 2  # how often each row has said each token
     values = _TILE_OF_VALUES if outline.is_quantized else 0
     return activations + scores + said + values + _FIXED_WORK
+
+
+def _is_lean(layer: LayerSpec) -> bool:
+    """Whether steps with prompts run the layer by kernels that make no copies."""
+    is_added_at_once = not layer.norm_after and layer.residual_multiplier == 1.0
+    is_swiglu = layer.mlp.gated and layer.mlp.activation is Activation.SILU
+    is_normed_at_once = layer.norm.kind is NormKind.RMS and layer.attention.qk_norm is None
+    return is_added_at_once and is_swiglu and is_normed_at_once
 
 
 def _index(device: torch.device) -> int:

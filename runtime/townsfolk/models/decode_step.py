@@ -11,7 +11,7 @@ from townsfolk_kernels import Activation, PagedLayout
 
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.decoder import Decoder
-from townsfolk.models.spec import DecoderSpec, EmbeddingSpec, HeadSpec, LayerSpec, NormKind
+from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind
 
 if TYPE_CHECKING:
     from townsfolk_kernels.prefill.attention import AttentionWorkspace
@@ -60,6 +60,43 @@ class DecodeStep(Protocol):
         """Whether the kernel behind such a step starts while the step still runs."""
 
 
+class PlainBatches:
+    """Steps as flat batches, made on the device: what `Decoder.forward` takes."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        kv: KvPages,
+        max_batch: int,
+        workspace: AttentionWorkspace | None,
+    ) -> None:
+        """Batches of up to `max_batch` sequences; see `PlainDecode`."""
+        self._block_size = kv.k[0].shape[2]
+        self._workspace = workspace
+        self._starts = torch.arange(max_batch + 1, dtype=torch.int32, device=decoder.device)
+
+    def of(self, inputs: DecodeInputs) -> ModelBatch:
+        """The batch of a step; a place that is not used has a token without a slot."""
+        block_size = self._block_size
+        batch, is_used = inputs.rows.shape[0], inputs.rows >= 0
+        rows = inputs.rows.clamp(min=0)
+        positions = inputs.positions.clamp(min=0).long()
+        tables = inputs.tables.index_select(0, rows)
+        block = tables.gather(1, (positions // block_size)[:, None])[:, 0].long()
+        slots = torch.where(is_used, block * block_size + positions % block_size, -1)
+        layout = PagedLayout(
+            self._starts[: batch + 1],
+            torch.where(is_used, positions + 1, 0).int(),
+            tables,
+            block_size,
+            longest=1,
+            singles=batch,
+            workspace=self._workspace,
+        )
+        tokens = inputs.drawn.index_select(0, rows).long()
+        return ModelBatch(tokens, positions, slots, layout)
+
+
 class PlainDecode:
     """Decode steps of any decoder, in the operations of `Decoder.forward`."""
 
@@ -80,30 +117,13 @@ class PlainDecode:
             max_batch: the most sequences in a step.
             workspace: where programs meet that share a sequence; without one they share none.
         """
-        self._decoder, self._kv, self._workspace = decoder, kv, workspace
-        self._starts = torch.arange(max_batch + 1, dtype=torch.int32, device=decoder.device)
+        self._decoder, self._kv = decoder, kv
+        self._batches = PlainBatches(decoder, kv, max_batch, workspace)
 
     @torch.inference_mode()
     def logits(self, inputs: DecodeInputs) -> Tensor:
         """See `DecodeStep`."""
-        block_size = self._kv.k[0].shape[2]
-        batch, is_used = inputs.rows.shape[0], inputs.rows >= 0
-        rows = inputs.rows.clamp(min=0)
-        positions = inputs.positions.clamp(min=0).long()
-        tables = inputs.tables.index_select(0, rows)
-        block = tables.gather(1, (positions // block_size)[:, None])[:, 0].long()
-        slots = torch.where(is_used, block * block_size + positions % block_size, -1)
-        layout = PagedLayout(
-            self._starts[: batch + 1],
-            torch.where(is_used, positions + 1, 0).int(),
-            tables,
-            block_size,
-            longest=1,
-            singles=batch,
-            workspace=self._workspace,
-        )
-        tokens = inputs.drawn.index_select(0, rows).long()
-        hidden = self._decoder.forward(ModelBatch(tokens, positions, slots, layout), self._kv)
+        hidden = self._decoder.forward(self._batches.of(inputs), self._kv)
         return self._decoder.logits(hidden)
 
     def is_dependent(self, batch: int) -> bool:
@@ -111,30 +131,25 @@ class PlainDecode:
         return False
 
 
+_GATES = (Activation.SILU, Activation.GELU, Activation.GELU_TANH)
+
+
 def has_fused_steps(spec: DecoderSpec) -> bool:
-    """Whether `townsfolk.models.fused_decode` computes what the spec says."""
-    first = spec.layers[0]
-    shapes = {
-        (each.attention.num_heads, each.attention.num_kv_heads, each.attention.head_dim)
-        for each in spec.layers
-    }
-    return (
-        spec.embedding == EmbeddingSpec()
-        and spec.head == HeadSpec(spec.head.tied)
-        and len(shapes) == 1
-        and all(_is_fused(each) and each.mlp.width == first.mlp.width for each in spec.layers)
-    )
+    """Whether `townsfolk.models.fused_decode` computes what the spec says, by fused kernels."""
+    norms = {spec.norm.kind, *(layer.norm.kind for layer in spec.layers)}
+    is_any = any(is_fused(layer) or is_fused_mlp(layer) for layer in spec.layers)
+    return norms == {NormKind.RMS} and not spec.embedding.positions and is_any
 
 
-def _is_fused(layer: LayerSpec) -> bool:
-    return (
-        layer.norm.kind is NormKind.RMS
-        and not layer.norm_after
-        and layer.residual_multiplier == 1.0
-        and layer.attention.qk_norm is None
-        and layer.mlp.gated
-        and layer.mlp.activation is Activation.SILU
-    )
+def is_fused(layer: LayerSpec) -> bool:
+    """Whether there are fused kernels for a layer's attention."""
+    return not (layer.norm_after and layer.attention.output_bias)
+
+
+def is_fused_mlp(layer: LayerSpec) -> bool:
+    """Whether there are fused kernels for a layer's feed-forward block."""
+    mlp = layer.mlp
+    return mlp.gated and mlp.activation in _GATES and not (layer.norm_after and mlp.bias)
 
 
 def choose_step(
@@ -148,5 +163,5 @@ def choose_step(
     if has_fused_steps(decoder.spec) and not decoder.weights.is_quantized:
         from townsfolk.models.fused_decode import FusedDecode
 
-        return FusedDecode(decoder, kv, max_batch, context_length)
+        return FusedDecode(decoder, kv, max_batch, context_length, workspace)
     return PlainDecode(decoder, kv, max_batch, workspace)

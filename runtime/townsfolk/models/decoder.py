@@ -30,6 +30,7 @@ class Decoder:
         precision: dtypes of weights, activations and residual stream.
         weights: its tensors.
         rotations: rotation angles of its layers' positions.
+        embedding_multiplier: factor of the embeddings.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class Decoder:
             context_length or spec.context_length,
             device,
         )
-        self._multiplier = spec.embedding.multiplier
+        self.embedding_multiplier = spec.embedding.multiplier
         if spec.embedding.rounded:
-            self._multiplier = float(torch.tensor(self._multiplier).to(precision.weights))
+            rounded = torch.tensor(spec.embedding.multiplier).to(precision.weights)
+            self.embedding_multiplier = float(rounded)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -146,8 +148,8 @@ class Decoder:
         """
         weights = self.weights
         residual = embedding(batch.token_ids, weights.embedding, self.precision.residual)
-        if self._multiplier != 1.0:
-            residual = residual * self._multiplier
+        if self.embedding_multiplier != 1.0:
+            residual = residual * self.embedding_multiplier
         if weights.positions is not None:
             learned = embedding(batch.positions, weights.positions, self.precision.residual)
             residual = residual + learned

@@ -76,14 +76,24 @@ def run_layer(
     Returns:
         `normed` and `residual` for what follows.
     """
-    spec = layer.spec
-    qkv = ops.linear(normed, layer.qkv)
-    out = ops.linear(ops.attend(number, layer, qkv), layer.output)
+    multiplier = layer.spec.residual_multiplier
+    out = attention_output(number, layer, normed, ops)
     if layer.after_attention is not None:
         out = ops.norm(out, layer.after_attention)
-    normed, residual = ops.add_norm(out, residual, layer.mlp_norm, spec.residual_multiplier)
-    inner = ops.activate(ops.linear(normed, layer.up), spec.mlp)
-    out = ops.linear(inner, layer.down)
+    normed, residual = ops.add_norm(out, residual, layer.mlp_norm, multiplier)
+    out = mlp_output(layer, normed, ops)
     if layer.after_mlp is not None:
         out = ops.norm(out, layer.after_mlp)
-    return ops.add_norm(out, residual, next_norm, spec.residual_multiplier)
+    return ops.add_norm(out, residual, next_norm, multiplier)
+
+
+def attention_output(number: int, layer: Layer, normed: Tensor, ops: Ops) -> Tensor:
+    """The output of a layer's attention, [..., hidden], of the normalised stream."""
+    qkv = ops.linear(normed, layer.qkv)
+    return ops.linear(ops.attend(number, layer, qkv), layer.output)
+
+
+def mlp_output(layer: Layer, normed: Tensor, ops: Ops) -> Tensor:
+    """The output of a layer's feed-forward block, [..., hidden], of the normalised stream."""
+    inner = ops.activate(ops.linear(normed, layer.up), layer.spec.mlp)
+    return ops.linear(inner, layer.down)

@@ -1,0 +1,170 @@
+"""The products of a decode step: how they are cut, where their programs meet, when they start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from townsfolk_kernels import LinearWeight
+from townsfolk_kernels.decode.addition import add_rows
+from townsfolk_kernels.decode.mlp import gate_up
+from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.projection import project, project_and_add
+from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
+from townsfolk_kernels.gpu.tuning import split_space, starts_early
+
+from townsfolk.models.decode_step import is_fused_mlp
+from townsfolk.models.decoder import Decoder
+from townsfolk.models.spec import DecoderSpec, HeadSpec, MlpSpec
+from townsfolk.models.weights import Norm
+
+TileChoice = Callable[..., Tiles]
+"""As `townsfolk_kernels.gpu.tuning.choose`."""
+
+
+@dataclass(slots=True)
+class Stream:
+    """The residual stream within a step.
+
+    Attributes:
+        residual: [batch, hidden].
+        scaled: [batch, hidden], dtype of activations: the stream times the next norm's weight.
+        squares: [3, any], fp32: memory for sums of squares, by who leaves them: the embedding,
+            attention, the feed-forward block.
+        norm: what the next norm still has to do to `scaled`.
+    """
+
+    residual: Tensor
+    scaled: Tensor
+    squares: Tensor
+    norm: RowNorm
+
+    @classmethod
+    def of_rows(cls, residual: Tensor, scaled: Tensor, squares: Tensor) -> Stream:
+        """A stream that nothing has been added to yet."""
+        return cls(residual, scaled, squares, RowNorm(squares[0, :0], residual.shape[1], 0.0))
+
+    def add(self, place: int, parts: int, norm: Norm, multiplier: float) -> Addition:
+        """What a kernel adds, which leaves so many sums of squares, before `norm`."""
+        batch, width = self.residual.shape
+        squares = self.squares[place, : parts * batch].view(parts, batch)
+        self.norm = RowNorm(squares, width, norm.spec.eps)
+        return Addition(self.residual, multiplier, norm.weight, self.scaled, squares)
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How a block's output joins the residual stream.
+
+    Attributes:
+        place: of its sums of squares; see `Stream`.
+        multiplier: factor of the output.
+        after: norm of the output itself, or None.
+        before: the norm of what comes next.
+    """
+
+    place: int
+    multiplier: float
+    after: Norm | None
+    before: Norm
+
+
+class Products:
+    """Launches the products of a decoder's steps."""
+
+    def __init__(
+        self, decoder: Decoder, max_batch: int, choose: TileChoice, dependent: bool
+    ) -> None:
+        """Take the memory in which programs meet, for batches of up to `max_batch`.
+
+        Args:
+            decoder: whose products they are.
+            max_batch: the most rows of activations.
+            choose: chooses tiles.
+            dependent: whether to use programmatic dependent launch at all.
+        """
+        self.dependent = dependent
+        self._device, self._dtype = decoder.device, decoder.dtype
+        self._choose = choose
+        spec = decoder.spec
+        has_after = any(layer.norm_after for layer in spec.layers)
+        outputs = max_batch * spec.hidden_size if has_after else 0
+        self._output = torch.empty(outputs, device=self._device)  # fp32, of blocks with norms after
+        self.workspace = self._split_workspace(decoder, max_batch)
+
+    def launch(self, op: str, shape: Sequence[int], batch: int) -> Launch:
+        """How to multiply `batch` rows with a weight of this shape; `op` as in `tuning.choose`."""
+        tiles = self._tiles(op, shape, batch)
+        early = self.dependent and starts_early(op, shape[0], batch, tiles, self._device)
+        return Launch(tiles, self.workspace, early)
+
+    def qkv(self, x: Tensor, weight: LinearWeight, out: Tensor) -> None:
+        """Project to queries, keys and values, without bias: fp32, not divided by the rms."""
+        dense, _ = weight.dense()
+        project(x, dense, out, self.launch("qkv", dense.shape, x.shape[0]))
+
+    def gate_up(self, stream: Stream, weight: LinearWeight, mlp: MlpSpec, out: Tensor) -> None:
+        """Project to gate and up, and multiply the two."""
+        dense, bias = weight.dense()
+        launch = self.launch("gate_up", dense.shape, out.shape[0])
+        gate_up(stream.scaled, stream.norm, dense, bias, mlp.activation, out, launch)
+
+    def join(self, x: Tensor, weight: LinearWeight, stream: Stream, joining: Joining) -> None:
+        """Add a block's last product to the residual stream."""
+        dense, bias = weight.dense()
+        batch, hidden = stream.residual.shape
+        launch = self.launch("project", dense.shape, batch)
+        if joining.after is None:
+            parts = -(-hidden // launch.tiles.rows)
+            addition = stream.add(joining.place, parts, joining.before, joining.multiplier)
+            project_and_add(x, dense, bias, addition, launch)
+            return
+        assert bias is None
+        out = self._output[: batch * hidden].view(batch, hidden)
+        project(x, dense, out, launch)
+        self.join_rows(out, stream, joining)
+
+    def join_rows(self, out: Tensor, stream: Stream, joining: Joining) -> None:
+        """Add a block's output to the residual stream."""
+        addition = stream.add(joining.place, 1, joining.before, joining.multiplier)
+        weight, eps = None, 0.0
+        if joining.after is not None:
+            weight, eps = joining.after.weight, joining.after.spec.eps
+        add_rows(out, weight, eps, addition, self.dependent)
+
+    def head(self, stream: Stream, weight: LinearWeight, spec: HeadSpec, out: Tensor) -> None:
+        """Project to logits."""
+        dense, _ = weight.dense()
+        launch = self.launch("head", dense.shape, out.shape[0])
+        project(stream.scaled, dense, out, launch, stream.norm, spec.multiplier, spec.soft_cap)
+
+    def _tiles(self, op: str, shape: Sequence[int], batch: int) -> Tiles:
+        rows, columns = shape
+        tiles = self._choose(op, rows, columns, batch, self._device)
+        return tiles if self._dtype.itemsize == 2 else tiles.in_full_precision()
+
+    def _split_workspace(self, decoder: Decoder, max_batch: int) -> SplitWorkspace:
+        """What partial sums and their counters take at most, over all batches and products."""
+        elements = counters = 0
+        for op, shape in product_shapes(decoder.spec):
+            for batch in range(1, max_batch + 1):
+                tiles = self._tiles(op, shape, batch)
+                size, count = split_space(op, shape[0], batch, tiles)
+                elements, counters = max(elements, size), max(counters, count)
+        return SplitWorkspace.allocate(elements, counters, self._device)
+
+
+def product_shapes(spec: DecoderSpec) -> list[tuple[str, tuple[int, int]]]:
+    """The products of a decoder's steps: ops as in `tuning.choose`, with rows and columns."""
+    hidden = spec.hidden_size
+    shapes = {("head", (spec.vocab_size, hidden)): None}
+    for layer in spec.layers:
+        attention, mlp = layer.attention, layer.mlp
+        shapes["qkv", (attention.query_width + 2 * attention.kv_width, hidden)] = None
+        shapes["project", (hidden, attention.query_width)] = None
+        if is_fused_mlp(layer):
+            shapes["gate_up", (2 * mlp.width, hidden)] = None
+            shapes["project", (hidden, mlp.width)] = None
+    return list(shapes)
