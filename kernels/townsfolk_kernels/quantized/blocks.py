@@ -18,9 +18,9 @@ from torch import Tensor
 # Blocks that are brought into values at once: temporaries take 16 times a chunk's values.
 _CHUNK_VALUES = 1 << 20
 
-_IQ4_VALUES = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+IQ4_VALUES = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
 # Twice what the 4 bits of an OCP microscaling float (E2M1) stand for.
-_E2M1_VALUES = (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
+E2M1_VALUES = (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +111,17 @@ def dequantize(raw: Tensor, block_format: BlockFormat, dtype: torch.dtype) -> Te
     return values
 
 
-def _cut(blocks: Tensor, *sizes: int) -> list[Tensor]:
+def cut(blocks: Tensor, *sizes: int) -> list[Tensor]:
     """Neighbouring fields of every block, [blocks, size] each; they must make up the block."""
     return [part.contiguous() for part in blocks.split(sizes, dim=1)]
 
 
-def _half(field: Tensor) -> Tensor:
+def half(field: Tensor) -> Tensor:
     """Two bytes as fp16: [blocks, 1] fp32."""
     return field.view(torch.float16).float()
 
 
-def _unpack(field: Tensor, bits: int, run: int) -> Tensor:
+def unpack(field: Tensor, bits: int, run: int) -> Tensor:
     """Small integers of `bits` bits: [blocks, 8 / bits * bytes of the field] uint8.
 
     Each run of `run` bytes gives first the lowest bits of each of its bytes, then the next ones.
@@ -142,107 +142,108 @@ def _table(values: tuple[int, ...], indices: Tensor) -> Tensor:
 
 
 def _q4_0(blocks: Tensor) -> Tensor:
-    scale, packed = _cut(blocks, 2, 16)
-    return _half(scale) * (_unpack(packed, 4, 16).float() - 8)
+    scale, packed = cut(blocks, 2, 16)
+    return half(scale) * (unpack(packed, 4, 16).float() - 8)
 
 
 def _q4_1(blocks: Tensor) -> Tensor:
-    scale, least, packed = _cut(blocks, 2, 2, 16)
-    return _half(scale) * _unpack(packed, 4, 16).float() + _half(least)
+    scale, least, packed = cut(blocks, 2, 2, 16)
+    return half(scale) * unpack(packed, 4, 16).float() + half(least)
 
 
-def _five_bits(high: Tensor, low: Tensor) -> Tensor:
-    return (_unpack(low, 4, 16) | (_unpack(high, 1, 1) << 4)).float()
+def five_bits(high: Tensor, low: Tensor) -> Tensor:
+    """Integers of a block with their lower 4 bits and the fifth apart: [blocks, 32] uint8."""
+    return unpack(low, 4, 16) | (unpack(high, 1, 1) << 4)
 
 
 def _q5_0(blocks: Tensor) -> Tensor:
-    scale, high, low = _cut(blocks, 2, 4, 16)
-    return _half(scale) * (_five_bits(high, low) - 16)
+    scale, high, low = cut(blocks, 2, 4, 16)
+    return half(scale) * (five_bits(high, low).float() - 16)
 
 
 def _q5_1(blocks: Tensor) -> Tensor:
-    scale, least, high, low = _cut(blocks, 2, 2, 4, 16)
-    return _half(scale) * _five_bits(high, low) + _half(least)
+    scale, least, high, low = cut(blocks, 2, 2, 4, 16)
+    return half(scale) * five_bits(high, low).float() + half(least)
 
 
 def _q8_0(blocks: Tensor) -> Tensor:
-    scale, values = _cut(blocks, 2, 32)
-    return _half(scale) * values.view(torch.int8).float()
+    scale, values = cut(blocks, 2, 32)
+    return half(scale) * values.view(torch.int8).float()
 
 
 def _q2_k(blocks: Tensor) -> Tensor:
-    scales, packed, scale, least = _cut(blocks, 16, 64, 2, 2)
-    factors = (_half(scale) * (scales & 15).float()).unsqueeze(-1)  # [blocks, 16, 1]
-    leasts = (_half(least) * (scales >> 4).float()).unsqueeze(-1)
-    values = _unpack(packed, 2, 32).view(-1, 16, 16).float()
+    scales, packed, scale, least = cut(blocks, 16, 64, 2, 2)
+    factors = (half(scale) * (scales & 15).float()).unsqueeze(-1)  # [blocks, 16, 1]
+    leasts = (half(least) * (scales >> 4).float()).unsqueeze(-1)
+    values = unpack(packed, 2, 32).view(-1, 16, 16).float()
     return (factors * values - leasts).flatten(1)
 
 
 def _q3_k(blocks: Tensor) -> Tensor:
-    high, low, scales, scale = _cut(blocks, 32, 64, 12, 2)
-    low_scales, high_scales = _cut(scales, 8, 4)
-    factors = (_unpack(low_scales, 4, 8) | (_unpack(high_scales, 2, 4) << 4)).float() - 32
-    factors = (_half(scale) * factors).unsqueeze(-1)  # [blocks, 16, 1]
+    high, low, scales, scale = cut(blocks, 32, 64, 12, 2)
+    low_scales, high_scales = cut(scales, 8, 4)
+    factors = (unpack(low_scales, 4, 8) | (unpack(high_scales, 2, 4) << 4)).float() - 32
+    factors = (half(scale) * factors).unsqueeze(-1)  # [blocks, 16, 1]
     # The bit says that 4 is not taken off.
-    values = _unpack(low, 2, 32).float() - 4 * (_unpack(high, 1, 32) ^ 1).float()
+    values = unpack(low, 2, 32).float() - 4 * (unpack(high, 1, 32) ^ 1).float()
     return (factors * values.view(-1, 16, 16)).flatten(1)
 
 
-def _k_scales(scale: Tensor, least: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
+def k_scales(scale: Tensor, least: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
     """Factors and leasts of the 8 parts of a Q4_K or Q5_K block, [blocks, 8, 1] fp32 each.
 
     Of the 12 bytes the first four hold 6 bits of the first factors, the next four those of the
     first leasts; the rest of both is 4 bits in the last bytes and 2 at the top of the others.
     """
-    first, second, rest = _cut(packed, 4, 4, 4)
+    first, second, rest = cut(packed, 4, 4, 4)
     factors = torch.cat((first & 63, (rest & 15) | ((first >> 2) & 48)), dim=1)
     leasts = torch.cat((second & 63, (rest >> 4) | ((second >> 2) & 48)), dim=1)
     return (
-        (_half(scale) * factors.float()).unsqueeze(-1),
-        (_half(least) * leasts.float()).unsqueeze(-1),
+        (half(scale) * factors.float()).unsqueeze(-1),
+        (half(least) * leasts.float()).unsqueeze(-1),
     )
 
 
 def _q4_k(blocks: Tensor) -> Tensor:
-    scale, least, scales, packed = _cut(blocks, 2, 2, 12, 128)
-    factors, leasts = _k_scales(scale, least, scales)
-    values = _unpack(packed, 4, 32).view(-1, 8, 32).float()
+    scale, least, scales, packed = cut(blocks, 2, 2, 12, 128)
+    factors, leasts = k_scales(scale, least, scales)
+    values = unpack(packed, 4, 32).view(-1, 8, 32).float()
     return (factors * values - leasts).flatten(1)
 
 
 def _q5_k(blocks: Tensor) -> Tensor:
-    scale, least, scales, high, low = _cut(blocks, 2, 2, 12, 32, 128)
-    factors, leasts = _k_scales(scale, least, scales)
-    values = (_unpack(low, 4, 32) | (_unpack(high, 1, 32) << 4)).view(-1, 8, 32).float()
+    scale, least, scales, high, low = cut(blocks, 2, 2, 12, 32, 128)
+    factors, leasts = k_scales(scale, least, scales)
+    values = (unpack(low, 4, 32) | (unpack(high, 1, 32) << 4)).view(-1, 8, 32).float()
     return (factors * values - leasts).flatten(1)
 
 
 def _q6_k(blocks: Tensor) -> Tensor:
-    low, high, scales, scale = _cut(blocks, 128, 64, 16, 2)
-    factors = (_half(scale) * scales.view(torch.int8).float()).unsqueeze(-1)  # [blocks, 16, 1]
-    values = (_unpack(low, 4, 64) | (_unpack(high, 2, 32) << 4)).float() - 32
+    low, high, scales, scale = cut(blocks, 128, 64, 16, 2)
+    factors = (half(scale) * scales.view(torch.int8).float()).unsqueeze(-1)  # [blocks, 16, 1]
+    values = (unpack(low, 4, 64) | (unpack(high, 2, 32) << 4)).float() - 32
     return (factors * values.view(-1, 16, 16)).flatten(1)
 
 
 def _iq4_nl(blocks: Tensor) -> Tensor:
-    scale, packed = _cut(blocks, 2, 16)
-    return _half(scale) * _table(_IQ4_VALUES, _unpack(packed, 4, 16))
+    scale, packed = cut(blocks, 2, 16)
+    return half(scale) * _table(IQ4_VALUES, unpack(packed, 4, 16))
 
 
 def _iq4_xs(blocks: Tensor) -> Tensor:
-    scale, high_scales, low_scales, packed = _cut(blocks, 2, 2, 4, 128)
-    factors = (_unpack(low_scales, 4, 1) | (_unpack(high_scales, 2, 1) << 4)).float() - 32
-    factors = (_half(scale) * factors).unsqueeze(-1)  # [blocks, 8, 1]
-    values = _table(_IQ4_VALUES, _unpack(packed, 4, 16)).view(-1, 8, 32)
+    scale, high_scales, low_scales, packed = cut(blocks, 2, 2, 4, 128)
+    factors = (unpack(low_scales, 4, 1) | (unpack(high_scales, 2, 1) << 4)).float() - 32
+    factors = (half(scale) * factors).unsqueeze(-1)  # [blocks, 8, 1]
+    values = _table(IQ4_VALUES, unpack(packed, 4, 16)).view(-1, 8, 32)
     return (factors * values).flatten(1)
 
 
 def _mxfp4(blocks: Tensor) -> Tensor:
-    exponent, packed = _cut(blocks, 1, 16)
+    exponent, packed = cut(blocks, 1, 16)
     # Half of 2 ** (exponent - 127), as the values are doubled; the two least are subnormal.
     power = exponent.int()
     bits = torch.where(power < 2, 0x00200000 << power, (power - 1) << 23)
-    return bits.view(torch.float32) * _table(_E2M1_VALUES, _unpack(packed, 4, 16))
+    return bits.view(torch.float32) * _table(E2M1_VALUES, unpack(packed, 4, 16))
 
 
 _VALUES: dict[BlockFormat, Callable[[Tensor], Tensor]] = {
