@@ -109,6 +109,12 @@ def scale_dtype(block_format: BlockFormat) -> torch.dtype:
     return torch.bfloat16 if block_format is BlockFormat.MXFP4 else torch.float16
 
 
+def packed_table(block_format: BlockFormat, device: torch.device) -> Tensor | None:
+    """What the integers of CODE4 stand for, [16] fp32; None for other layouts."""
+    values = TABLES.get(block_format)
+    return None if values is None else torch.tensor(values, dtype=torch.float32, device=device)
+
+
 def units_of(layout: PackedLayout, columns: int) -> int:
     """Units of a row; the last may be filled up with zeros."""
     return -(-columns // _PLANES[layout].columns)

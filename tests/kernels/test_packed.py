@@ -1,0 +1,81 @@
+"""Products with packed weights, run by Triton's interpreter, against fp64."""
+
+import pytest
+import torch
+import triton_interpreter  # noqa: F401  before a kernel runs
+from packed_checks import (
+    check_packed_gate_up,
+    check_packed_project,
+    check_packed_project_and_add,
+)
+from townsfolk_kernels.gpu.launch import Tiles
+from townsfolk_kernels.prefill.dequantize import dequantize_packed
+from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
+from townsfolk_kernels.quantized.packing import pack, packed_table, unpack_rows
+from townsfolk_kernels.quantized.random_blocks import random_blocks
+
+formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.name)
+IN_REGISTERS, IN_A_LOOP = Tiles(4, 0, 4), Tiles(16, 128, 4)
+SPLIT = Tiles(16, 128, 4, splits=3)
+TABLED = (BlockFormat.IQ4_NL, BlockFormat.IQ4_XS, BlockFormat.MXFP4)
+HELD = [f for f in BlockFormat if f not in (*TABLED, BlockFormat.Q2_K, BlockFormat.Q3_K)]
+
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+
+
+def width_of(block_format, ragged=False):
+    if block_format.layout.values == 256:
+        return 768 if ragged else 512
+    return 352 if ragged else 256
+
+
+@formats
+def test_values_are_those_of_the_packed_rows(block_format):
+    columns = width_of(block_format, ragged=True)
+    raw = random_blocks(block_format, 37, columns, 0.05, torch.Generator().manual_seed(5))
+    data = pack(raw, block_format)
+    expected = unpack_rows(data, block_format, columns)
+    table = packed_table(block_format, data.device)
+    found = dequantize_packed(data, block_format, columns, torch.float32, table)
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+    ids = torch.tensor([36, 0, 5, 5])
+    few = dequantize_packed(data, block_format, columns, torch.float32, table, ids)
+    assert torch.equal(few, found[ids])
+    blocks = dequantize(raw, block_format, torch.float32)
+    assert (found - blocks).abs().max() < 2**-10 * blocks.abs().max()
+
+
+@formats
+@pytest.mark.parametrize("tiles", [IN_A_LOOP, SPLIT], ids=["in a loop", "split"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_rows_in_a_loop(block_format, tiles, dtype):
+    width = width_of(block_format, ragged=tiles is SPLIT)
+    check_packed_project(3, width, [(block_format, 21)], tiles, dtype, "cpu")
+
+
+@pytest.mark.parametrize("block_format", HELD, ids=lambda f: f.name)
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_row_in_registers(block_format, ragged):
+    width = width_of(block_format, ragged)
+    check_packed_project(1, width, [(block_format, 21)], IN_REGISTERS, torch.float16, "cpu")
+
+
+@pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP], ids=["in registers", "in a loop"])
+def test_parts_of_two_formats(tiles):
+    batch = 1 if tiles is IN_REGISTERS else 5
+    parts = [(BlockFormat.Q4_K, 37), (BlockFormat.Q6_K, 11)]
+    check_packed_project(batch, 512, parts, tiles, torch.float16, "cpu")
+
+
+@pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP, SPLIT], ids=["held", "loop", "split"])
+@pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q6_K], ids=str)
+def test_added_to_the_residual_stream(tiles, block_format):
+    batch = 1 if tiles is IN_REGISTERS else 6
+    check_packed_project_and_add(batch, 512, (block_format, 37), tiles, torch.float16, "cpu")
+
+
+@pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP, SPLIT], ids=["held", "loop", "split"])
+@pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q8_0], ids=str)
+def test_gate_and_up(tiles, block_format):
+    batch = 1 if tiles is IN_REGISTERS else 2
+    check_packed_gate_up(batch, 512, 21, block_format, tiles, torch.float16, "cpu")
