@@ -18,7 +18,9 @@ from townsfolk_kernels.ops.rope import ROPE_AND_STORE
 from townsfolk_kernels.prefill.activation import swiglu
 from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
 from townsfolk_kernels.prefill.norm import add_rms_norm, rms_norm
+from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 from townsfolk_kernels.prefill.rope import rope_and_store
+from townsfolk_kernels.quantized.matrix import QUANTIZED
 
 
 def paged_attention(
@@ -101,3 +103,4 @@ def register() -> None:
     ROPE_AND_STORE.register("cuda")(rope_and_store)
     SWIGLU.register("cuda")(swiglu)
     PAGED_ATTENTION.register("cuda")(paged_attention)
+    QUANTIZED.register("cuda")(PackedMatrix)

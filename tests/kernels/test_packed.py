@@ -8,13 +8,16 @@ from packed_checks import (
     check_packed_project,
     check_packed_project_and_add,
 )
+from product_checks import error
 from townsfolk_kernels.gpu.launch import Tiles
 from townsfolk_kernels.prefill.dequantize import dequantize_packed
+from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
 from townsfolk_kernels.quantized.packing import pack, packed_table, unpack_rows
 from townsfolk_kernels.quantized.random_blocks import random_blocks
 
 formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.name)
+CPU = torch.device("cpu")
 IN_REGISTERS, IN_A_LOOP = Tiles(4, 0, 4), Tiles(16, 128, 4)
 SPLIT = Tiles(16, 128, 4, splits=3)
 TABLED = (BlockFormat.IQ4_NL, BlockFormat.IQ4_XS, BlockFormat.MXFP4)
@@ -47,9 +50,9 @@ def test_values_are_those_of_the_packed_rows(block_format):
 
 @formats
 @pytest.mark.parametrize("tiles", [IN_A_LOOP, SPLIT], ids=["in a loop", "split"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
-def test_rows_in_a_loop(block_format, tiles, dtype):
+def test_rows_in_a_loop(block_format, tiles):
     width = width_of(block_format, ragged=tiles is SPLIT)
+    dtype = torch.float16 if tiles is SPLIT else torch.float32
     check_packed_project(3, width, [(block_format, 21)], tiles, dtype, "cpu")
 
 
@@ -58,6 +61,27 @@ def test_rows_in_a_loop(block_format, tiles, dtype):
 def test_a_row_in_registers(block_format, ragged):
     width = width_of(block_format, ragged)
     check_packed_project(1, width, [(block_format, 21)], IN_REGISTERS, torch.float16, "cpu")
+
+
+@formats
+def test_matrices(block_format):
+    columns = width_of(block_format)
+    raw = random_blocks(block_format, 37, columns, 0.05, torch.Generator().manual_seed(6))
+    matrix = PackedMatrix(block_format, 37, columns, CPU)
+    assert matrix.nbytes == PackedMatrix(block_format, 37, columns, torch.device("meta")).nbytes
+    matrix.fill(12, raw[12:].clone())
+    matrix.fill(0, raw[:12].clone())
+    expected = unpack_rows(pack(raw, block_format), block_format, columns)
+    values = matrix.values(0, 37, torch.float32)
+    assert (values - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert torch.equal(matrix.gather(torch.tensor([36, 1]), torch.float32), values[[36, 1]])
+    for rows in (1, 65):
+        x, bias = torch.randn(rows, columns).half(), torch.randn(37).half()
+        wide = torch.full((rows, 60), torch.nan, dtype=torch.float16)
+        matrix.multiply(x, wide[:, 10:47], bias)
+        assert error(wide[:, 10:47], x.double() @ values.double().T + bias) < 1e-3
+        assert wide[:, :10].isnan().all()
+        assert wide[:, 47:].isnan().all()
 
 
 @pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP], ids=["in registers", "in a loop"])

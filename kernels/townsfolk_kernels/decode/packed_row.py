@@ -30,7 +30,6 @@ def hold_packed(
     w, n, STRIDE: tl.constexpr, UNITS: tl.constexpr, WIDTH: tl.constexpr, LAYOUT: tl.constexpr
 ):
     """What a program loads of rows `n`, before it waits; `WIDTH` is `UNITS` as a power of two."""
-    ROWS: tl.constexpr = n.shape[0]
     MASKED: tl.constexpr = WIDTH != UNITS
     row = w + n.to(tl.int64) * STRIDE
     words = row.to(tl.pointer_type(tl.int32))[:, None]
@@ -219,7 +218,7 @@ def times_row(a, b, h, s, x, dtype: tl.constexpr, LAYOUT: tl.constexpr):
         LAYOUT: the value of a `PackedLayout`.
     """
     ROWS: tl.constexpr = a.shape[0]
-    if LAYOUT == AFFINE4 or LAYOUT == AFFINE5:
+    if LAYOUT == AFFINE4 or LAYOUT == AFFINE5:  # noqa: SIM109
         first, second = _nibbles(a), _nibbles(a >> 4)
         if LAYOUT == AFFINE5:
             high = h >> (tl.arange(0, a.shape[1]) % 8 // 2)[None, :]

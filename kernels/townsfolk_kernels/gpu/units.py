@@ -151,20 +151,14 @@ def part_values(
         numbers = tl.load(table + ((a.to(tl.int32) >> (4 * i)) & 15))
         return numbers * _half(p, i, SCALES)[:, None]
     elif LAYOUT == SCALED8:
-        if i == 0:
-            integers = a
-        else:
-            integers = b
+        integers = a if i == 0 else b
         # 1024 more than the integer without its sign.
         shifted = ((integers ^ 0x80).to(tl.int16) | 0x6400).to(tl.int16)
         numbers = shifted.to(tl.float16, bitcast=True).to(tl.float32)
         f = _half(p, i, tl.float16)[:, None]
         return numbers * f - 1152 * f
     elif LAYOUT == SCALED6:
-        if i % 2 == 0:
-            low = a
-        else:
-            low = b
+        low = a if i % 2 == 0 else b
         integers = ((low.to(tl.int16) >> (i // 2 * 4)) & 15) | (
             ((c.to(tl.int16) >> (2 * i)) & 3) << 4
         )

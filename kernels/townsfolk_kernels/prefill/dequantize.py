@@ -34,10 +34,8 @@ def _dequantize_kernel(
 ):
     r = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     real = r < rows
-    if GATHERS:
-        n = tl.load(ids + r, mask=real, other=0)
-    else:
-        n = tl.minimum(r, rows - 1).to(tl.int64)
+    last = tl.minimum(r, rows - 1).to(tl.int64)
+    n = tl.load(ids + r, mask=real, other=0) if GATHERS else last
     row, to = data + n * STRIDE, out + r.to(tl.int64) * COLUMNS
     k = tl.arange(0, 32)
     for step in tl.static_range(PER):

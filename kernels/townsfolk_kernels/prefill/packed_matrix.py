@@ -1,0 +1,77 @@
+"""Matrices of quantised weights on a CUDA device, packed; see `QuantizedMatrix`."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from townsfolk_kernels.decode.packed_projection import PackedRows, project_packed
+from townsfolk_kernels.decode.packed_tiles import packed_tiles
+from townsfolk_kernels.gpu.launch import SplitWorkspace
+from townsfolk_kernels.prefill.dequantize import dequantize_packed
+from townsfolk_kernels.quantized.blocks import BlockFormat
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
+from townsfolk_kernels.quantized.packing import pack, packed_row_bytes, packed_table
+
+# Numbers that a product of many rows makes at once: 32 MiB of them stay in a large L2 cache until
+# they are multiplied with.
+_TILE_VALUES = 1 << 24
+# Values of blocks that are packed at once: temporaries take some 8 bytes of each.
+_PACKED_AT_ONCE = 1 << 24
+_MOST_FEW = 64  # rows of activations that kernels take without making numbers in memory
+
+
+class PackedMatrix(QuantizedMatrix):
+    """Rows in the layouts of `packing`."""
+
+    def __init__(
+        self, block_format: BlockFormat, rows: int, columns: int, device: torch.device
+    ) -> None:
+        """Take the memory; see `QuantizedMatrix`."""
+        super().__init__(block_format, rows, columns, device)
+        width = packed_row_bytes(block_format, columns)
+        data = torch.empty(rows, width, dtype=torch.uint8, device=device)
+        self.packed = PackedRows(data, block_format, columns, packed_table(block_format, device))
+
+    @property
+    def nbytes(self) -> int:
+        """See `QuantizedMatrix`."""
+        return self.packed.data.nbytes
+
+    def fill(self, first: int, raw: Tensor) -> None:
+        """See `QuantizedMatrix`."""
+        step = max(_PACKED_AT_ONCE // self.columns, 1)
+        for begin in range(0, len(raw), step):
+            part = raw[begin : begin + step]
+            at = first + begin
+            self.packed.data[at : at + len(part)] = pack(part, self.block_format)
+
+    def values(self, first: int, count: int, dtype: torch.dtype) -> Tensor:
+        """See `QuantizedMatrix`."""
+        return self._numbers(self.packed.data[first : first + count], dtype)
+
+    def gather(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        """See `QuantizedMatrix`."""
+        return self._numbers(self.packed.data, dtype, ids)
+
+    def multiply(self, x: Tensor, out: Tensor, bias: Tensor | None) -> None:
+        """See `QuantizedMatrix`."""
+        if len(x) <= _MOST_FEW:
+            tiles = packed_tiles("plain", (self.packed,), x)
+            space = SplitWorkspace.allocate(0, 1, self.device)
+            project_packed(x, (self.packed,), out, space, tiles, dependent=False)
+            if bias is not None:
+                out += bias
+            return
+        count = max(_TILE_VALUES // self.columns, 1)
+        for first in range(0, self.rows, count):
+            last = min(first + count, self.rows)
+            values = self.values(first, last - first, x.dtype)
+            added = None if bias is None else bias[first:last]
+            out[:, first:last] = F.linear(x, values, added)
+
+    def _numbers(self, data: Tensor, dtype: torch.dtype, ids: Tensor | None = None) -> Tensor:
+        return dequantize_packed(
+            data, self.block_format, self.columns, dtype, self.packed.table, ids
+        )
