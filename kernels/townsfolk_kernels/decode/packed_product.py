@@ -13,7 +13,7 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.decode.packed_row import hold_packed, load_row, times_row
-from townsfolk_kernels.gpu.units import AFFINE2, SCALED3, SCALED6, load_unit, part_values
+from townsfolk_kernels.gpu.units import load_unit, part_values
 
 
 @triton.jit
@@ -29,13 +29,11 @@ def _take_turn(DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, EARLY: tl.constex
 @triton.jit
 def _times_rows(
     x, w, table, n, split, batch,
-    K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, LAYOUT: tl.constexpr,
-    SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
-    SPLITS: tl.constexpr, PRECISION: tl.constexpr,
+    K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
+    LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """[rows, BATCH] fp32, over the share of the reduction that is `split`'s."""
-    WIDE: tl.constexpr = LAYOUT == SCALED6 or LAYOUT == AFFINE2 or LAYOUT == SCALED3
-    UNIT: tl.constexpr = 128 if WIDE else 64
     SHARE: tl.constexpr = (UNITS + SPLITS * PER - 1) // (SPLITS * PER) * PER
     RAGGED: tl.constexpr = SHARE * SPLITS != UNITS or K % UNIT != 0
     dtype: tl.constexpr = x.dtype.element_ty
@@ -63,10 +61,10 @@ def _times_rows(
 @triton.jit
 def multiply(
     x, w, table, n, split, batch, before, before_mask,
-    K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, LAYOUT: tl.constexpr,
-    SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
-    SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
-    HAS_BEFORE: tl.constexpr,
+    K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
+    LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr, HAS_BEFORE: tl.constexpr,
 ):  # fmt: skip
     """Waits for the kernel before, and multiplies rows `n` of `w` with `x` [batch, K].
 
@@ -82,6 +80,7 @@ def multiply(
         K: columns.
         STRIDE: bytes of a packed row.
         UNITS: of a row.
+        UNIT: columns of one.
         LAYOUT: the value of a `PackedLayout`.
         SCALES: dtype of the scales of CODE4.
         PER: units of one iteration; 0 for one row of `x` and a share in registers.
@@ -111,7 +110,7 @@ def multiply(
         if HAS_BEFORE:
             extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
         acc = _times_rows(
-            x, w, table, n, split, batch, K, STRIDE, UNITS, LAYOUT, SCALES, PER, BATCH, STAGES,
-            SPLITS, PRECISION,
+            x, w, table, n, split, batch, K, STRIDE, UNITS, UNIT, LAYOUT, SCALES, PER, BATCH,
+            STAGES, SPLITS, PRECISION,
         )  # fmt: skip
     return acc, extra

@@ -82,11 +82,11 @@ def holds_row(part: PackedRows, x: Tensor) -> bool:
 def _project_kernel(
     x, squares, w, table, w2, table2, out, parts, counters, batch, eps, stride,
     N: tl.constexpr, N1: tl.constexpr, NORMED: tl.constexpr, SUMS: tl.constexpr, K: tl.constexpr,
-    STRIDE: tl.constexpr, UNITS: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr,
-    PER: tl.constexpr, STRIDE2: tl.constexpr, UNITS2: tl.constexpr, LAYOUT2: tl.constexpr,
-    SCALES2: tl.constexpr, PER2: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr,
-    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
-    SIGNALS: tl.constexpr,
+    STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr,
+    SCALES: tl.constexpr, PER: tl.constexpr, STRIDE2: tl.constexpr, UNITS2: tl.constexpr,
+    UNIT2: tl.constexpr, LAYOUT2: tl.constexpr, SCALES2: tl.constexpr, PER2: tl.constexpr,
+    ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr,
+    PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     r, m = tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -96,22 +96,22 @@ def _project_kernel(
         inside = n < N1
         acc, _ = multiply(
             x, w, table, tl.minimum(n, N1 - 1), split, batch, out, inside, K, STRIDE, UNITS,
-            LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
+            UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     elif tile < TILES1:
         n = tile * ROWS + r
         inside = n < N1
         acc, _ = multiply(
             x, w, table, tl.minimum(n, N1 - 1), split, batch, out, inside, K, STRIDE, UNITS,
-            LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
+            UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     else:
         n = N1 + (tile - TILES1) * ROWS + r
         inside = n < N
         acc, _ = multiply(
             x, w2, table2, tl.minimum(n, N - 1) - N1, split, batch, out, inside, K, STRIDE2,
-            UNITS2, LAYOUT2, SCALES2, PER2, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS,
-            False,
+            UNITS2, UNIT2, LAYOUT2, SCALES2, PER2, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT,
+            SIGNALS, False,
         )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if NORMED:
@@ -124,9 +124,9 @@ def _project_kernel(
 def _project_and_add_kernel(
     x, w, table, bias, residual, norm, scaled, squares, parts, counters, batch,
     N: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr,
-    UNITS: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr,
-    ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr,
-    PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr,
+    PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
+    SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -135,7 +135,7 @@ def _project_and_add_kernel(
     inside = (n[:, None] < N) & (m[None, :] < batch)
     acc, before = multiply(
         x, w, table, tl.minimum(n, N - 1), split, batch, residual + at, inside, K, STRIDE, UNITS,
-        LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, True,
+        UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, True,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     stored = is_last & inside
@@ -152,17 +152,18 @@ def _project_and_add_kernel(
 def _gate_up_kernel(
     x, squares, w, table, bias, out, parts, counters, batch, eps,
     N: tl.constexpr, SUMS: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr,
-    STRIDE: tl.constexpr, UNITS: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr,
-    PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
-    SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr,
+    SCALES: tl.constexpr, PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     # Rows of the gate, then as many of up, which lie N rows behind.
     r = tl.arange(0, 2 * ROWS)
     rows = tl.minimum(tile * ROWS + r % ROWS, N - 1) + r // ROWS * N
     acc, _ = multiply(
-        x, w, table, rows, split, batch, out, rows >= 0, K, STRIDE, UNITS, LAYOUT, SCALES, PER,
-        BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
+        x, w, table, rows, split, batch, out, rows >= 0, K, STRIDE, UNITS, UNIT, LAYOUT, SCALES,
+        PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     acc *= inverse_rms(load_squares(squares, batch, SUMS, BATCH), eps, K)
@@ -287,6 +288,7 @@ def _part_options(part: PackedRows, x: Tensor, tiles: Tiles) -> dict[str, Any]:
     return {
         "STRIDE": part.data.stride(0),
         "UNITS": part.units,
+        "UNIT": part.unit,
         "LAYOUT": part.layout.value,
         "SCALES": tl.bfloat16 if is_bf16 else tl.float16,
         "PER": 0 if tiles.depth == 0 else max(tiles.depth // part.unit, 1),
