@@ -7,7 +7,9 @@ import sys
 import pytest
 import torch
 from townsfolk.bench.checkpoint import write_checkpoint
-from townsfolk.models import NAMED_SHAPES
+from townsfolk.bench.gguf_checkpoint import write_gguf
+from townsfolk.models import NAMED_SHAPES, named_spec
+from townsfolk.models.mixes import MIXES
 
 BENCH = [sys.executable, "-m", "townsfolk", "bench"]
 TINY = ("--shape", "llama-tiny", "--device", "cpu", "--threads", "1", "--rounds", "1")
@@ -20,11 +22,11 @@ def bench(*arguments):
     )
 
 
-def report(*arguments):
+def report(*arguments, name="llama-tiny"):
     done = bench(*TINY, *arguments)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["shape"] == "llama-tiny"
+    assert found["shape"] == name
     assert found["device"] == "cpu"
     return found
 
@@ -43,6 +45,38 @@ def test_decode():
         assert row["share of floor"] == pytest.approx(expected)
         assert "peer (recorded)" not in row  # none was recorded on this CPU
     assert found["memory_bandwidth_gb_s"] > 0
+
+
+def test_decode_of_quantised_weights():
+    asked = ("--batch", "2", "--prompt-tokens", "32", "--new-tokens", "16")
+    plain = report(*asked)
+    packed = report(*asked, "--quantization", "q4_0", name="llama-tiny q4_0")
+    assert packed["weights_mib"] < 0.4 * plain["weights_mib"]
+    assert bytes_of_a_token(packed) < 0.5 * bytes_of_a_token(plain)
+
+
+def bytes_of_a_token(found):
+    """What the floor takes a token to read, in GB."""
+    return found["memory_bandwidth_gb_s"] / found["rows"][0]["floor tok/s"]
+
+
+def test_a_model_of_its_own(kept):
+    """The file that a runtime loads can be measured by its name, as any other."""
+    path = kept / "llama-tiny-q8_0.gguf"
+    spec = named_spec("llama-tiny")
+    write_gguf(path, spec, MIXES["q8_0"], torch.device("cpu"))
+    options = ("--model", path, "--device", "cpu", "--threads", "1", "--rounds", "1")
+    done = bench(*options, "--batch", "1", "--prompt-tokens", "32", "--new-tokens", "16")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["shape"] == path.name
+    assert found["rows"][0]["decode tok/s"] > 0
+
+
+def test_a_tavern_of_quantised_weights(kept):
+    asked = ("--tavern", "2", *BRIEF, "--keep", kept, "--quantization", "q8_0")
+    (row,) = report(*asked, name="llama-tiny q8_0")["rows"]
+    assert 0.3 < row["cached share"] < 1
 
 
 def test_prefill():

@@ -8,7 +8,7 @@ from townsfolk.models import Decoder, named_spec, open_source
 from townsfolk.models.mixes import MIXES
 from townsfolk.models.names import GGUF_NAMES, Architecture
 from townsfolk.models.outline import WeightOutline
-from townsfolk.models.weights import expected_tensors
+from townsfolk.models.weights import TensorSpec, expected_tensors
 from townsfolk_kernels.quantized.blocks import BlockFormat
 
 CPU = torch.device("cpu")
@@ -48,7 +48,7 @@ def formats(mix, shape):
     spec = named_spec(shape)
     found = expected_tensors(Architecture(spec, GGUF_NAMES))
     return {
-        name: MIXES[mix].block_format(name, each.shape[1], spec.num_layers, tied=spec.head.tied)
+        name: MIXES[mix].format_of(each, spec)
         for name, each in found.items()
         if len(each.shape) == 2
     }
@@ -82,7 +82,8 @@ def test_rows_that_are_no_whole_blocks_take_shorter_ones():
     assert found["blk.0.attn_q.weight"] is BlockFormat.Q5_0
     assert found["blk.0.attn_v.weight"] is BlockFormat.Q8_0
     assert found["token_embd.weight"] is BlockFormat.Q8_0
-    assert MIXES["q4_0"].block_format("output.weight", 24, 1, tied=False) is None
+    short = TensorSpec("output.weight", (2048, 24))
+    assert MIXES["q4_0"].format_of(short, named_spec("llama-tiny")) is None
 
 
 @pytest.mark.parametrize("name", MIXES)
@@ -95,3 +96,11 @@ def test_random_weights_of_a_mix(name):
     assert part.block_format is expected["blk.0.attn_output.weight"]
     values, _ = weights.layers[0].up.dense()
     assert 0.01 < values.std() < 0.04
+
+
+def test_an_outline_of_a_mix_is_that_of_its_random_weights():
+    spec, mix = named_spec("llama-tiny"), MIXES["q4_k_m"]
+    weights = Decoder.random(spec, torch.bfloat16, mix=mix).weights
+    outline = WeightOutline.of_mix(spec, mix, torch.bfloat16, CPU)
+    assert outline == WeightOutline.of_weights(weights)
+    assert outline.step_bytes < outline.nbytes < WeightOutline.of_numbers(spec, torch.int8).nbytes

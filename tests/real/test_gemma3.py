@@ -14,6 +14,7 @@ from paged import PagedRun
 from real_files import packaged
 from townsfolk.models import Decoder, open_source
 from townsfolk.models.mixes import MIXES
+from townsfolk.models.weights import expected_tensors
 from townsfolk.text import Tokenizer
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
@@ -93,7 +94,8 @@ def test_logits_are_those_of_transformers(path: Path, tokenizer: Tokenizer) -> N
 def test_the_formats_are_those_of_the_mix(path: Path) -> None:
     """It was made by llama.cpp's own quantiser."""
     expected = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
-    for name, tensor in expected.items():
-        if len(tensor.shape) == 2:
-            kind = MIXES["q4_k_m"].block_format(name, int(tensor.shape[0]), 18, tied=True)
-            assert kind.name == tensor.tensor_type.name, name
+    architecture = open_source(path).architecture()
+    for name, spec in expected_tensors(architecture).items():
+        if len(spec.shape) == 2:
+            kind = MIXES["q4_k_m"].format_of(spec, architecture.spec)
+            assert kind.name == expected[name].tensor_type.name, name

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.text import Tokenizer, TokenizerError
 from townsfolk.text.gguf import tokenizer_files
+from townsfolk.text.vocabulary import BYTE_ALPHABET
 
 FORMS = {
     "byte-level": small_tokenizers.byte_level,
@@ -97,6 +98,28 @@ def test_tokens_of_users_are_found_in_text_but_are_no_control_tokens() -> None:
     tokenizer = Tokenizer(tokenizer_files(changed))
     assert token_id in tokenizer.encode("a <gesture>")
     assert not tokenizer.is_control(token_id)
+
+
+@pytest.mark.parametrize("controls", ["last", "first"])
+def test_whole_words_are_looked_up_but_no_control_token(controls: str) -> None:
+    """The file has control tokens among the others; a word that is a token needs no merges."""
+    alphabet, control = list(BYTE_ALPHABET), "xyzzy"
+    words = [*alphabet, "gold"]
+    tokens = [*words, control] if controls == "last" else [control, *words]
+    changed = {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "llama-bpe",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": np.array([3 if t == control else 1 for t in tokens]),
+        "tokenizer.ggml.merges": ["a b"],
+        "tokenizer.ggml.eos_token_id": tokens.index(control),
+    }
+    tokenizer = Tokenizer(tokenizer_files(changed))
+    if controls == "last":
+        assert tokenizer.encode("gold") == [tokens.index("gold")]
+    assert tokens.index(control) not in tokenizer.encode(control)
+    assert tokenizer.encode(control, specials=True) == [tokens.index(control)]
+    assert tokenizer.decode(tokenizer.encode(f"gold {control}")) == f"gold {control}"
 
 
 def test_templates_without_a_default_are_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -28,14 +28,14 @@ _SPACE, _NEWLINE = (
 # Written in every prompt, so a token each, as in real vocabularies.
 _PROMPT_WORDS = ("system", "user", "assistant", "Player", _NEWLINE * 2)
 
-_BEGIN, _END, _TURN_END = "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"
+BEGIN, END, TURN_END = "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"
 _HEADER, _HEADER_END = "<|start_header_id|>", "<|end_header_id|>"
-_CONTROLS = (_BEGIN, _END, _HEADER, _HEADER_END, _TURN_END)
+CONTROLS = (BEGIN, END, _HEADER, _HEADER_END, TURN_END)
 
 # Messages as Llama 3 frames them: a header, the text, an end.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
-    f"{_HEADER}{{{{ message.role }}}}{_HEADER_END}\n\n{{{{ message.content }}}}{_TURN_END}"
+    f"{_HEADER}{{{{ message.role }}}}{_HEADER_END}\n\n{{{{ message.content }}}}{TURN_END}"
     "{% endfor %}{% if add_generation_prompt %}"
     f"{_HEADER}assistant{_HEADER_END}\n\n"
     "{% endif %}"
@@ -108,21 +108,21 @@ def with_controls_last(shape: Mapping[str, Any]) -> dict[str, Any]:
 
     The tokenizers library gives added tokens the ids that follow those of the vocabulary.
     """
-    ids = dict(zip(_CONTROLS, itertools.count(shape["vocab_size"] - len(_CONTROLS))))
-    ends = [ids[_END], ids[_TURN_END]]
-    return {**shape, "bos_token_id": ids[_BEGIN], "eos_token_id": ends}
+    ids = dict(zip(CONTROLS, itertools.count(shape["vocab_size"] - len(CONTROLS))))
+    ends = [ids[END], ids[TURN_END]]
+    return {**shape, "bos_token_id": ids[BEGIN], "eos_token_id": ends}
 
 
 def _tokenizer(vocab_size: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """`tokenizer.json` and `tokenizer_config.json`."""
-    first_control = vocab_size - len(_CONTROLS)
+    first_control = vocab_size - len(CONTROLS)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
     tokenizer = {
         "version": "1.0",
         "added_tokens": [
             {"id": token_id, "content": content, "special": True, "normalized": False}
             | {"single_word": False, "lstrip": False, "rstrip": False}
-            for token_id, content in enumerate(_CONTROLS, first_control)
+            for token_id, content in enumerate(CONTROLS, first_control)
         ],
         "normalizer": None,
         "pre_tokenizer": byte_level | {"trim_offsets": True},
@@ -130,7 +130,7 @@ def _tokenizer(vocab_size: int) -> tuple[dict[str, Any], dict[str, Any]]:
         "decoder": byte_level | {"trim_offsets": True},
         "model": {
             "type": "BPE",
-            "vocab": dict(zip(_tokens(), range(first_control), strict=False)),
+            "vocab": dict(zip(tokens(), range(first_control), strict=False)),
             "merges": [],
             "ignore_merges": True,  # whole words are looked up
             "byte_fallback": False,
@@ -138,14 +138,14 @@ def _tokenizer(vocab_size: int) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     settings = {
         "chat_template": CHAT_TEMPLATE,
-        "bos_token": _BEGIN,
-        "eos_token": _END,
+        "bos_token": BEGIN,
+        "eos_token": END,
         "add_bos_token": True,
     }
     return tokenizer, settings
 
 
-def _tokens() -> Iterator[str]:
+def tokens() -> Iterator[str]:
     """Bytes, what prompts are made of, then words without end."""
     yield from BYTE_ALPHABET
     yield from _PROMPT_WORDS

@@ -109,7 +109,8 @@ def decode(
         reached = {name: median([rate.decode for rate in each]) for name, each in rates.items()}
         prefilled = {name: median([rate.prefill for rate in each]) for name, each in rates.items()}
         context = prompt_tokens + length // 2
-        bytes_read = decode_bytes(subject.spec, subject.dtype.itemsize, batch, context)
+        weights, element = subject.outline.step_bytes, subject.dtype.itemsize
+        bytes_read = decode_bytes(subject.spec, element, batch, context, weights)
         ours, floor = reached["townsfolk"], batch * bandwidth / bytes_read
         row: dict[str, object] = {
             "batch": batch,

@@ -57,7 +57,9 @@ def layers_parameters(spec: DecoderSpec) -> int:
     return sum(product_parameters(layer, spec.hidden_size) for layer in spec.layers)
 
 
-def decode_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int) -> int:
+def decode_bytes(
+    spec: DecoderSpec, element_bytes: int, batch: int, context: int, weights: int | None = None
+) -> int:
     """Return the fewest bytes one decode step reads: every weight once, and each request's KV.
 
     Args:
@@ -65,12 +67,15 @@ def decode_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int
         element_bytes: Bytes of one weight and of one KV element.
         batch: Requests in the step.
         context: Tokens in each request's KV.
+        weights: Bytes of all weights that are read, where they are no elements of that size.
     """
-    weights = layers_parameters(spec) + spec.vocab_size * spec.hidden_size
+    if weights is None:
+        parameters = layers_parameters(spec) + spec.vocab_size * spec.hidden_size
+        weights = parameters * element_bytes
     attentions = [layer.attention for layer in spec.layers]
     seen = (min(context, each.window or context) * each.kv_width for each in attentions)
     kv = batch * 2 * sum(seen)
-    return (weights + kv) * element_bytes
+    return weights + kv * element_bytes
 
 
 def prefill_operations(spec: DecoderSpec, tokens: int) -> int:

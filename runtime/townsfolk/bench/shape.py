@@ -1,4 +1,4 @@
-"""Measurements of random weights of a named shape: from options to a report."""
+"""Measurements of random weights of a named shape, or of a model: from options to a report."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from townsfolk.bench.tavern import tavern, with_recorded
 from townsfolk.engine.threads import run_in_new_thread
 
 NEW_TOKENS = 64
+BATCHES = [1, 2, 4, 8, 16, 32, 64]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
         TownsfolkError: a runtime could not start.
         MeasurementError: a measurement came to nothing.
     """
+    options.batch = options.batch or BATCHES
     with Subject.of(options) as subject:
         if options.prefill:
             _prefill(options, subject)
@@ -65,6 +67,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
     if options.peer:
         from townsfolk.bench.peer import TransformersContestant
 
+        assert subject.shape is not None
         threads = options.threads or torch.get_num_threads()
         contestants.append(
             TransformersContestant(subject.shape, torch.bfloat16, subject.device, threads)

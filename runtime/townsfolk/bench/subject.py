@@ -1,4 +1,4 @@
-"""What is measured: random weights of a named shape, in this process or in a runtime of its own."""
+"""What is measured: random weights of a shape, or a model; here or in a runtime of its own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ import torch
 
 from townsfolk.bench.checkpoint import write_checkpoint
 from townsfolk.bench.engine_stage import EngineStage
+from townsfolk.bench.gguf_checkpoint import write_gguf
 from townsfolk.bench.report import Row
 from townsfolk.bench.service_stage import ServiceStage
 from townsfolk.client import RuntimeProcess
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
+from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.engine.threads import run_in_new_thread
 from townsfolk.kv.cache import MIB, block_bytes
-from townsfolk.models import NAMED_SHAPES, Decoder, DecoderSpec, named_spec
+from townsfolk.library import resolve
+from townsfolk.models import NAMED_SHAPES, Decoder, DecoderSpec, named_spec, open_source
+from townsfolk.models.mixes import MIXES
+from townsfolk.models.outline import WeightOutline
 
 _LEAST_KV_MIB = 256
 _BLOCK_TOKENS = 16
@@ -30,18 +35,27 @@ START_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A shape, where it runs and how."""
+    """A model, where it runs and how.
+
+    Attributes:
+        name: of the shape, or of the model's file.
+        shape: its `config.json`; None where it isn't a named shape.
+        quantization: the mix of formats of random weights.
+        spec: what it computes.
+        outline: what its weights take.
+        path: where its checkpoint is or will be.
+    """
 
     name: str
-    shape: Mapping[str, Any]
-    """Its `config.json`."""
+    shape: Mapping[str, Any] | None
+    quantization: str | None
     spec: DecoderSpec
+    outline: WeightOutline
     dtype: torch.dtype
     device: torch.device
     threads: int | None
     step_tokens: int | None
-    directory: Path
-    """Where its checkpoint is or will be."""
+    path: Path
 
     @classmethod
     @contextlib.contextmanager
@@ -49,30 +63,72 @@ class Subject:
         """What the options name; a checkpoint that they do not keep is gone afterwards.
 
         Raises:
-            ValueError: there is no such shape or device.
+            ValueError: there is no such shape, model or device.
         """
-        if options.shape not in NAMED_SHAPES:
+        if options.shape and options.shape not in NAMED_SHAPES:
             raise ValueError(f"--shape is one of {', '.join(NAMED_SHAPES)}")
         has_cuda = torch.cuda.is_available()
         if options.device == "cuda" and not has_cuda:
             raise ValueError("--device cuda: there is no CUDA device, or this PyTorch has no CUDA")
         on_cuda = options.device != "cpu" and has_cuda
+        device = torch.device("cuda:0" if on_cuda else "cpu")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
+        if not options.shape:
+            yield cls._of_model(options, device)
+            return
         with contextlib.ExitStack() as stack:
             folder = options.keep or Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="townsfolk-bench-"))
             )
-            yield cls(
-                name=options.shape,
-                shape=NAMED_SHAPES[options.shape],
-                spec=named_spec(options.shape),
-                dtype=getattr(torch, options.dtype),
-                device=torch.device("cuda:0" if on_cuda else "cpu"),
-                threads=options.threads,
-                step_tokens=options.step_tokens,
-                directory=folder / f"{options.shape}-{options.dtype}",
-            )
+            yield cls._of_shape(options, device, folder)
+
+    @classmethod
+    def _of_shape(cls, options: argparse.Namespace, device: torch.device, folder: Path) -> Subject:
+        spec, dtype = named_spec(options.shape), getattr(torch, options.dtype)
+        mix = options.quantization
+        if mix is None:
+            outline = WeightOutline.of_numbers(spec, dtype)
+            path = folder / f"{options.shape}-{options.dtype}"
+        else:
+            outline = WeightOutline.of_mix(spec, MIXES[mix], dtype, device)
+            path = folder / f"{options.shape}-{mix}.gguf"
+        return cls(
+            name=options.shape if mix is None else f"{options.shape} {mix}",
+            shape=NAMED_SHAPES[options.shape],
+            quantization=mix,
+            spec=spec,
+            outline=outline,
+            dtype=dtype,
+            device=device,
+            threads=options.threads,
+            step_tokens=options.step_tokens,
+            path=path,
+        )
+
+    @classmethod
+    def _of_model(cls, options: argparse.Namespace, device: torch.device) -> Subject:
+        try:
+            path = resolve(options.model)
+            source = open_source(path)
+            architecture = source.architecture()
+            dtype = architecture.spec.dtype
+            checkpoint = source.checkpoint()
+            outline = WeightOutline.of_checkpoint(architecture, checkpoint, dtype, device)
+        except LOAD_ERRORS as error:
+            raise ValueError(str(error)) from error
+        return cls(
+            name=path.name,
+            shape=None,
+            quantization=None,
+            spec=architecture.spec,
+            outline=outline,
+            dtype=dtype,
+            device=device,
+            threads=options.threads,
+            step_tokens=options.step_tokens,
+            path=path,
+        )
 
     @property
     def facts(self) -> Row:
@@ -80,12 +136,13 @@ class Subject:
         return {
             "shape": self.name,
             "dtype": str(self.dtype).removeprefix("torch."),
+            "weights_mib": self.outline.nbytes / MIB,
             "device": self.device.type,
         }
 
     def engine_stage(self, requests: int, tokens: int) -> EngineStage:
         """An engine in this process, at rest, with room for so many requests and tokens."""
-        decoder = run_in_new_thread(Decoder.random, self.spec, self.dtype, self.device)
+        decoder = run_in_new_thread(self._decoder)
         settings = EngineSettings(
             device="cuda" if self.device.type == "cuda" else "cpu",
             kv_memory_mib=self._kv_memory_mib(requests, tokens),
@@ -111,10 +168,9 @@ class Subject:
 
     def serve_arguments(self, requests: int, tokens: int) -> list[str]:
         """Arguments of `townsfolk serve`; the checkpoint is written if it is not there yet."""
-        if not (self.directory / "config.json").exists():
-            write_checkpoint(self.directory, self.shape, self.dtype, self.device)
+        self._write()
         arguments = {
-            "--model": self.directory,
+            "--model": self.path,
             "--device": self.device.type,
             "--kv-memory-mib": self._kv_memory_mib(requests, tokens),
             "--max-batch": requests,
@@ -123,6 +179,20 @@ class Subject:
             "--step-token-budget": self._step_tokens(requests),
         }
         return [str(part) for pair in arguments.items() if pair[1] is not None for part in pair]
+
+    def _write(self) -> None:
+        """Write the checkpoint that a runtime of its own loads, unless it is there."""
+        if self.quantization is not None:
+            if not self.path.exists():
+                write_gguf(self.path, self.spec, MIXES[self.quantization], self.device)
+        elif self.shape is not None and not (self.path / "config.json").exists():
+            write_checkpoint(self.path, self.shape, self.dtype, self.device)
+
+    def _decoder(self) -> Decoder:
+        if self.shape is None:
+            return Decoder.load(self.path, self.dtype, self.device)
+        mix = None if self.quantization is None else MIXES[self.quantization]
+        return Decoder.random(self.spec, self.dtype, self.device, mix=mix)
 
     def _step_tokens(self, requests: int) -> int | None:
         return None if self.step_tokens is None else max(self.step_tokens, requests)

@@ -1,7 +1,8 @@
 """`townsfolk bench`: measurements, each ending in one JSON line.
 
-Without --shape: characters of a model that talk at once, over the real service. With --shape,
-random weights of that shape: decode speed, or what one of the options below names.
+Characters of a model that talk at once, over the real service. With --shape, random weights of that
+shape, or with --model and --batch or one of the options below, that model's own: decode speed, or
+what the option names.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from townsfolk.commands.connection import add_connection
 from townsfolk.commands.options import positive, whole_number
 
 DTYPES = ("bfloat16", "float16", "float32")
+# The names of `townsfolk.models.mixes`, which would import PyTorch here.
+QUANTIZATIONS = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "q5_1", "q5_0", "q4_1", "q4_0")
+_OWN = ("prefill", "through", "tavern", "interference", "cold", "profile", "report")
 # What `townsfolk serve` allows by default.
 _USUAL_SESSIONS = 256
 
@@ -23,7 +27,9 @@ _USUAL_SESSIONS = 256
 # ignored. `--threads`, `--rounds`, `--turns` and `--new-tokens` may be given for all.
 _FOR_ALL = {"threads", "rounds", "turns", "new_tokens"}
 _CHARACTERS = "characters of a model"
-_OF_SHAPES = {"device", "dtype", "step_tokens", "keep"}
+_OF_SHAPES = {"model", "device", "dtype", "quantization", "step_tokens", "keep"}
+# These make no sense for a model that is there.
+_RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
 _READS = {
     _CHARACTERS: {"connect", "token", "model", "npcs"},
     "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer"},
@@ -40,6 +46,7 @@ _READS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_connection(parser)
+    parser.set_defaults(model=None)
     count = whole_number(1)
     parser.add_argument("--threads", type=count, help="CPU threads. Default: what PyTorch takes")
     parser.add_argument("--rounds", type=count, default=3, help="runs of each; medians. Default 3")
@@ -57,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument("--shape", help="llama-3.2-1b, llama-3.1-8b, llama-160m, llama-tiny")
     shape.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     shape.add_argument("--dtype", choices=DTYPES, default="bfloat16", help="of our weights")
+    shape.add_argument(
+        "--quantization",
+        choices=QUANTIZATIONS,
+        help="formats of our weights, as llama.cpp's quantiser chooses them; then --dtype is that "
+        "of activations",
+    )
     shape.add_argument("--step-tokens", type=count, help="of one step; see step_token_budget")
     shape.add_argument(
         "--keep",
@@ -67,7 +80,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument(
         "--batch",
         type=_numbers,
-        default=[1, 2, 4, 8, 16, 32, 64],
         help="requests that decode at once. Default 1,2,4,8,16,32,64",
     )
     shape.add_argument("--prompt-tokens", type=count, default=512, help="default 512")
@@ -127,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
             if not options.plot:
                 raise PlotError("--report needs --plot PNG")
             plot(read_report(options.report), options.plot)
-        elif options.shape:
+        elif options.shape or _measures_model(options):
             from townsfolk.bench import shape
 
             shape.run(options)
@@ -139,25 +151,44 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _measures_model(options: argparse.Namespace) -> bool:
+    """Whether a model's own weights are measured, instead of its characters."""
+    return options.model is not None and (options.batch is not None or _asked(options) != "")
+
+
+def _asked(options: argparse.Namespace) -> str:
+    """The option that names a measurement, if there is one."""
+    return next((f"--{name}" for name in _OWN if getattr(options, name)), "")
+
+
 def _refuse_unread(options: argparse.Namespace) -> None:
     """Raise ValueError where an option is given that the measurement would not look at."""
-    own = ("prefill", "through", "tavern", "interference", "cold", "profile", "report")
-    asked = next((f"--{name}" for name in own if getattr(options, name)), "")
-    if asked and asked != "--report" and not options.shape:
-        raise ValueError(f"{asked} measures random weights: it needs --shape, such as llama-3.2-1b")
-    measurement = asked or ("decode speed" if options.shape else _CHARACTERS)
+    asked, of_weights = _asked(options), options.shape or _measures_model(options)
+    if asked and asked != "--report" and not of_weights:
+        raise ValueError(
+            f"{asked} measures random weights: it needs --shape, such as llama-3.2-1b, or a --model"
+        )
+    if options.shape and options.model:
+        raise ValueError("--shape is of random weights, --model of a model: give one of them")
+    measurement = asked or ("decode speed" if of_weights else _CHARACTERS)
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    read = {*own, "shape", "command"} | _FOR_ALL | _READS[measurement]
+    read = {*_OWN, "shape", "command"} | _FOR_ALL | _READS[measurement]
     for name, value in vars(options).items():
-        if name in read or value == parser.get_default(name):
+        if value == parser.get_default(name):
+            continue
+        option = "--" + name.replace("_", "-")
+        if of_weights and not options.shape and name in _RANDOM_ONLY:
+            raise ValueError(f"{option} is for random weights, with --shape, not for a --model")
+        if name in read:
             continue
         readers = " or ".join(key for key, names in _READS.items() if name in names)
-        option = "--" + name.replace("_", "-")
         needs = "" if options.shape or name in _READS[_CHARACTERS] else " (with --shape)"
         raise ValueError(
             f"{option} has no meaning for {measurement}; it goes with {readers}{needs}"
         )
+    if options.peer and options.quantization:
+        raise ValueError("--peer measures transformers in bf16: it can't be had quantised")
     if options.peer and importlib.util.find_spec("transformers") is None:
         raise ValueError("--peer measures transformers, too: pip install transformers")
 
@@ -178,7 +209,7 @@ async def _npcs(options: argparse.Namespace) -> None:
     from townsfolk.client import AsyncRuntime
 
     turns, new_tokens = options.turns or 4, options.new_tokens or 64
-    arguments = ["--model", options.model]
+    arguments = ["--model", options.model or "starter"]
     if options.threads is not None:
         arguments += ["--threads", str(options.threads)]
     if max(options.npcs) > _USUAL_SESSIONS:

@@ -82,6 +82,15 @@ def check_tensors(architecture: Architecture, checkpoint: TensorStore) -> Archit
     return found
 
 
+def stays_in_blocks(checkpoint: TensorStore, spec: TensorSpec) -> BlockFormat | None:
+    """The format in which a tensor is used; None for numbers.
+
+    What is stored transposed becomes numbers: its blocks run across the rows that are multiplied.
+    """
+    encoding = checkpoint.stored(spec.name).encoding
+    return None if isinstance(encoding, torch.dtype) or spec.transposed else encoding
+
+
 def _widest_rows(spec: TensorSpec) -> int:
     """Bytes of the rows that belong together, a head's or one, in fp32."""
     unit = spec.rotary.head_dim if spec.rotary else 1
@@ -98,7 +107,7 @@ class FileTensors(BlockSource):
     def __init__(
         self,
         checkpoint: TensorStore,
-        upload: Upload | None,
+        upload: Upload,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
@@ -106,8 +115,7 @@ class FileTensors(BlockSource):
 
         Args:
             checkpoint: where they are read from.
-            upload: what reads them, if anything does; one head of the widest tensor must fit into
-                a part.
+            upload: what reads them; one head of the widest tensor must fit into a part.
             device: where they go.
             dtype: of tensors for which any will do.
         """
@@ -118,13 +126,7 @@ class FileTensors(BlockSource):
 
     def block_format(self, spec: TensorSpec) -> BlockFormat | None:
         """See `BlockSource`."""
-        encoding = self._checkpoint.stored(spec.name).encoding
-        if isinstance(encoding, torch.dtype):
-            return None
-        if spec.transposed:
-            logger.info("%s becomes %s: it is stored transposed", spec.name, self._dtype)
-            return None
-        return encoding
+        return stays_in_blocks(self._checkpoint, spec)
 
     def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
         """See `BlockSource`."""
@@ -132,7 +134,6 @@ class FileTensors(BlockSource):
 
     def _in_runs(self, spec: TensorSpec, placing: Callable[[Run, Tensor], None]) -> None:
         """Have the bytes of a tensor read; `placing` takes those of a run of rows."""
-        assert self._upload is not None
         stored = self._checkpoint.stored(spec.name)
         row_bytes = stored.nbytes // spec.shape[0]
         for run in spec.runs(self._upload.buffer_bytes // row_bytes):

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from townsfolk_kernels.quantized.blocks import BlockFormat
 
+from townsfolk.models.spec import DecoderSpec
+from townsfolk.models.weights import TensorSpec
+
 _LAYER = re.compile(r"blk\.([0-9]+)\.([a-z_]+)\.weight")
-_TABLE, _HEAD = "token_embd.weight", "output.weight"
+_TABLE, _POSITIONS, _HEAD = "token_embd.weight", "position_embd.weight", "output.weight"
 # Where rows are no whole number of blocks of 256 values, blocks of 32 take their place.
 _SHORTER = {
     BlockFormat.Q2_K: BlockFormat.Q4_0,
@@ -38,29 +41,25 @@ class Mix:
     head: BlockFormat
     finer: BlockFormat | None = None
 
-    def block_format(
-        self, name: str, columns: int, layers: int, *, tied: bool
-    ) -> BlockFormat | None:
-        """The format of a matrix; None where no block fits its rows.
+    def format_of(self, tensor: TensorSpec, spec: DecoderSpec) -> BlockFormat | None:
+        """The format of a tensor of a decoder, by its name in a GGUF file; None for numbers.
 
-        Args:
-            name: in a GGUF file.
-            columns: of the matrix.
-            layers: of the model.
-            tied: the embedding is the head, too.
+        Vectors are numbers, and matrices whose rows no block fits.
         """
-        chosen = self._wanted(name, layers, tied)
+        if len(tensor.shape) != 2 or tensor.name == _POSITIONS:
+            return None
+        chosen, columns = self._wanted(tensor.name, spec), tensor.shape[1]
         if columns % chosen.layout.values:
             chosen = _SHORTER.get(chosen, chosen)
         return None if columns % chosen.layout.values else chosen
 
-    def _wanted(self, name: str, layers: int, tied: bool) -> BlockFormat:
-        if name == (_TABLE if tied else _HEAD):
+    def _wanted(self, name: str, spec: DecoderSpec) -> BlockFormat:
+        if name == (_TABLE if spec.head.tied else _HEAD):
             return self.head
         match = _LAYER.fullmatch(name)
         if self.finer is None or match is None or match[2] not in ("attn_v", "ffn_down"):
             return self.base
-        return self.finer if _has_more_bits(int(match[1]), layers) else self.base
+        return self.finer if _has_more_bits(int(match[1]), spec.num_layers) else self.base
 
 
 def _has_more_bits(layer: int, layers: int) -> bool:

@@ -1,43 +1,28 @@
-"""What a decoder's weights will take, before they are loaded."""
+"""What a decoder's weights take, before there are any."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from townsfolk_kernels.ops.stacked import Part, StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
 from townsfolk_kernels.quantized.matrix import QUANTIZED, QuantizedMatrix
 
 from townsfolk.checkpoint import TensorStore
-from townsfolk.models.loading import FileTensors, check_tensors
-from townsfolk.models.names import Architecture
-from townsfolk.models.spec import DecoderSpec
+from townsfolk.models.loading import check_tensors, stays_in_blocks
+from townsfolk.models.mixes import Mix
+from townsfolk.models.names import GGUF_NAMES, Architecture
+from townsfolk.models.quantized import BlockSource
+from townsfolk.models.spec import DecoderSpec, product_parameters
 from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec
 
 META = torch.device("meta")
 
-
-class _OutlinedTensors(FileTensors):
-    """Gives tensors without memory, in the layouts of a device."""
-
-    def __init__(self, checkpoint: TensorStore, target: torch.device, dtype: torch.dtype) -> None:
-        """See `FileTensors`; `target` is where the weights would go."""
-        super().__init__(checkpoint, None, META, dtype)
-        self._target = target
-
-    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
-        """See `Source`."""
-        shape = (sum(spec.rows for spec in specs), *specs[0].row_shape)
-        return torch.empty(shape, dtype=dtype or self._dtype, device=META)
-
-    def allocate(self, kind: BlockFormat, rows: int, columns: int) -> QuantizedMatrix:
-        """See `BlockSource`."""
-        return QUANTIZED.pick(self._target.type)(kind, rows, columns, META)
-
-    def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
-        """Leave it empty."""
+Formats = Callable[[TensorSpec], BlockFormat | None]
+"""The format in which a tensor is, or None for numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +31,35 @@ class WeightOutline:
 
     Attributes:
         nbytes: memory that they take.
+        step_bytes: what a step can't do without reading: each product's weight once, as files have
+            it, without what a device's layout adds.
         is_quantized: whether any is in blocks.
     """
 
     nbytes: int
+    step_bytes: int
     is_quantized: bool = False
 
     @classmethod
     def of_numbers(cls, spec: DecoderSpec, dtype: torch.dtype) -> WeightOutline:
         """Weights in one dtype."""
-        return cls(spec.num_parameters * dtype.itemsize)
+        products = sum(product_parameters(layer, spec.hidden_size) for layer in spec.layers)
+        products += spec.vocab_size * spec.hidden_size
+        return cls(spec.num_parameters * dtype.itemsize, products * dtype.itemsize)
 
     @classmethod
     def of_weights(cls, weights: DecoderWeights) -> WeightOutline:
         """Weights that are there."""
-        return cls(weights.nbytes, weights.is_quantized)
+        read = sum(map(_stored_bytes, weights.projections))
+        return cls(weights.nbytes, read, weights.is_quantized)
+
+    @classmethod
+    def of_mix(
+        cls, spec: DecoderSpec, mix: Mix, dtype: torch.dtype, device: torch.device
+    ) -> WeightOutline:
+        """Weights in the formats of a mix; what is none of its matrices is in `dtype`."""
+        architecture = Architecture(spec, GGUF_NAMES)
+        return cls._of(architecture, lambda each: mix.format_of(each, spec), dtype, device)
 
     @classmethod
     def of_checkpoint(
@@ -76,6 +75,45 @@ class WeightOutline:
             CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
         """
         found = check_tensors(architecture, checkpoint)
-        tensors = _OutlinedTensors(checkpoint, device, dtype)
+        return cls._of(found, lambda each: stays_in_blocks(checkpoint, each), dtype, device)
+
+    @classmethod
+    def _of(
+        cls, architecture: Architecture, formats: Formats, dtype: torch.dtype, device: torch.device
+    ) -> WeightOutline:
         precision = Precision.choose(dtype, device)
-        return cls.of_weights(DecoderWeights.build(found, precision, tensors))
+        tensors = _OutlinedTensors(formats, device, dtype)
+        return cls.of_weights(DecoderWeights.build(architecture, precision, tensors))
+
+
+class _OutlinedTensors(BlockSource):
+    """Gives tensors without memory, in the layouts of a device."""
+
+    def __init__(self, formats: Formats, target: torch.device, dtype: torch.dtype) -> None:
+        """Give tensors as they would be on `target`, in `dtype` where any will do."""
+        super().__init__(META)
+        self._formats, self._target, self._dtype = formats, target, dtype
+
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+        """See `Source`."""
+        shape = (sum(spec.rows for spec in specs), *specs[0].row_shape)
+        return torch.empty(shape, dtype=dtype or self._dtype, device=META)
+
+    def block_format(self, spec: TensorSpec) -> BlockFormat | None:
+        """See `BlockSource`."""
+        return self._formats(spec)
+
+    def allocate(self, kind: BlockFormat, rows: int, columns: int) -> QuantizedMatrix:
+        """See `BlockSource`."""
+        return QUANTIZED.pick(self._target.type)(kind, rows, columns, META)
+
+    def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
+        """Leave it empty."""
+
+
+def _stored_bytes(weight: Part) -> int:
+    if isinstance(weight, StackedWeight):
+        return sum(map(_stored_bytes, weight.parts))
+    if isinstance(weight, QuantizedMatrix):
+        return weight.rows * weight.block_format.row_bytes(weight.columns)
+    return weight.nbytes

@@ -41,8 +41,7 @@ class RandomTensors(BlockSource):
             mix: the formats of its matrices, by their names in a GGUF file; None for numbers.
         """
         super().__init__(device)
-        self._layers, self._tied = spec.num_layers, spec.head.tied
-        self._dtype, self._mix = dtype, mix
+        self._spec, self._dtype, self._mix = spec, dtype, mix
         self._generator = torch.Generator(device=device).manual_seed(seed)
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
@@ -54,9 +53,7 @@ class RandomTensors(BlockSource):
 
     def block_format(self, spec: TensorSpec) -> BlockFormat | None:
         """See `BlockSource`."""
-        if self._mix is None:
-            return None
-        return self._mix.block_format(spec.name, spec.shape[1], self._layers, tied=self._tied)
+        return None if self._mix is None else self._mix.format_of(spec, self._spec)
 
     def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
         """See `BlockSource`."""

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 _TOKENIZER = "tokenizer.ggml."
 # Kinds of tokens, as SentencePiece has them.
-_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 2, 3, 4
+NORMAL, _UNKNOWN, CONTROL, _USER_DEFINED = 1, 2, 3, 4
 _NAMED = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
 _ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
@@ -64,7 +64,7 @@ class _Metadata:
         self._metadata = metadata
         self.tokens = self.texts("tokens")
         kinds = metadata.get(f"{_TOKENIZER}token_type")
-        self.kinds = [_NORMAL] * len(self.tokens) if kinds is None else self.numbers("token_type")
+        self.kinds = [NORMAL] * len(self.tokens) if kinds is None else self.numbers("token_type")
 
     def text(self, key: str) -> str:
         value = self._metadata.get(key)
@@ -149,7 +149,7 @@ def _merges(
     pieces = [
         token_id
         for token_id, (token, kind) in enumerate(zip(source.tokens, source.kinds, strict=True))
-        if kind == _NORMAL and vocab[token] == token_id
+        if kind == NORMAL and vocab[token] == token_id
     ]
     pieces.sort(key=lambda token_id: -scores[token_id])  # stable: then by id
     return [pair for token_id in pieces for pair in _pairs(source.tokens[token_id], vocab)]
@@ -223,7 +223,7 @@ def _added_tokens(source: _Metadata) -> list[dict[str, Any]]:
     return [
         {"id": token_id, "content": token, **flags, "special": kind != _USER_DEFINED}
         for token_id, (token, kind) in enumerate(zip(source.tokens, source.kinds, strict=True))
-        if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED) and token and vocab[token] == token_id
+        if kind in (_UNKNOWN, CONTROL, _USER_DEFINED) and token and vocab[token] == token_id
     ]
 
 

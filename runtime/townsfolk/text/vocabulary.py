@@ -184,8 +184,15 @@ def keep_control_tokens_out_of_text(
         for merge in model.get("merges") or []
         if (merge.replace(" ", "", 1) if isinstance(merge, str) else "".join(merge)) not in names
     ]
-    if any(name in model["vocab"] for name in names):
-        model["ignore_merges"] = False
+    vocab = model["vocab"]
+    inside = [name for name in names if name in vocab]
+    if inside and model.get("ignore_merges"):
+        first = len(vocab) - len(inside)
+        if min(vocab[name] for name in inside) == first:
+            # The library gives added tokens that aren't in it the ids that follow.
+            model["vocab"] = {text: number for text, number in vocab.items() if number < first}
+        else:
+            model["ignore_merges"] = False
 
 
 def backend(spec: Mapping[str, Any]) -> tokenizers.Tokenizer:
