@@ -31,27 +31,27 @@ class WeightOutline:
 
     Attributes:
         nbytes: memory that they take.
-        step_bytes: what a step can't do without reading: each product's weight once, as files have
-            it, without what a device's layout adds.
         is_quantized: whether any is in blocks.
+        step_bytes: what a step can't do without reading: each product's weight once, as files have
+            it, without what a device's layout adds; None where that is not known.
     """
 
     nbytes: int
-    step_bytes: int
     is_quantized: bool = False
+    step_bytes: int | None = None
 
     @classmethod
     def of_numbers(cls, spec: DecoderSpec, dtype: torch.dtype) -> WeightOutline:
         """Weights in one dtype."""
         products = sum(product_parameters(layer, spec.hidden_size) for layer in spec.layers)
         products += spec.vocab_size * spec.hidden_size
-        return cls(spec.num_parameters * dtype.itemsize, products * dtype.itemsize)
+        return cls(spec.num_parameters * dtype.itemsize, step_bytes=products * dtype.itemsize)
 
     @classmethod
     def of_weights(cls, weights: DecoderWeights) -> WeightOutline:
         """Weights that are there."""
         read = sum(map(_stored_bytes, weights.projections))
-        return cls(weights.nbytes, read, weights.is_quantized)
+        return cls(weights.nbytes, weights.is_quantized, read)
 
     @classmethod
     def of_mix(
