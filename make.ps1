@@ -8,7 +8,7 @@ param(
 $ErrorActionPreference = "Stop"
 Set-Location $PSScriptRoot
 
-$Extras = @{ talk = ""; tavern = "samples"; test = "dev,metrics,hub,train,samples" }[$Command]
+$Extras = @{ talk = ""; tavern = "samples"; test = "dev,bundle,metrics,hub,train,samples" }[$Command]
 $Stamp = ".venv/$Command.stamp"
 if (-not (Test-Path $Stamp)) {
     & $Python runtime/bootstrap.py --extras $Extras --stamp $Stamp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import torch
 from default_install import DefaultInstall, make_default_install
+from game_bundle import make_once
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("townsfolk", deadline=None)
@@ -43,6 +45,14 @@ def default_install(tmp_path_factory: pytest.TempPathFactory) -> DefaultInstall:
     if os.name == "nt":
         pytest.skip("links need a privilege on Windows: run this on Linux or macOS")
     return make_default_install(tmp_path_factory.mktemp("default-install") / ".venv")
+
+
+@pytest.fixture(scope="session")
+def game_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the starter model: made once for all processes of a run. Only to be read."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return make_once(shared / "bundle")
 
 
 @pytest.hookimpl(trylast=True)

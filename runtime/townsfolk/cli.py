@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn, TextIO
 
 from townsfolk import __version__
+from townsfolk.installation import is_frozen
 
 # name: (module with add_arguments(parser) and run(arguments) -> exit status, what it does)
 COMMANDS = {
@@ -24,7 +25,11 @@ COMMANDS = {
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
+    "bundle": ("townsfolk.commands.bundle", "make a runtime that ships with a game"),
 }
+# Of these a bundle has those that players and their support need.
+if is_frozen():
+    COMMANDS = {name: COMMANDS[name] for name in ("serve", "talk", "generate", "doctor")}
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from townsfolk.installation import DEFAULT_MODEL
+
 
 class EngineSettings(BaseModel):
     """What the engine runs and how much it may take."""
@@ -14,11 +16,12 @@ class EngineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(
-        default="starter",
+        default=DEFAULT_MODEL,
         description=(
             "A GGUF file, a model directory, a name that `townsfolk models` lists, a Hugging Face "
-            'hub id, "starter" for the bundled one, or "auto" for the largest that fits. What is '
-            "not here is downloaded."
+            'hub id, "starter" for the one that comes with Townsfolk, or "auto" for the largest '
+            'that fits. What is not here is downloaded. In a bundle "bundled" is its own, and '
+            "nothing is downloaded."
         ),
     )
     device: Literal["auto", "cpu", "cuda"] = Field(

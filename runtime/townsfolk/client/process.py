@@ -6,7 +6,6 @@ import collections
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from townsfolk.client.errors import RuntimeUnavailableError
+from townsfolk.installation import own_command
 
 LOG_LINES_KEPT = 200
 
@@ -46,10 +46,10 @@ class RuntimeProcess:
 
         Args:
             arguments: More arguments for `townsfolk serve`.
-            command: The program to run instead of `python -m townsfolk`.
+            command: The program to run instead of this one.
             timeout_s: How long the runtime may take until it serves, in seconds.
         """
-        self._command = [*(command or (sys.executable, "-m", "townsfolk")), "serve", *arguments]
+        self._command = [*(command or own_command()), "serve", *arguments]
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[str] | None = None
         self._log: collections.deque[str] = collections.deque(maxlen=LOG_LINES_KEPT)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-import sys
 from typing import Any
 
 from townsfolk.client import Runtime, SamplingParams, TownsfolkError
+from townsfolk.installation import DEFAULT_MODEL, is_frozen, own_command
 from townsfolk.library import AUTO, ModelNotFoundError, find
 
 
@@ -27,9 +27,9 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        default="starter",
+        default=DEFAULT_MODEL,
         help="the model of a started runtime: a file, a directory, a name that `townsfolk models` "
-        "lists, a hub id, or auto. Default starter.",
+        f"lists, a hub id, or auto. Default {DEFAULT_MODEL}.",
     )
 
 
@@ -48,11 +48,11 @@ def _fetch(model: str) -> None:
         TownsfolkError: it is not to be had.
     """
     try:
-        if model != AUTO and find(model) is not None:
+        if is_frozen() or (model != AUTO and find(model) is not None):
             return
     except ModelNotFoundError as error:
         raise TownsfolkError(str(error)) from None
-    command = [sys.executable, "-m", "townsfolk", "pull", model]
+    command = [*own_command(), "pull", model]
     if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
         raise SystemExit(1)  # it has said why
 

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from townsfolk import __version__
+from townsfolk.bundle.manifest import differences
 from townsfolk.commands.connection import add_connection
 from townsfolk.commands.options import whole_number
 from townsfolk.host_memory import total_bytes
+from townsfolk.installation import MANIFEST, bundle_folder, is_frozen, read_manifest
 
 GIB = 1024**3
+_BROKEN_SHOWN = 5
 
 # package: (what it is for, the extra that brings it)
 OPTIONAL_PACKAGES = {
@@ -53,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         _system,
         _device,
         _packages,
+        _bundle,
         _model,
         _memory_use,
         _network,
@@ -113,6 +117,8 @@ def _device(_: argparse.Namespace) -> list[Finding]:
 
 
 def _packages(_: argparse.Namespace) -> list[Finding]:
+    if is_frozen():  # nothing can be installed into a bundle
+        return []
     found = []
     for package, (purpose, extra) in OPTIONAL_PACKAGES.items():
         if importlib.util.find_spec(package) is None:
@@ -122,6 +128,23 @@ def _packages(_: argparse.Namespace) -> list[Finding]:
             text = f"{version}, for {purpose}"
         found.append(Finding(package, text))
     return found
+
+
+def _bundle(_: argparse.Namespace) -> list[Finding]:
+    """Whether a bundle is as it was made."""
+    folder = bundle_folder()
+    if folder is None:
+        return []
+    manifest = read_manifest(folder)
+    if not manifest:
+        text = f"{folder / MANIFEST} is missing or broken: have the game's files verified"
+        return [Finding("bundle", text, fine=False)]
+    broken = differences(folder, manifest)
+    if broken:
+        text = f"have the game's files verified: {'; '.join(broken[:_BROKEN_SHOWN])}"
+        return [Finding("bundle", text, fine=False)]
+    text = f"{len(manifest['files'])} files as they were made, for {manifest['platform']}"
+    return [Finding("bundle", text)]
 
 
 def _model(options: argparse.Namespace) -> list[Finding]:

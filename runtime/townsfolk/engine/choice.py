@@ -9,6 +9,7 @@ import torch
 
 from townsfolk.config import EngineSettings
 from townsfolk.engine.fit import Demand, Machine
+from townsfolk.installation import DEFAULT_MODEL, model_name
 from townsfolk.library import (
     AUTO,
     CatalogueModel,
@@ -52,7 +53,7 @@ def choose(model: str | Path, device: torch.device, settings: EngineSettings) ->
         ModelNotFoundError: there is none of this name, or it can't be had.
     """
     if model != AUTO:
-        return Choice(str(model), resolve(model))
+        return Choice(model_name(str(model)), resolve(model))
     machine = Machine.of(device, settings)
     passed = {"too large": "", "not to be had": ""}  # the last and the first, of the largest first
     only_here = False
@@ -71,6 +72,6 @@ def choose(model: str | Path, device: torch.device, settings: EngineSettings) ->
         else:
             why = f"{known.name} is the largest that is to be had and fits into {machine}"
             return Choice(known.name, path, "; ".join([why, *filter(None, passed.values())]))
-    why = f"the starter model, as no larger one is to be had that fits into {machine}"
+    why = f"the {DEFAULT_MODEL} model, as no larger one is to be had that fits into {machine}"
     reasons = filter(None, passed.values())
-    return Choice("starter", resolve("starter"), "; ".join([why, *reasons]))
+    return Choice(model_name(DEFAULT_MODEL), resolve(DEFAULT_MODEL), "; ".join([why, *reasons]))

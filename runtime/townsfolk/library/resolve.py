@@ -6,6 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
+from townsfolk.installation import BUNDLED, bundle_folder, bundled_model, is_frozen
 from townsfolk.library import hub
 from townsfolk.library.catalogue import CatalogueModel, catalogue
 from townsfolk.library.errors import DownloadError, ModelNotFoundError, NoRoomError
@@ -26,7 +27,9 @@ def resolve(model: str | Path) -> Path:
             models; "starter" for the model that ships with Townsfolk; a name of the catalogue; or
             a Hugging Face hub id such as "meta-llama/Llama-3.2-1B-Instruct", with a file or a
             quantisation behind a colon where it holds several. What is downloaded lies in the
-            hub's own cache. What is here is taken without asking the hub.
+            hub's own cache. What is here is taken without asking the hub. A bundle downloads
+            nothing; there "bundled" is its own model, and a relative path is looked for beside the
+            program too.
 
     Raises:
         ModelNotFoundError: no such model, or the download failed.
@@ -51,6 +54,10 @@ def find(model: str | Path) -> Path | None:
         raise ModelNotFoundError(
             f"{name} is a file that is not read: give a GGUF file, or the directory that holds it"
         )
+    if name == BUNDLED:
+        return _bundled()
+    if (beside_program := _beside_program(path)) is not None:
+        return beside_program
     if name == "starter":
         if not (starter_folder() / "config.json").exists():
             raise ModelNotFoundError(
@@ -87,6 +94,11 @@ def pull(name: str) -> Path:
         ModelNotFoundError: there is no such model.
         DownloadError: it can't be fetched, or is damaged.
     """
+    if is_frozen():
+        raise ModelNotFoundError(
+            f"{name!r} is not here, and a runtime that ships with a game downloads nothing: put "
+            f"the model's folder or file beside the program, into {bundle_folder()}"
+        )
     if name in catalogue():
         return _pull_known(catalogue()[name])
     hub_id = _HUB_ID.fullmatch(name)
@@ -146,6 +158,32 @@ def _in_models_folder(name: str) -> Path | None:
     if path.is_dir():
         return _gguf_in(path) or path
     return path if path.suffix == ".gguf" and path.is_file() else None
+
+
+def _bundled() -> Path:
+    """The model of the bundle that this program belongs to."""
+    path = bundled_model()
+    if path is None:
+        raise ModelNotFoundError(
+            "no model is bundled with this program: name one, or make the bundle with "
+            "`townsfolk bundle --model`"
+        )
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ModelNotFoundError(f"the bundle's model is missing: it was at {path}")
+    return _gguf_in(path) or path
+
+
+def _beside_program(path: Path) -> Path | None:
+    """A model by its place in a bundle's folder, from wherever the game was started."""
+    folder = bundle_folder()
+    if folder is None or path.is_absolute() or not path.name:
+        return None
+    beside = folder / path
+    if beside.is_dir():
+        return _gguf_in(beside) or beside
+    return beside if beside.suffix == ".gguf" and beside.is_file() else None
 
 
 def _gguf_in(directory: Path) -> Path | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, BinaryIO, cast
 
+from townsfolk.installation import RENDER_TEMPLATE, is_frozen
 from townsfolk.text import template
 
 # Conversations to try on a template: some have no system role, some want the user first.
@@ -139,7 +140,7 @@ class _Process:
     def __init__(self, setup: Mapping[str, Any], limits: RenderingLimits) -> None:
         self._limits = limits
         self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-X", "utf8", template.__file__],
+            _command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -203,6 +204,13 @@ class _Process:
             f"its process ended with status {self._popen.returncode}, as if it took more than "
             f"{limits.memory_mib} MiB"
         )
+
+
+def _command() -> list[str]:
+    """Return the command line of the process."""
+    if is_frozen():
+        return [sys.executable, RENDER_TEMPLATE]
+    return [sys.executable, "-P", "-X", "utf8", template.__file__]
 
 
 def _end(popen: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,8 @@
 """A chat template as a program: how it is compiled, and the process that runs it.
 
 The process is started by `TemplateRenderer` with this file as its script, so it imports nothing of
-the package. It reads requests from its standard input, and ends with it.
+the package; in a bundle it is the bundle's program. It reads requests from its standard input, and
+ends with it.
 """
 
 from __future__ import annotations
@@ -160,6 +161,11 @@ def _to_json(value: Any, **options: Any) -> str:
     return json.dumps(value, ensure_ascii=False, **options)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be the process that `TemplateRenderer` starts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runtime, which ends this one
     serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

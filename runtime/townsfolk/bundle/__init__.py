@@ -1,0 +1,1 @@
+"""The runtime as a folder that ships with a game, and needs nothing else where it is played."""

@@ -1,0 +1,31 @@
+"""What a bundle's program does: this file is frozen, and runs nowhere else."""
+
+import importlib
+import pkgutil
+import sys
+
+from townsfolk.installation import PROVE_IMPORTS, RENDER_TEMPLATE
+
+
+def prove_imports() -> None:
+    """Import all that came along of Townsfolk: what was left out of the bundle is missed here."""
+    for package in ("townsfolk", "townsfolk_kernels"):
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if error.name != "triton":  # only on a GPU; nothing imports these without asking
+                    raise
+
+
+if sys.argv[1:] == [RENDER_TEMPLATE]:
+    from townsfolk.text import template
+
+    template.main()
+elif sys.argv[1:] == [PROVE_IMPORTS]:
+    prove_imports()
+else:
+    from townsfolk.cli import main
+
+    main()
