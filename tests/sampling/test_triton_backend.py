@@ -85,6 +85,41 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
             )
 
 
+def test_masked_draws_are_those_of_the_sampler(vocab):
+    rows = list(range(len(ASKED)))
+    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    print("seed", generator.initial_seed())
+    sampler = Sampler(len(rows), vocab, EOS, CPU)
+    backend = TritonBackend(len(rows), vocab, EOS, CPU, 5)  # some at a time
+    joining = [
+        SlotSampling(row, params, 7 * row, [1, 2], is_masked=True)
+        for row, params in enumerate(ASKED.values())
+    ]
+    for each in joining:
+        sampler.admit(each.slot, each.params, each.seed, [1, 2])
+    assert backend.admit(joining) == {}
+    places = torch.tensor(rows, dtype=torch.int32)
+    allowed = torch.rand(len(rows), vocab, generator=generator) < 0.2
+    allowed[0] = False
+    allowed[:, 1] = True  # never none
+    masks = packed(allowed)
+    for step in range(3):
+        logits = torch.randn(len(rows), vocab, generator=generator) * 3
+        indices = torch.full_like(places, step)
+        expected = sampler.sample(logits, rows, indices.tolist(), masks)
+        drawn = backend.draw(logits, places, indices, masks)
+        assert drawn.token_ids.tolist() == expected.token_ids.tolist()
+        assert allowed[rows, expected.token_ids].all()
+        torch.testing.assert_close(drawn.logprobs, expected.logprobs, equal_nan=True)
+
+
+def packed(allowed: torch.Tensor) -> torch.Tensor:
+    """[n, vocab] bool as bits: [n, words]."""
+    short = -allowed.shape[1] % 32
+    bits = torch.nn.functional.pad(allowed, (0, short)).view(allowed.shape[0], -1, 32)
+    return (bits.long() << torch.arange(32)).sum(-1).to(torch.int32)
+
+
 def test_plain_draws_are_those_of_the_sampler(vocab):
     asked = [params for params in ASKED.values() if is_plain(params, vocab)]
     asked += [replace(asked[1], min_new_tokens=4, stop_token_ids=tuple(range(20)))]

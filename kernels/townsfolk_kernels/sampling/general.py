@@ -1,8 +1,8 @@
 """Drawing tokens with all that a request may ask for, without leaving the device.
 
-Four kernels: penalties, biases and end tokens edit a copy of the logits; then a row draws from its
-64 likeliest tokens where these suffice, or from the whole vocabulary by running sums over groups of
-64; where a limit (top-k, top-p) lies behind the 64 likeliest, it is searched for
+Four kernels: penalties, biases, end tokens and masks edit a copy of the logits; then a row draws
+from its 64 likeliest tokens where these suffice, or from the whole vocabulary by running sums over
+groups of 64; where a limit (top-k, top-p) lies behind the 64 likeliest, it is searched for
 (`townsfolk_kernels.sampling.search`); last, what was drawn is noted and reported with its
 log-probability. Results are those of `townsfolk_kernels.sampling.reference`, the PyTorch reference.
 """
@@ -95,12 +95,15 @@ def _edit_kernel(
     biases,
     penalties,
     said,
+    masks,
+    words,
     vocab,
     groups,
     GROUP: tl.constexpr,
     GROUPS: tl.constexpr,
     MOST_ENDS: tl.constexpr,
     MOST_BIASES: tl.constexpr,
+    MASKED: tl.constexpr,
 ):
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place).to(tl.int64)
@@ -129,6 +132,9 @@ def _edit_kernel(
             for number in range(0, tl.load(counts + COUNTS * row + NUM_ENDS)):
                 end = tl.load(ends + row * MOST_ENDS + number)
                 values = tl.where(token == end, -float("inf"), values)
+        if MASKED:
+            bits = tl.load(masks + place * words + token // 32, mask=inside, other=0)
+            values = tl.where((bits >> (token % 32)) & 1 != 0, values, -float("inf"))
         tl.store(edited + place * vocab + token, values, mask=inside)
         tl.store(edited_maxima + at, tl.max(values, axis=1), mask=group < groups)
 
@@ -264,6 +270,7 @@ def draw_general(
     state: SamplingRows,
     space: SamplingSpace,
     out: Report,
+    masks: Tensor | None = None,
 ) -> None:
     """Draws one token for each place of a batch, and notes and reports it.
 
@@ -274,6 +281,8 @@ def draw_general(
         state: parameters of the rows; `state.drawn` and `state.said` get the tokens.
         space: for at least `batch` places.
         out: the tokens and their log-probabilities; where a place is not used it stays as it was.
+        masks: [batch, ceil(vocab / 32)], int32, contiguous: only tokens whose bit is set can be
+            drawn, before all filters; all can where there are none.
 
     Raises:
         ValueError: the batch is larger than the space.
@@ -298,12 +307,15 @@ def draw_general(
         state.biases,
         state.penalties,
         state.said,
+        masks,
+        0 if masks is None else masks.shape[1],
         vocab,
         groups,
         GROUP=GROUP,
         GROUPS=_GROUPS,
         MOST_ENDS=state.ends.shape[1],
         MOST_BIASES=state.biases.shape[1],
+        MASKED=masks is not None,
         enable_fp_fusion=False,  # the reference rounds after each operation
         **options(4),
     )

@@ -68,6 +68,19 @@ def add_at_(logits: Tensor, rows: Tensor, token_ids: Tensor, values: Tensor) -> 
     logits.view(-1).scatter_add_(0, places.view(-1), values.reshape(-1))
 
 
+def mask_(logits: Tensor, rows: Tensor, masks: Tensor) -> None:
+    """Forbids, in place, the tokens of some rows whose bits are not set.
+
+    Args:
+        logits: [n, vocab] float32.
+        rows: [m] int64, which rows to change.
+        masks: [m, words] int32: token t is bit t % 32 of word t // 32.
+    """
+    bits = torch.arange(32, dtype=torch.int32, device=masks.device)
+    allowed = ((masks[:, :, None] >> bits) & 1).view(masks.shape[0], -1)[:, : logits.shape[1]]
+    logits[rows] = logits[rows].masked_fill(allowed == 0, -math.inf)
+
+
 def top_candidates(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest logits of each row, largest first; equal ones by token id, lowest first.
 

@@ -21,12 +21,13 @@ from townsfolk.client.errors import (
     TownsfolkError,
     UnauthenticatedError,
 )
+from townsfolk.client.grammars import choices, json_schema, lark, regex
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync import Npc, Runtime, Turn
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1.dialogue_pb2 import Lore, Persona, SessionConfig, SessionEvent, TranscriptEntry
-from townsfolk.v1.sampling_pb2 import FinishReason, SamplingParams, Usage
+from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 __all__ = [
     "AlreadyExistsError",
@@ -36,6 +37,7 @@ __all__ = [
     "DeadlineExceededError",
     "FailedPreconditionError",
     "FinishReason",
+    "Grammar",
     "InvalidArgumentError",
     "Lore",
     "NotFoundError",
@@ -54,4 +56,8 @@ __all__ = [
     "Turn",
     "UnauthenticatedError",
     "Usage",
+    "choices",
+    "json_schema",
+    "lark",
+    "regex",
 ]

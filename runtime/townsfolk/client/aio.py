@@ -17,7 +17,7 @@ from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import Lore, Persona, SessionConfig, TranscriptEntry
-from townsfolk.v1.sampling_pb2 import SamplingParams
+from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
 # As the service's own defaults: seconds of silence before a ping, and for its answer.
@@ -190,9 +190,21 @@ class AsyncRuntime:
         echo: bool = False,
         priority: int = 0,
         timeout_s: float | None = None,
+        grammar: Grammar | None = None,
     ) -> AsyncIterator[pb.GenerateResponse]:
-        """Complete a prompt, as text or token ids, with no character involved; yield the pieces."""
-        request = message(pb.GenerateRequest, sampling=sampling, echo=echo, priority=priority)
+        """Complete a prompt, as text or token ids, with no character involved; yield the pieces.
+
+        Args:
+            prompt: The text or the token ids.
+            sampling: How to sample.
+            echo: Yield the prompt's tokens first.
+            priority: Larger goes first. -100 to 100.
+            timeout_s: What the whole call may take.
+            grammar: What the completion must be; see `json_schema`, `regex`, `lark`, `choices`.
+        """
+        request = message(
+            pb.GenerateRequest, sampling=sampling, echo=echo, priority=priority, grammar=grammar
+        )
         if isinstance(prompt, str):
             request.MergeFrom(message(pb.GenerateRequest, text=prompt))
         else:

@@ -21,7 +21,7 @@ from townsfolk.client.stream import ANSWER_TIMEOUT_S, SessionStream
 from townsfolk.client.transcript import Transcript
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1.dialogue_pb2 import SessionConfig, SessionEvent, Utterance
-from townsfolk.v1.sampling_pb2 import SamplingParams
+from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2 import ConverseRequest, Interrupt, OpenSession
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class AsyncNpc:
         *,
         sampling: SamplingParams | None = None,
         deadline_s: float | None = None,
+        grammar: Grammar | None = None,
     ) -> AsyncTurn:
         """Say something to the character; iterate over the returned turn for the answer.
 
@@ -90,6 +91,8 @@ class AsyncNpc:
             deadline_s: The answer ends within this many seconds from now, whole or not. When the
                 runtime does not say so within a second more, the turn raises
                 `DeadlineExceededError`, and what had come is in its `text`.
+            grammar: What the answer must be; see `json_schema`, `regex`, `lark` and `choices`. Not
+                given: speech.
 
         Raises:
             InvalidArgumentError: `deadline_s` is no time, or a text is no Unicode text.
@@ -103,6 +106,7 @@ class AsyncNpc:
             turn_id=turn.turn_id,
             sampling=sampling,
             deadline_ms=deadline_ms,
+            grammar=grammar,
         )
         loop = asyncio.get_running_loop()
         if deadline_ms:

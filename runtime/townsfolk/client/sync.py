@@ -17,7 +17,7 @@ from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import Persona, SessionEvent, TranscriptEntry
-from townsfolk.v1.sampling_pb2 import FinishReason, SamplingParams, Usage
+from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 T = TypeVar("T")
 
@@ -181,9 +181,17 @@ class Npc:
         *,
         sampling: SamplingParams | None = None,
         deadline_s: float | None = None,
+        grammar: Grammar | None = None,
     ) -> Turn:
         """Say something to the character; iterate over the returned turn for the answer."""
-        say = _call_in_loop(self._npc.say, text, speaker, sampling=sampling, deadline_s=deadline_s)
+        say = _call_in_loop(
+            self._npc.say,
+            text,
+            speaker,
+            sampling=sampling,
+            deadline_s=deadline_s,
+            grammar=grammar,
+        )
         return Turn(self._portal, self._portal.run(say))
 
     def notify(self, event: str) -> None:
@@ -307,10 +315,16 @@ class Runtime:
         echo: bool = False,
         priority: int = 0,
         timeout_s: float | None = None,
+        grammar: Grammar | None = None,
     ) -> Iterator[pb.GenerateResponse]:
         """Complete a prompt with no character involved; yield the pieces."""
         pieces = self._runtime.generate(
-            prompt, sampling, echo=echo, priority=priority, timeout_s=timeout_s
+            prompt,
+            sampling,
+            echo=echo,
+            priority=priority,
+            timeout_s=timeout_s,
+            grammar=grammar,
         )
         return self._portal.iterate(pieces)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from townsfolk.client import TownsfolkError
+from townsfolk.client import Grammar, TownsfolkError, choices, json_schema, lark, regex
 from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
 from townsfolk.commands.standard_input import is_text, read_input
 from townsfolk.v1.sampling_pb2 import Token
@@ -18,6 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection(parser)
     add_sampling(parser)
     parser.add_argument("--stop", action="append", default=[], help="end before this text")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--json-schema", metavar="FILE", help="complete with JSON that this JSON Schema describes"
+    )
+    kinds.add_argument("--regex", help="complete with a text that this matches from end to end")
+    kinds.add_argument("--lark", metavar="FILE", help="complete with a text of this Lark grammar")
+    kinds.add_argument(
+        "--choice", action="append", metavar="TEXT", help="complete with one of these texts"
+    )
     parser.add_argument("--echo", action="store_true", help="show the prompt's tokens, too")
     parser.add_argument(
         "--logprobs",
@@ -36,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError("the prompt is not UTF-8 text")
         params = sampling(options, stop=options.stop, logprobs=options.logprobs)
         with open_runtime(options) as runtime:
-            for response in runtime.generate(prompt, params, echo=options.echo):
+            pieces = runtime.generate(prompt, params, echo=options.echo, grammar=_grammar(options))
+            for response in pieces:
                 match response.WhichOneof("event"):
                     case "prompt" if by_token:
                         _print_tokens(response.prompt.tokens)
@@ -53,6 +64,27 @@ def run(options: argparse.Namespace) -> int:
         print(f"townsfolk: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _grammar(options: argparse.Namespace) -> Grammar | None:
+    """Return what the completion must be.
+
+    Raises:
+        ValueError: A file can't be read.
+    """
+    if options.regex is not None:
+        return regex(options.regex)
+    if options.choice:
+        return choices(options.choice)
+    for path, make in ((options.json_schema, json_schema), (options.lark, lark)):
+        if path is not None:
+            try:
+                return make(Path(path).read_text(encoding="utf-8"))
+            except OSError as error:
+                raise ValueError(f"{path}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ValueError(f"{path}: is not UTF-8 text") from None
+    return None
 
 
 def _print_tokens(tokens: Iterable[Token]) -> None:

@@ -36,6 +36,7 @@ from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
+from townsfolk.grammar import GrammarFailedError, InvalidGrammarError
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -43,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING_TURNS = 32
 MAX_EVENT_CHARACTERS = 4096
+_EXPECTED = (
+    DialogueError, EngineError, GrammarFailedError, InvalidGrammarError, InvalidSamplingError,
+)  # fmt: skip
 _NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
 
 
@@ -341,7 +345,7 @@ class Session:
             turn.send(TurnFinished(turn.id, text, reason, usage))
 
     def _fail(self, turn: Turn, error: Exception) -> None:
-        if not isinstance(error, DialogueError | EngineError | InvalidSamplingError):
+        if not isinstance(error, _EXPECTED):
             logger.exception("turn %s of session %s failed", turn.id, self.id)
         if turn.generation is not None:
             turn.generation.discard()

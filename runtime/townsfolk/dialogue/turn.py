@@ -14,6 +14,7 @@ from townsfolk.dialogue.persona import Line
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.unread import Unread, size
+from townsfolk.grammar import Grammar
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.sentences import SentenceSplitter
 
@@ -28,6 +29,7 @@ class Utterance(Outside):
     deadline_ms: int = Field(
         default=0, ge=0, le=2**31 - 1, description="0 (no limit) to 2147483647 milliseconds"
     )
+    grammar: Grammar | None = Field(default=None, description="what the answer must be")
 
     @field_validator("text")
     @classmethod
@@ -71,6 +73,7 @@ class Turn:
         """How many characters of the answer count, when it was interrupted."""
         self.is_over = False
         self._interrupt = interrupt
+        self._speaks = utterance.grammar is None or not utterance.grammar.is_json
         self._splitter = SentenceSplitter()
         self._sentence_count = 0
         self._events: deque[TurnEvent] = deque()
@@ -99,11 +102,13 @@ class Turn:
         reported = tokens if self.params.logprobs is not None else ()
         if text or reported:
             self._send_text(text, reported)
-        self._send_sentences(self._splitter.push(text))
+        if self._speaks:
+            self._send_sentences(self._splitter.push(text))
 
     def end_sentence(self) -> None:
         """The character has said all: its last sentence is whole."""
-        self._send_sentences(self._splitter.flush())
+        if self._speaks:
+            self._send_sentences(self._splitter.flush())
 
     def _send_text(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
         """Send text, together with text that nobody has read yet."""

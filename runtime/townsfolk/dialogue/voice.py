@@ -15,6 +15,8 @@ from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.rules import ReplyRules
+from townsfolk.grammar import CompiledGrammar, Grammar
+from townsfolk.text.thoughts import CLOSE
 from townsfolk.text.tokenizer import Tokenizer
 
 # How many tokens before its limit a reply ends with its sentence: sentences of speech are shorter.
@@ -54,9 +56,12 @@ class Voice:
 
         Raises:
             EngineError: The request failed, or the deadline passed before the answer began.
+            InvalidGrammarError: The answer's grammar can't be used.
         """
         if turn.interrupted:
             return None
+        if turn.utterance.grammar is not None:
+            return await self._fill(turn, prompt, turn.utterance.grammar, priority)
         labels = SpeakerLabels(self._name, speakers | {DEFAULT_SPEAKER})
         reply, token_ids = self._reply_text(turn, labels), prompt.token_ids
         completion = await self._speak(turn, token_ids, reply, priority)
@@ -69,8 +74,26 @@ class Voice:
             turn.end_sentence()
         return completion
 
+    async def _fill(
+        self, turn: Turn, prompt: EncodedPrompt, grammar: Grammar, priority: int
+    ) -> Completion:
+        """Send a reply under a grammar, as it is: all that is in it was asked for."""
+        token_ids = prompt.token_ids
+        if self._template.begins_in_thought:
+            token_ids += self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
+        compiled = await self._engine.compile(grammar)
+        completion = await self._speak(turn, token_ids, None, priority, compiled)
+        if completion.finish_reason is not FinishReason.INTERRUPTED:
+            turn.end_sentence()
+        return completion
+
     async def _speak(
-        self, turn: Turn, token_ids: list[int], reply: ReplyText, priority: int
+        self,
+        turn: Turn,
+        token_ids: list[int],
+        reply: ReplyText | None,
+        priority: int,
+        grammar: CompiledGrammar | None = None,
     ) -> Completion:
         left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
         if left is not None and left <= 0:
@@ -87,6 +110,7 @@ class Voice:
                 penalizes_prompt=False,
                 text_filter=reply,
             ),
+            grammar=grammar,
         )
         if begins:
             turn.send(TurnStarted(turn.id))

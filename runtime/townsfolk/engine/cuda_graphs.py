@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,10 +87,25 @@ class StepGraph(ABC):
         self._resources = resources
         self._device = resources.step.decoder.device
         self._graph: torch.cuda.CUDAGraph | None = None
+        self._late: torch.cuda.CUDAGraph | None = None  # of draws that wait for masks
+
+    def run(self) -> None:
+        """Launch all operations one by one, on the inputs as they are."""
+        logits = self.compute()
+        if logits is not None:
+            self.draw_masked(logits)
 
     @abstractmethod
-    def run(self) -> None:
-        """Launch the step's operations one by one, on the inputs as they are."""
+    def compute(self) -> Tensor | None:
+        """Launch the step's operations one by one.
+
+        Returns:
+            the logits, where some may be drawn from late; see `draw_masked`.
+        """
+
+    @abstractmethod
+    def draw_masked(self, logits: Tensor) -> None:
+        """Launch the draws of those that waited for masks."""
 
     def capture(self) -> None:
         """Make the graph; no slot may be in use in the inputs, so that nothing changes."""
@@ -101,18 +116,32 @@ class StepGraph(ABC):
             self.run()  # loads the kernels
             # A graph that finds no memory when it begins ends the process where it is freed.
             torch.empty(_ROOM_BYTES, dtype=torch.uint8, device=self._device)
-            graph = self._graph = torch.cuda.CUDAGraph()
-            graph.capture_begin(self._resources.pool, capture_error_mode="thread_local")
-            try:
-                self.run()
-            finally:
-                graph.capture_end()
+            self._graph, logits = self._captured(self.compute)
+            if logits is not None:
+                # Nothing else of the pool runs between the two: the logits are still there.
+                self._late, _ = self._captured(lambda: self.draw_masked(logits))
         current.wait_stream(stream)
 
     def replay(self) -> None:
         """Start the step."""
         assert self._graph is not None
         self._graph.replay()
+
+    def replay_masked(self) -> None:
+        """Start the draws of those that waited for masks, right behind their step."""
+        assert self._late is not None
+        self._late.replay()
+
+    def _captured(
+        self, run: Callable[[], Tensor | None]
+    ) -> tuple[torch.cuda.CUDAGraph, Tensor | None]:
+        graph = torch.cuda.CUDAGraph()
+        graph.capture_begin(self._resources.pool, capture_error_mode="thread_local")
+        try:
+            result = run()
+        finally:
+            graph.capture_end()
+        return graph, result
 
 
 class DecodeGraph(StepGraph):
@@ -123,19 +152,20 @@ class DecodeGraph(StepGraph):
         super().__init__(resources)
         self.flat, self.report = Report.allocate(shape.size, self._device)
         self._shape = shape
-        # [3, size]: slots, positions, tokens drawn before; each at a multiple of 16 bytes
-        self._inputs = torch.full((3, aligned(shape.size)), -1, dtype=torch.int32).to(self._device)
+        # [4, size]: slots, positions, tokens drawn before, slots that wait for no mask; each at a
+        # multiple of 16 bytes
+        self._inputs = torch.full((4, aligned(shape.size)), -1, dtype=torch.int32).to(self._device)
         self._expected: list[list[int]] = []  # what the inputs are after the last launch
         # Plain draws go straight to the host: [turns, size].
         self._mailbox = torch.zeros(_TURNS, shape.size, dtype=torch.int32, pin_memory=True)
         self._turn = torch.zeros(1, dtype=torch.int32, device=self._device)
         self._launches = 0
 
-    def run(self) -> None:
+    def compute(self) -> Tensor | None:
         """See `StepGraph`."""
         own, size = self._resources, self._shape.size
         sampler = own.step.sampler
-        slots, positions, indices = self._inputs[:, :size]
+        slots, positions, indices, draws = self._inputs[:, :size]
         blocks = own.step.tables.blocks
         inputs = DecodeInputs(slots, positions, blocks, sampler.drawn, self._shape.is_long)
         logits = own.fused.logits(inputs)
@@ -144,8 +174,14 @@ class DecodeGraph(StepGraph):
             dependent = own.fused.is_dependent(size)
             onward = Onward(positions, self._turn)
             draw(logits, slots, indices, sampler.rows, maxima, self._mailbox, dependent, onward)
-        else:
-            draw_general(logits, slots, indices, sampler.rows, sampler.space, self.report)
+            return None
+        draw_general(logits, draws, indices, sampler.rows, sampler.space, self.report)
+        return logits
+
+    def draw_masked(self, logits: Tensor) -> None:
+        """See `StepGraph`."""
+        own, indices = self._resources.step, self._inputs[2, : self._shape.size]
+        own.masks.draw(own.sampler, logits, indices, self.report)
 
     def capture(self) -> None:
         """See `StepGraph`."""
@@ -165,8 +201,9 @@ class DecodeGraph(StepGraph):
         positions = [item.start for item in items]
         indices = [item.index for item in items]
         if self._expected != [slots, positions, indices]:
+            draws = [-1 if item.masked else item.slot for item in items]
             host = np.full(self._inputs.shape, -1, dtype=np.int32)
-            host[:, : len(slots)] = slots, positions, indices
+            host[:, : len(slots)] = slots, positions, indices, draws
             _copy(host, self._inputs)
         self._expected = []
         if self._shape.is_plain:
@@ -191,9 +228,13 @@ class MixedGraph(StepGraph):
         self.shape = shape
         self.flat, self.report = self._step.flat, self._step.report
 
-    def run(self) -> None:
+    def compute(self) -> Tensor | None:
         """See `StepGraph`."""
-        self._step.run()
+        return self._step.run()[1]
+
+    def draw_masked(self, logits: Tensor) -> None:
+        """See `StepGraph`."""
+        self._step.draw_masked(logits)
 
     def launch(self, decodes: Sequence[StepItem], prompts: Sequence[StepItem]) -> None:
         """Start a step; `report` holds the result after it."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,7 @@ from townsfolk.engine.cuda_graphs import (
     mixed_workspace,
 )
 from townsfolk.engine.device_failure import raise_if_failed
+from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.graph_book import GraphBook
 from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.pace import Pace
@@ -39,12 +41,14 @@ from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
     DECODES,
+    PREFILLS,
     TOKENS,
     StepInputs,
     StepShape,
     decode_places,
     is_decode,
 )
+from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.models.decode_step import choose_step
@@ -60,6 +64,23 @@ _TIMED = 16  # one of so many steps without prompts is timed
 Shape = DecodeShape | StepShape
 
 
+@dataclass(frozen=True, slots=True)
+class LateDraws:
+    """Draws of a launch that wait for masks.
+
+    Attributes:
+        places: in a plan's items, with places in the report.
+        draw: starts them, once the masks are on the device.
+        flat: the report, as one tensor.
+        report: gets what is drawn.
+    """
+
+    places: list[tuple[int, int]]
+    draw: Callable[[], None]
+    flat: Tensor
+    report: Report
+
+
 @dataclass(slots=True)
 class CudaStep:
     """A step that was launched.
@@ -69,7 +90,9 @@ class CudaStep:
         draws: for each launch, places in `items` with places in a report, and the report's copy on
             the host.
         scores: places in `items`, and the scored tokens that follow in the prompt.
+        late: draws that wait for masks.
         errors: what went wrong, by place in `items`.
+        keeps_logits: whether those of its graph are there until its draws end.
         begin: when it begins, where it is timed.
         ready: when all has arrived on the host.
     """
@@ -77,7 +100,9 @@ class CudaStep:
     items: Sequence[StepItem]
     draws: list[tuple[list[tuple[int, int]], Tensor]] = field(default_factory=list)
     scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
+    late: list[LateDraws] = field(default_factory=list)
     errors: dict[int, Exception] = field(default_factory=dict)
+    keeps_logits: bool = True
     begin: torch.cuda.Event | None = None
     ready: torch.cuda.Event | None = None
 
@@ -108,6 +133,7 @@ class CudaRunner:
             kv,
             SlotTables(max_batch, table_width(context_length, kv.block_size), device),
             TritonBackend(max_batch, vocab_size, eos_ids, device, largest),
+            DeviceMasks(max_batch + PREFILLS, vocab_size, device),
         )
         self._is_plain = [True] * max_batch
         most_decodes = decode_places(max_batch) or DECODES[-1]
@@ -154,6 +180,8 @@ class CudaRunner:
         if not scored and (prompts or self._launched % _TIMED == 0):
             step.begin = _event(timed=True)
             step.begin.record()
+        # The logits of a graph are there until the next one runs.
+        step.keeps_logits = len(decodes) <= DECODES[-1]
         for first in range(0, len(decodes) - DECODES[-1], DECODES[-1]):
             self._run(step, decodes[first : first + DECODES[-1]], [])
         self._run(step, decodes[(len(decodes) - 1) // DECODES[-1] * DECODES[-1] :], prompts)
@@ -161,6 +189,26 @@ class CudaRunner:
         step.ready = _event(timed=step.begin is not None)
         step.ready.record()
         return step
+
+    def mask(self, step: CudaStep, places: Sequence[int], masks: Bits) -> None:
+        """See `Runner`."""
+        rows = {place: number for number, place in enumerate(places)}
+        for late in step.late:
+            wanted = [(place, at) for place, at in late.places if place in rows]
+            if not wanted:
+                continue
+            try:
+                chosen = masks[[rows[place] for place, _ in wanted]]
+                slots = [step.items[place].slot for place, _ in wanted]
+                self._resources.masks.write([at for _, at in wanted], slots, chosen)
+                late.draw()
+                self._download(step, wanted, late.flat, late.report)
+            except Exception as error:
+                raise_if_failed(self._device, error)
+                step.errors.update((place, error) for place, _ in wanted)
+        step.late.clear()
+        step.ready = _event(timed=step.begin is not None)
+        step.ready.record()
 
     def collect(self, step: CudaStep) -> list[ItemOutput]:
         """See `Runner`."""
@@ -204,7 +252,8 @@ class CudaRunner:
         refused = self._resources.sampler.admit([each.sampling for each in plan.admitted])
         for each in plan.admitted:
             slot, params = each.sampling.slot, each.sampling.params
-            self._is_plain[slot] = is_plain(params, self._vocab_size)
+            plain = is_plain(params, self._vocab_size) and not each.sampling.is_masked
+            self._is_plain[slot] = plain
         return refused
 
     def _make_graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
@@ -219,7 +268,8 @@ class CudaRunner:
             # Places for sequences of both kinds, of which none is used.
             shape = StepShape(decodes=1, tokens=4, prefills=3, longest=3)
             inputs = upload(StepInputs.pack(shape, (), ()).flat, self._device)
-            MixedStep(shape, inputs, self._resources, self._eager_workspace).run()
+            step = MixedStep(shape, inputs, self._resources, self._eager_workspace)
+            step.draw_masked(step.run()[1])
 
         self._book.begin(run, _MOST_WAIT_S)
         run()
@@ -251,7 +301,10 @@ class CudaRunner:
         items = [step.items[place] for place in decodes]
         chunks = [step.items[place] for place in prompts]
         shape: Shape | None
-        if any(chunk.scoring is not None for chunk in chunks):
+        is_late = any(item.masked for item in (*items, *chunks))
+        if any(chunk.scoring is not None for chunk in chunks) or (
+            is_late and not step.keeps_logits
+        ):
             shape = None
         elif not prompts and len(decodes) <= MOST_FUSED:
             plain = all(self._is_plain[item.slot] for item in items)
@@ -277,7 +330,7 @@ class CudaRunner:
             graph.launch(items, chunks)
             first = graph.shape.decodes
             places += zip(prompts, range(first, first + len(prompts)), strict=True)
-        self._download(step, places, graph.flat, graph.report)
+        self._take(step, places, graph.flat, graph.report, graph.replay_masked)
 
     def _run_eagerly(self, step: CudaStep, decodes: list[int], prompts: list[int]) -> None:
         """Run a mixed step at the exact size of these items, operation by operation."""
@@ -286,7 +339,7 @@ class CudaRunner:
         shape = StepShape.exact(items, chunks, multiple=_ALIGNED)
         inputs = upload(StepInputs.pack(shape, items, chunks).flat, self._device)
         mixed = MixedStep(shape, inputs, self._resources, self._eager_workspace)
-        hidden = mixed.run()
+        hidden, logits = mixed.run()
         ends = np.cumsum([len(items), *(chunk.count for chunk in chunks)]).tolist()
         scores = []
         for place, chunk, (begin, end) in zip(prompts, chunks, pairwise(ends), strict=True):
@@ -294,9 +347,29 @@ class CudaRunner:
             scores += [(place, each) for each in scored]
         step.scores += scores
         places = decodes + prompts
-        self._download(
-            step, list(zip(places, range(len(places)), strict=True)), mixed.flat, mixed.report
+        self._take(
+            step,
+            list(zip(places, range(len(places)), strict=True)),
+            mixed.flat,
+            mixed.report,
+            partial(mixed.draw_masked, logits),
         )
+
+    def _take(
+        self,
+        step: CudaStep,
+        places: list[tuple[int, int]],
+        flat: Tensor,
+        report: Report,
+        draw_masked: Callable[[], None],
+    ) -> None:
+        """Have what a launch draws copied to the host, and note what it draws late."""
+        self._download(
+            step, [each for each in places if not step.items[each[0]].masked], flat, report
+        )
+        late = [each for each in places if step.items[each[0]].masked]
+        if late:
+            step.late.append(LateDraws(late, draw_masked, flat, report))
 
     def _download(
         self, step: CudaStep, places: list[tuple[int, int]], flat: Tensor, report: Report

@@ -46,6 +46,7 @@ from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.thread import EngineThread
 from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
+from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder, open_source
@@ -140,7 +141,10 @@ class Engine:
         )
         self._meter = Meter()
         self._open = OpenRequests(settings.max_batch + settings.max_waiting)
-        responder = Responder(self._scheduler, self._meter, self._open, eos_ids)
+        responder = Responder(self._scheduler, self._meter, self._open, eos_ids, spec.vocab_size)
+        self._grammars = (
+            None if tokenizer is None else GrammarCompiler(tokenizer, spec.vocab_size, eos_ids)
+        )
         self._loop = EngineLoop(
             self._scheduler, self._residency, responder, settings.idle_release_s
         )
@@ -235,6 +239,7 @@ class Engine:
         namespace: str = "",
         echo: bool = False,
         rules: ReplyRules = NO_RULES,
+        grammar: CompiledGrammar | None = None,
     ) -> Generation:
         """Queues a request and gives its handle, to be read in this event loop.
 
@@ -248,6 +253,7 @@ class Engine:
             echo: report the prompt's tokens, with log-probabilities if the parameters ask for
                 them.
             rules: what the reply is held to besides the parameters.
+            grammar: from `compile`: what the reply must be.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
@@ -279,6 +285,7 @@ class Engine:
             echo=echo,
             end_ids=rules.end_ids,
             penalized_ids=self._penalized(token_ids, params, rules),
+            grammar=grammar,
         )
         return self._post(request, rules, event_loop)
 
@@ -315,6 +322,20 @@ class Engine:
         ends = self._eos_ids | rules.end_ids
         return tuple(token_id for token_id in prompt_ids if token_id not in ends)
 
+    async def compile(self, grammar: Grammar) -> CompiledGrammar:
+        """Make a grammar ready for `submit`; those of late are kept. Takes a thread, not the loop.
+
+        Raises:
+            InvalidGrammarError: it can't be used; the message says why.
+            InvalidPromptError: there is no tokenizer.
+        """
+        if self._grammars is None:
+            raise InvalidPromptError("this engine has no tokenizer: it knows no grammars")
+        found = self._grammars.find(grammar)
+        return (
+            found if found is not None else await asyncio.to_thread(self._grammars.compile, grammar)
+        )
+
     def encode(self, text: str) -> list[int]:
         """The token ids that `submit` makes of a text; may be called from any thread.
 
@@ -340,12 +361,15 @@ class Engine:
         deadline_s: float | None = None,
         namespace: str = "",
         echo: bool = False,
+        grammar: Grammar | None = None,
     ) -> Completion:
         """Submits a request and waits for the whole reply; see `submit`.
 
         Raises:
             EngineError: as `submit`, or the request failed.
+            InvalidGrammarError: as `compile`.
         """
+        compiled = None if grammar is None else await self.compile(grammar)
         generation = self.submit(
             prompt,
             params,
@@ -353,6 +377,7 @@ class Engine:
             deadline_s=deadline_s,
             namespace=namespace,
             echo=echo,
+            grammar=compiled,
         )
         return await generation.result()
 

@@ -56,6 +56,7 @@ class EngineLoop:
         self._responder = responder
         self._deadlines: list[tuple[float, int, Response]] = []  # heap
         self._in_flight: deque[tuple[ScheduledStep, Any]] = deque()
+        self._unmasked: ScheduledStep | None = None  # the latest, while draws of it wait
         self._idle_release_s = idle_release_s if residency.can_release else 0.0
 
     def submit(self, response: Response) -> None:
@@ -108,11 +109,13 @@ class EngineLoop:
         step = self._scheduler.plan()
         if step.sequences:
             self._launch(runner, step)
+            self._mask(runner)
         if self._in_flight and (len(self._in_flight) >= runner.depth or not step.sequences):
             # Readers wake up while this thread waits for the device. Before the launch, they would
             # take the interpreter's lock from it and the next step would come late.
             self._responder.send()
             self._settle(runner, *self._in_flight.popleft())
+            self._mask(runner)
         elif not step.sequences:
             self._responder.send()
             return self._pause(runner.prepare())
@@ -123,6 +126,7 @@ class EngineLoop:
     def end(self) -> None:
         """End every request with EngineClosedError."""
         self._in_flight.clear()
+        self._unmasked = None
         for response in self._responder.open():
             self._responder.fail(response, EngineClosedError())
         self._responder.send()
@@ -136,10 +140,33 @@ class EngineLoop:
             self._responder.send()  # to launch prompts can take a while
         try:
             self._in_flight.append((step, runner.launch(step.plan)))
+            self._unmasked = step if step.is_masked else None
         except DeviceFailedError:
             raise
         except Exception as error:
             self._fail_step(step, error)
+
+    def _mask(self, runner: Runner) -> None:
+        """Have those draw who are under a grammar, once what they follow is known.
+
+        The device computes their step meanwhile; those who are under none have drawn already.
+        """
+        step = self._unmasked
+        if step is None or self._in_flight[0][0] is not step:
+            return
+        self._unmasked = None
+        handle = self._in_flight[0][1]
+        places, masks = self._responder.masks(step)
+        if not places:
+            return
+        try:
+            runner.mask(handle, places, masks)
+        except DeviceFailedError:
+            raise
+        except Exception as error:
+            logger.error("draws under grammars failed; they are given up", exc_info=error)
+            for place in places:
+                self._responder.fail(self._responder.of(step.sequences[place]), error)
 
     def _settle(self, runner: Runner, step: ScheduledStep, handle: Any) -> None:
         """Wait for a step and give each request what it has got."""

@@ -289,7 +289,8 @@ def _work_bytes(
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
     values = _TILE_OF_VALUES if outline.is_quantized else 0
-    return activations + scores + said + values + _FIXED_WORK
+    masks = 2 * rows * spec.vocab_size // 8  # of grammars
+    return activations + scores + said + values + masks + _FIXED_WORK
 
 
 def _is_lean(layer: LayerSpec) -> bool:

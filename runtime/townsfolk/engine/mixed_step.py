@@ -11,6 +11,7 @@ from townsfolk_kernels.prefill.attention import AttentionWorkspace
 from townsfolk_kernels.prefill.gather import gather_tokens
 from townsfolk_kernels.sampling.logprobs import Report
 
+from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.slot_tables import SlotTables
 from townsfolk.engine.step_inputs import StepInputs, StepShape
 from townsfolk.kv import KvCache
@@ -27,12 +28,14 @@ class StepResources:
         kv: its pages.
         tables: the block table of each slot.
         sampler: how each slot draws.
+        masks: among which tokens those draw that are under a grammar.
     """
 
     decoder: Decoder
     kv: KvCache
     tables: SlotTables
     sampler: TritonBackend
+    masks: DeviceMasks
 
 
 class MixedStep:
@@ -70,11 +73,12 @@ class MixedStep:
         self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=device)
         self.flat, self.report = Report.allocate(shape.sequences, device)
 
-    def run(self) -> Tensor:
+    def run(self) -> tuple[Tensor, Tensor]:
         """Launch the step's operations one by one.
 
         Returns:
-            [tokens, hidden]: what the model made of each token.
+            [tokens, hidden]: what the model made of each token; and [sequences, vocab], fp32, the
+            logits of each sequence, for `draw_masked`.
         """
         own, shape = self._resources, self.shape
         given, positions, owners, lengths, slots, last, draws, indices, starts = self.inputs.split(
@@ -106,4 +110,9 @@ class MixedStep:
         hidden = own.decoder.forward(batch, own.kv)  # [tokens, hidden]
         logits = own.decoder.logits(hidden.index_select(0, last))
         own.sampler.draw_into(logits, draws, indices, self.report.part(slice(0, shape.sequences)))
-        return hidden
+        return hidden, logits
+
+    def draw_masked(self, logits: Tensor) -> None:
+        """Draw for sequences that waited for masks, which are in `StepResources.masks` now."""
+        indices = self.inputs.split(StepInputs.sizes(self.shape))[7]
+        self._resources.masks.draw(self._resources.sampler, logits, indices, self.report)

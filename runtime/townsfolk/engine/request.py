@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
 
 
@@ -24,6 +25,7 @@ class Request:
         echo: whether the prompt's tokens are reported.
         end_ids: at most MAX_END_TOKENS tokens that end the reply, besides the model's.
         penalized_ids: the prompt's tokens that the repetition penalty counts.
+        grammar: what the reply must be; anything if not given.
     """
 
     number: int
@@ -38,6 +40,7 @@ class Request:
     echo: bool = False
     end_ids: frozenset[int] = frozenset()
     penalized_ids: tuple[int, ...] = ()
+    grammar: CompiledGrammar | None = None
 
     @property
     def scores_prompt(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection
 
@@ -14,6 +15,8 @@ from townsfolk.engine.scheduler import ScheduledStep, Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import Meter
 from townsfolk.engine.step import ItemOutput, StepItem
+from townsfolk.grammar import GrammarFailedError, MaskRows
+from townsfolk.grammar.matcher import Bits
 
 
 class Responder:
@@ -30,6 +33,7 @@ class Responder:
         meter: Meter,
         open_requests: OpenRequests,
         eos_ids: Collection[int],
+        vocab_size: int,
     ) -> None:
         """Make a responder without requests.
 
@@ -38,6 +42,7 @@ class Responder:
             meter: counts.
             open_requests: requests that have not ended; those that do are taken out.
             eos_ids: tokens that end every reply.
+            vocab_size: tokens that masks are about.
         """
         self.outbox = Outbox()
         self.idle_since = time.monotonic()
@@ -45,6 +50,7 @@ class Responder:
         self._meter = meter
         self._open_requests = open_requests
         self._eos_ids = eos_ids
+        self._mask_rows = MaskRows(vocab_size)
         self._responses: dict[Sequence, Response] = {}
 
     def __len__(self) -> int:
@@ -74,6 +80,28 @@ class Responder:
         """Have the callers told what is new."""
         for queue in self.outbox.flush():
             queue.cancel()  # nobody can read it any more
+
+    def masks(self, step: ScheduledStep) -> tuple[list[int], Bits]:
+        """Return among which tokens those of a step draw that are under a grammar.
+
+        All tokens before must have been taken. Replies that can't go on are failed.
+
+        Returns:
+            places in the step's plan, and [places, words], the masks.
+        """
+        waiting = [
+            (place, self._responses[sequence])
+            for place, (sequence, epoch, item) in enumerate(
+                zip(step.sequences, step.epochs, step.plan.items, strict=True)
+            )
+            if item.masked and sequence.epoch == epoch
+        ]
+        matchers = [each.matcher for _, each in waiting if each.matcher is not None]
+        masks, failed = self._mask_rows.fill(matchers)
+        for number, error in failed.items():
+            self.fail(waiting[number][1], error)
+        kept = [number for number in range(len(waiting)) if number not in failed]
+        return [waiting[number][0] for number in kept], masks[kept] if failed else masks
 
     def take(self, step: ScheduledStep, outputs: list[ItemOutput], now: float) -> None:
         """Give each request what a step has given it, at this time of the monotonic clock."""
@@ -144,29 +172,52 @@ class Responder:
             self.finish(response, FinishReason.STOP, token)
             return True
         reply = response.reply
-        left = sequence.max_tokens - sequence.prompt_length - response.num_tokens
+        left = response.tokens_left
+        if response.matcher is not None:
+            if response.ender is not None:
+                end = response.ender.judge(token_id, response.tokens_left + 1)
+                if end is not None:
+                    self._complete(response, end)
+                    return True
+            response.matcher.accept(token_id)
         delta = reply.push(token, left)
         if delta is not None:
             self.outbox.put(response.queue, delta)
         reason = reply.ended
+        if reason is None and response.matcher is not None and response.matcher.is_over:
+            reason = FinishReason.END
         if reason is None and left > 0:
             return False
         self.finish(response, reason or FinishReason.LENGTH)
         return True
+
+    def _complete(self, response: Response, end: list[int]) -> None:
+        """End a reply with these tokens instead of the one that was drawn last."""
+        self._scheduler.replace_last(response.sequence, end)
+        response.num_tokens -= 1
+        unknown = None if response.sequence.logprobs is None else math.nan
+        for token_id in end:
+            response.num_tokens += 1
+            delta = response.reply.push(TokenInfo(token_id, unknown), response.tokens_left)
+            if delta is not None:
+                self.outbox.put(response.queue, delta)
+            if response.reply.ended is not None:
+                break
+        self.finish(response, response.reply.ended or FinishReason.LENGTH)
 
     def _leave(self, response: Response) -> None:
         """Take a request out; its blocks are free at once."""
         del self._responses[response.sequence]
         self._scheduler.remove(response.sequence)
 
-    def _end(self, response: Response, event: Completion | EngineError) -> None:
+    def _end(self, response: Response, event: Completion | Exception) -> None:
         self.outbox.put(response.queue, event)
         self._open_requests.remove(response.sequence.number)
         self.idle_since = time.monotonic()
 
 
-def _failure(error: Exception) -> EngineError:
-    if isinstance(error, EngineError):
+def _failure(error: Exception) -> Exception:
+    if isinstance(error, EngineError | GrammarFailedError):
         return error
     failure = GenerationFailedError(f"the request failed: {error}")
     failure.__cause__ = error

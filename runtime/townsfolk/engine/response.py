@@ -8,6 +8,8 @@ from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.sequence import Sequence
+from townsfolk.grammar import Matcher
+from townsfolk.grammar.ending import Ender
 
 
 class Response:
@@ -17,6 +19,8 @@ class Response:
         sequence: what is computed for it.
         reply: its text.
         queue: where its caller is told.
+        matcher: where it stands in its grammar, if it has one.
+        ender: what ends it as the grammar allows before it reaches its limit, if it can.
         prompt_infos: with `echo`, what is known of the prompt's tokens.
         num_tokens: tokens that the reply has.
         first_token_at: when its first token came, on the monotonic clock.
@@ -24,8 +28,8 @@ class Response:
     """
 
     __slots__ = (
-        "first_token_at", "last_token_at", "num_tokens", "prompt_infos", "queue", "reply",
-        "sequence",
+        "ender", "first_token_at", "last_token_at", "matcher", "num_tokens", "prompt_infos",
+        "queue", "reply", "sequence",
     )  # fmt: skip
 
     def __init__(self, sequence: Sequence, reply: Reply, queue: OutputQueue) -> None:
@@ -33,10 +37,21 @@ class Response:
         self.sequence = sequence
         self.reply = reply
         self.queue = queue
+        grammar = sequence.request.grammar
+        self.matcher: Matcher | None = None
+        self.ender: Ender | None = None
+        if grammar is not None:
+            self.matcher = grammar.matcher()
+            self.ender = grammar.ender(self.matcher, sequence.max_tokens - sequence.prompt_length)
         self.prompt_infos: list[TokenInfo] = []
         self.first_token_at: float | None = None
         self.last_token_at = 0.0
         self.num_tokens = 0
+
+    @property
+    def tokens_left(self) -> int:
+        """How many tokens may still be added."""
+        return self.sequence.max_tokens - self.sequence.prompt_length - self.num_tokens
 
     def note_prompt(self, scored: Items[TokenInfo]) -> bool:
         """Note what a step tells of the prompt's tokens; return whether all are known now."""

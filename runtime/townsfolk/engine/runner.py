@@ -17,6 +17,7 @@ from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import StepInputs, StepShape, is_decode
 from townsfolk.engine.timed_pace import TimedPace
+from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.sampling import (
@@ -58,6 +59,19 @@ class Runner(Protocol):
             Exception: the step can't be computed; none of its sequences can go on.
         """
 
+    def mask(self, step: Any, places: Sequence[int], masks: Bits) -> None:
+        """Have items draw that are `masked`; what is left out never draws.
+
+        Args:
+            step: the handle; all steps before it were collected.
+            places: of the items in the plan.
+            masks: [places, ceil(vocab / 32)]: bits of the tokens that each may draw.
+
+        Raises:
+            DeviceFailedError: as for `launch`.
+            Exception: none of the items can go on.
+        """
+
     def collect(self, step: Any) -> list[ItemOutput]:
         """Wait for a step; return one output for each of its items, in their order.
 
@@ -88,6 +102,7 @@ class EagerStep:
         items: the plan's.
         draws: groups of places in `items`, each once for each token drawn, and these tokens.
         scores: places in `items`, and the scored tokens that follow in the prompt.
+        undrawn: logits of those that wait for a mask, [1, vocab], by place in `items`.
         errors: what went wrong, by place in `items`.
         seconds: what it took, where that was measured.
     """
@@ -95,6 +110,7 @@ class EagerStep:
     items: Sequence[StepItem]
     draws: list[tuple[list[int], SampledTokens]] = field(default_factory=list)
     scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
+    undrawn: dict[int, Tensor] = field(default_factory=dict)
     errors: dict[int, Exception] = field(default_factory=dict)
     seconds: float | None = None
 
@@ -147,6 +163,15 @@ class EagerRunner:
         if self._launched % _TIMED == 0 or any(item.count > 1 for item in plan.items):
             step.seconds = time.perf_counter() - begin
         return step
+
+    def mask(self, step: EagerStep, places: Sequence[int], masks: Bits) -> None:
+        """See `Runner`."""
+        undrawn = [place for place in places if place in step.undrawn]
+        if undrawn:
+            chosen = masks[[number for number, place in enumerate(places) if place in undrawn]]
+            logits = torch.cat([step.undrawn[place] for place in undrawn])
+            self._draw(step, undrawn, logits, torch.from_numpy(chosen).to(self._device))
+        step.undrawn.clear()
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:
         """See `Runner`."""
@@ -207,7 +232,7 @@ class EagerRunner:
             if item.scoring is not None or item.drafts:
                 self._compute_special(step, place, hidden[end - item.count : end])
         if logits is not None:
-            self._draw(step, [places[number] for number in drawing], logits)
+            self._draw_unmasked(step, [places[number] for number in drawing], logits)
 
     def _compute_special(self, step: EagerStep, place: int, hidden: Tensor) -> None:
         """Score an item's prompt or verify its drafts, which concerns nobody else if it fails."""
@@ -231,27 +256,47 @@ class EagerRunner:
             if int(sampled.token_ids[0]) != guess:
                 break
 
-    def _draw(self, step: EagerStep, places: list[int], logits: Tensor) -> None:
+    def _draw_unmasked(self, step: EagerStep, places: list[int], logits: Tensor) -> None:
+        """Draw for each item that waits for no mask; keep the logits of the others."""
+        masked = [number for number, place in enumerate(places) if step.items[place].masked]
+        for number in masked:
+            step.undrawn[places[number]] = logits[number : number + 1]
+        if masked:
+            free = [number for number in range(len(places)) if number not in masked]
+            places, logits = [places[number] for number in free], logits[free]
+        if places:
+            self._draw(step, places, logits)
+
+    def _draw(
+        self, step: EagerStep, places: list[int], logits: Tensor, masks: Tensor | None = None
+    ) -> None:
         """Draw a token for each item from logits [items, vocab]."""
         items = [step.items[place] for place in places]
         slots, indices = [item.slot for item in items], [item.index for item in items]
         try:
-            step.draws.append((places, self._sample(slots, indices, logits)))
+            step.draws.append((places, self._sample(slots, indices, logits, masks)))
         except Exception as error:
             raise_if_failed(self._device, error)
             # One of them can't be drawn for; alone, the others can.
             for number, place in enumerate(places):
                 own = slice(number, number + 1)
                 try:
-                    sampled = self._sample(slots[own], indices[own], logits[own])
+                    mask = None if masks is None else masks[own]
+                    sampled = self._sample(slots[own], indices[own], logits[own], mask)
                     step.draws.append(([place], sampled))
                 except Exception as alone:
                     raise_if_failed(self._device, alone)
                     step.errors[place] = alone
 
-    def _sample(self, slots: list[int], indices: list[int], logits: Tensor) -> SampledTokens:
+    def _sample(
+        self,
+        slots: list[int],
+        indices: list[int],
+        logits: Tensor,
+        masks: Tensor | None = None,
+    ) -> SampledTokens:
         both = torch.tensor([slots, indices], dtype=torch.int32, device=self._device)
-        return self._sampler.draw(logits, both[0], both[1])
+        return self._sampler.draw(logits, both[0], both[1], masks)
 
 
 def score_prompt(decoder: Decoder, item: StepItem, hidden: Tensor) -> Iterator[SampledTokens]:

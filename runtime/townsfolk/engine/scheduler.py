@@ -38,6 +38,11 @@ class ScheduledStep:
     sequences: list[Sequence] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
 
+    @property
+    def is_masked(self) -> bool:
+        """Whether any of its draws waits for a mask."""
+        return any(item.masked for item in self.plan.items)
+
     def live(self) -> Iterator[tuple[Sequence, StepItem]]:
         """Give those whose sequences have not left the batch since."""
         parts = zip(self.sequences, self.epochs, self.plan.items, strict=True)
@@ -157,6 +162,10 @@ class Scheduler:
         if end == sequence.prompt_length:
             sequence.table.publish()  # others with the same prompt can use it from now on
 
+    def replace_last(self, sequence: Sequence, token_ids: Items[int]) -> None:
+        """Have a sequence end with other tokens than the one drawn last; nothing comes of them."""
+        sequence.token_ids[-1:] = token_ids
+
     def note_scored(self, sequence: Sequence, count: int) -> None:
         """Note that so many tokens of its prompt have their log-probabilities."""
         sequence.num_scored = count
@@ -206,6 +215,7 @@ class Scheduler:
             sequence.logprobs,
             0,
             _scoring(sequence, start, end) if sequence.scores_prompt else None,
+            draws and sequence.is_masked,
         )
 
     def _add_drafts(self, draft: _Draft, budget: int) -> int:
@@ -214,7 +224,8 @@ class Scheduler:
         added = 0
         for sequence, item in draft.items.items():
             most = min(budget - added, sequence.max_tokens - len(sequence.token_ids) - 1)
-            if most <= 0 or sequence.num_pending > 1:  # its latest token is not known yet
+            # Beyond one, its latest token is not known yet.
+            if most <= 0 or sequence.num_pending > 1 or sequence.is_masked:
                 continue
             guesses = self._drafter(sequence.token_ids)[:most]
             end = sequence.num_launched + len(guesses)
@@ -394,5 +405,6 @@ def _admission(sequence: Sequence) -> Admission:
         sequence.token_ids[sequence.prompt_length :],
         tuple(request.end_ids),
         sequence.token_ids[-1],
+        sequence.is_masked,
     )
     return Admission(sampling, list(sequence.table.block_ids))

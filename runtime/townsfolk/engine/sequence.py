@@ -18,6 +18,7 @@ class Sequence:
         token_ids: the prompt, then what was drawn.
         prompt_length: tokens of the prompt.
         logprobs: how many alternatives are reported with each token; None for nothing at all.
+        is_masked: whether it draws under a grammar.
         scores_prompt: whether the log-probabilities of the prompt's tokens are wanted.
         max_tokens: the longest that `token_ids` may become.
         priority: larger goes first.
@@ -32,9 +33,9 @@ class Sequence:
     """
 
     __slots__ = (
-        "cached_tokens", "epoch", "logprobs", "max_tokens", "num_drafted", "num_launched",
-        "num_pending", "num_scored", "number", "priority", "prompt_length", "request",
-        "scores_prompt", "slot", "table", "token_ids", "waits",
+        "cached_tokens", "epoch", "is_masked", "logprobs", "max_tokens", "num_drafted",
+        "num_launched", "num_pending", "num_scored", "number", "priority", "prompt_length",
+        "request", "scores_prompt", "slot", "table", "token_ids", "waits",
     )  # fmt: skip
 
     def __init__(self, request: Request, table: BlockTable) -> None:
@@ -45,6 +46,7 @@ class Sequence:
         self.token_ids = list(request.prompt_ids)
         self.prompt_length = len(request.prompt_ids)
         self.logprobs = request.params.logprobs
+        self.is_masked = request.grammar is not None
         self.scores_prompt = request.scores_prompt
         self.max_tokens = request.max_tokens
         self.priority = request.priority

@@ -43,6 +43,7 @@ class StepItem:
         drafts: how many of the tokens, the last ones, are guesses. Each is kept if it is the one
             that is drawn in its place, and the first that is not is replaced by what is.
         scoring: tokens of the prompt to score.
+        masked: whether it draws only once the runner is told among which tokens.
     """
 
     slot: int
@@ -54,6 +55,7 @@ class StepItem:
     logprobs: int | None = None
     drafts: int = 0
     scoring: Scoring | None = None
+    masked: bool = False
 
 
 @dataclass(slots=True)

@@ -107,7 +107,7 @@ class StepInputs:
         lengths: [sequences]: positions of each sequence, its new tokens included.
         slots: [sequences]: -1 for a place that is not used.
         last: [sequences]: the place of the token from which a sequence draws.
-        draws: [sequences]: the slot that draws; -1 for one that doesn't.
+        draws: [sequences]: the slot that draws; -1 for one that doesn't, or waits for a mask.
         indices: [sequences]: how many tokens the slot has drawn before.
         starts: [sequences + 1]: sequence s has the tokens `starts[s] : starts[s + 1]`. It comes
             last, so that all others begin at multiples of 16 bytes, as kernels like it.
@@ -134,7 +134,8 @@ class StepInputs:
         slots = [item.slot for item in decodes]
         inputs.token_ids[:count] = [-1 - slot for slot in slots]
         inputs.positions[:count] = [item.start for item in decodes]
-        inputs.owners[:count] = inputs.slots[:count] = inputs.draws[:count] = slots
+        inputs.owners[:count] = inputs.slots[:count] = slots
+        inputs.draws[:count] = [-1 if item.masked else item.slot for item in decodes]
         inputs.lengths[:count] = inputs.positions[:count] + 1
         inputs.indices[:count] = [item.index for item in decodes]
         inputs.starts[: shape.decodes + 1] = np.arange(shape.decodes + 1)
@@ -151,7 +152,8 @@ class StepInputs:
             inputs.lengths[sequence] = item.start + item.count
             inputs.last[sequence] = end - 1
             if item.draws and not item.drafts:
-                inputs.draws[sequence], inputs.indices[sequence] = item.slot, item.index
+                inputs.draws[sequence] = -1 if item.masked else item.slot
+                inputs.indices[sequence] = item.index
         inputs.starts[shape.decodes + 1 + len(prompts) :] = end
         return inputs
 

@@ -24,6 +24,7 @@ class SlotSampling:
         reply_ids: what it generated before, when it comes back after a preemption.
         end_ids: at most 64 tokens that end its reply, besides those of every reply.
         latest: the token that it computes next.
+        is_masked: whether its tokens are drawn under masks.
     """
 
     slot: int
@@ -33,6 +34,7 @@ class SlotSampling:
     reply_ids: Sequence[int] = ()
     end_ids: tuple[int, ...] = ()
     latest: int = 0
+    is_masked: bool = False
 
 
 class SamplerBackend(Protocol):
@@ -56,7 +58,9 @@ class SamplerBackend(Protocol):
     def release(self, slot: int) -> None:
         """Take a slot back. One that is free already stays so."""
 
-    def draw(self, logits: Tensor, slots: Tensor, indices: Tensor) -> SampledTokens:
+    def draw(
+        self, logits: Tensor, slots: Tensor, indices: Tensor, masks: Tensor | None = None
+    ) -> SampledTokens:
         """Draw one token for each of some slots, without waiting for the device.
 
         Args:
@@ -64,4 +68,6 @@ class SamplerBackend(Protocol):
             slots: [n], int32, on the device: each at most once, each admitted; below 0 for a place
                 for which nothing is drawn.
             indices: [n], int32, on the device: how many tokens each has drawn before.
+            masks: [n, ceil(vocab / 32)], int32, on the device: the tokens that may be drawn at all,
+                before all filters, have their bit set; all may where there are none.
         """

@@ -100,7 +100,11 @@ class Sampler:
         self._batch = None
 
     def sample(
-        self, logits: Tensor, rows: Sequence[int], generated_counts: Sequence[int]
+        self,
+        logits: Tensor,
+        rows: Sequence[int],
+        generated_counts: Sequence[int],
+        masks: Tensor | None = None,
     ) -> SampledTokens:
         """Draws one token for each of some rows. Does not wait for the device.
 
@@ -108,12 +112,13 @@ class Sampler:
             logits: [n, vocab] float32; not changed.
             rows: the n rows, each once, each admitted.
             generated_counts: how many tokens each has generated before: the index of this draw.
+            masks: [n, words] int32, which tokens may be drawn at all; see `ops.mask_`.
 
         Raises:
             ValueError: a row was not admitted.
         """
         batch = self._batch_for(rows)
-        edited = self._edit(logits, batch, generated_counts)
+        edited = self._edit(logits, batch, generated_counts, masks)
         token_ids = batch.draw(edited, self._draw_uniforms(batch, generated_counts))
         if batch.penalized is not None:
             self._history.append(batch.penalized, token_ids)
@@ -128,12 +133,18 @@ class Sampler:
             self._batch = DrawBatch(rows, admitted, self._vocab_size, self._device)
         return self._batch
 
-    def _edit(self, logits: Tensor, batch: DrawBatch, generated_counts: Sequence[int]) -> Tensor:
-        """Penalties, bias and forbidden end tokens, in a copy where there are any."""
+    def _edit(
+        self,
+        logits: Tensor,
+        batch: DrawBatch,
+        generated_counts: Sequence[int],
+        masks: Tensor | None,
+    ) -> Tensor:
+        """Penalties, bias, forbidden end tokens and masks, in a copy where there are any."""
         early = [
             n for n, count in enumerate(generated_counts) if count < batch.params[n].min_new_tokens
         ]
-        if batch.penalized is None and batch.biased is None and not early:
+        if batch.penalized is None and batch.biased is None and not early and masks is None:
             return logits
         edited = logits.clone(memory_format=torch.contiguous_format)
         if batch.penalized is not None:
@@ -146,6 +157,8 @@ class Sampler:
             places = torch.tensor(early, device=self._device)
             rows = batch.row_ids[places]
             ops.add_at_(edited, places, self._end_ids[rows], self._end_values[rows])
+        if masks is not None:
+            ops.mask_(edited, torch.arange(len(masks), device=self._device), masks)
         return edited
 
     def _draw_uniforms(self, batch: DrawBatch, generated_counts: Sequence[int]) -> Tensor:

@@ -49,8 +49,10 @@ class TorchBackend:
         """See `SamplerBackend`."""
         self._sampler.release(slot)
 
-    def draw(self, logits: Tensor, slots: Tensor, indices: Tensor) -> SampledTokens:
+    def draw(
+        self, logits: Tensor, slots: Tensor, indices: Tensor, masks: Tensor | None = None
+    ) -> SampledTokens:
         """See `SamplerBackend`; every place must be used."""
-        sampled = self._sampler.sample(logits, slots.tolist(), indices.tolist())
+        sampled = self._sampler.sample(logits, slots.tolist(), indices.tolist(), masks)
         self.drawn[slots.long()] = sampled.token_ids
         return sampled

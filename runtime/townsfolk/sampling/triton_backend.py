@@ -85,20 +85,35 @@ class TritonBackend:
     def release(self, slot: int) -> None:
         """See `SamplerBackend`."""
 
-    def draw(self, logits: Tensor, slots: Tensor, indices: Tensor) -> SampledTokens:
+    def draw(
+        self, logits: Tensor, slots: Tensor, indices: Tensor, masks: Tensor | None = None
+    ) -> SampledTokens:
         """See `SamplerBackend`."""
         count = logits.shape[0]
         _, out = Report.allocate(count, logits.device)
         out = out.part(slice(0, count))
-        self.draw_into(logits, slots, indices, out)
+        self.draw_into(logits, slots, indices, out, masks)
         return SampledTokens(out.tokens, out.logprobs, out.top_ids, out.top_logprobs)
 
-    def draw_into(self, logits: Tensor, slots: Tensor, indices: Tensor, out: Report) -> None:
+    def draw_into(
+        self,
+        logits: Tensor,
+        slots: Tensor,
+        indices: Tensor,
+        out: Report,
+        masks: Tensor | None = None,
+    ) -> None:
         """As `draw`, into a report; for any number of places, as many at once as have space."""
         for first in range(0, logits.shape[0], self.space.places):
             part = slice(first, first + self.space.places)
             draw_general(
-                logits[part], slots[part], indices[part], self.rows, self.space, out.part(part)
+                logits[part],
+                slots[part],
+                indices[part],
+                self.rows,
+                self.space,
+                out.part(part),
+                None if masks is None else masks[part],
             )
 
 

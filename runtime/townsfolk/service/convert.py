@@ -19,6 +19,7 @@ from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
 from townsfolk.engine.residency import ModelState
 from townsfolk.engine.stats import EngineStats
+from townsfolk.grammar import Grammar, GrammarKind
 from townsfolk.service.errors import InvalidRequestError, event_code_of
 from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.v1 import dialogue_pb2, sampling_pb2, townsfolk_pb2
@@ -201,6 +202,7 @@ def utterance(message: dialogue_pb2.Utterance) -> Utterance:
 
     Raises:
         InvalidFieldError: A field's value is not allowed; the message names it.
+        InvalidGrammarError: As above, for what the answer must be.
     """
     return Utterance.checked(
         text=message.text,
@@ -208,7 +210,23 @@ def utterance(message: dialogue_pb2.Utterance) -> Utterance:
         turn_id=message.turn_id,
         sampling=sampling_fields(message.sampling),
         deadline_ms=message.deadline_ms,
+        grammar=grammar(message.grammar),
     )
+
+
+def grammar(message: sampling_pb2.Grammar) -> Grammar | None:
+    """Return what a reply must be; None where nothing is asked.
+
+    Raises:
+        InvalidGrammarError: It can't be a grammar; the message says why.
+    """
+    match message.WhichOneof("kind"):
+        case None:
+            return None
+        case "choices":
+            return Grammar.choices([*message.choices.options])
+        case kind:
+            return Grammar(GrammarKind(kind), getattr(message, kind))
 
 
 def lore(message: dialogue_pb2.Lore) -> Lore:

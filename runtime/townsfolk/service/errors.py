@@ -6,6 +6,7 @@ import grpc
 
 from townsfolk.dialogue import errors as dialogue
 from townsfolk.engine import errors as engine
+from townsfolk.grammar import GrammarFailedError, InvalidGrammarError
 from townsfolk.sampling.params import InvalidSamplingError
 from townsfolk.v1.dialogue_pb2 import ErrorCode
 
@@ -34,6 +35,8 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (StreamOrderError, Code.FAILED_PRECONDITION),
     (InvalidRequestError, Code.INVALID_ARGUMENT),
     (InvalidSamplingError, Code.INVALID_ARGUMENT),
+    (InvalidGrammarError, Code.INVALID_ARGUMENT),
+    (GrammarFailedError, Code.RESOURCE_EXHAUSTED),
     (engine.InvalidPromptError, Code.INVALID_ARGUMENT),
     (engine.EngineOverloadedError, Code.RESOURCE_EXHAUSTED),
     (engine.UnreadLimitError, Code.RESOURCE_EXHAUSTED),

@@ -16,6 +16,7 @@ from contextlib import suppress
 from townsfolk import __version__
 from townsfolk.dialogue.limits import check_length
 from townsfolk.engine.generation import Generation
+from townsfolk.grammar import CompiledGrammar
 from townsfolk.service import convert
 from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, open_session
@@ -23,6 +24,7 @@ from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2 as pb
+from townsfolk.v1.sampling_pb2 import Grammar
 
 STATS_INTERVAL_MS = 1000
 MIN_STATS_INTERVAL_MS = 50
@@ -53,7 +55,11 @@ class TownsfolkServicer:
         self._gate.check_open()
         session = backend.sessions.get(request.session_id)
         write = writer(context)
-        turn = session.say(convert.utterance(request.utterance))
+        utterance = convert.utterance(request.utterance)
+        await self._compiled(
+            request.utterance.grammar
+        )  # what is wrong with it is the call's status
+        turn = session.say(utterance)
         self._gate.begin(turn)
         try:
             with session.held():
@@ -132,12 +138,14 @@ class TownsfolkServicer:
                 prompt = list(request.token_ids.ids)
             case _:
                 raise InvalidRequestError("prompt: set text or token_ids")
+        grammar = await self._compiled(request.grammar)
         self._gate.check_open()
         generation = backend.engine.submit(
             prompt,
             convert.overrides(request.sampling).over(backend.engine.default_params),
             priority=request.priority,
             echo=request.echo,
+            grammar=grammar,
         )
         write = writer(context)
         self._gate.begin(generation)
@@ -157,6 +165,10 @@ class TownsfolkServicer:
             generation.cancel()
             self._generations.discard(generation)
             self._gate.end(generation)
+
+    async def _compiled(self, message: Grammar) -> CompiledGrammar | None:
+        grammar = convert.grammar(message)
+        return None if grammar is None else await self._gate.backend.engine.compile(grammar)
 
     async def GetRuntimeInfo(
         self, request: pb.GetRuntimeInfoRequest, _: Context

@@ -102,18 +102,20 @@ class SessionConfig(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ...) -> None: ...
 
 class Utterance(_message.Message):
-    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms")
+    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    GRAMMAR_FIELD_NUMBER: _ClassVar[int]
     text: str
     speaker: str
     turn_id: str
     sampling: _sampling_pb2.SamplingParams
     deadline_ms: int
-    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    grammar: _sampling_pb2.Grammar
+    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
     __slots__ = ("session_id", "resumed", "system_tokens", "context_tokens")

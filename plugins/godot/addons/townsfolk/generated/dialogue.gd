@@ -300,6 +300,9 @@ class Utterance:
 	## said until then is kept.
 	var deadline_ms: int = 0
 
+	## What the answer must be. Not set: speech. An answer under a JSON Schema sends no sentences.
+	var grammar: Sampling.Grammar = null
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if text != "":
 			writer.put_varint(10)
@@ -316,6 +319,9 @@ class Utterance:
 		if deadline_ms != 0:
 			writer.put_varint(40)
 			writer.put_int32(deadline_ms)
+		if grammar != null:
+			writer.put_varint(50)
+			writer.put_message(grammar)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -335,6 +341,10 @@ class Utterance:
 					sampling = sampling_element
 				40:
 					deadline_ms = reader.read_int32()
+				50:
+					var grammar_element := grammar if grammar != null else Sampling.Grammar.new()
+					reader.read_message(grammar_element)
+					grammar = grammar_element
 				_:
 					reader.skip(tag)
 

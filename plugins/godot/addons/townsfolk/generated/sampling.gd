@@ -306,6 +306,120 @@ class SamplingParams:
 		logit_bias[key] = value
 
 
+## A few texts.
+class Choices:
+	extends ProtoMessage
+
+	## Each once, none empty. 1 to 1024.
+	var options: Array[String] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in options:
+			writer.put_varint(10)
+			writer.put_string(element)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					options.append(reader.read_string())
+				_:
+					reader.skip(tag)
+
+
+## What a reply must be. Only tokens that keep to it can be drawn, before all filters of
+## SamplingParams; a reply ends when nothing can follow, or where it is complete and the model ends
+## it. One that reaches max_new_tokens is brought to its shortest end shortly before, where there is
+## one; its finish reason is FINISH_REASON_LENGTH all the same. Nothing is taken from the reply or
+## added to it: no label is left out, no white space, and stop texts end it where they stand. An
+## invalid grammar is answered by INVALID_ARGUMENT with what is wrong. At most 65,536 characters.
+class Grammar:
+	extends ProtoMessage
+
+	## Which member of kind is set.
+	enum KindCase { NONE = 0, JSON_SCHEMA = 1, REGEX = 2, LARK = 3, CHOICES = 4 }
+
+	## Which member of kind is set; changes when one is assigned.
+	var kind_case := KindCase.NONE
+
+	## JSON that this JSON Schema describes, in one line, with ", " and ": " between its parts and
+	## no other white space. Objects that list their properties get no others, in the order in which
+	## they are listed. Keywords that can't be kept to are refused: "not", "uniqueItems", "oneOf"
+	## with alternatives that overlap, references to other documents.
+	var json_schema: String:
+		get:
+			return _kind_value if kind_case == KindCase.JSON_SCHEMA else ""
+		set(value):
+			_kind_value = value
+			kind_case = KindCase.JSON_SCHEMA
+
+	## A text that this regular expression matches from end to end; it has no look-around and no
+	## back-references.
+	var regex: String:
+		get:
+			return _kind_value if kind_case == KindCase.REGEX else ""
+		set(value):
+			_kind_value = value
+			kind_case = KindCase.REGEX
+
+	## A text of this grammar in Lark's notation, whose rule "start" is the whole reply.
+	var lark: String:
+		get:
+			return _kind_value if kind_case == KindCase.LARK else ""
+		set(value):
+			_kind_value = value
+			kind_case = KindCase.LARK
+
+	## One of these texts.
+	var choices: Choices:
+		get:
+			return _kind_value if kind_case == KindCase.CHOICES else null
+		set(value):
+			_kind_value = value
+			kind_case = KindCase.CHOICES if value != null else KindCase.NONE
+	var _kind_value: Variant
+
+	## Makes no member of kind set.
+	func clear_kind() -> void:
+		_kind_value = null
+		kind_case = KindCase.NONE
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if kind_case == KindCase.JSON_SCHEMA:
+			writer.put_varint(10)
+			writer.put_string(json_schema)
+		if kind_case == KindCase.REGEX:
+			writer.put_varint(18)
+			writer.put_string(regex)
+		if kind_case == KindCase.LARK:
+			writer.put_varint(26)
+			writer.put_string(lark)
+		if kind_case == KindCase.CHOICES:
+			writer.put_varint(34)
+			writer.put_message(choices)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					json_schema = reader.read_string()
+				18:
+					regex = reader.read_string()
+				26:
+					lark = reader.read_string()
+				34:
+					var choices_element: Choices = (
+						_kind_value if kind_case == KindCase.CHOICES else Choices.new()
+					)
+					reader.read_message(choices_element)
+					_kind_value = choices_element
+					kind_case = KindCase.CHOICES
+				_:
+					reader.skip(tag)
+
+
 ## One token and how likely it was.
 class TokenLogprob:
 	extends ProtoMessage

@@ -801,6 +801,9 @@ class GenerateRequest:
 
 	## Larger goes first. -100 to 100.
 	var priority: int = 0
+
+	## What the completion must be. Not set: any text.
+	var grammar: Sampling.Grammar = null
 	var _prompt_value: Variant
 
 	## Makes no member of prompt set.
@@ -824,6 +827,9 @@ class GenerateRequest:
 		if priority != 0:
 			writer.put_varint(40)
 			writer.put_int32(priority)
+		if grammar != null:
+			writer.put_varint(50)
+			writer.put_message(grammar)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -848,6 +854,10 @@ class GenerateRequest:
 					echo = reader.read_bool()
 				40:
 					priority = reader.read_int32()
+				50:
+					var grammar_element := grammar if grammar != null else Sampling.Grammar.new()
+					reader.read_message(grammar_element)
+					grammar = grammar_element
 				_:
 					reader.skip(tag)
 

@@ -37,51 +37,52 @@ namespace Townsfolk.V1 {
             "Ei4KCHNhbXBsaW5nGAQgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFy",
             "YW1zEhAKCHByaW9yaXR5GAUgASgFEi4KB2hpc3RvcnkYBiADKAsyHS50b3du",
             "c2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5EjUKD292ZXJmbG93X3BvbGljeRgH",
-            "IAEoDjIcLnRvd25zZm9say52MS5PdmVyZmxvd1BvbGljeSKAAQoJVXR0ZXJh",
+            "IAEoDjIcLnRvd25zZm9say52MS5PdmVyZmxvd1BvbGljeSKoAQoJVXR0ZXJh",
             "bmNlEgwKBHRleHQYASABKAkSDwoHc3BlYWtlchgCIAEoCRIPCgd0dXJuX2lk",
             "GAMgASgJEi4KCHNhbXBsaW5nGAQgASgLMhwudG93bnNmb2xrLnYxLlNhbXBs",
-            "aW5nUGFyYW1zEhMKC2RlYWRsaW5lX21zGAUgASgFImMKDVNlc3Npb25PcGVu",
-            "ZWQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgIEhUKDXN5",
-            "c3RlbV90b2tlbnMYAyABKAUSFgoOY29udGV4dF90b2tlbnMYBCABKAUiHgoL",
-            "VHVyblN0YXJ0ZWQSDwoHdHVybl9pZBgBIAEoCSJPCglUZXh0RGVsdGESDwoH",
-            "dHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiMKBnRva2VucxgDIAMoCzIT",
-            "LnRvd25zZm9say52MS5Ub2tlbiJBChFTZW50ZW5jZUNvbXBsZXRlZBIPCgd0",
-            "dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRleHQYAyABKAkihAEK",
-            "DFR1cm5GaW5pc2hlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkS",
-            "MQoNZmluaXNoX3JlYXNvbhgDIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hS",
-            "ZWFzb24SIgoFdXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiVAoP",
-            "VHVybkludGVycnVwdGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEo",
-            "CRIiCgV1c2FnZRgDIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJRCg5Db250",
-            "ZXh0VHJpbW1lZBIPCgd0dXJuX2lkGAEgASgJEi4KB2Ryb3BwZWQYAiADKAsy",
-            "HS50b3duc2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5IhgKCE5vdGlmaWVkEgwK",
-            "BHRleHQYASABKAkiIwoPUHJpb3JpdHlVcGRhdGVkEhAKCHByaW9yaXR5GAEg",
-            "ASgFIh8KC0ludGVycnVwdGVkEhAKCHR1cm5faWRzGAEgAygJIlcKDFNlc3Np",
-            "b25FcnJvchIlCgRjb2RlGAEgASgOMhcudG93bnNmb2xrLnYxLkVycm9yQ29k",
-            "ZRIPCgdtZXNzYWdlGAIgASgJEg8KB3R1cm5faWQYAyABKAki1gQKDFNlc3Np",
-            "b25FdmVudBItCgZvcGVuZWQYASABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lv",
-            "bk9wZW5lZEgAEjEKDHR1cm5fc3RhcnRlZBgCIAEoCzIZLnRvd25zZm9say52",
-            "MS5UdXJuU3RhcnRlZEgAEi0KCnRleHRfZGVsdGEYAyABKAsyFy50b3duc2Zv",
-            "bGsudjEuVGV4dERlbHRhSAASPQoSc2VudGVuY2VfY29tcGxldGVkGAQgASgL",
-            "Mh8udG93bnNmb2xrLnYxLlNlbnRlbmNlQ29tcGxldGVkSAASMwoNdHVybl9m",
-            "aW5pc2hlZBgFIAEoCzIaLnRvd25zZm9say52MS5UdXJuRmluaXNoZWRIABI5",
-            "ChB0dXJuX2ludGVycnVwdGVkGAYgASgLMh0udG93bnNmb2xrLnYxLlR1cm5J",
-            "bnRlcnJ1cHRlZEgAEjcKD2NvbnRleHRfdHJpbW1lZBgHIAEoCzIcLnRvd25z",
-            "Zm9say52MS5Db250ZXh0VHJpbW1lZEgAEioKCG5vdGlmaWVkGAggASgLMhYu",
-            "dG93bnNmb2xrLnYxLk5vdGlmaWVkSAASOQoQcHJpb3JpdHlfdXBkYXRlZBgJ",
-            "IAEoCzIdLnRvd25zZm9say52MS5Qcmlvcml0eVVwZGF0ZWRIABIrCgVlcnJv",
-            "chgKIAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXJyb3JIABIwCgtpbnRl",
-            "cnJ1cHRlZBgLIAEoCzIZLnRvd25zZm9say52MS5JbnRlcnJ1cHRlZEgAQgcK",
-            "BWV2ZW50KlIKDk92ZXJmbG93UG9saWN5Eh8KG09WRVJGTE9XX1BPTElDWV9V",
-            "TlNQRUNJRklFRBAAEh8KG09WRVJGTE9XX1BPTElDWV9EUk9QX09MREVTVBAB",
-            "KmkKCUVudHJ5S2luZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQ",
-            "RU5UUllfS0lORF9IRUFSRBABEhQKEEVOVFJZX0tJTkRfU1BPS0UQAhIUChBF",
-            "TlRSWV9LSU5EX0VWRU5UEAMqgwIKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RF",
-            "X1VOU1BFQ0lGSUVEEAASHwobRVJST1JfQ09ERV9JTlZBTElEX0FSR1VNRU5U",
-            "EAESGAoURVJST1JfQ09ERV9OT1RfRk9VTkQQAhIhCh1FUlJPUl9DT0RFX1JF",
-            "U09VUkNFX0VYSEFVU1RFRBADEiIKHkVSUk9SX0NPREVfRkFJTEVEX1BSRUNP",
-            "TkRJVElPThAEEiAKHEVSUk9SX0NPREVfREVBRExJTkVfRVhDRUVERUQQBRIX",
-            "ChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYSHQoZRVJST1JfQ09ERV9BTFJFQURZ",
-            "X0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsuVjFiBnByb3RvMw=="));
+            "aW5nUGFyYW1zEhMKC2RlYWRsaW5lX21zGAUgASgFEiYKB2dyYW1tYXIYBiAB",
+            "KAsyFS50b3duc2ZvbGsudjEuR3JhbW1hciJjCg1TZXNzaW9uT3BlbmVkEhIK",
+            "CnNlc3Npb25faWQYASABKAkSDwoHcmVzdW1lZBgCIAEoCBIVCg1zeXN0ZW1f",
+            "dG9rZW5zGAMgASgFEhYKDmNvbnRleHRfdG9rZW5zGAQgASgFIh4KC1R1cm5T",
+            "dGFydGVkEg8KB3R1cm5faWQYASABKAkiTwoJVGV4dERlbHRhEg8KB3R1cm5f",
+            "aWQYASABKAkSDAoEdGV4dBgCIAEoCRIjCgZ0b2tlbnMYAyADKAsyEy50b3du",
+            "c2ZvbGsudjEuVG9rZW4iQQoRU2VudGVuY2VDb21wbGV0ZWQSDwoHdHVybl9p",
+            "ZBgBIAEoCRINCgVpbmRleBgCIAEoBRIMCgR0ZXh0GAMgASgJIoQBCgxUdXJu",
+            "RmluaXNoZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEjEKDWZp",
+            "bmlzaF9yZWFzb24YAyABKA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29u",
+            "EiIKBXVzYWdlGAQgASgLMhMudG93bnNmb2xrLnYxLlVzYWdlIlQKD1R1cm5J",
+            "bnRlcnJ1cHRlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIgoF",
+            "dXNhZ2UYAyABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiUQoOQ29udGV4dFRy",
+            "aW1tZWQSDwoHdHVybl9pZBgBIAEoCRIuCgdkcm9wcGVkGAIgAygLMh0udG93",
+            "bnNmb2xrLnYxLlRyYW5zY3JpcHRFbnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0",
+            "GAEgASgJIiMKD1ByaW9yaXR5VXBkYXRlZBIQCghwcmlvcml0eRgBIAEoBSIf",
+            "CgtJbnRlcnJ1cHRlZBIQCgh0dXJuX2lkcxgBIAMoCSJXCgxTZXNzaW9uRXJy",
+            "b3ISJQoEY29kZRgBIAEoDjIXLnRvd25zZm9say52MS5FcnJvckNvZGUSDwoH",
+            "bWVzc2FnZRgCIAEoCRIPCgd0dXJuX2lkGAMgASgJItYECgxTZXNzaW9uRXZl",
+            "bnQSLQoGb3BlbmVkGAEgASgLMhsudG93bnNmb2xrLnYxLlNlc3Npb25PcGVu",
+            "ZWRIABIxCgx0dXJuX3N0YXJ0ZWQYAiABKAsyGS50b3duc2ZvbGsudjEuVHVy",
+            "blN0YXJ0ZWRIABItCgp0ZXh0X2RlbHRhGAMgASgLMhcudG93bnNmb2xrLnYx",
+            "LlRleHREZWx0YUgAEj0KEnNlbnRlbmNlX2NvbXBsZXRlZBgEIAEoCzIfLnRv",
+            "d25zZm9say52MS5TZW50ZW5jZUNvbXBsZXRlZEgAEjMKDXR1cm5fZmluaXNo",
+            "ZWQYBSABKAsyGi50b3duc2ZvbGsudjEuVHVybkZpbmlzaGVkSAASOQoQdHVy",
+            "bl9pbnRlcnJ1cHRlZBgGIAEoCzIdLnRvd25zZm9say52MS5UdXJuSW50ZXJy",
+            "dXB0ZWRIABI3Cg9jb250ZXh0X3RyaW1tZWQYByABKAsyHC50b3duc2ZvbGsu",
+            "djEuQ29udGV4dFRyaW1tZWRIABIqCghub3RpZmllZBgIIAEoCzIWLnRvd25z",
+            "Zm9say52MS5Ob3RpZmllZEgAEjkKEHByaW9yaXR5X3VwZGF0ZWQYCSABKAsy",
+            "HS50b3duc2ZvbGsudjEuUHJpb3JpdHlVcGRhdGVkSAASKwoFZXJyb3IYCiAB",
+            "KAsyGi50b3duc2ZvbGsudjEuU2Vzc2lvbkVycm9ySAASMAoLaW50ZXJydXB0",
+            "ZWQYCyABKAsyGS50b3duc2ZvbGsudjEuSW50ZXJydXB0ZWRIAEIHCgVldmVu",
+            "dCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5TUEVD",
+            "SUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASppCglF",
+            "bnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVOVFJZ",
+            "X0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5UUllf",
+            "S0lORF9FVkVOVBADKoMCCglFcnJvckNvZGUSGgoWRVJST1JfQ09ERV9VTlNQ",
+            "RUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdVTUVOVBABEhgK",
+            "FEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09ERV9SRVNPVVJD",
+            "RV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9QUkVDT05ESVRJ",
+            "T04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVEEAUSFwoTRVJS",
+            "T1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxSRUFEWV9FWElT",
+            "VFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -89,7 +90,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Lore), global::Townsfolk.V1.Lore.Parser, new[]{ "LoreId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnStarted), global::Townsfolk.V1.TurnStarted.Parser, new[]{ "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TextDelta), global::Townsfolk.V1.TextDelta.Parser, new[]{ "TurnId", "Text", "Tokens" }, null, null, null, null),
@@ -1648,6 +1649,7 @@ namespace Townsfolk.V1 {
       turnId_ = other.turnId_;
       sampling_ = other.sampling_ != null ? other.sampling_.Clone() : null;
       deadlineMs_ = other.deadlineMs_;
+      grammar_ = other.grammar_ != null ? other.grammar_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -1732,6 +1734,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "grammar" field.</summary>
+    public const int GrammarFieldNumber = 6;
+    private global::Townsfolk.V1.Grammar grammar_;
+    /// <summary>
+    /// What the answer must be. Not set: speech. An answer under a JSON Schema sends no sentences.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Grammar Grammar {
+      get { return grammar_; }
+      set {
+        grammar_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -1752,6 +1769,7 @@ namespace Townsfolk.V1 {
       if (TurnId != other.TurnId) return false;
       if (!object.Equals(Sampling, other.Sampling)) return false;
       if (DeadlineMs != other.DeadlineMs) return false;
+      if (!object.Equals(Grammar, other.Grammar)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -1764,6 +1782,7 @@ namespace Townsfolk.V1 {
       if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
       if (sampling_ != null) hash ^= Sampling.GetHashCode();
       if (DeadlineMs != 0) hash ^= DeadlineMs.GetHashCode();
+      if (grammar_ != null) hash ^= Grammar.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -1802,6 +1821,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(40);
         output.WriteInt32(DeadlineMs);
       }
+      if (grammar_ != null) {
+        output.WriteRawTag(50);
+        output.WriteMessage(Grammar);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -1832,6 +1855,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(40);
         output.WriteInt32(DeadlineMs);
       }
+      if (grammar_ != null) {
+        output.WriteRawTag(50);
+        output.WriteMessage(Grammar);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -1856,6 +1883,9 @@ namespace Townsfolk.V1 {
       }
       if (DeadlineMs != 0) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(DeadlineMs);
+      }
+      if (grammar_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Grammar);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -1886,6 +1916,12 @@ namespace Townsfolk.V1 {
       }
       if (other.DeadlineMs != 0) {
         DeadlineMs = other.DeadlineMs;
+      }
+      if (other.grammar_ != null) {
+        if (grammar_ == null) {
+          Grammar = new global::Townsfolk.V1.Grammar();
+        }
+        Grammar.MergeFrom(other.Grammar);
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -1929,6 +1965,13 @@ namespace Townsfolk.V1 {
             DeadlineMs = input.ReadInt32();
             break;
           }
+          case 50: {
+            if (grammar_ == null) {
+              Grammar = new global::Townsfolk.V1.Grammar();
+            }
+            input.ReadMessage(Grammar);
+            break;
+          }
         }
       }
     #endif
@@ -1969,6 +2012,13 @@ namespace Townsfolk.V1 {
           }
           case 40: {
             DeadlineMs = input.ReadInt32();
+            break;
+          }
+          case 50: {
+            if (grammar_ == null) {
+              Grammar = new global::Townsfolk.V1.Grammar();
+            }
+            input.ReadMessage(Grammar);
             break;
           }
         }

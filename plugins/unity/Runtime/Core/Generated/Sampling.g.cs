@@ -38,23 +38,28 @@ namespace Townsfolk.V1 {
             "OAFCDgoMX3RlbXBlcmF0dXJlQggKBl90b3Bfa0IICgZfdG9wX3BCCAoGX21p",
             "bl9wQhUKE19yZXBldGl0aW9uX3BlbmFsdHlCEwoRX3ByZXNlbmNlX3BlbmFs",
             "dHlCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5QhEKD19tYXhfbmV3X3Rva2Vuc0IR",
-            "Cg9fbWluX25ld190b2tlbnNCBwoFX3NlZWRCCwoJX2xvZ3Byb2JzIkYKDFRv",
-            "a2VuTG9ncHJvYhIQCgh0b2tlbl9pZBgBIAEoBRIPCgdsb2dwcm9iGAIgASgC",
-            "EhMKC3Rva2VuX2J5dGVzGAMgASgMIlsKBVRva2VuEikKBXRva2VuGAEgASgL",
-            "MhoudG93bnNmb2xrLnYxLlRva2VuTG9ncHJvYhInCgN0b3AYAiADKAsyGi50",
-            "b3duc2ZvbGsudjEuVG9rZW5Mb2dwcm9iIpgBCgVVc2FnZRIVCg1wcm9tcHRf",
-            "dG9rZW5zGAEgASgFEhUKDWNhY2hlZF90b2tlbnMYAiABKAUSGAoQZ2VuZXJh",
-            "dGVkX3Rva2VucxgDIAEoBRIeChZ0aW1lX3RvX2ZpcnN0X3Rva2VuX21zGAQg",
-            "ASgCEhkKEXRva2Vuc19wZXJfc2Vjb25kGAUgASgCEgwKBHNlZWQYBiABKAQq",
-            "sQEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVE",
-            "EAASFQoRRklOSVNIX1JFQVNPTl9FTkQQARIWChJGSU5JU0hfUkVBU09OX1NU",
-            "T1AQAhIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBADEh0KGUZJTklTSF9SRUFT",
-            "T05fSU5URVJSVVBURUQQBBIaChZGSU5JU0hfUkVBU09OX0RFQURMSU5FEAVC",
-            "D6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
+            "Cg9fbWluX25ld190b2tlbnNCBwoFX3NlZWRCCwoJX2xvZ3Byb2JzIhoKB0No",
+            "b2ljZXMSDwoHb3B0aW9ucxgBIAMoCSJzCgdHcmFtbWFyEhUKC2pzb25fc2No",
+            "ZW1hGAEgASgJSAASDwoFcmVnZXgYAiABKAlIABIOCgRsYXJrGAMgASgJSAAS",
+            "KAoHY2hvaWNlcxgEIAEoCzIVLnRvd25zZm9say52MS5DaG9pY2VzSABCBgoE",
+            "a2luZCJGCgxUb2tlbkxvZ3Byb2ISEAoIdG9rZW5faWQYASABKAUSDwoHbG9n",
+            "cHJvYhgCIAEoAhITCgt0b2tlbl9ieXRlcxgDIAEoDCJbCgVUb2tlbhIpCgV0",
+            "b2tlbhgBIAEoCzIaLnRvd25zZm9say52MS5Ub2tlbkxvZ3Byb2ISJwoDdG9w",
+            "GAIgAygLMhoudG93bnNmb2xrLnYxLlRva2VuTG9ncHJvYiKYAQoFVXNhZ2US",
+            "FQoNcHJvbXB0X3Rva2VucxgBIAEoBRIVCg1jYWNoZWRfdG9rZW5zGAIgASgF",
+            "EhgKEGdlbmVyYXRlZF90b2tlbnMYAyABKAUSHgoWdGltZV90b19maXJzdF90",
+            "b2tlbl9tcxgEIAEoAhIZChF0b2tlbnNfcGVyX3NlY29uZBgFIAEoAhIMCgRz",
+            "ZWVkGAYgASgEKrEBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9V",
+            "TlNQRUNJRklFRBAAEhUKEUZJTklTSF9SRUFTT05fRU5EEAESFgoSRklOSVNI",
+            "X1JFQVNPTl9TVE9QEAISGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAxIdChlG",
+            "SU5JU0hfUkVBU09OX0lOVEVSUlVQVEVEEAQSGgoWRklOSVNIX1JFQVNPTl9E",
+            "RUFETElORRAFQg+qAgxUb3duc2ZvbGsuVjFiBnByb3RvMw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.FinishReason), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SamplingParams), global::Townsfolk.V1.SamplingParams.Parser, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "LogitBias", "Stop", "StopTokenIds", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs" }, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs" }, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Choices), global::Townsfolk.V1.Choices.Parser, new[]{ "Options" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Grammar), global::Townsfolk.V1.Grammar.Parser, new[]{ "JsonSchema", "Regex", "Lark", "Choices" }, new[]{ "Kind" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TokenLogprob), global::Townsfolk.V1.TokenLogprob.Parser, new[]{ "TokenId", "Logprob", "TokenBytes" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Token), global::Townsfolk.V1.Token.Parser, new[]{ "Token_", "Top" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Usage), global::Townsfolk.V1.Usage.Parser, new[]{ "PromptTokens", "CachedTokens", "GeneratedTokens", "TimeToFirstTokenMs", "TokensPerSecond", "Seed" }, null, null, null, null)
@@ -965,6 +970,624 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// A few texts.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Choices : pb::IMessage<Choices>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Choices> _parser = new pb::MessageParser<Choices>(() => new Choices());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Choices> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[1]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Choices() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Choices(Choices other) : this() {
+      options_ = other.options_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Choices Clone() {
+      return new Choices(this);
+    }
+
+    /// <summary>Field number for the "options" field.</summary>
+    public const int OptionsFieldNumber = 1;
+    private static readonly pb::FieldCodec<string> _repeated_options_codec
+        = pb::FieldCodec.ForString(10);
+    private readonly pbc::RepeatedField<string> options_ = new pbc::RepeatedField<string>();
+    /// <summary>
+    /// Each once, none empty. 1 to 1024.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<string> Options {
+      get { return options_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Choices);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Choices other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!options_.Equals(other.options_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= options_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      options_.WriteTo(output, _repeated_options_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      options_.WriteTo(ref output, _repeated_options_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += options_.CalculateSize(_repeated_options_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Choices other) {
+      if (other == null) {
+        return;
+      }
+      options_.Add(other.options_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            options_.AddEntriesFrom(input, _repeated_options_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            options_.AddEntriesFrom(ref input, _repeated_options_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// What a reply must be. Only tokens that keep to it can be drawn, before all filters of SamplingParams; a reply ends when nothing can follow,
+  /// or where it is complete and the model ends it. One that reaches max_new_tokens is brought to its shortest end shortly before, where
+  /// there is one; its finish reason is FINISH_REASON_LENGTH all the same. Nothing is taken from the reply or added to it: no label is left
+  /// out, no white space, and stop texts end it where they stand.
+  ///
+  /// An invalid grammar is answered by INVALID_ARGUMENT with what is wrong. At most 65,536 characters.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Grammar : pb::IMessage<Grammar>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Grammar> _parser = new pb::MessageParser<Grammar>(() => new Grammar());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Grammar> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[2]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Grammar() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Grammar(Grammar other) : this() {
+      switch (other.KindCase) {
+        case KindOneofCase.JsonSchema:
+          JsonSchema = other.JsonSchema;
+          break;
+        case KindOneofCase.Regex:
+          Regex = other.Regex;
+          break;
+        case KindOneofCase.Lark:
+          Lark = other.Lark;
+          break;
+        case KindOneofCase.Choices:
+          Choices = other.Choices.Clone();
+          break;
+      }
+
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Grammar Clone() {
+      return new Grammar(this);
+    }
+
+    /// <summary>Field number for the "json_schema" field.</summary>
+    public const int JsonSchemaFieldNumber = 1;
+    /// <summary>
+    /// JSON that this JSON Schema describes, in one line, with ", " and ": " between its parts and no other white space. Objects that list
+    /// their properties get no others, in the order in which they are listed. Keywords that can't be kept to are refused: "not",
+    /// "uniqueItems", "oneOf" with alternatives that overlap, references to other documents.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string JsonSchema {
+      get { return HasJsonSchema ? (string) kind_ : ""; }
+      set {
+        kind_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        kindCase_ = KindOneofCase.JsonSchema;
+      }
+    }
+    /// <summary>Gets whether the "json_schema" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasJsonSchema {
+      get { return kindCase_ == KindOneofCase.JsonSchema; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "json_schema" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearJsonSchema() {
+      if (HasJsonSchema) {
+        ClearKind();
+      }
+    }
+
+    /// <summary>Field number for the "regex" field.</summary>
+    public const int RegexFieldNumber = 2;
+    /// <summary>
+    /// A text that this regular expression matches from end to end; it has no look-around and no back-references.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Regex {
+      get { return HasRegex ? (string) kind_ : ""; }
+      set {
+        kind_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        kindCase_ = KindOneofCase.Regex;
+      }
+    }
+    /// <summary>Gets whether the "regex" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasRegex {
+      get { return kindCase_ == KindOneofCase.Regex; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "regex" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearRegex() {
+      if (HasRegex) {
+        ClearKind();
+      }
+    }
+
+    /// <summary>Field number for the "lark" field.</summary>
+    public const int LarkFieldNumber = 3;
+    /// <summary>
+    /// A text of this grammar in Lark's notation, whose rule "start" is the whole reply.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Lark {
+      get { return HasLark ? (string) kind_ : ""; }
+      set {
+        kind_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        kindCase_ = KindOneofCase.Lark;
+      }
+    }
+    /// <summary>Gets whether the "lark" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasLark {
+      get { return kindCase_ == KindOneofCase.Lark; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "lark" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearLark() {
+      if (HasLark) {
+        ClearKind();
+      }
+    }
+
+    /// <summary>Field number for the "choices" field.</summary>
+    public const int ChoicesFieldNumber = 4;
+    /// <summary>
+    /// One of these texts.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Choices Choices {
+      get { return kindCase_ == KindOneofCase.Choices ? (global::Townsfolk.V1.Choices) kind_ : null; }
+      set {
+        kind_ = value;
+        kindCase_ = value == null ? KindOneofCase.None : KindOneofCase.Choices;
+      }
+    }
+
+    private object kind_;
+    /// <summary>Enum of possible cases for the "kind" oneof.</summary>
+    public enum KindOneofCase {
+      None = 0,
+      JsonSchema = 1,
+      Regex = 2,
+      Lark = 3,
+      Choices = 4,
+    }
+    private KindOneofCase kindCase_ = KindOneofCase.None;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public KindOneofCase KindCase {
+      get { return kindCase_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearKind() {
+      kindCase_ = KindOneofCase.None;
+      kind_ = null;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Grammar);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Grammar other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (JsonSchema != other.JsonSchema) return false;
+      if (Regex != other.Regex) return false;
+      if (Lark != other.Lark) return false;
+      if (!object.Equals(Choices, other.Choices)) return false;
+      if (KindCase != other.KindCase) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (HasJsonSchema) hash ^= JsonSchema.GetHashCode();
+      if (HasRegex) hash ^= Regex.GetHashCode();
+      if (HasLark) hash ^= Lark.GetHashCode();
+      if (kindCase_ == KindOneofCase.Choices) hash ^= Choices.GetHashCode();
+      hash ^= (int) kindCase_;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (HasJsonSchema) {
+        output.WriteRawTag(10);
+        output.WriteString(JsonSchema);
+      }
+      if (HasRegex) {
+        output.WriteRawTag(18);
+        output.WriteString(Regex);
+      }
+      if (HasLark) {
+        output.WriteRawTag(26);
+        output.WriteString(Lark);
+      }
+      if (kindCase_ == KindOneofCase.Choices) {
+        output.WriteRawTag(34);
+        output.WriteMessage(Choices);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (HasJsonSchema) {
+        output.WriteRawTag(10);
+        output.WriteString(JsonSchema);
+      }
+      if (HasRegex) {
+        output.WriteRawTag(18);
+        output.WriteString(Regex);
+      }
+      if (HasLark) {
+        output.WriteRawTag(26);
+        output.WriteString(Lark);
+      }
+      if (kindCase_ == KindOneofCase.Choices) {
+        output.WriteRawTag(34);
+        output.WriteMessage(Choices);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (HasJsonSchema) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(JsonSchema);
+      }
+      if (HasRegex) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Regex);
+      }
+      if (HasLark) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Lark);
+      }
+      if (kindCase_ == KindOneofCase.Choices) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Choices);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Grammar other) {
+      if (other == null) {
+        return;
+      }
+      switch (other.KindCase) {
+        case KindOneofCase.JsonSchema:
+          JsonSchema = other.JsonSchema;
+          break;
+        case KindOneofCase.Regex:
+          Regex = other.Regex;
+          break;
+        case KindOneofCase.Lark:
+          Lark = other.Lark;
+          break;
+        case KindOneofCase.Choices:
+          if (Choices == null) {
+            Choices = new global::Townsfolk.V1.Choices();
+          }
+          Choices.MergeFrom(other.Choices);
+          break;
+      }
+
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            JsonSchema = input.ReadString();
+            break;
+          }
+          case 18: {
+            Regex = input.ReadString();
+            break;
+          }
+          case 26: {
+            Lark = input.ReadString();
+            break;
+          }
+          case 34: {
+            global::Townsfolk.V1.Choices subBuilder = new global::Townsfolk.V1.Choices();
+            if (kindCase_ == KindOneofCase.Choices) {
+              subBuilder.MergeFrom(Choices);
+            }
+            input.ReadMessage(subBuilder);
+            Choices = subBuilder;
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            JsonSchema = input.ReadString();
+            break;
+          }
+          case 18: {
+            Regex = input.ReadString();
+            break;
+          }
+          case 26: {
+            Lark = input.ReadString();
+            break;
+          }
+          case 34: {
+            global::Townsfolk.V1.Choices subBuilder = new global::Townsfolk.V1.Choices();
+            if (kindCase_ == KindOneofCase.Choices) {
+              subBuilder.MergeFrom(Choices);
+            }
+            input.ReadMessage(subBuilder);
+            Choices = subBuilder;
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// One token and how likely it was.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -982,7 +1605,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[1]; }
+      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[3]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1266,7 +1889,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[2]; }
+      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[4]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1508,7 +2131,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[3]; }
+      get { return global::Townsfolk.V1.SamplingReflection.Descriptor.MessageTypes[5]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]

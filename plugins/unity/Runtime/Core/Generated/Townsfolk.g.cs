@@ -63,69 +63,70 @@ namespace Townsfolk.V1 {
             "d25zZm9say52MS5Mb3JlIiYKFFJlZ2lzdGVyTG9yZVJlc3BvbnNlEg4KBnRv",
             "a2VucxgBIAEoBSIkChFSZW1vdmVMb3JlUmVxdWVzdBIPCgdsb3JlX2lkGAEg",
             "ASgJIhQKElJlbW92ZUxvcmVSZXNwb25zZSIXCghUb2tlbklkcxILCgNpZHMY",
-            "ASADKAUiqAEKD0dlbmVyYXRlUmVxdWVzdBIOCgR0ZXh0GAEgASgJSAASKwoJ",
+            "ASADKAUi0AEKD0dlbmVyYXRlUmVxdWVzdBIOCgR0ZXh0GAEgASgJSAASKwoJ",
             "dG9rZW5faWRzGAIgASgLMhYudG93bnNmb2xrLnYxLlRva2VuSWRzSAASLgoI",
             "c2FtcGxpbmcYAyABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMS",
-            "DAoEZWNobxgEIAEoCBIQCghwcmlvcml0eRgFIAEoBUIICgZwcm9tcHQirAEK",
-            "EEdlbmVyYXRlUmVzcG9uc2USLAoGcHJvbXB0GAEgASgLMhoudG93bnNmb2xr",
-            "LnYxLkVjaG9lZFByb21wdEgAEisKBHRleHQYAiABKAsyGy50b3duc2ZvbGsu",
-            "djEuR2VuZXJhdGVkVGV4dEgAEjQKCGZpbmlzaGVkGAMgASgLMiAudG93bnNm",
-            "b2xrLnYxLkdlbmVyYXRpb25GaW5pc2hlZEgAQgcKBWV2ZW50IjMKDEVjaG9l",
-            "ZFByb21wdBIjCgZ0b2tlbnMYASADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4i",
-            "QgoNR2VuZXJhdGVkVGV4dBIMCgR0ZXh0GAEgASgJEiMKBnRva2VucxgCIAMo",
-            "CzITLnRvd25zZm9say52MS5Ub2tlbiJ+ChJHZW5lcmF0aW9uRmluaXNoZWQS",
-            "MQoNZmluaXNoX3JlYXNvbhgBIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hS",
-            "ZWFzb24SIgoFdXNhZ2UYAiABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USEQoJ",
-            "c3RvcF90ZXh0GAMgASgJIhcKFUdldFJ1bnRpbWVJbmZvUmVxdWVzdCLcAgoW",
-            "R2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBW1v",
-            "ZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMSDgoGZGV2aWNlGAQgASgJ",
-            "Eg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9rZW5zGAYgASgFEhUKDWt2",
-            "X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNpdHlfdG9rZW5zGAggASgF",
-            "EhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhfYmF0Y2gYCiABKAUSGQoR",
-            "bWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9kZWxfc3RhdGUYDCABKA4y",
-            "GC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIY",
-            "DSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEoBSI9ChFXYXRjaFN0YXRz",
-            "UmVxdWVzdBIYCgtpbnRlcnZhbF9tcxgBIAEoBUgAiAEBQg4KDF9pbnRlcnZh",
-            "bF9tcyKsAwoSV2F0Y2hTdGF0c1Jlc3BvbnNlEg8KB3J1bm5pbmcYASABKAUS",
-            "DwoHd2FpdGluZxgCIAEoBRIZChF0b2tlbnNfcGVyX3NlY29uZBgDIAEoAhIW",
-            "Cg5rdl9ibG9ja3NfdXNlZBgEIAEoBRIYChBrdl9ibG9ja3NfY2FjaGVkGAUg",
-            "ASgFEhYKDmt2X2Jsb2Nrc19mcmVlGAYgASgFEhMKC3R0ZnRfcDUwX21zGAcg",
-            "ASgCEhMKC3R0ZnRfcDk5X21zGAggASgCEhAKCHNlc3Npb25zGAkgASgFEh4K",
-            "FmdlbmVyYXRlZF90b2tlbnNfdG90YWwYCiABKAMSGwoTcHJvbXB0X3Rva2Vu",
-            "c190b3RhbBgLIAEoAxIbChNjYWNoZWRfdG9rZW5zX3RvdGFsGAwgASgDEhYK",
-            "DnJlcXVlc3RzX3RvdGFsGA0gASgDEhkKEXByZWVtcHRpb25zX3RvdGFsGA4g",
-            "ASgDEi0KC21vZGVsX3N0YXRlGA8gASgOMhgudG93bnNmb2xrLnYxLk1vZGVs",
-            "U3RhdGUSFwoPbWVtb3J5X3VzZWRfbWliGBAgASgFKnQKCk1vZGVsU3RhdGUS",
-            "GwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFURV9M",
-            "T0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVMX1NU",
-            "QVRFX0xPQURJTkcQAzKuCQoQVG93bnNmb2xrU2VydmljZRJNCghDb252ZXJz",
-            "ZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJlcXVlc3QaHi50b3duc2ZvbGsu",
-            "djEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoLT3BlblNlc3Npb24SIC50b3du",
-            "c2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0GiEudG93bnNmb2xrLnYxLk9w",
-            "ZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5EhgudG93bnNmb2xrLnYxLlNheVJl",
-            "cXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVzcG9uc2UwARJhChBJbnRlcnJ1",
-            "cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25SZXF1",
-            "ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25SZXNwb25zZRJY",
-            "Cg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25S",
-            "ZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25SZXNwb25zZRJY",
-            "Cg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25S",
-            "ZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJP",
-            "CgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXF1ZXN0",
-            "GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNwb25zZRJVCgxMaXN0U2Vz",
-            "c2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoiLnRv",
-            "d25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJVCgxDbG9zZVNlc3Np",
-            "b24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLnRvd25z",
-            "Zm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJVCgxSZWdpc3RlckxvcmUS",
-            "IS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVxdWVzdBoiLnRvd25zZm9s",
-            "ay52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJPCgpSZW1vdmVMb3JlEh8udG93",
-            "bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXF1ZXN0GiAudG93bnNmb2xrLnYxLlJl",
-            "bW92ZUxvcmVSZXNwb25zZRJLCghHZW5lcmF0ZRIdLnRvd25zZm9say52MS5H",
-            "ZW5lcmF0ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuR2VuZXJhdGVSZXNwb25z",
-            "ZTABElsKDkdldFJ1bnRpbWVJbmZvEiMudG93bnNmb2xrLnYxLkdldFJ1bnRp",
-            "bWVJbmZvUmVxdWVzdBokLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5mb1Jl",
-            "c3BvbnNlElEKCldhdGNoU3RhdHMSHy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0",
-            "c1JlcXVlc3QaIC50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAFC",
-            "D6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
+            "DAoEZWNobxgEIAEoCBIQCghwcmlvcml0eRgFIAEoBRImCgdncmFtbWFyGAYg",
+            "ASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXJCCAoGcHJvbXB0IqwBChBHZW5l",
+            "cmF0ZVJlc3BvbnNlEiwKBnByb21wdBgBIAEoCzIaLnRvd25zZm9say52MS5F",
+            "Y2hvZWRQcm9tcHRIABIrCgR0ZXh0GAIgASgLMhsudG93bnNmb2xrLnYxLkdl",
+            "bmVyYXRlZFRleHRIABI0CghmaW5pc2hlZBgDIAEoCzIgLnRvd25zZm9say52",
+            "MS5HZW5lcmF0aW9uRmluaXNoZWRIAEIHCgVldmVudCIzCgxFY2hvZWRQcm9t",
+            "cHQSIwoGdG9rZW5zGAEgAygLMhMudG93bnNmb2xrLnYxLlRva2VuIkIKDUdl",
+            "bmVyYXRlZFRleHQSDAoEdGV4dBgBIAEoCRIjCgZ0b2tlbnMYAiADKAsyEy50",
+            "b3duc2ZvbGsudjEuVG9rZW4ifgoSR2VuZXJhdGlvbkZpbmlzaGVkEjEKDWZp",
+            "bmlzaF9yZWFzb24YASABKA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29u",
+            "EiIKBXVzYWdlGAIgASgLMhMudG93bnNmb2xrLnYxLlVzYWdlEhEKCXN0b3Bf",
+            "dGV4dBgDIAEoCSIXChVHZXRSdW50aW1lSW5mb1JlcXVlc3Qi3AIKFkdldFJ1",
+            "bnRpbWVJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRINCgVtb2RlbBgC",
+            "IAEoCRISCgpwYXJhbWV0ZXJzGAMgASgDEg4KBmRldmljZRgEIAEoCRINCgVk",
+            "dHlwZRgFIAEoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoBRIVCg1rdl9tZW1v",
+            "cnlfbWliGAcgASgFEhoKEmt2X2NhcGFjaXR5X3Rva2VucxgIIAEoBRIUCgxt",
+            "YXhfc2Vzc2lvbnMYCSABKAUSEQoJbWF4X2JhdGNoGAogASgFEhkKEW1heF9t",
+            "ZXNzYWdlX2J5dGVzGAsgASgFEi0KC21vZGVsX3N0YXRlGAwgASgOMhgudG93",
+            "bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVtb3J5X3VzZWRfbWliGA0gASgF",
+            "EhgKEG1lbW9yeV9saW1pdF9taWIYDiABKAUiPQoRV2F0Y2hTdGF0c1JlcXVl",
+            "c3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgBAUIOCgxfaW50ZXJ2YWxfbXMi",
+            "rAMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdydW5uaW5nGAEgASgFEg8KB3dh",
+            "aXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9zZWNvbmQYAyABKAISFgoOa3Zf",
+            "YmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxvY2tzX2NhY2hlZBgFIAEoBRIW",
+            "Cg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0dGZ0X3A1MF9tcxgHIAEoAhIT",
+            "Cgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNzaW9ucxgJIAEoBRIeChZnZW5l",
+            "cmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsKE3Byb21wdF90b2tlbnNfdG90",
+            "YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190b3RhbBgMIAEoAxIWCg5yZXF1",
+            "ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0aW9uc190b3RhbBgOIAEoAxIt",
+            "Cgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25zZm9say52MS5Nb2RlbFN0YXRl",
+            "EhcKD21lbW9yeV91c2VkX21pYhgQIAEoBSp0CgpNb2RlbFN0YXRlEhsKF01P",
+            "REVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSTU9ERUxfU1RBVEVfTE9BREVE",
+            "EAESGAoUTU9ERUxfU1RBVEVfUkVMRUFTRUQQAhIXChNNT0RFTF9TVEFURV9M",
+            "T0FESU5HEAMyrgkKEFRvd25zZm9sa1NlcnZpY2USTQoIQ29udmVyc2USHS50",
+            "b3duc2ZvbGsudjEuQ29udmVyc2VSZXF1ZXN0Gh4udG93bnNmb2xrLnYxLkNv",
+            "bnZlcnNlUmVzcG9uc2UoATABElIKC09wZW5TZXNzaW9uEiAudG93bnNmb2xr",
+            "LnYxLk9wZW5TZXNzaW9uUmVxdWVzdBohLnRvd25zZm9say52MS5PcGVuU2Vz",
+            "c2lvblJlc3BvbnNlEjwKA1NheRIYLnRvd25zZm9say52MS5TYXlSZXF1ZXN0",
+            "GhkudG93bnNmb2xrLnYxLlNheVJlc3BvbnNlMAESYQoQSW50ZXJydXB0U2Vz",
+            "c2lvbhIlLnRvd25zZm9say52MS5JbnRlcnJ1cHRTZXNzaW9uUmVxdWVzdBom",
+            "LnRvd25zZm9say52MS5JbnRlcnJ1cHRTZXNzaW9uUmVzcG9uc2USWAoNTm90",
+            "aWZ5U2Vzc2lvbhIiLnRvd25zZm9say52MS5Ob3RpZnlTZXNzaW9uUmVxdWVz",
+            "dBojLnRvd25zZm9say52MS5Ob3RpZnlTZXNzaW9uUmVzcG9uc2USWAoNVXBk",
+            "YXRlU2Vzc2lvbhIiLnRvd25zZm9say52MS5VcGRhdGVTZXNzaW9uUmVxdWVz",
+            "dBojLnRvd25zZm9say52MS5VcGRhdGVTZXNzaW9uUmVzcG9uc2USTwoKR2V0",
+            "U2Vzc2lvbhIfLnRvd25zZm9say52MS5HZXRTZXNzaW9uUmVxdWVzdBogLnRv",
+            "d25zZm9say52MS5HZXRTZXNzaW9uUmVzcG9uc2USVQoMTGlzdFNlc3Npb25z",
+            "EiEudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIi50b3duc2Zv",
+            "bGsudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USVQoMQ2xvc2VTZXNzaW9uEiEu",
+            "dG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlcXVlc3QaIi50b3duc2ZvbGsu",
+            "djEuQ2xvc2VTZXNzaW9uUmVzcG9uc2USVQoMUmVnaXN0ZXJMb3JlEiEudG93",
+            "bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlcXVlc3QaIi50b3duc2ZvbGsudjEu",
+            "UmVnaXN0ZXJMb3JlUmVzcG9uc2USTwoKUmVtb3ZlTG9yZRIfLnRvd25zZm9s",
+            "ay52MS5SZW1vdmVMb3JlUmVxdWVzdBogLnRvd25zZm9say52MS5SZW1vdmVM",
+            "b3JlUmVzcG9uc2USSwoIR2VuZXJhdGUSHS50b3duc2ZvbGsudjEuR2VuZXJh",
+            "dGVSZXF1ZXN0Gh4udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVzcG9uc2UwARJb",
+            "Cg5HZXRSdW50aW1lSW5mbxIjLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5m",
+            "b1JlcXVlc3QaJC50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9SZXNwb25z",
+            "ZRJRCgpXYXRjaFN0YXRzEh8udG93bnNmb2xrLnYxLldhdGNoU3RhdHNSZXF1",
+            "ZXN0GiAudG93bnNmb2xrLnYxLldhdGNoU3RhdHNSZXNwb25zZTABQg+qAgxU",
+            "b3duc2ZvbGsuVjFiBnByb3RvMw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -155,7 +156,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RemoveLoreRequest), global::Townsfolk.V1.RemoveLoreRequest.Parser, new[]{ "LoreId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RemoveLoreResponse), global::Townsfolk.V1.RemoveLoreResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TokenIds), global::Townsfolk.V1.TokenIds.Parser, new[]{ "Ids" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateRequest), global::Townsfolk.V1.GenerateRequest.Parser, new[]{ "Text", "TokenIds", "Sampling", "Echo", "Priority" }, new[]{ "Prompt" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateRequest), global::Townsfolk.V1.GenerateRequest.Parser, new[]{ "Text", "TokenIds", "Sampling", "Echo", "Priority", "Grammar" }, new[]{ "Prompt" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateResponse), global::Townsfolk.V1.GenerateResponse.Parser, new[]{ "Prompt", "Text", "Finished" }, new[]{ "Event" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.EchoedPrompt), global::Townsfolk.V1.EchoedPrompt.Parser, new[]{ "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GeneratedText), global::Townsfolk.V1.GeneratedText.Parser, new[]{ "Text", "Tokens" }, null, null, null, null),
@@ -6236,6 +6237,7 @@ namespace Townsfolk.V1 {
       sampling_ = other.sampling_ != null ? other.sampling_.Clone() : null;
       echo_ = other.echo_;
       priority_ = other.priority_;
+      grammar_ = other.grammar_ != null ? other.grammar_.Clone() : null;
       switch (other.PromptCase) {
         case PromptOneofCase.Text:
           Text = other.Text;
@@ -6343,6 +6345,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "grammar" field.</summary>
+    public const int GrammarFieldNumber = 6;
+    private global::Townsfolk.V1.Grammar grammar_;
+    /// <summary>
+    /// What the completion must be. Not set: any text.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Grammar Grammar {
+      get { return grammar_; }
+      set {
+        grammar_ = value;
+      }
+    }
+
     private object prompt_;
     /// <summary>Enum of possible cases for the "prompt" oneof.</summary>
     public enum PromptOneofCase {
@@ -6384,6 +6401,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Sampling, other.Sampling)) return false;
       if (Echo != other.Echo) return false;
       if (Priority != other.Priority) return false;
+      if (!object.Equals(Grammar, other.Grammar)) return false;
       if (PromptCase != other.PromptCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -6397,6 +6415,7 @@ namespace Townsfolk.V1 {
       if (sampling_ != null) hash ^= Sampling.GetHashCode();
       if (Echo != false) hash ^= Echo.GetHashCode();
       if (Priority != 0) hash ^= Priority.GetHashCode();
+      if (grammar_ != null) hash ^= Grammar.GetHashCode();
       hash ^= (int) promptCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -6436,6 +6455,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(40);
         output.WriteInt32(Priority);
       }
+      if (grammar_ != null) {
+        output.WriteRawTag(50);
+        output.WriteMessage(Grammar);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -6466,6 +6489,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(40);
         output.WriteInt32(Priority);
       }
+      if (grammar_ != null) {
+        output.WriteRawTag(50);
+        output.WriteMessage(Grammar);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -6491,6 +6518,9 @@ namespace Townsfolk.V1 {
       if (Priority != 0) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(Priority);
       }
+      if (grammar_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Grammar);
+      }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
       }
@@ -6514,6 +6544,12 @@ namespace Townsfolk.V1 {
       }
       if (other.Priority != 0) {
         Priority = other.Priority;
+      }
+      if (other.grammar_ != null) {
+        if (grammar_ == null) {
+          Grammar = new global::Townsfolk.V1.Grammar();
+        }
+        Grammar.MergeFrom(other.Grammar);
       }
       switch (other.PromptCase) {
         case PromptOneofCase.Text:
@@ -6574,6 +6610,13 @@ namespace Townsfolk.V1 {
             Priority = input.ReadInt32();
             break;
           }
+          case 50: {
+            if (grammar_ == null) {
+              Grammar = new global::Townsfolk.V1.Grammar();
+            }
+            input.ReadMessage(Grammar);
+            break;
+          }
         }
       }
     #endif
@@ -6619,6 +6662,13 @@ namespace Townsfolk.V1 {
           }
           case 40: {
             Priority = input.ReadInt32();
+            break;
+          }
+          case 50: {
+            if (grammar_ == null) {
+              Grammar = new global::Townsfolk.V1.Grammar();
+            }
+            input.ReadMessage(Grammar);
             break;
           }
         }

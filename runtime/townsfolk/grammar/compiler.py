@@ -1,0 +1,195 @@
+"""From a grammar's text to what follows a reply token by token."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+from llguidance._tokenizer import TokenizerWrapper
+
+if TYPE_CHECKING:
+    from llguidance._lib import JsonCompileOptions
+
+from townsfolk.grammar.ending import Ender, EndFinder
+from townsfolk.grammar.errors import InvalidGrammarError
+from townsfolk.grammar.matcher import Matcher
+from townsfolk.grammar.schema import parse_schema
+from townsfolk.grammar.source import Grammar, GrammarKind
+from townsfolk.text.tokenizer import Tokenizer
+
+MAX_KEPT = 64
+"""Compiled grammars that are kept."""
+
+# As json.dumps writes, and most JSON that models have seen. Nothing else is white space: a model
+# that may write any amount of it can go on for ever.
+_JSON_STYLE: JsonCompileOptions = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
+_MOST_STATES = 50_000  # 1 to 2 KB each
+_MOST_SYMBOLS = 200_000
+_MOST_ITEMS = 50_000  # of a mask: 2.5 ms
+_MOST_FUEL = 200_000  # of a mask: 14 ms
+_MOST_REASON = 400  # characters of a message
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledGrammar:
+    """A grammar that is ready for a model's vocabulary.
+
+    Attributes:
+        grammar: what it was made from.
+        shortest: tokens of a short reply; None where none was found.
+        _prototype: follows no reply yet.
+        _finder: of ends.
+    """
+
+    grammar: Grammar
+    shortest: int | None
+    _prototype: LLMatcher
+    _finder: EndFinder
+
+    def matcher(self) -> Matcher:
+        """Return what follows one reply."""
+        return Matcher(self._prototype.deep_copy())
+
+    def ender(self, matcher: Matcher, limit: int) -> Ender | None:
+        """Return what brings a reply to its end within so many tokens, where that can be done."""
+        if self.shortest is None or self.shortest > limit:
+            return None
+        return Ender(self._finder, matcher, self.shortest, limit)
+
+
+class GrammarCompiler:
+    """Compiles grammars for one vocabulary, and keeps the latest; methods are for any thread.
+
+    A grammar takes milliseconds, a large one a second, and the vocabulary's own table as long with
+    the first: none of it is for an event loop.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, vocab_size: int, eos_ids: Collection[int]) -> None:
+        """Take a model's vocabulary.
+
+        Args:
+            tokenizer: its tokens.
+            vocab_size: of its logits.
+            eos_ids: tokens that end a reply, which a grammar allows where it is complete.
+        """
+        self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
+        self._eos_ids = sorted(each for each in eos_ids if each < vocab_size)
+        self._lock = threading.Lock()
+        self._table: tuple[LLTokenizer, EndFinder] | None = None
+        self._known: OrderedDict[Grammar, CompiledGrammar] = OrderedDict()
+
+    def find(self, grammar: Grammar) -> CompiledGrammar | None:
+        """Return a grammar that was compiled before, at once."""
+        with self._lock:
+            found = self._known.get(grammar)
+            if found is not None:
+                self._known.move_to_end(grammar)
+            return found
+
+    def compile(self, grammar: Grammar) -> CompiledGrammar:
+        """Return a grammar, ready for use.
+
+        Raises:
+            InvalidGrammarError: it can't be used; the message says why.
+        """
+        found = self.find(grammar)
+        if found is not None:
+            return found
+        table, finder = self._vocabulary()
+        prototype = LLMatcher(table, _text(grammar), log_level=0, limits=_limits())
+        if prototype.is_error():
+            raise InvalidGrammarError(_reason(grammar.kind, prototype.get_error()))
+        end = finder.find(prototype)
+        shortest = None if end is None else len(end)
+        compiled = CompiledGrammar(grammar, shortest, prototype, finder)
+        with self._lock:
+            self._known[grammar] = compiled
+            while len(self._known) > MAX_KEPT:
+                self._known.popitem(last=False)
+        return compiled
+
+    def _vocabulary(self) -> tuple[LLTokenizer, EndFinder]:
+        if not self._eos_ids:
+            raise InvalidGrammarError("grammar: this model has no token that ends a reply")
+        table = self._table
+        if table is None:
+            words = _Words(self._tokenizer, self._eos_ids[0])
+            llg = LLTokenizer(
+                TokenizerWrapper(words), n_vocab=self._vocab_size, eos_token=self._eos_ids
+            )
+            table = self._table = (llg, EndFinder(words.bytes_ids(), self._eos_ids[0]))
+        return table
+
+
+class _Words:
+    """A vocabulary as llguidance asks for it."""
+
+    def __init__(self, tokenizer: Tokenizer, eos_id: int) -> None:
+        self.eos_token_id = eos_id
+        self.bos_token_id = tokenizer.bos_id
+        self.tokens = [tokenizer.token_bytes(each) for each in range(tokenizer.vocab_size)]
+        self.special_token_ids = [*tokenizer.special_tokens.values()]
+        self._tokenizer = tokenizer
+
+    def bytes_ids(self) -> dict[int, int]:
+        """Return the tokens of a single byte, by it."""
+        special = {*self.special_token_ids}
+        return {
+            data[0]: token_id
+            for token_id, data in reversed([*enumerate(self.tokens)])
+            if len(data) == 1 and token_id not in special
+        }
+
+    def __call__(self, text: bytes) -> list[int]:
+        return self._tokenizer.encode(text.decode("utf-8", errors="replace"), continues=True)
+
+
+def _text(grammar: Grammar) -> str:
+    """Return a grammar in llguidance's notation."""
+    source = grammar.source
+    match grammar.kind:
+        case GrammarKind.JSON_SCHEMA:
+            schema = parse_schema(source)
+            try:
+                return LLMatcher.grammar_from_json_schema(schema, overrides=_JSON_STYLE)
+            except (ValueError, RecursionError) as error:
+                raise InvalidGrammarError(_reason(grammar.kind, str(error))) from None
+        case GrammarKind.REGEX:
+            return LLMatcher.grammar_from_regex(source)
+        case GrammarKind.LARK:
+            return LLMatcher.grammar_from_lark(source)
+        case GrammarKind.CHOICES:
+            options = " | ".join(json.dumps(each) for each in json.loads(source))
+            return LLMatcher.grammar_from_lark(f"start: {options}")
+
+
+def _limits() -> LLParserLimits:
+    return LLParserLimits(
+        max_lexer_states=_MOST_STATES,
+        max_grammar_size=_MOST_SYMBOLS,
+        step_max_items=_MOST_ITEMS,
+        step_lexer_fuel=_MOST_FUEL,
+        verbose_errors=False,
+    )
+
+
+def _reason(kind: GrammarKind, error: str) -> str:
+    """Return what is wrong, in a few lines."""
+    if kind is GrammarKind.REGEX:  # without the rule that it stands in
+        error = error.rpartition("(in regex): ")[2]
+        error = re.sub(r"(?m)^ *(\d+ )? *\|.*$(\n *\^$)?", "", error)
+    lines = [line.rstrip() for line in error.strip().splitlines() if line.strip()]
+    text = re.sub(r"^at (\d+)\((\d+)\): ", r"line \1, column \2: ", "\n".join(lines))
+    text = text if len(text) <= _MOST_REASON else text[:_MOST_REASON] + "…"
+    return f"grammar.{kind.value}: {text}"

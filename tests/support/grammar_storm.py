@@ -1,0 +1,105 @@
+"""Many replies under random JSON Schemas: all must parse and validate.
+
+    python tests/support/grammar_storm.py --model starter --count 10000
+
+Temperatures go from 0 to 1.5. Exits 1 if any reply is not as its schema says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema
+from random_schemas import random_document
+from townsfolk.config import EngineSettings
+from townsfolk.engine import Engine
+from townsfolk.engine.outputs import FinishReason
+from townsfolk.grammar import Grammar
+from townsfolk.sampling import SamplingParams
+
+PROMPT = "The innkeeper writes down what she sees, as JSON: "
+REPLIES_OF_A_SCHEMA = 4
+
+
+@dataclass(slots=True)
+class Storm:
+    """What came of it."""
+
+    reasons: Counter[FinishReason] = field(default_factory=Counter)
+    faults: list[tuple[dict[str, Any], str, str]] = field(default_factory=list)
+    tokens: int = 0
+
+
+async def reply(engine: Engine, number: int, max_new_tokens: int, storm: Storm) -> None:
+    """Have one reply made, and check it."""
+    choose = random.Random(number // REPLIES_OF_A_SCHEMA)
+    schema = random_document(choose)
+    temperature = random.Random(number).choice((0.0, 0.5, 0.8, 1.0, 1.2, 1.5))
+    grammar = await engine.compile(Grammar.json_schema(schema))
+    assert grammar.shortest is not None
+    params = SamplingParams(
+        temperature=temperature,
+        seed=number,
+        max_new_tokens=max(max_new_tokens, 2 * grammar.shortest),  # it must fit at all
+        top_k=0,
+        top_p=1.0,
+    )
+    completion = await engine.submit(PROMPT, params, grammar=grammar).result()
+    storm.reasons[completion.finish_reason] += 1
+    storm.tokens += len(completion.token_ids)
+    try:
+        jsonschema.validate(json.loads(completion.text), schema)
+    except (ValueError, jsonschema.ValidationError) as error:
+        storm.faults.append((schema, completion.text, str(error).splitlines()[0]))
+
+
+async def rage(
+    engine: Engine, first: int, count: int, max_new_tokens: int = 200, at_once: int = 32
+) -> Storm:
+    """Have so many replies made, and check them."""
+    storm = Storm()
+    numbers = iter(range(first, first + count))
+
+    async def work() -> None:
+        for number in numbers:
+            await reply(engine, number, max_new_tokens, storm)
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+    return storm
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--max-new-tokens", type=int, default=200)
+    options = parser.parse_args()
+    engine = Engine.from_pretrained(
+        options.model, EngineSettings(device=options.device, max_batch=32)
+    )
+    begin = time.perf_counter()
+    storm = await rage(engine, options.first, options.count, options.max_new_tokens)
+    seconds = time.perf_counter() - begin
+    await engine.aclose()
+    for schema, text, why in storm.faults[:10]:
+        print(json.dumps(schema), repr(text), why, sep="\n  ")
+    print(
+        f"{options.count} replies of {options.model}, {len(storm.faults)} not as they should be; "
+        f"{', '.join(f'{count} {reason.value}' for reason, count in storm.reasons.items())}; "
+        f"{storm.tokens} tokens in {seconds:.0f} s"
+    )
+    return bool(storm.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
