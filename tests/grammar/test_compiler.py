@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+import townsfolk.starter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_schemas import random_document
-from townsfolk.checkpoint import resolve
 from townsfolk.grammar import (
     CompiledGrammar,
     Grammar,
@@ -18,13 +19,12 @@ from townsfolk.grammar import (
     InvalidGrammarError,
     MaskRows,
 )
-from townsfolk.models import open_source
 from townsfolk.text.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return Tokenizer(open_source(resolve("starter")).tokenizer())
+    return Tokenizer.from_directory(Path(townsfolk.starter.__file__).parent / "model")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from townsfolk.bench import recorded
-from townsfolk.bench.answer import MeasurementError, long_enough, steady_rate
+from townsfolk.bench.answer import Answer, MeasurementError, long_enough, steady_rate
 from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.floor import decode_bytes
 from townsfolk.bench.report import Row, gpu_name, median
@@ -52,20 +52,28 @@ class TownsfolkContestant:
 
     def run(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
         """See `Contestant`."""
-        answers = self._stage.complete(prompts, new_tokens)
-        if any(answer.generated != new_tokens for answer in answers):
-            lengths = [answer.generated for answer in answers]
-            raise MeasurementError(f"asked for {new_tokens} tokens each, got {lengths}")
-        begin = min(answer.asked for answer in answers)
-        all_first = max(answer.arrivals[0] for answer in answers)
-        return Rates(
-            decode=steady_rate(answers),
-            prefill=sum(map(len, prompts)) / (all_first - begin),
-        )
+        return rates_of(self._stage.complete(prompts, new_tokens), prompts, new_tokens)
 
     def close(self) -> None:
         """See `Contestant`."""
         self._stage.close()
+
+
+def rates_of(answers: Sequence[Answer], prompts: Sequence[Sequence[int]], new_tokens: int) -> Rates:
+    """Return what a run reached.
+
+    Raises:
+        MeasurementError: an answer has not the length that was asked for.
+    """
+    if any(answer.generated != new_tokens for answer in answers):
+        lengths = [answer.generated for answer in answers]
+        raise MeasurementError(f"asked for {new_tokens} tokens each, got {lengths}")
+    begin = min(answer.asked for answer in answers)
+    all_first = max(answer.arrivals[0] for answer in answers)
+    return Rates(
+        decode=steady_rate(answers),
+        prefill=sum(map(len, prompts)) / (all_first - begin),
+    )
 
 
 def random_prompts(vocab_size: int, batch: int, length: int, seed: int) -> list[list[int]]:
@@ -123,7 +131,11 @@ def decode(
         }
         for contestant in contestants[1:]:
             row[f"{contestant.name} tok/s"] = reached[contestant.name]
-            row["ratio"] = ours / reached[contestant.name]
+            row["ratio" if contestant.name != "grammar" else "grammar costs %"] = (
+                100 * (1 - reached[contestant.name] / ours)
+                if contestant.name == "grammar"
+                else ours / reached[contestant.name]
+            )
             row[f"{contestant.name} prefill"] = prefilled[contestant.name]
         theirs = recorded.decode(gpu_name(subject.device), subject.name, batch)
         if theirs is not None:

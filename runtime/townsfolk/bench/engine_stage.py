@@ -13,6 +13,7 @@ from townsfolk.bench.answer import Answer
 from townsfolk.bench.rest import rest
 from townsfolk.bench.scene import Scene, pause_s
 from townsfolk.engine import Engine
+from townsfolk.grammar import CompiledGrammar, Grammar
 from townsfolk.sampling.params import SamplingParams
 
 
@@ -41,7 +42,16 @@ class EngineStage:
         finally:
             self._engine.observe_steps(None)
 
-    def complete(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[Answer]:
+    async def compile(self, grammar: Grammar) -> CompiledGrammar:
+        """Return a grammar that `complete` takes."""
+        return await self._engine.compile(grammar)
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        new_tokens: int,
+        grammar: CompiledGrammar | None = None,
+    ) -> list[Answer]:
         """Complete all prompts at once, greedily, with exactly `new_tokens` each."""
 
         async def run() -> list[Answer]:
@@ -51,7 +61,7 @@ class EngineStage:
             # A namespace of its own: no run finds the prompts of an earlier one in the cache.
             namespace = str(time.perf_counter())
             answered = await asyncio.gather(
-                *(self._speak(0, prompt, params, namespace) for prompt in prompts)
+                *(self._speak(0, prompt, params, namespace, grammar) for prompt in prompts)
             )
             return [answer for answer, _ in answered]
 
@@ -94,10 +104,15 @@ class EngineStage:
         return [answer for answers in played for answer in answers]
 
     async def _speak(
-        self, turn: int, prompt: Sequence[int], params: SamplingParams, namespace: str = ""
+        self,
+        turn: int,
+        prompt: Sequence[int],
+        params: SamplingParams,
+        namespace: str = "",
+        grammar: CompiledGrammar | None = None,
     ) -> tuple[Answer, list[int]]:
         answer = Answer(turn, asked=time.perf_counter())
-        generation = self._engine.submit(list(prompt), params, namespace=namespace)
+        generation = self._engine.submit(list(prompt), params, namespace=namespace, grammar=grammar)
         async for delta in generation:
             if delta.tokens:
                 answer.receive(time.perf_counter(), len(delta.tokens))

@@ -18,6 +18,7 @@ from townsfolk.bench.decode import (
     through_service,
 )
 from townsfolk.bench.floor import matrix_rate, memory_bandwidth
+from townsfolk.bench.grammar import GrammarContestant
 from townsfolk.bench.interference import SCENE, interference
 from townsfolk.bench.plot import plot
 from townsfolk.bench.prefill import prefill
@@ -72,6 +73,8 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         contestants.append(
             TransformersContestant(subject.shape, torch.bfloat16, subject.device, threads)
         )
+    if options.grammar:
+        contestants.append(GrammarContestant(stage))
     bandwidth = run_in_new_thread(memory_bandwidth, subject.device)
     rows = decode(
         subject,

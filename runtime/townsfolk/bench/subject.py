@@ -17,6 +17,7 @@ from townsfolk.bench.engine_stage import EngineStage
 from townsfolk.bench.gguf_checkpoint import write_gguf
 from townsfolk.bench.report import Row
 from townsfolk.bench.service_stage import ServiceStage
+from townsfolk.bench.vocabulary import MadeUpVocabulary
 from townsfolk.client import RuntimeProcess
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
@@ -150,7 +151,8 @@ class Subject:
             step_token_budget=self._step_tokens(requests),
             threads=self.threads or torch.get_num_threads(),
         )
-        engine = Engine(decoder, None, settings, name=self.name)
+        words = MadeUpVocabulary(self.spec.vocab_size)
+        engine = Engine(decoder, None, settings, name=self.name, vocabulary=words)
         stage = EngineStage(engine, self.spec.vocab_size)
         stage.rest()
         return stage

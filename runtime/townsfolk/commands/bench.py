@@ -32,7 +32,7 @@ _OF_SHAPES = {"model", "device", "dtype", "quantization", "step_tokens", "keep"}
 _RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
 _READS = {
     _CHARACTERS: {"connect", "token", "model", "npcs"},
-    "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer"},
+    "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer", "grammar"},
     "--prefill": _OF_SHAPES,
     "--through": _OF_SHAPES | {"batch", "prompt_tokens"},
     "--tavern": _OF_SHAPES | {"in_process", "thinking_s", "plot"},
@@ -85,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument("--prompt-tokens", type=count, default=512, help="default 512")
     shape.add_argument(
         "--peer", action="store_true", help="decode: transformers, bf16, in turns with ours, too"
+    )
+    shape.add_argument(
+        "--grammar",
+        action="store_true",
+        help="decode: with every row under a JSON Schema, in turns with none, too",
     )
 
     measure = parser.add_argument_group("instead of decode speed").add_mutually_exclusive_group()

@@ -46,7 +46,7 @@ from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.thread import EngineThread
 from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
-from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler
+from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler, Vocabulary
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder, open_source
@@ -85,6 +85,7 @@ class Engine:
         default_params: SamplingParams | None = None,
         plan: MemoryPlan | None = None,
         load: Callable[[Progress], Decoder] | None = None,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         """Runs a decoder that is in memory already; see `from_pretrained` for the usual way.
 
@@ -95,6 +96,7 @@ class Engine:
             name: what the model is called.
             default_params: how to sample where a request doesn't say.
             plan: the memory it takes, where that is known.
+            vocabulary: what grammars are about; the tokenizer's where none is given.
             load: loads the decoder again after `settings.idle_release_s`; without it, it stays.
 
         Raises:
@@ -142,8 +144,11 @@ class Engine:
         self._meter = Meter()
         self._open = OpenRequests(settings.max_batch + settings.max_waiting)
         responder = Responder(self._scheduler, self._meter, self._open, eos_ids, spec.vocab_size)
+        words = tokenizer if vocabulary is None else vocabulary
         self._grammars = (
-            None if tokenizer is None else GrammarCompiler(tokenizer, spec.vocab_size, eos_ids)
+            None
+            if words is None
+            else GrammarCompiler(words, spec.vocab_size, eos_ids or {spec.vocab_size - 1})
         )
         self._loop = EngineLoop(
             self._scheduler, self._residency, responder, settings.idle_release_s

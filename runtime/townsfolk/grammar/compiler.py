@@ -6,9 +6,9 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from llguidance._tokenizer import TokenizerWrapper
@@ -21,7 +21,6 @@ from townsfolk.grammar.errors import InvalidGrammarError
 from townsfolk.grammar.matcher import Matcher
 from townsfolk.grammar.schema import parse_schema
 from townsfolk.grammar.source import Grammar, GrammarKind
-from townsfolk.text.tokenizer import Tokenizer
 
 MAX_KEPT = 64
 """Compiled grammars that are kept."""
@@ -67,6 +66,28 @@ class CompiledGrammar:
         return Ender(self._finder, matcher, self.shortest, limit)
 
 
+class Vocabulary(Protocol):
+    """What a grammar has to know of a tokenizer."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Largest token id plus one."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token that begins a text."""
+
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        """Tokens that mean something besides their letters."""
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return the bytes that a token stands for."""
+
+    def encode(self, text: str, *, continues: bool = False) -> list[int]:
+        """Return the tokens of a text."""
+
+
 class GrammarCompiler:
     """Compiles grammars for one vocabulary, and keeps the latest; methods are for any thread.
 
@@ -74,11 +95,11 @@ class GrammarCompiler:
     the first: none of it is for an event loop.
     """
 
-    def __init__(self, tokenizer: Tokenizer, vocab_size: int, eos_ids: Collection[int]) -> None:
+    def __init__(self, tokenizer: Vocabulary, vocab_size: int, eos_ids: Collection[int]) -> None:
         """Take a model's vocabulary.
 
         Args:
-            tokenizer: its tokens.
+            tokenizer: its tokens, as those of `text.tokenizer`.
             vocab_size: of its logits.
             eos_ids: tokens that end a reply, which a grammar allows where it is complete.
         """
@@ -135,7 +156,7 @@ class GrammarCompiler:
 class _Words:
     """A vocabulary as llguidance asks for it."""
 
-    def __init__(self, tokenizer: Tokenizer, eos_id: int) -> None:
+    def __init__(self, tokenizer: Vocabulary, eos_id: int) -> None:
         self.eos_token_id = eos_id
         self.bos_token_id = tokenizer.bos_id
         self.tokens = [tokenizer.token_bytes(each) for each in range(tokenizer.vocab_size)]
