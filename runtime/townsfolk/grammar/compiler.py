@@ -10,10 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer
-from llguidance._tokenizer import TokenizerWrapper
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only who uses grammars has to wait for the library, or to have it
+    from llguidance import LLMatcher, LLParserLimits, LLTokenizer
     from llguidance._lib import JsonCompileOptions
 
 from townsfolk.grammar.ending import Ender, EndFinder
@@ -127,6 +125,8 @@ class GrammarCompiler:
         found = self.find(grammar)
         if found is not None:
             return found
+        from llguidance import LLMatcher
+
         table, finder = self._vocabulary()
         prototype = LLMatcher(table, _text(grammar), log_level=0, limits=_limits())
         if prototype.is_error():
@@ -145,6 +145,9 @@ class GrammarCompiler:
             raise InvalidGrammarError("grammar: this model has no token that ends a reply")
         table = self._table
         if table is None:
+            from llguidance import LLTokenizer
+            from llguidance._tokenizer import TokenizerWrapper
+
             words = _Words(self._tokenizer, self._eos_ids[0])
             llg = LLTokenizer(
                 TokenizerWrapper(words), n_vocab=self._vocab_size, eos_token=self._eos_ids
@@ -178,6 +181,8 @@ class _Words:
 
 def _text(grammar: Grammar) -> str:
     """Return a grammar in llguidance's notation."""
+    from llguidance import LLMatcher
+
     source = grammar.source
     match grammar.kind:
         case GrammarKind.JSON_SCHEMA:
@@ -196,6 +201,8 @@ def _text(grammar: Grammar) -> str:
 
 
 def _limits() -> LLParserLimits:
+    from llguidance import LLParserLimits
+
     return LLParserLimits(
         max_lexer_states=_MOST_STATES,
         max_grammar_size=_MOST_SYMBOLS,

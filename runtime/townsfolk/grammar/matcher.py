@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from llguidance import LLExecutor, LLMatcher
 from numpy.typing import NDArray
 
 from townsfolk.grammar.errors import GrammarFailedError
+
+if TYPE_CHECKING:
+    from llguidance import LLExecutor, LLMatcher
 
 Bits = NDArray[np.int32]
 """One bit for each token, from the lowest of the first word on."""
@@ -71,6 +74,8 @@ class MaskRows:
             matchers[0].raw.unsafe_compute_mask_ptr(masks.ctypes.data, nbytes)
         else:
             if self._executor is None:
+                from llguidance import LLExecutor
+
                 threads = min(_MOST_THREADS, max((os.cpu_count() or 1) - 1, 1))
                 self._executor = LLExecutor(num_threads=threads)
             self._executor.unsafe_compute_mask_ptr(
