@@ -6,7 +6,13 @@ from townsfolk_kernels.ops.activation import Activation, gated, swiglu
 from townsfolk_kernels.ops.attention import PagedLayout, paged_attention
 from townsfolk_kernels.ops.embedding import embedding
 from townsfolk_kernels.ops.layer_norm import layer_norm, norm_heads
-from townsfolk_kernels.ops.linear import LinearWeight, activation_dtype, linear, pack_linear
+from townsfolk_kernels.ops.linear import (
+    LinearWeight,
+    activation_dtype,
+    linear,
+    pack_linear,
+    plain_parts,
+)
 from townsfolk_kernels.ops.rms_norm import add_rms_norm, rms_norm
 from townsfolk_kernels.ops.rope import rope_and_store
 from townsfolk_kernels.registry import has_triton, use_reference
@@ -25,6 +31,7 @@ __all__ = [
     "norm_heads",
     "pack_linear",
     "paged_attention",
+    "plain_parts",
     "rms_norm",
     "rope_and_store",
     "swiglu",

@@ -59,3 +59,8 @@ def use_reference() -> Iterator[None]:
 def has_triton() -> bool:
     """Whether Triton can be imported; without it the references run on every device."""
     return find_spec("triton") is not None
+
+
+def has_numba() -> bool:
+    """Whether Numba can be imported; without it nothing is compiled for processors."""
+    return find_spec("numba") is not None

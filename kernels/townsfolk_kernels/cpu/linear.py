@@ -12,15 +12,14 @@ fp16, FBGEMM's blocks, fp32 rows       38  34  20  11
 
 One layout must serve all batch sizes and prefill, where oneDNN's blocks reach twice FBGEMM's rate.
 But oneDNN wants AVX-512: without it a bf16 product falls to a tenth of these figures, while FBGEMM
-needs no more than AVX2 and F16C. For a single row oneDNN's blocks are the slowest, in a decoder of
-160M parameters 14.5 ms a token against 12.4: a small model can afford to keep FBGEMM's beside them.
-(PyTorch's own gemv is as fast, but only while oneDNN is switched off, which is a flag of the whole
-process: it would change the products of other threads, and two engines left it off for good.)
+needs no more than AVX2 and F16C. Decode steps of a few sequences are compiled where Numba is there
+(see `townsfolk_kernels.compiled`), and read the plain layout: a small model can afford to keep it
+as well.
 
 With fp32 activations both packed layouts give a row the same bits whatever other rows are in the
 batch, which PyTorch's fp32 product does not: with it, one seeded text in some thousand tokens
-differed between a batch and alone. In bf16 the last bit may differ: with AMX for some numbers of
-rows, elsewhere between the two layouts, where a weight is kept in both.
+differed between a batch and alone. In bf16 the last bit may differ, with AMX for some numbers of
+rows.
 """
 
 from __future__ import annotations
@@ -63,21 +62,25 @@ def packed_dtypes() -> dict[torch.dtype, torch.dtype]:
 
 def pack(weight: Tensor, bias: Tensor | None, roomy: bool) -> OnednnWeight | FbgemmWeight:
     """Repack a weight of one of `packed_dtypes`; where `roomy`, memory may be spent for speed."""
+    keep_plain = roomy and weight.dtype == torch.bfloat16
     if packed_dtypes()[weight.dtype] == weight.dtype:
-        return OnednnWeight(weight, bias, keep_single=roomy and weight.dtype == torch.bfloat16)
-    return FbgemmWeight(weight, bias)
+        return OnednnWeight(weight, bias, keep_plain)
+    return FbgemmWeight(weight, bias, keep_plain)
 
 
 class OnednnWeight:
-    """A bf16 or fp32 weight in the blocks of oneDNN; also in FBGEMM's for single rows."""
+    """A bf16 or fp32 weight in the blocks of oneDNN; also plain, for compiled steps.
 
-    __slots__ = ("_bias", "_packed", "_product", "_single", "nbytes")
+    Attributes:
+        plain: weight and bias as they were, where they are kept.
+    """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, keep_single: bool) -> None:
+    __slots__ = ("_bias", "_packed", "_product", "nbytes", "plain")
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, keep_plain: bool = False) -> None:
         self._bias = bias
-        keep_single = keep_single and "fbgemm" in torch.backends.quantized.supported_engines
-        self._single = FbgemmWeight(weight, bias) if keep_single else None
-        copies = 2 if keep_single else 1
+        self.plain = (weight, bias) if keep_plain else None
+        copies = 2 if keep_plain else 1
         self.nbytes = copies * weight.nbytes + (0 if bias is None else bias.nbytes)
         self._packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
         self._product = torch.ops.mkldnn._linear_pointwise.default
@@ -89,8 +92,6 @@ class OnednnWeight:
     def product(self, x: Tensor) -> Tensor:
         """`x @ weight.T + bias` of x [rows, in_features], dtype of the weight."""
         rows = x.shape[0]
-        if rows == 1 and self._single is not None:
-            return self._single.product(x.float()).to(x.dtype)
         if rows * 2 > _FEWEST_ROWS:
             product: Tensor = self._product(x, self._packed, self._bias, "none", [], "")
             return product
@@ -103,14 +104,19 @@ class FbgemmWeight:
     """An fp16 weight in the blocks of FBGEMM, multiplied with fp32 activations.
 
     A bf16 weight becomes fp16: more precise, with a smaller range, to which values are clamped.
+
+    Attributes:
+        plain: weight and bias as they were, where they are kept.
     """
 
-    __slots__ = ("_packed", "_product", "nbytes")
+    __slots__ = ("_packed", "_product", "nbytes", "plain")
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, keep_plain: bool = False) -> None:
+        self.plain = (weight, bias) if keep_plain else None
         largest = torch.finfo(torch.float16).max
         wide = weight.float().clamp_(-largest, largest)
-        self.nbytes = weight.nbytes + (0 if bias is None else bias.numel() * 4)
+        copies = 2 if keep_plain else 1
+        self.nbytes = copies * weight.nbytes + (0 if bias is None else bias.numel() * 4)
         self._packed: Any = torch.ops.quantized.linear_prepack_fp16(
             wide, None if bias is None else bias.float()
         )

@@ -75,6 +75,19 @@ def pack_linear(weight: Tensor, bias: Tensor | None = None, *, roomy: bool = Fal
     return PlainWeight(weight, bias)
 
 
+def plain_parts(weight: LinearWeight) -> list[tuple[Tensor, Tensor | None]] | None:
+    """The rows of a weight as tensors that compiled code can read, with their biases.
+
+    Returns:
+        parts, one behind the other; None where it is held in the layout of a library alone.
+    """
+    if isinstance(weight, PlainWeight):
+        return [(weight.weight, weight.bias)]
+    if isinstance(weight, linear_cpu.OnednnWeight | linear_cpu.FbgemmWeight) and weight.plain:
+        return [weight.plain]
+    return None
+
+
 def linear(x: Tensor, weight: LinearWeight) -> Tensor:
     """`x @ weight.T + bias`.
 

@@ -20,6 +20,7 @@ from townsfolk.engine.timed_pace import TimedPace
 from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
+from townsfolk.models.decode_step import compile_steps
 from townsfolk.sampling import (
     SampledTokens,
     SamplerBackend,
@@ -136,6 +137,7 @@ class EagerRunner:
             max_batch, table_width(context_length, kv.block_size), self._device
         )
         self._launched = 0
+        self._compiled = compile_steps(decoder, kv)
 
     def pace(self) -> TimedPace:
         """See `Runner`."""
@@ -194,6 +196,8 @@ class EagerRunner:
 
     def close(self) -> None:
         """See `Runner`."""
+        if self._compiled is not None:
+            self._compiled.close()
 
     def _compute(self, step: EagerStep, places: list[int]) -> None:
         """Compute some items; where that fails, each alone, so that only the faulty ones fail."""
@@ -207,15 +211,21 @@ class EagerRunner:
             length += item.count
             ends.append(length)
         drawing = [number for number, item in enumerate(items) if item.draws and not item.drafts]
+        special = [
+            number for number, item in enumerate(items) if item.scoring is not None or item.drafts
+        ]
         try:
             shape = StepShape.exact(items[: len(decodes)], items[len(decodes) :])
             inputs = StepInputs.pack(shape, items[: len(decodes)], items[len(decodes) :])
             batch = inputs.to_batch(
                 self._tables.blocks, self._sampler.drawn, self._kv.block_size, self._device
             )
-            hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
-            logits = None
-            if drawing:
+            hidden = logits = None
+            if self._compiled is not None and self._compiled.takes(batch) and not special:
+                logits = self._compiled.logits(batch)
+            else:
+                hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
+            if hidden is not None and drawing:
                 rows = [ends[number] - 1 for number in drawing]
                 last = hidden if len(drawing) == length else hidden[rows]
                 logits = self._decoder.logits(last)
@@ -228,9 +238,10 @@ class EagerRunner:
             for place in places:
                 self._compute(step, [place])
             return
-        for place, item, end in zip(places, items, ends, strict=True):
-            if item.scoring is not None or item.drafts:
-                self._compute_special(step, place, hidden[end - item.count : end])
+        for number in special:
+            assert hidden is not None
+            begin = ends[number] - items[number].count
+            self._compute_special(step, places[number], hidden[begin : ends[number]])
         if logits is not None:
             self._draw_unmasked(step, [places[number] for number in drawing], logits)
 

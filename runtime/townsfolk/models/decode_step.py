@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 from townsfolk_kernels import Activation, PagedLayout
+from townsfolk_kernels.registry import has_numba
 
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.decoder import Decoder
@@ -15,6 +16,8 @@ from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind
 
 if TYPE_CHECKING:
     from townsfolk_kernels.prefill.attention import AttentionWorkspace
+
+    from townsfolk.models.compiled_decode import CompiledDecode
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,15 @@ def is_fused_mlp(layer: LayerSpec) -> bool:
     """Whether there are fused kernels for a layer's feed-forward block."""
     mlp = layer.mlp
     return mlp.gated and mlp.activation in _GATES and not (layer.norm_after and mlp.bias)
+
+
+def compile_steps(decoder: Decoder, kv: KvPages) -> CompiledDecode | None:
+    """Compiled steps on the CPU; None where they don't compute what the decoder's spec says."""
+    if decoder.device.type != "cpu" or not has_numba():
+        return None
+    from townsfolk.models.compiled_decode import CompiledDecode, can_compile
+
+    return CompiledDecode(decoder, kv) if can_compile(decoder) else None
 
 
 def choose_step(

@@ -146,21 +146,28 @@ class Decoder:
         Raises:
             IndexError: a token id lies outside the vocabulary (on CPU).
         """
+        residual = self.embed(batch.token_ids, batch.positions)
+        ops = PagedOps(batch, kv, self.rotations(batch.positions), self.dtype)
+        return run_layers(self.weights, residual, ops)
+
+    def embed(self, token_ids: Tensor, positions: Tensor) -> Tensor:
+        """The residual stream of tokens before the first layer, [tokens, hidden]."""
         weights = self.weights
-        residual = embedding(batch.token_ids, weights.embedding, self.precision.residual)
+        residual = embedding(token_ids, weights.embedding, self.precision.residual)
         if self.embedding_multiplier != 1.0:
             residual = residual * self.embedding_multiplier
         if weights.positions is not None:
-            learned = embedding(batch.positions, weights.positions, self.precision.residual)
-            residual = residual + learned
-        ops = PagedOps(batch, kv, self.rotations(batch.positions), self.dtype)
-        return run_layers(weights, residual, ops)
+            residual = residual + embedding(positions, weights.positions, self.precision.residual)
+        return residual
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
+        return self.finish_logits(linear(hidden, self.weights.head).float())
+
+    def finish_logits(self, logits: Tensor) -> Tensor:
+        """Scores [n, vocab] fp32 of the head's product with hidden states."""
         head = self.spec.head
-        logits = linear(hidden, self.weights.head).float()
         if head.multiplier != 1.0:
             logits = logits * head.multiplier
         if head.soft_cap is not None:

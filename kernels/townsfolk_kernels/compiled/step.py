@@ -1,0 +1,291 @@
+"""A decode step of a whole decoder in one call: a token of each sequence, from embedding to logits.
+
+What a step took outside of products was mostly the calls themselves: some forty a layer, each with
+threads to wake. Here the threads of a team go through all layers by themselves, five phases each;
+between two phases they wait awake, for a microsecond. Numbers are fp32 throughout, but for weights,
+keys and values.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+
+import numpy as np
+from numba import types
+from numba.np.numpy_support import from_dtype
+
+from townsfolk_kernels.compiled.attention import attend_bf16, attend_fp32, combine
+from townsfolk_kernels.compiled.compiler import compiled, entry
+from townsfolk_kernels.compiled.products import PART, WEIGHT, multiply_group
+from townsfolk_kernels.compiled.team import enter, finish, leave, take, wait
+from townsfolk_kernels.compiled.vectors import (
+    LANES,
+    add,
+    divide,
+    exponential,
+    greater,
+    load,
+    load_scalar,
+    multiply,
+    multiply_add,
+    splat,
+    store,
+    store_scalar,
+    total,
+)
+
+_CHUNKS = 16  # of a product, for each thread of the team
+MOST_GROUPS = 8  # of 16 rows, in a chunk
+
+
+class Kind(IntEnum):
+    """What a phase does."""
+
+    PRODUCT = 0
+    ATTENTION = 1
+    ADD = 2
+    """Normalise what a block gave, and add it to the residual stream."""
+
+
+class Input(IntEnum):
+    """What a product multiplies."""
+
+    ROWS = 0
+    """What stands at `source`."""
+    NORMED = 1
+    """That, normalised."""
+    ATTENDED = 2
+    """The result of attention, put together from its splits."""
+
+
+class Output(IntEnum):
+    """What becomes of a product."""
+
+    STORE = 0
+    """Written to `target`."""
+    ADD = 1
+    """Added to what stands there, times `multiplier`."""
+    ACTIVATE = 2
+    """Its activation is written to `target`."""
+    GATE = 3
+    """The first half of its columns is activated and multiplied with the second."""
+
+
+class Activation(IntEnum):
+    """What a feed-forward block does between its products."""
+
+    SILU = 0
+    GELU_TANH = 1
+    RELU_SQUARED = 2
+
+
+PHASE = np.dtype(
+    [
+        ("kind", np.int64),
+        # Of a product.
+        ("input", np.int64),
+        ("source", np.int64),  # address of [count, weight.columns] fp32
+        ("weight", WEIGHT),
+        ("output", np.int64),
+        ("activation", np.int64),
+        # Of a product, or of a sum.
+        ("norm", np.int64),  # address of the norm's weights, fp32
+        ("eps", np.float64),
+        ("target", np.int64),  # address of fp32
+        ("multiplier", np.float64),
+        # Of attention.
+        ("heads", np.int64),
+        ("kv_heads", np.int64),
+        ("head_dim", np.int64),  # a multiple of 16
+        ("q_norm", np.int64),  # addresses of the norms' weights, fp32; 0 for none
+        ("k_norm", np.int64),
+        ("rotation", np.int64),  # address of [count, head_dim / 2, 2] fp32
+        ("window", np.int64),  # 0 for none
+        ("scale", np.float64),
+        ("k_pages", np.int64),  # address of [blocks, kv_heads, block_size, head_dim]
+        ("v_pages", np.int64),
+    ]
+)
+"""A part of a step that all of its threads do together, before the next one begins."""
+STEP = np.dtype(
+    [
+        ("team", np.int64),  # address of its state
+        ("threads", np.int64),
+        ("count", np.int64),  # sequences
+        ("block_size", np.int64),
+        ("pages_are_bf16", np.int64),  # else they are fp32
+        ("positions", np.int64),  # [count] int64
+        ("tables", np.int64),  # [count, table_stride] int32
+        ("table_stride", np.int64),
+        ("splits", np.int64),  # of all sequences
+        ("split_sequences", np.int64),  # [splits] int64
+        ("split_numbers", np.int64),  # [splits] int64, of each sequence from 0
+        ("split_starts", np.int64),  # [count + 1] int64
+        ("qkv", np.int64),  # [count, (heads + 2 * kv_heads) * head_dim] fp32
+        ("partials", np.int64),  # [splits, heads, head_dim + EXTRA] fp32
+        ("scratch", np.int64),  # of all threads
+        ("scratch_bytes", np.int64),  # of each: see `scratch_bytes`
+    ]
+)
+
+
+def scratch_bytes(count: int, widest: int, group: int, head_dim: int, block_size: int) -> int:
+    """Bytes of its own that a thread needs.
+
+    Args:
+        count: sequences at most.
+        widest: input columns of the widest product.
+        group: query heads of a key head, at most.
+        head_dim: the greatest.
+        block_size: of pages.
+    """
+    attention = group * head_dim + max(head_dim, block_size + LANES)
+    needed = 4 * max(count * (2 * MOST_GROUPS * LANES + widest), attention)
+    return needed + 128 - needed % 64  # threads share no cache line
+
+
+@compiled
+def _normalise(source, count, hidden, weight, eps, target):
+    for row in range(count):
+        begin = source + 4 * hidden * row
+        out = target + 4 * hidden * row
+        squares = splat(0.0)
+        for at in range(0, 4 * hidden, 4 * LANES):
+            value = load(begin + at)
+            squares = multiply_add(value, value, squares)
+        scale = splat(1.0 / math.sqrt(total(squares) / hidden + eps))
+        for at in range(0, 4 * hidden, 4 * LANES):
+            scaled = multiply(load(begin + at), scale)
+            store(out + at, multiply(scaled, load(weight + at)))
+
+
+@compiled
+def _activate(kind, x):
+    if kind == Activation.RELU_SQUARED:
+        x = greater(x, splat(0.0))
+        return multiply(x, x)
+    inner = x
+    if kind == Activation.GELU_TANH:
+        inner = multiply_add(multiply(multiply(x, x), x), splat(0.044715), x)
+        inner = multiply(inner, splat(1.5957691216057308))  # 2 * sqrt(2 / pi)
+    # Below -87, where the exponential ends, the result is 0 but for 1e-36.
+    inner = greater(splat(-87.0), multiply(inner, splat(-1.0)))
+    return divide(x, add(splat(1.0), exponential(inner)))
+
+
+@compiled
+def _multiply(step, phase, parts, number, scratch):
+    """A product."""
+    weight, count = phase.weight, step.count
+    columns = weight.columns
+    gated = phase.output == Output.GATE
+    width = weight.rows // 2 if gated else weight.rows
+    groups = (width + LANES - 1) // LANES
+    size = min(max(1, groups // (_CHUNKS * step.threads)), MOST_GROUPS)
+    chunks = (groups + size - 1) // size
+    tile, x = scratch, phase.source
+    tile_bytes = 4 * LANES * count
+    other = tile + MOST_GROUPS * tile_bytes
+    own = other + MOST_GROUPS * tile_bytes
+    chunk = take(step.team, number)
+    if chunk < chunks:
+        # Each thread does this for itself, which costs less than to wait for one that does.
+        if phase.input == Input.NORMED:
+            _normalise(x, count, columns, phase.norm, phase.eps, own)
+            x = own
+        elif phase.input == Input.ATTENDED:
+            combine(step, phase, own)
+            x = own
+    while chunk < chunks:
+        first, end = chunk * size, min(chunk * size + size, groups)
+        # All of the gate's rows before the others: they lie far apart.
+        for half in range(2 if gated else 1):
+            out = other if half else tile
+            for group in range(first, end):
+                multiply_group(parts, weight, half * groups + group, x, count, out)
+                out += tile_bytes
+        for group in range(first, end):
+            for row in range(count):
+                result = tile + (group - first) * tile_bytes + 4 * LANES * row
+                up = other + (group - first) * tile_bytes + 4 * LANES * row
+                target = phase.target + 4 * (width * row + LANES * group)
+                if phase.output == Output.STORE:
+                    _store(result, width - LANES * group, target)
+                elif phase.output == Output.ADD:
+                    scaled = multiply(load(result), splat(phase.multiplier))
+                    store(target, add(scaled, load(target)))
+                elif phase.output == Output.ACTIVATE:
+                    store(target, _activate(phase.activation, load(result)))
+                else:
+                    activated = _activate(phase.activation, load(result))
+                    store(target, multiply(activated, load(up)))
+        finish(step.team, number)
+        chunk = take(step.team, number)
+    wait(step.team, number, chunks)
+
+
+@compiled
+def _store(result, rows, target):
+    """Store the results [16] of some rows of a weight, of up to 16."""
+    if rows >= LANES:
+        store(target, load(result))
+        return
+    for at in range(0, 4 * rows, 4):
+        store_scalar(target + at, load_scalar(result + at))
+
+
+@compiled
+def _attend(step, phase, number, scratch):
+    items = step.splits * phase.kv_heads
+    item = take(step.team, number)
+    while item < items:
+        if step.pages_are_bf16 != 0:
+            attend_bf16(step, phase, item, scratch)
+        else:
+            attend_fp32(step, phase, item, scratch)
+        finish(step.team, number)
+        item = take(step.team, number)
+    wait(step.team, number, items)
+
+
+@compiled
+def _add(step, phase, number):
+    columns = phase.weight.columns
+    row = take(step.team, number)
+    while row < step.count:
+        source, target = phase.source + 4 * columns * row, phase.target + 4 * columns * row
+        _normalise(source, 1, columns, phase.norm, phase.eps, source)
+        for at in range(0, 4 * columns, 4 * LANES):
+            scaled = multiply(load(source + at), splat(phase.multiplier))
+            store(target + at, add(scaled, load(target + at)))
+        finish(step.team, number)
+        row = take(step.team, number)
+    wait(step.team, number, step.count)
+
+
+@entry(
+    types.void(from_dtype(STEP)[::1], from_dtype(PHASE)[::1], from_dtype(PART)[::1], types.int64)
+)
+def run_step(steps, phases, parts, thread):
+    """Take part in a step as one of its team's threads; 0 is the leader.
+
+    Args:
+        steps: [1], a `STEP`.
+        phases: [phases], `PHASE`s, one after the other.
+        parts: of all weights, `PART`s.
+        thread: number of the thread.
+    """
+    step = steps[0]
+    if not enter(step.team):
+        return
+    scratch = step.scratch + thread * step.scratch_bytes
+    for number in range(len(phases)):
+        phase = phases[number]
+        if phase.kind == Kind.PRODUCT:
+            _multiply(step, phase, parts, number, scratch)
+        elif phase.kind == Kind.ATTENTION:
+            _attend(step, phase, number, scratch)
+        else:
+            _add(step, phase, number)
+    leave(step.team, thread == 0)

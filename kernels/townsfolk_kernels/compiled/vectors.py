@@ -1,0 +1,280 @@
+"""Vectors of 16 numbers as values of compiled functions.
+
+Numba's own vectoriser chooses how a sum is split, and so its bits; here the code says it. LLVM
+cuts the vectors to what the processor has: one register with AVX-512, two with AVX2, four with
+Neon. Addresses are int64 and need no alignment.
+"""
+
+from __future__ import annotations
+
+import inspect
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+from townsfolk_kernels.compiled.compiler import compiled
+
+LANES = 16
+
+
+_I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_FLOAT = ir.FloatType()
+_FLOATS = ir.VectorType(_FLOAT, LANES)
+_INTS = ir.VectorType(_I32, LANES)
+_BYTES = ir.VectorType(ir.IntType(8), 4 * LANES)
+
+Build = Callable[..., ir.Value]
+
+
+class _Vector(types.Type):
+    """The type of a vector in compiled code."""
+
+    def __init__(self, name: str, of: ir.Type) -> None:
+        super().__init__(name=name)
+        self.of = of
+
+
+@register_model(_Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: _Vector) -> None:
+        super().__init__(manager, kind, kind.of)
+
+
+floats = _Vector("float32x16", _FLOATS)
+ints = _Vector("int32x16", _INTS)
+packed = _Vector("uint8x64", _BYTES)
+"""16 lanes of four bytes each."""
+
+
+def _has(feature: str) -> bool:
+    return bool(llvm.get_host_cpu_features().get(feature, False))
+
+
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+HAS_VNNI = IS_X86 and _has("avx512vnni")
+HAS_AVX2 = IS_X86 and _has("avx2")
+
+
+def operation(result: types.Type, *parameters: types.Type) -> Callable[[Build], Any]:
+    """Decorator that makes a function of an LLVM builder and values one of compiled code."""
+
+    def make(build: Build) -> Any:
+        def typed(_context: Any, *_arguments: Any) -> tuple[Any, Any]:
+            def generate(
+                context: Any, builder: ir.IRBuilder, _signature: Any, values: Any
+            ) -> ir.Value:
+                value = build(builder, *values)
+                return context.get_dummy_value() if result is types.void else value
+
+            return result(*parameters), generate
+
+        names = ("context", *(f"value_{number}" for number in range(len(parameters))))
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        typed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, kind) for name in names]
+        )
+        typed.__name__ = build.__name__
+        typed.__doc__ = build.__doc__
+        return intrinsic(typed)
+
+    return make
+
+
+def call(builder: ir.IRBuilder, name: str, result: ir.Type, *values: ir.Value) -> ir.Value:
+    """Call a function by its name, such as one of LLVM's intrinsics."""
+    function = builder.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(result, [value.type for value in values])
+        function = ir.Function(builder.module, kind, name)
+    return builder.call(function, values)
+
+
+def pointer(builder: ir.IRBuilder, address: ir.Value, of: ir.Type) -> ir.Value:
+    """An address as a pointer."""
+    return builder.inttoptr(address, of.as_pointer())
+
+
+def _load(builder: ir.IRBuilder, address: ir.Value, of: ir.Type) -> ir.Value:
+    return builder.load(pointer(builder, address, of), align=1)
+
+
+def _splat(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
+    whole = ir.VectorType(value.type, lanes)
+    one = builder.insert_element(ir.Constant(whole, ir.Undefined), value, _I32(0))
+    zeros = ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes)
+    return builder.shuffle_vector(one, ir.Constant(whole, ir.Undefined), zeros)
+
+
+@operation(floats, types.int64)
+def load(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """16 fp32 numbers."""
+    return _load(builder, address, _FLOATS)
+
+
+@operation(floats, types.int64)
+def load_bf16(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """16 bf16 numbers as fp32."""
+    bits = builder.zext(_load(builder, address, ir.VectorType(_I16, LANES)), _INTS)
+    return builder.bitcast(builder.shl(bits, ir.Constant(_INTS, [16] * LANES)), _FLOATS)
+
+
+@operation(floats, types.int64)
+def load_fp16(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """16 fp16 numbers as fp32."""
+    half = _load(builder, address, ir.VectorType(ir.HalfType(), LANES))
+    return builder.fpext(half, _FLOATS)
+
+
+@operation(types.void, types.int64, floats)
+def store(builder: ir.IRBuilder, address: ir.Value, vector: ir.Value) -> None:
+    """Store 16 fp32 numbers."""
+    builder.store(vector, pointer(builder, address, _FLOATS), align=1)
+
+
+@operation(types.void, types.int64, floats)
+def store_bf16(builder: ir.IRBuilder, address: ir.Value, vector: ir.Value) -> None:
+    """Store 16 numbers as bf16, rounded to the nearest, ties to even."""
+
+    def constant(value: int) -> ir.Constant:
+        return ir.Constant(_INTS, [value] * LANES)
+
+    bits = builder.bitcast(vector, _INTS)
+    odd = builder.and_(builder.lshr(bits, constant(16)), constant(1))
+    rounded = builder.add(builder.add(bits, constant(0x7FFF)), odd)
+    is_nan = builder.fcmp_unordered("uno", vector, vector)
+    rounded = builder.select(is_nan, constant(0x7FC00000), rounded)
+    short = builder.trunc(builder.lshr(rounded, constant(16)), ir.VectorType(_I16, LANES))
+    builder.store(short, pointer(builder, address, short.type), align=1)
+
+
+@operation(types.void, types.int64)
+def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Have a line of 64 bytes brought into the cache; any address will do."""
+    place = pointer(builder, address, ir.IntType(8))
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), place, _I32(0), _I32(2), _I32(1))
+
+
+@operation(types.float32, types.int64)
+def load_scalar(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """One fp32 number."""
+    return _load(builder, address, _FLOAT)
+
+
+@operation(types.void, types.int64, types.float32)
+def store_scalar(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
+    """Store one fp32 number."""
+    builder.store(value, pointer(builder, address, _FLOAT), align=1)
+
+
+@operation(types.int64, types.int64)
+def load_int32(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """One int32 number."""
+    return builder.sext(_load(builder, address, _I32), _I64)
+
+
+@operation(types.int64, types.int64)
+def load_int64(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """One int64 number."""
+    return _load(builder, address, _I64)
+
+
+@operation(floats, types.float32)
+def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """The same number 16 times."""
+    return _splat(builder, value, LANES)
+
+
+@operation(floats, floats, floats)
+def add(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    """Sums."""
+    return builder.fadd(left, right)
+
+
+@operation(floats, floats, floats)
+def multiply(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    """Products."""
+    return builder.fmul(left, right)
+
+
+@operation(floats, floats, floats)
+def divide(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    """Quotients."""
+    return builder.fdiv(left, right)
+
+
+@operation(floats, floats, floats)
+def greater(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    """The greater of two numbers; the right one where the left is not a number."""
+    return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+
+
+@operation(floats, floats, floats, floats)
+def multiply_add(
+    builder: ir.IRBuilder, left: ir.Value, right: ir.Value, addend: ir.Value
+) -> ir.Value:
+    """`left * right + addend`, rounded once."""
+    return call(builder, "llvm.fma.v16f32", _FLOATS, left, right, addend)
+
+
+@operation(floats, floats)
+def absolute(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """Magnitudes."""
+    return call(builder, "llvm.fabs.v16f32", _FLOATS, vector)
+
+
+@operation(types.float32, floats)
+def total(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """The sum of all lanes, by halves."""
+    lanes = LANES
+    while lanes > 1:
+        lanes //= 2
+        rest = ir.Constant(vector.type, ir.Undefined)
+        halves = [
+            builder.shuffle_vector(
+                vector,
+                rest,
+                ir.Constant(ir.VectorType(_I32, lanes), [first + n for n in range(lanes)]),
+            )
+            for first in (0, lanes)
+        ]
+        vector = builder.fadd(*halves)
+    return builder.extract_element(vector, _I32(0))
+
+
+@operation(types.float32, floats)
+def largest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """The greatest of all lanes."""
+    return call(builder, "llvm.vector.reduce.fmax.v16f32", _FLOAT, vector)
+
+
+@operation(floats, floats)
+def _whole(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    return call(builder, "llvm.rint.v16f32", _FLOATS, vector)
+
+
+@operation(floats, floats)
+def _power_of_two(builder: ir.IRBuilder, exponents: ir.Value) -> ir.Value:
+    bits = builder.add(builder.fptosi(exponents, _INTS), ir.Constant(_INTS, [127] * LANES))
+    return builder.bitcast(builder.shl(bits, ir.Constant(_INTS, [23] * LANES)), _FLOATS)
+
+
+@compiled
+def exponential(x):
+    """`e ** x` of 16 numbers up to 88, to 2 units in the last place; below -87 next to nothing."""
+    x = greater(x, splat(-87.0))
+    power = _whole(multiply(x, splat(1.4426950408889634)))
+    rest = multiply_add(power, splat(-0.693145751953125), x)
+    rest = multiply_add(power, splat(-1.4286068203094172e-06), rest)
+    value = splat(1.0 / 720.0)
+    value = multiply_add(value, rest, splat(1.0 / 120.0))
+    value = multiply_add(value, rest, splat(1.0 / 24.0))
+    value = multiply_add(value, rest, splat(1.0 / 6.0))
+    value = multiply_add(value, rest, splat(0.5))
+    value = multiply_add(value, rest, splat(1.0))
+    value = multiply_add(value, rest, splat(1.0))
+    return multiply(value, _power_of_two(power))

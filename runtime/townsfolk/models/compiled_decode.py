@@ -1,0 +1,284 @@
+"""Decode steps on the CPU in one call of compiled code: a token of each sequence.
+
+What runs is a list of phases, made once of the decoder's spec and weights; see
+`townsfolk_kernels.compiled.step`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from townsfolk_kernels import Activation, LinearWeight, plain_parts
+from townsfolk_kernels.compiled import attention, products, step
+from townsfolk_kernels.compiled.team import Team
+from townsfolk_kernels.compiled.vectors import LANES
+
+from townsfolk.models.batch import KvPages, ModelBatch
+from townsfolk.models.decoder import Decoder
+from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind
+from townsfolk.models.weights import Layer, Norm
+
+MOST_SEQUENCES = 16
+"""In a step; with more of them, the products of whole batches are faster."""
+
+_ACTIVATIONS = {
+    Activation.SILU: step.Activation.SILU,
+    Activation.GELU_TANH: step.Activation.GELU_TANH,
+    Activation.RELU_SQUARED: step.Activation.RELU_SQUARED,
+}
+_FORMATS = {torch.bfloat16: products.Format.BF16}
+
+
+def can_compile(decoder: Decoder) -> bool:
+    """Whether `CompiledDecode` computes what the decoder's spec says, with these weights."""
+    weights = [decoder.weights.head]
+    for layer in decoder.weights.layers:
+        weights += [layer.qkv, layer.output, layer.up, layer.down]
+    return (
+        decoder.device.type == "cpu"
+        and decoder.dtype in (torch.bfloat16, torch.float32)
+        and _is_covered(decoder.spec)
+        and all(_is_readable(weight) for weight in weights)
+    )
+
+
+def _is_covered(spec: DecoderSpec) -> bool:
+    widths = {spec.hidden_size}
+    widths.update(layer.mlp.width for layer in spec.layers)
+    widths.update(layer.attention.head_dim for layer in spec.layers)
+    return (
+        not any(width % LANES for width in widths)
+        and spec.norm.kind is NormKind.RMS
+        and all(_is_layer_covered(layer) for layer in spec.layers)
+    )
+
+
+def _is_layer_covered(layer: LayerSpec) -> bool:
+    return layer.norm.kind is NormKind.RMS and layer.mlp.activation in _ACTIVATIONS
+
+
+def _is_readable(weight: LinearWeight) -> bool:
+    parts = plain_parts(weight)
+    return parts is not None and all(part.dtype in _FORMATS for part, _ in parts)
+
+
+class CompiledDecode:
+    """Decode steps of a decoder that `can_compile`; for one thread at a time."""
+
+    def __init__(self, decoder: Decoder, kv: KvPages) -> None:
+        """Steps of up to `MOST_SEQUENCES` sequences."""
+        spec = decoder.spec
+        self._decoder, self._kv = decoder, kv
+        self._kept: list[Tensor] = []  # what the phases point to
+        most = MOST_SEQUENCES
+        attentions = [layer.attention for layer in spec.layers]
+        qkv = max(each.query_width + 2 * each.kv_width for each in attentions)
+        widest = max(
+            spec.hidden_size,
+            *(layer.mlp.width for layer in spec.layers),
+            *(each.query_width for each in attentions),
+        )
+        self._residual = torch.empty(most, spec.hidden_size)
+        self._qkv = self._buffer(most, qkv)
+        self._block = self._buffer(most, spec.hidden_size)
+        self._inner = self._buffer(most, max(layer.mlp.width for layer in spec.layers))
+        self._logits = torch.empty(most, spec.vocab_size)
+        self._partials = torch.empty(0)
+        self._partial_numbers = max(
+            each.num_heads * (each.head_dim + attention.EXTRA) for each in attentions
+        )
+        self._scratch_bytes = step.scratch_bytes(
+            most,
+            widest,
+            max(each.num_heads // each.num_kv_heads for each in attentions),
+            max(each.head_dim for each in attentions),
+            kv.k[0].shape[2],
+        )
+        self._parts: list[tuple[int, ...]] = []
+        self._rotated: list[int] = []  # phases of attention, one for each layer
+        self._phases = self._plan()
+        self._part_table = np.array(self._parts, dtype=products.PART)
+        self._step = np.zeros(1, dtype=step.STEP)
+        self._team: Team | None = None
+
+    def takes(self, batch: ModelBatch) -> bool:
+        """Whether it computes a batch: one new token of each sequence, of not too many."""
+        count = len(batch.token_ids)
+        return count <= MOST_SEQUENCES and count == len(batch.layout.kv_lengths)
+
+    def close(self) -> None:
+        """End its threads."""
+        if self._team is not None:
+            self._team.close()
+            self._team = None
+
+    @torch.inference_mode()
+    def logits(self, batch: ModelBatch) -> Tensor:
+        """Compute one token of each sequence and write its keys and values.
+
+        Args:
+            batch: one new token of each sequence, of `MOST_SEQUENCES` at most.
+
+        Returns:
+            [batch, vocab], fp32: scores of the next token, valid until the next step.
+
+        Raises:
+            IndexError: a token id lies outside the vocabulary.
+        """
+        decoder, count = self._decoder, len(batch.token_ids)
+        team = self._team or self._gather_team()
+        residual = self._residual[:count]
+        residual.copy_(decoder.embed(batch.token_ids, batch.positions))
+        tables = batch.layout.block_tables.contiguous()
+        positions = batch.positions.contiguous()
+        rotations = decoder.rotations(positions)
+        self._phases["rotation"][self._rotated] = [each.data_ptr() for each in rotations]
+        lengths = positions.numpy() + 1
+        counts = -(-lengths // attention.SPLIT)
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        owners = np.repeat(np.arange(count), counts)
+        numbers = np.arange(starts[-1]) - starts[owners]
+        if self._partials.numel() < self._partial_numbers * len(owners):
+            self._partials = torch.empty(self._partial_numbers * len(owners) * 2)
+        values = self._step[0]
+        values["count"] = count
+        values["positions"] = positions.data_ptr()
+        values["tables"], values["table_stride"] = tables.data_ptr(), tables.shape[1]
+        values["splits"], values["split_starts"] = len(owners), starts.ctypes.data
+        values["split_sequences"] = owners.ctypes.data
+        values["split_numbers"] = numbers.ctypes.data
+        values["partials"] = self._partials.data_ptr()
+        team.run(self._work)
+        return decoder.finish_logits(self._logits[:count])
+
+    def _gather_team(self) -> Team:
+        """Make the threads, as many as the calling one computes with."""
+        threads = torch.get_num_threads()
+        self._team = team = Team(threads, len(self._phases))
+        values = self._step[0]
+        values["team"], values["threads"] = team.address, threads
+        values["block_size"] = self._kv.k[0].shape[2]
+        values["pages_are_bf16"] = self._kv.k[0].dtype == torch.bfloat16
+        values["qkv"] = self._qkv
+        values["scratch"] = self._buffer(threads * self._scratch_bytes // 4 + LANES, 1)
+        values["scratch_bytes"] = self._scratch_bytes
+        return team
+
+    def _work(self, thread: int) -> None:
+        step.run_step(self._step, self._phases, self._part_table, thread)
+
+    def _plan(self) -> NDArray[Any]:
+        """The phases of a step."""
+        weights = self._decoder.weights
+        phases: list[dict[str, Any]] = []
+        for number, layer in enumerate(weights.layers):
+            self._rotated.append(len(phases) + 1)
+            phases += self._attention(number, layer)
+            phases += self._feed_forward(layer)
+        phases.append(
+            self._product(weights.head, self._residual.data_ptr(), weights.norm)
+            | {"output": step.Output.STORE, "target": self._logits.data_ptr()}
+        )
+        table = np.zeros(len(phases), dtype=step.PHASE)
+        for row, phase in zip(table, phases, strict=True):
+            for name, value in phase.items():
+                row[name] = value
+        return table
+
+    def _attention(self, number: int, layer: Layer) -> list[dict[str, Any]]:
+        spec = layer.spec.attention
+        heads = {
+            "heads": spec.num_heads,
+            "kv_heads": spec.num_kv_heads,
+            "head_dim": spec.head_dim,
+        }
+        project = self._product(layer.qkv, self._residual.data_ptr(), layer.attention_norm)
+        attend = heads | {
+            "kind": step.Kind.ATTENTION,
+            "q_norm": self._address(layer.q_norm),
+            "k_norm": self._address(layer.k_norm),
+            "eps": 0.0 if spec.qk_norm is None else spec.qk_norm.eps,
+            "window": spec.window or 0,
+            "scale": spec.scale,
+            "k_pages": self._kv.k[number].data_ptr(),
+            "v_pages": self._kv.v[number].data_ptr(),
+        }
+        output = self._product(layer.output) | heads | {"input": step.Input.ATTENDED}
+        return [
+            project | {"output": step.Output.STORE, "target": self._qkv},
+            attend,
+            *self._added(output, layer.after_attention, layer.spec.residual_multiplier),
+        ]
+
+    def _feed_forward(self, layer: Layer) -> list[dict[str, Any]]:
+        mlp = layer.spec.mlp
+        up = self._product(layer.up, self._residual.data_ptr(), layer.mlp_norm)
+        down = self._product(layer.down, self._inner)
+        return [
+            up
+            | {
+                "output": step.Output.GATE if mlp.gated else step.Output.ACTIVATE,
+                "activation": _ACTIVATIONS[mlp.activation],
+                "target": self._inner,
+            },
+            *self._added(down, layer.after_mlp, layer.spec.residual_multiplier),
+        ]
+
+    def _added(
+        self, product: dict[str, Any], after: Norm | None, multiplier: float
+    ) -> list[dict[str, Any]]:
+        """A product whose result is added to the residual stream, normalised where `after`."""
+        target = {"target": self._residual.data_ptr(), "multiplier": multiplier}
+        if after is None:
+            return [product | target | {"output": step.Output.ADD}]
+        add: dict[str, Any] = target | {
+            "kind": step.Kind.ADD,
+            "source": self._block,
+            "norm": self._address(after.weight),
+            "eps": after.spec.eps,
+        }
+        add["weight"] = (0, 0, 0, self._decoder.spec.hidden_size)
+        return [product | {"output": step.Output.STORE, "target": self._block}, add]
+
+    def _product(
+        self, weight: LinearWeight, source: int = 0, norm: Norm | None = None
+    ) -> dict[str, Any]:
+        parts = plain_parts(weight)
+        assert parts is not None
+        begin, first, columns = len(self._parts), 0, 0
+        for part, bias in parts:
+            self._kept.append(part)
+            rows, columns = part.shape
+            self._parts.append(
+                (_FORMATS[part.dtype], part.data_ptr(), first, rows, columns, self._address(bias))
+            )
+            first += rows
+        phase = {
+            "kind": step.Kind.PRODUCT,
+            "weight": (begin, len(parts), first, columns),
+            "source": source,
+            "input": step.Input.ROWS,
+        }
+        if norm is None:
+            return phase
+        return phase | {
+            "input": step.Input.NORMED,
+            "norm": self._address(norm.weight),
+            "eps": norm.spec.eps,
+        }
+
+    def _address(self, vector: Tensor | None) -> int:
+        """Where a vector is, as fp32; 0 for none."""
+        if vector is None:
+            return 0
+        self._kept.append(vector.float().contiguous())
+        return self._kept[-1].data_ptr()
+
+    def _buffer(self, rows: int, columns: int) -> int:
+        """The address of a buffer of fp32 numbers."""
+        self._kept.append(torch.empty(rows, columns))
+        return self._kept[-1].data_ptr()
