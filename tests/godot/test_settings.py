@@ -26,10 +26,11 @@ def test_a_path_is_taken_from_the_games_folder(godot, beside):
     assert found == [str(beside), str(beside), str(beside), "starter"]
 
 
-def test_a_name_of_the_hub_stays_a_name_and_a_missing_path_does_not(godot, beside):
-    names = ("owner/model", "models/taven", "res://models/taven", "taven", "./owner/model")
-    found = [event["path"] for event in godot.drive("settings", "models", *names)]
-    assert found == ["owner/model", "", "", "", ""]
+def test_a_name_stays_a_name_and_a_missing_path_does_not(godot, beside):
+    names = ("owner/model", "owner/model:Q4_K_M", "owner/model:sub/model.gguf", "tavern-1b", "auto")
+    lost = ("models/taven", "res://models/taven", "taven.gguf", "./owner/model", "res://taven")
+    found = [event["path"] for event in godot.drive("settings", "models", *names, *lost)]
+    assert found == [*names, "", "", "", "", ""]
 
 
 def test_a_user_path_is_the_players(godot):
@@ -41,12 +42,12 @@ def test_a_user_path_is_the_players(godot):
 def test_the_export_looks_where_the_game_will(godot, tmp_path):
     (tmp_path / "townsfolk").touch()
     (tmp_path / "models/tavern").mkdir(parents=True)
-    names = ("models/tavern", "res://models/tavern", "models/taven", "owner/model")
+    names = ("models/tavern", "res://models/tavern", "models/taven", "owner/model", "auto")
     events = godot.drive("settings", "exports", str(tmp_path / "game.pck"), *names)
     problems = [event["problems"] for event in events]
     assert problems[:2] == [[], []]
     assert problems[2] == [f"the model is missing: put it at {tmp_path}/models/taven"]
-    assert "is downloaded" in problems[3][0]
+    assert all("is downloaded" in problem for (problem,) in problems[3:])
 
 
 def test_a_game_is_launched_with_the_model_beside_it(godot, beside, monkeypatch, tmp_path):
@@ -63,6 +64,8 @@ def test_a_model_that_is_not_there_is_said_where_to_put(godot, beside, monkeypat
     monkeypatch.setenv("TOWNSFOLK_EXECUTABLE", str(TOWNSFOLK))
     events = godot.drive("settings", "launch_in_vain", "models/taven", check=False)
     assert f"put its folder at {godot.project}/models/taven" in events[0]["message"]
+    events = godot.drive("settings", "launch_in_vain", "taven.gguf", check=False)
+    assert f"put its file at {godot.project}/taven.gguf" in events[0]["message"]
 
 
 def test_two_packs_that_share_an_id_and_differ_are_warned_of(godot):
@@ -70,3 +73,37 @@ def test_two_packs_that_share_an_id_and_differ_are_warned_of(godot):
     assert reported(output) == []
     # Of the three, each next one differs from the one before; an edited pack is no other one.
     assert output.count('have the same lore_id "ford" and different texts') == 2
+
+
+def test_the_picker_takes_files_names_and_what_the_runtime_lists(godot, monkeypatch):
+    monkeypatch.setenv("TOWNSFOLK_EXECUTABLE", str(TOWNSFOLK))
+    (godot.project / "models").mkdir(exist_ok=True)
+    inside = godot.project / "models/inside.gguf"
+    inside.touch()
+    settings = godot.project / "project.godot"
+    before = settings.read_text()
+    try:
+        events = godot.drive("settings", "pick", str(inside), "gone.gguf", "auto", "auto", "")
+        saved = settings.read_text()
+    finally:
+        settings.write_text(before)
+        inside.unlink()
+    *picked, listed = events
+    # Of a file inside of the project its path there; the same again is no choice.
+    assert [event["model"] for event in picked] == [
+        "models/inside.gguf",
+        "gone.gguf",
+        "auto",
+        "auto",
+        "starter",
+    ]
+    assert [event["chosen"] for event in picked] == [1, 2, 3, 3, 4]
+    problems = [event["problem"] for event in picked]
+    assert f"put its file at {godot.project}/gone.gguf" in problems.pop(1)
+    assert problems == [""] * 4
+    assert listed["names"][:2] == ["auto", "starter"]
+    assert "llama-3.2-1b" in listed["names"]
+    assert listed["names"].count("starter") == 1
+    assert listed["tooltip"].startswith("0.8 GiB, ")
+    assert listed["filters"] == ["*.gguf;GGUF models"]
+    assert 'runtime/model="starter"' in saved or "runtime/model" not in saved

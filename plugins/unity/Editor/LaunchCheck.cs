@@ -1,5 +1,7 @@
+using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using Townsfolk.Unity;
 using UnityEditor;
 
@@ -9,23 +11,43 @@ namespace Townsfolk.Editor
     internal static class LaunchCheck
     {
         /// <summary>Warnings about the settings alone: what would be missing on another machine.</summary>
-        public static IEnumerable<string> Warnings(TownsfolkSettings settings, string streamingAssets)
-        {
-            if (!settings.launchRuntime)
-            {
-                yield break;
-            }
+        public static IEnumerable<string> Warnings(TownsfolkSettings settings, string streamingAssets) =>
+            CommandWarnings(settings, streamingAssets).Concat(ModelWarnings(settings, streamingAssets));
 
-            if (!IsShipped(settings.command, streamingAssets))
+        /// <summary>Warnings about the runtime's program.</summary>
+        public static IEnumerable<string> CommandWarnings(TownsfolkSettings settings, string streamingAssets)
+        {
+            if (settings.launchRuntime && !IsShipped(settings.command, streamingAssets))
             {
                 yield return $"The runtime '{settings.command}' does not lie below StreamingAssets: players would "
                     + "have to install Townsfolk themselves.";
             }
+        }
 
-            if (settings.model.Length > 0 && !IsShipped(settings.model, streamingAssets))
+        /// <summary>Warnings about the model: what players would not have, or what is not even here.</summary>
+        public static IEnumerable<string> ModelWarnings(TownsfolkSettings settings, string streamingAssets)
+        {
+            var model = settings.model;
+            if (!settings.launchRuntime || model.Length == 0 || model == "starter"
+                || IsShipped(model, streamingAssets))
             {
-                yield return $"The model '{settings.model}' does not lie below StreamingAssets: players would not "
-                    + "have it, unless it is a hub id that they can download.";
+                yield break;
+            }
+
+            if (IsName(model))
+            {
+                yield return $"The model '{model}' is no file below StreamingAssets: players download it when the "
+                    + "game first starts its runtime, unless the runtime that you ship has it.";
+            }
+            else if (Path.IsPathRooted(model) && (File.Exists(model) || Directory.Exists(model)))
+            {
+                yield return $"The model '{model}' does not lie below StreamingAssets: players would not have it.";
+            }
+            else
+            {
+                var what = model.EndsWith(".gguf", StringComparison.Ordinal) ? "file" : "folder";
+                yield return $"The model '{model}' is not there: put its {what} at "
+                    + $"{Path.Combine(streamingAssets, model)}, or choose another one.";
             }
         }
 
@@ -49,6 +71,17 @@ namespace Townsfolk.Editor
                     + "runtime: choose the Mono scripting backend, or start the runtime with the game's launcher "
                     + "and switch 'Launch Runtime' off.";
             }
+        }
+
+        /// <summary>Whether it is a name that the runtime knows, or one of the hub: owner/name, perhaps with a file.</summary>
+        private static bool IsName(string model)
+        {
+            var repository = model.Split(':')[0];
+            var parts = repository.Split('/');
+            var plain = model[0] != '.' && !Path.IsPathRooted(model) && model.IndexOf('\\') < 0;
+            return plain && (parts.Length == 2
+                ? parts[0].Length > 0 && parts[1].Length > 0 && !repository.EndsWith(".gguf", StringComparison.Ordinal)
+                : parts.Length == 1 && repository == model && !model.EndsWith(".gguf", StringComparison.Ordinal));
         }
 
         private static bool IsShipped(string path, string streamingAssets)

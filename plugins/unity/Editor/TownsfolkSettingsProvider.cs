@@ -44,7 +44,7 @@ namespace Townsfolk.Editor
                     }
 
                     editor.OnInspectorGUI();
-                    foreach (var warning in LaunchCheck.Warnings(GetOrCreate(), Application.streamingAssetsPath))
+                    foreach (var warning in LaunchCheck.CommandWarnings(GetOrCreate(), Application.streamingAssetsPath))
                     {
                         EditorGUILayout.HelpBox(warning, MessageType.Warning);
                     }

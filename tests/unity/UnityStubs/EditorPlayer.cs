@@ -40,6 +40,12 @@ namespace UnityStubs
 
         public static string ChosenFile { get; set; } = string.Empty;
 
+        /// <summary>What was changed and is to be saved.</summary>
+        public static List<UnityEngine.Object> Dirty { get; } = new List<UnityEngine.Object>();
+
+        /// <summary>What can be undone.</summary>
+        public static List<string> Recorded { get; } = new List<string>();
+
         public static Dictionary<string, UnityEngine.Object> Assets { get; } =
             new Dictionary<string, UnityEngine.Object>();
 

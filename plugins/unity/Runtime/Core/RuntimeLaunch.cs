@@ -12,7 +12,10 @@ namespace Townsfolk
         /// <summary>What stands before `serve`: { "-m", "townsfolk" } when the program is a Python.</summary>
         public IReadOnlyList<string> CommandArguments { get; set; } = Array.Empty<string>();
 
-        /// <summary>A model's folder or hub id; null takes the starter model.</summary>
+        /// <summary>
+        /// A GGUF file, a model's folder, a name that `townsfolk models` lists, a hub id, or "auto"; null takes the
+        /// starter model.
+        /// </summary>
         public string? Model { get; set; }
 
         /// <summary>More options of `townsfolk serve`, such as { "--kv-memory-mib", "256" }.</summary>

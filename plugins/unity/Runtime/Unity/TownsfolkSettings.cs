@@ -37,7 +37,8 @@ namespace Townsfolk.Unity
         public string[] commandArguments = Array.Empty<string>();
 
         /// <summary>The model; empty takes the starter model.</summary>
-        [Tooltip("A model's folder (absolute, or below StreamingAssets) or hub id. Empty: the starter model.")]
+        [Tooltip("A GGUF file or a model's folder (absolute, or below StreamingAssets), a name that 'townsfolk models' "
+            + "lists, a hub id, or auto. Empty: the starter model.")]
         public string model = string.Empty;
 
         /// <summary>More options of "townsfolk serve".</summary>

@@ -2,6 +2,7 @@
 extends "driver.gd"
 
 const TownsfolkExport := preload("res://addons/townsfolk/editor/townsfolk_export.gd")
+const ModelPicker := preload("res://addons/townsfolk/editor/model_picker.gd")
 const TownsfolkSettings := preload("res://addons/townsfolk/runtime/townsfolk_settings.gd")
 
 
@@ -32,3 +33,25 @@ func packs() -> void:
 		runtime.call("check_pack", pack)
 		pack.text += " Often."
 		runtime.call("check_pack", pack)
+
+
+func pick() -> void:
+	var picker := ModelPicker.new()
+	add_child(picker)
+	var count := [0]
+	picker.chosen.connect(func(_model: String) -> void: count[0] += 1)
+	for model in arguments:
+		picker.choose(model)
+		var setting: String = TownsfolkSettings.read(TownsfolkSettings.MODEL)
+		report("pick", {"model": setting, "chosen": count[0], "problem": picker.problem()})
+	picker.list_models()
+	while picker.listed.is_empty():
+		await get_tree().process_frame
+	var menu: MenuButton = picker.find_children("*", "MenuButton", true, false)[0]
+	var files: FileDialog = picker.find_children("*", "FileDialog", true, false)[0]
+	var names: Array[String] = []
+	for index in menu.get_popup().item_count:
+		names.append(menu.get_popup().get_item_text(index))
+	var tooltip := menu.get_popup().get_item_tooltip(names.find("llama-3.2-1b"))
+	report("listed", {"names": names, "tooltip": tooltip, "filters": Array(files.filters)})
+	picker.queue_free()

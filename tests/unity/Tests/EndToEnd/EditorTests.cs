@@ -199,6 +199,66 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public void TheModelsFileIsChosenAndSaidWhereToPut()
+        {
+            var folder = Directory.CreateTempSubdirectory("townsfolk-model-");
+            try
+            {
+                Player.StreamingAssetsPath = folder.FullName;
+                var settings = ScriptableObject.CreateInstance<TownsfolkSettings>();
+                var gui = EditorPlayer.Inspect(
+                    typeof(EditorRuntime).Assembly, "Townsfolk.Editor.TownsfolkSettingsEditor", settings);
+                EditorPlayer.ChosenFile = string.Empty; // cancelled
+                EditorPlayer.Draw(gui, press: "Choose a GGUF model");
+                Assert.That(settings.model, Is.Empty);
+                Assert.That(EditorPlayer.Recorded, Is.Empty);
+
+                var inside = Path.Combine(folder.FullName, "models", "small.gguf");
+                Directory.CreateDirectory(Path.GetDirectoryName(inside)!);
+                File.WriteAllText(inside, string.Empty);
+                EditorPlayer.ChosenFile = inside;
+                EditorPlayer.Draw(gui, press: "Choose a GGUF model");
+                Assert.That(settings.model, Is.EqualTo("models/small.gguf"));
+                Assert.That(EditorPlayer.Recorded, Is.EqualTo(new[] { "Choose a model" }));
+                Assert.That(EditorPlayer.Dirty, Does.Contain(settings));
+                Assert.That(Warnings(gui), Is.Empty);
+
+                File.Delete(inside);
+                Assert.That(Warnings(gui).Single(), Does.Contain("put its file at " + inside));
+
+                var outside = Path.GetTempFileName();
+                EditorPlayer.ChosenFile = outside;
+                EditorPlayer.Draw(gui, press: "Choose a GGUF model");
+                Assert.That(settings.model, Is.EqualTo(outside.Replace('\\', '/')));
+                Assert.That(Warnings(gui).Single(), Does.Contain("does not lie below StreamingAssets"));
+                File.Delete(outside);
+
+                foreach (var name in new[] { "auto", "llama-3.2-1b", "owner/name", "owner/name:Q8_0" })
+                {
+                    settings.model = name;
+                    Assert.That(Warnings(gui).Single(), Does.Contain("players download it"), name);
+                }
+
+                foreach (var name in new[] { "no.gguf", "models/no.gguf", "./no", "a/b/c" })
+                {
+                    settings.model = name;
+                    Assert.That(Warnings(gui).Single(), Does.Contain("is not there: put its "), name);
+                }
+
+                settings.model = "starter";
+                Assert.That(Warnings(gui), Is.Empty);
+            }
+            finally
+            {
+                Player.StreamingAssetsPath = string.Empty;
+                EditorPlayer.ChosenFile = string.Empty;
+                EditorPlayer.Recorded.Clear();
+                EditorPlayer.Dirty.Clear();
+                folder.Delete(recursive: true);
+            }
+        }
+
+        [Test]
         public void TheProjectSettingsAreMadeAndDrawn()
         {
             var folder = Directory.CreateTempSubdirectory("townsfolk-project-");
@@ -218,6 +278,9 @@ namespace Townsfolk.Tests.EndToEnd
                 folder.Delete(recursive: true);
             }
         }
+
+        private static string[] Warnings(UnityEditor.Editor gui) => EditorPlayer.Draw(gui)
+            .Where(line => line.StartsWith("Warning: ", StringComparison.Ordinal)).ToArray();
 
         private static EditorWindow OpenWindow()
         {

@@ -33,6 +33,14 @@ namespace UnityEditor
     {
         public static string OpenFilePanel(string title, string directory, string extension) =>
             EditorPlayer.ChosenFile;
+
+        public static void SetDirty(UnityEngine.Object target) => EditorPlayer.Dirty.Add(target);
+    }
+
+    public class Undo
+    {
+        public static void RecordObject(UnityEngine.Object objectToUndo, string name) =>
+            EditorPlayer.Recorded.Add(name);
     }
 }
 

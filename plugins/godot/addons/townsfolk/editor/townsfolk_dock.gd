@@ -2,6 +2,7 @@
 @tool
 extends VBoxContainer
 
+const ModelPicker := preload("model_picker.gd")
 const TestChat := preload("test_chat.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
 const TownsfolkSettings := preload("../runtime/townsfolk_settings.gd")
@@ -20,6 +21,8 @@ const STATE_COLORS: Dictionary[State, Color] = {
 ## The editor's own connection; the game's is another one.
 var runtime := TownsfolkRuntime.new()
 var chat: TestChat
+## Chooses the model; a runtime that the dock has started ends, as it has another one.
+var picker := ModelPicker.new()
 
 var _light := ColorRect.new()
 var _state_label := Label.new()
@@ -40,6 +43,8 @@ func _init() -> void:
 	_details_label.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
 	_details_label.theme_type_variation = &"HeaderSmall"
 	add_child(_details_label)
+	picker.chosen.connect(func(_model: String) -> void: make_room())
+	add_child(picker)
 	chat = TestChat.new(runtime)
 	_log.name = "Log"
 	_log.scroll_following = true

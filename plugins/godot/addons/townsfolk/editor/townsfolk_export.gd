@@ -58,8 +58,8 @@ static func problems(
 	var model: String = settings["model"]
 	if model == "starter":
 		return found
-	if TownsfolkSettings.is_hub_id(model, folder):
-		found.append('the model "%s" is no folder beside the game, so it is downloaded' % model)
+	if TownsfolkSettings.is_model_name(model, folder):
+		found.append('the model "%s" is not beside the game, so it is downloaded' % model)
 		return found
 	found.append_array(_path_problems("model", model, folder))
 	return found

@@ -47,13 +47,7 @@ func start(
 		)
 	var model_path := TownsfolkSettings.find_model(model)
 	if model_path == "" and model != "":
-		return (
-			(
-				'the model "%s" is not there: put its folder at %s, or choose another one in '
-				+ "Project Settings > Townsfolk > Runtime > Model"
-			)
-			% [model, TownsfolkSettings.game_folder().path_join(model.trim_prefix("res://"))]
-		)
+		return TownsfolkSettings.missing_model(model)
 	var folder := OS.get_user_data_dir().path_join("townsfolk")
 	DirAccess.make_dir_recursive_absolute(folder)
 	var name := "ready-%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()]

@@ -30,6 +30,7 @@ const EXECUTABLE_VARIABLE := "TOWNSFOLK_EXECUTABLE"
 const HINTS: Dictionary[String, Array] = {
 	MODE: [PROPERTY_HINT_ENUM, "Launch with the game,Connect to a running one,Manual"],
 	EXECUTABLE: [PROPERTY_HINT_GLOBAL_FILE, ""],
+	MODEL: [PROPERTY_HINT_GLOBAL_FILE, "*.gguf"],
 	START_TIMEOUT: [PROPERTY_HINT_RANGE, "1,600,1,or_greater,suffix:s"],
 	TRANSPORT: [PROPERTY_HINT_ENUM, "Automatic,HTTP/2,gRPC-Web"],
 	TOKEN: [PROPERTY_HINT_PASSWORD, ""],
@@ -141,26 +142,48 @@ static func find_executable(configured: String) -> String:
 ##
 ## A path is taken from the game's folder, as the program's is, wherever the game is started from: a
 ## res:// path too, as a runtime can't read out of a game's pack. What is neither a path nor beside
-## the game is a name: of the starter model, or on the hub.
+## the game is a name, which the runtime knows or says what is wrong with.
 static func find_model(configured: String) -> String:
-	if configured == "" or configured == "starter":
-		return configured
 	if configured.begins_with("user://"):
 		return ProjectSettings.globalize_path(configured)
 	var wanted := configured.trim_prefix("res://")
-	if wanted.is_absolute_path():
+	if wanted.is_absolute_path() or wanted == "":
 		return wanted
 	var beside := game_folder().path_join(wanted)
 	if DirAccess.dir_exists_absolute(beside) or FileAccess.file_exists(beside):
 		return beside
-	return configured if is_hub_id(configured, game_folder()) else ""
+	return configured if is_model_name(configured, game_folder()) else ""
 
 
-## Whether a model that is not in [param folder] is meant as one of the hub: owner/name.
-static func is_hub_id(model: String, folder: String) -> bool:
-	if model.count("/") != 1 or model.begins_with(".") or model.begins_with("/"):
+## Whether a model that is not in [param folder] is meant as a name: "starter", "auto", one that
+## [code]townsfolk models[/code] lists, or one of the hub: owner/name, perhaps with a file behind a
+## colon.
+static func is_model_name(model: String, folder: String) -> bool:
+	var repository := model.get_slice(":", 0)
+	if model.begins_with(".") or model.begins_with("/") or repository in ["res", "user"]:
 		return false
-	return not DirAccess.dir_exists_absolute(folder.path_join(model.get_slice("/", 0)))
+	if not repository.contains("/"):
+		return not model.contains(":") and model.get_extension() != "gguf"
+	var owner := folder.path_join(repository.get_slice("/", 0))
+	return repository.count("/") == 1 and not DirAccess.dir_exists_absolute(owner)
+
+
+## What to do about a model that isn't there.
+static func missing_model(model: String) -> String:
+	var what := "file" if model.get_extension() == "gguf" else "folder"
+	return (
+		(
+			'the model "%s" is not there: put its %s at %s, or choose another one in '
+			+ "Project Settings > Townsfolk > Runtime > Model"
+		)
+		% [model, what, game_folder().path_join(model.trim_prefix("res://"))]
+	)
+
+
+## A file of the project by its path from the game's folder; others as they are.
+static func beside_game(path: String) -> String:
+	var folder := game_folder().trim_suffix("/") + "/"
+	return path.trim_prefix(folder) if path.begins_with(folder) else path
 
 
 ## Where an exported game lies, or the project while it is developed.
