@@ -5,7 +5,7 @@ import threading
 
 import pytest
 import torch
-from townsfolk.checkpoint import CheckpointError, Upload
+from townsfolk.checkpoint import CheckpointError, FileTensor, Upload
 
 CPU = torch.device("cpu")
 
@@ -27,7 +27,8 @@ def test_every_part_arrives_where_it_belongs(file):
     with Upload(CPU, buffer_bytes=700) as upload:
         for start in range(0, 100_000, 700):
             target = found[start : start + 700]
-            upload.add(file, start, len(target), target.copy_)
+            stored = FileTensor(file, 0, 100_000, torch.uint8)
+            upload.add(stored.part(start), len(target), target.copy_)
         upload.finish(seen.append)
     assert bytes(found.tolist()) == file.read_bytes()
     assert seen == [*range(700, 100_000, 700), 100_000]
@@ -37,7 +38,7 @@ def test_every_part_arrives_where_it_belongs(file):
 def upload_all(path, end, size, placing=lambda part: None, progress=lambda done: None):
     with Upload(CPU, buffer_bytes=size) as upload:
         for start in range(0, end, size):
-            upload.add(path, start, size, placing)
+            upload.add(FileTensor(path, 0, end, torch.uint8).part(start), size, placing)
         upload.finish(progress)
 
 

@@ -126,7 +126,7 @@ def test_sliding_window_of_mistral(fields, window):
         ({"architectures": None}, "no architecture at all"),
         ({"architectures": None, "model_type": "gemma"}, "names gemma"),
         ({"hidden_act": "mish"}, "hidden_act is 'mish'"),
-        ({"quantization_config": {"quant_method": "awq"}}, r"quantised \(awq\)"),
+        ({"quantization_config": {"quant_method": "hqq"}}, r"quantised \(hqq\)"),
         ({"num_key_value_heads": 3}, "not a multiple of num_key_value_heads"),
         ({"head_dim": 7}, "head_dim is 7"),
         ({"torch_dtype": "float8_e4m3fn"}, "torch_dtype is 'float8_e4m3fn'"),

@@ -120,7 +120,7 @@ LONG = {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [1.0]
         ("Qwen3MoeForCausalLM", {}, "names Qwen3MoeForCausalLM; supported are"),
         ("Qwen2ForCausalLM", {"rope_scaling": {"type": "mrope"}}, "rope_type is 'mrope'"),
         ("Qwen3ForCausalLM", {"layer_types": ["linear_attention"] * 2}, "names linear_attention"),
-        ("Qwen3ForCausalLM", {"quantization_config": {"quant_method": "gptq"}}, r"\(gptq\)"),
+        ("Qwen3ForCausalLM", {"quantization_config": {"quant_method": "hqq"}}, r"\(hqq\)"),
         ("Gemma3ForCausalLM", {"use_bidirectional_attention": True}, "only causal attention"),
         ("Gemma3ForCausalLM", {"hidden_activation": "mish"}, "hidden_act is 'mish'"),
         (

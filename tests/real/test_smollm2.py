@@ -16,6 +16,7 @@ from gguf import GGUFReader, quants
 from nasty_strings import nasty_strings
 from paged import PagedRun
 from real_files import packaged
+from real_prompts import PROMPTS
 from tokenizers import AddedToken, decoders, models, pre_tokenizers
 from townsfolk import cli
 from townsfolk.config import EngineSettings
@@ -35,12 +36,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 pytestmark = pytest.mark.timeout(600)  # on a busy machine
 
 TOLERANCE = 2e-3  # of logits near 20
-PROMPTS = (
-    "The capital of France is",
-    "Once upon a time there was a",
-    "def fibonacci(n):\n    ",
-    "The innkeeper's special ale costs",
-)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +146,7 @@ def test_a_raw_text_begins_with_nothing(tokenizer: Tokenizer) -> None:
 def test_logits_are_those_of_transformers(
     decoder: Decoder, oracle: LlamaForCausalLM, tokenizer: Tokenizer
 ) -> None:
-    for prompt in PROMPTS:
+    for prompt in PROMPTS[:4]:
         ids = tokenizer.encode(prompt)
         found = PagedRun(decoder, (len(ids),)).step({0: ids})[0]
         with torch.no_grad():
@@ -162,12 +157,13 @@ def test_logits_are_those_of_transformers(
 async def test_greedy_text_is_that_of_transformers(
     path: Path, oracle: LlamaForCausalLM, tokenizer: Tokenizer
 ) -> None:
+    """Each token is the likeliest one, or as likely up to rounding."""
     settings = EngineSettings(
-        model=str(path), device="cpu", dtype="float32", kv_memory_mib=64, threads=1
+        model=str(path), device="cpu", dtype="float32", kv_memory_mib=256, threads=1
     )
     engine = Engine.from_pretrained(settings=settings)
     try:
-        params = SamplingParams(temperature=0, max_new_tokens=16, min_new_tokens=16)
+        params = SamplingParams(temperature=0, max_new_tokens=64, min_new_tokens=64)
         replies = await asyncio.gather(*(engine.generate(each, params) for each in PROMPTS))
     finally:
         await engine.aclose()
@@ -176,7 +172,9 @@ async def test_greedy_text_is_that_of_transformers(
         with torch.no_grad():
             logits = oracle(torch.tensor([[*begin, *reply.token_ids[:-1]]])).logits[0]
         logits[:, 2] = -torch.inf  # no end before the least number of tokens
-        assert logits[len(begin) - 1 :].argmax(-1).tolist() == list(reply.token_ids)
+        best = logits[len(begin) - 1 :]
+        drawn = best.gather(1, torch.tensor(reply.token_ids)[:, None])[:, 0]
+        assert (best.amax(-1) - drawn).max() < 2 * TOLERANCE, prompt
 
 
 async def test_it_plays_a_character(path: Path) -> None:

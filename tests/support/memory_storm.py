@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import resource
 import sys
 import threading
 
@@ -93,6 +94,7 @@ def main() -> None:
             engine = Engine.from_pretrained(job["model"], settings)
         plan = engine._plan
         report: dict[str, object] = {"plan": str(plan)}
+        report["host peak when loaded"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         report["at start"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]
         texts = asyncio.run(storm(engine, engine._vocab_size))
         report["after"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from townsfolk.checkpoint.store import CheckpointError, StoredTensor, TensorStore, listed
+from townsfolk.checkpoint.store import CheckpointError, FileTensor, TensorStore, listed
 
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 
@@ -55,8 +55,12 @@ class Checkpoint(TensorStore):
 
     def problem(self, name: str) -> str:
         """See `TensorStore`."""
-        dtype = self._files[name].get_slice(name).get_dtype()
+        dtype = self.kind(name)
         return "" if dtype in _DTYPES else f"is {dtype}, only {', '.join(_DTYPES)} are read"
+
+    def kind(self, name: str) -> str:
+        """What the file calls the dtype of a tensor."""
+        return str(self._files[name].get_slice(name).get_dtype())
 
     def nbytes(self, name: str) -> int:
         """See `TensorStore`."""
@@ -67,14 +71,15 @@ class Checkpoint(TensorStore):
         tensor: Tensor = self._files[name].get_tensor(name)
         return tensor
 
-    def stored(self, name: str) -> StoredTensor:
+    def stored(self, name: str) -> FileTensor:
         """See `TensorStore`."""
         path = self._paths[name]
         if path not in self._headers:
             self._headers[path] = _header(path)
         data, header = self._headers[path]
         begin, end = header[name]["data_offsets"]
-        return StoredTensor(path, data + begin, end - begin, _DTYPES[header[name]["dtype"]])
+        encoding = _DTYPES.get(header[name]["dtype"], torch.uint8)  # as bytes, for those who know
+        return FileTensor(path, data + begin, end - begin, encoding)
 
 
 def _header(path: Path) -> tuple[int, dict[str, Any]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,9 +23,31 @@ class CheckpointError(ValueError):
     """The weights do not fit the model, and the message names them."""
 
 
+Reading = Callable[[Tensor], None]
+"""Fills bytes [n] uint8 on the host, in any thread."""
+
+
+class StoredTensor(Protocol):
+    """A tensor's bytes, to be read in parts.
+
+    Attributes:
+        nbytes: how many there are.
+        encoding: what they are.
+    """
+
+    @property
+    def nbytes(self) -> int: ...  # noqa: D102
+
+    @property
+    def encoding(self) -> Encoding: ...  # noqa: D102
+
+    def part(self, begin: int) -> Reading:
+        """What reads bytes from `begin` on, which must be that of a row."""
+
+
 @dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where the bytes of a tensor lie.
+class FileTensor:
+    """A tensor whose bytes lie in a file.
 
     Attributes:
         path: the file.
@@ -36,6 +60,21 @@ class StoredTensor:
     offset: int
     nbytes: int
     encoding: Encoding
+
+    def part(self, begin: int) -> Reading:
+        """See `StoredTensor`. Reading raises CheckpointError where the file ends too early."""
+        return partial(_read, self.path, self.offset + begin)
+
+
+def _read(path: Path, offset: int, target: Tensor) -> None:
+    view = target.numpy().data
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while view:
+            count = file.readinto(view)
+            if not count:
+                raise CheckpointError(f"{path} is shorter than its header says")
+            view = view[count:]
 
 
 class TensorStore(ABC):
@@ -78,7 +117,7 @@ class TensorStore(ABC):
 
     @abstractmethod
     def stored(self, name: str) -> StoredTensor:
-        """Where the tensor of this name lies, to read it without mapping it; see `check` first.
+        """The tensor of this name, to read it without mapping it; see `check` first.
 
         Raises:
             OSError: the file can't be read any more.

@@ -6,14 +6,13 @@ import contextlib
 import queue
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from townsfolk.checkpoint.store import CheckpointError
+from townsfolk.checkpoint.store import Reading
 
 BUFFER_BYTES = 8 * 1024 * 1024
 _READERS = 4
@@ -52,9 +51,9 @@ class Upload:
         self._executor = ThreadPoolExecutor(_READERS, thread_name_prefix="townsfolk-upload")
         self._parts: list[tuple[Future[None], int]] = []
 
-    def add(self, path: Path, offset: int, nbytes: int, placing: Placing) -> None:
-        """Has `nbytes` bytes of a file read and given to `placing`, in one of the threads."""
-        future = self._executor.submit(self._carry, path, offset, nbytes, placing)
+    def add(self, reading: Reading, nbytes: int, placing: Placing) -> None:
+        """Has `nbytes` bytes read and given to `placing`, in one of the threads."""
+        future = self._executor.submit(self._carry, reading, nbytes, placing)
         self._parts.append((future, nbytes))
 
     def finish(self, progress: Callable[[int], None]) -> None:
@@ -86,13 +85,13 @@ class Upload:
         if self._stream is not None:
             self._stream.synchronize()  # whoever gets the targets' memory next can use it
 
-    def _carry(self, path: Path, offset: int, nbytes: int, placing: Placing) -> None:
+    def _carry(self, reading: Reading, nbytes: int, placing: Placing) -> None:
         buffer, travelled = self._buffers.get()
         try:
             if travelled is not None:
                 travelled.synchronize()
             part = buffer[:nbytes]
-            _read(path, offset, part)
+            reading(part)
             side = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
             with side:
                 placing(part)
@@ -100,14 +99,3 @@ class Upload:
                     travelled.record()
         finally:
             self._buffers.put((buffer, travelled))
-
-
-def _read(path: Path, offset: int, target: Tensor) -> None:
-    view = target.numpy().data
-    with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        while view:
-            count = file.readinto(view)
-            if not count:
-                raise CheckpointError(f"{path} is shorter than its header says")
-            view = view[count:]

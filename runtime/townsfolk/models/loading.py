@@ -137,8 +137,8 @@ class FileTensors(BlockSource):
         stored = self._checkpoint.stored(spec.name)
         row_bytes = stored.nbytes // spec.shape[0]
         for run in spec.runs(self._upload.buffer_bytes // row_bytes):
-            begin = stored.offset + run.first * row_bytes
-            self._upload.add(stored.path, begin, run.count * row_bytes, partial(placing, run))
+            reading = stored.part(run.first * row_bytes)
+            self._upload.add(reading, run.count * row_bytes, partial(placing, run))
 
 
 class MappedTensors(FileTensors):

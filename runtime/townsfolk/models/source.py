@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from townsfolk.checkpoint import Checkpoint, GgufCheckpoint, TensorStore
+from townsfolk.checkpoint.quantized import open_quantized
 from townsfolk.models.families import read_config
 from townsfolk.models.gguf import read_gguf
 from townsfolk.models.names import Architecture
@@ -59,9 +60,11 @@ class HuggingFaceDirectory:
         """See `ModelSource`."""
         return read_config(_read_json(self._directory / "config.json"), self.generation())
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> TensorStore:
         """See `ModelSource`."""
-        return Checkpoint(self._directory)
+        checkpoint = Checkpoint(self._directory)
+        quantized = _read_json(self._directory / "config.json").get("quantization_config")
+        return checkpoint if quantized is None else open_quantized(checkpoint, quantized)
 
     def tokenizer(self) -> TokenizerFiles:
         """See `ModelSource`."""

@@ -16,7 +16,7 @@ from townsfolk_kernels.quantized.blocks import dequantize
 
 from townsfolk.checkpoint.gguf.header import GgufError, Header, TensorInfo
 from townsfolk.checkpoint.gguf.types import BLOCK_TYPES, DENSE_TYPES, readable
-from townsfolk.checkpoint.store import StoredTensor, TensorStore, listed
+from townsfolk.checkpoint.store import FileTensor, TensorStore, listed
 
 # As llama.cpp names the parts of a file.
 _PART = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})\.gguf")
@@ -105,11 +105,11 @@ class GgufCheckpoint(TensorStore):
         rows = math.prod(info.shape[:-1])
         return dequantize(raw.view(rows, -1), BLOCK_TYPES[info.type], dtype).view(info.shape)
 
-    def stored(self, name: str) -> StoredTensor:
+    def stored(self, name: str) -> FileTensor:
         """See `TensorStore`."""
         info = self.info(name)
         encoding = DENSE_TYPES.get(info.type) or BLOCK_TYPES[info.type]
-        return StoredTensor(self._parts[name].path, info.offset, info.nbytes, encoding)
+        return FileTensor(self._parts[name].path, info.offset, info.nbytes, encoding)
 
 
 def _parts(path: Path) -> list[Path]:

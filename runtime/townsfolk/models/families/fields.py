@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
 from townsfolk_kernels import Activation
 
+from townsfolk.checkpoint.quantized import METHODS
 from townsfolk.models.names import Architecture, TensorNames
 from townsfolk.models.spec import (
     AttentionSpec,
@@ -159,10 +160,11 @@ class DecoderFields(BaseModel):
         return [sliding_window if kind == "sliding_attention" else None for kind in kinds[:count]]
 
     def _refuse_unsupported(self) -> None:
-        if self.quantization_config is not None:
-            method = self.quantization_config.get("quant_method", "of unknown kind")
+        method = (self.quantization_config or {}).get("quant_method", "of unknown kind")
+        if self.quantization_config is not None and method not in METHODS:
             raise UnsupportedModelError(
-                f"the checkpoint is quantised ({method}); only bf16, fp16 and fp32 weights are read"
+                f"the checkpoint is quantised ({method}); read are {', '.join(METHODS)} and GGUF "
+                "files"
             )
         if self.hidden_act not in _ACTIVATIONS:
             raise UnsupportedModelError(
