@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from townsfolk.service.errors import StartError
@@ -62,3 +63,27 @@ def test_one_that_another_runtime_wrote_meanwhile_stays(tmp_path):
     with ReadyFile(file).there(READY):
         file.write_text(json.dumps(READY | {"pid": 12345}))
     assert file.exists()
+
+
+def test_a_line_on_standard_output_needs_no_folder(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ready_file = ReadyFile(Path("-"))
+    ready_file.check()
+    with ready_file.there({"port": 1, "token": "äh"}):
+        line, _ = capfd.readouterr()
+        assert json.loads(line) == {"port": 1, "token": "äh"}
+        assert line.endswith("}\n")
+    ready_file.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_output_that_nobody_reads_is_said(monkeypatch):
+    def nobody(_descriptor, _data):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("os.write", nobody)
+    with (
+        pytest.raises(StartError, match="standard output can't be written to"),
+        ReadyFile(Path("-")).there({"port": 1}),
+    ):
+        pass

@@ -1,4 +1,7 @@
-"""The file by which whoever launched a runtime learns where it listens, and with which token."""
+"""How whoever launched a runtime learns where it listens, and with which token.
+
+That is a file, or a line on standard output: a pipe needs no folder that can be written to.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,17 @@ from pathlib import Path
 from townsfolk.service.errors import StartError
 
 ANSWERS_S = 1.0
+# The name of no file: the line goes to standard output.
+STANDARD_OUTPUT = Path("-")
 
 
 class ReadyFile:
     """A JSON file that is there while the runtime serves, for this user's eyes only."""
 
     def __init__(self, path: Path | None) -> None:
-        """Prepare to write it; None for no file."""
-        self._path = path
+        """Prepare to write it; None for no file, `-` for a line on standard output."""
+        self._to_standard_output = path == STANDARD_OUTPUT
+        self._path = None if self._to_standard_output else path
 
     def check(self) -> None:
         """Look whether the file can be written, so that a start fails before the model loads.
@@ -48,6 +54,8 @@ class ReadyFile:
         Raises:
             StartError: It can't be written.
         """
+        if self._to_standard_output:
+            _print_line(json.dumps(ready))
         if self._path is None:
             yield
             return
@@ -86,6 +94,20 @@ class ReadyFile:
             if isinstance(written, dict):
                 return written
         return {}
+
+
+def _print_line(line: str) -> None:
+    """Write a line to standard output, past whatever else in this process writes there.
+
+    Raises:
+        StartError: Nobody reads it.
+    """
+    rest = f"{line}\n".encode()
+    try:
+        while rest:
+            rest = rest[os.write(1, rest) :]
+    except OSError as error:
+        raise StartError(f"ready_file -: standard output can't be written to: {error}") from error
 
 
 def _answers(ready: Mapping[str, object]) -> bool:

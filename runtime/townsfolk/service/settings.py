@@ -64,7 +64,9 @@ class ServiceSettings(BaseModel):
     )
 
     ready_file: Path | None = Field(
-        None, description="JSON file that says address, ports, token and pid once the model serves."
+        None,
+        description="JSON file that says address, ports, token and pid once the model serves; - "
+        "is a line of standard output.",
     )
     exit_with_parent: int | None = Field(
         None, ge=1, description="End when the process with this id ends."

@@ -78,3 +78,8 @@ func killed_while_idle() -> void:
 	OS.execute("kill", ["-9", arguments[2]])
 	await _runtime.connection_lost
 	report("state", {"state": _runtime.state})
+
+
+func exported_for_ever() -> void:
+	await exported()
+	await get_tree().create_timer(300.0).timeout

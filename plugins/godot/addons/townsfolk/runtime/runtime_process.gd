@@ -25,7 +25,6 @@ var _pipe: FileAccess
 var _stderr: FileAccess
 var _unfinished := {}  # FileAccess -> PackedByteArray, the beginning of a line
 var _last_lines: Array[String] = []
-var _ready_file := ""
 var _is_ready := false
 var _is_stopping := false
 var _deadline_usec := 0
@@ -48,11 +47,8 @@ func start(
 	var model_path := TownsfolkSettings.find_model(model)
 	if model_path == "" and model != "":
 		return TownsfolkSettings.missing_model(model)
-	var folder := OS.get_user_data_dir().path_join("townsfolk")
-	DirAccess.make_dir_recursive_absolute(folder)
-	var name := "ready-%d-%d.json" % [OS.get_process_id(), Time.get_ticks_usec()]
-	_ready_file = folder.path_join(name)
-	var arguments := PackedStringArray(["serve", "--port", "0", "--ready-file", _ready_file])
+	# By its standard output it says where it serves: no folder need be there to write to.
+	var arguments := PackedStringArray(["serve", "--port", "0", "--ready-file", "-"])
 	arguments.append_array(["--exit-with-stdin", "--exit-with-parent", str(OS.get_process_id())])
 	if model_path != "":
 		arguments.append_array(["--model", model_path])
@@ -77,14 +73,19 @@ func poll() -> void:
 	if _is_stopping:
 		_poll_stopping()
 		return
-	_read_lines(_pipe)
-	_read_lines(_stderr)
+	for line in _read_lines(_pipe):
+		_take_output(line)
+	for line in _read_lines(_stderr):
+		_log(line)
 	if not OS.is_process_running(pid):
-		_read_lines(_stderr)
+		for line in _read_lines(_stderr):
+			_log(line)
 		var status := OS.get_process_exit_code(pid)
 		_finish("the Townsfolk runtime has ended with status %d%s" % [status, _log_excerpt()])
-	elif not _is_ready:
-		_poll_ready_file()
+	elif not _is_ready and Time.get_ticks_usec() > _deadline_usec:
+		var excerpt := _log_excerpt()
+		kill()
+		ended.emit("the Townsfolk runtime took over %d s to start%s" % [_timeout_seconds, excerpt])
 
 
 ## Asks the child to end by closing its pipe: it finishes or cuts off what it says and goes. Call
@@ -110,41 +111,43 @@ func _poll_stopping() -> void:
 		kill()
 
 
-func _poll_ready_file() -> void:
-	if FileAccess.file_exists(_ready_file):
-		var text := FileAccess.get_file_as_string(_ready_file)
-		var facts: Variant = JSON.parse_string(text)
-		if facts is Dictionary and facts.has_all(["address", "port", "web_port"]):
-			_is_ready = true
-			_remove_ready_file()
-			var token: Variant = facts.get("token")
-			var port: int = facts["web_port"] if serves_grpc_web else facts["port"]
-			var address := "%s:%d" % [facts["address"], port]
-			ready.emit(address, "" if token == null else str(token))
-	elif Time.get_ticks_usec() > _deadline_usec:
-		var excerpt := _log_excerpt()
-		kill()
-		ended.emit("the Townsfolk runtime took over %d s to start%s" % [_timeout_seconds, excerpt])
-
-
-func _read_lines(pipe: FileAccess) -> void:
-	if pipe == null or not pipe.is_open():
+# Its one line of JSON says where it serves, and with which token: that is for nobody's log.
+func _take_output(line: String) -> void:
+	var facts: Variant = JSON.parse_string(line) if line.begins_with("{") else null
+	if _is_ready or not (facts is Dictionary and facts.has_all(["address", "port", "web_port"])):
+		_log(line)
 		return
+	_is_ready = true
+	var token: Variant = facts.get("token")
+	var port: int = facts["web_port"] if serves_grpc_web else facts["port"]
+	var address := "%s:%d" % [facts["address"], port]
+	ready.emit(address, "" if token == null else str(token))
+
+
+func _log(line: String) -> void:
+	_last_lines.append(line)
+	if _last_lines.size() > LOG_LINES_IN_REASON:
+		_last_lines.pop_front()
+	line_logged.emit(line)
+
+
+# The whole lines that have come since.
+func _read_lines(pipe: FileAccess) -> PackedStringArray:
+	var lines := PackedStringArray()
+	if pipe == null or not pipe.is_open():
+		return lines
 	var bytes := pipe.get_buffer(65536)
 	if bytes.is_empty():
-		return
+		return lines
 	var unread: PackedByteArray = _unfinished.get(pipe, PackedByteArray())
 	unread.append_array(bytes)
 	var newline := unread.find(10)
 	while newline >= 0:
-		var line := unread.slice(0, newline).get_string_from_utf8().strip_edges(false, true)
+		lines.append(unread.slice(0, newline).get_string_from_utf8().strip_edges(false, true))
 		unread = unread.slice(newline + 1)
 		newline = unread.find(10)
-		_last_lines.append(line)
-		if _last_lines.size() > LOG_LINES_IN_REASON:
-			_last_lines.pop_front()
-		line_logged.emit(line)
 	_unfinished[pipe] = unread
+	return lines
 
 
 func _log_excerpt() -> String:
@@ -160,7 +163,6 @@ func _forget() -> void:
 	pid = 0
 	_last_lines.clear()
 	_close_pipes()
-	_remove_ready_file()
 
 
 func _close_pipes() -> void:
@@ -170,8 +172,3 @@ func _close_pipes() -> void:
 			pipe.close()
 	_pipe = null
 	_stderr = null
-
-
-func _remove_ready_file() -> void:
-	if FileAccess.file_exists(_ready_file):
-		DirAccess.remove_absolute(_ready_file)

@@ -7,6 +7,8 @@ enum Mode { LAUNCH, CONNECT, MANUAL }
 ## How the runtime is spoken to. AUTO: gRPC-Web in web exports, which have no sockets, else HTTP/2.
 enum Transport { AUTO, HTTP2, GRPC_WEB }
 
+const TownsfolkBundle := preload("townsfolk_bundle.gd")
+
 const MODE := "townsfolk/runtime/mode"
 const EXECUTABLE := "townsfolk/runtime/executable"
 const MODEL := "townsfolk/runtime/model"
@@ -18,6 +20,7 @@ const TRANSPORT := "townsfolk/connection/transport"
 const TOKEN := "townsfolk/connection/token"
 const USE_TLS := "townsfolk/connection/use_tls"
 const CA_CERTIFICATE := "townsfolk/connection/ca_certificate"
+const EXPORT_BUNDLE := "townsfolk/export/bundle"
 const EXPORT_EXECUTABLE := "townsfolk/export/executable"
 const EXPORT_MODEL := "townsfolk/export/model"
 const FRAME_BUDGET := "townsfolk/connection/frame_budget_ms"
@@ -31,6 +34,7 @@ const HINTS: Dictionary[String, Array] = {
 	MODE: [PROPERTY_HINT_ENUM, "Launch with the game,Connect to a running one,Manual"],
 	EXECUTABLE: [PROPERTY_HINT_GLOBAL_FILE, ""],
 	MODEL: [PROPERTY_HINT_GLOBAL_FILE, "*.gguf"],
+	EXPORT_BUNDLE: [PROPERTY_HINT_GLOBAL_DIR, ""],
 	START_TIMEOUT: [PROPERTY_HINT_RANGE, "1,600,1,or_greater,suffix:s"],
 	TRANSPORT: [PROPERTY_HINT_ENUM, "Automatic,HTTP/2,gRPC-Web"],
 	TOKEN: [PROPERTY_HINT_PASSWORD, ""],
@@ -54,6 +58,7 @@ static func defaults() -> Dictionary[String, Variant]:
 		TOKEN: "",
 		USE_TLS: false,
 		CA_CERTIFICATE: "",
+		EXPORT_BUNDLE: "",
 		EXPORT_EXECUTABLE: "runtime/townsfolk",
 		EXPORT_MODEL: "",
 		FRAME_BUDGET: 1.0,
@@ -90,20 +95,52 @@ static func register() -> void:
 		ProjectSettings.add_property_info(info)
 
 
-## How the runtime is launched: executable, model and arguments. In an exported game that is what
-## the export wrote down; otherwise the Project Settings, with the machine's override.
+## How the runtime is launched: executable, model and arguments. In an exported game that is the
+## bundle beside it, or else what the export wrote down; otherwise the Project Settings, with the
+## machine's override, or the bundle for exports where no runtime is installed.
 static func launch_settings() -> Dictionary:
 	if not OS.has_feature("editor") and FileAccess.file_exists(LAUNCH_FILE):
 		var written: Variant = JSON.parse_string(FileAccess.get_file_as_string(LAUNCH_FILE))
 		if written is Dictionary:
 			written["arguments"] = PackedStringArray(written["arguments"])
-			return written
+			return _with_bundle(written, bundle_beside_game())
 	var override := OS.get_environment(EXECUTABLE_VARIABLE)
-	return {
+	var settings := {
 		"executable": read(EXECUTABLE) if override == "" else override,
 		"model": read(MODEL),
 		"arguments": read(ARGUMENTS),
 	}
+	if override == "" and find_executable(settings["executable"]) == "":
+		return _with_bundle(settings, export_bundle())
+	return settings
+
+
+# The model that a bundle brings along is meant where none is named.
+static func _with_bundle(settings: Dictionary, folder: String) -> Dictionary:
+	var bundle: TownsfolkBundle = TownsfolkBundle.open(folder)
+	if bundle == null:
+		return settings
+	var model: String = settings["model"]
+	return settings.merged(
+		{"executable": bundle.program(), "model": "" if model == "starter" else model}, true
+	)
+
+
+## Where a bundle lies beside an exported game. On macOS that is in the game's .app, or beside it.
+static func bundle_beside_game() -> String:
+	var folder := game_folder()
+	var inside := folder.path_join(TownsfolkBundle.FOLDER)
+	if folder.ends_with(".app/Contents/MacOS") and not DirAccess.dir_exists_absolute(inside):
+		return folder.path_join("../../..").simplify_path().path_join(TownsfolkBundle.FOLDER)
+	return inside
+
+
+## The folder of the bundle that exports take along, a full path; empty where none is set.
+static func export_bundle() -> String:
+	var folder: String = read(EXPORT_BUNDLE)
+	if folder.is_relative_path() and folder != "":
+		folder = "res://" + folder
+	return ProjectSettings.globalize_path(folder) if folder.begins_with("res://") else folder
 
 
 ## How an exported game is to launch the runtime.
@@ -150,8 +187,9 @@ static func find_model(configured: String) -> String:
 	if wanted.is_absolute_path() or wanted == "":
 		return wanted
 	var beside := game_folder().path_join(wanted)
-	if DirAccess.dir_exists_absolute(beside) or FileAccess.file_exists(beside):
-		return beside
+	for place: String in [beside, bundle_beside_game().path_join(wanted)]:
+		if DirAccess.dir_exists_absolute(place) or FileAccess.file_exists(place):
+			return place
 	return configured if is_model_name(configured, game_folder()) else ""
 
 
