@@ -21,6 +21,7 @@ COMMANDS = {
     "bench": ("townsfolk.commands.bench", "measure latency and throughput"),
     "models": ("townsfolk.commands.models", "list models, and what fits this machine"),
     "pull": ("townsfolk.commands.pull", "download a model, or check one that is here"),
+    "quantize": ("townsfolk.commands.quantize", "make a model smaller: int8, int4 or fp8"),
     "tune": ("townsfolk.commands.tune", "measure how a model runs fastest on this GPU"),
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),

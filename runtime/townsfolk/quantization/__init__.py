@@ -1,0 +1,1 @@
+"""Models in 16 bits to smaller ones: `townsfolk quantize`."""
