@@ -160,7 +160,7 @@ def no_memory_to_score(monkeypatch, number):
             raise torch.OutOfMemoryError("not so much")
         return []
 
-    monkeypatch.setattr(cuda_runner, "score_prompt", refuse)
+    monkeypatch.setattr(cuda_runner, "score_prompts", refuse)
 
 
 def no_memory_to_compute(monkeypatch, number):

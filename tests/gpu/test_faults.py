@@ -59,7 +59,7 @@ async def test_a_prompt_that_needs_too_much_memory_to_be_scored_fails_alone(engi
             raise torch.OutOfMemoryError("not so much")
         return []
 
-    monkeypatch.setattr(cuda_runner, "score_prompt", refuse)
+    monkeypatch.setattr(cuda_runner, "score_prompts", refuse)
     error = await run_beside_good_ones(engine, replace(GOOD, logprobs=3), echo=True)
     assert isinstance(error.__cause__, torch.OutOfMemoryError)
 

@@ -9,6 +9,7 @@ print(piece, end="", flush=True)
 """
 
 from townsfolk.client.aio import AsyncRuntime
+from townsfolk.client.choice import Choice
 from townsfolk.client.errors import (
     AlreadyExistsError,
     DeadlineExceededError,
@@ -34,6 +35,7 @@ __all__ = [
     "AsyncNpc",
     "AsyncRuntime",
     "AsyncTurn",
+    "Choice",
     "DeadlineExceededError",
     "FailedPreconditionError",
     "FinishReason",

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.arguments import token as checked_token
+from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_errors
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
@@ -212,6 +213,40 @@ class AsyncRuntime:
         timeout_s = milliseconds("timeout_s", timeout_s) / 1000 or None
         async for response in self._stream(self.stub.Generate, request, timeout_s):
             yield response
+
+    async def choose(
+        self,
+        prompt: str | Sequence[int],
+        options: Iterable[str],
+        *,
+        per_token: bool = False,
+        draw: bool = False,
+        temperature: float | None = None,
+        seed: int | None = None,
+        priority: int = 0,
+    ) -> Choice:
+        """Say how likely each of some texts is behind a prompt, and choose one.
+
+        Args:
+            prompt: A text or token ids; white space between it and an option belongs to the option.
+            options: The texts.
+            per_token: Compare the mean log-probability of their tokens: for texts of unlike length.
+            draw: Draw one by its probability instead of taking the likeliest.
+            temperature: Divides the scores before they become probabilities.
+            seed: Of the draw.
+            priority: Larger goes first. -100 to 100.
+        """
+        request = choose_request(options, per_token, draw, temperature, seed, priority=priority)
+        if isinstance(prompt, str):
+            request.MergeFrom(message(pb.ChooseRequest, text=prompt))
+        else:
+            request.token_ids.CopyFrom(message(pb.TokenIds, ids=prompt))
+        return await self.answer_choice(request)
+
+    async def answer_choice(self, request: pb.ChooseRequest) -> Choice:
+        """Send a request of `choose`; called by the character, too."""
+        response: pb.ChooseResponse = await self._call(self.stub.Choose, request)
+        return Choice(response)
 
     async def info(self) -> pb.GetRuntimeInfoResponse:
         """Return what runs there: model, device, limits."""

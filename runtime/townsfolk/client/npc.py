@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import (
     DeadlineExceededError,
     FailedPreconditionError,
@@ -116,6 +118,57 @@ class AsyncNpc:
         self._deliveries[delivery] = turn
         delivery.add_done_callback(self._deliveries.pop)
         return turn
+
+    async def choose(
+        self,
+        options: Iterable[str],
+        text: str = "",
+        speaker: str = "",
+        *,
+        remember: bool = False,
+        per_token: bool = False,
+        draw: bool = False,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> Choice:
+        """Have the character choose what to say among texts of yours; nothing is generated.
+
+        The conversation stays as it is, unless it is to be remembered: so this also tells a mood,
+        or decides what the character does.
+
+        Args:
+            options: The texts.
+            text: What is said to the character before; empty: what it would say now.
+            speaker: Who says it; empty means "Player".
+            remember: Have what was said and the chosen text be part of the conversation.
+            per_token: Compare the mean log-probability of their tokens: for texts of unlike length.
+            draw: Draw one by its probability instead of taking the likeliest.
+            temperature: Divides the scores before they become probabilities.
+            seed: Of the draw.
+
+        Raises:
+            InvalidArgumentError: An option is empty or there twice, or there is nothing to answer.
+            TownsfolkError: As `open`.
+        """
+        async with self._sending:
+            await self._connected()
+            request = choose_request(
+                options,
+                per_token,
+                draw,
+                temperature,
+                seed,
+                session_id=self.session_id,
+                remember=remember,
+            )
+            turn_id = uuid.uuid4().hex
+            if text:
+                said = message(Utterance, text=text, speaker=speaker, turn_id=turn_id)
+                request.utterance.CopyFrom(said)
+            choice = await self._runtime.answer_choice(request)
+        if remember:
+            self.transcript.remember(choice.response.turn_id, speaker, text, choice.text)
+        return choice
 
     async def notify(self, event: str) -> None:
         """Let the character learn of an event in the world, without an answer.

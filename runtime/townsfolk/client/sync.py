@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from townsfolk.client.aio import NOT_CONNECTED, AsyncRuntime
+from townsfolk.client.choice import Choice
 from townsfolk.client.errors import RuntimeUnavailableError
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
@@ -194,6 +195,31 @@ class Npc:
         )
         return Turn(self._portal, self._portal.run(say))
 
+    def choose(
+        self,
+        options: Iterable[str],
+        text: str = "",
+        speaker: str = "",
+        *,
+        remember: bool = False,
+        per_token: bool = False,
+        draw: bool = False,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> Choice:
+        """Have the character choose among texts of yours; see `AsyncNpc.choose`."""
+        choice = self._npc.choose(
+            options,
+            text,
+            speaker,
+            remember=remember,
+            per_token=per_token,
+            draw=draw,
+            temperature=temperature,
+            seed=seed,
+        )
+        return self._portal.run(choice)
+
     def notify(self, event: str) -> None:
         """Let the character learn of an event in the world, without an answer."""
         self._portal.run(self._npc.notify(event))
@@ -327,6 +353,29 @@ class Runtime:
             grammar=grammar,
         )
         return self._portal.iterate(pieces)
+
+    def choose(
+        self,
+        prompt: str | Sequence[int],
+        options: Iterable[str],
+        *,
+        per_token: bool = False,
+        draw: bool = False,
+        temperature: float | None = None,
+        seed: int | None = None,
+        priority: int = 0,
+    ) -> Choice:
+        """Choose among texts behind a prompt; see `AsyncRuntime.choose`."""
+        choice = self._runtime.choose(
+            prompt,
+            options,
+            per_token=per_token,
+            draw=draw,
+            temperature=temperature,
+            seed=seed,
+            priority=priority,
+        )
+        return self._portal.run(choice)
 
     def info(self) -> pb.GetRuntimeInfoResponse:
         """Return what runs there: model, device, limits."""

@@ -35,6 +35,20 @@ class Transcript:
             turn_id=turn_id,
         )
 
+    def remember(self, turn_id: str, speaker: str, text: str, answer: str) -> None:
+        """Note an answer that was chosen among texts, and what was said before it, if anything."""
+        if text:
+            self.ask(turn_id, speaker, text)
+            self.entries.append(self._asked.pop(turn_id))
+        self.entries.append(
+            TranscriptEntry(
+                kind=EntryKind.ENTRY_KIND_SPOKE,
+                speaker=self._persona_name,
+                text=answer,
+                turn_id=turn_id,
+            )
+        )
+
     def follow(self, event: SessionEvent) -> None:
         """Take one event of the session into account."""
         match event.WhichOneof("event"):

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.choice import Choice, Question
 from townsfolk.dialogue.config import MAX_ENTRIES, SessionConfig
 from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.encoding import EncodedPrompt
@@ -87,6 +88,7 @@ class Session:
         self._transcript = Transcript(config.history)
         self._priority = config.priority
         self._unread = engine.unread.reader()
+        self._fitting = asyncio.Lock()  # one at a time may use the window
         self._waiting: deque[Turn] = deque()
         self._current: Turn | None = None
         self._driver: asyncio.Task[None] | None = None
@@ -256,6 +258,57 @@ class Session:
             self._cut(turn)
         return [turn.id for turn in turns]
 
+    async def choose(
+        self, question: Question, utterance: Utterance | None = None, *, remember: bool = False
+    ) -> Choice:
+        """Have the character choose what to say among authored texts; nothing is generated.
+
+        Args:
+            question: What there is to choose from.
+            utterance: What is said to the character before; its text, speaker and id count.
+            remember: Have utterance and chosen text be part of the conversation, behind the turns
+                that were under way.
+
+        Raises:
+            AlreadyExistsError: The session has a turn of this id.
+            InvalidFieldError: There is nothing to answer, or no room for an option.
+            SessionClosedError: The session is closed.
+            EngineError: The options could not be scored.
+        """
+        self._check_open()
+        if remember and self._driver is not None:
+            await asyncio.shield(self._driver)
+            self._check_open()
+        turn_id = self._new_turn_id(utterance.turn_id if utterance else "")
+        heard = () if utterance is None else (self._heard(utterance, turn_id),)
+        entries = (*self._transcript.entries, *heard)
+        if not entries or entries[-1].kind is EntryKind.SPOKE:
+            raise InvalidFieldError(
+                "utterance: is not set, and the character spoke last: say what it chooses about"
+            )
+        with self.held():
+            choice = await self._voice.choose(
+                question, lambda room: self._fitted(entries, room), self._priority
+            )
+        if remember:
+            reply = TranscriptEntry(
+                kind=EntryKind.SPOKE, speaker=self.name, text=choice.text, turn_id=turn_id
+            )
+            self._transcript.append((*heard, reply))
+            choice = replace(choice, turn_id=turn_id)
+        return choice
+
+    async def _fitted(self, entries: Sequence[TranscriptEntry], room: int) -> list[int]:
+        async with self._fitting:
+            fit = await asyncio.to_thread(self._window.fit, entries, room)
+        return fit.prompt.token_ids
+
+    def _heard(self, utterance: Utterance, turn_id: str) -> TranscriptEntry:
+        speaker = utterance.speaker or DEFAULT_SPEAKER
+        return TranscriptEntry(
+            kind=EntryKind.HEARD, speaker=speaker, text=utterance.text, turn_id=turn_id
+        )
+
     def set_priority(self, priority: int) -> PriorityUpdated:
         """Change the priority, -100 to 100, also of the answer under way.
 
@@ -290,12 +343,7 @@ class Session:
         self._driver = None
 
     async def _answer(self, turn: Turn) -> None:
-        speaker = turn.utterance.speaker or DEFAULT_SPEAKER
-        self._transcript.ask(
-            TranscriptEntry(
-                kind=EntryKind.HEARD, speaker=speaker, text=turn.utterance.text, turn_id=turn.id
-            )
-        )
+        self._transcript.ask(self._heard(turn.utterance, turn.id))
         try:
             prompt = await self._fit(turn)
             # Once the request is on its way.
@@ -312,9 +360,10 @@ class Session:
         """The turn's prompt; forgets old lines when it would be too long."""
         excess = self._transcript.excess(self._max_history_bytes)
         entries, most = self._transcript.entries[excess:], turn.params.max_new_tokens
-        fit = self._window.fit_at_once(entries, most)
-        if fit is None:  # not here: others speak
-            fit = await asyncio.to_thread(self._window.fit, entries, most)
+        async with self._fitting:
+            fit = self._window.fit_at_once(entries, most)
+            if fit is None:  # not here: others speak
+                fit = await asyncio.to_thread(self._window.fit, entries, most)
         if dropped := excess + fit.dropped:
             turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
         return fit.prompt

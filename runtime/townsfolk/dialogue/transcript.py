@@ -81,6 +81,13 @@ class Transcript:
         self._entries.append(event)
         self.size += _size(event)
 
+    def append(self, entries: Iterable[TranscriptEntry]) -> None:
+        """Something was said that nobody has to answer."""
+        for entry in entries:
+            if entry.speaker:
+                self._speakers[entry.speaker] = None
+            self.note(entry)
+
     def ask(self, utterance: TranscriptEntry) -> None:
         """Somebody has said what is answered next."""
         self._speakers.pop(utterance.speaker, None)

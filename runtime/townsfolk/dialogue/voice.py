@@ -1,10 +1,11 @@
 """Has the model say what a character answers."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import replace
 
 from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.choice import Choice, Question, decide
 from townsfolk.dialogue.encoding import EncodedPrompt
 from townsfolk.dialogue.events import TurnStarted
 from townsfolk.dialogue.labels import SpeakerLabels
@@ -15,6 +16,7 @@ from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.rules import ReplyRules
+from townsfolk.engine.scoring import score
 from townsfolk.grammar import CompiledGrammar, Grammar
 from townsfolk.text.thoughts import CLOSE
 from townsfolk.text.tokenizer import Tokenizer
@@ -73,6 +75,32 @@ class Voice:
         if completion.finish_reason is not FinishReason.INTERRUPTED:
             turn.end_sentence()
         return completion
+
+    async def choose(
+        self,
+        question: Question,
+        fitted: Callable[[int], Awaitable[list[int]]],
+        priority: int,
+    ) -> Choice:
+        """Choose what to say.
+
+        Args:
+            question: What there is to choose from.
+            fitted: Gives the prompt, with room for so many tokens.
+            priority: Of the requests.
+        """
+        # A script's lines have a space behind the name.
+        before = "" if self._tokenizer.renderer else " "
+        options = [
+            self._tokenizer.encode(before + each, continues=True) for each in question.options
+        ]
+        prompt = await fitted(max(map(len, options)))
+        if self._template.begins_in_thought:
+            prompt += self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
+        scored = await score(
+            self._engine, prompt, options, priority=priority, namespace=self._namespace
+        )
+        return decide(question, len(prompt), scored)
 
     async def _fill(
         self, turn: Turn, prompt: EncodedPrompt, grammar: Grammar, priority: int

@@ -36,7 +36,7 @@ from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.graph_book import GraphBook
 from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.runner import add_scores, score_prompt
+from townsfolk.engine.runner import add_scores, score_prompts
 from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
@@ -341,11 +341,15 @@ class CudaRunner:
         mixed = MixedStep(shape, inputs, self._resources, self._eager_workspace)
         hidden, logits = mixed.run()
         ends = np.cumsum([len(items), *(chunk.count for chunk in chunks)]).tolist()
-        scores = []
-        for place, chunk, (begin, end) in zip(prompts, chunks, pairwise(ends), strict=True):
-            scored = score_prompt(self._decoder, chunk, hidden[begin:end])
-            scores += [(place, each) for each in scored]
-        step.scores += scores
+        scored = [
+            (place, chunk, hidden[begin:end])
+            for place, chunk, (begin, end) in zip(prompts, chunks, pairwise(ends), strict=True)
+            if chunk.scoring is not None
+        ]
+        if scored:
+            _, asking, parts = zip(*scored, strict=True)
+            scores = score_prompts(self._decoder, asking, parts)
+            step.scores += [(scored[number][0], each) for number, each in scores]
         places = decodes + prompts
         self._take(
             step,

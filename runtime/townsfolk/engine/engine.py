@@ -245,6 +245,7 @@ class Engine:
         echo: bool = False,
         rules: ReplyRules = NO_RULES,
         grammar: CompiledGrammar | None = None,
+        scored_from: int | None = None,
     ) -> Generation:
         """Queues a request and gives its handle, to be read in this event loop.
 
@@ -259,6 +260,8 @@ class Engine:
                 them.
             rules: what the reply is held to besides the parameters.
             grammar: from `compile`: what the reply must be.
+            scored_from: draw nothing, but report the log-probabilities of the prompt's tokens from
+                this one on, in `Completion.prompt_tokens`.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
@@ -282,7 +285,10 @@ class Engine:
             prompt_ids=token_ids,
             params=params,
             seed=params.seed if params.seed is not None else secrets.randbits(64),
-            max_tokens=min(len(token_ids) + params.max_new_tokens, self.info.context_length),
+            max_tokens=min(
+                len(token_ids) + (params.max_new_tokens if scored_from is None else 0),
+                self.info.context_length,
+            ),
             namespace=namespace,
             priority=priority,
             arrived=arrived,
@@ -291,6 +297,7 @@ class Engine:
             end_ids=rules.end_ids,
             penalized_ids=self._penalized(token_ids, params, rules),
             grammar=grammar,
+            scored_from=scored_from,
         )
         return self._post(request, rules, event_loop)
 

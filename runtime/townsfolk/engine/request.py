@@ -26,6 +26,8 @@ class Request:
         end_ids: at most MAX_END_TOKENS tokens that end the reply, besides the model's.
         penalized_ids: the prompt's tokens that the repetition penalty counts.
         grammar: what the reply must be; anything if not given.
+        scored_from: the log-probabilities of the prompt's tokens from this one on, at least 1, are
+            all that is wanted: no token is drawn. None for a reply.
     """
 
     number: int
@@ -41,8 +43,19 @@ class Request:
     end_ids: frozenset[int] = frozenset()
     penalized_ids: tuple[int, ...] = ()
     grammar: CompiledGrammar | None = None
+    scored_from: int | None = None
 
     @property
     def scores_prompt(self) -> bool:
         """Whether the log-probabilities of the prompt's own tokens are wanted."""
-        return self.echo and self.params.logprobs is not None
+        return self.scored_from is not None or (self.echo and self.params.logprobs is not None)
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether its caller is told of tokens of the prompt."""
+        return self.echo or self.scored_from is not None
+
+    @property
+    def reported_from(self) -> int:
+        """From which token of the prompt on."""
+        return self.scored_from or 0

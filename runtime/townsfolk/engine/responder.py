@@ -142,10 +142,14 @@ class Responder:
             raise output.error
         sequence, tokens = response.sequence, output.tokens
         self._scheduler.advance(sequence, item, tokens)
-        if sequence.request.echo:
-            if response.note_prompt(output.prompt_infos):
+        if sequence.request.is_reported:
+            whole = response.note_prompt(output.prompt_infos)
+            if whole and sequence.request.scored_from is not None:
+                self.finish(response, FinishReason.END)
+                return 0
+            if whole:
                 self.outbox.put(response.queue, tuple(response.prompt_infos))
-            self._scheduler.note_scored(sequence, len(response.prompt_infos))
+            self._scheduler.note_scored(sequence, response.prompt_known)
         if not tokens:
             return 0
         if response.first_token_at is None:

@@ -21,7 +21,7 @@ class Response:
         queue: where its caller is told.
         matcher: where it stands in its grammar, if it has one.
         ender: what ends it as the grammar allows before it reaches its limit, if it can.
-        prompt_infos: with `echo`, what is known of the prompt's tokens.
+        prompt_infos: what is known of the prompt's tokens, where they are reported.
         num_tokens: tokens that the reply has.
         first_token_at: when its first token came, on the monotonic clock.
         last_token_at: when its latest token came.
@@ -55,17 +55,22 @@ class Response:
 
     def note_prompt(self, scored: Items[TokenInfo]) -> bool:
         """Note what a step tells of the prompt's tokens; return whether all are known now."""
-        request = self.sequence.request
-        known, length = len(self.prompt_infos), len(request.prompt_ids)
+        length = len(self.sequence.request.prompt_ids)
+        known = self.prompt_known
         if known == length:
             return False
-        if request.scores_prompt:
+        if self.sequence.scores_prompt:
             if not known:
-                self.prompt_infos.append(TokenInfo(request.prompt_ids[0], 0.0))
+                self.prompt_infos.append(TokenInfo(self.sequence.request.prompt_ids[0], 0.0))
             self.prompt_infos += scored
         else:
-            self.prompt_infos = [TokenInfo(token_id) for token_id in request.prompt_ids]
-        return len(self.prompt_infos) == length
+            self.prompt_infos = [TokenInfo(each) for each in self.sequence.request.prompt_ids]
+        return self.prompt_known == length
+
+    @property
+    def prompt_known(self) -> int:
+        """Up to which token of the prompt its caller can be told."""
+        return self.sequence.request.reported_from + len(self.prompt_infos)
 
     def completion(self, reason: FinishReason) -> Completion:
         """Return the whole reply, which has ended."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol
 
 import torch
@@ -238,20 +239,36 @@ class EagerRunner:
             for place in places:
                 self._compute(step, [place])
             return
-        for number in special:
+        if special:
             assert hidden is not None
-            begin = ends[number] - items[number].count
-            self._compute_special(step, places[number], hidden[begin : ends[number]])
+            parts = {n: hidden[ends[n] - items[n].count : ends[n]] for n in special}
+            scored = [number for number in special if items[number].scoring is not None]
+            if scored:
+                self._score(step, [places[n] for n in scored], [parts[n] for n in scored])
+            for number in special:
+                if items[number].drafts and places[number] not in step.errors:
+                    self._compute_drafts(step, places[number], parts[number])
         if logits is not None:
             self._draw_unmasked(step, [places[number] for number in drawing], logits)
 
-    def _compute_special(self, step: EagerStep, place: int, hidden: Tensor) -> None:
-        """Score an item's prompt or verify its drafts, which concerns nobody else if it fails."""
+    def _score(self, step: EagerStep, places: list[int], hidden: list[Tensor]) -> None:
+        """Score prompts; where that fails, each alone."""
         try:
-            for scored in score_prompt(self._decoder, step.items[place], hidden):
-                step.scores.append((place, scored))
-            if step.items[place].drafts:
-                self._verify(step, place, hidden)
+            items = [step.items[place] for place in places]
+            scored = score_prompts(self._decoder, items, hidden)
+            step.scores += [(places[number], each) for number, each in scored]
+        except Exception as error:
+            raise_if_failed(self._device, error)
+            if len(places) == 1:
+                step.errors[places[0]] = error
+                return
+            for place, part in zip(places, hidden, strict=True):
+                self._score(step, [place], [part])
+
+    def _compute_drafts(self, step: EagerStep, place: int, hidden: Tensor) -> None:
+        """Verify an item's drafts, which concerns nobody else if it fails."""
+        try:
+            self._verify(step, place, hidden)
         except Exception as error:
             raise_if_failed(self._device, error)
             step.errors[place] = error
@@ -310,21 +327,40 @@ class EagerRunner:
         return self._sampler.draw(logits, both[0], both[1], masks)
 
 
-def score_prompt(decoder: Decoder, item: StepItem, hidden: Tensor) -> Iterator[SampledTokens]:
-    """Score the prompt's tokens that an item is to score.
+def score_prompts(
+    decoder: Decoder, items: Sequence[StepItem], hidden: Sequence[Tensor]
+) -> list[tuple[int, SampledTokens]]:
+    """Score the prompts' tokens that items are to score, many at once.
 
     Args:
         decoder: the model.
-        item: a sequence's part in a step.
-        hidden: [item.count, width], of the item's tokens.
+        items: parts of sequences in a step, each with something to score.
+        hidden: [item.count, width] for each, of its tokens.
+
+    Returns:
+        numbers of items, in order, and their next scored tokens.
     """
-    if item.scoring is None:
-        return
-    first, next_ids, top = item.scoring.first, item.scoring.next_ids, item.scoring.top
+    rows: list[Tensor] = []
+    next_ids: list[int] = []
+    owners: list[int] = []
+    for number, (item, own) in enumerate(zip(items, hidden, strict=True)):
+        assert item.scoring is not None
+        first, ids = item.scoring.first, item.scoring.next_ids
+        rows.append(own[first : first + len(ids)])
+        next_ids += ids
+        owners += [number] * len(ids)
+    wanted = torch.cat(rows)
+    top = max(item.scoring.top for item in items if item.scoring is not None)
+    scores: list[tuple[int, SampledTokens]] = []
     for begin in range(0, len(next_ids), _SCORED_ROWS):
-        ids = next_ids[begin : begin + _SCORED_ROWS]
-        logits = decoder.logits(hidden[first + begin : first + begin + len(ids)])
-        yield prompt_logprobs(logits, torch.tensor(ids, device=logits.device), top)
+        part = slice(begin, begin + _SCORED_ROWS)
+        logits = decoder.logits(wanted[part])
+        scored = prompt_logprobs(logits, torch.tensor(next_ids[part], device=logits.device), top)
+        end = 0
+        for number, same in groupby(owners[part]):
+            own_rows = slice(end, end := end + len([*same]))
+            scores.append((number, scored.part(own_rows)))
+    return scores
 
 
 def add_scores(output: ItemOutput, scored: SampledTokens, asked: int | None) -> None:

@@ -54,7 +54,7 @@ class Sequence:
         self.num_launched = 0
         self.num_pending = 0
         self.num_drafted = 0
-        self.num_scored = 0
+        self.num_scored = request.scored_from or 0
         self.epoch = 0
         self.waits = True
         self.cached_tokens = 0

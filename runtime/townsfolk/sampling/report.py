@@ -42,6 +42,16 @@ class SampledTokens:
     top_logprobs: Tensor | None
     """[n, k] float32; NaN for a request that did not ask."""
 
+    def part(self, of: slice) -> SampledTokens:
+        """Some of them."""
+        ids, logprobs = self.top_ids, self.top_logprobs
+        return SampledTokens(
+            self.token_ids[of],
+            self.logprobs[of],
+            None if ids is None else ids[of],
+            None if logprobs is None else logprobs[of],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LogprobRequest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from townsfolk.dialogue import events
+from townsfolk.dialogue.choice import Choice, Question, Score
 from townsfolk.dialogue.config import OverflowPolicy, SessionConfig
 from townsfolk.dialogue.lore import Lore
 from townsfolk.dialogue.overrides import SamplingOverrides
@@ -47,6 +48,11 @@ _ENTRY_KINDS: Mapping[EntryKind, dialogue_pb2.EntryKind] = {
     EntryKind.EVENT: dialogue_pb2.ENTRY_KIND_EVENT,
 }
 _KINDS_OF_ENTRIES = {number: kind for kind, number in _ENTRY_KINDS.items()}
+_SCORES: Mapping[int, Score] = {
+    townsfolk_pb2.CHOICE_SCORE_UNSPECIFIED: Score.TOTAL,
+    townsfolk_pb2.CHOICE_SCORE_TOTAL: Score.TOTAL,
+    townsfolk_pb2.CHOICE_SCORE_PER_TOKEN: Score.PER_TOKEN,
+}
 _OVERFLOW_POLICIES: Mapping[int, OverflowPolicy] = {
     dialogue_pb2.OVERFLOW_POLICY_UNSPECIFIED: OverflowPolicy.DROP_OLDEST,
     dialogue_pb2.OVERFLOW_POLICY_DROP_OLDEST: OverflowPolicy.DROP_OLDEST,
@@ -227,6 +233,56 @@ def grammar(message: sampling_pb2.Grammar) -> Grammar | None:
             return Grammar.choices([*message.choices.options])
         case kind:
             return Grammar(GrammarKind(kind), getattr(message, kind))
+
+
+def question(message: townsfolk_pb2.ChooseRequest) -> Question:
+    """Return what there is to choose from, checked.
+
+    Raises:
+        InvalidFieldError: A field's value is not allowed; the message names it.
+        InvalidRequestError: As above, for an enum.
+    """
+    if message.score not in _SCORES:
+        raise InvalidRequestError(
+            f"score: is {message.score} (allowed: CHOICE_SCORE_TOTAL, CHOICE_SCORE_PER_TOKEN)"
+        )
+    fields: dict[str, Any] = {}
+    if message.HasField("temperature"):
+        fields["temperature"] = _widened(message.temperature)
+    return Question.checked(
+        options=tuple(message.options),
+        score=_SCORES[message.score],
+        draw=message.draw,
+        seed=message.seed if message.HasField("seed") else None,
+        **fields,
+    )
+
+
+def asked(message: townsfolk_pb2.ChooseRequest) -> Utterance | None:
+    """Return what is said to a character before it chooses, checked.
+
+    Raises:
+        InvalidFieldError: A field's value is not allowed; the message names it.
+        InvalidRequestError: A field is set that means nothing here.
+    """
+    if not message.HasField("utterance"):
+        return None
+    for field, _ in message.utterance.ListFields():
+        if field.name not in ("text", "speaker", "turn_id"):
+            raise InvalidRequestError(f"utterance.{field.name}: means nothing where one chooses")
+    return utterance(message.utterance)
+
+
+def choice_message(choice: Choice) -> townsfolk_pb2.ChooseResponse:
+    """Return what was chosen."""
+    return townsfolk_pb2.ChooseResponse(
+        chosen=choice.chosen,
+        options=[townsfolk_pb2.ScoredOption(**asdict(each)) for each in choice.options],
+        seed=choice.seed,
+        prompt_tokens=choice.prompt_tokens,
+        cached_tokens=choice.cached_tokens,
+        turn_id=choice.turn_id,
+    )
 
 
 def lore(message: dialogue_pb2.Lore) -> Lore:

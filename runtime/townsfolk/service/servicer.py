@@ -14,8 +14,10 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from townsfolk import __version__
+from townsfolk.dialogue.choice import decide
 from townsfolk.dialogue.limits import check_length
 from townsfolk.engine.generation import Generation
+from townsfolk.engine.scoring import score
 from townsfolk.grammar import CompiledGrammar
 from townsfolk.service import convert
 from townsfolk.service.calls import Context, writer
@@ -131,9 +133,7 @@ class TownsfolkServicer:
         self._gate.check_open()
         match request.WhichOneof("prompt"):
             case "text":
-                characters = len(request.text)
-                check_length("text: the prompt", characters, backend.engine.info.context_length)
-                prompt = await backend.encoding.run(characters, backend.engine.encode, request.text)
+                prompt = await self._encoded(request.text)
             case "token_ids":
                 prompt = list(request.token_ids.ids)
             case _:
@@ -169,6 +169,35 @@ class TownsfolkServicer:
     async def _compiled(self, message: Grammar) -> CompiledGrammar | None:
         grammar = convert.grammar(message)
         return None if grammar is None else await self._gate.backend.engine.compile(grammar)
+
+    async def Choose(self, request: pb.ChooseRequest, _: Context) -> pb.ChooseResponse:
+        backend = self._gate.backend
+        self._gate.check_open()
+        question = convert.question(request)
+        match request.WhichOneof("subject"):
+            case "session_id":
+                utterance = convert.asked(request)
+                session = backend.sessions.get(request.session_id)
+                choice = await session.choose(question, utterance, remember=request.remember)
+                return convert.choice_message(choice)
+            case "text":
+                prompt = await self._encoded(request.text)
+            case "token_ids":
+                prompt = list(request.token_ids.ids)
+            case _:
+                raise InvalidRequestError("subject: set session_id, text or token_ids")
+        if request.remember or request.HasField("utterance"):
+            raise InvalidRequestError("utterance, remember: mean nothing without a session")
+        encode = backend.tokenizer.encode
+        options = [encode(text, continues=True) for text in question.options]
+        scored = await score(backend.engine, prompt, options, priority=request.priority)
+        return convert.choice_message(decide(question, len(prompt), scored))
+
+    async def _encoded(self, text: str) -> list[int]:
+        """Return a prompt's tokens."""
+        engine = self._gate.backend.engine
+        check_length("text: the prompt", len(text), engine.info.context_length)
+        return await self._gate.backend.encoding.run(len(text), engine.encode, text)
 
     async def GetRuntimeInfo(
         self, request: pb.GetRuntimeInfoRequest, _: Context

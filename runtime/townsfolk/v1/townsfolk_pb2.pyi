@@ -9,12 +9,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ChoiceScore(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHOICE_SCORE_UNSPECIFIED: _ClassVar[ChoiceScore]
+    CHOICE_SCORE_TOTAL: _ClassVar[ChoiceScore]
+    CHOICE_SCORE_PER_TOKEN: _ClassVar[ChoiceScore]
+
 class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MODEL_STATE_UNSPECIFIED: _ClassVar[ModelState]
     MODEL_STATE_LOADED: _ClassVar[ModelState]
     MODEL_STATE_RELEASED: _ClassVar[ModelState]
     MODEL_STATE_LOADING: _ClassVar[ModelState]
+CHOICE_SCORE_UNSPECIFIED: ChoiceScore
+CHOICE_SCORE_TOTAL: ChoiceScore
+CHOICE_SCORE_PER_TOKEN: ChoiceScore
 MODEL_STATE_UNSPECIFIED: ModelState
 MODEL_STATE_LOADED: ModelState
 MODEL_STATE_RELEASED: ModelState
@@ -249,6 +258,62 @@ class GenerationFinished(_message.Message):
     usage: _sampling_pb2.Usage
     stop_text: str
     def __init__(self, finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ..., stop_text: _Optional[str] = ...) -> None: ...
+
+class ChooseRequest(_message.Message):
+    __slots__ = ("session_id", "text", "token_ids", "options", "utterance", "remember", "score", "draw", "temperature", "seed", "priority")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    REMEMBER_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    DRAW_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    text: str
+    token_ids: TokenIds
+    options: _containers.RepeatedScalarFieldContainer[str]
+    utterance: _dialogue_pb2.Utterance
+    remember: bool
+    score: ChoiceScore
+    draw: bool
+    temperature: float
+    seed: int
+    priority: int
+    def __init__(self, session_id: _Optional[str] = ..., text: _Optional[str] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., options: _Optional[_Iterable[str]] = ..., utterance: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ..., remember: _Optional[bool] = ..., score: _Optional[_Union[ChoiceScore, str]] = ..., draw: _Optional[bool] = ..., temperature: _Optional[float] = ..., seed: _Optional[int] = ..., priority: _Optional[int] = ...) -> None: ...
+
+class ScoredOption(_message.Message):
+    __slots__ = ("text", "logprob", "logprob_per_token", "probability", "tokens")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LOGPROB_FIELD_NUMBER: _ClassVar[int]
+    LOGPROB_PER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    logprob: float
+    logprob_per_token: float
+    probability: float
+    tokens: int
+    def __init__(self, text: _Optional[str] = ..., logprob: _Optional[float] = ..., logprob_per_token: _Optional[float] = ..., probability: _Optional[float] = ..., tokens: _Optional[int] = ...) -> None: ...
+
+class ChooseResponse(_message.Message):
+    __slots__ = ("chosen", "options", "seed", "prompt_tokens", "cached_tokens", "turn_id")
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    chosen: int
+    options: _containers.RepeatedCompositeFieldContainer[ScoredOption]
+    seed: int
+    prompt_tokens: int
+    cached_tokens: int
+    turn_id: str
+    def __init__(self, chosen: _Optional[int] = ..., options: _Optional[_Iterable[_Union[ScoredOption, _Mapping]]] = ..., seed: _Optional[int] = ..., prompt_tokens: _Optional[int] = ..., cached_tokens: _Optional[int] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
 class GetRuntimeInfoRequest(_message.Message):
     __slots__ = ()

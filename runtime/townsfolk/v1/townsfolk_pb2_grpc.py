@@ -96,6 +96,11 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.Choose = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/Choose',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ChooseRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ChooseResponse.FromString,
+                _registered_method=True)
         self.GetRuntimeInfo = channel.unary_unary(
                 '/townsfolk.v1.TownsfolkService/GetRuntimeInfo',
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.GetRuntimeInfoRequest.SerializeToString,
@@ -198,6 +203,14 @@ class TownsfolkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Choose(self, request, context):
+        """Says how likely each of some authored texts is as what comes next, and chooses one: an answer, a bark, a mood, a decision. Nothing is
+        generated, and all options go through the model together, behind a prefix that is computed once, or found in the KV cache.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRuntimeInfo(self, request, context):
         """What runs here: version, model, device, limits.
         """
@@ -274,6 +287,11 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.GenerateRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.GenerateResponse.SerializeToString,
+            ),
+            'Choose': grpc.unary_unary_rpc_method_handler(
+                    servicer.Choose,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ChooseRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ChooseResponse.SerializeToString,
             ),
             'GetRuntimeInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRuntimeInfo,
@@ -612,6 +630,33 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/Generate',
             townsfolk_dot_v1_dot_townsfolk__pb2.GenerateRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Choose(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/Choose',
+            townsfolk_dot_v1_dot_townsfolk__pb2.ChooseRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.ChooseResponse.FromString,
             options,
             channel_credentials,
             insecure,

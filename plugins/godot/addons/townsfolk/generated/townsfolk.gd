@@ -2,6 +2,17 @@
 @tool
 extends RefCounted
 
+## By what options are compared.
+enum ChoiceScore {
+	## The runtime's default: the whole text.
+	UNSPECIFIED = 0,
+	## The log-probability of the whole text: how likely the model is to say just this. A longer
+	## text is less likely.
+	TOTAL = 1,
+	## The mean log-probability of its tokens: for texts of unlike length.
+	PER_TOKEN = 2,
+}
+
 ## Where the model is. Calls are served in each state; the health service says SERVING.
 enum ModelState {
 	## Not set.
@@ -1040,6 +1051,287 @@ class GenerationFinished:
 					reader.skip(tag)
 
 
+## Choose among texts.
+class ChooseRequest:
+	extends ProtoMessage
+
+	## Which member of subject is set.
+	enum SubjectCase { NONE = 0, SESSION_ID = 1, TEXT = 2, TOKEN_IDS = 3 }
+
+	## Which member of subject is set; changes when one is assigned.
+	var subject_case := SubjectCase.NONE
+
+	## The character of this session says them. Its conversation stays as it is, unless remember is
+	## set.
+	var session_id: String:
+		get:
+			return _subject_value if subject_case == SubjectCase.SESSION_ID else ""
+		set(value):
+			_subject_value = value
+			subject_case = SubjectCase.SESSION_ID
+
+	## They go on with this text, as it stands; the model's begin token is put before it. Put white
+	## space between the two into the options.
+	var text: String:
+		get:
+			return _subject_value if subject_case == SubjectCase.TEXT else ""
+		set(value):
+			_subject_value = value
+			subject_case = SubjectCase.TEXT
+
+	## They go on with these tokens.
+	var token_ids: TokenIds:
+		get:
+			return _subject_value if subject_case == SubjectCase.TOKEN_IDS else null
+		set(value):
+			_subject_value = value
+			subject_case = SubjectCase.TOKEN_IDS if value != null else SubjectCase.NONE
+
+	## The texts: each once, none empty. 1 to 256, together at most 65,536 characters.
+	var options: Array[String] = []
+
+	## With a session: what is said to the character before it chooses. Only text, speaker and
+	## turn_id may be set. Not set: the character chooses what to say now; then the conversation
+	## must not end with its own line.
+	var utterance: Dialogue.Utterance = null
+
+	## With a session: what was said, and the chosen text as the character's answer, become part of
+	## the conversation.
+	var remember: bool = false
+
+	## By what the options are compared.
+	var score: ChoiceScore = ChoiceScore.UNSPECIFIED
+
+	## Draw one by its probability instead of taking the likeliest.
+	var draw: bool = false
+
+	## Divides the scores before they become probabilities. Above 0, at most 5. Default 1.
+	var temperature: float = 0.0:
+		set(value):
+			temperature = value
+			has_temperature = true
+	## Whether [member temperature] is set.
+	var has_temperature := false
+
+	## Of the draw. Not set: drawn at random and reported.
+	var seed: int = 0:
+		set(value):
+			seed = value
+			has_seed = true
+	## Whether [member seed] is set.
+	var has_seed := false
+
+	## Without a session: larger goes first. -100 to 100.
+	var priority: int = 0
+	var _subject_value: Variant
+
+	## Makes [member temperature] not set.
+	func clear_temperature() -> void:
+		temperature = 0.0
+		has_temperature = false
+
+	## Makes [member seed] not set.
+	func clear_seed() -> void:
+		seed = 0
+		has_seed = false
+
+	## Makes no member of subject set.
+	func clear_subject() -> void:
+		_subject_value = null
+		subject_case = SubjectCase.NONE
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if subject_case == SubjectCase.SESSION_ID:
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if subject_case == SubjectCase.TEXT:
+			writer.put_varint(18)
+			writer.put_string(text)
+		if subject_case == SubjectCase.TOKEN_IDS:
+			writer.put_varint(26)
+			writer.put_message(token_ids)
+		for element in options:
+			writer.put_varint(34)
+			writer.put_string(element)
+		if utterance != null:
+			writer.put_varint(42)
+			writer.put_message(utterance)
+		if remember:
+			writer.put_varint(48)
+			writer.put_bool(remember)
+		if score != 0:
+			writer.put_varint(56)
+			writer.put_int32(score)
+		if draw:
+			writer.put_varint(64)
+			writer.put_bool(draw)
+		if has_temperature:
+			writer.put_varint(77)
+			writer.put_float(temperature)
+		if has_seed:
+			writer.put_varint(80)
+			writer.put_varint(seed)
+		if priority != 0:
+			writer.put_varint(88)
+			writer.put_int32(priority)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					text = reader.read_string()
+				26:
+					var token_ids_element: TokenIds = (
+						_subject_value if subject_case == SubjectCase.TOKEN_IDS else TokenIds.new()
+					)
+					reader.read_message(token_ids_element)
+					_subject_value = token_ids_element
+					subject_case = SubjectCase.TOKEN_IDS
+				34:
+					options.append(reader.read_string())
+				42:
+					var utterance_element := (
+						utterance if utterance != null else Dialogue.Utterance.new()
+					)
+					reader.read_message(utterance_element)
+					utterance = utterance_element
+				48:
+					remember = reader.read_bool()
+				56:
+					score = reader.read_int32() as ChoiceScore
+				64:
+					draw = reader.read_bool()
+				77:
+					temperature = reader.read_float()
+				80:
+					seed = reader.read_varint()
+				88:
+					priority = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## How likely one text is.
+class ScoredOption:
+	extends ProtoMessage
+
+	## The text.
+	var text: String = ""
+
+	## The natural logarithm of its probability: of all its tokens, in the model's own distribution.
+	var logprob: float = 0.0
+
+	## The mean of its tokens' log-probabilities.
+	var logprob_per_token: float = 0.0
+
+	## Its probability among the options, by the score that was asked for. They add up to 1.
+	var probability: float = 0.0
+
+	## Its length in tokens.
+	var tokens: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if text != "":
+			writer.put_varint(10)
+			writer.put_string(text)
+		if ProtoWriter.is_float_set(logprob):
+			writer.put_varint(21)
+			writer.put_float(logprob)
+		if ProtoWriter.is_float_set(logprob_per_token):
+			writer.put_varint(29)
+			writer.put_float(logprob_per_token)
+		if ProtoWriter.is_float_set(probability):
+			writer.put_varint(37)
+			writer.put_float(probability)
+		if tokens != 0:
+			writer.put_varint(40)
+			writer.put_int32(tokens)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					text = reader.read_string()
+				21:
+					logprob = reader.read_float()
+				29:
+					logprob_per_token = reader.read_float()
+				37:
+					probability = reader.read_float()
+				40:
+					tokens = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## What was chosen.
+class ChooseResponse:
+	extends ProtoMessage
+
+	## The number of the chosen text among the options, from 0.
+	var chosen: int = 0
+
+	## All texts, in the order of the request.
+	var options: Array[ScoredOption] = []
+
+	## The seed of the draw; 0 without one.
+	var seed: int = 0
+
+	## Tokens of the prompt before the options, and how many of these were in the KV cache.
+	var prompt_tokens: int = 0
+
+	## See prompt_tokens.
+	var cached_tokens: int = 0
+
+	## The turn, when it is remembered.
+	var turn_id: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if chosen != 0:
+			writer.put_varint(8)
+			writer.put_int32(chosen)
+		for element in options:
+			writer.put_varint(18)
+			writer.put_message(element)
+		if seed != 0:
+			writer.put_varint(24)
+			writer.put_varint(seed)
+		if prompt_tokens != 0:
+			writer.put_varint(32)
+			writer.put_int32(prompt_tokens)
+		if cached_tokens != 0:
+			writer.put_varint(40)
+			writer.put_int32(cached_tokens)
+		if turn_id != "":
+			writer.put_varint(50)
+			writer.put_string(turn_id)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					chosen = reader.read_int32()
+				18:
+					var options_element := ScoredOption.new()
+					reader.read_message(options_element)
+					options.append(options_element)
+				24:
+					seed = reader.read_varint()
+				32:
+					prompt_tokens = reader.read_int32()
+				40:
+					cached_tokens = reader.read_int32()
+				50:
+					turn_id = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
 ## Ask what runs here.
 class GetRuntimeInfoRequest:
 	extends ProtoMessage
@@ -1542,6 +1834,23 @@ class TownsfolkServiceClient:
 			timeout_seconds,
 			metadata,
 			true
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Says how likely each of some authored texts is as what comes next, and chooses one: an
+	## answer, a bark, a mood, a decision. Nothing is generated, and all options go through the
+	## model together, behind a prefix that is computed once, or found in the KV cache.
+	func choose(
+		request: ChooseRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Choose",
+			ChooseResponse,
+			timeout_seconds,
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()

@@ -77,59 +77,76 @@ namespace Townsfolk.V1 {
             "b3duc2ZvbGsudjEuVG9rZW4ifgoSR2VuZXJhdGlvbkZpbmlzaGVkEjEKDWZp",
             "bmlzaF9yZWFzb24YASABKA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29u",
             "EiIKBXVzYWdlGAIgASgLMhMudG93bnNmb2xrLnYxLlVzYWdlEhEKCXN0b3Bf",
-            "dGV4dBgDIAEoCSIXChVHZXRSdW50aW1lSW5mb1JlcXVlc3Qi3AIKFkdldFJ1",
-            "bnRpbWVJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRINCgVtb2RlbBgC",
-            "IAEoCRISCgpwYXJhbWV0ZXJzGAMgASgDEg4KBmRldmljZRgEIAEoCRINCgVk",
-            "dHlwZRgFIAEoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoBRIVCg1rdl9tZW1v",
-            "cnlfbWliGAcgASgFEhoKEmt2X2NhcGFjaXR5X3Rva2VucxgIIAEoBRIUCgxt",
-            "YXhfc2Vzc2lvbnMYCSABKAUSEQoJbWF4X2JhdGNoGAogASgFEhkKEW1heF9t",
-            "ZXNzYWdlX2J5dGVzGAsgASgFEi0KC21vZGVsX3N0YXRlGAwgASgOMhgudG93",
-            "bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVtb3J5X3VzZWRfbWliGA0gASgF",
-            "EhgKEG1lbW9yeV9saW1pdF9taWIYDiABKAUiPQoRV2F0Y2hTdGF0c1JlcXVl",
-            "c3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgBAUIOCgxfaW50ZXJ2YWxfbXMi",
-            "rAMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdydW5uaW5nGAEgASgFEg8KB3dh",
-            "aXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9zZWNvbmQYAyABKAISFgoOa3Zf",
-            "YmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxvY2tzX2NhY2hlZBgFIAEoBRIW",
-            "Cg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0dGZ0X3A1MF9tcxgHIAEoAhIT",
-            "Cgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNzaW9ucxgJIAEoBRIeChZnZW5l",
-            "cmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsKE3Byb21wdF90b2tlbnNfdG90",
-            "YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190b3RhbBgMIAEoAxIWCg5yZXF1",
-            "ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0aW9uc190b3RhbBgOIAEoAxIt",
-            "Cgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25zZm9say52MS5Nb2RlbFN0YXRl",
-            "EhcKD21lbW9yeV91c2VkX21pYhgQIAEoBSp0CgpNb2RlbFN0YXRlEhsKF01P",
-            "REVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSTU9ERUxfU1RBVEVfTE9BREVE",
-            "EAESGAoUTU9ERUxfU1RBVEVfUkVMRUFTRUQQAhIXChNNT0RFTF9TVEFURV9M",
-            "T0FESU5HEAMyrgkKEFRvd25zZm9sa1NlcnZpY2USTQoIQ29udmVyc2USHS50",
-            "b3duc2ZvbGsudjEuQ29udmVyc2VSZXF1ZXN0Gh4udG93bnNmb2xrLnYxLkNv",
-            "bnZlcnNlUmVzcG9uc2UoATABElIKC09wZW5TZXNzaW9uEiAudG93bnNmb2xr",
-            "LnYxLk9wZW5TZXNzaW9uUmVxdWVzdBohLnRvd25zZm9say52MS5PcGVuU2Vz",
-            "c2lvblJlc3BvbnNlEjwKA1NheRIYLnRvd25zZm9say52MS5TYXlSZXF1ZXN0",
-            "GhkudG93bnNmb2xrLnYxLlNheVJlc3BvbnNlMAESYQoQSW50ZXJydXB0U2Vz",
-            "c2lvbhIlLnRvd25zZm9say52MS5JbnRlcnJ1cHRTZXNzaW9uUmVxdWVzdBom",
-            "LnRvd25zZm9say52MS5JbnRlcnJ1cHRTZXNzaW9uUmVzcG9uc2USWAoNTm90",
-            "aWZ5U2Vzc2lvbhIiLnRvd25zZm9say52MS5Ob3RpZnlTZXNzaW9uUmVxdWVz",
-            "dBojLnRvd25zZm9say52MS5Ob3RpZnlTZXNzaW9uUmVzcG9uc2USWAoNVXBk",
-            "YXRlU2Vzc2lvbhIiLnRvd25zZm9say52MS5VcGRhdGVTZXNzaW9uUmVxdWVz",
-            "dBojLnRvd25zZm9say52MS5VcGRhdGVTZXNzaW9uUmVzcG9uc2USTwoKR2V0",
-            "U2Vzc2lvbhIfLnRvd25zZm9say52MS5HZXRTZXNzaW9uUmVxdWVzdBogLnRv",
-            "d25zZm9say52MS5HZXRTZXNzaW9uUmVzcG9uc2USVQoMTGlzdFNlc3Npb25z",
-            "EiEudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIi50b3duc2Zv",
-            "bGsudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USVQoMQ2xvc2VTZXNzaW9uEiEu",
-            "dG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlcXVlc3QaIi50b3duc2ZvbGsu",
-            "djEuQ2xvc2VTZXNzaW9uUmVzcG9uc2USVQoMUmVnaXN0ZXJMb3JlEiEudG93",
-            "bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlcXVlc3QaIi50b3duc2ZvbGsudjEu",
-            "UmVnaXN0ZXJMb3JlUmVzcG9uc2USTwoKUmVtb3ZlTG9yZRIfLnRvd25zZm9s",
-            "ay52MS5SZW1vdmVMb3JlUmVxdWVzdBogLnRvd25zZm9say52MS5SZW1vdmVM",
-            "b3JlUmVzcG9uc2USSwoIR2VuZXJhdGUSHS50b3duc2ZvbGsudjEuR2VuZXJh",
-            "dGVSZXF1ZXN0Gh4udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVzcG9uc2UwARJb",
-            "Cg5HZXRSdW50aW1lSW5mbxIjLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5m",
-            "b1JlcXVlc3QaJC50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9SZXNwb25z",
-            "ZRJRCgpXYXRjaFN0YXRzEh8udG93bnNmb2xrLnYxLldhdGNoU3RhdHNSZXF1",
-            "ZXN0GiAudG93bnNmb2xrLnYxLldhdGNoU3RhdHNSZXNwb25zZTABQg+qAgxU",
-            "b3duc2ZvbGsuVjFiBnByb3RvMw=="));
+            "dGV4dBgDIAEoCSLMAgoNQ2hvb3NlUmVxdWVzdBIUCgpzZXNzaW9uX2lkGAEg",
+            "ASgJSAASDgoEdGV4dBgCIAEoCUgAEisKCXRva2VuX2lkcxgDIAEoCzIWLnRv",
+            "d25zZm9say52MS5Ub2tlbklkc0gAEg8KB29wdGlvbnMYBCADKAkSKgoJdXR0",
+            "ZXJhbmNlGAUgASgLMhcudG93bnNmb2xrLnYxLlV0dGVyYW5jZRIQCghyZW1l",
+            "bWJlchgGIAEoCBIoCgVzY29yZRgHIAEoDjIZLnRvd25zZm9say52MS5DaG9p",
+            "Y2VTY29yZRIMCgRkcmF3GAggASgIEhgKC3RlbXBlcmF0dXJlGAkgASgCSAGI",
+            "AQESEQoEc2VlZBgKIAEoBEgCiAEBEhAKCHByaW9yaXR5GAsgASgFQgkKB3N1",
+            "YmplY3RCDgoMX3RlbXBlcmF0dXJlQgcKBV9zZWVkIm0KDFNjb3JlZE9wdGlv",
+            "bhIMCgR0ZXh0GAEgASgJEg8KB2xvZ3Byb2IYAiABKAISGQoRbG9ncHJvYl9w",
+            "ZXJfdG9rZW4YAyABKAISEwoLcHJvYmFiaWxpdHkYBCABKAISDgoGdG9rZW5z",
+            "GAUgASgFIpoBCg5DaG9vc2VSZXNwb25zZRIOCgZjaG9zZW4YASABKAUSKwoH",
+            "b3B0aW9ucxgCIAMoCzIaLnRvd25zZm9say52MS5TY29yZWRPcHRpb24SDAoE",
+            "c2VlZBgDIAEoBBIVCg1wcm9tcHRfdG9rZW5zGAQgASgFEhUKDWNhY2hlZF90",
+            "b2tlbnMYBSABKAUSDwoHdHVybl9pZBgGIAEoCSIXChVHZXRSdW50aW1lSW5m",
+            "b1JlcXVlc3Qi3AIKFkdldFJ1bnRpbWVJbmZvUmVzcG9uc2USDwoHdmVyc2lv",
+            "bhgBIAEoCRINCgVtb2RlbBgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgDEg4K",
+            "BmRldmljZRgEIAEoCRINCgVkdHlwZRgFIAEoCRIWCg5jb250ZXh0X3Rva2Vu",
+            "cxgGIAEoBRIVCg1rdl9tZW1vcnlfbWliGAcgASgFEhoKEmt2X2NhcGFjaXR5",
+            "X3Rva2VucxgIIAEoBRIUCgxtYXhfc2Vzc2lvbnMYCSABKAUSEQoJbWF4X2Jh",
+            "dGNoGAogASgFEhkKEW1heF9tZXNzYWdlX2J5dGVzGAsgASgFEi0KC21vZGVs",
+            "X3N0YXRlGAwgASgOMhgudG93bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVt",
+            "b3J5X3VzZWRfbWliGA0gASgFEhgKEG1lbW9yeV9saW1pdF9taWIYDiABKAUi",
+            "PQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgB",
+            "AUIOCgxfaW50ZXJ2YWxfbXMirAMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
+            "dW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9z",
+            "ZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxv",
+            "Y2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0",
+            "dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNz",
+            "aW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsK",
+            "E3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190",
+            "b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0",
+            "aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25z",
+            "Zm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQIAEoBSpf",
+            "CgtDaG9pY2VTY29yZRIcChhDSE9JQ0VfU0NPUkVfVU5TUEVDSUZJRUQQABIW",
+            "ChJDSE9JQ0VfU0NPUkVfVE9UQUwQARIaChZDSE9JQ0VfU0NPUkVfUEVSX1RP",
+            "S0VOEAIqdAoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklF",
+            "RBAAEhYKEk1PREVMX1NUQVRFX0xPQURFRBABEhgKFE1PREVMX1NUQVRFX1JF",
+            "TEVBU0VEEAISFwoTTU9ERUxfU1RBVEVfTE9BRElORxADMvMJChBUb3duc2Zv",
+            "bGtTZXJ2aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNl",
+            "UmVxdWVzdBoeLnRvd25zZm9say52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJS",
+            "CgtPcGVuU2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVl",
+            "c3QaIS50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkS",
+            "GC50b3duc2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlS",
+            "ZXNwb25zZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEu",
+            "SW50ZXJydXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJy",
+            "dXB0U2Vzc2lvblJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24SIi50b3duc2Zv",
+            "bGsudjEuTm90aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuTm90",
+            "aWZ5U2Vzc2lvblJlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24SIi50b3duc2Zv",
+            "bGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuVXBk",
+            "YXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50b3duc2ZvbGsu",
+            "djEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEuR2V0U2Vzc2lv",
+            "blJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9say52MS5MaXN0",
+            "U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jl",
+            "c3BvbnNlElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52MS5DbG9zZVNl",
+            "c3Npb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlc3Bv",
+            "bnNlElUKDFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5SZWdpc3Rlckxv",
+            "cmVSZXF1ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNl",
+            "Ek8KClJlbW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVl",
+            "c3QaIC50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVy",
+            "YXRlEh0udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoeLnRvd25zZm9s",
+            "ay52MS5HZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsudG93bnNmb2xr",
+            "LnYxLkNob29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9u",
+            "c2USWwoOR2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEuR2V0UnVudGlt",
+            "ZUluZm9SZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVz",
+            "cG9uc2USUQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5XYXRjaFN0YXRz",
+            "UmVxdWVzdBogLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVzcG9uc2UwAUIP",
+            "qgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSession), global::Townsfolk.V1.OpenSession.Parser, new[]{ "Config", "Resume" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupt), global::Townsfolk.V1.Interrupt.Parser, new[]{ "TurnId", "HeardCharacters" }, new[]{ "HeardCharacters" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseRequest), global::Townsfolk.V1.ConverseRequest.Parser, new[]{ "Open", "Say", "Notify", "Interrupt", "UpdatePriority", "Close" }, new[]{ "Request" }, null, null, null),
@@ -161,6 +178,9 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.EchoedPrompt), global::Townsfolk.V1.EchoedPrompt.Parser, new[]{ "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GeneratedText), global::Townsfolk.V1.GeneratedText.Parser, new[]{ "Text", "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerationFinished), global::Townsfolk.V1.GenerationFinished.Parser, new[]{ "FinishReason", "Usage", "StopText" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseRequest), global::Townsfolk.V1.ChooseRequest.Parser, new[]{ "SessionId", "Text", "TokenIds", "Options", "Utterance", "Remember", "Score", "Draw", "Temperature", "Seed", "Priority" }, new[]{ "Subject", "Temperature", "Seed" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ScoredOption), global::Townsfolk.V1.ScoredOption.Parser, new[]{ "Text", "Logprob", "LogprobPerToken", "Probability", "Tokens" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseResponse), global::Townsfolk.V1.ChooseResponse.Parser, new[]{ "Chosen", "Options", "Seed", "PromptTokens", "CachedTokens", "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoRequest), global::Townsfolk.V1.GetRuntimeInfoRequest.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes", "ModelState", "MemoryUsedMib", "MemoryLimitMib" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsRequest), global::Townsfolk.V1.WatchStatsRequest.Parser, new[]{ "IntervalMs" }, new[]{ "IntervalMs" }, null, null, null),
@@ -171,6 +191,24 @@ namespace Townsfolk.V1 {
 
   }
   #region Enums
+  /// <summary>
+  /// By what options are compared.
+  /// </summary>
+  public enum ChoiceScore {
+    /// <summary>
+    /// The runtime's default: the whole text.
+    /// </summary>
+    [pbr::OriginalName("CHOICE_SCORE_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// The log-probability of the whole text: how likely the model is to say just this. A longer text is less likely.
+    /// </summary>
+    [pbr::OriginalName("CHOICE_SCORE_TOTAL")] Total = 1,
+    /// <summary>
+    /// The mean log-probability of its tokens: for texts of unlike length.
+    /// </summary>
+    [pbr::OriginalName("CHOICE_SCORE_PER_TOKEN")] PerToken = 2,
+  }
+
   /// <summary>
   /// Where the model is. Calls are served in each state; the health service says SERVING.
   /// </summary>
@@ -7757,6 +7795,1475 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Choose among texts.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ChooseRequest : pb::IMessage<ChooseRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ChooseRequest> _parser = new pb::MessageParser<ChooseRequest>(() => new ChooseRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    private int _hasBits0;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ChooseRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ChooseRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ChooseRequest(ChooseRequest other) : this() {
+      _hasBits0 = other._hasBits0;
+      options_ = other.options_.Clone();
+      utterance_ = other.utterance_ != null ? other.utterance_.Clone() : null;
+      remember_ = other.remember_;
+      score_ = other.score_;
+      draw_ = other.draw_;
+      temperature_ = other.temperature_;
+      seed_ = other.seed_;
+      priority_ = other.priority_;
+      switch (other.SubjectCase) {
+        case SubjectOneofCase.SessionId:
+          SessionId = other.SessionId;
+          break;
+        case SubjectOneofCase.Text:
+          Text = other.Text;
+          break;
+        case SubjectOneofCase.TokenIds:
+          TokenIds = other.TokenIds.Clone();
+          break;
+      }
+
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ChooseRequest Clone() {
+      return new ChooseRequest(this);
+    }
+
+    /// <summary>Field number for the "session_id" field.</summary>
+    public const int SessionIdFieldNumber = 1;
+    /// <summary>
+    /// The character of this session says them. Its conversation stays as it is, unless remember is set.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string SessionId {
+      get { return HasSessionId ? (string) subject_ : ""; }
+      set {
+        subject_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        subjectCase_ = SubjectOneofCase.SessionId;
+      }
+    }
+    /// <summary>Gets whether the "session_id" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasSessionId {
+      get { return subjectCase_ == SubjectOneofCase.SessionId; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "session_id" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearSessionId() {
+      if (HasSessionId) {
+        ClearSubject();
+      }
+    }
+
+    /// <summary>Field number for the "text" field.</summary>
+    public const int TextFieldNumber = 2;
+    /// <summary>
+    /// They go on with this text, as it stands; the model's begin token is put before it. Put white space between the two into the options.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Text {
+      get { return HasText ? (string) subject_ : ""; }
+      set {
+        subject_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        subjectCase_ = SubjectOneofCase.Text;
+      }
+    }
+    /// <summary>Gets whether the "text" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasText {
+      get { return subjectCase_ == SubjectOneofCase.Text; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "text" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearText() {
+      if (HasText) {
+        ClearSubject();
+      }
+    }
+
+    /// <summary>Field number for the "token_ids" field.</summary>
+    public const int TokenIdsFieldNumber = 3;
+    /// <summary>
+    /// They go on with these tokens.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.TokenIds TokenIds {
+      get { return subjectCase_ == SubjectOneofCase.TokenIds ? (global::Townsfolk.V1.TokenIds) subject_ : null; }
+      set {
+        subject_ = value;
+        subjectCase_ = value == null ? SubjectOneofCase.None : SubjectOneofCase.TokenIds;
+      }
+    }
+
+    /// <summary>Field number for the "options" field.</summary>
+    public const int OptionsFieldNumber = 4;
+    private static readonly pb::FieldCodec<string> _repeated_options_codec
+        = pb::FieldCodec.ForString(34);
+    private readonly pbc::RepeatedField<string> options_ = new pbc::RepeatedField<string>();
+    /// <summary>
+    /// The texts: each once, none empty. 1 to 256, together at most 65,536 characters.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<string> Options {
+      get { return options_; }
+    }
+
+    /// <summary>Field number for the "utterance" field.</summary>
+    public const int UtteranceFieldNumber = 5;
+    private global::Townsfolk.V1.Utterance utterance_;
+    /// <summary>
+    /// With a session: what is said to the character before it chooses. Only text, speaker and turn_id may be set. Not set: the character
+    /// chooses what to say now; then the conversation must not end with its own line.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Utterance Utterance {
+      get { return utterance_; }
+      set {
+        utterance_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "remember" field.</summary>
+    public const int RememberFieldNumber = 6;
+    private bool remember_;
+    /// <summary>
+    /// With a session: what was said, and the chosen text as the character's answer, become part of the conversation.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Remember {
+      get { return remember_; }
+      set {
+        remember_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "score" field.</summary>
+    public const int ScoreFieldNumber = 7;
+    private global::Townsfolk.V1.ChoiceScore score_ = global::Townsfolk.V1.ChoiceScore.Unspecified;
+    /// <summary>
+    /// By what the options are compared.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ChoiceScore Score {
+      get { return score_; }
+      set {
+        score_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "draw" field.</summary>
+    public const int DrawFieldNumber = 8;
+    private bool draw_;
+    /// <summary>
+    /// Draw one by its probability instead of taking the likeliest.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Draw {
+      get { return draw_; }
+      set {
+        draw_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "temperature" field.</summary>
+    public const int TemperatureFieldNumber = 9;
+    private readonly static float TemperatureDefaultValue = 0F;
+
+    private float temperature_;
+    /// <summary>
+    /// Divides the scores before they become probabilities. Above 0, at most 5. Default 1.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float Temperature {
+      get { if ((_hasBits0 & 1) != 0) { return temperature_; } else { return TemperatureDefaultValue; } }
+      set {
+        _hasBits0 |= 1;
+        temperature_ = value;
+      }
+    }
+    /// <summary>Gets whether the "temperature" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasTemperature {
+      get { return (_hasBits0 & 1) != 0; }
+    }
+    /// <summary>Clears the value of the "temperature" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearTemperature() {
+      _hasBits0 &= ~1;
+    }
+
+    /// <summary>Field number for the "seed" field.</summary>
+    public const int SeedFieldNumber = 10;
+    private readonly static ulong SeedDefaultValue = 0UL;
+
+    private ulong seed_;
+    /// <summary>
+    /// Of the draw. Not set: drawn at random and reported.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ulong Seed {
+      get { if ((_hasBits0 & 2) != 0) { return seed_; } else { return SeedDefaultValue; } }
+      set {
+        _hasBits0 |= 2;
+        seed_ = value;
+      }
+    }
+    /// <summary>Gets whether the "seed" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasSeed {
+      get { return (_hasBits0 & 2) != 0; }
+    }
+    /// <summary>Clears the value of the "seed" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearSeed() {
+      _hasBits0 &= ~2;
+    }
+
+    /// <summary>Field number for the "priority" field.</summary>
+    public const int PriorityFieldNumber = 11;
+    private int priority_;
+    /// <summary>
+    /// Without a session: larger goes first. -100 to 100.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Priority {
+      get { return priority_; }
+      set {
+        priority_ = value;
+      }
+    }
+
+    private object subject_;
+    /// <summary>Enum of possible cases for the "subject" oneof.</summary>
+    public enum SubjectOneofCase {
+      None = 0,
+      SessionId = 1,
+      Text = 2,
+      TokenIds = 3,
+    }
+    private SubjectOneofCase subjectCase_ = SubjectOneofCase.None;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SubjectOneofCase SubjectCase {
+      get { return subjectCase_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearSubject() {
+      subjectCase_ = SubjectOneofCase.None;
+      subject_ = null;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ChooseRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ChooseRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (SessionId != other.SessionId) return false;
+      if (Text != other.Text) return false;
+      if (!object.Equals(TokenIds, other.TokenIds)) return false;
+      if(!options_.Equals(other.options_)) return false;
+      if (!object.Equals(Utterance, other.Utterance)) return false;
+      if (Remember != other.Remember) return false;
+      if (Score != other.Score) return false;
+      if (Draw != other.Draw) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(Temperature, other.Temperature)) return false;
+      if (Seed != other.Seed) return false;
+      if (Priority != other.Priority) return false;
+      if (SubjectCase != other.SubjectCase) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (HasSessionId) hash ^= SessionId.GetHashCode();
+      if (HasText) hash ^= Text.GetHashCode();
+      if (subjectCase_ == SubjectOneofCase.TokenIds) hash ^= TokenIds.GetHashCode();
+      hash ^= options_.GetHashCode();
+      if (utterance_ != null) hash ^= Utterance.GetHashCode();
+      if (Remember != false) hash ^= Remember.GetHashCode();
+      if (Score != global::Townsfolk.V1.ChoiceScore.Unspecified) hash ^= Score.GetHashCode();
+      if (Draw != false) hash ^= Draw.GetHashCode();
+      if (HasTemperature) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(Temperature);
+      if (HasSeed) hash ^= Seed.GetHashCode();
+      if (Priority != 0) hash ^= Priority.GetHashCode();
+      hash ^= (int) subjectCase_;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (HasSessionId) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (HasText) {
+        output.WriteRawTag(18);
+        output.WriteString(Text);
+      }
+      if (subjectCase_ == SubjectOneofCase.TokenIds) {
+        output.WriteRawTag(26);
+        output.WriteMessage(TokenIds);
+      }
+      options_.WriteTo(output, _repeated_options_codec);
+      if (utterance_ != null) {
+        output.WriteRawTag(42);
+        output.WriteMessage(Utterance);
+      }
+      if (Remember != false) {
+        output.WriteRawTag(48);
+        output.WriteBool(Remember);
+      }
+      if (Score != global::Townsfolk.V1.ChoiceScore.Unspecified) {
+        output.WriteRawTag(56);
+        output.WriteEnum((int) Score);
+      }
+      if (Draw != false) {
+        output.WriteRawTag(64);
+        output.WriteBool(Draw);
+      }
+      if (HasTemperature) {
+        output.WriteRawTag(77);
+        output.WriteFloat(Temperature);
+      }
+      if (HasSeed) {
+        output.WriteRawTag(80);
+        output.WriteUInt64(Seed);
+      }
+      if (Priority != 0) {
+        output.WriteRawTag(88);
+        output.WriteInt32(Priority);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (HasSessionId) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (HasText) {
+        output.WriteRawTag(18);
+        output.WriteString(Text);
+      }
+      if (subjectCase_ == SubjectOneofCase.TokenIds) {
+        output.WriteRawTag(26);
+        output.WriteMessage(TokenIds);
+      }
+      options_.WriteTo(ref output, _repeated_options_codec);
+      if (utterance_ != null) {
+        output.WriteRawTag(42);
+        output.WriteMessage(Utterance);
+      }
+      if (Remember != false) {
+        output.WriteRawTag(48);
+        output.WriteBool(Remember);
+      }
+      if (Score != global::Townsfolk.V1.ChoiceScore.Unspecified) {
+        output.WriteRawTag(56);
+        output.WriteEnum((int) Score);
+      }
+      if (Draw != false) {
+        output.WriteRawTag(64);
+        output.WriteBool(Draw);
+      }
+      if (HasTemperature) {
+        output.WriteRawTag(77);
+        output.WriteFloat(Temperature);
+      }
+      if (HasSeed) {
+        output.WriteRawTag(80);
+        output.WriteUInt64(Seed);
+      }
+      if (Priority != 0) {
+        output.WriteRawTag(88);
+        output.WriteInt32(Priority);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (HasSessionId) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(SessionId);
+      }
+      if (HasText) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Text);
+      }
+      if (subjectCase_ == SubjectOneofCase.TokenIds) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(TokenIds);
+      }
+      size += options_.CalculateSize(_repeated_options_codec);
+      if (utterance_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Utterance);
+      }
+      if (Remember != false) {
+        size += 1 + 1;
+      }
+      if (Score != global::Townsfolk.V1.ChoiceScore.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Score);
+      }
+      if (Draw != false) {
+        size += 1 + 1;
+      }
+      if (HasTemperature) {
+        size += 1 + 4;
+      }
+      if (HasSeed) {
+        size += 1 + pb::CodedOutputStream.ComputeUInt64Size(Seed);
+      }
+      if (Priority != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Priority);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ChooseRequest other) {
+      if (other == null) {
+        return;
+      }
+      options_.Add(other.options_);
+      if (other.utterance_ != null) {
+        if (utterance_ == null) {
+          Utterance = new global::Townsfolk.V1.Utterance();
+        }
+        Utterance.MergeFrom(other.Utterance);
+      }
+      if (other.Remember != false) {
+        Remember = other.Remember;
+      }
+      if (other.Score != global::Townsfolk.V1.ChoiceScore.Unspecified) {
+        Score = other.Score;
+      }
+      if (other.Draw != false) {
+        Draw = other.Draw;
+      }
+      if (other.HasTemperature) {
+        Temperature = other.Temperature;
+      }
+      if (other.HasSeed) {
+        Seed = other.Seed;
+      }
+      if (other.Priority != 0) {
+        Priority = other.Priority;
+      }
+      switch (other.SubjectCase) {
+        case SubjectOneofCase.SessionId:
+          SessionId = other.SessionId;
+          break;
+        case SubjectOneofCase.Text:
+          Text = other.Text;
+          break;
+        case SubjectOneofCase.TokenIds:
+          if (TokenIds == null) {
+            TokenIds = new global::Townsfolk.V1.TokenIds();
+          }
+          TokenIds.MergeFrom(other.TokenIds);
+          break;
+      }
+
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 18: {
+            Text = input.ReadString();
+            break;
+          }
+          case 26: {
+            global::Townsfolk.V1.TokenIds subBuilder = new global::Townsfolk.V1.TokenIds();
+            if (subjectCase_ == SubjectOneofCase.TokenIds) {
+              subBuilder.MergeFrom(TokenIds);
+            }
+            input.ReadMessage(subBuilder);
+            TokenIds = subBuilder;
+            break;
+          }
+          case 34: {
+            options_.AddEntriesFrom(input, _repeated_options_codec);
+            break;
+          }
+          case 42: {
+            if (utterance_ == null) {
+              Utterance = new global::Townsfolk.V1.Utterance();
+            }
+            input.ReadMessage(Utterance);
+            break;
+          }
+          case 48: {
+            Remember = input.ReadBool();
+            break;
+          }
+          case 56: {
+            Score = (global::Townsfolk.V1.ChoiceScore) input.ReadEnum();
+            break;
+          }
+          case 64: {
+            Draw = input.ReadBool();
+            break;
+          }
+          case 77: {
+            Temperature = input.ReadFloat();
+            break;
+          }
+          case 80: {
+            Seed = input.ReadUInt64();
+            break;
+          }
+          case 88: {
+            Priority = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 18: {
+            Text = input.ReadString();
+            break;
+          }
+          case 26: {
+            global::Townsfolk.V1.TokenIds subBuilder = new global::Townsfolk.V1.TokenIds();
+            if (subjectCase_ == SubjectOneofCase.TokenIds) {
+              subBuilder.MergeFrom(TokenIds);
+            }
+            input.ReadMessage(subBuilder);
+            TokenIds = subBuilder;
+            break;
+          }
+          case 34: {
+            options_.AddEntriesFrom(ref input, _repeated_options_codec);
+            break;
+          }
+          case 42: {
+            if (utterance_ == null) {
+              Utterance = new global::Townsfolk.V1.Utterance();
+            }
+            input.ReadMessage(Utterance);
+            break;
+          }
+          case 48: {
+            Remember = input.ReadBool();
+            break;
+          }
+          case 56: {
+            Score = (global::Townsfolk.V1.ChoiceScore) input.ReadEnum();
+            break;
+          }
+          case 64: {
+            Draw = input.ReadBool();
+            break;
+          }
+          case 77: {
+            Temperature = input.ReadFloat();
+            break;
+          }
+          case 80: {
+            Seed = input.ReadUInt64();
+            break;
+          }
+          case 88: {
+            Priority = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// How likely one text is.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ScoredOption : pb::IMessage<ScoredOption>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ScoredOption> _parser = new pb::MessageParser<ScoredOption>(() => new ScoredOption());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ScoredOption> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ScoredOption() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ScoredOption(ScoredOption other) : this() {
+      text_ = other.text_;
+      logprob_ = other.logprob_;
+      logprobPerToken_ = other.logprobPerToken_;
+      probability_ = other.probability_;
+      tokens_ = other.tokens_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ScoredOption Clone() {
+      return new ScoredOption(this);
+    }
+
+    /// <summary>Field number for the "text" field.</summary>
+    public const int TextFieldNumber = 1;
+    private string text_ = "";
+    /// <summary>
+    /// The text.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Text {
+      get { return text_; }
+      set {
+        text_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "logprob" field.</summary>
+    public const int LogprobFieldNumber = 2;
+    private float logprob_;
+    /// <summary>
+    /// The natural logarithm of its probability: of all its tokens, in the model's own distribution.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float Logprob {
+      get { return logprob_; }
+      set {
+        logprob_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "logprob_per_token" field.</summary>
+    public const int LogprobPerTokenFieldNumber = 3;
+    private float logprobPerToken_;
+    /// <summary>
+    /// The mean of its tokens' log-probabilities.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float LogprobPerToken {
+      get { return logprobPerToken_; }
+      set {
+        logprobPerToken_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "probability" field.</summary>
+    public const int ProbabilityFieldNumber = 4;
+    private float probability_;
+    /// <summary>
+    /// Its probability among the options, by the score that was asked for. They add up to 1.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float Probability {
+      get { return probability_; }
+      set {
+        probability_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "tokens" field.</summary>
+    public const int TokensFieldNumber = 5;
+    private int tokens_;
+    /// <summary>
+    /// Its length in tokens.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Tokens {
+      get { return tokens_; }
+      set {
+        tokens_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ScoredOption);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ScoredOption other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Text != other.Text) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(Logprob, other.Logprob)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(LogprobPerToken, other.LogprobPerToken)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(Probability, other.Probability)) return false;
+      if (Tokens != other.Tokens) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Text.Length != 0) hash ^= Text.GetHashCode();
+      if (Logprob != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(Logprob);
+      if (LogprobPerToken != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(LogprobPerToken);
+      if (Probability != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(Probability);
+      if (Tokens != 0) hash ^= Tokens.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Text.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Text);
+      }
+      if (Logprob != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(Logprob);
+      }
+      if (LogprobPerToken != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(LogprobPerToken);
+      }
+      if (Probability != 0F) {
+        output.WriteRawTag(37);
+        output.WriteFloat(Probability);
+      }
+      if (Tokens != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Tokens);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Text.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Text);
+      }
+      if (Logprob != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(Logprob);
+      }
+      if (LogprobPerToken != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(LogprobPerToken);
+      }
+      if (Probability != 0F) {
+        output.WriteRawTag(37);
+        output.WriteFloat(Probability);
+      }
+      if (Tokens != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Tokens);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Text.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Text);
+      }
+      if (Logprob != 0F) {
+        size += 1 + 4;
+      }
+      if (LogprobPerToken != 0F) {
+        size += 1 + 4;
+      }
+      if (Probability != 0F) {
+        size += 1 + 4;
+      }
+      if (Tokens != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Tokens);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ScoredOption other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Text.Length != 0) {
+        Text = other.Text;
+      }
+      if (other.Logprob != 0F) {
+        Logprob = other.Logprob;
+      }
+      if (other.LogprobPerToken != 0F) {
+        LogprobPerToken = other.LogprobPerToken;
+      }
+      if (other.Probability != 0F) {
+        Probability = other.Probability;
+      }
+      if (other.Tokens != 0) {
+        Tokens = other.Tokens;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Text = input.ReadString();
+            break;
+          }
+          case 21: {
+            Logprob = input.ReadFloat();
+            break;
+          }
+          case 29: {
+            LogprobPerToken = input.ReadFloat();
+            break;
+          }
+          case 37: {
+            Probability = input.ReadFloat();
+            break;
+          }
+          case 40: {
+            Tokens = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Text = input.ReadString();
+            break;
+          }
+          case 21: {
+            Logprob = input.ReadFloat();
+            break;
+          }
+          case 29: {
+            LogprobPerToken = input.ReadFloat();
+            break;
+          }
+          case 37: {
+            Probability = input.ReadFloat();
+            break;
+          }
+          case 40: {
+            Tokens = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// What was chosen.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ChooseResponse : pb::IMessage<ChooseResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ChooseResponse> _parser = new pb::MessageParser<ChooseResponse>(() => new ChooseResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ChooseResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ChooseResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ChooseResponse(ChooseResponse other) : this() {
+      chosen_ = other.chosen_;
+      options_ = other.options_.Clone();
+      seed_ = other.seed_;
+      promptTokens_ = other.promptTokens_;
+      cachedTokens_ = other.cachedTokens_;
+      turnId_ = other.turnId_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ChooseResponse Clone() {
+      return new ChooseResponse(this);
+    }
+
+    /// <summary>Field number for the "chosen" field.</summary>
+    public const int ChosenFieldNumber = 1;
+    private int chosen_;
+    /// <summary>
+    /// The number of the chosen text among the options, from 0.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Chosen {
+      get { return chosen_; }
+      set {
+        chosen_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "options" field.</summary>
+    public const int OptionsFieldNumber = 2;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.ScoredOption> _repeated_options_codec
+        = pb::FieldCodec.ForMessage(18, global::Townsfolk.V1.ScoredOption.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.ScoredOption> options_ = new pbc::RepeatedField<global::Townsfolk.V1.ScoredOption>();
+    /// <summary>
+    /// All texts, in the order of the request.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.ScoredOption> Options {
+      get { return options_; }
+    }
+
+    /// <summary>Field number for the "seed" field.</summary>
+    public const int SeedFieldNumber = 3;
+    private ulong seed_;
+    /// <summary>
+    /// The seed of the draw; 0 without one.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ulong Seed {
+      get { return seed_; }
+      set {
+        seed_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "prompt_tokens" field.</summary>
+    public const int PromptTokensFieldNumber = 4;
+    private int promptTokens_;
+    /// <summary>
+    /// Tokens of the prompt before the options, and how many of these were in the KV cache.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int PromptTokens {
+      get { return promptTokens_; }
+      set {
+        promptTokens_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "cached_tokens" field.</summary>
+    public const int CachedTokensFieldNumber = 5;
+    private int cachedTokens_;
+    /// <summary>
+    /// See prompt_tokens.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CachedTokens {
+      get { return cachedTokens_; }
+      set {
+        cachedTokens_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 6;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn, when it is remembered.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ChooseResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ChooseResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Chosen != other.Chosen) return false;
+      if(!options_.Equals(other.options_)) return false;
+      if (Seed != other.Seed) return false;
+      if (PromptTokens != other.PromptTokens) return false;
+      if (CachedTokens != other.CachedTokens) return false;
+      if (TurnId != other.TurnId) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Chosen != 0) hash ^= Chosen.GetHashCode();
+      hash ^= options_.GetHashCode();
+      if (Seed != 0UL) hash ^= Seed.GetHashCode();
+      if (PromptTokens != 0) hash ^= PromptTokens.GetHashCode();
+      if (CachedTokens != 0) hash ^= CachedTokens.GetHashCode();
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Chosen != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Chosen);
+      }
+      options_.WriteTo(output, _repeated_options_codec);
+      if (Seed != 0UL) {
+        output.WriteRawTag(24);
+        output.WriteUInt64(Seed);
+      }
+      if (PromptTokens != 0) {
+        output.WriteRawTag(32);
+        output.WriteInt32(PromptTokens);
+      }
+      if (CachedTokens != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(CachedTokens);
+      }
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(50);
+        output.WriteString(TurnId);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Chosen != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Chosen);
+      }
+      options_.WriteTo(ref output, _repeated_options_codec);
+      if (Seed != 0UL) {
+        output.WriteRawTag(24);
+        output.WriteUInt64(Seed);
+      }
+      if (PromptTokens != 0) {
+        output.WriteRawTag(32);
+        output.WriteInt32(PromptTokens);
+      }
+      if (CachedTokens != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(CachedTokens);
+      }
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(50);
+        output.WriteString(TurnId);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Chosen != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Chosen);
+      }
+      size += options_.CalculateSize(_repeated_options_codec);
+      if (Seed != 0UL) {
+        size += 1 + pb::CodedOutputStream.ComputeUInt64Size(Seed);
+      }
+      if (PromptTokens != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(PromptTokens);
+      }
+      if (CachedTokens != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(CachedTokens);
+      }
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ChooseResponse other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Chosen != 0) {
+        Chosen = other.Chosen;
+      }
+      options_.Add(other.options_);
+      if (other.Seed != 0UL) {
+        Seed = other.Seed;
+      }
+      if (other.PromptTokens != 0) {
+        PromptTokens = other.PromptTokens;
+      }
+      if (other.CachedTokens != 0) {
+        CachedTokens = other.CachedTokens;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            Chosen = input.ReadInt32();
+            break;
+          }
+          case 18: {
+            options_.AddEntriesFrom(input, _repeated_options_codec);
+            break;
+          }
+          case 24: {
+            Seed = input.ReadUInt64();
+            break;
+          }
+          case 32: {
+            PromptTokens = input.ReadInt32();
+            break;
+          }
+          case 40: {
+            CachedTokens = input.ReadInt32();
+            break;
+          }
+          case 50: {
+            TurnId = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            Chosen = input.ReadInt32();
+            break;
+          }
+          case 18: {
+            options_.AddEntriesFrom(ref input, _repeated_options_codec);
+            break;
+          }
+          case 24: {
+            Seed = input.ReadUInt64();
+            break;
+          }
+          case 32: {
+            PromptTokens = input.ReadInt32();
+            break;
+          }
+          case 40: {
+            CachedTokens = input.ReadInt32();
+            break;
+          }
+          case 50: {
+            TurnId = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Ask what runs here.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -7774,7 +9281,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7938,7 +9445,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8663,7 +10170,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8883,7 +10390,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]

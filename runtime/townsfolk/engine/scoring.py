@@ -1,0 +1,80 @@
+"""How likely given texts are, without anything being drawn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from townsfolk.engine.engine import Engine
+from townsfolk.engine.errors import InvalidPromptError
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.outputs import Completion
+from townsfolk.sampling.params import SamplingParams
+
+_AT_ONCE = 64  # requests; the engine takes only so many
+_SCORED = SamplingParams(max_new_tokens=1, logprobs=0)
+
+
+async def score(
+    engine: Engine,
+    prompt_ids: Sequence[int],
+    options: Sequence[Sequence[int]],
+    *,
+    priority: int = 0,
+    namespace: str = "",
+) -> list[Completion]:
+    """Return how likely the tokens of each option are behind a prompt.
+
+    They share the KV of the prompt, which is computed once, and go through the model in batches.
+
+    Args:
+        engine: has the model.
+        prompt_ids: at least one token.
+        options: tokens of each, at least one.
+        priority: larger goes first; -100 to 100.
+        namespace: see `Engine.submit`.
+
+    Returns:
+        for each option its tokens with log-probabilities, in nats, as `prompt_tokens`; and what it
+        cost.
+
+    Raises:
+        InvalidPromptError: the prompt or an option is empty.
+        EngineError: as `Engine.submit`, or a request failed.
+    """
+    if not prompt_ids:
+        raise InvalidPromptError("the prompt is empty: give at least one token")
+    if not all(options):
+        raise InvalidPromptError("an option has no tokens")
+    completions: list[Completion] = []
+    for first in range(0, len(options), _AT_ONCE):
+        completions += await _score(
+            engine, prompt_ids, options[first : first + _AT_ONCE], priority, namespace
+        )
+    return completions
+
+
+async def _score(
+    engine: Engine,
+    prompt_ids: Sequence[int],
+    options: Sequence[Sequence[int]],
+    priority: int,
+    namespace: str,
+) -> list[Completion]:
+    generations: list[Generation] = []
+    try:
+        for option in options:
+            generations.append(
+                engine.submit(
+                    [*prompt_ids, *option],
+                    _SCORED,
+                    priority=priority,
+                    namespace=namespace,
+                    scored_from=len(prompt_ids),
+                )
+            )
+        return [*await asyncio.gather(*(each.result() for each in generations))]
+    except BaseException:
+        for each in generations:
+            each.cancel()
+        raise
