@@ -11,12 +11,14 @@ import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
 from townsfolk.engine import cuda_runner
 from townsfolk.engine.cuda_runner import CudaRunner
+from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.mixed_step import StepResources
 from townsfolk.engine.request import Request
 from townsfolk.engine.runner import EagerRunner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.slot_tables import SlotTables
+from townsfolk.engine.step_inputs import PREFILLS
 from townsfolk.kv import BlockPool, BlockTable, KvCache
 from townsfolk.models import Decoder
 from townsfolk.sampling import SamplingParams, triton_backend
@@ -46,7 +48,8 @@ def make_cuda(decoder, monkeypatch):
         runner._vocab_size = decoder.spec.vocab_size
         tables = SlotTables(MAX_BATCH, BLOCKS, CPU)
         sampler = TritonBackend(MAX_BATCH, runner._vocab_size, EOS, CPU, MAX_BATCH)
-        runner._resources = StepResources(decoder, kv, tables, sampler)
+        masks = DeviceMasks(MAX_BATCH + PREFILLS, runner._vocab_size, CPU)
+        runner._resources = StepResources(decoder, kv, tables, sampler, masks)
         runner._is_plain = [True] * MAX_BATCH
         runner._eager_workspace = runner._long_from = None
         runner._book = SimpleNamespace(get=lambda shape: None)

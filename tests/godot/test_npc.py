@@ -114,6 +114,26 @@ def test_one_npc(godot, runtime):
     assert (spoke["speaker"], spoke["text"], spoke["cut"]) == ("Mira", turn["text"], False)
 
 
+def test_an_answer_is_what_its_grammar_says_and_a_choice_among_texts(godot, runtime):
+    events = drive(godot, runtime, "grammars_and_choices")
+    data = only(events, "data")
+    assert data["value"]["mood"] in ("calm", "angry"), data
+    assert data["value"].keys() == {"mood", "gold"}
+    assert data["sentences"] == []
+    assert only(events, "chosen")["text"] in ("Aye.", "Never!")
+    assert "unclosed group" in only(events, "refused")["error"]
+    mood = only(events, "mood")
+    assert mood["error"] == ""
+    assert mood["text"] == ("Aye.", "Never!")[mood["index"]]
+    assert sum(mood["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert mood["added"] == 0
+    kept = only(events, "kept")
+    assert [line["text"] for line in kept["last"]] == ["Will you?", kept["text"]]
+    twice = only(events, "twice")
+    assert "twice" in twice["error"]
+    assert twice["index"] == -1
+
+
 def test_twenty_npcs_speak_at_once(godot, runtime):
     done = only(drive(godot, runtime, "twenty_at_once"), "done")
     assert done["all_whole"]

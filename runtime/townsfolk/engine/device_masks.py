@@ -33,7 +33,7 @@ class DeviceMasks:
         self.bits = self._flat[places:].view(places, stride)
         self._places, self._stride, self._turn = places, stride, 0
         self._host = [
-            torch.full(self._flat.shape, -1, dtype=torch.int32, pin_memory=True)
+            torch.full(self._flat.shape, -1, dtype=torch.int32, pin_memory=device.type == "cuda")
             for _ in range(_TURNS)
         ]
 

@@ -127,6 +127,28 @@ namespace Townsfolk
             return cut != null ? new[] { cut } : Array.Empty<string>();
         }
 
+        /// <summary>
+        /// The character chooses what to say among authored texts; nothing is generated. The conversation stays as it
+        /// is unless the request says to remember: so this also tells a mood, or decides what the character does.
+        /// </summary>
+        /// <param name="request">The options, and what is said to the character before. Its session id is set here.</param>
+        /// <param name="cancellation">Ends the call.</param>
+        public async Task<NpcChoice> ChooseAsync(
+            ChooseRequest request, CancellationToken cancellation = default)
+        {
+            var own = request.Clone();
+            own.SessionId = SessionId;
+            var response = await InOpenSessionAsync(TownsfolkMethods.Choose, own, cancellation)
+                .ConfigureAwait(false);
+            var choice = new NpcChoice(response);
+            if (own.Remember)
+            {
+                _transcript.AddChoice(response.TurnId, own.Utterance, choice.Text);
+            }
+
+            return choice;
+        }
+
         /// <summary>The character learns of an event in the world, without answering.</summary>
         public async Task NotifyAsync(string text, CancellationToken cancellation = default)
         {

@@ -87,6 +87,12 @@ namespace Townsfolk
             GenerateRequest request, CancellationToken cancellation = default) =>
             StreamAsync(TownsfolkMethods.Generate, request, cancellation);
 
+        /// <summary>Chooses among authored texts behind a prompt; set its text or token ids, and the options.</summary>
+        public async Task<NpcChoice> ChooseAsync(
+            ChooseRequest request, CancellationToken cancellation = default) =>
+            new NpcChoice(
+                await CallAsync(TownsfolkMethods.Choose, request, cancellation).ConfigureAwait(false));
+
         /// <summary>Counters of the engine, again and again until cancelled.</summary>
         public IAsyncEnumerable<WatchStatsResponse> WatchStatsAsync(
             WatchStatsRequest request, CancellationToken cancellation = default) =>

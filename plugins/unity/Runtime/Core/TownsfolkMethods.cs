@@ -56,6 +56,10 @@ namespace Townsfolk
         public static readonly RpcMethod<GenerateRequest, GenerateResponse> Generate =
             Method<GenerateRequest, GenerateResponse>("Generate", GenerateResponse.Parser);
 
+        /// <summary>Chooses among authored texts by how likely they are.</summary>
+        public static readonly RpcMethod<ChooseRequest, ChooseResponse> Choose =
+            Method<ChooseRequest, ChooseResponse>("Choose", ChooseResponse.Parser);
+
         /// <summary>What runs there.</summary>
         public static readonly RpcMethod<GetRuntimeInfoRequest, GetRuntimeInfoResponse> GetRuntimeInfo =
             Method<GetRuntimeInfoRequest, GetRuntimeInfoResponse>(

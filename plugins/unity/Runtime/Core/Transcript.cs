@@ -84,20 +84,36 @@ namespace Townsfolk
             }
         }
 
+        /// <summary>An answer was chosen among authored texts, after what was said, if anything was.</summary>
+        public void AddChoice(string turnId, Utterance? said, string answer)
+        {
+            lock (_lock)
+            {
+                if (said != null)
+                {
+                    _entries.Add(Question(said, turnId));
+                }
+
+                _entries.Add(Answer(turnId, answer, cut: false));
+            }
+        }
+
         /// <summary>Something is said to the character; it becomes a line when the turn starts.</summary>
         public void Ask(Utterance utterance)
         {
             lock (_lock)
             {
-                _turns[utterance.TurnId] = new Turn(new TranscriptEntry
-                {
-                    Kind = EntryKind.Heard,
-                    Speaker = utterance.Speaker.Length > 0 ? utterance.Speaker : DefaultSpeaker,
-                    Text = utterance.Text,
-                    TurnId = utterance.TurnId,
-                });
+                _turns[utterance.TurnId] = new Turn(Question(utterance, utterance.TurnId));
             }
         }
+
+        private static TranscriptEntry Question(Utterance said, string turnId) => new TranscriptEntry
+        {
+            Kind = EntryKind.Heard,
+            Speaker = said.Speaker.Length > 0 ? said.Speaker : DefaultSpeaker,
+            Text = said.Text,
+            TurnId = turnId,
+        };
 
         /// <summary>Takes one event of the session into account.</summary>
         public void Follow(SessionEvent happened)

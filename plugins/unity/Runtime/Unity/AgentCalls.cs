@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
+using Townsfolk.V1;
 using UnityEngine;
 
 namespace Townsfolk.Unity
@@ -28,6 +29,14 @@ namespace Townsfolk.Unity
 
             // The runtime has not heard of the turn yet.
             turn.Cancel();
+        }
+
+        public static async Task<NpcChoice> ChooseAsync(
+            Task before, Task<NpcSession> opening, ChooseRequest request, CancellationToken cancellation)
+        {
+            await before.ConfigureAwait(false);
+            var session = await opening.ConfigureAwait(false);
+            return await session.ChooseAsync(request, cancellation).ConfigureAwait(false);
         }
 
         public static async Task NotifyAsync(

@@ -136,6 +136,13 @@ namespace Townsfolk.Unity
         /// <summary>Speaks to the character; the answer comes in the events, and in the turn that is returned.</summary>
         public NpcTurn BeginTurn(string text) => Begin(text, null, CancellationToken.None);
 
+        /// <summary>
+        /// Speaks to the character, whose answer is just what the grammar says: JSON, one of a few texts; see
+        /// <see cref="Grammars"/>.
+        /// </summary>
+        public NpcTurn BeginTurn(string text, Grammar grammar) =>
+            Begin(text, null, CancellationToken.None, grammar);
+
         /// <summary>Speaks to the character and waits for the answer; the events come too.</summary>
         /// <param name="text">What is said.</param>
         /// <param name="cancellation">Ends the wait and cuts the answer off.</param>
@@ -163,6 +170,30 @@ namespace Townsfolk.Unity
             }
 
             CurrentTurn?.Interrupt(heard);
+        }
+
+        /// <summary>
+        /// The character chooses among authored texts, when the lines said before are answered. Nothing is generated,
+        /// and the conversation stays as it is: so this also tells a mood, or decides what the character does.
+        /// </summary>
+        /// <param name="options">The texts.</param>
+        /// <param name="text">What is said to the character before; null: what it would say now.</param>
+        /// <param name="remember">Whether the chosen text is said, and becomes part of the conversation.</param>
+        public Task<NpcChoice> ChooseAsync(string[] options, string? text = null, bool remember = false)
+        {
+            var opening = OpenSession();
+            var request = new ChooseRequest { Remember = remember };
+            request.Options.AddRange(options);
+            if (text != null)
+            {
+                request.Utterance = new Utterance { Text = text, Speaker = playerName };
+            }
+
+            var cancellation = _destroyed.Token;
+            var before = _lastTurn;
+            var choosing = Task.Run(() => AgentCalls.ChooseAsync(before, opening, request, cancellation));
+            _lastTurn = choosing.ContinueWith(_ => { }, TaskScheduler.Default);
+            return choosing;
         }
 
         /// <summary>The character learns of an event in the world, without answering.</summary>
@@ -303,7 +334,8 @@ namespace Townsfolk.Unity
             _conversation.End(Task.CompletedTask);
         }
 
-        private NpcTurn Begin(string text, ReplyPromise? reply, CancellationToken cancellation)
+        private NpcTurn Begin(
+            string text, ReplyPromise? reply, CancellationToken cancellation, Grammar? grammar = null)
         {
             var opening = OpenSession();
             var runtime = _runtime!;
@@ -313,6 +345,7 @@ namespace Townsfolk.Unity
                 Speaker = playerName,
                 DeadlineMs = deadlineMs,
                 TurnId = Guid.NewGuid().ToString("N"),
+                Grammar = grammar,
             };
             var turn = new NpcTurn(
                 this, _conversation, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);

@@ -35,6 +35,42 @@ func one_npc() -> void:
 	report("transcript", {"entries": npc.transcript()})
 
 
+func grammars_and_choices() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 60)
+	var schema := {
+		"type": "object",
+		"properties": {"mood": {"enum": ["calm", "angry"]}, "gold": {"type": "integer"}},
+		"required": ["mood", "gold"],
+	}
+	var data := npc.say("How much?", "Anna", NpcGrammar.json_schema(schema))
+	await data.wait()
+	report("data", {"value": data.json(), "sentences": data.sentences, "error": data.error})
+	var options := PackedStringArray(["Aye.", "Never!"])
+	var chosen := npc.say("Agreed?", "Anna", NpcGrammar.choices(options))
+	report("chosen", {"text": await chosen.wait()})
+	var refused := npc.say("Hm?", "Anna", NpcGrammar.regex("("))
+	await refused.wait()
+	report("refused", {"error": refused.error})
+	var before := npc.transcript().size()
+	var mood := await npc.choose(options, "(How do you feel?)")
+	report(
+		"mood",
+		{
+			"text": mood.text,
+			"index": mood.index,
+			"probabilities": Array(mood.probabilities),
+			"error": mood.error,
+			"added": npc.transcript().size() - before,
+		}
+	)
+	var kept := await npc.choose(options, "Will you?", "Anna", true, true, true)
+	report("kept", {"text": kept.text, "last": npc.transcript().slice(-2)})
+	var twice := await npc.choose(["a", "a"], "Hm?")
+	report("twice", {"error": twice.error, "index": twice.index})
+	await _report_session(npc)
+
+
 func twenty_at_once() -> void:
 	_connect()
 	await _speak_all_at_once(200)

@@ -53,6 +53,49 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public async Task AnAnswerIsWhatItsGrammarSays()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper());
+            const string Schema =
+                @"{""type"": ""object"", ""properties"": {""gold"": {""type"": ""integer"", ""maximum"": 9, ""minimum"": 1}},"
+                + @"""required"": [""gold""]}";
+            var said = new Utterance { Text = "How much?", Grammar = Grammars.JsonSchema(Schema) };
+            var events = await ReadAsync(session, said);
+            Assert.That(events.Last().Text, Does.Match(@"^\{""gold"": [1-9]\}$"));
+            Assert.That(events.Select(happened => happened.Kind), Does.Not.Contain(NpcEventKind.Sentence));
+
+            said = new Utterance { Text = "Agreed?", Grammar = Grammars.Choices(new[] { "Aye.", "Never!" }) };
+            Assert.That((await ReadAsync(session, said)).Last().Text, Is.AnyOf("Aye.", "Never!"));
+
+            said = new Utterance { Text = "Hm?", Grammar = Grammars.Regex("(") };
+            var refused = Assert.ThrowsAsync<RpcException>(() => ReadAsync(session, said))!;
+            Assert.That(refused.Code, Is.EqualTo(StatusCode.InvalidArgument));
+            Assert.That(refused.Message, Does.Contain("unclosed group"));
+        }
+
+        [Test]
+        public async Task ACharacterChoosesAmongTexts()
+        {
+            await using var session = await _client.OpenSessionAsync(Innkeeper());
+            var request = new ChooseRequest { Utterance = new Utterance { Text = "Will you help?", Speaker = "Tom" } };
+            request.Options.AddRange(new[] { "Aye.", "Never!" });
+            var choice = await session.ChooseAsync(request);
+            Assert.That(choice.Text, Is.EqualTo(request.Options[choice.Index]));
+            Assert.That(choice.Options.Sum(option => option.Probability), Is.EqualTo(1).Within(1e-5));
+            Assert.That(session.History, Is.Empty);
+
+            request.Remember = true;
+            choice = await session.ChooseAsync(request);
+            Assert.That(
+                session.History.Select(line => line.Text), Is.EqualTo(new[] { "Will you help?", choice.Text }));
+            Assert.That((await session.SaveAsync()).History, Is.EqualTo(session.History));
+
+            var alone = new ChooseRequest { Text = "Well, " };
+            alone.Options.AddRange(new[] { "yes", "no" });
+            Assert.That((await _client.ChooseAsync(alone)).Options, Has.Count.EqualTo(2));
+        }
+
+        [Test]
         public async Task TwentyCharactersSpeakAtOnce()
         {
             var sessions = await Task.WhenAll(Enumerable.Range(0, 20).Select(

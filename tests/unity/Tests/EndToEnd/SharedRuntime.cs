@@ -58,8 +58,13 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         /// <summary>Reads a whole answer.</summary>
+        public static Task<List<NpcEvent>> ReadAsync(
+            NpcSession session, string text, CancellationToken cancellation = default) =>
+            ReadAsync(session, new Utterance { Text = text }, cancellation);
+
+        /// <summary>Reads a whole answer.</summary>
         public static async Task<List<NpcEvent>> ReadAsync(
-            NpcSession session, string text, CancellationToken cancellation = default)
+            NpcSession session, Utterance text, CancellationToken cancellation = default)
         {
             var events = new List<NpcEvent>();
             await foreach (var happened in session.SayAsync(text, cancellation))

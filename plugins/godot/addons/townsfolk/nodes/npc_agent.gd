@@ -29,6 +29,7 @@ signal session_opened(is_resumed: bool)
 const Attention := preload("attention.gd")
 const Dialogue := preload("../generated/dialogue.gd")
 const NpcSession := preload("../runtime/npc_session.gd")
+const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
 
 const ATTENTION_INTERVAL_SECONDS := 0.25
@@ -137,8 +138,8 @@ func _get_configuration_warnings() -> PackedStringArray:
 
 
 ## Says something to the character. The answer comes in the turn that is returned, and in this
-## node's signals.
-func say(text: String, speaker := "Player") -> NpcTurn:
+## node's signals. With a [param grammar] it is just what that says: JSON, one of a few texts.
+func say(text: String, speaker := "Player", grammar: NpcGrammar = null) -> NpcTurn:
 	var turn := NpcTurn.new(speaker, text, _interrupt_turn)
 	_queue.append(turn)
 	var problem := _problem()
@@ -153,10 +154,50 @@ func say(text: String, speaker := "Player") -> NpcTurn:
 	utterance.text = text
 	utterance.speaker = speaker
 	utterance.deadline_ms = int(deadline_seconds * 1000.0)
+	if grammar != null:
+		utterance.grammar = grammar.to_message()
 	_session.say(turn, utterance)
 	if _queue.size() == 1:
 		_begin_next.call_deferred()
 	return turn
+
+
+## Has the character choose what to say among texts of yours; await it. Nothing is generated, and
+## the conversation stays as it is unless it [param remembers]: so this also tells a mood, or
+## decides what the character does.
+##
+## [codeblock]
+## var mood := await $NpcAgent.choose(["calm", "angry"], "(How do you feel?)")
+## print(mood.text, mood.probabilities)
+## [/codeblock]
+## [param text] is what is said to the character before; empty: what it would say now. With
+## [param draws] one is drawn by its probability, else the likeliest is taken; [param per_token] is
+## for texts of unlike length.
+func choose(
+	options: PackedStringArray,
+	text := "",
+	speaker := "Player",
+	remembers := false,
+	draws := false,
+	per_token := false
+) -> NpcChoice:
+	var problem := _problem()
+	if problem != "":
+		return NpcChoice.failed(problem)
+	if _queue.is_empty():
+		_follow_changes()
+	open()
+	var request := Townsfolk.ChooseRequest.new()
+	request.options.assign(options)
+	request.remember = remembers
+	request.draw = draws
+	if per_token:
+		request.score = Townsfolk.ChoiceScore.PER_TOKEN
+	if text != "":
+		request.utterance = Dialogue.Utterance.new()
+		request.utterance.text = text
+		request.utterance.speaker = speaker
+	return await _session.choose(request)
 
 
 ## Lets the character learn of an event in the world, without an answer: "The door bursts open."

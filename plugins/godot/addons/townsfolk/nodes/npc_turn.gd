@@ -76,6 +76,13 @@ func wait() -> String:
 	return text
 
 
+## The answer as data, when it was asked for with [method NpcGrammar.json_schema]; null when it is
+## no JSON, as with a fallback line or an answer that was cut off.
+func json() -> Variant:
+	var parser := JSON.new()
+	return parser.data if parser.parse(text) == OK else null
+
+
 ## For sessions: more of the answer has come.
 func add_text(piece: String) -> void:
 	_pieces.append(piece)

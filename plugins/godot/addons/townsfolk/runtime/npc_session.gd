@@ -26,6 +26,7 @@ const EventCase := Dialogue.SessionEvent.EventCase
 
 ## After the deadline, what the runtime gets to say so itself before the turn is given up here.
 const DEADLINE_GRACE_SECONDS := 2.0
+const CHOICE_TIMEOUT_SECONDS := 30.0
 
 var state := State.CLOSED
 ## The runtime's name for the session; empty before it was opened first.
@@ -103,6 +104,31 @@ func say(turn: NpcTurn, utterance: Dialogue.Utterance) -> void:
 		_send_turn(pending)
 	else:
 		_give_up_when_hopeless.call_deferred()
+
+
+## Has the character choose among texts, once the session is open; await it.
+func choose(request: Townsfolk.ChooseRequest) -> NpcChoice:
+	while state != State.OPEN:
+		if state == State.CLOSED or not _runtime.is_hopeful():
+			return NpcChoice.failed(
+				"no runtime was started" if _runtime.message == "" else _runtime.message
+			)
+		await _runtime.get_tree().process_frame
+	request.session_id = session_id
+	var call := _runtime.client().choose(request, CHOICE_TIMEOUT_SECONDS)
+	var answer := await call.response()
+	if answer == null:
+		return NpcChoice.failed(call.status.message)
+	var choice := NpcChoice.from_message(answer)
+	if request.remember:
+		var asked := request.utterance
+		transcript.add_choice(
+			answer.turn_id,
+			"" if asked == null else asked.speaker,
+			"" if asked == null else asked.text,
+			choice.text
+		)
+	return choice
 
 
 ## Tells the character of an event in the world.

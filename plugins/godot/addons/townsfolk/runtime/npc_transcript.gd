@@ -64,6 +64,14 @@ func add_event(text: String) -> void:
 	entries.append(_entry(EntryKind.EVENT, "", text, ""))
 
 
+## Adds an answer that was chosen among texts, and what was said before it, if anything.
+func add_choice(turn_id: String, speaker: String, asked: String, answer: String) -> void:
+	if asked != "":
+		var name := DEFAULT_SPEAKER if speaker == "" else speaker
+		entries.append(_entry(EntryKind.HEARD, name, asked, turn_id))
+	entries.append(_entry(EntryKind.SPOKE, character, answer, turn_id))
+
+
 ## The runtime has cut these turns off, and of the first so much was heard: where the answer had
 ## ended, it is shortened. An empty id stands for the newest answer.
 func cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
