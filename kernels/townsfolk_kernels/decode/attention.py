@@ -36,6 +36,25 @@ def page_offsets(
 
 
 @triton.jit
+def rms_factors(values, eps, HEAD_DIM: tl.constexpr):
+    """[rows, 1]: 1 / rms of the rows of `values`, which are zero from HEAD_DIM on."""
+    return tl.rsqrt(tl.sum(values * values, axis=1) / HEAD_DIM + eps)[:, None]
+
+
+@triton.jit
+def rotated(values, turn):
+    """[rows, width]: each pair of `values` turned by the cosine and sine in its place in `turn`.
+
+    Both are of one shape and layout, in which a pair lies in one thread.
+    """
+    ROWS: tl.constexpr = values.shape[0]
+    WIDTH: tl.constexpr = values.shape[1]
+    even, odd = tl.split(tl.reshape(values, [ROWS, WIDTH // 2, 2]))
+    cos, sin = tl.split(tl.reshape(turn, [ROWS, WIDTH // 2, 2]))
+    return tl.reshape(tl.join(even * cos - odd * sin, even * sin + odd * cos), [ROWS, WIDTH])
+
+
+@triton.jit
 def attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr):
     """Adds one tile of keys to the running softmax: its maximum, its mass, the weighted values."""
     scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale

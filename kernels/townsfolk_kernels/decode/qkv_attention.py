@@ -17,7 +17,13 @@ import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from townsfolk_kernels.decode.attention import attend, attend_to_pages, page_offsets
+from townsfolk_kernels.decode.attention import (
+    attend,
+    attend_to_pages,
+    page_offsets,
+    rms_factors,
+    rotated,
+)
 from townsfolk_kernels.decode.operands import Heads, Launch, RowNorm, Sequences
 from townsfolk_kernels.decode.product import (
     hold,
@@ -138,18 +144,6 @@ def _project(
 
 
 @triton.jit
-def _normed(values, weight, cos, sin, eps, HEAD_DIM: tl.constexpr):
-    """[heads, TILE_D] fp32: rows of heads, normalised, times `weight` [TILE_D] and rotated."""
-    HEADS: tl.constexpr = values.shape[0]
-    TILE_D: tl.constexpr = values.shape[1]
-    scale = tl.rsqrt(tl.sum(values * values, axis=1) / HEAD_DIM + eps)
-    pairs = tl.reshape(values * scale[:, None] * weight[None, :], [HEADS, TILE_D // 2, 2])
-    even, odd = tl.split(pairs)
-    turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
-    return tl.reshape(turned, [HEADS, TILE_D])
-
-
-@triton.jit
 def _merge(
     sums, softmax, row, count, tag,
     TILE_G: tl.constexpr, TILE_D: tl.constexpr, SPLITS: tl.constexpr, COPIES: tl.constexpr,
@@ -204,12 +198,10 @@ def _attend(
         k = tl.load(k_pages + places, mask=inside[:, None] & real_d, other=0.0)
         v = tl.load(v_pages + places, mask=inside[:, None] & real_d, other=0.0)
         if HEADS_NORMED:
-            q_weight = tl.load(q_norm + d, mask=d < HEAD_DIM, other=0.0)
-            k_weight = tl.load(k_norm + d, mask=d < HEAD_DIM, other=0.0)
-            pair = 2 * tl.arange(0, TILE_D // 2)[None, :]
-            turn = rotation + position * HEAD_DIM + pair
-            cos = tl.load(turn, mask=pair < HEAD_DIM, other=0.0)
-            sin = tl.load(turn + 1, mask=pair < HEAD_DIM, other=0.0)
+            row_of_head = h[:, None] * 0 + d[None, :]
+            turn = tl.load(rotation + position * HEAD_DIM + row_of_head, mask=real_d, other=0.0)
+            q_weight = tl.load(q_norm + row_of_head, mask=real_d, other=0.0)
+            k_weight = tl.load(k_norm + row_of_head, mask=real_d, other=0.0)
             block = tl.load(table + position // BLOCK_SIZE).to(tl.int64)
             slot = (block * KV_HEADS + kv_head) * BLOCK_SIZE + position % BLOCK_SIZE
         if DEPENDENT:
@@ -232,11 +224,14 @@ def _attend(
         queries = values_of(q_seen, dtype)
         new_k, new_v = values_of(k_seen, dtype), values_of(v_seen, dtype)
         if HEADS_NORMED:
-            queries = _normed(queries.to(tl.float32), q_weight, cos, sin, head_eps, HEAD_DIM)
-            queries = queries.to(dtype)
-            new_k = _normed(new_k.to(tl.float32), k_weight, cos, sin, head_eps, HEAD_DIM).to(dtype)
-            k_at = k_pages + slot * HEAD_DIM + (h[:, None] * 0 + d[None, :])
-            tl.store(k_at, new_k, mask=real_d & (h[:, None] == 0) & is_last)
+            wide = queries.to(tl.float32)
+            factors = rms_factors(wide, head_eps, HEAD_DIM)
+            queries = rotated(wide * factors * q_weight, turn).to(dtype)
+            wide = new_k.to(tl.float32)
+            factors = rms_factors(wide, head_eps, HEAD_DIM)
+            new_k = rotated(wide * factors * k_weight, turn).to(dtype)
+            k_place = k_pages + slot * HEAD_DIM + row_of_head
+            tl.store(k_place, new_k, mask=real_d & (h[:, None] == 0) & is_last)
         # The last program's running softmax begins with the new token.
         score = tl.sum(queries.to(tl.float32) * new_k.to(tl.float32), axis=1) * scale
         top = tl.where(is_last, score, -float("inf"))

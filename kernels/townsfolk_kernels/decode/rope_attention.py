@@ -19,6 +19,8 @@ from townsfolk_kernels.decode.attention import (
     attend_to_pages,
     merge,
     page_offsets,
+    rms_factors,
+    rotated,
     stages_in_flight,
 )
 from townsfolk_kernels.decode.operands import Heads, RowNorm, Sequences
@@ -118,11 +120,8 @@ def _step_kernel(
         block = tl.load(table + position // BLOCK_SIZE).to(tl.int64)
         slot = ((block * KV_HEADS + kv_head) * BLOCK_SIZE + position % BLOCK_SIZE) * HEAD_DIM
         real = (h[:, None] < GROUP) & real_d
-        turn = rotation + position * HEAD_DIM + (h[:, None] * 0 + d[None, :] // 2 * 2)
-        cos = tl.load(turn, mask=real, other=0.0)
-        sin = tl.load(turn + 1, mask=real, other=0.0) * (d[None, :] % 2 * 2 - 1).to(tl.float32)
-        mine = h[:, None] * 0 + d[None, :]
-        other = d[None, :] + 1 - d[None, :] % 2 * 2  # the other one of a rotary pair
+        row_of_head = h[:, None] * 0 + d[None, :]
+        turn = tl.load(rotation + position * HEAD_DIM + row_of_head, mask=real, other=0.0)
         if DEPENDENT:
             gdc_wait()
         if SIGNALS:
@@ -135,35 +134,27 @@ def _step_kernel(
         q_at = (kv_head * GROUP + h[:, None]) * HEAD_DIM
         k_at = (HEADS + kv_head + h[:, None] * 0) * HEAD_DIM
         queries = tl.load(qkv + own + q_at + d[None, :], mask=real, other=0.0)
-        queries_other = tl.load(qkv + own + q_at + other, mask=real, other=0.0)
         new_k = tl.load(qkv + own + k_at + d[None, :], mask=real, other=0.0)
-        new_k_other = tl.load(qkv + own + k_at + other, mask=real, other=0.0)
         v_at = k_at + KV_HEADS * HEAD_DIM + d[None, :]
         new_v = tl.load(qkv + own + v_at, mask=real, other=0.0)
         norm = tl.rsqrt(tl.sum(sums, axis=0) / HIDDEN + eps)
-        queries, queries_other = queries * norm, queries_other * norm
-        new_k, new_k_other, new_v = new_k * norm, new_k_other * norm, new_v * norm
+        queries, new_k, new_v = queries * norm, new_k * norm, new_v * norm
         if HAS_BIAS:
             queries += tl.load(bias + q_at + d[None, :], mask=real, other=0.0).to(tl.float32)
-            queries_other += tl.load(bias + q_at + other, mask=real, other=0.0).to(tl.float32)
             new_k += tl.load(bias + k_at + d[None, :], mask=real, other=0.0).to(tl.float32)
-            new_k_other += tl.load(bias + k_at + other, mask=real, other=0.0).to(tl.float32)
             new_v += tl.load(bias + v_at, mask=real, other=0.0).to(tl.float32)
         if HEADS_NORMED:
-            theirs = mine - d[None, :] + other
-            of_queries = tl.rsqrt(tl.sum(queries * queries, axis=1) / HEAD_DIM + head_eps)[:, None]
-            queries *= of_queries * tl.load(q_norm + mine, mask=real, other=0.0)
-            queries_other *= of_queries * tl.load(q_norm + theirs, mask=real, other=0.0)
-            of_keys = tl.rsqrt(tl.sum(new_k * new_k, axis=1) / HEAD_DIM + head_eps)[:, None]
-            new_k *= of_keys * tl.load(k_norm + mine, mask=real, other=0.0)
-            new_k_other *= of_keys * tl.load(k_norm + theirs, mask=real, other=0.0)
-        queries = (queries * cos + queries_other * sin).to(dtype)
-        new_k = (new_k * cos + new_k_other * sin).to(dtype)
+            q_weight = tl.load(q_norm + row_of_head, mask=real, other=0.0)
+            k_weight = tl.load(k_norm + row_of_head, mask=real, other=0.0)
+            queries *= rms_factors(queries, head_eps, HEAD_DIM) * q_weight
+            new_k *= rms_factors(new_k, head_eps, HEAD_DIM) * k_weight
+        queries = rotated(queries, turn).to(dtype)
+        new_k = rotated(new_k, turn).to(dtype)
         new_v = new_v.to(dtype)
         is_newest = split == parts - 1
         written = real & (h[:, None] == 0) & is_newest
-        tl.store(k_pages + slot + h[:, None] * 0 + d[None, :], new_k, mask=written)
-        tl.store(v_pages + slot + h[:, None] * 0 + d[None, :], new_v, mask=written)
+        tl.store(k_pages + slot + row_of_head, new_k, mask=written)
+        tl.store(v_pages + slot + row_of_head, new_v, mask=written)
         # The running softmax begins with the new token.
         score = tl.sum(queries.to(tl.float32) * new_k.to(tl.float32), axis=1) * scale
         top = tl.where(is_newest, score, -float("inf"))
