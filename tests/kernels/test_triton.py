@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
-from attention_checks import Heads, check_lone, check_prefill, check_step
+from attention_checks import Heads, Sequences, check_lone, check_prefill, check_step, head_norm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from product_checks import (
@@ -28,8 +28,11 @@ from townsfolk_kernels import (
 )
 from townsfolk_kernels import rope_and_store as rope_reference
 from townsfolk_kernels import swiglu as swiglu_reference
+from townsfolk_kernels.decode import reference as fused_reference
 from townsfolk_kernels.decode.embedding import embed_drawn
-from townsfolk_kernels.decode.operands import Addition
+from townsfolk_kernels.decode.operands import Addition, RowNorm
+from townsfolk_kernels.decode.operands import Heads as LayerHeads
+from townsfolk_kernels.decode.operands import Sequences as Decoding
 from townsfolk_kernels.gpu.launch import Tiles
 from townsfolk_kernels.prefill import activation, norm, rope
 from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
@@ -115,6 +118,28 @@ def test_embed_drawn():
 def test_step_attention(shape, splits, ahead):
     lengths = [150, 0, 1, 9]
     check_step(shape, lengths, splits, torch.float32, "cpu", ahead=ahead, has_bias=ahead)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_reference_of_attention(shape):
+    """Against fp64 by another way through the pages."""
+    case = Sequences(shape, [1, 1, 1], [1, 30, 9], torch.float64, "cpu")
+    width = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
+    positions = (case.kv_lengths - 1).int()
+    layer = LayerHeads(
+        torch.randn(width), head_norm(shape, "cpu"), torch.randn(30, shape.head_dim // 2, 2),
+        case.k, case.v, shape.scale, shape.window,
+    )  # fmt: skip
+    decoding = Decoding(torch.arange(3).int(), positions, case.tables)
+    left = RowNorm(torch.rand(2, 3) + 0.5, 32, EPS)
+    qkv = torch.randn(3, width, dtype=torch.float64)
+    out, keys, values = fused_reference.attend(qkv, left, layer, decoding)
+    case.q, _, _ = fused_reference.new_heads(qkv, left, layer, decoding)
+    block = case.tables.gather(1, positions[:, None].long() // shape.block_size)[:, 0].long()
+    case.k[block, :, positions % shape.block_size] = keys
+    case.v[block, :, positions % shape.block_size] = values
+    for place in range(3):
+        torch.testing.assert_close(out[place], case.expected(place)[0])
 
 
 @pytest.mark.parametrize(("length", "splits"), [(1, 3), (40, 3), (700, 33)])

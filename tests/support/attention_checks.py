@@ -7,11 +7,12 @@ AssertionError.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
+from townsfolk_kernels.decode import reference
 from townsfolk_kernels.decode.attention import DecodeWorkspace, decode_attention
 from townsfolk_kernels.decode.operands import HeadNorm, Launch, RowNorm
 from townsfolk_kernels.decode.operands import Heads as LayerHeads
@@ -102,29 +103,11 @@ class Sequences:
         assert out[~written].isnan().all()
 
 
-def rotated(values: Tensor, rotation: Tensor, heads: int) -> Tensor:
-    """Rotary embedding of the first `heads` of [batch, any, head_dim] fp64, a rotation for each."""
-    pairs = torch.view_as_complex(values.unflatten(2, (-1, 2)).contiguous())
-    pairs[:, :heads] *= torch.view_as_complex(rotation.double())[:, None]
-    return torch.view_as_real(pairs).flatten(2)
-
-
 def head_norm(shape: Heads, device: str) -> HeadNorm | None:
     """Random weights of the norms of heads, if there are any."""
     if not shape.has_norms:
         return None
     return HeadNorm(*torch.randn(2, shape.head_dim, device=device), EPS)
-
-
-def normed(values: Tensor, norm: HeadNorm | None, heads: int, kv_heads: int) -> Tensor:
-    """[batch, heads + 2 * kv_heads, head_dim] fp64, queries and keys normalised."""
-    if norm is None:
-        return values
-    rms = values.square().mean(2, keepdim=True).add(norm.eps).sqrt()
-    weight = torch.ones_like(values)
-    weight[:, :heads], weight[:, heads : heads + kv_heads] = norm.queries, norm.keys
-    turned = values / rms * weight
-    return torch.cat((turned[:, : heads + kv_heads], values[:, heads + kv_heads :]), dim=1)
 
 
 def check_step(
@@ -144,12 +127,11 @@ def check_step(
     rows[[b for b in range(batch) if lengths[b] == 0]] = -1
     positions = (case.kv_lengths - 1).clamp_min(0)
 
-    rms = squares.double().sum(0).div(hidden).add(EPS).sqrt()[:, None]
-    wide = (qkv.double() / rms + (0 if bias is None else bias.double())).view(batch, -1, dim)
     norm = head_norm(shape, device)
-    wide = normed(wide, norm, heads, kv_heads)
-    turned = rotated(wide, rotation[positions], heads + kv_heads).to(dtype)
-    case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
+    layer = LayerHeads(bias, norm, rotation, case.k, case.v, shape.scale, shape.window)
+    decoding, left = Decoding(rows, positions, case.tables), RowNorm(squares, hidden, EPS)
+    new = reference.new_heads(qkv.double(), left, layer, decoding)
+    case.q, new_k, new_v = (each.to(dtype) for each in new)
     block = case.tables.gather(1, positions[:, None].long() // shape.block_size)[used, 0].long()
     slot = positions[used].long() % shape.block_size
     k_pages, v_pages = case.k.clone(), case.v.clone()
@@ -159,9 +141,7 @@ def check_step(
     programs = batch * kv_heads * power_of_two(splits)
     space = DecodeWorkspace(programs, heads // kv_heads, dim, torch.device(device))
     out = torch.full((batch, heads, dim), NAN, dtype=dtype, device=device)
-    layer = LayerHeads(bias, norm, rotation, k_pages, v_pages, shape.scale, shape.window)
-    decoding = Decoding(rows, positions, case.tables)
-    left = RowNorm(squares, hidden, EPS)
+    layer = replace(layer, k_pages=k_pages, v_pages=v_pages)
     for _ in range(2):  # the counters are as they were
         rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
         case.check(out, used)
@@ -185,14 +165,12 @@ def check_lone(
     rotation = torch.randn(length, dim // 2, 2, device=device)
     position = torch.tensor([length - 1], dtype=torch.int32, device=device)
 
-    wide = (x.normed @ weight.double().t() + (0 if bias is None else bias.double())).view(
-        1, -1, dim
-    )
     norm = head_norm(shape, device)
-    if norm is not None:  # words hold queries and keys as activations
-        wide = normed(wide.to(dtype).double(), norm, heads, kv_heads)
-    turned = rotated(wide, rotation[position], heads + kv_heads).to(dtype)
-    case.q, new_k, new_v = turned.split((heads, kv_heads, kv_heads), dim=1)
+    layer_heads = LayerHeads(bias, norm, rotation, case.k, case.v, shape.scale, shape.window)
+    decoding = Decoding(torch.zeros_like(position), position, case.tables)
+    qkv = x.scaled.double() @ weight.double().t()
+    new = reference.new_heads(qkv, x.norm, layer_heads, decoding)
+    case.q, new_k, new_v = (each.to(dtype) for each in new)
     block, slot = case.tables[0, -1].long(), (length - 1) % shape.block_size
     pages = [each.clone() for each in (case.k, case.v)]
     for each, found, new in zip((case.k, case.v), pages, (new_k, new_v), strict=True):
@@ -201,18 +179,15 @@ def check_lone(
 
     step = torch.zeros(1, dtype=torch.int32, device=device)
     space = LoneSpace.allocate(3, heads, kv_heads, dim, dtype, torch.device(device), step)
-    layer_heads = LayerHeads(bias, norm, rotation, *pages, shape.scale, shape.window)
+    layer_heads = replace(layer_heads, k_pages=pages[0], v_pages=pages[1])
     launch = Launch(
         tiles or Tiles(8, 0, 4), SplitWorkspace.allocate(1, 1, torch.device(device)), dependent
     )
     out = torch.full((1, heads, dim), NAN, dtype=dtype, device=device)
 
     def run(row: int, layer: int) -> None:
-        rows = torch.tensor([row], dtype=torch.int32, device=device)
-        decoding = Decoding(rows, position, case.tables)
-        qkv_attend(
-            x.scaled, x.norm, weight, layer_heads, decoding, out, space, layer, launch, splits
-        )
+        own = replace(decoding, rows=torch.tensor([row], dtype=torch.int32, device=device))
+        qkv_attend(x.scaled, x.norm, weight, layer_heads, own, out, space, layer, launch, splits)
 
     run(-1, 0)
     assert out.isnan().all()

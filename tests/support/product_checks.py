@@ -5,11 +5,13 @@ Inputs are random, outputs are poisoned first. A check raises AssertionError.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import torch
 from torch import Tensor
 from townsfolk_kernels import Activation
+from townsfolk_kernels.decode import reference
 from townsfolk_kernels.decode.addition import add_rows
 from townsfolk_kernels.decode.mlp import gate_up
 from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
@@ -37,7 +39,7 @@ def poisoned(*shape: int, dtype: torch.dtype, device: str) -> Tensor:
 
 
 class Rows:
-    """Rows of activations as the kernels take them, and their normalised values in fp64."""
+    """Rows of activations as the kernels take them, and what is left of their norm."""
 
     def __init__(self, batch: int, width: int, dtype: torch.dtype, device: str) -> None:
         self.device, self.dtype, self.batch, self.width = device, dtype, batch, width
@@ -45,8 +47,6 @@ class Rows:
         halves = x.float().square().tensor_split(2, dim=1)
         self.squares = torch.stack([part.sum(1) for part in halves])  # [2, batch]
         self.scaled = x * norm
-        rms = x.double().square().mean(1, keepdim=True).add(EPS).sqrt()
-        self.normed = self.scaled.double() / rms
         self.norm = RowNorm(self.squares, width, EPS)
 
     def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
@@ -83,15 +83,15 @@ def check_project_and_add(
     space = rows.workspace("project", hidden, tiles)
     for bias, multiplier in ((None, 1.0), (rows.normal(hidden), 0.3)):
         residual = rows.normal(batch, hidden)
-        product = x.double() @ weight.double().t() + (0 if bias is None else bias.double())
-        expected = residual.double() + multiplier * product
         scaled = poisoned(batch, hidden, dtype=dtype, device=device)
         squares = poisoned(-(-hidden // tiles.rows), batch, dtype=torch.float32, device=device)
         addition = Addition(residual, multiplier, norm, scaled, squares)
+        expected = reference.project_and_add(
+            x.double(), weight.double(), bias, replace(addition, residual=residual.double())
+        )
         project_and_add(x, weight, bias, addition, Launch(tiles, space, dependent))
-        rows.check(residual, expected)
-        rows.check(scaled, expected * norm.double())
-        rows.check(squares.sum(0), expected.square().sum(1))
+        for found, wanted in zip((residual, scaled, squares.sum(0)), expected, strict=True):
+            rows.check(found, wanted)
         assert not space.counters.any()
     return residual
 
@@ -108,9 +108,8 @@ def check_gate_up(
         out = poisoned(batch, inner, dtype=dtype, device=device)
         launch = Launch(tiles, space, dependent)
         gate_up(rows.scaled, rows.norm, weight, bias, activation, out, launch)
-        both = rows.normed @ weight.double().t() + (0 if bias is None else bias.double())
-        gate, up = both.chunk(2, dim=1)
-        rows.check(out, activation(gate) * up)
+        wide = rows.scaled.double()
+        rows.check(out, reference.gate_up(wide, rows.norm, weight.double(), bias, activation))
         assert not space.counters.any()
     return out
 
@@ -124,14 +123,13 @@ def check_project(
     weight = rows.weight(out_features)
     space = rows.workspace("head", out_features, tiles)
     launch = Launch(tiles, space, dependent)
-    for x, norm in ((rows.scaled, None), (rows.normed, rows.norm)):
+    for norm in (None, rows.norm):
         out = poisoned(batch, out_features, dtype=torch.float32, device=device)
-        expected = x.double() @ weight.double().t()
-        project(rows.scaled, weight, out, launch, norm)
-        rows.check(out, expected)
-        project(rows.scaled, weight, out, launch, norm, multiplier=0.5, cap=1.5)
-        rows.check(out, 1.5 * torch.tanh(0.5 * expected / 1.5))
-        assert not space.counters.any()
+        for multiplier, cap in ((1.0, None), (0.5, 1.5)):
+            wide = rows.scaled.double(), weight.double()
+            project(rows.scaled, weight, out, launch, norm, multiplier, cap)
+            rows.check(out, reference.project(*wide, norm, multiplier, cap))
+            assert not space.counters.any()
     return out
 
 
@@ -144,14 +142,11 @@ def check_add_rows(batch: int, hidden: int, dtype: torch.dtype, device: str) -> 
         (rows.normal(batch, hidden), None),
     ):
         residual = rows.normal(batch, hidden)
-        output = x.double()
-        if after is not None:
-            rms = output.square().mean(1, keepdim=True).add(EPS).sqrt()
-            output = output / rms * after.double()
-        expected = residual.double() + 0.3 * output
         scaled = poisoned(batch, hidden, dtype=dtype, device=device)
         squares = poisoned(1, batch, dtype=torch.float32, device=device)
-        add_rows(x, after, EPS, Addition(residual, 0.3, norm, scaled, squares), False)
-        rows.check(residual, expected)
-        rows.check(scaled, expected * norm.double())
-        rows.check(squares[0], expected.square().sum(1))
+        addition = Addition(residual, 0.3, norm, scaled, squares)
+        wide = replace(addition, residual=residual.double())
+        expected = reference.add_rows(x.double(), after, EPS, wide)
+        add_rows(x, after, EPS, addition, False)
+        for found, wanted in zip((residual, scaled, squares[0]), expected, strict=True):
+            rows.check(found, wanted)
