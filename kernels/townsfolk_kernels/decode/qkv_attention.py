@@ -32,7 +32,7 @@ from townsfolk_kernels.decode.product import (
     load_squares,
     times_rows,
 )
-from townsfolk_kernels.decode.relay import any_of, lacks, look, put, values_of
+from townsfolk_kernels.decode.relay import any_of, give_up, lacks, look, put, values_of
 from townsfolk_kernels.gpu.launch import (
     has_dependent_launch,
     options,
@@ -147,6 +147,7 @@ def _project(
 def _merge(
     sums, softmax, row, count, tag,
     TILE_G: tl.constexpr, TILE_D: tl.constexpr, SPLITS: tl.constexpr, COPIES: tl.constexpr,
+    IS_BOUNDED: tl.constexpr,
 ):  # fmt: skip
     """[TILE_G, TILE_D] fp32: what `count` programs have put from `row` on, by their softmax."""
     s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
@@ -156,7 +157,10 @@ def _merge(
     is_sum = (s < count)[:, None, None] & (rows + d[None, None, :] >= 0)
     is_softmax = (s < count)[:, None, None] & (rows + c[None, None, :] >= 0)
     sums_seen, softmax_seen = look(sums_at, is_sum), look(softmax_at, is_softmax)
+    looks = 0
     while any_of(lacks(sums_seen, tag, is_sum)) | any_of(lacks(softmax_seen, tag, is_softmax)):
+        looks += 1
+        give_up(looks, IS_BOUNDED)
         sums_seen, softmax_seen = look(sums_at, is_sum), look(softmax_at, is_softmax)
     both = values_of(softmax_seen, tl.float32)
     is_top = (c < COPIES // 2)[None, None, :]
@@ -175,7 +179,7 @@ def _attend(
     BLOCK_SIZE: tl.constexpr, WINDOW: tl.constexpr, HEADS_NORMED: tl.constexpr,
     TILE_G: tl.constexpr, TILE_H: tl.constexpr, TILE_D: tl.constexpr, KEYS: tl.constexpr,
     SPLITS: tl.constexpr, COPIES: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
-    SIGNALS: tl.constexpr,
+    SIGNALS: tl.constexpr, IS_BOUNDED: tl.constexpr,
 ):  # fmt: skip
     """Attention of one group of heads to a share of the positions; the last program merges."""
     dtype = k_pages.dtype.element_ty
@@ -217,9 +221,12 @@ def _attend(
         k_at = fresh + (GROUP * KV_HEADS + kv_head + h[:, None] * 0) * HEAD_DIM + d[None, :]
         v_at = k_at + KV_HEADS * HEAD_DIM
         q_seen, k_seen, v_seen = look(q_at, real), look(k_at, is_new), look(v_at, is_new)
+        looks = 0
         while any_of(
             lacks(q_seen, tag, real) | lacks(k_seen, tag, is_new) | lacks(v_seen, tag, is_new)
         ):
+            looks += 1
+            give_up(looks, IS_BOUNDED)
             q_seen, k_seen, v_seen = look(q_at, real), look(k_at, is_new), look(v_at, is_new)
         queries = values_of(q_seen, dtype)
         new_k, new_v = values_of(k_seen, dtype), values_of(v_seen, dtype)
@@ -256,7 +263,9 @@ def _attend(
             put(softmax + mine * COPIES + c, both, tag, is_kept & (c >= 0))
             put(sums + mine * TILE_D + d[None, :], acc, tag, is_kept & (d >= 0)[None, :])
             if is_last:
-                merged = _merge(sums, softmax, row, count, tag, TILE_G, TILE_D, SPLITS, COPIES)
+                merged = _merge(
+                    sums, softmax, row, count, tag, TILE_G, TILE_D, SPLITS, COPIES, IS_BOUNDED
+                )
                 g = tl.arange(0, TILE_G)[:, None]
                 stored = (g < GROUP) & real_d
                 tl.store(own + g * HEAD_DIM + d[None, :], merged.to(dtype), mask=stored)
@@ -309,6 +318,7 @@ def _qkv_attend_kernel(
     PRECISION: tl.constexpr,
     DEPENDENT: tl.constexpr,
     SIGNALS: tl.constexpr,
+    IS_BOUNDED: tl.constexpr,
 ):
     program = tl.program_id(0)
     row = tl.load(rows)
@@ -328,7 +338,7 @@ def _qkv_attend_kernel(
             q_norm, k_norm, k_pages, v_pages, out, fresh, sums, softmax, step, layer, scale,
             head_eps,
             LAYERS, GROUP, KV_HEADS, HEAD_DIM, BLOCK_SIZE, WINDOW, HEADS_NORMED, TILE_G, TILE_H,
-            TILE_D, KEYS, SPLITS, COPIES, PRECISION, DEPENDENT, SIGNALS,
+            TILE_D, KEYS, SPLITS, COPIES, PRECISION, DEPENDENT, SIGNALS, IS_BOUNDED,
         )  # fmt: skip
 
 
@@ -419,6 +429,7 @@ def qkv_attend(
         PRECISION=precision(x),
         DEPENDENT=launch.dependent,
         SIGNALS=has_dependent_launch(x.device),
+        IS_BOUNDED=x.is_cuda,
         **options(warps, dependent=launch.dependent),
     )
 

@@ -14,8 +14,30 @@ several threads hold copies, each of which looks for itself, but not each of whi
 
 from __future__ import annotations
 
+from typing import Any
+
 import triton
 import triton.language as tl
+from triton.language import core
+
+# Looks at words that are not there: seconds, where microseconds are usual. Whoever has looked so
+# often ends the kernel with an error, which ends the process, instead of holding the device.
+_MOST_LOOKS = tl.constexpr(1 << 22)
+
+
+@core.extern
+def _trap(_semantic: Any = None) -> None:
+    core.inline_asm_elementwise(
+        "trap; // $0", "=r", [], dtype=core.int32, is_pure=False, pack=1, _semantic=_semantic
+    )
+
+
+@triton.jit
+def give_up(looks, IS_BOUNDED: tl.constexpr):
+    """Ends the kernel with an error after too many looks; never in the interpreter."""
+    if IS_BOUNDED:  # noqa: SIM102  known when it is compiled
+        if looks > _MOST_LOOKS:
+            _trap()
 
 
 @triton.jit
