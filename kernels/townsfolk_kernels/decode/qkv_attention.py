@@ -42,9 +42,13 @@ from townsfolk_kernels.gpu.launch import (
 
 MAX_SPLITS = 16
 MAX_COPIES = 64
-_AHEAD = 8192
-"""Elements of keys, and as many of values, that a program loads before it waits. Half as many or
-twice as many took 0.010 and 0.020 ms more a step (Llama-3.2-1B, H200)."""
+_AHEAD, _LEAST_KEYS = 8192, 64
+"""Elements of keys, and as many of values, that a program loads before it waits; of wide heads more.
+
+Half as many or twice as many took 0.010 and 0.020 ms more a step (Llama-3.2-1B, H200). For heads of
+256, 64 positions instead of 32 took 0.879 ms a step instead of 0.942 (Gemma-3-1B).
+"""
+_MERGED = 4096  # elements that the last program merges, unless that is fewer than 8 parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +427,7 @@ def qkv_attend(
         TILE_G=group,
         TILE_H=tile_h,
         TILE_D=tile_d,
-        KEYS=max(_AHEAD // tile_d, 16),
+        KEYS=max(_AHEAD // tile_d, _LEAST_KEYS),
         SPLITS=splits,
         COPIES=copies,
         PRECISION=precision(x),
@@ -439,9 +443,14 @@ def _width(head_dim: int) -> int:
     return max(16, power_of_two(head_dim))
 
 
-def lone_splits(kv_heads: int, processors: int) -> int:
-    """The most programs that share the keys of one head: for half of the device.
+def lone_splits(heads: int, kv_heads: int, head_dim: int, processors: int) -> int:
+    """The most programs that share the keys of one head.
 
-    With twice as many, a step took 0.013 ms more (Llama-3.2-1B, H200).
+    For half of the device with heads of 64, where twice as many took 0.013 ms more a step
+    (Llama-3.2-1B, H200); wider ones have fewer positions for each program. But what is merged must
+    fit into registers: 16 parts of 4 heads of 256 took 0.96 ms a step, 8 took 0.88 (Gemma-3-1B).
     """
-    return min(1 << (max(processors // (2 * kv_heads), 1).bit_length() - 1), MAX_SPLITS)
+    wanted = max(processors * head_dim // (128 * kv_heads), 1)
+    part = power_of_two(heads // kv_heads) * _width(head_dim)
+    most = min(max(_MERGED // part, 8), MAX_SPLITS)
+    return min(1 << (wanted.bit_length() - 1), most)

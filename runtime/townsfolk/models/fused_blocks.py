@@ -138,7 +138,7 @@ class FusedAttention:
             self.space.lone[_shape(spec)],
             self.number,
             Launch(tiles, launch.workspace, launch.dependent),
-            lone_splits(spec.num_kv_heads, self.space.processors),
+            lone_splits(*_shape(spec), self.space.processors),
         )
 
     def _attend(self, stream: Stream, sequences: Sequences, out: Tensor) -> None:
