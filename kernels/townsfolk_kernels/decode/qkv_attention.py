@@ -43,7 +43,7 @@ from townsfolk_kernels.gpu.launch import (
 MAX_SPLITS = 16
 MAX_COPIES = 64
 _AHEAD, _LEAST_KEYS = 8192, 64
-"""Elements of keys, and as many of values, that a program loads before it waits; of wide heads more.
+"""Elements of keys, and as many of values, that a program loads before it waits; and positions.
 
 Half as many or twice as many took 0.010 and 0.020 ms more a step (Llama-3.2-1B, H200). For heads of
 256, 64 positions instead of 32 took 0.879 ms a step instead of 0.942 (Gemma-3-1B).
