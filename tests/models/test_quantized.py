@@ -1,13 +1,18 @@
 """Weights of GGUF files stay in their blocks; results are those of what the blocks stand for."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from gguf import GGMLQuantizationType
 from gguf_files import compare_logits, random_model, write_gguf
 from paged import PagedRun
+from townsfolk.bench.gguf_checkpoint import write_gguf as write_gguf_of_shape
 from townsfolk.checkpoint import GgufCheckpoint, Upload
-from townsfolk.models import Decoder, open_source
+from townsfolk.models import Decoder, named_spec, open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
+from townsfolk.models.mixes import MIXES
 from townsfolk.models.weights import DecoderWeights, Precision
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
@@ -132,3 +137,28 @@ def test_the_whole_file_is_reported(tmp_path):
     total = sum(checkpoint.nbytes(name) for name in checkpoint)
     assert seen[-1] == (total, total)
     assert seen == sorted(seen)
+
+
+LOAD = """
+import resource, sys
+import torch
+from pathlib import Path
+from townsfolk.models import Decoder, open_source
+torch.set_num_threads(1)
+open_source(Path(sys.argv[1])).architecture()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+Decoder.load(Path(sys.argv[1]))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks of memory are read as Linux counts them")
+def test_loading_takes_little_more_than_the_file(tmp_path):
+    path = tmp_path / "model.gguf"
+    write_gguf_of_shape(path, named_spec("llama-160m"), MIXES["q8_0"], CPU)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(path)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    buffers = 96 * 2**20
+    assert int(done.stdout) < 1.12 * path.stat().st_size + buffers

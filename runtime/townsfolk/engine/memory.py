@@ -41,8 +41,9 @@ _GRAPH_TOKENS = 512
 _FIXED_WORK = 256 * MIB
 
 
-# Values of a tile of quantised weights, in fp32, and what they are computed in.
-_TILE_OF_VALUES = 160 * MIB
+# Numbers that a prompt's product makes of quantised weights at once, twice: while one tile is
+# multiplied with, the allocator holds the one before.
+_TILE_VALUES = 2 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +289,7 @@ def _work_bytes(
     copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
-    values = _TILE_OF_VALUES if outline.is_quantized else 0
+    values = _TILE_VALUES * dtype.itemsize if outline.is_quantized else 0
     masks = 2 * rows * spec.vocab_size // 8  # of grammars
     return activations + scores + said + values + masks + _FIXED_WORK
 
