@@ -2,6 +2,7 @@
 
 import torch
 
+import townsfolk_kernels.quantized.interleaved  # noqa: F401 (registers itself)
 from townsfolk_kernels.ops.activation import Activation, gated, swiglu
 from townsfolk_kernels.ops.attention import PagedLayout, paged_attention
 from townsfolk_kernels.ops.embedding import embedding

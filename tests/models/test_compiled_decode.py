@@ -7,6 +7,7 @@ from townsfolk.kv import KvCache
 from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
 from townsfolk.models.compiled_decode import MOST_SEQUENCES
 from townsfolk.models.decode_step import compile_steps
+from townsfolk.models.mixes import MIXES
 from townsfolk_kernels.cpu import linear as linear_cpu
 
 CPU = torch.device("cpu")
@@ -51,7 +52,6 @@ class Scene:
 def assert_same_steps(scene, rows, atol):
     steps = compile_steps(scene.decoder, scene.kv)
     found = steps.logits(scene.next_tokens(rows)).clone()
-    steps.close()
     whole = [Chunk(scene.tokens[row], 0, scene.tables[row]) for row in rows]
     torch.testing.assert_close(found, scene.run(whole), atol=atol, rtol=0)
 
@@ -77,6 +77,29 @@ def test_long_sequences_in_bf16_pages(window):
     decoder = Decoder.random(named_spec("llama-tiny", **changes), torch.bfloat16)
     scene = Scene(decoder, (511, 512, 1100, 15, 16))
     assert_same_steps(scene, range(5), atol=0.02)
+
+
+@pytest.mark.parametrize("mix", ["q8_0", "q4_k_m", "q4_0"])
+@pytest.mark.parametrize("architecture", ["LlamaForCausalLM", "Qwen2ForCausalLM"])
+def test_weights_in_blocks(mix, architecture):
+    """As exact as rows of 8 bits are, against fp32 activations on what the blocks stand for."""
+    sizes = {"hidden_size": 256, "intermediate_size": 512, "architectures": [architecture]}
+    spec = named_spec("llama-tiny", **SMALL | sizes)
+    decoder = Decoder.random(spec, torch.bfloat16, mix=MIXES[mix])
+    scene = Scene(decoder, (30, 7, 100))
+    steps = compile_steps(decoder, scene.kv)
+    found = steps.logits(scene.next_tokens(range(3))).clone()
+    exact = Decoder.random(spec, torch.float32, mix=MIXES[mix])
+    exact_scene = Scene(exact, scene.lengths)
+    exact_scene.tokens = scene.tokens
+    whole = [
+        Chunk(tokens, 0, table)
+        for tokens, table in zip(scene.tokens, exact_scene.tables, strict=True)
+    ]
+    expected = exact_scene.run(whole)
+    assert (found - expected).norm() < 0.03 * expected.norm()
+    for count in (1, 2):
+        assert torch.equal(steps.logits(scene.next_tokens(range(count))), found[:count])
 
 
 def test_a_sequence_has_the_same_bits_alone_and_in_any_batch():

@@ -7,9 +7,12 @@ row has the same bits alone and in any batch.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
+from townsfolk_kernels.compiled.blocks import eight_bits, five_bits, four_bits, six_bits
 from townsfolk_kernels.compiled.compiler import compiled
 from townsfolk_kernels.compiled.vectors import (
     LANES,
@@ -28,13 +31,57 @@ from townsfolk_kernels.compiled.vectors import (
 _AHEAD = 8192
 
 
+class BlockShape(Protocol):
+    """How blocks are laid out; see `townsfolk_kernels.compiled.blocks`."""
+
+    @property
+    def bits(self) -> int:
+        """Of an integer."""
+
+    @property
+    def nbytes(self) -> int:
+        """Of a block."""
+
+    @property
+    def shifted(self) -> bool:
+        """Whether there are shifts."""
+
+    @property
+    def offset(self) -> int:
+        """What is taken off integers without shifts."""
+
+
+class Block(Protocol):
+    """A matrix in blocks.
+
+    Attributes:
+        rows: how many there are.
+        columns: of each.
+        blocks: [rows / 16, columns / 32, shape.nbytes] uint8.
+    """
+
+    rows: int
+    columns: int
+    blocks: Tensor
+
+    @property
+    def shape(self) -> BlockShape:
+        """Of its blocks."""
+
+
 class Format(IntEnum):
     """How a weight lies in memory."""
 
     BF16 = 0
     """[rows, columns], bf16."""
+    BITS_4 = 1
+    """Blocks of integers of so many bits; see `townsfolk_kernels.compiled.blocks`."""
+    BITS_5 = 2
+    BITS_6 = 3
+    BITS_8 = 4
 
 
+_FORMATS = {4: Format.BITS_4, 5: Format.BITS_5, 6: Format.BITS_6, 8: Format.BITS_8}
 PART = np.dtype(
     [
         ("format", np.int64),
@@ -43,6 +90,9 @@ PART = np.dtype(
         ("rows", np.int64),
         ("columns", np.int64),  # a multiple of 16
         ("bias", np.int64),  # address, [rows] fp32; 0 for none
+        ("block_bytes", np.int64),  # of blocks, 16 rows of 32 columns
+        ("shifted", np.int64),  # whether a block has shifts
+        ("offset", np.float64),  # what is taken off integers without shifts
     ]
 )
 """Some rows of a weight, all in one format."""
@@ -54,6 +104,22 @@ WEIGHT = np.dtype(
         ("columns", np.int64),
     ]
 )
+
+
+def part_of(matrix: Block, first: int = 0, bias: int = 0) -> tuple[float, ...]:
+    """A `PART` of a matrix in blocks, whose rows begin at `first` and have a bias at an address."""
+    shape = matrix.shape
+    return (
+        _FORMATS[shape.bits],
+        matrix.blocks.data_ptr(),
+        first,
+        matrix.rows,
+        matrix.columns,
+        bias,
+        shape.nbytes,
+        shape.shifted,
+        shape.offset,
+    )
 
 
 def _plain(load_weights, size):
@@ -147,7 +213,22 @@ _bf16 = _plain(load_bf16, 2)
 
 
 @compiled
-def multiply_group(parts, weight, group, x, count, tile):
+def multiply_part(part, group, x, quantized, count, tile):
+    """Multiply rows with 16 rows of a part; see `multiply_group`."""
+    if part.format == Format.BF16:
+        _bf16(part, group, x, count, tile)
+    elif part.format == Format.BITS_4:
+        four_bits(part, group, quantized, count, tile)
+    elif part.format == Format.BITS_5:
+        five_bits(part, group, quantized, count, tile)
+    elif part.format == Format.BITS_6:
+        six_bits(part, group, quantized, count, tile)
+    else:
+        eight_bits(part, group, quantized, count, tile)
+
+
+@compiled
+def multiply_group(parts, weight, group, x, quantized, count, tile):
     """Multiply rows with 16 rows of a weight, and add their bias.
 
     Args:
@@ -155,6 +236,7 @@ def multiply_group(parts, weight, group, x, count, tile):
         weight: a `WEIGHT`.
         group: which 16 rows.
         x: address of [count, columns] fp32.
+        quantized: address of the same in int8, where a part is in blocks.
         count: rows of `x`.
         tile: address of [count, 16] fp32, the result; what lies behind the weight's last row is
             undefined.
@@ -164,7 +246,7 @@ def multiply_group(parts, weight, group, x, count, tile):
         number += 1
     part = parts[number]
     group -= part.first // LANES
-    _bf16(part, group, x, count, tile)
+    multiply_part(part, group, x, quantized, count, tile)
     if part.bias == 0:
         return
     for row in range(min(LANES, part.rows - LANES * group)):

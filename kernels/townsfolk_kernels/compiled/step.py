@@ -16,6 +16,7 @@ from numba import types
 from numba.np.numpy_support import from_dtype
 
 from townsfolk_kernels.compiled.attention import attend_bf16, attend_fp32, combine
+from townsfolk_kernels.compiled.blocks import COLUMNS, QUANTIZED_BYTES, quantize
 from townsfolk_kernels.compiled.compiler import compiled, entry
 from townsfolk_kernels.compiled.products import PART, WEIGHT, multiply_group
 from townsfolk_kernels.compiled.team import enter, finish, leave, take, wait
@@ -87,6 +88,7 @@ PHASE = np.dtype(
         ("input", np.int64),
         ("source", np.int64),  # address of [count, weight.columns] fp32
         ("weight", WEIGHT),
+        ("quantized", np.int64),  # whether a part of the weight is in blocks
         ("output", np.int64),
         ("activation", np.int64),
         # Of a product, or of a sum.
@@ -141,7 +143,8 @@ def scratch_bytes(count: int, widest: int, group: int, head_dim: int, block_size
         block_size: of pages.
     """
     attention = group * head_dim + max(head_dim, block_size + LANES)
-    needed = 4 * max(count * (2 * MOST_GROUPS * LANES + widest), attention)
+    rows = 4 * widest + widest // COLUMNS * QUANTIZED_BYTES
+    needed = max(count * (8 * MOST_GROUPS * LANES + rows), 4 * attention)
     return needed + 128 - needed % 64  # threads share no cache line
 
 
@@ -188,6 +191,8 @@ def _multiply(step, phase, parts, number, scratch):
     tile_bytes = 4 * LANES * count
     other = tile + MOST_GROUPS * tile_bytes
     own = other + MOST_GROUPS * tile_bytes
+    quantized = own + 4 * count * columns
+    row_bytes = columns // COLUMNS * QUANTIZED_BYTES
     chunk = take(step.team, number)
     if chunk < chunks:
         # Each thread does this for itself, which costs less than to wait for one that does.
@@ -197,13 +202,17 @@ def _multiply(step, phase, parts, number, scratch):
         elif phase.input == Input.ATTENDED:
             combine(step, phase, own)
             x = own
+        if phase.quantized != 0:
+            for row in range(count):
+                quantize(x + 4 * columns * row, columns, quantized + row_bytes * row)
     while chunk < chunks:
         first, end = chunk * size, min(chunk * size + size, groups)
         # All of the gate's rows before the others: they lie far apart.
         for half in range(2 if gated else 1):
             out = other if half else tile
             for group in range(first, end):
-                multiply_group(parts, weight, half * groups + group, x, count, out)
+                at = half * groups + group
+                multiply_group(parts, weight, at, x, quantized, count, out)
                 out += tile_bytes
         for group in range(first, end):
             for row in range(count):

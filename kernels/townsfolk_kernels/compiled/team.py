@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import llvmlite.binding as llvm
 import numpy as np
+import torch
 from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
@@ -113,6 +114,28 @@ def leave(state, is_leader):
 
 
 Work = Callable[[int], None]
+
+
+_PHASES_OF_LOCAL_TEAM = 4096
+
+
+class _Local(threading.local):
+    team: Team | None = None
+
+
+_local = _Local()
+
+
+def local_team() -> Team:
+    """The calling thread's team: as many threads as PyTorch computes with in it.
+
+    It has helpers for as long as its thread lives, as OpenMP's has.
+    """
+    size = torch.get_num_threads()
+    team = _local.team
+    if team is None or team.size != size:
+        team = _local.team = Team(size, _PHASES_OF_LOCAL_TEAM)
+    return team
 
 
 class Team:

@@ -130,6 +130,99 @@ def load_fp16(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
     return builder.fpext(half, _FLOATS)
 
 
+@operation(ints)
+def no_ints(builder: ir.IRBuilder) -> ir.Value:
+    """16 zeros."""
+    return ir.Constant(_INTS, [0] * LANES)
+
+
+@operation(ints, ints, ints)
+def add_ints(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    """Sums."""
+    return builder.add(left, right)
+
+
+@operation(floats, ints)
+def to_floats(builder: ir.IRBuilder, values: ir.Value) -> ir.Value:
+    """Whole numbers as fp32."""
+    return builder.sitofp(values, _FLOATS)
+
+
+@operation(packed, types.int64)
+def load_bytes(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """64 bytes."""
+    return _load(builder, address, _BYTES)
+
+
+@operation(packed, types.int64)
+def repeat_bytes(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """The same four bytes in each lane."""
+    return builder.bitcast(_splat(builder, _load(builder, address, _I32), LANES), _BYTES)
+
+
+@operation(packed, packed, types.int64, types.int64)
+def bits(builder: ir.IRBuilder, values: ir.Value, shift: ir.Value, mask: ir.Value) -> ir.Value:
+    """`values >> shift & mask` of each byte."""
+    byte = _BYTES.element
+    shifts = _splat(builder, builder.trunc(shift, byte), 4 * LANES)
+    masks = _splat(builder, builder.trunc(mask, byte), 4 * LANES)
+    return builder.and_(builder.lshr(values, shifts), masks)
+
+
+@operation(packed, packed, packed, types.int64)
+def put_above(
+    builder: ir.IRBuilder, values: ir.Value, above: ir.Value, shift: ir.Value
+) -> ir.Value:
+    """`values | above << shift` of each byte."""
+    shifts = _splat(builder, builder.trunc(shift, _BYTES.element), 4 * LANES)
+    return builder.or_(values, builder.shl(above, shifts))
+
+
+@operation(ints, ints, packed, packed)
+def dot(builder: ir.IRBuilder, sums: ir.Value, left: ir.Value, right: ir.Value) -> ir.Value:
+    """Add to each lane the products of its four bytes: unsigned ones on the left, signed right."""
+    if HAS_VNNI:
+        bytes_or_ints = _BYTES if llvm.llvm_version_info[0] >= 22 else _INTS
+        operands = [builder.bitcast(value, bytes_or_ints) for value in (left, right)]
+        return call(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, sums, *operands)
+    if HAS_AVX2:
+        return builder.add(sums, _dot_avx2(builder, left, right))
+    for number in range(4):
+        places = ir.Constant(_INTS, [4 * lane + number for lane in range(LANES)])
+        rest = ir.Constant(_BYTES, ir.Undefined)
+        unsigned = builder.zext(builder.shuffle_vector(left, rest, places), _INTS)
+        signed = builder.sext(builder.shuffle_vector(right, rest, places), _INTS)
+        sums = builder.add(sums, builder.mul(unsigned, signed))
+    return sums
+
+
+def _dot_avx2(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    """Sums of the products of four bytes; of 7 bits and 1, as a pair's sum must fit 16 bits."""
+    half, sums = ir.VectorType(_BYTES.element, 32), []
+    words, ints_ = ir.VectorType(_I16, 16), ir.VectorType(_I32, 8)
+    for first in (0, 32):
+        places = ir.Constant(ir.VectorType(_I32, 32), list(range(first, first + 32)))
+        rest = ir.Constant(_BYTES, ir.Undefined)
+        unsigned = builder.shuffle_vector(left, rest, places)
+        signed = builder.shuffle_vector(right, rest, places)
+        parts = []
+        for mask in (0x7F, 0x80):
+            part = builder.and_(unsigned, ir.Constant(half, [mask] * 32))
+            pairs = call(builder, "llvm.x86.avx2.pmadd.ub.sw", words, part, signed)
+            ones = ir.Constant(words, [1] * 16)
+            parts.append(call(builder, "llvm.x86.avx2.pmadd.wd", ints_, pairs, ones))
+        sums.append(builder.add(*parts))
+    return builder.shuffle_vector(*sums, ir.Constant(_INTS, list(range(LANES))))
+
+
+@operation(types.void, types.int64, floats)
+def store_int8(builder: ir.IRBuilder, address: ir.Value, vector: ir.Value) -> None:
+    """Store 16 whole numbers as int8."""
+    short = ir.VectorType(_BYTES.element, LANES)
+    whole = builder.trunc(builder.fptosi(vector, _INTS), short)
+    builder.store(whole, pointer(builder, address, short), align=1)
+
+
 @operation(types.void, types.int64, floats)
 def store(builder: ir.IRBuilder, address: ir.Value, vector: ir.Value) -> None:
     """Store 16 fp32 numbers."""
@@ -253,7 +346,8 @@ def largest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
 
 
 @operation(floats, floats)
-def _whole(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+def nearest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """The nearest whole numbers."""
     return call(builder, "llvm.rint.v16f32", _FLOATS, vector)
 
 
@@ -267,7 +361,7 @@ def _power_of_two(builder: ir.IRBuilder, exponents: ir.Value) -> ir.Value:
 def exponential(x):
     """`e ** x` of 16 numbers up to 88, to 2 units in the last place; below -87 next to nothing."""
     x = greater(x, splat(-87.0))
-    power = _whole(multiply(x, splat(1.4426950408889634)))
+    power = nearest(multiply(x, splat(1.4426950408889634)))
     rest = multiply_add(power, splat(-0.693145751953125), x)
     rest = multiply_add(power, splat(-1.4286068203094172e-06), rest)
     value = splat(1.0 / 720.0)

@@ -197,8 +197,6 @@ class EagerRunner:
 
     def close(self) -> None:
         """See `Runner`."""
-        if self._compiled is not None:
-            self._compiled.close()
 
     def _compute(self, step: EagerStep, places: list[int]) -> None:
         """Compute some items; where that fails, each alone, so that only the faulty ones fail."""

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from townsfolk_kernels import Activation, LinearWeight, plain_parts
 from townsfolk_kernels.compiled import attention, products, step
-from townsfolk_kernels.compiled.team import Team
+from townsfolk_kernels.compiled.team import Team, local_team
 from townsfolk_kernels.compiled.vectors import LANES
+from townsfolk_kernels.ops.stacked import StackedWeight
+from townsfolk_kernels.quantized.interleaved import InterleavedMatrix
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.decoder import Decoder
@@ -23,7 +26,8 @@ from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind
 from townsfolk.models.weights import Layer, Norm
 
 MOST_SEQUENCES = 16
-"""In a step; with more of them, the products of whole batches are faster."""
+"""In a step of 16-bit weights; with more of them, the products of whole batches are faster."""
+_MOST_QUANTIZED = 64  # likewise of weights in blocks, whose products are the same ones
 
 _ACTIVATIONS = {
     Activation.SILU: step.Activation.SILU,
@@ -35,14 +39,11 @@ _FORMATS = {torch.bfloat16: products.Format.BF16}
 
 def can_compile(decoder: Decoder) -> bool:
     """Whether `CompiledDecode` computes what the decoder's spec says, with these weights."""
-    weights = [decoder.weights.head]
-    for layer in decoder.weights.layers:
-        weights += [layer.qkv, layer.output, layer.up, layer.down]
     return (
         decoder.device.type == "cpu"
         and decoder.dtype in (torch.bfloat16, torch.float32)
         and _is_covered(decoder.spec)
-        and all(_is_readable(weight) for weight in weights)
+        and all(_parts(weight) for weight in decoder.weights.projections)
     )
 
 
@@ -61,20 +62,45 @@ def _is_layer_covered(layer: LayerSpec) -> bool:
     return layer.norm.kind is NormKind.RMS and layer.mlp.activation in _ACTIVATIONS
 
 
-def _is_readable(weight: LinearWeight) -> bool:
-    parts = plain_parts(weight)
-    return parts is not None and all(part.dtype in _FORMATS for part, _ in parts)
+_Part = tuple[Tensor | InterleavedMatrix, Tensor | None]
+
+
+def _parts(weight: LinearWeight) -> list[_Part]:
+    """A weight's rows as compiled code can read them, and their biases; none if it can't."""
+    if not isinstance(weight, StackedWeight):
+        plain = plain_parts(weight) or []
+        return [part for part in plain if part[0].dtype in _FORMATS]
+    parts: list[_Part] = []
+    row = 0
+    for each in weight.parts:
+        found: list[_Part] = []
+        if isinstance(each, InterleavedMatrix):
+            found = [(each, None)]
+        elif not isinstance(each, QuantizedMatrix):
+            found = _parts(each)
+        if not found or row % LANES:
+            return []
+        rows = sum(_rows(part) for part, _ in found)
+        bias = None if weight.bias is None else weight.bias[row : row + rows]
+        parts += [(part, bias) for part, _ in found]
+        row += rows
+    return parts
+
+
+def _rows(part: Tensor | InterleavedMatrix) -> int:
+    return part.rows if isinstance(part, InterleavedMatrix) else len(part)
 
 
 class CompiledDecode:
     """Decode steps of a decoder that `can_compile`; for one thread at a time."""
 
     def __init__(self, decoder: Decoder, kv: KvPages) -> None:
-        """Steps of up to `MOST_SEQUENCES` sequences."""
+        """Steps of as many sequences as `takes` says."""
         spec = decoder.spec
         self._decoder, self._kv = decoder, kv
-        self._kept: list[Tensor] = []  # what the phases point to
-        most = MOST_SEQUENCES
+        self._kept: list[Tensor | InterleavedMatrix] = []  # what the phases point to
+        is_quantized = decoder.weights.is_quantized
+        self._most = most = _MOST_QUANTIZED if is_quantized else MOST_SEQUENCES
         attentions = [layer.attention for layer in spec.layers]
         qkv = max(each.query_width + 2 * each.kv_width for each in attentions)
         widest = max(
@@ -98,30 +124,24 @@ class CompiledDecode:
             max(each.head_dim for each in attentions),
             kv.k[0].shape[2],
         )
-        self._parts: list[tuple[int, ...]] = []
+        self._parts: list[tuple[float, ...]] = []
         self._rotated: list[int] = []  # phases of attention, one for each layer
         self._phases = self._plan()
         self._part_table = np.array(self._parts, dtype=products.PART)
         self._step = np.zeros(1, dtype=step.STEP)
-        self._team: Team | None = None
+        self._scratch = torch.empty(0, dtype=torch.uint8)
 
     def takes(self, batch: ModelBatch) -> bool:
         """Whether it computes a batch: one new token of each sequence, of not too many."""
         count = len(batch.token_ids)
-        return count <= MOST_SEQUENCES and count == len(batch.layout.kv_lengths)
-
-    def close(self) -> None:
-        """End its threads."""
-        if self._team is not None:
-            self._team.close()
-            self._team = None
+        return count <= self._most and count == len(batch.layout.kv_lengths)
 
     @torch.inference_mode()
     def logits(self, batch: ModelBatch) -> Tensor:
         """Compute one token of each sequence and write its keys and values.
 
         Args:
-            batch: one new token of each sequence, of `MOST_SEQUENCES` at most.
+            batch: one new token of each sequence, as `takes` says.
 
         Returns:
             [batch, vocab], fp32: scores of the next token, valid until the next step.
@@ -130,7 +150,8 @@ class CompiledDecode:
             IndexError: a token id lies outside the vocabulary.
         """
         decoder, count = self._decoder, len(batch.token_ids)
-        team = self._team or self._gather_team()
+        team = local_team()
+        self._make_room(team)
         residual = self._residual[:count]
         residual.copy_(decoder.embed(batch.token_ids, batch.positions))
         tables = batch.layout.block_tables.contiguous()
@@ -155,18 +176,18 @@ class CompiledDecode:
         team.run(self._work)
         return decoder.finish_logits(self._logits[:count])
 
-    def _gather_team(self) -> Team:
-        """Make the threads, as many as the calling one computes with."""
-        threads = torch.get_num_threads()
-        self._team = team = Team(threads, len(self._phases))
+    def _make_room(self, team: Team) -> None:
+        """Be ready for a team's threads."""
         values = self._step[0]
-        values["team"], values["threads"] = team.address, threads
+        if values["team"] == team.address:
+            return
+        self._scratch = torch.empty(team.size * self._scratch_bytes, dtype=torch.uint8)
+        values["team"], values["threads"] = team.address, team.size
         values["block_size"] = self._kv.k[0].shape[2]
         values["pages_are_bf16"] = self._kv.k[0].dtype == torch.bfloat16
         values["qkv"] = self._qkv
-        values["scratch"] = self._buffer(threads * self._scratch_bytes // 4 + LANES, 1)
+        values["scratch"] = self._scratch.data_ptr()
         values["scratch_bytes"] = self._scratch_bytes
-        return team
 
     def _work(self, thread: int) -> None:
         step.run_step(self._step, self._phases, self._part_table, thread)
@@ -247,19 +268,25 @@ class CompiledDecode:
     def _product(
         self, weight: LinearWeight, source: int = 0, norm: Norm | None = None
     ) -> dict[str, Any]:
-        parts = plain_parts(weight)
-        assert parts is not None
-        begin, first, columns = len(self._parts), 0, 0
+        begin, rows, columns = len(self._parts), 0, 0
+        parts = _parts(weight)
         for part, bias in parts:
+            added = self._address(bias)
+            if isinstance(part, InterleavedMatrix):
+                columns = part.columns
+                self._parts.append(products.part_of(part, rows, added))
+            else:
+                columns = part.shape[1]
+                kind = _FORMATS[part.dtype]
+                self._parts.append(
+                    (kind, part.data_ptr(), rows, len(part), columns, added, 0, 0, 0.0)
+                )
             self._kept.append(part)
-            rows, columns = part.shape
-            self._parts.append(
-                (_FORMATS[part.dtype], part.data_ptr(), first, rows, columns, self._address(bias))
-            )
-            first += rows
+            rows += _rows(part)
         phase = {
             "kind": step.Kind.PRODUCT,
-            "weight": (begin, len(parts), first, columns),
+            "weight": (begin, len(parts), rows, columns),
+            "quantized": any(isinstance(part, InterleavedMatrix) for part, _ in parts),
             "source": source,
             "input": step.Input.ROWS,
         }
@@ -275,10 +302,12 @@ class CompiledDecode:
         """Where a vector is, as fp32; 0 for none."""
         if vector is None:
             return 0
-        self._kept.append(vector.float().contiguous())
-        return self._kept[-1].data_ptr()
+        kept = vector.float().contiguous()
+        self._kept.append(kept)
+        return kept.data_ptr()
 
     def _buffer(self, rows: int, columns: int) -> int:
         """The address of a buffer of fp32 numbers."""
-        self._kept.append(torch.empty(rows, columns))
-        return self._kept[-1].data_ptr()
+        kept = torch.empty(rows, columns)
+        self._kept.append(kept)
+        return kept.data_ptr()

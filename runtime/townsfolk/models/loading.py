@@ -119,10 +119,9 @@ class FileTensors(BlockSource):
             device: where they go.
             dtype: of tensors for which any will do.
         """
-        super().__init__(device)
+        super().__init__(device, dtype)
         self._checkpoint = checkpoint
         self._upload = upload
-        self._dtype = dtype
 
     def block_format(self, spec: TensorSpec) -> BlockFormat | None:
         """See `BlockSource`."""

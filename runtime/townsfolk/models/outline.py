@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from townsfolk_kernels.ops.stacked import Part, StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
-from townsfolk_kernels.quantized.matrix import QUANTIZED, QuantizedMatrix
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.checkpoint import TensorStore
 from townsfolk.models.loading import check_tensors, stays_in_blocks
@@ -91,8 +91,8 @@ class _OutlinedTensors(BlockSource):
 
     def __init__(self, formats: Formats, target: torch.device, dtype: torch.dtype) -> None:
         """Give tensors as they would be on `target`, in `dtype` where any will do."""
-        super().__init__(META)
-        self._formats, self._target, self._dtype = formats, target, dtype
+        super().__init__(META, dtype, target)
+        self._formats = formats
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
@@ -102,10 +102,6 @@ class _OutlinedTensors(BlockSource):
     def block_format(self, spec: TensorSpec) -> BlockFormat | None:
         """See `BlockSource`."""
         return self._formats(spec)
-
-    def allocate(self, kind: BlockFormat, rows: int, columns: int) -> QuantizedMatrix:
-        """See `BlockSource`."""
-        return QUANTIZED.pick(self._target.type)(kind, rows, columns, META)
 
     def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
         """Leave it empty."""

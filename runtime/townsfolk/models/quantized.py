@@ -11,7 +11,7 @@ from townsfolk_kernels import LinearWeight, pack_linear
 from townsfolk_kernels.ops.embedding import Table
 from townsfolk_kernels.ops.stacked import Part, StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
-from townsfolk_kernels.quantized.matrix import QuantizedMatrix, quantized_matrix
+from townsfolk_kernels.quantized.matrix import QUANTIZED, QuantizedMatrix, RawMatrix
 
 from townsfolk.models.weights import Source, TensorSpec
 
@@ -23,9 +23,18 @@ class BlockSource(Source):
         device: where weights go.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        """Give weights on `device`."""
-        self.device = device
+    def __init__(
+        self, device: torch.device, dtype: torch.dtype, target: torch.device | None = None
+    ) -> None:
+        """Give weights.
+
+        Args:
+            device: where they go.
+            dtype: of tensors for which any will do. With fp32 the CPU multiplies blocks as the
+                numbers that they stand for, else with rows of 8 bits.
+            target: of whose layouts they are, if it isn't `device`.
+        """
+        self.device, self._dtype, self._target = device, dtype, target or device
 
     @abstractmethod
     def block_format(self, spec: TensorSpec) -> BlockFormat | None:
@@ -37,7 +46,9 @@ class BlockSource(Source):
 
     def allocate(self, kind: BlockFormat, rows: int, columns: int) -> QuantizedMatrix:
         """Take the memory of a matrix."""
-        return quantized_matrix(kind, rows, columns, self.device)
+        if self._target.type == "cpu" and self._dtype == torch.float32:
+            return RawMatrix(kind, rows, columns, self.device)
+        return QUANTIZED.pick(self._target.type)(kind, rows, columns, self.device)
 
     def linear(
         self,

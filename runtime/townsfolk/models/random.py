@@ -40,8 +40,8 @@ class RandomTensors(BlockSource):
             seed: of the draw.
             mix: the formats of its matrices, by their names in a GGUF file; None for numbers.
         """
-        super().__init__(device)
-        self._spec, self._dtype, self._mix = spec, dtype, mix
+        super().__init__(device, dtype)
+        self._spec, self._mix = spec, mix
         self._generator = torch.Generator(device=device).manual_seed(seed)
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
