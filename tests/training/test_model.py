@@ -3,6 +3,8 @@
 import pytest
 import torch
 from family_models import FAMILIES, VOCABULARY, write_model
+from gguf_files import random_model
+from quantized_checkpoints import write_quantized
 from townsfolk.models import Decoder, UnsupportedModelError
 from townsfolk.training.checkpoint import load_model, save_model
 from townsfolk.training.model import TrainableDecoder, document_masks, document_positions
@@ -92,6 +94,15 @@ def test_a_model_in_several_files_is_trained_too(tmp_path):
     theirs.save_pretrained(tmp_path / "parts", max_shard_size="20KB")
     for name, weight in load_model(tmp_path / "parts").weights().items():
         assert torch.equal(weight, theirs.state_dict()[name]), name
+
+
+def test_what_is_quantised_is_not_trained(tmp_path):
+    config = {"quant_method": "gptq", "bits": 4}
+    write_quantized(
+        *(tmp_path, random_model("llama"), "gptq", config), bits=4, group=32, symmetric=True
+    )
+    with pytest.raises(UnsupportedModelError, match="is quantised, and what is rounded"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize(

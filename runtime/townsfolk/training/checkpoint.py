@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from townsfolk.checkpoint import Checkpoint
-from townsfolk.models import Architecture, open_source
+from townsfolk.models import Architecture, UnsupportedModelError, open_source
 from townsfolk.models.weights import expected_tensors
 from townsfolk.training.model import TrainableDecoder
 
@@ -39,10 +39,16 @@ def load_model(folder: Path) -> TrainableDecoder:
     """A model in fp32 from a Hugging Face directory.
 
     Raises:
-        UnsupportedModelError: No family has such a model.
+        UnsupportedModelError: No family has such a model, or it is quantised.
         CheckpointError: Its weights are broken.
     """
     found = open_source(folder).architecture()
+    config = json.loads((folder / "config.json").read_text())
+    if config.get("quantization_config"):
+        raise UnsupportedModelError(
+            f"{folder} is quantised, and what is rounded can't be trained: take the model that it "
+            "was made from"
+        )
     checkpoint = Checkpoint(folder)
     found = Architecture(found.spec, found.names.rooted(checkpoint))
     expected = expected_tensors(found)
@@ -50,7 +56,7 @@ def load_model(folder: Path) -> TrainableDecoder:
         {name: spec.shape for name, spec in expected.items()},
         (*found.names.ignored, f"{found.names.head}.weight"),
     )
-    model = TrainableDecoder(json.loads((folder / "config.json").read_text()), found)
+    model = TrainableDecoder(config, found)
     model.load_weights({name: checkpoint.tensor(name).float() for name in expected})
     return model
 
