@@ -27,6 +27,7 @@ from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.sessions import Sessions
 from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine import Engine
+from townsfolk.engine.outputs import FinishReason
 from townsfolk.models import Decoder
 from townsfolk.sampling import SamplingParams
 from townsfolk.text import Tokenizer
@@ -36,6 +37,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 pytestmark = pytest.mark.timeout(600)  # on a busy machine
 
 TOLERANCE = 2e-3  # of logits near 20
+MIRA = "Your name is Mira. You are Mira, the innkeeper of the Salted Herring."
+LINES = (
+    "What is the name of your inn?",
+    "Hello, Mira! I am Tom.",
+    "I lost my cat.",
+    "What is there to eat?",
+    "Do you know the blacksmith?",
+    "Is the road to the north safe?",
+    "Thank you for your help.",
+    "Goodbye.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -177,29 +189,35 @@ async def test_greedy_text_is_that_of_transformers(
         assert (best.amax(-1) - drawn).max() < 2 * TOLERANCE, prompt
 
 
-async def test_it_plays_a_character(path: Path) -> None:
-    """What a model of this size can do: speak, end its turns, and speak for nobody else."""
+async def test_it_plays_a_character_for_eight_turns(path: Path) -> None:
+    """What a model of this size can do: know its place, end its turns, speak for nobody else."""
     engine = Engine.from_pretrained(
         settings=EngineSettings(model=str(path), kv_memory_mib=64, threads=1)
     )
     sessions = Sessions(engine)
+    replies, reasons = [], []
     try:
         session = sessions.open(
             SessionConfig(
-                persona=Persona(name="Mira", description="The innkeeper of the Salted Herring."),
-                sampling=SamplingOverrides(temperature=0.7, seed=4, max_new_tokens=40),
+                persona=Persona(
+                    name="Mira",
+                    description=MIRA,
+                ),
+                sampling=SamplingOverrides(temperature=0.0, max_new_tokens=32),
             )
         )
-        replies = []
-        for line in ("Hello! What is your name?", "I lost my cat.", "Goodbye."):
+        for line in LINES:
             async for event in session.say(Utterance(text=line, speaker="Tom")):
                 assert not isinstance(event, TurnFailed)
                 if isinstance(event, TurnFinished):
                     replies.append(event.text)
+                    reasons.append(event.finish_reason)
     finally:
         await sessions.aclose()
         await engine.aclose()
-    assert len(replies) == 3
+    assert len(replies) == len(LINES)
+    assert "Salted Herring" in replies[0]
+    assert FinishReason.END in reasons
     assert all(reply.strip() for reply in replies)
     assert not any("<|" in reply or "\ufffd" in reply for reply in replies)
     assert not any(f"\n{name}:" in f"\n{reply}" for reply in replies for name in ("Tom", "Mira"))
