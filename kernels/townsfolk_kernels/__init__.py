@@ -41,6 +41,8 @@ __all__ = [
 ]
 
 if torch.cuda.is_available() and has_triton():
+    from townsfolk_kernels.gpu.cuda import install
     from townsfolk_kernels.register import register
 
+    install()
     register()

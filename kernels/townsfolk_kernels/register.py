@@ -10,7 +10,8 @@ from townsfolk_kernels.decode.attention import (
     decode_attention,
     decode_splits,
 )
-from townsfolk_kernels.gpu.launch import processors_of
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.launch import beside
 from townsfolk_kernels.ops.activation import SWIGLU
 from townsfolk_kernels.ops.attention import PAGED_ATTENTION, PagedLayout
 from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
@@ -80,27 +81,24 @@ def paged_attention(
         if workspace is None:
             decode(speaking, None, 1)
         else:
-            processors = processors_of(q.device)
-            splits, least = decode_splits(layout.singles, k_pages.shape[1], processors)
+            wave = card_of(q.device).wave
+            splits, least = decode_splits(layout.singles, k_pages.shape[1], wave)
             # Neither fills the device: 10 us a layer for 8 who speak, as long as a small chunk.
-            current = torch.cuda.current_stream()
-            beside = workspace.beside if has_prompts else current
-            beside.wait_stream(current)
-            with torch.cuda.stream(beside):
+            with beside(workspace.beside if has_prompts else None):
                 decode(speaking, workspace.decode, splits, least)
     if has_prompts:
         of_prompts = None if workspace is None else workspace.prefill
         prefill(slice(layout.singles, None), 1, of_prompts)
-        if layout.singles and workspace is not None:
+        if layout.singles and workspace is not None and workspace.beside is not None:
             torch.cuda.current_stream().wait_stream(workspace.beside)
     return out
 
 
-def register() -> None:
-    """Registers them; the references run where they are forced."""
-    RMS_NORM.register("cuda")(rms_norm)
-    ADD_RMS_NORM.register("cuda")(add_rms_norm)
-    ROPE_AND_STORE.register("cuda")(rope_and_store)
-    SWIGLU.register("cuda")(swiglu)
-    PAGED_ATTENTION.register("cuda")(paged_attention)
-    QUANTIZED.register("cuda")(PackedMatrix)
+def register(device_type: str = "cuda") -> None:
+    """Registers them for tensors on such devices: "cuda", or "meta" with a card on paper."""
+    RMS_NORM.register(device_type)(rms_norm)
+    ADD_RMS_NORM.register(device_type)(add_rms_norm)
+    ROPE_AND_STORE.register(device_type)(rope_and_store)
+    SWIGLU.register(device_type)(swiglu)
+    PAGED_ATTENTION.register(device_type)(paged_attention)
+    QUANTIZED.register(device_type)(PackedMatrix)

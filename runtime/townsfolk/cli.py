@@ -23,6 +23,7 @@ COMMANDS = {
     "pull": ("townsfolk.commands.pull", "download a model, or check one that is here"),
     "quantize": ("townsfolk.commands.quantize", "make a model smaller: int8, int4 or fp8"),
     "tune": ("townsfolk.commands.tune", "measure how a model runs fastest on this GPU"),
+    "kernels": ("townsfolk.commands.kernels", "compile kernels for players' GPUs"),
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),

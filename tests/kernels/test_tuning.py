@@ -1,5 +1,7 @@
 """The choice of tiles: valid for any shape, and the measured ones where there are some."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,9 +10,16 @@ from hypothesis import strategies as st
 pytest.importorskip("triton")
 from townsfolk_kernels.decode.tune import save
 from townsfolk_kernels.gpu import tuning
+from townsfolk_kernels.gpu.card import card_of, known_cards, on_paper
 from townsfolk_kernels.gpu.launch import Tiles, power_of_two
 
 CPU = torch.device("cpu")
+
+
+def card(name):
+    return next(card for card in known_cards() if card.name == name)
+
+
 SIZES = st.integers(2, 1024).map(lambda n: 16 * n)
 
 
@@ -32,7 +41,9 @@ def test_measured_tiles_are_taken(monkeypatch):
     monkeypatch.setattr(tuning, "tuned", lambda name: measured)
     assert tuning.choose("head", 512, 256, 9, CPU) == Tiles(64, 32, 8)
     assert tuning.choose("head", 512, 256, 2, CPU) == Tiles(64, 32, 8)  # those for more rows
-    assert tuning.choose("head", 512, 256, 32, CPU) == tuning.guess("head", 512, 256, 32)
+    assert tuning.choose("head", 512, 256, 32, CPU) == tuning.guess(
+        "head", 512, 256, 32, card_of(CPU)
+    )
     assert tuning.choose("qkv", 512, 256, 1, CPU) == Tiles(8, 0, 4)
 
 
@@ -77,10 +88,12 @@ def test_results_that_cannot_be_read_are_left_out(own_folder, caplog, text):
 
 
 def test_kernels_start_early_whose_programs_fit_at_once(monkeypatch):
-    monkeypatch.setattr(tuning, "has_dependent_launch", lambda device: True)
-    monkeypatch.setattr(tuning, "processors_of", lambda device: 132)
-    assert tuning.starts_early("project", 2048, 16, Tiles(16, 0, 8, matrix=True), CPU)
-    assert not tuning.starts_early("project", 2048, 16, Tiles(16, 64, 4, splits=2), CPU)
-    assert tuning.starts_early("gate_up", 16384, 32, Tiles(64, 128, 4), CPU)
-    assert not tuning.starts_early("head", 128256, 2, Tiles(64, 128, 4), CPU)
-    assert tuning.starts_early("head", 128256, 1, Tiles(2, 0, 4), CPU)
+    early = partial(tuning.starts_early, device=torch.device("meta"))
+    with on_paper(card("NVIDIA H200")):
+        assert early("project", 2048, 16, Tiles(16, 0, 8, matrix=True))
+        assert not early("project", 2048, 16, Tiles(16, 64, 4, splits=2))
+        assert early("gate_up", 16384, 32, Tiles(64, 128, 4))
+        assert not early("head", 128256, 2, Tiles(64, 128, 4))
+        assert early("head", 128256, 1, Tiles(2, 0, 4))
+    with on_paper(card("NVIDIA GeForce RTX 4090")):
+        assert not early("head", 128256, 1, Tiles(2, 0, 4))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.decode.operands import Addition
-from townsfolk_kernels.gpu.launch import has_dependent_launch, options, power_of_two
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
+from townsfolk_kernels.gpu.launch import options, power_of_two
 
 
-@triton.jit
+@kernel
 def _add_kernel(
     x,
     after,
@@ -76,6 +77,6 @@ def add_rows(
         WIDTH=width,
         NORMED=after is not None,
         DEPENDENT=dependent,
-        SIGNALS=has_dependent_launch(x.device),
+        SIGNALS=card_of(x.device).has_dependent_launch,
         **options(min(max(width // 256, 1), 16), dependent=dependent),
     )

@@ -11,11 +11,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
     options,
     power_of_two,
     precision,
-    shared_memory_of,
 )
 
 MAX_SPLITS = 32
@@ -24,6 +25,7 @@ _PROGRAMS = 2  # for each multiprocessor
 _LEAST_PLACES, _PLACES = 8, 256  # of sequences, and of them times splits
 KEYS = 64  # positions in one tile
 _MOST_STAGES, _FEWEST_STAGES = 6, 3
+_WARPS = 2  # heads of 256 take twice as many: with two, 176 bytes of a thread lay in memory (sm_80)
 
 
 @triton.jit
@@ -138,7 +140,7 @@ def merge(
         tl.store(where, merged.to(out.dtype.element_ty), mask=stored)
 
 
-@triton.jit
+@kernel
 def _decode_kernel(
     q,
     k_pages,
@@ -210,7 +212,7 @@ def stages_in_flight(pages: Tensor) -> int:
     As many as leave room for a second program on the multiprocessor, or at least a few.
     """
     tile = 2 * KEYS * max(16, power_of_two(pages.shape[3])) * pages.dtype.itemsize
-    most = shared_memory_of(pages.device) // tile
+    most = card_of(pages.device).shared_memory // tile
     return max(min(max(most // 2, _FEWEST_STAGES), most, _MOST_STAGES), 1)
 
 
@@ -305,5 +307,5 @@ def decode_attention(
         LEAST=least,
         STAGES=stages,
         PRECISION=precision(q),
-        **options(2, stages),
+        **options(_WARPS if head_dim <= 128 else 2 * _WARPS, stages),
     )

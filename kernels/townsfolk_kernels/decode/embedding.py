@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents
 
 from townsfolk_kernels.decode.operands import Addition
-from townsfolk_kernels.gpu.launch import has_dependent_launch, options, power_of_two
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
+from townsfolk_kernels.gpu.launch import options, power_of_two
 
 
-@triton.jit
+@kernel
 def _embed_kernel(
     rows,
     drawn,
@@ -78,6 +79,6 @@ def embed_drawn(
         HIDDEN=hidden,
         WIDTH=width,
         COUNTS=step is not None,
-        SIGNALS=has_dependent_launch(table.device),
+        SIGNALS=card_of(table.device).has_dependent_launch,
         **options(min(max(width // 512, 1), 16)),
     )

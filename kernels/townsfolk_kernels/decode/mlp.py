@@ -16,6 +16,7 @@ from townsfolk_kernels.decode.product import (
     take_turn,
     times_rows,
 )
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import product_options
 from townsfolk_kernels.ops.activation import Activation
 
@@ -34,7 +35,7 @@ def activated(gate, ACTIVATION: tl.constexpr):
     return result
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _gate_up_kernel(
     x,
     squares,

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
 from townsfolk_kernels.decode.packed_product import multiply
 from townsfolk_kernels.decode.product import inverse_rms, load_squares, sum_of_splits
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
     SplitWorkspace,
     Tiles,
-    has_dependent_launch,
     options,
     power_of_two,
     precision,
@@ -78,7 +78,7 @@ def holds_row(part: PackedRows, x: Tensor) -> bool:
     return x.shape[0] == 1 and x.dtype.itemsize == 2 and part.layout in row_layouts() and is_linear
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _project_kernel(
     x, squares, w, table, w2, table2, out, parts, counters, batch, eps, stride,
     N: tl.constexpr, N1: tl.constexpr, NORMED: tl.constexpr, SUMS: tl.constexpr, K: tl.constexpr,
@@ -120,7 +120,7 @@ def _project_kernel(
     tl.store(out + m[None, :].to(tl.int64) * stride + n[:, None], acc, mask=mask)
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _project_and_add_kernel(
     x, w, table, bias, residual, norm, scaled, squares, parts, counters, batch,
     N: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr,
@@ -148,7 +148,7 @@ def _project_and_add_kernel(
     tl.store(squares + tile * batch + m, tl.sum(wide * wide, axis=0), mask=is_last & (m < batch))
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _gate_up_kernel(
     x, squares, w, table, bias, out, parts, counters, batch, eps,
     N: tl.constexpr, SUMS: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr,
@@ -306,6 +306,6 @@ def _options(part: PackedRows, x: Tensor, tiles: Tiles, dependent: bool) -> dict
         "SPLITS": tiles.splits,
         "PRECISION": precision(x),
         "DEPENDENT": dependent,
-        "SIGNALS": has_dependent_launch(x.device),
+        "SIGNALS": card_of(x.device).has_dependent_launch,
         **options(tiles.warps, tiles.stages, dependent),
     }

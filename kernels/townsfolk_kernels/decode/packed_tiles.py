@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from townsfolk_kernels.decode.packed_projection import PackedRows, holds_row
-from townsfolk_kernels.gpu.launch import Tiles, power_of_two, processors_of, shared_memory_of
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.launch import Tiles, power_of_two
 from townsfolk_kernels.gpu.tuning import tuned
 
 _HELD = 16384  # integers that one program holds in registers
@@ -32,15 +33,15 @@ def packed_tiles(op: str, parts: Sequence[PackedRows], x: Tensor) -> Tiles:
     """
     batch, device = x.shape[0], x.device
     is_held = all(holds_row(part, x) for part in parts)
-    known = tuned(torch.cuda.get_device_name(device) if device.type == "cuda" else "")
+    known = tuned(card_of(device).name)
     sizes = [1] if is_held else [size for size in (1, 2, 4, 8, 16, 32, 64) if size >= batch]
     names = [packed_key(op, parts, size) for size in sizes]
     tiles = next((known[name] for name in names if name in known), None)
     if tiles is None:
         tiles = _guess_held(op, parts[0]) if is_held else _guess(op, parts, batch, device)
-    while tiles.depth > parts[0].unit and _shared(op, tiles, x) > shared_memory_of(device):
+    while tiles.depth > parts[0].unit and _shared(op, tiles, x) > card_of(device).shared_memory:
         tiles = replace(tiles, depth=tiles.depth // 2)
-    while tiles.stages > 1 and _shared(op, tiles, x) > shared_memory_of(device):
+    while tiles.stages > 1 and _shared(op, tiles, x) > card_of(device).shared_memory:
         tiles = replace(tiles, stages=tiles.stages - 1)
     return tiles
 
@@ -65,7 +66,7 @@ def _guess(op: str, parts: Sequence[PackedRows], batch: int, device: torch.devic
     rows = 64 // halves
     tiles = sum(-(-part.rows // (halves * rows)) for part in parts)
     splits = 1
-    while op != "plain" and tiles * splits < processors_of(device):
+    while op != "plain" and tiles * splits < card_of(device).wave:
         if parts[0].columns // (2 * splits) < 512:
             break
         splits *= 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
 from torch import Tensor
 
@@ -17,10 +16,11 @@ from townsfolk_kernels.decode.product import (
     tanh,
     times_rows,
 )
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import product_options
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _project_kernel(
     x,
     squares,
@@ -119,7 +119,7 @@ def project(
     )
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _project_and_add_kernel(
     x,
     w,

@@ -33,8 +33,9 @@ from townsfolk_kernels.decode.product import (
     times_rows,
 )
 from townsfolk_kernels.decode.relay import any_of, give_up, lacks, look, put, values_of
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
-    has_dependent_launch,
     options,
     power_of_two,
     precision,
@@ -275,7 +276,7 @@ def _attend(
                 tl.store(own + g * HEAD_DIM + d[None, :], merged.to(dtype), mask=stored)
 
 
-@triton.jit(do_not_specialize=["layer"])
+@kernel(do_not_specialize=["layer"])
 def _qkv_attend_kernel(
     x,
     squares,
@@ -432,8 +433,8 @@ def qkv_attend(
         COPIES=copies,
         PRECISION=precision(x),
         DEPENDENT=launch.dependent,
-        SIGNALS=has_dependent_launch(x.device),
-        IS_BOUNDED=x.is_cuda,
+        SIGNALS=card_of(x.device).has_dependent_launch,
+        IS_BOUNDED=x.device.type != "cpu",
         **options(warps, dependent=launch.dependent),
     )
 

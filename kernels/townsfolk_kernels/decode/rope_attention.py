@@ -24,8 +24,9 @@ from townsfolk_kernels.decode.attention import (
     stages_in_flight,
 )
 from townsfolk_kernels.decode.operands import Heads, RowNorm, Sequences
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
-    has_dependent_launch,
     options,
     power_of_two,
     precision,
@@ -45,7 +46,7 @@ _LEAST_KEYS = 32  # of one program, where several share a sequence
 _WARPS, _WIDE_WARPS = 2, 4
 
 
-@triton.jit(do_not_specialize=["batch"])
+@kernel(do_not_specialize=["batch"])
 def _step_kernel(
     qkv,
     squares,
@@ -274,6 +275,6 @@ def rope_store_attend(
         PRECISION=precision(k_pages),
         AHEAD=ahead,
         DEPENDENT=dependent,
-        SIGNALS=has_dependent_launch(out.device),
+        SIGNALS=card_of(out.device).has_dependent_launch,
         **options(_WARPS if tile_d <= 128 else _WIDE_WARPS, stages, dependent),
     )

@@ -22,6 +22,7 @@ from torch import Tensor
 from townsfolk_kernels.decode.mlp import gate_up
 from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.projection import project, project_and_add
+from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import (
     SplitWorkspace,
     Tiles,
@@ -67,7 +68,8 @@ def candidates(product: Product) -> list[Tiles]:
     found = _in_registers(product) if batch == 1 else _in_loops(product)
     if 1 < batch <= 16:
         found += _by_slices(product)
-    first = guess(product.op, product.out_features, product.in_features, batch)
+    card = card_of(torch.device("cuda"))
+    first = guess(product.op, product.out_features, product.in_features, batch, card)
     found = [tiles for tiles in found if tiles != first]
     random.Random(0).shuffle(found)
     return [first, *found][:_TRIED]

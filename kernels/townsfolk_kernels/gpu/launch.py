@@ -9,13 +9,15 @@ busy between two products. It starts when all programs of the one before have sa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from triton.runtime import driver
+
+from townsfolk_kernels.gpu.card import card_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +88,18 @@ class SplitWorkspace:
         )
 
 
-@cache
-def has_dependent_launch(device: torch.device) -> bool:
-    """Whether the device has programmatic dependent launch: compute capability 9 and up."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+@contextmanager
+def beside(stream: torch.cuda.Stream | None) -> Iterator[None]:
+    """Within this context kernels go on a stream that begins where the current one is now.
 
-
-@cache
-def processors_of(device: torch.device) -> int:
-    """Multiprocessors of the device; 1 where there is no GPU."""
-    if device.type != "cuda":
-        return 1
-    return torch.cuda.get_device_properties(device).multi_processor_count
-
-
-@cache
-def shared_memory_of(device: torch.device) -> int:
-    """Bytes of shared memory that one program can have; a small GPU's where there is none."""
-    if device.type != "cuda":
-        return 64 * 1024
-    facts = driver.active.utils.get_device_properties(device.index or 0)
-    return int(facts["max_shared_mem"])
+    None stands for the current stream. The current one has to wait for the other afterwards.
+    """
+    if stream is None:
+        yield
+        return
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
 
 
 def options(warps: int, stages: int = 1, dependent: bool = False) -> dict[str, Any]:
@@ -133,7 +126,7 @@ def product_options(x: Tensor, tiles: Tiles, dependent: bool) -> dict[str, Any]:
         "SPLITS": tiles.splits_of(in_features),
         "PRECISION": precision(x),
         "DEPENDENT": dependent,
-        "SIGNALS": has_dependent_launch(x.device),
+        "SIGNALS": card_of(x.device).has_dependent_launch,
         **options(tiles.warps, tiles.stages, dependent),
     }
 

@@ -11,19 +11,12 @@ from pathlib import Path
 
 import torch
 
-from townsfolk_kernels.gpu.launch import (
-    Tiles,
-    batch_tile,
-    has_dependent_launch,
-    power_of_two,
-    processors_of,
-    shared_memory_of,
-)
+from townsfolk_kernels.gpu.card import Card, card_of
+from townsfolk_kernels.gpu.launch import Tiles, batch_tile, power_of_two
 
 SHIPPED = Path(__file__).parent / "tuned"
 logger = logging.getLogger(__name__)
 _ONE_ROW_TILE = 8192  # elements of the weight that one program holds in registers
-_FULL = 128  # programs that fill a large GPU
 
 
 def key(op: str, out_features: int, in_features: int, batch: int) -> str:
@@ -41,14 +34,15 @@ def choose(op: str, out_features: int, in_features: int, batch: int, device: tor
         batch: rows of activations.
         device: where it runs.
     """
-    known = tuned(torch.cuda.get_device_name(device) if device.type == "cuda" else "")
+    card = card_of(device)
+    known = tuned(card.name)
     # Tiles for more rows serve fewer; one row alone has kernels of its own.
     sizes = [1] if batch == 1 else [n for n in (2, 4, 8, 16, 32, 64) if n >= batch]
     names = [key(op, out_features, in_features, size) for size in sizes]
     tiles = next((known[name] for name in names if name in known), None)
     if tiles is None:
-        tiles = guess(op, out_features, in_features, batch)
-    while shared_memory(op, in_features, batch, tiles) > shared_memory_of(device):
+        tiles = guess(op, out_features, in_features, batch, card)
+    while shared_memory(op, in_features, batch, tiles) > card.shared_memory:
         if tiles.depth > 16:
             tiles = replace(tiles, depth=tiles.depth // 2)
         elif tiles.matrix and tiles.share(in_features) > 16 * tiles.warps:
@@ -87,11 +81,11 @@ def starts_early(
     and many, and load their weights before they wait.
     """
     programs = tiles.programs(out_features // (2 if op == "gate_up" else 1))
-    fits = batch == 1 or programs <= processors_of(device)
-    return has_dependent_launch(device) and fits
+    card = card_of(device)
+    return card.has_dependent_launch and (batch == 1 or programs <= card.wave)
 
 
-def guess(op: str, out_features: int, in_features: int, batch: int) -> Tiles:
+def guess(op: str, out_features: int, in_features: int, batch: int, card: Card) -> Tiles:
     """Tiles for a shape that nobody has measured."""
     if batch == 1:
         width = power_of_two(in_features)
@@ -99,10 +93,10 @@ def guess(op: str, out_features: int, in_features: int, batch: int) -> Tiles:
         rows = max((2 if op == "qkv" else 1) * _ONE_ROW_TILE // width, 1)
         return Tiles(rows=rows, depth=0, warps=4 if width <= 8192 else 8)
     halves = 2 if op == "gate_up" else 1
-    rows = 64 if batch > 32 or out_features >= _FULL * halves * 64 else 32
+    rows = 64 if batch > 32 or out_features >= card.wave * halves * 64 else 32
     tiles = -(-out_features // (halves * rows))
     splits = 1
-    while tiles * splits < _FULL and in_features // (2 * splits) >= 256:
+    while tiles * splits < card.wave and in_features // (2 * splits) >= 256:
         splits *= 2
     depth = max(min(128, power_of_two(in_features // splits)), 16)
     return Tiles(rows, depth, warps=8 if halves * rows >= 128 else 4, stages=3, splits=splits)

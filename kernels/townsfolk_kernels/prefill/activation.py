@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options
 
 _WIDTH = 1024
 
 
-@triton.jit
+@kernel
 def _swiglu_kernel(gate_up, out, INNER: tl.constexpr, WIDTH: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
 from townsfolk_kernels.decode.attention import DecodeWorkspace, page_offsets
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two, precision
 
 _MAX_SPLITS = 8
@@ -47,16 +47,16 @@ class AttentionWorkspace:
     Attributes:
         decode: those of sequences that decode.
         prefill: those of prompts; None where a tile's keys are not split.
-        beside: on which the former run while the latter do.
+        beside: on which the former run while the latter do; None for the same stream.
     """
 
     decode: DecodeWorkspace
     prefill: PrefillWorkspace | None
-    beside: torch.cuda.Stream
+    beside: torch.cuda.Stream | None
 
 
-@triton.jit(
-    do_not_specialize=["sequences"],
+@kernel(
+    do_not_specialize=["sequences", "programs"],
     do_not_specialize_on_alignment=["lengths", "starts"],  # of steps without a graph, any
 )
 def _prefill_kernel(
@@ -71,6 +71,7 @@ def _prefill_kernel(
     statistics,
     counters,
     sequences,
+    programs,
     table_stride,
     scale,
     GROUP: tl.constexpr,
@@ -85,7 +86,6 @@ def _prefill_kernel(
     LEAST: tl.constexpr,
     SEQUENCES: tl.constexpr,
     MAX_SPLITS: tl.constexpr,
-    PROGRAMS: tl.constexpr,
     LEAST_KEYS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
@@ -112,7 +112,7 @@ def _prefill_kernel(
         splits = 1
         if MAX_SPLITS > 1:
             # No more than there is memory for; and each with some work.
-            most = tl.minimum(tl.maximum(PROGRAMS // (tiles * KV_HEADS), 1), MAX_SPLITS)
+            most = tl.minimum(tl.maximum(programs // (tiles * KV_HEADS), 1), MAX_SPLITS)
             key_tiles = (high - low + KEYS - 1) // KEYS
             share = tl.maximum((key_tiles + most - 1) // most, LEAST_KEYS)
             splits = (key_tiles + share - 1) // share
@@ -225,7 +225,7 @@ def prefill_attention(
     full = -(-most_tokens // tokens)
     splits = 1
     if workspace is not None:
-        wanted = max(1, workspace.programs // (full * kv_heads))
+        wanted = max(1, (1 << (workspace.programs.bit_length() - 1)) // (full * kv_heads))
         splits = min(1 << (wanted.bit_length() - 1), _MAX_SPLITS)
     # Each sequence may have one tile that is not full.
     _prefill_kernel[(full + batch, kv_heads, splits)](
@@ -240,6 +240,7 @@ def prefill_attention(
         workspace and workspace.statistics,
         workspace and workspace.counters,
         batch,
+        1 if workspace is None else workspace.programs,
         tables.stride(0),
         scale,
         GROUP=group,
@@ -254,7 +255,6 @@ def prefill_attention(
         LEAST=least,
         SEQUENCES=max(_SEQUENCES, power_of_two(batch)),
         MAX_SPLITS=splits,
-        PROGRAMS=workspace.programs if splits > 1 and workspace is not None else 1,
         LEAST_KEYS=_LEAST_KEYS,
         PRECISION=precision(q),
         **options(8 if head_dim > 64 else 4, 3 if wide else 1),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options
 from townsfolk_kernels.gpu.units import load_unit, part_values, unit_columns
 from townsfolk_kernels.quantized.blocks import BlockFormat
@@ -15,7 +15,7 @@ from townsfolk_kernels.quantized.packing import packed_layout, scale_dtype, unit
 _ROWS, _UNITS = 32, 4  # of a program
 
 
-@triton.jit
+@kernel
 def _dequantize_kernel(
     data,
     ids,

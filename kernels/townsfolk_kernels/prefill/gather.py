@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options
 
 _TOKENS = 128  # of one program
 
 
-@triton.jit
+@kernel
 def _gather_kernel(
     given,
     positions,

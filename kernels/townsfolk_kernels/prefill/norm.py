@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 
 
-@triton.jit
+@kernel
 def _norm_kernel(
     x, residual, weight, out, eps, HIDDEN: tl.constexpr, WIDTH: tl.constexpr, ADDS: tl.constexpr
 ):

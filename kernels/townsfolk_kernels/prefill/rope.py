@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 
 # Of one program. A program for each head took 4.8 us for 128 tokens of Llama-3.2-1B on an H200,
@@ -13,7 +13,7 @@ from townsfolk_kernels.gpu.launch import options, power_of_two
 _HEADS = 16
 
 
-@triton.jit
+@kernel
 def _rope_kernel(
     qkv,
     rotation,

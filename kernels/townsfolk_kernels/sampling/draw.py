@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import triton
 import triton.language as tl
 from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 from townsfolk_kernels.sampling.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
 from townsfolk_kernels.sampling.rows import (
@@ -49,7 +49,7 @@ class Onward:
     turn: Tensor
 
 
-@triton.jit
+@kernel
 def _maxima_kernel(
     logits,
     maxima,
@@ -90,7 +90,7 @@ def _maxima_kernel(
     tl.store(maxima + place * groups + group, tl.max(values, axis=1), mask=group < groups)
 
 
-@triton.jit
+@kernel
 def _draw_kernel(
     logits,
     maxima,

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 from townsfolk_kernels.sampling.draw import GROUP
 from townsfolk_kernels.sampling.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
@@ -81,7 +81,7 @@ class SamplingSpace:
         return self.edited.shape[0]
 
 
-@triton.jit
+@kernel
 def _edit_kernel(
     logits,
     edited,
@@ -139,7 +139,7 @@ def _edit_kernel(
         tl.store(edited_maxima + at, tl.max(values, axis=1), mask=group < groups)
 
 
-@triton.jit
+@kernel
 def _mass_kernel(
     logits,
     edited,
@@ -185,7 +185,7 @@ def _mass_kernel(
             tl.store(parts + place * tl.num_programs(1) + tl.program_id(1), part)
 
 
-@triton.jit
+@kernel
 def _draw_kernel(
     edited,
     edited_maxima,

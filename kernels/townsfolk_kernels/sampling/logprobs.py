@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 from townsfolk_kernels.sampling.keys import largest_of
 from townsfolk_kernels.sampling.rows import (
@@ -69,7 +69,7 @@ class Report:
         return Report(self.tokens[of], self.logprobs[of], self.top_ids[of], self.top_logprobs[of])
 
 
-@triton.jit
+@kernel
 def _report_kernel(
     logits,
     maxima,

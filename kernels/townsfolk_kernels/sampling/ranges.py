@@ -5,6 +5,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.sampling.keys import uniform
 from townsfolk_kernels.sampling.rows import (
     COUNTS,
@@ -55,7 +56,7 @@ def highest_of(maxima, groups, PADDED: tl.constexpr):
     return tl.max(tl.load(maxima + group, mask=group < groups, other=-float("inf")), axis=0)
 
 
-@triton.jit
+@kernel
 def weigh_kernel(
     edited,
     maxima,
@@ -115,7 +116,7 @@ def _limit(mass, total, row, place, indices, numbers, counts, seeds, STAGE: tl.c
         return uniform(tl.load(seeds + row), tl.load(indices + place)) * total
 
 
-@triton.jit
+@kernel
 def collect_kernel(
     edited,
     maxima,

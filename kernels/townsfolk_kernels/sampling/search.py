@@ -16,6 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 from townsfolk_kernels.sampling.keys import ordered
 from townsfolk_kernels.sampling.ranges import (
@@ -91,7 +92,7 @@ def _values_at(base, chosen, number, count, all_of_them):
     return token, values, inside
 
 
-@triton.jit
+@kernel
 def _choose_kernel(
     edited,
     maxima,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace, most_programs
+from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.prefill.attention import AttentionWorkspace, PrefillWorkspace
 from townsfolk_kernels.sampling.draw import Onward, draw
 from townsfolk_kernels.sampling.general import draw_general
@@ -62,13 +63,14 @@ class GraphResources:
         workspace: of the attention in mixed steps.
         pool: memory that the graphs share, for no two run at once.
         stream: on which they are captured; one for all, for cuBLAS keeps memory for each stream.
+            None for steps that are not captured, with a card on paper.
     """
 
     step: StepResources
     fused: DecodeStep
     workspace: AttentionWorkspace
     pool: Any
-    stream: torch.cuda.Stream
+    stream: torch.cuda.Stream | None
 
 
 class StepGraph(ABC):
@@ -110,6 +112,7 @@ class StepGraph(ABC):
     def capture(self) -> None:
         """Make the graph; no slot may be in use in the inputs, so that nothing changes."""
         current, stream = torch.cuda.current_stream(), self._resources.stream
+        assert stream is not None
         stream.wait_stream(current)
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
         with torch.cuda.stream(stream):
@@ -157,7 +160,9 @@ class DecodeGraph(StepGraph):
         self._inputs = torch.full((4, aligned(shape.size)), -1, dtype=torch.int32).to(self._device)
         self._expected: list[list[int]] = []  # what the inputs are after the last launch
         # Plain draws go straight to the host: [turns, size].
-        self._mailbox = torch.zeros(_TURNS, shape.size, dtype=torch.int32, pin_memory=True)
+        self._mailbox = torch.zeros(
+            _TURNS, shape.size, dtype=torch.int32, pin_memory=self._device.type == "cuda"
+        )
         self._turn = torch.zeros(1, dtype=torch.int32, device=self._device)
         self._launches = 0
 
@@ -245,13 +250,13 @@ class MixedGraph(StepGraph):
 def mixed_workspace(decoder: Decoder, most_decodes: int) -> AttentionWorkspace:
     """Take memory where the programs meet that share a sequence of a mixed step."""
     attention, device = decoder.spec.layers[0].attention, decoder.device
-    processors = torch.cuda.get_device_properties(device).multi_processor_count
+    processors = card_of(device).processors
     programs = most_programs(most_decodes, attention.num_kv_heads, processors)
     group = attention.num_heads // attention.num_kv_heads
     return AttentionWorkspace(
         DecodeWorkspace(programs, group, attention.head_dim, device),
         PrefillWorkspace(2 * processors, group, attention.head_dim, decoder.dtype, device),
-        torch.cuda.Stream(device),
+        torch.cuda.Stream(device) if device.type == "cuda" else None,
     )
 
 

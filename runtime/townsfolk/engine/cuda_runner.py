@@ -26,42 +26,33 @@ from townsfolk.engine.cuda_graphs import (
     MOST_FUSED,
     DecodeGraph,
     DecodeShape,
-    GraphResources,
     MixedGraph,
     bucket,
-    mixed_workspace,
 )
+from townsfolk.engine.cuda_steps import CudaSteps, Shape
 from townsfolk.engine.device_failure import raise_if_failed
-from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.graph_book import GraphBook
-from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.runner import add_scores, score_prompts
-from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
     DECODES,
-    PREFILLS,
     TOKENS,
     StepInputs,
     StepShape,
-    decode_places,
     is_decode,
 )
 from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
-from townsfolk.models.decode_step import choose_step
 from townsfolk.sampling import SampledTokens, TokenInfo
-from townsfolk.sampling.triton_backend import TritonBackend, is_plain
+from townsfolk.sampling.triton_backend import is_plain
 
 logger = logging.getLogger(__name__)
 
 _MOST_WAIT_S = 7.0  # for kernels of graphs, where none is compiled yet
 _ALIGNED = 4  # 32-bit numbers, behind which others begin at a multiple of 16 bytes
 _TIMED = 16  # one of so many steps without prompts is timed
-
-Shape = DecodeShape | StepShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,32 +116,14 @@ class CudaRunner:
         Kernels that every request needs are compiled before this returns; see `prepare` for graphs.
         """
         begin = time.perf_counter()
-        device, vocab_size = decoder.device, decoder.spec.vocab_size
-        self._device, self._decoder, self._vocab_size = device, decoder, vocab_size
-        largest = bucket(min(max_batch, MOST_FUSED))
-        self._resources = StepResources(
-            decoder,
-            kv,
-            SlotTables(max_batch, table_width(context_length, kv.block_size), device),
-            TritonBackend(max_batch, vocab_size, eos_ids, device, largest),
-            DeviceMasks(max_batch + PREFILLS, vocab_size, device),
-        )
+        self._device, self._decoder = decoder.device, decoder
+        self._vocab_size = decoder.spec.vocab_size
+        self._steps = CudaSteps.make(decoder, kv, eos_ids, max_batch, context_length)
+        self._resources = self._steps.resources
         self._is_plain = [True] * max_batch
-        most_decodes = decode_places(max_batch) or DECODES[-1]
-        workspace = mixed_workspace(decoder, most_decodes)
-        # Steps without a graph are large: their prompts need not be split, nor other kernels.
-        self._eager_workspace = replace(workspace, prefill=None)
-        self._graphs = GraphResources(
-            self._resources,
-            choose_step(decoder, kv, largest, context_length, workspace),
-            workspace,
-            torch.cuda.graph_pool_handle(),
-            torch.cuda.Stream(device),
-        )
-        self._long_from = self._graphs.fused.long_from
-        has_long = self._long_from is not None and context_length > self._long_from
+        self._long_from = self._steps.long_from
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
-            self._make_graph, _wanted(largest, most_decodes, has_long), KernelCompiler()
+            self._steps.graph, self._steps.wanted, KernelCompiler()
         )
         self._launched = 0
         self._warm_up()
@@ -249,17 +222,14 @@ class CudaRunner:
 
     def _admit(self, plan: StepPlan) -> dict[int, Exception]:
         """Write how those draw who join; return what was wrong, by slot."""
-        refused = self._resources.sampler.admit([each.sampling for each in plan.admitted])
+        refused: dict[int, Exception] = self._resources.sampler.admit(
+            [each.sampling for each in plan.admitted]
+        )
         for each in plan.admitted:
             slot, params = each.sampling.slot, each.sampling.params
             plain = is_plain(params, self._vocab_size) and not each.sampling.is_masked
             self._is_plain[slot] = plain
         return refused
-
-    def _make_graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
-        if isinstance(shape, DecodeShape):
-            return DecodeGraph(shape, self._graphs)
-        return MixedGraph(shape, self._graphs)
 
     def _warm_up(self) -> None:
         """Compile what a step needs that is launched operation by operation, and run it."""
@@ -268,7 +238,7 @@ class CudaRunner:
             # Places for sequences of both kinds, of which none is used.
             shape = StepShape(decodes=1, tokens=4, prefills=3, longest=3)
             inputs = upload(StepInputs.pack(shape, (), ()).flat, self._device)
-            step = MixedStep(shape, inputs, self._resources, self._eager_workspace)
+            step = self._steps.eager(shape, inputs)
             step.draw_masked(step.run()[1])
 
         self._book.begin(run, _MOST_WAIT_S)
@@ -338,7 +308,7 @@ class CudaRunner:
         chunks = [step.items[place] for place in prompts]
         shape = StepShape.exact(items, chunks, multiple=_ALIGNED)
         inputs = upload(StepInputs.pack(shape, items, chunks).flat, self._device)
-        mixed = MixedStep(shape, inputs, self._resources, self._eager_workspace)
+        mixed = self._steps.eager(shape, inputs)
         hidden, logits = mixed.run()
         ends = np.cumsum([len(items), *(chunk.count for chunk in chunks)]).tolist()
         scored = [
@@ -400,23 +370,6 @@ def _event(*, timed: bool) -> torch.cuda.Event:
     processor, at 32 0.70 instead of 1.13, with the same tokens a second (Llama-3.2-1B, H200).
     """
     return torch.cuda.Event(enable_timing=timed, blocking=True)
-
-
-def _wanted(largest: int, most_decodes: int, has_long: bool) -> list[Shape]:
-    """Graphs to make beforehand: first what one player's talk with few characters needs."""
-    sizes = sorted({bucket(batch) for batch in range(1, largest + 1)})
-    mixed: list[Shape] = [
-        StepShape.graph(decodes, tokens)
-        for decodes in DECODES
-        for tokens in TOKENS
-        if decodes <= most_decodes and (tokens > decodes or decodes > MOST_FUSED)
-        if tokens >= decodes
-    ]
-    first: list[Shape] = [DecodeShape(1, True), *mixed[: len(TOKENS)]]
-    plain: list[Shape] = [DecodeShape(size, True) for size in sizes[1:]]
-    general: list[Shape] = [DecodeShape(size, False) for size in sizes]
-    long: list[Shape] = [DecodeShape(1, plain, is_long=True) for plain in (True, False)]
-    return [*first, *plain, *mixed[len(TOKENS) :], *general, *(long if has_long else [])]
 
 
 def _asks(step: CudaStep, places: Sequence[tuple[int, int]]) -> bool:

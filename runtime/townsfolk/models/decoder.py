@@ -10,7 +10,7 @@ from townsfolk_kernels import embedding, linear
 
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.layers import run_layers
-from townsfolk.models.loading import Progress, load_weights
+from townsfolk.models.loading import PaperTensors, Progress, check_tensors, load_weights
 from townsfolk.models.mixes import Mix
 from townsfolk.models.names import GGUF_NAMES, Architecture, TensorNames
 from townsfolk.models.paged import PagedOps
@@ -106,6 +106,26 @@ class Decoder:
         precision = Precision.choose(dtype or spec.dtype, target)
         weights = load_weights(architecture, precision, source.checkpoint(), target, progress)
         return cls(spec, weights, precision, target, context_length)
+
+    @classmethod
+    def on_paper(cls, path: Path, dtype: torch.dtype | None = None) -> Decoder:
+        """A decoder of a model without its weights, on "meta": for what depends on shapes alone.
+
+        Args:
+            path: as for `load`.
+            dtype: of the weights; None for the checkpoint's own.
+
+        Raises:
+            UnsupportedModelError: the model has a feature that is not implemented.
+            CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
+        """
+        source = open_source(path)
+        architecture, checkpoint = source.architecture(), source.checkpoint()
+        found = check_tensors(architecture, checkpoint)
+        meta = torch.device("meta")
+        precision = Precision.choose(dtype or found.spec.dtype, meta)
+        tensors = PaperTensors(checkpoint, precision.weights)
+        return cls(found.spec, DecoderWeights.build(found, precision, tensors), precision, meta)
 
     @classmethod
     def random(

@@ -21,7 +21,7 @@ from townsfolk_kernels.decode.rope_attention import (
     step_programs,
     step_splits,
 )
-from townsfolk_kernels.gpu.launch import processors_of
+from townsfolk_kernels.gpu.card import card_of
 
 from townsfolk.models.batch import KvPages
 from townsfolk.models.decode_step import DecodeInputs
@@ -69,7 +69,7 @@ class AttentionSpace:
         """Take memory for batches of up to `max_batch`."""
         device, dtype, layers = decoder.device, decoder.dtype, decoder.spec.num_layers
         shapes = {_shape(layer.attention) for layer in decoder.spec.layers}
-        self.processors = processors_of(device)
+        self.processors = card_of(device).wave
         self.step = torch.zeros(1, dtype=torch.int32, device=device)  # the number of the lone step
         # A shape each: a word must be written again before its tag returns; see `relay`.
         self.lone = {

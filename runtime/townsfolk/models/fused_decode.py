@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 from townsfolk_kernels.decode.embedding import embed_drawn
-from townsfolk_kernels.gpu.launch import has_dependent_launch
+from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.tuning import choose
 from townsfolk_kernels.prefill.attention import AttentionWorkspace
 
@@ -68,7 +68,7 @@ class FusedDecode:
         """
         spec, device, dtype = decoder.spec, decoder.device, decoder.dtype
         self._decoder, self._kv = decoder, kv
-        self._dependent = has_dependent_launch(device) if dependent is None else dependent
+        self._dependent = card_of(device).has_dependent_launch if dependent is None else dependent
         self._rotations = decoder.rotations(torch.arange(context_length, device=device))
         self._batches = PlainBatches(decoder, kv, max_batch, workspace)
         self._products = Products(decoder, max_batch, tiles, self._dependent)

@@ -91,6 +91,27 @@ def stays_in_blocks(checkpoint: TensorStore, spec: TensorSpec) -> BlockFormat | 
     return None if isinstance(encoding, torch.dtype) or spec.transposed else encoding
 
 
+class PaperTensors(BlockSource):
+    """Gives tensors as a checkpoint has them, without memory: on "meta"."""
+
+    def __init__(self, checkpoint: TensorStore, dtype: torch.dtype) -> None:
+        """Give tensors, of `dtype` where any will do."""
+        super().__init__(torch.device("meta"))
+        self._checkpoint, self._dtype = checkpoint, dtype
+
+    def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
+        """See `Source`."""
+        shape = (sum(spec.rows for spec in specs), *specs[0].row_shape)
+        return torch.empty(shape, dtype=dtype or self._dtype, device=self.device)
+
+    def block_format(self, spec: TensorSpec) -> BlockFormat | None:
+        """See `BlockSource`."""
+        return stays_in_blocks(self._checkpoint, spec)
+
+    def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
+        """See `BlockSource`; there is nothing to fill."""
+
+
 def _widest_rows(spec: TensorSpec) -> int:
     """Bytes of the rows that belong together, a head's or one, in fp32."""
     unit = spec.rotary.head_dim if spec.rotary else 1

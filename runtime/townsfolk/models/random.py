@@ -42,7 +42,9 @@ class RandomTensors(BlockSource):
         """
         super().__init__(device, dtype)
         self._spec, self._mix = spec, mix
-        self._generator = torch.Generator(device=device).manual_seed(seed)
+        self._generator = None  # on "meta" there is nothing to draw
+        if device.type != "meta":
+            self._generator = torch.Generator(device=device).manual_seed(seed)
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
@@ -57,6 +59,8 @@ class RandomTensors(BlockSource):
 
     def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
         """See `BlockSource`."""
+        if self._generator is None:
+            return
         kind, columns = matrix.block_format, matrix.columns
         for first in range(0, spec.rows, _DRAWN_ROWS):
             count = min(_DRAWN_ROWS, spec.rows - first)

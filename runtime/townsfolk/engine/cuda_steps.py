@@ -1,0 +1,124 @@
+"""The steps of a decoder on a CUDA device: what they work on, and the sizes of their graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from townsfolk_kernels.prefill.attention import AttentionWorkspace
+
+from townsfolk.engine.cuda_graphs import (
+    MOST_FUSED,
+    DecodeGraph,
+    DecodeShape,
+    GraphResources,
+    MixedGraph,
+    aligned,
+    bucket,
+    mixed_workspace,
+)
+from townsfolk.engine.device_masks import DeviceMasks
+from townsfolk.engine.mixed_step import MixedStep, StepResources
+from townsfolk.engine.slot_tables import SlotTables, table_width
+from townsfolk.engine.step_inputs import DECODES, PREFILLS, TOKENS, StepShape, decode_places
+from townsfolk.kv import KvCache
+from townsfolk.models import Decoder
+from townsfolk.models.decode_step import choose_step
+from townsfolk.sampling.triton_backend import TritonBackend
+
+Shape = DecodeShape | StepShape
+
+
+@dataclass(frozen=True, slots=True)
+class CudaSteps:
+    """Makes the steps of a runner.
+
+    Attributes:
+        graphs: what all graphs work on.
+        eager_workspace: of the attention in steps that are no graphs. They are large: their prompts
+            need not be split, nor other kernels.
+        wanted: graphs to make beforehand: first what one player's talk with few characters needs.
+    """
+
+    graphs: GraphResources
+    eager_workspace: AttentionWorkspace
+    wanted: tuple[Shape, ...]
+
+    @classmethod
+    def make(
+        cls,
+        decoder: Decoder,
+        kv: KvCache,
+        eos_ids: Collection[int],
+        max_batch: int,
+        context_length: int,
+    ) -> CudaSteps:
+        """Take the memory for steps of up to `max_batch` sequences.
+
+        Args:
+            decoder: the model; on "meta" with a card on paper, where no step is captured.
+            kv: its pages.
+            eos_ids: tokens that end a reply.
+            max_batch: the most sequences.
+            context_length: the most tokens of one.
+        """
+        device, on_gpu = decoder.device, decoder.device.type == "cuda"
+        largest = bucket(min(max_batch, MOST_FUSED))
+        resources = StepResources(
+            decoder,
+            kv,
+            SlotTables(max_batch, table_width(context_length, kv.block_size), device),
+            TritonBackend(max_batch, decoder.spec.vocab_size, eos_ids, device, aligned(largest)),
+            DeviceMasks(max_batch + PREFILLS, decoder.spec.vocab_size, device),
+        )
+        most_decodes = decode_places(max_batch) or DECODES[-1]
+        workspace = mixed_workspace(decoder, most_decodes)
+        fused = choose_step(decoder, kv, largest, context_length, workspace)
+        graphs = GraphResources(
+            resources,
+            fused,
+            workspace,
+            torch.cuda.graph_pool_handle() if on_gpu else None,
+            torch.cuda.Stream(device) if on_gpu else None,
+        )
+        has_long = fused.long_from is not None and context_length > fused.long_from
+        wanted = _wanted(largest, most_decodes, has_long)
+        return cls(graphs, replace(workspace, prefill=None), tuple(wanted))
+
+    @property
+    def resources(self) -> StepResources:
+        """What any step works on."""
+        return self.graphs.step
+
+    @property
+    def long_from(self) -> int | None:
+        """See `DecodeStep`."""
+        return self.graphs.fused.long_from
+
+    def graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
+        """A step that can be captured."""
+        if isinstance(shape, DecodeShape):
+            return DecodeGraph(shape, self.graphs)
+        return MixedGraph(shape, self.graphs)
+
+    def eager(self, shape: StepShape, inputs: Tensor) -> MixedStep:
+        """A step that is launched operation by operation, over inputs on the device."""
+        return MixedStep(shape, inputs, self.resources, self.eager_workspace)
+
+
+def _wanted(largest: int, most_decodes: int, has_long: bool) -> list[Shape]:
+    sizes = sorted({bucket(batch) for batch in range(1, largest + 1)})
+    mixed: list[Shape] = [
+        StepShape.graph(decodes, tokens)
+        for decodes in DECODES
+        for tokens in TOKENS
+        if decodes <= most_decodes and (tokens > decodes or decodes > MOST_FUSED)
+        if tokens >= decodes
+    ]
+    first: list[Shape] = [DecodeShape(1, True), *mixed[: len(TOKENS)]]
+    plain: list[Shape] = [DecodeShape(size, True) for size in sizes[1:]]
+    general: list[Shape] = [DecodeShape(size, False) for size in sizes]
+    long: list[Shape] = [DecodeShape(1, plain, is_long=True) for plain in (True, False)]
+    return [*first, *plain, *mixed[len(TOKENS) :], *general, *(long if has_long else [])]

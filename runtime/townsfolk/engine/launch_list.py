@@ -1,0 +1,120 @@
+"""Which kernels a decoder launches on a card, found out without one.
+
+It is the runtime's own code that says so: its steps run on tensors that have no memory, with a card
+on paper, and what they would launch is noted. So there is no second list that could differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from townsfolk_kernels.gpu.card import Card
+from townsfolk_kernels.gpu.kernel import Launch, recorded
+from townsfolk_kernels.register import register
+
+from townsfolk.engine.cuda_steps import CudaSteps
+from townsfolk.engine.step_inputs import DECODES, StepInputs, StepShape
+from townsfolk.kv import KvCache
+from townsfolk.models import Decoder
+
+_BLOCKS = 64  # of pages: no kernel depends on how many there are
+_DRAWING = "townsfolk_kernels.sampling."
+_MAX_BATCH = 1024  # smaller batches need no other kernels
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchList:
+    """What steps of a decoder may launch, each once, by its place in a library.
+
+    Attributes:
+        decoding: by steps that decode alone: for these a character waits at every token.
+        others: by other steps only.
+    """
+
+    decoding: Mapping[str, Launch]
+    others: Mapping[str, Launch]
+
+    @classmethod
+    def joined(cls, lists: Iterable[LaunchList]) -> LaunchList:
+        """What any of several lists has."""
+        decoding: dict[str, Launch] = {}
+        others: dict[str, Launch] = {}
+        for each in lists:
+            decoding |= each.decoding
+            others |= each.others
+        return cls(decoding, {name: others[name] for name in others.keys() - decoding.keys()})
+
+    def every(self) -> Iterator[tuple[str, Launch]]:
+        """All of them, with their places."""
+        yield from self.decoding.items()
+        yield from self.others.items()
+
+    def samples(self, *, draws: bool) -> LaunchList:
+        """The largest of each form of each kernel: those with the same constants at zero or off.
+
+        Args:
+            draws: with kernels that draw tokens, which know no tiles and take longest.
+        """
+        largest: dict[object, tuple[int, str]] = {}
+        for place, launch in self.every():
+            if not draws and launch.kernel.full_name.startswith(_DRAWING):
+                continue
+            off = frozenset(at for at, value in launch.constants.items() if not value)
+            form, rank = (launch.kernel.full_name, off), (_size(launch), place)
+            largest[form] = max(largest.get(form, rank), rank)
+        kept = {place for _, place in largest.values()}
+        return LaunchList(
+            *(
+                {place: one[place] for place in one.keys() & kept}
+                for one in (self.decoding, self.others)
+            )
+        )
+
+
+def _size(launch: Launch) -> int:
+    """A measure of what a launch takes: the product of its constants."""
+    return math.prod(
+        value for value in launch.constants.values() if isinstance(value, int) and value > 0
+    )
+
+
+def launch_list(decoder: Decoder, card: Card, block_size: int = 16) -> LaunchList:
+    """List all that steps of a decoder may launch on a card.
+
+    Args:
+        decoder: the model, on "meta".
+        card: what it would run on.
+        block_size: tokens in a block of keys and values.
+    """
+    register("meta")
+    spec, device = decoder.spec, decoder.device
+    decoding: dict[str, Launch] = {}
+    with recorded(card) as found, torch.inference_mode():
+        kv = KvCache.allocate(spec, _BLOCKS, block_size, decoder.dtype, device)
+        steps = CudaSteps.make(decoder, kv, spec.eos_ids, _MAX_BATCH, spec.context_length)
+        for shape in sorted(steps.wanted, key=lambda shape: isinstance(shape, StepShape)):
+            if isinstance(shape, StepShape) and not decoding:
+                decoding.update((launch.place, launch) for launch in found.values())
+            steps.graph(shape).run()
+        for shape in _eager_shapes():
+            inputs = torch.empty(sum(StepInputs.sizes(shape)), dtype=torch.int32, device=device)
+            step = steps.eager(shape, inputs)
+            step.draw_masked(step.run()[1])
+    every = {launch.place: launch for launch in found.values()}
+    return LaunchList.joined([LaunchList(decoding, every)])
+
+
+def _eager_shapes() -> Iterator[StepShape]:
+    """Steps that are no graphs, of each kind for which there is another kernel."""
+    decodes = (0, *DECODES)
+    prompts = (0, 4, *(1 << n for n in range(8, _MAX_BATCH.bit_length())))
+    for speaking in decodes:
+        for prefills in prompts:
+            for longest in (4, 1024) if prefills else (1,):
+                tokens = speaking + prefills * longest
+                if tokens:
+                    yield StepShape(speaking, tokens, prefills, longest)
+                    yield StepShape(speaking, tokens + 4, prefills, longest)

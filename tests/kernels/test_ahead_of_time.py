@@ -1,0 +1,95 @@
+"""Kernels compile for cards that are not here, within their limits; none is forgotten."""
+
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("triton")
+import townsfolk_kernels
+from townsfolk_kernels.gpu.card import capabilities, sample_cards
+
+LINE = re.compile(r"^(\d+\.\d): (\d+) kernels")
+
+LIST = """
+import importlib, pkgutil, sys
+import townsfolk_kernels
+from townsfolk.engine.launch_list import launch_list
+from townsfolk.models import NAMED_SHAPES, Decoder, named_spec
+from townsfolk_kernels.gpu.card import sample_cards
+from townsfolk_kernels.gpu.kernel import KERNELS
+
+for module in pkgutil.walk_packages(townsfolk_kernels.__path__, "townsfolk_kernels."):
+    importlib.import_module(module.name)
+card = sample_cards((8, 6))[0]
+launched = set()
+for shape in ("llama-tiny", "qwen3-0.6b", "gemma-3-1b"):
+    found = launch_list(Decoder.random(named_spec(shape), device="meta"), card)
+    launched |= {launch.kernel.full_name for _, launch in found.every()}
+print(*({kernel.full_name for kernel in KERNELS} - launched), sep="\\n")
+"""
+
+
+def run(arguments, cache):
+    """A process without Triton's interpreter, which tests/conftest.py chooses."""
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(cache)}
+    environment.pop("TRITON_INTERPRET", None)
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    return done
+
+
+@pytest.fixture(scope="module")
+def cache(pytestconfig):
+    return pytestconfig.cache.mkdir("townsfolk-kernels")
+
+
+def test_the_largest_of_each_kernel_fits_each_capability(cache):
+    shapes = ("--shape", "llama-3.1-8b", "--shape", "gemma-3-1b")
+    done = run(["-m", "townsfolk", "kernels", "check", "--quick", *shapes], cache)
+    assert done.returncode == 0, done.stderr
+    found = [LINE.match(line).groups() for line in done.stdout.splitlines()]
+    assert [version for version, _ in found] == [f"{a}.{b}" for a, b in capabilities()]
+    assert all(int(count) >= 15 for _, count in found)
+
+
+def test_a_kernel_that_takes_too_much_is_found(cache):
+    source = """
+import sys
+from dataclasses import replace
+from townsfolk.engine import kernel_library
+from townsfolk_kernels.gpu import card
+small = replace(card.sample_cards((8, 6))[0], shared_memory=4096)
+kernel_library.sample_cards = lambda capability: (small,)
+from townsfolk.cli import main
+main(["kernels", "check", "--quick", "--shape", "llama-tiny", "--capability", "8.6"])
+"""
+    done = run(["-c", source], cache)
+    assert done.returncode == 1
+    assert "of 4096 bytes" in done.stderr
+
+
+def test_every_kernel_is_launched_by_some_step(cache):
+    done = run(["-c", LIST], cache)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_cards_have_the_limits_of_their_capability():
+    kib = {each: sample_cards(each)[0].shared_memory // 1024 for each in capabilities()}
+    assert kib == {(8, 0): 163, (8, 6): 99, (8, 9): 99, (9, 0): 227, (12, 0): 99}
+
+
+def test_launched_kernels_are_declared_so():
+    """One with `triton.jit` alone would be found in no library."""
+    for module in pkgutil.walk_packages(townsfolk_kernels.__path__, "townsfolk_kernels."):
+        source = importlib.import_module(module.name).__file__
+        with open(source, encoding="utf-8") as file:
+            text = file.read()
+        bare = re.findall(r"@triton\.jit[^@]*?\ndef (\w+_kernel)\(", text)
+        assert not bare, f"{module.name}: {bare}"
