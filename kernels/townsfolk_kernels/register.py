@@ -94,11 +94,11 @@ def paged_attention(
     return out
 
 
-def register(device_type: str = "cuda") -> None:
-    """Registers them for tensors on such devices: "cuda", or "meta" with a card on paper."""
-    RMS_NORM.register(device_type)(rms_norm)
-    ADD_RMS_NORM.register(device_type)(add_rms_norm)
-    ROPE_AND_STORE.register(device_type)(rope_and_store)
-    SWIGLU.register(device_type)(swiglu)
-    PAGED_ATTENTION.register(device_type)(paged_attention)
-    QUANTIZED.register(device_type)(PackedMatrix)
+def register() -> None:
+    """Registers them; the references run where they are forced."""
+    RMS_NORM.register("cuda")(rms_norm)
+    ADD_RMS_NORM.register("cuda")(add_rms_norm)
+    ROPE_AND_STORE.register("cuda")(rope_and_store)
+    SWIGLU.register("cuda")(swiglu)
+    PAGED_ATTENTION.register("cuda")(paged_attention)
+    QUANTIZED.register("cuda")(PackedMatrix)

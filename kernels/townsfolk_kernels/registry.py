@@ -40,10 +40,14 @@ class Implementations(Generic[Function]):
         return add
 
     def pick(self, device_type: str) -> Function:
-        """The fast path of `device_type`; the reference where there is none or it is forced."""
+        """The fast path of `device_type`; the reference where there is none or it is forced.
+
+        What is on "meta" stands for what would be on a GPU; see `townsfolk_kernels.gpu.card`.
+        """
         if _reference_only.get():
             return self.reference
-        return self._by_device.get(device_type, self.reference)
+        place = "cuda" if device_type == "meta" else device_type
+        return self._by_device.get(place, self.reference)
 
 
 @contextmanager

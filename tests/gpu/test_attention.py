@@ -3,7 +3,8 @@
 import pytest
 import torch
 from attention_checks import Heads, check_lone, check_prefill, check_step
-from townsfolk_kernels.gpu.launch import Tiles, has_dependent_launch
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.launch import Tiles
 
 # heads, key heads, head dimension, block size: groups of 1 to 8 and each dimension
 SHAPES = [
@@ -58,7 +59,7 @@ def test_keys_loaded_ahead_of_the_wait(heads, window):
 @pytest.mark.parametrize(("heads", "dtype"), CASES, ids=str)
 def test_projection_and_attention_of_one_sequence(heads, dtype, dependent):
     window = WINDOWS[int(torch.randint(3, ()))]
-    dependent = dependent and has_dependent_launch(DEVICE)
+    dependent = dependent and card_of(DEVICE).has_dependent_launch
     for length, splits, rows, warps, width in (
         (1, 8, 4, 4, 200),
         (3000, 8, 8, 4, 2048),

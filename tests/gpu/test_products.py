@@ -3,7 +3,8 @@
 import pytest
 import torch
 from product_checks import check_gate_up, check_project, check_project_and_add
-from townsfolk_kernels.gpu.launch import Tiles, has_dependent_launch
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.launch import Tiles
 from townsfolk_kernels.gpu.tuning import choose
 
 DEVICE = torch.device("cuda")
@@ -60,7 +61,9 @@ def test_ways_to_cut_a_product(kind):
     check_gate_up(batch, width, out, tiles, dtype, "cuda")
 
 
-@pytest.mark.skipif(not has_dependent_launch(DEVICE), reason="the GPU has no dependent launch")
+@pytest.mark.skipif(
+    not card_of(DEVICE).has_dependent_launch, reason="the GPU has no dependent launch"
+)
 @pytest.mark.parametrize("batch", [1, 5, 16, 64])
 def test_dependent_launch_changes_no_bit(batch):
     results = []

@@ -18,8 +18,9 @@ LINE = re.compile(r"^(\d+\.\d): (\d+) kernels")
 LIST = """
 import importlib, pkgutil, sys
 import townsfolk_kernels
-from townsfolk.engine.launch_list import launch_list
-from townsfolk.models import NAMED_SHAPES, Decoder, named_spec
+from townsfolk.engine.launch_list import launch_list, random_on_paper
+from townsfolk.models import named_spec
+from townsfolk.models.mixes import MIXES
 from townsfolk_kernels.gpu.card import sample_cards
 from townsfolk_kernels.gpu.kernel import KERNELS
 
@@ -27,8 +28,8 @@ for module in pkgutil.walk_packages(townsfolk_kernels.__path__, "townsfolk_kerne
     importlib.import_module(module.name)
 card = sample_cards((8, 6))[0]
 launched = set()
-for shape in ("llama-tiny", "qwen3-0.6b", "gemma-3-1b"):
-    found = launch_list(Decoder.random(named_spec(shape), device="meta"), card)
+for shape, mix in (("llama-tiny", None), ("llama-tiny", MIXES["q4_k_m"]), ("gemma-3-1b", None)):
+    found = launch_list(random_on_paper(named_spec(shape), mix=mix), card)
     launched |= {launch.kernel.full_name for _, launch in found.every()}
 print(*({kernel.full_name for kernel in KERNELS} - launched), sep="\\n")
 """

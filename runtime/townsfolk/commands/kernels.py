@@ -116,8 +116,9 @@ def _run(options: argparse.Namespace) -> int:
 def _decoders(options: argparse.Namespace) -> list[Decoder]:
     import torch
 
+    from townsfolk.engine.launch_list import model_on_paper, random_on_paper
     from townsfolk.library import resolve
-    from townsfolk.models import NAMED_SHAPES, Decoder, named_spec
+    from townsfolk.models import NAMED_SHAPES, named_spec
     from townsfolk.models.mixes import MIXES
 
     unknown = [shape for shape in options.shape if shape not in NAMED_SHAPES]
@@ -130,6 +131,6 @@ def _decoders(options: argparse.Namespace) -> list[Decoder]:
     dtype = None if options.dtype == "auto" else getattr(torch, options.dtype)
     mix = None if options.quantization is None else MIXES[options.quantization]
     return [
-        *(Decoder.random(named_spec(shape), dtype, "meta", mix=mix) for shape in options.shape),
-        *(Decoder.on_paper(resolve(model), dtype) for model in options.model),
+        *(random_on_paper(named_spec(shape), dtype, mix) for shape in options.shape),
+        *(model_on_paper(resolve(model), dtype) for model in options.model),
     ]

@@ -91,7 +91,7 @@ def build_library(
 def launches_of(
     decoders: Sequence[Decoder], capability: Capability, block_size: int = 16
 ) -> LaunchList:
-    """All that decoders on "meta" may launch on the cards of a capability.
+    """All that decoders on paper may launch on the cards of a capability.
 
     Args:
         decoders: the models.

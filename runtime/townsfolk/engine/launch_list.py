@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from townsfolk_kernels.gpu.card import Card
@@ -18,7 +19,8 @@ from townsfolk_kernels.register import register
 from townsfolk.engine.cuda_steps import CudaSteps
 from townsfolk.engine.step_inputs import DECODES, StepInputs, StepShape
 from townsfolk.kv import KvCache
-from townsfolk.models import Decoder
+from townsfolk.models import Decoder, DecoderSpec
+from townsfolk.models.mixes import Mix
 
 _BLOCKS = 64  # of pages: no kernel depends on how many there are
 _DRAWING = "townsfolk_kernels.sampling."
@@ -81,15 +83,28 @@ def _size(launch: Launch) -> int:
     )
 
 
+def random_on_paper(
+    spec: DecoderSpec, dtype: torch.dtype | None = None, mix: Mix | None = None
+) -> Decoder:
+    """A decoder without memory for weights, for `launch_list`; see `Decoder.random`."""
+    register()
+    return Decoder.random(spec, dtype, "meta", mix=mix)
+
+
+def model_on_paper(path: Path, dtype: torch.dtype | None = None) -> Decoder:
+    """A decoder of a model's files without memory for weights; see `Decoder.on_paper`."""
+    register()
+    return Decoder.on_paper(path, dtype)
+
+
 def launch_list(decoder: Decoder, card: Card, block_size: int = 16) -> LaunchList:
     """List all that steps of a decoder may launch on a card.
 
     Args:
-        decoder: the model, on "meta".
+        decoder: the model, of `model_on_paper` or `random_on_paper`.
         card: what it would run on.
         block_size: tokens in a block of keys and values.
     """
-    register("meta")
     spec, device = decoder.spec, decoder.device
     decoding: dict[str, Launch] = {}
     with recorded(card) as found, torch.inference_mode():
@@ -109,12 +124,8 @@ def launch_list(decoder: Decoder, card: Card, block_size: int = 16) -> LaunchLis
 
 def _eager_shapes() -> Iterator[StepShape]:
     """Steps that are no graphs, of each kind for which there is another kernel."""
-    decodes = (0, *DECODES)
-    prompts = (0, 4, *(1 << n for n in range(8, _MAX_BATCH.bit_length())))
-    for speaking in decodes:
-        for prefills in prompts:
-            for longest in (4, 1024) if prefills else (1,):
-                tokens = speaking + prefills * longest
-                if tokens:
-                    yield StepShape(speaking, tokens, prefills, longest)
-                    yield StepShape(speaking, tokens + 4, prefills, longest)
+    for speaking in DECODES:
+        yield StepShape(speaking, speaking, 0, 1)
+    for prompts in (4, *(1 << n for n in range(8, _MAX_BATCH.bit_length()))):
+        yield StepShape(0, prompts * 4, prompts, 4)
+    yield StepShape(8, 8 + 4 * 5, 4, 5)  # tokens that are no multiple of 16
