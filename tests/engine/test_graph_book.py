@@ -78,6 +78,25 @@ def test_graphs_are_captured_in_idle_moments_as_their_kernels_come():
     assert [book.get(name).captured for name in "abc"] == [1, 1, 1]
 
 
+def test_graphs_without_anything_to_compile_are_noted_when_nobody_speaks():
+    noted = []
+
+    class Built(Compiler):
+        def compile(self, run):
+            noted.append(getattr(run, "__self__", None) and run.__self__.name)
+            return []
+
+    book = GraphBook(Step, ["a", "b", "c"], Built())
+    book.begin(lambda: None, most_wait_s=0.0)
+    assert noted == [None, "a"]  # one is tried: kernels of graphs may be others
+    assert book.get("c") is None
+    assert noted == [None, "a", "c"]
+    while book.prepare() is not None:
+        pass
+    assert sorted(noted[1:]) == ["a", "b", "c"]
+    assert [book.get(name).captured for name in "abc"] == [1, 1, 1]
+
+
 def test_a_graph_that_is_missed_is_made_as_soon_as_it_can_be():
     book, compiler = begun("a")
     assert book.get("a") is None

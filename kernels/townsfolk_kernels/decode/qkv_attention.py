@@ -383,8 +383,9 @@ def qkv_attend(
     group, tile_d = power_of_two(heads // kv_heads), _width(head_dim)
     tile_h, programs = max(16, group), weight.shape[0] // tiles.rows
     length = tiles.share(in_features)
-    # A tile of words has as many as a program has threads; see `relay`.
-    warps = min(tiles.warps, tile_h * tile_d // 32)
+    # With heads of 256, threads of four warps would keep 144 bytes in memory. A tile of words has
+    # as many as a program has threads; see `relay`.
+    warps = min(max(tiles.warps, 8 if tile_d > 128 else 1), tile_h * tile_d // 32)
     copies = max(32 * warps // (splits * group), 2)
     if copies > MAX_COPIES or splits * group * tile_d < 32 * warps:
         splits, copies = 1, 2

@@ -180,6 +180,13 @@ def _step_kernel(
             tl.store(whole + h[:, None] * HEAD_DIM + d[None, :], result.to(dtype), mask=real)
 
 
+def _warps(tile_d: int, ahead: bool) -> int:
+    """Warps of a program, so many that no thread keeps registers in memory."""
+    if tile_d <= 128:
+        return _WARPS
+    return 2 * _WIDE_WARPS if ahead else _WIDE_WARPS
+
+
 def step_splits(sequences: int, kv_heads: int, processors: int) -> int:
     """The most programs that share the keys of one sequence and head, to fill the device."""
     if sequences == 1:
@@ -276,5 +283,5 @@ def rope_store_attend(
         AHEAD=ahead,
         DEPENDENT=dependent,
         SIGNALS=card_of(out.device).has_dependent_launch,
-        **options(_WARPS if tile_d <= 128 else _WIDE_WARPS, stages, dependent),
+        **options(_warps(tile_d, ahead), stages, dependent),
     )

@@ -53,17 +53,16 @@ class _Attribute(ctypes.Structure):
     )
 
 
-class _Config(ctypes.Structure):
-    """CUlaunchConfig."""
+# CUlaunchConfig: grid, block, bytes of shared memory, stream, attributes and their number.
+_CONFIG = "3I3IIPPI4x"
+_CONFIG_BYTES = struct.calcsize("@" + _CONFIG)
 
-    _fields_ = (
-        ("grid", ctypes.c_uint * 3),
-        ("block", ctypes.c_uint * 3),
-        ("shared_bytes", ctypes.c_uint),
-        ("stream", ctypes.c_void_p),
-        ("attributes", ctypes.POINTER(_Attribute)),
-        ("count", ctypes.c_uint),
-    )
+
+@cache
+def _launch_kernel() -> Any:
+    function = _library().cuLaunchKernelEx
+    function.argtypes = (ctypes.c_void_p,) * 4
+    return function
 
 
 @cache
@@ -144,7 +143,7 @@ class CudaUtils:
 
 
 class Signature:
-    """How the arguments of a kernel lie in memory."""
+    """How the arguments of a kernel lie in memory, behind what else a launch is told."""
 
     def __init__(self, types: Sequence[str]) -> None:
         """Lay them out.
@@ -156,8 +155,7 @@ class Signature:
         Raises:
             NotImplementedError: a type that can't be passed.
         """
-        self._places: list[int] = []
-        self._pointers: list[bool] = []
+        self._places: list[tuple[int, bool]] = []  # of those that are passed; whether pointers
         formats = []
         for place, kind in enumerate(types):
             if kind == "constexpr":
@@ -165,11 +163,10 @@ class Signature:
             is_pointer = kind.startswith("*")
             if not is_pointer and kind not in _FORMATS:
                 raise NotImplementedError(f"a kernel takes an argument of type {kind}")
-            self._places.append(place)
-            self._pointers.append(is_pointer)
+            self._places.append((place, is_pointer))
             formats.append("P" if is_pointer else _FORMATS[kind])
         formats += ["P", "P"]  # Triton's scratch memories
-        head = f"@{len(formats)}P"
+        head = f"@{_CONFIG}{len(formats)}P"
         self._offsets = [
             struct.calcsize(head + "".join(formats[:place]) + f"0{formats[place]}")
             for place in range(len(formats))
@@ -177,18 +174,16 @@ class Signature:
         self._struct = struct.Struct(head + "".join(formats))
         self._memory = ctypes.c_char * self._struct.size
 
-    def pack(self, arguments: Sequence[Any], scratch: tuple[int, int]) -> Any:
-        """Write arguments: first the address of each, as the driver wants them, then themselves."""
+    def pack(self, config: Sequence[int], arguments: Sequence[Any], scratch: int) -> Any:
+        """Write what a launch is told: `_CONFIG`, the address of each argument, the arguments."""
         memory = self._memory()
         base = ctypes.addressof(memory)
         values = [
-            (0 if (it := arguments[place]) is None else it.data_ptr()) if is_pointer
-            else arguments[place]
-            for place, is_pointer in zip(self._places, self._pointers, strict=True)
-        ]  # fmt: skip
-        self._struct.pack_into(
-            memory, 0, *[base + offset for offset in self._offsets], *values, *scratch
-        )
+            arguments[place].data_ptr() if is_pointer else arguments[place]
+            for place, is_pointer in self._places
+        ]
+        addresses = [base + offset for offset in self._offsets]
+        self._struct.pack_into(memory, 0, *config, *addresses, *values, scratch, 0)
         return memory
 
 
@@ -212,9 +207,8 @@ class CudaLauncher:
         if metadata.num_ctas != 1:
             raise NotImplementedError("clusters of blocks can't be launched")
         self._attributes = (_Attribute * max(len(attributes), 1))(*attributes)
-        self._count = len(attributes)
-        self._threads = 32 * metadata.num_warps
-        self._shared = metadata.shared
+        self._block = (32 * metadata.num_warps, 1, 1, metadata.shared)
+        self._listed = (ctypes.addressof(self._attributes), len(attributes))
         self._scratch_size = metadata.global_scratch_size
         self._scratch_align = metadata.global_scratch_align
 
@@ -235,16 +229,11 @@ class CudaLauncher:
             scratch = allocate(x * y * z * self._scratch_size, self._scratch_align, stream)
         if enter is not None:
             enter(launch)
+        config = (x, y, z, *self._block, stream, *self._listed)
         own = 0 if scratch is None else scratch.data_ptr()
-        memory = self._signature.pack(arguments, (own, 0))
-        config = _Config(
-            (x, y, z), (self._threads, 1, 1), self._shared, stream, self._attributes, self._count
-        )
-        _check(
-            _library().cuLaunchKernelEx(
-                ctypes.byref(config), ctypes.c_void_p(function), memory, None
-            )
-        )
+        memory = self._signature.pack(config, arguments, own)
+        base = ctypes.addressof(memory)
+        _check(_launch_kernel()(base, function, base + _CONFIG_BYTES, None))
         if leave is not None:
             leave(launch)
 

@@ -68,6 +68,11 @@ class Kernel(JITFunction):  # type: ignore[misc]
         """Module and name."""
         return f"{self.__module__}.{self.__name__}"
 
+    @property
+    def room(self) -> str:
+        """The room of `townsfolk_kernels` that it is in."""
+        return self.__module__.split(".")[1]
+
     def _do_compile(
         self,
         key: str,

@@ -15,6 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from townsfolk_kernels.decode.attention import DecodeWorkspace, page_offsets
+from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two, precision
 
@@ -251,7 +252,7 @@ def prefill_attention(
         TOKENS=tokens,
         TILE_G=power_of_two(group),
         TILE_D=max(16, power_of_two(head_dim)),
-        KEYS=64 if wide else 32,
+        KEYS=_tile_keys(tokens * power_of_two(group), k_pages),
         LEAST=least,
         SEQUENCES=max(_SEQUENCES, power_of_two(batch)),
         MAX_SPLITS=splits,
@@ -261,12 +262,20 @@ def prefill_attention(
     )
 
 
-def _tile_tokens(group: int, head_dim: int, dtype: torch.dtype) -> int:
-    """Tokens whose heads of a group make a tile.
+def _tile_keys(rows: int, pages: Tensor) -> int:
+    """Keys in a tile: as many as let queries, keys, values and weights be in shared memory at once.
 
-    With 128 rows of heads of 256 (Gemma 3) a block would need 112 KiB of shared memory, and cards
-    for players have 99.
+    For heads of 256 (Gemma 3) 64 would take 104 KiB of a block, and cards for players have 99.
     """
+    keys, width = (64 if pages.dtype.itemsize == 2 else 32), max(16, power_of_two(pages.shape[3]))
+    most = card_of(pages.device).shared_memory
+    while keys > 16 and ((rows + 2 * keys) * width + rows * keys) * pages.dtype.itemsize > most:
+        keys //= 2
+    return keys
+
+
+def _tile_tokens(group: int, head_dim: int, dtype: torch.dtype) -> int:
+    """Tokens whose heads of a group make a tile; wide heads take more shared memory."""
     rows = 128 if dtype.itemsize == 2 else 32
     if head_dim > 128:
         rows //= 2

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from townsfolk.models import Decoder
 
+ROOMS = ("decode", "prefill", "sampling")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -33,6 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
     )
     check.add_argument("--quick", action="store_true", help="only the largest of each kernel")
+    check.add_argument(
+        "--rooms",
+        nargs="+",
+        choices=ROOMS,
+        default=ROOMS,
+        metavar="ROOM",
+        help=f"only kernels of some of these: {', '.join(ROOMS)}",
+    )
     for action in (build, check):
         action.add_argument(
             "--model", action="append", default=[], help="a directory, a hub id or starter"
@@ -99,8 +109,9 @@ def _run(options: argparse.Namespace) -> int:
     fine = True
     for capability in chosen:
         needed = launches_of(decoders, capability, options.block_size)
-        if options.action == "check" and options.quick:
-            needed = needed.samples(draws=capability == chosen[0])
+        if options.action == "check":
+            needed = needed.of_rooms(options.rooms)
+            needed = needed.samples() if options.quick else needed
         report = build_library(needed, capability, folder, options.processes)
         fine = fine and not report.problems
         print(

@@ -36,7 +36,8 @@ class GraphBook(Generic[Key, Graph]):
     """Makes graphs one after the other: notes the kernels, has them compiled, captures.
 
     Nothing here waits for a compiler: threads compile, and a graph is captured once its kernels are
-    there. Until then a step is launched operation by operation.
+    there. Until then a step is launched operation by operation. Where there is nothing to compile,
+    graphs are noted, too, in moments when nobody speaks: a first word waits for none of them.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class GraphBook(Generic[Key, Graph]):
             Exception: a kernel that `run` launches can't be compiled.
         """
         needed = self._compiler.compile(run)
-        while self._to_note:
+        while self._to_note and (needed or self._to_compile()):
             self._note(self._to_note.popleft())
         begin = time.monotonic()
         for kernel in needed:
@@ -94,17 +95,22 @@ class GraphBook(Generic[Key, Graph]):
         if key in self._failed or time.monotonic() - self._captured_at < _PAUSE_S:
             return None
         if key not in self._steps:
+            if key in self._to_note:
+                self._to_note.remove(key)
             self._note(key)
         elif self._is_compiled(key):
             self._capture(key)
         return self._graphs.get(key)
 
     def prepare(self) -> float | None:
-        """Captures one graph; see `Runner.prepare`."""
+        """Captures one graph, or notes one; see `Runner.prepare`."""
         for key in self._to_capture:
             if self._is_compiled(key):
                 self._capture(key)
                 return 0.0
+        if self._to_note:
+            self._note(self._to_note.popleft())
+            return 0.0
         if self._to_capture:
             return _POLL_S
         if not self._is_told:
@@ -116,7 +122,14 @@ class GraphBook(Generic[Key, Graph]):
     def close(self) -> None:
         """Ends the compiling, and frees the graphs."""
         self._compiler.close()
-        for made in (self._to_capture, self._steps, self._kernels, self._graphs, self._failed):
+        for made in (
+            self._to_note,
+            self._to_capture,
+            self._steps,
+            self._kernels,
+            self._graphs,
+            self._failed,
+        ):
             made.clear()
 
     def _note(self, key: Key) -> None:
@@ -128,6 +141,10 @@ class GraphBook(Generic[Key, Graph]):
             return
         self._steps[key] = step
         self._to_capture.append(key)
+
+    def _to_compile(self) -> bool:
+        """Whether what was noted last has to be compiled, as all else will, then."""
+        return not self._kernels or bool(next(reversed(self._kernels.values())))
 
     def _is_compiled(self, key: Key) -> bool:
         return all(kernel.done() for kernel in self._kernels[key])

@@ -7,7 +7,7 @@ on paper, and what they would launch is noted. So there is no second list that c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from townsfolk.models import Decoder, DecoderSpec
 from townsfolk.models.mixes import Mix
 
 _BLOCKS = 64  # of pages: no kernel depends on how many there are
-_DRAWING = "townsfolk_kernels.sampling."
 _MAX_BATCH = 1024  # smaller batches need no other kernels
 
 
@@ -54,26 +53,22 @@ class LaunchList:
         yield from self.decoding.items()
         yield from self.others.items()
 
-    def samples(self, *, draws: bool) -> LaunchList:
-        """The largest of each form of each kernel: those with the same constants at zero or off.
+    def of_rooms(self, rooms: Collection[str]) -> LaunchList:
+        """Those of the kernels in some rooms of `townsfolk_kernels`, such as "decode"."""
+        return self._kept({p for p, each in self.every() if each.kernel.room in rooms})
 
-        Args:
-            draws: with kernels that draw tokens, which know no tiles and take longest.
-        """
+    def samples(self) -> LaunchList:
+        """The largest of each form of each kernel: those with the same constants at zero or off."""
         largest: dict[object, tuple[int, str]] = {}
         for place, launch in self.every():
-            if not draws and launch.kernel.full_name.startswith(_DRAWING):
-                continue
             off = frozenset(at for at, value in launch.constants.items() if not value)
             form, rank = (launch.kernel.full_name, off), (_size(launch), place)
             largest[form] = max(largest.get(form, rank), rank)
-        kept = {place for _, place in largest.values()}
-        return LaunchList(
-            *(
-                {place: one[place] for place in one.keys() & kept}
-                for one in (self.decoding, self.others)
-            )
-        )
+        return self._kept({place for _, place in largest.values()})
+
+    def _kept(self, places: Collection[str]) -> LaunchList:
+        both = (self.decoding, self.others)
+        return LaunchList(*({p: each for p, each in one.items() if p in places} for one in both))
 
 
 def _size(launch: Launch) -> int:
