@@ -17,7 +17,14 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
-from townsfolk_kernels.sampling.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
+from townsfolk_kernels.sampling.keys import (
+    draw_sorted,
+    ids_of,
+    keys_of,
+    largest_of,
+    uniform,
+    warps_of,
+)
 from townsfolk_kernels.sampling.rows import (
     COUNTS,
     MAX_CANDIDATES,
@@ -172,6 +179,7 @@ def draw(
     """
     batch, vocab = logits.shape
     groups = -(-vocab // GROUP)
+    padded = max(power_of_two(groups), MAX_CANDIDATES)
     _maxima_kernel[(batch, -(-groups // _GROUPS))](
         logits,
         maxima,
@@ -205,9 +213,9 @@ def draw(
         vocab,
         groups,
         GROUP=GROUP,
-        PADDED=max(power_of_two(groups), MAX_CANDIDATES),
+        PADDED=padded,
         CANDIDATES=MAX_CANDIDATES,
         ADVANCES=onward is not None,
         DEPENDENT=dependent,
-        **options(8, dependent=dependent),
+        **options(warps_of(padded), dependent=dependent),
     )

@@ -18,7 +18,14 @@ from torch import Tensor
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 from townsfolk_kernels.sampling.draw import GROUP
-from townsfolk_kernels.sampling.keys import draw_sorted, ids_of, keys_of, largest_of, uniform
+from townsfolk_kernels.sampling.keys import (
+    draw_sorted,
+    ids_of,
+    keys_of,
+    largest_of,
+    uniform,
+    warps_of,
+)
 from townsfolk_kernels.sampling.logprobs import Report, report
 from townsfolk_kernels.sampling.ranges import NOT_YET
 from townsfolk_kernels.sampling.rows import (
@@ -352,7 +359,7 @@ def draw_general(
         PADDED=padded,
         CANDIDATES=MAX_CANDIDATES,
         NOT_YET=NOT_YET,
-        **options(8),
+        **options(warps_of(padded)),
     )
     search(space.edited, edited_maxima, rows, indices, state, space.search, out.tokens)
     report(logits, maxima, space.parts, parts, rows, state, out)

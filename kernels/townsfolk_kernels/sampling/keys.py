@@ -96,3 +96,11 @@ def draw_sorted(scores, ids, count, mass, temperature, top_p, min_p, number):
     # The last candidate may be the last of the prefix, too.
     ends = ends | (tl.sum(tl.where(place == last, cumulative, 0.0), axis=0) >= limit)
     return token, ends
+
+
+def warps_of(padded: int) -> int:
+    """Warps of a program that looks at the maxima of all groups, `padded` of them.
+
+    With eight for 4,096 (vocabularies above 131,072), threads would keep registers in memory.
+    """
+    return 8 if padded <= 2048 else 16

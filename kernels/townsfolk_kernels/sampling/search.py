@@ -18,7 +18,7 @@ from torch import Tensor
 
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
-from townsfolk_kernels.sampling.keys import ordered
+from townsfolk_kernels.sampling.keys import ordered, warps_of
 from townsfolk_kernels.sampling.ranges import (
     ABOVE,
     ABOVE_MASS,
@@ -254,7 +254,7 @@ def search(
             TILE=_TILE,
             COLLECTED=_COLLECTED,
             NOT_YET=NOT_YET,
-            **options(8),
+            **options(warps_of(padded)),
         )
         _choose_kernel[(batch,)](
             edited,
