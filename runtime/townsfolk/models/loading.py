@@ -96,8 +96,8 @@ class PaperTensors(BlockSource):
 
     def __init__(self, checkpoint: TensorStore, dtype: torch.dtype) -> None:
         """Give tensors, of `dtype` where any will do."""
-        super().__init__(torch.device("meta"))
-        self._checkpoint, self._dtype = checkpoint, dtype
+        super().__init__(torch.device("meta"), dtype)
+        self._checkpoint = checkpoint
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         """See `Source`."""
