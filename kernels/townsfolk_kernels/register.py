@@ -95,7 +95,7 @@ def paged_attention(
 
 
 def register() -> None:
-    """Registers them; the references run where they are forced."""
+    """Register them; the references run where they are forced."""
     RMS_NORM.register("cuda")(rms_norm)
     ADD_RMS_NORM.register("cuda")(add_rms_norm)
     ROPE_AND_STORE.register("cuda")(rope_and_store)

@@ -58,7 +58,7 @@ def rotated(values, turn):
 
 @triton.jit
 def attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr):
-    """Adds one tile of keys to the running softmax: its maximum, its mass, the weighted values."""
+    """Add one tile of keys to the running softmax: its maximum, its mass, the weighted values."""
     scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale
     scores = tl.where(inside[None, :], scores, -float("inf"))
     higher = tl.maximum(top, tl.max(scores, axis=1))
@@ -95,7 +95,7 @@ def merge(
     GROUP: tl.constexpr, HEAD_DIM: tl.constexpr, TILE_G: tl.constexpr, TILE_H: tl.constexpr,
     TILE_D: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
-    """Leaves what a program has; the last one of `count` writes the whole of its heads to `out`.
+    """Leave what a program has; the last one of `count` writes the whole of its heads to `out`.
 
     The counter is zero before and after.
     """
@@ -238,7 +238,7 @@ class DecodeWorkspace:
     __slots__ = ("counters", "partial", "statistics")
 
     def __init__(self, programs: int, group: int, head_dim: int, device: torch.device) -> None:
-        """Takes memory for `programs` programs: sequences * kv_heads * splits."""
+        """Take memory for `programs` programs: sequences * kv_heads * splits."""
         tile = power_of_two(group)
         width = max(16, power_of_two(head_dim))
         self.partial = torch.empty((programs, tile, width), device=device)  # fp32

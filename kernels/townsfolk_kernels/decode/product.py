@@ -72,7 +72,7 @@ def hold(
 def take_turn(
     DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, DEPTH: tl.constexpr, SLICES: tl.constexpr
 ):
-    """Waits for the kernel before to end, and lets the next one start.
+    """Wait for the kernel before to end, and let the next one start.
 
     Programs that hold their weights in registers let it start first: while they wait, there is room
     for its weights (0.713 ms a step instead of 0.726; Llama-3.2-1B, one row, H200).
@@ -189,7 +189,7 @@ def inverse_rms(sums, eps, K: tl.constexpr):
 
 @triton.jit
 def sum_of_splits(acc, parts, counters, tile, split, SPLITS: tl.constexpr):
-    """Adds up what the programs of one tile have, in their order.
+    """Add up what the programs of one tile have, in their order.
 
     Returns the sum, which only the program that came last has, and whether this is the one. The
     counter is zero before and after.

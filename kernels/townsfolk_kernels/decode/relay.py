@@ -34,7 +34,7 @@ def _trap(_semantic: Any = None) -> None:
 
 @triton.jit
 def give_up(looks, IS_BOUNDED: tl.constexpr):
-    """Ends the kernel with an error after too many looks; never in the interpreter."""
+    """End the kernel with an error after too many looks; never in the interpreter."""
     if IS_BOUNDED:  # noqa: SIM102  known when it is compiled
         if looks > _MOST_LOOKS:
             _trap()
@@ -42,7 +42,7 @@ def give_up(looks, IS_BOUNDED: tl.constexpr):
 
 @triton.jit
 def put(words, values, tag, mask):
-    """Writes values, 16 or 32 bits each, for those who `look` for them.
+    """Write values, 16 or 32 bits each, for those who `look` for them.
 
     Args:
         words: where: int32 for values of 16 bits, int64 for those of 32.

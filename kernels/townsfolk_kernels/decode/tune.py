@@ -152,7 +152,7 @@ class _Trial:
         self.parts = space(out * batch, dtype=torch.float32)
 
     def run(self, tiles: Tiles) -> None:
-        """Multiplies with every weight, one after the other."""
+        """Multiply with every weight, one after the other."""
         product = self.product
         op, rows, batch = product.op, product.out_features, product.batch
         dependent = starts_early(op, rows, batch, tiles, self.device)
@@ -190,7 +190,7 @@ class _Trial:
 
 
 def _compile(job: tuple[Product, Tiles]) -> bool:
-    """Compiles a candidate into Triton's cache; False if it does not fit this GPU."""
+    """Compile a candidate into Triton's cache; False if it does not fit this GPU."""
     product, tiles = job
     try:
         _Trial(product, 1, torch.device("cuda")).run(tiles)
@@ -238,7 +238,7 @@ def tune(
 
 
 def save(chosen: dict[str, Tiles], device: torch.device, folder: Path) -> Path:
-    """Adds results to the file of this GPU model in a folder.
+    """Add results to the file of this GPU model in a folder.
 
     Raises:
         OSError: the file cannot be written.

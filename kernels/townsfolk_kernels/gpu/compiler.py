@@ -24,7 +24,7 @@ class KernelCompiler:
     """Threads that compile, until it is closed."""
 
     def __init__(self, threads: int | None = None) -> None:
-        """Takes all processors but one, where the number of threads is not given."""
+        """Take all processors but one, where the number of threads is not given."""
         most = threads or max(1, min((os.cpu_count() or 2) - 1, _MOST_THREADS))
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="townsfolk-compile")
         self._at_once = most
@@ -33,7 +33,7 @@ class KernelCompiler:
         self._futures: dict[tuple[str, str], Future[None]] = {}
 
     def compile(self, run: Callable[[], object]) -> list[Future[None]]:
-        """Begins to compile what `run` launches and was never compiled in this process.
+        """Begin to compile what `run` launches and was never compiled in this process.
 
         Such kernels are not launched; all else in `run` happens. Others may launch kernels in other
         threads meanwhile, but only one thread may be in here.
@@ -63,12 +63,12 @@ class KernelCompiler:
         return found
 
     def slow_down(self) -> None:
-        """Compiles one kernel at a time from now on, once those under way are done."""
+        """Compile one kernel at a time from now on, once those under way are done."""
         with self._changed:
             self._at_once = 1
 
     def close(self) -> None:
-        """Compiles nothing more; who waits for that finds it cancelled."""
+        """Compile nothing more; who waits for that finds it cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _preload(self, function: Any, data: str) -> None:

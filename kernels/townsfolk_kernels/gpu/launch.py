@@ -81,7 +81,7 @@ class SplitWorkspace:
 
     @classmethod
     def allocate(cls, elements: int, tiles: int, device: torch.device) -> SplitWorkspace:
-        """Takes memory for so many elements of partial sums, and tiles."""
+        """Take memory for so many elements of partial sums, and tiles."""
         return cls(
             torch.empty(max(elements, 1), device=device),
             torch.zeros(tiles, dtype=torch.int32, device=device),

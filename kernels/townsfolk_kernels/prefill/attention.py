@@ -32,7 +32,7 @@ class PrefillWorkspace:
     def __init__(
         self, programs: int, group: int, head_dim: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        """Takes memory for so many programs: twice the device's multiprocessors fill it."""
+        """Take memory for so many programs: twice the device's multiprocessors fill it."""
         self.programs = programs
         rows = _tile_tokens(group, head_dim, dtype) * power_of_two(group)
         width = max(16, power_of_two(head_dim))

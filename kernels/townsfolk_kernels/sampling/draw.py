@@ -43,7 +43,7 @@ _GROUPS = 64  # of one program of the first kernel
 
 
 @dataclass(frozen=True, slots=True)
-class Onward:
+class NextStep:
     """Inputs of the next step, which a draw makes ready: nothing need be copied to the device.
 
     Attributes:
@@ -160,9 +160,9 @@ def draw(
     maxima: Tensor,
     out: Tensor,
     dependent: bool = False,
-    onward: Onward | None = None,
+    following: NextStep | None = None,
 ) -> None:
-    """Draws one token for each place of a batch, of rows with top-k from 1 to MAX_CANDIDATES.
+    """Draw one token for each place of a batch, of rows with top-k from 1 to MAX_CANDIDATES.
 
     Penalties, biases and log-probabilities are not looked at.
 
@@ -173,9 +173,9 @@ def draw(
         state: parameters of the rows; `state.drawn` gets the tokens.
         maxima: [batch, ceil(vocab / GROUP)], fp32: space to work in.
         out: [batch], int32: the tokens; where a place is not used it stays as it was. With
-            `onward` [turns, batch], of which one row is written; it may be pinned host memory.
+            `following` [turns, batch], of which one row is written; it may be pinned host memory.
         dependent: launch by programmatic dependent launch.
-        onward: what to make ready for the next step, where the same launch will draw again.
+        following: what to make ready for the next step, where the same launch will draw again.
     """
     batch, vocab = logits.shape
     groups = -(-vocab // GROUP)
@@ -189,11 +189,11 @@ def draw(
         state.ends,
         vocab,
         groups,
-        onward and onward.turn,
+        following and following.turn,
         GROUP=GROUP,
         GROUPS=_GROUPS,
         MOST_ENDS=state.ends.shape[1],
-        ADVANCES=onward is not None,
+        ADVANCES=following is not None,
         DEPENDENT=dependent,
         **options(4, dependent=dependent),
     )
@@ -202,9 +202,9 @@ def draw(
         maxima,
         rows,
         indices,
-        onward and onward.positions,
-        onward and onward.turn,
-        out.shape[0] if onward else 1,
+        following and following.positions,
+        following and following.turn,
+        out.shape[0] if following else 1,
         state.numbers,
         state.counts,
         state.seeds,
@@ -215,7 +215,7 @@ def draw(
         GROUP=GROUP,
         PADDED=padded,
         CANDIDATES=MAX_CANDIDATES,
-        ADVANCES=onward is not None,
+        ADVANCES=following is not None,
         DEPENDENT=dependent,
         **options(warps_of(padded), dependent=dependent),
     )

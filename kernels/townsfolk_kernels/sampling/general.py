@@ -72,7 +72,7 @@ class SamplingSpace:
 
     @classmethod
     def allocate(cls, places: int, vocab: int, device: torch.device) -> SamplingSpace:
-        """Takes the memory."""
+        """Take the memory."""
         groups = -(-vocab // GROUP)
         return cls(
             edited=torch.empty(places, vocab, device=device),
@@ -279,7 +279,7 @@ def draw_general(
     out: Report,
     masks: Tensor | None = None,
 ) -> None:
-    """Draws one token for each place of a batch, and notes and reports it.
+    """Draw one token for each place of a batch, note and report it.
 
     Args:
         logits: [batch, vocab], fp32, contiguous; not changed.

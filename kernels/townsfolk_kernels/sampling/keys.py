@@ -65,7 +65,7 @@ def uniform(seed, index):
 
 @triton.jit
 def draw_sorted(scores, ids, count, mass, temperature, top_p, min_p, number):
-    """Draws from candidates, likeliest first, of which top-k, top-p and min-p keep a prefix.
+    """Draw from candidates, likeliest first, of which top-k, top-p and min-p keep a prefix.
 
     Args:
         scores: logits of the candidates, a power of two of them.

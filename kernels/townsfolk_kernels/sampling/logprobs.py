@@ -142,7 +142,7 @@ def report(
     state: SamplingRows,
     out: Report,
 ) -> None:
-    """Notes what was drawn, and completes the report.
+    """Note what was drawn, and complete the report.
 
     Args:
         logits: [batch, vocab], fp32, as the model gave them.

@@ -139,7 +139,7 @@ def collect_kernel(
     COLLECTED: tl.constexpr,
     NOT_YET: tl.constexpr,
 ):
-    """Finds the range in which the sum passes the limit, and collects its tokens by id."""
+    """Find the range in which the sum passes the limit, and collect its tokens by id."""
     place, program = tl.program_id(0).to(tl.int64), tl.program_id(1)
     row = tl.load(rows + place)
     if is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):

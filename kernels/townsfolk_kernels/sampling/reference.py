@@ -33,7 +33,7 @@ def penalize_(
     presence: Tensor,
     frequency: Tensor,
 ) -> None:
-    """Makes tokens that were there already less likely, in place.
+    """Make tokens that were there already less likely, in place.
 
     The repetition penalty is that of CTRL (Keskar et al. 2019, section 4.1), for tokens of prompt
     and reply; the other two count the reply only. Work and memory go with the length of the text,
@@ -58,7 +58,7 @@ def penalize_(
 
 
 def add_at_(logits: Tensor, rows: Tensor, token_ids: Tensor, values: Tensor) -> None:
-    """Adds values to some logits of some rows, in place; `-inf` forbids a token.
+    """Add values to some logits of some rows, in place; `-inf` forbids a token.
 
     Args:
         logits: [n, vocab] float32, contiguous.
@@ -124,7 +124,7 @@ def draw_from_candidates(
     min_p: Tensor,
     max_top_k: int,
 ) -> Tensor:
-    """Draws from the k likeliest tokens, less those that top-p and min-p leave out.
+    """Draw from the k likeliest tokens, less those that top-p and min-p leave out.
 
     A greedy choice is a row with top_k 1.
 
@@ -154,7 +154,7 @@ def draw_from_candidates(
 def draw_from_nucleus(
     logits: Tensor, uniforms: Tensor, temperature: Tensor, top_p: Tensor, min_p: Tensor
 ) -> Tensor:
-    """Draws from the smallest set of tokens whose probability reaches top_p, of all tokens.
+    """Draw from the smallest set of tokens whose probability reaches top_p, of all tokens.
 
     A CPU sorts the whole vocabulary only for rows whose nucleus is larger than
     NUCLEUS_CANDIDATES: 1.6 ms a row at a vocabulary of 32,000, against 0.5 ms; 7.2 ms against
@@ -206,7 +206,7 @@ def draw_from_nucleus(
 def draw_from_vocabulary(
     logits: Tensor, uniforms: Tensor, temperature: Tensor, min_p: Tensor | None = None
 ) -> Tensor:
-    """Draws from all tokens, less those that min-p leaves out. Nothing is sorted.
+    """Draw from all tokens, less those that min-p leaves out. Nothing is sorted.
 
     Args:
         logits: [n, vocab] float32.
@@ -308,7 +308,7 @@ def _draw_sorted(
     top_p: Tensor,
     min_p: Tensor,
 ) -> Tensor:
-    """Draws from candidates [n, k] sorted by weight, of which top-p and min-p keep a prefix.
+    """Draw from candidates [n, k] sorted by weight, of which top-p and min-p keep a prefix.
 
     `mass` [n, 1] is what top-p is a share of; `allowed` [n, k] is a prefix already.
     """

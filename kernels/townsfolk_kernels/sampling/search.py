@@ -71,7 +71,7 @@ class SearchSpace:
 
     @classmethod
     def allocate(cls, places: int, vocab: int, device: torch.device) -> SearchSpace:
-        """Takes the memory."""
+        """Take the memory."""
         programs = -(-vocab // _TILE)
         ranges = RANGES.value
         return cls(
@@ -110,7 +110,7 @@ def _choose_kernel(
     COLLECTED: tl.constexpr,
     NOT_YET: tl.constexpr,
 ):
-    """Finds the token at which the sum passes the limit, among those that were collected."""
+    """Find the token at which the sum passes the limit, among those that were collected."""
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place)
     if is_searched(row, tl.load(tokens + place), counts, numbers, STAGE, NOT_YET):
@@ -204,7 +204,7 @@ def search(
     space: SearchSpace,
     tokens: Tensor,
 ) -> None:
-    """Draws for the places of a batch whose token is NOT_YET; others cost next to nothing.
+    """Draw for the places of a batch whose token is NOT_YET; others cost next to nothing.
 
     Args:
         edited: [at least batch, vocab], fp32: logits.

@@ -13,7 +13,7 @@ from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace, most_programs
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.prefill.attention import AttentionWorkspace, PrefillWorkspace
-from townsfolk_kernels.sampling.draw import Onward, draw
+from townsfolk_kernels.sampling.draw import NextStep, draw
 from townsfolk_kernels.sampling.general import draw_general
 from townsfolk_kernels.sampling.logprobs import Report
 
@@ -177,8 +177,8 @@ class DecodeGraph(StepGraph):
         if self._shape.is_plain:
             maxima = sampler.space.maxima[0, :size]
             dependent = own.fused.is_dependent(size)
-            onward = Onward(positions, self._turn)
-            draw(logits, slots, indices, sampler.rows, maxima, self._mailbox, dependent, onward)
+            following = NextStep(positions, self._turn)
+            draw(logits, slots, indices, sampler.rows, maxima, self._mailbox, dependent, following)
             return None
         draw_general(logits, draws, indices, sampler.rows, sampler.space, self.report)
         return logits
