@@ -4,7 +4,7 @@ import torch
 
 import townsfolk_kernels.quantized.interleaved  # noqa: F401 (registers itself)
 from townsfolk_kernels.ops.activation import Activation, gated, swiglu
-from townsfolk_kernels.ops.attention import PagedLayout, paged_attention
+from townsfolk_kernels.ops.attention import AttentionPlans, PagedLayout, paged_attention
 from townsfolk_kernels.ops.embedding import embedding
 from townsfolk_kernels.ops.layer_norm import layer_norm, norm_heads
 from townsfolk_kernels.ops.linear import (
@@ -21,6 +21,7 @@ from townsfolk_kernels.upload import upload
 
 __all__ = [
     "Activation",
+    "AttentionPlans",
     "LinearWeight",
     "PagedLayout",
     "activation_dtype",

@@ -13,7 +13,7 @@ from townsfolk_kernels.decode.attention import (
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import beside
 from townsfolk_kernels.ops.activation import SWIGLU
-from townsfolk_kernels.ops.attention import PAGED_ATTENTION, PagedLayout
+from townsfolk_kernels.ops.attention import PAGED_ATTENTION, AttentionPlans, PagedLayout
 from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
 from townsfolk_kernels.ops.rope import ROPE_AND_STORE
 from townsfolk_kernels.prefill.activation import swiglu
@@ -31,6 +31,7 @@ def paged_attention(
     layout: PagedLayout,
     scale: float,
     sliding_window: int | None,
+    plans: AttentionPlans,
 ) -> Tensor:
     """See `townsfolk_kernels.paged_attention`: one kernel for decoding, one for prompts."""
     out = torch.empty_like(q)

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 BLOCK_SIZE, BLOCKS, ROWS = 4, 6, 5
 
 
-def decoding(q, k_pages, v_pages, layout, scale, window):
+def decoding(q, k_pages, v_pages, layout, scale, window, plans):
     """What `townsfolk_kernels.register` does of a batch in which everybody decodes."""
     out = torch.empty_like(q)
     decode_attention(

@@ -5,15 +5,15 @@ The pages are those of Kwon et al. 2023, arXiv:2309.06180.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.cpu.attention import attend
-from townsfolk_kernels.cpu.attention_plan import CpuPlan, make_plan
+from townsfolk_kernels.cpu.attention import attend as attend_by_plan
+from townsfolk_kernels.cpu.attention_plan import make_plan
 from townsfolk_kernels.registry import Implementations
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ class PagedLayout:
             lengths are not known beforehand, passes over sequences of no positions or new tokens.
         workspace: where the programs of a GPU meet that share a sequence; without one, they share
             none. Taken with `singles` only.
-        cpu_plans: how the CPU runs this batch, by heads, dtype and window; made at the first layer
-            of each kind, kept for the others.
     """
 
     query_starts: Tensor
@@ -49,7 +47,25 @@ class PagedLayout:
     longest: int | None = None
     singles: int | None = None
     workspace: AttentionWorkspace | None = None
-    cpu_plans: dict[tuple[int, torch.dtype, int | None], CpuPlan] = field(default_factory=dict)
+
+
+Made = TypeVar("Made")
+
+
+class AttentionPlans:
+    """What a device makes of a batch's layout at the first layer of a kind, kept for the others."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self._made: dict[Hashable, object] = {}
+
+    def get(self, kind: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what was made for this kind of layer, or make it."""
+        if kind not in self._made:
+            self._made[kind] = make()
+        return cast(Made, self._made[kind])
 
 
 def paged_attention(
@@ -59,8 +75,9 @@ def paged_attention(
     layout: PagedLayout,
     scale: float,
     sliding_window: int | None = None,
+    plans: AttentionPlans | None = None,
 ) -> Tensor:
-    """Causal attention of every token to its own sequence's positions, its own included.
+    """Compute causal attention of every token to its own sequence's positions, its own included.
 
     Args:
         q: [tokens, heads, head_dim], bf16, fp16 or fp32.
@@ -71,6 +88,7 @@ def paged_attention(
         layout: the sequences of the batch; their keys and values are already in the pages.
         scale: factor of the scores, 1 / sqrt(head_dim) as a rule.
         sliding_window: a token sees this many positions, itself included; None for all.
+        plans: those of this layout; None to make them anew.
 
     Returns:
         [tokens, heads, head_dim], dtype of `q`; the softmax is taken in fp32.
@@ -88,7 +106,8 @@ def paged_attention(
         raise ValueError(f"q is {q.dtype}, the pages are {k_pages.dtype} and {v_pages.dtype}")
     if sliding_window is not None and sliding_window < 1:
         raise ValueError(f"sliding_window is {sliding_window}, must be at least 1 or None")
-    return PAGED_ATTENTION.pick(q.device.type)(q, k_pages, v_pages, layout, scale, sliding_window)
+    attend = PAGED_ATTENTION.pick(q.device.type)
+    return attend(q, k_pages, v_pages, layout, scale, sliding_window, plans or AttentionPlans())
 
 
 def _paged_attention_reference(
@@ -98,6 +117,7 @@ def _paged_attention_reference(
     layout: PagedLayout,
     scale: float,
     sliding_window: int | None,
+    plans: AttentionPlans,
 ) -> Tensor:
     out = torch.empty_like(q)
     group = q.shape[1] // k_pages.shape[1]
@@ -121,7 +141,7 @@ def _paged_attention_reference(
 
 
 PAGED_ATTENTION: Implementations[
-    Callable[[Tensor, Tensor, Tensor, PagedLayout, float, int | None], Tensor]
+    Callable[[Tensor, Tensor, Tensor, PagedLayout, float, int | None, AttentionPlans], Tensor]
 ] = Implementations(_paged_attention_reference)
 
 
@@ -133,9 +153,8 @@ def _paged_attention_cpu(
     layout: PagedLayout,
     scale: float,
     sliding_window: int | None,
+    plans: AttentionPlans,
 ) -> Tensor:
     kind = (q.shape[1], q.dtype, sliding_window)
-    plan = layout.cpu_plans.get(kind)
-    if plan is None:
-        plan = layout.cpu_plans[kind] = make_plan(layout, *kind)
-    return attend(q, k_pages, v_pages, plan, scale)
+    plan = plans.get(kind, lambda: make_plan(layout, *kind))
+    return attend_by_plan(q, k_pages, v_pages, plan, scale)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from townsfolk_kernels import (
+    AttentionPlans,
     LinearWeight,
     add_rms_norm,
     gated,
@@ -44,6 +45,7 @@ class PagedOps:
         self._kv = kv
         self._rotations = rotations
         self._dtype = dtype
+        self._plans = AttentionPlans()
 
     def linear(self, x: Tensor, weight: LinearWeight) -> Tensor:
         """See `Ops`."""
@@ -73,7 +75,9 @@ class PagedOps:
             assert layer.k_norm is not None
             qkv = norm_heads(qkv, layer.q_norm, layer.k_norm, spec.qk_norm.eps, spec.num_heads)
         q = rope_and_store(qkv, self._rotations[number], k_pages, v_pages, batch.slots)
-        out = paged_attention(q, k_pages, v_pages, batch.layout, spec.scale, spec.window)
+        out = paged_attention(
+            q, k_pages, v_pages, batch.layout, spec.scale, spec.window, self._plans
+        )
         return out.flatten(1)
 
     def activate(self, x: Tensor, mlp: MlpSpec) -> Tensor:
