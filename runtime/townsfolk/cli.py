@@ -27,6 +27,7 @@ COMMANDS = {
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
+    "fake": ("townsfolk.commands.fake", "play a script instead of a model, for a game's tests"),
     "bundle": ("townsfolk.commands.bundle", "make a runtime that ships with a game"),
 }
 # Of these a bundle has those that players and their support need.

@@ -33,8 +33,8 @@ from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
 from townsfolk.dialogue.voice import Voice
-from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError, EngineError
+from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
 from townsfolk.grammar import GrammarFailedError, InvalidGrammarError
@@ -63,7 +63,7 @@ class Session:
         session_id: str,
         config: SessionConfig,
         window: ContextWindow,
-        engine: Engine,
+        engine: TextEngine,
         tokenizer: Tokenizer,
         template: ChatTemplate,
         namespace: str,

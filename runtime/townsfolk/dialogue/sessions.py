@@ -10,7 +10,7 @@ from townsfolk.dialogue.encoding import Spellings
 from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
 from townsfolk.dialogue.lore import Lore, LoreBook
 from townsfolk.dialogue.session import Session
-from townsfolk.engine.engine import Engine
+from townsfolk.engine.interface import TextEngine
 from townsfolk.text.tokenizer import Tokenizer
 
 MAX_SPELLED_TOKENS = 256 * 1024
@@ -31,7 +31,7 @@ class Sessions:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: TextEngine,
         *,
         max_sessions: int = 256,
         idle_timeout_s: float = 3600.0,
@@ -193,7 +193,7 @@ class Sessions:
                     await session.close()
 
 
-def _tokenizer_of(engine: Engine) -> Tokenizer:
+def _tokenizer_of(engine: TextEngine) -> Tokenizer:
     if engine.tokenizer is None:
         raise ValueError("sessions need an engine with a tokenizer")
     return engine.tokenizer

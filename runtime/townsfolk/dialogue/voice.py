@@ -12,8 +12,8 @@ from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.turn import Turn
-from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import DeadlineExceededError
+from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.scoring import score
@@ -31,7 +31,7 @@ class Voice:
     def __init__(
         self,
         name: str,
-        engine: Engine,
+        engine: TextEngine,
         tokenizer: Tokenizer,
         template: ChatTemplate,
         namespace: str,
@@ -137,6 +137,7 @@ class Voice:
                 end_ids=frozenset(self._template.stop_token_ids),
                 penalizes_prompt=False,
                 text_filter=reply,
+                speaker=self._name,
             ),
             grammar=grammar,
         )

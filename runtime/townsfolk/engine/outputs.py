@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from townsfolk.sampling.report import TokenInfo as TokenInfo
+from townsfolk.sampling.token import TokenInfo as TokenInfo
 
 
 class FinishReason(Enum):

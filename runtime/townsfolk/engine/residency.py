@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from enum import Enum
 
 import torch
 from townsfolk_kernels.registry import has_triton
@@ -16,19 +15,12 @@ from townsfolk_kernels.registry import has_triton
 from townsfolk.engine.errors import EngineClosedError, ModelReloadError
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.runner import EagerRunner, Runner
+from townsfolk.engine.stats import ModelState
 from townsfolk.kv import BlockPool, KvCache
 from townsfolk.models import Decoder
 from townsfolk.models.loading import Progress
 
 logger = logging.getLogger(__name__)
-
-
-class ModelState(Enum):
-    """Where the model is."""
-
-    LOADED = "loaded"
-    RELEASED = "released"
-    LOADING = "loading"
 
 
 @dataclass(frozen=True, slots=True)

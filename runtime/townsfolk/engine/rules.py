@@ -34,11 +34,13 @@ class ReplyRules:
         end_ids: tokens that end the reply as the model's own end tokens do.
         penalizes_prompt: whether the repetition penalty counts the prompt's tokens.
         text_filter: what the text goes through; one for each request.
+        speaker: who says it, for engines that speak by a script.
     """
 
     end_ids: frozenset[int] = frozenset()
     penalizes_prompt: bool = True
     text_filter: TextFilter | None = None
+    speaker: str = ""
 
 
 NO_RULES = ReplyRules()

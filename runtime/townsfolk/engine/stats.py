@@ -8,13 +8,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from townsfolk.engine.residency import ModelState
+from enum import Enum
 
 # Over how long the rate of tokens is taken, in seconds.
 _RATE_WINDOW_S = 2.0
 # Of how many requests the times to first token are kept.
 _LATENCIES = 256
+
+
+class ModelState(Enum):
+    """Where the model is."""
+
+    LOADED = "loaded"
+    RELEASED = "released"
+    LOADING = "loading"
 
 
 @dataclass(frozen=True, slots=True)

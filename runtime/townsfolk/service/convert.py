@@ -18,8 +18,7 @@ from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
-from townsfolk.engine.residency import ModelState
-from townsfolk.engine.stats import EngineStats
+from townsfolk.engine.stats import EngineStats, ModelState
 from townsfolk.grammar import Grammar, GrammarKind
 from townsfolk.service.errors import InvalidRequestError, event_code_of
 from townsfolk.text.tokenizer import Tokenizer

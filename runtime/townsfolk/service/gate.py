@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from townsfolk.dialogue.sessions import Sessions
-from townsfolk.engine import Engine
+from townsfolk.engine.interface import TextEngine
 from townsfolk.service.encoding import EncodingThreads
 from townsfolk.service.errors import UnavailableError
 from townsfolk.service.settings import ServiceSettings
@@ -17,13 +17,13 @@ from townsfolk.text.tokenizer import Tokenizer
 class Backend:
     """What the service translates to."""
 
-    engine: Engine
+    engine: TextEngine
     sessions: Sessions
     tokenizer: Tokenizer
     encoding: EncodingThreads
 
     @classmethod
-    def make(cls, engine: Engine, settings: ServiceSettings) -> Backend:
+    def make(cls, engine: TextEngine, settings: ServiceSettings) -> Backend:
         """Put sessions over an engine. To be called in the event loop that serves.
 
         Raises:

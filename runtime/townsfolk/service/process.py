@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from townsfolk import __version__
-from townsfolk.config import EngineSettings
 from townsfolk.dialogue.errors import UnsupportedTemplateError
-from townsfolk.engine import Engine
-from townsfolk.engine.load_errors import LOAD_ERRORS
+from townsfolk.engine.interface import TextEngine
 from townsfolk.service import interpreter, logs
 from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend
@@ -32,15 +30,21 @@ WEIGHTS_S = 3.0
 # How long the last lines of the log may take to be written.
 LAST_LINES_S = 2.0
 
-_LOAD_ERRORS = (*LOAD_ERRORS, UnsupportedTemplateError)
+Load = Callable[[], TextEngine]
+"""Makes the engine, in a thread; raises StartError where it can't."""
 
 
-def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
-    """Serve until ended; return the exit status: 0, or 1 if it could not start or go on."""
+def run(settings: ServiceSettings, load: Load) -> int:
+    """Serve until ended; return the exit status: 0, or 1 if it could not start or go on.
+
+    Args:
+        settings: Of the service.
+        load: Makes the engine, in a thread.
+    """
     log = logs.configure(settings.log_format, settings.log_level)
     logger.info("starting")
     try:
-        return asyncio.run(_run(settings, engine_settings, log))
+        return asyncio.run(_run(settings, load, log))
     except StartError as error:
         logger.error("%s", error)
         return 1
@@ -48,9 +52,7 @@ def run(settings: ServiceSettings, engine_settings: EngineSettings) -> int:
         log.drain(LAST_LINES_S)
 
 
-async def _run(
-    settings: ServiceSettings, engine_settings: EngineSettings, log: PatientWriter
-) -> int:
+async def _run(settings: ServiceSettings, load: Load, log: PatientWriter) -> int:
     ready_file = ReadyFile(settings.ready_file)
 
     def last_act() -> None:
@@ -71,7 +73,7 @@ async def _run(
         await server.start()
         where = {name: value for name, value in server.ports().items() if value is not None}
         logger.info("listening", extra={"host": settings.host, **where})
-        backend = await _load(settings, engine_settings, lifetime.ended)
+        backend = await _load(settings, load, lifetime.ended)
         if backend is not None:
             interpreter.settle()
             await server.open(backend)
@@ -93,7 +95,7 @@ async def _run(
 
 
 @asynccontextmanager
-async def _watched_weights(engine: Engine, server: RuntimeServer) -> AsyncIterator[None]:
+async def _watched_weights(engine: TextEngine, server: RuntimeServer) -> AsyncIterator[None]:
     """Have the server fail when the files of the weights are overwritten while they are in use."""
     files = engine.weight_files
 
@@ -129,13 +131,9 @@ async def _first(*events: asyncio.Event) -> None:
         wait.cancel()
 
 
-async def _load(
-    settings: ServiceSettings, engine_settings: EngineSettings, ended: asyncio.Event
-) -> Backend | None:
+async def _load(settings: ServiceSettings, load: Load, ended: asyncio.Event) -> Backend | None:
     """Load the model; return None when the end comes first."""
-    loading = asyncio.create_task(
-        asyncio.to_thread(Engine.from_pretrained, settings=engine_settings)
-    )
+    loading = asyncio.create_task(asyncio.to_thread(load))
     ending = asyncio.create_task(ended.wait())
     await asyncio.wait({loading, ending}, return_when=asyncio.FIRST_COMPLETED)
     ending.cancel()
@@ -143,7 +141,9 @@ async def _load(
         return None
     try:
         return Backend.make(await loading, settings)
+    except StartError:
+        raise
     except Exception as error:
-        if not isinstance(error, (*LOAD_ERRORS, UnsupportedTemplateError)):
+        if not isinstance(error, UnsupportedTemplateError):
             logger.exception("loading the model failed")
         raise StartError(f"the model can't be used: {error}") from error

@@ -1,0 +1,72 @@
+"""What the rooms above need of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from townsfolk.checkpoint.marks import FileMarks
+from townsfolk.engine.errors import EngineFailedError
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.info import EngineInfo
+from townsfolk.engine.rules import NO_RULES, ReplyRules
+from townsfolk.engine.stats import EngineStats
+from townsfolk.engine.unread import Unread
+from townsfolk.grammar import CompiledGrammar, Grammar
+from townsfolk.sampling.params import SamplingParams
+from townsfolk.text.tokenizer import Tokenizer
+
+
+class TextEngine(Protocol):
+    """Something that answers prompts: `Engine`, or a script. See `Engine` for all of it."""
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The vocabulary."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs here."""
+
+    @property
+    def weight_files(self) -> FileMarks | None:
+        """The files that the weights are mapped from; None where none are."""
+
+    @property
+    def default_params(self) -> SamplingParams:
+        """How to sample where a request doesn't say."""
+
+    @property
+    def unread(self) -> Unread:
+        """What was generated and waits for readers."""
+
+    @property
+    def failed(self) -> Future[EngineFailedError]:
+        """Done once the engine has failed for good."""
+
+    def submit(
+        self,
+        prompt: str | Sequence[int],
+        params: SamplingParams | None = None,
+        *,
+        priority: int = 0,
+        deadline_s: float | None = None,
+        namespace: str = "",
+        echo: bool = False,
+        rules: ReplyRules = NO_RULES,
+        grammar: CompiledGrammar | None = None,
+    ) -> Generation:
+        """Begin a reply."""
+
+    async def compile(self, grammar: Grammar) -> CompiledGrammar:
+        """Make a grammar ready for `submit`."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the token ids of a text."""
+
+    def stats(self) -> EngineStats:
+        """Return the counters."""
+
+    async def aclose(self) -> None:
+        """End all replies, and the engine."""

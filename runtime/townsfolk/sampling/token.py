@@ -1,0 +1,21 @@
+"""A token that was drawn or read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token and, when asked for, how likely it and its alternatives were.
+
+    Attributes:
+        token_id: the token.
+        logprob: natural logarithm of its probability in the model's unfiltered distribution; None
+            when log-probabilities were not asked for; 0 for a prompt's first token.
+        top: the likeliest tokens and their log-probabilities, most likely first.
+    """
+
+    token_id: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
