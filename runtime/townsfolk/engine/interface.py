@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.engine.errors import EngineFailedError
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
@@ -16,6 +15,9 @@ from townsfolk.engine.unread import Unread
 from townsfolk.grammar import CompiledGrammar, Grammar
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from townsfolk.checkpoint.marks import FileMarks
 
 
 class TextEngine(Protocol):

@@ -112,7 +112,7 @@ class ScriptedEngine:
         line = self._script.find(rules.speaker, heard.text)
         if line is None:
             who = rules.speaker or "a plain prompt"
-            raise GenerationFailedError(f"the script has no line for {who} after {heard.text!r}")
+            raise InvalidPromptError(f"the script has no line for {who} after {heard.text!r}")
         if line.fails is Failure.OVERLOADED:
             raise EngineOverloadedError(_MAX_BATCH)
         params = params or self.default_params
@@ -186,12 +186,10 @@ class ScriptedEngine:
         """
         words = _WORD.findall(reply.text)
         wait_s = self._script.delay_s(reply.line)
-        fails_at = reply.line.after_words if reply.line.fails else len(words) + 1
-        for index, word in enumerate([*words, ""]):
-            if index == fails_at or (reply.line.fails and index == len(words)):
-                await self._fail(reply)
-                return
-            if index == len(words) or not await reply.passes(wait_s):
+        if reply.line.fails is not None and reply.line.after_words is not None:
+            words = words[: reply.line.after_words]
+        for index, word in enumerate(words):
+            if not await reply.passes(wait_s):
                 return
             if index == 0:
                 self._meter.note_first_token(reply.waited_ms(), reply.prompt_tokens, 0)
@@ -201,6 +199,8 @@ class ScriptedEngine:
             if reply.ended is not None:
                 return
             wait_s = self._script.word_s(reply.line)
+        if reply.line.fails is not None and await reply.passes(wait_s):
+            await self._fail(reply)
 
     async def _fail(self, reply: _Reply) -> None:
         match reply.line.fails:

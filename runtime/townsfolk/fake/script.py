@@ -60,7 +60,9 @@ class Line(Pace):
         "last again. {speaker}, {heard} and {character} stand for what they name.",
     )
     fails: Failure | None = Field(default=None, description="What goes wrong.")
-    after_words: int = Field(default=0, ge=0, description="How many words are said before that.")
+    after_words: int | None = Field(
+        default=None, ge=0, description="How many words are said before that; not set: all."
+    )
 
     @field_validator("heard")
     @classmethod
