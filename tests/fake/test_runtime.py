@@ -142,6 +142,11 @@ def test_one_that_hangs_can_be_interrupted_and_ends_with_its_deadline(mira):
     assert slow.finish_reason == FinishReason.FINISH_REASON_DEADLINE
 
 
+def test_of_options_the_scripts_is_chosen(mira):
+    options = ["I know nothing of that.", "As I said: Osric Vane.", "The sea."]
+    assert mira.choose(options, "Who is the mayor?").text == options[1]
+
+
 def test_a_plain_prompt_is_answered_too(runtime):
     said = [piece.text.text for piece in runtime.generate("Tell a long story")]
     assert "".join(said) == "One two three four five six seven eight."

@@ -58,6 +58,7 @@ class TextEngine(Protocol):
         echo: bool = False,
         rules: ReplyRules = NO_RULES,
         grammar: CompiledGrammar | None = None,
+        scored_from: int | None = None,
     ) -> Generation:
         """Begin a reply."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import InvalidPromptError
 from townsfolk.engine.generation import Generation
+from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import Completion
 from townsfolk.sampling.params import SamplingParams
 
@@ -16,7 +16,7 @@ _SCORED = SamplingParams(max_new_tokens=1, logprobs=0)
 
 
 async def score(
-    engine: Engine,
+    engine: TextEngine,
     prompt_ids: Sequence[int],
     options: Sequence[Sequence[int]],
     *,
@@ -55,7 +55,7 @@ async def score(
 
 
 async def _score(
-    engine: Engine,
+    engine: TextEngine,
     prompt_ids: Sequence[int],
     options: Sequence[Sequence[int]],
     priority: int,

@@ -35,6 +35,8 @@ from townsfolk.text.stop import StopScanner
 
 CRASHED = 70
 """The status of a runtime that crashed as its script says."""
+LIKELY, UNLIKELY = -0.01, -2.0
+"""Log-probability of each token of an option, in nats: of the script's answer, and of others."""
 _MAX_BATCH = 64
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
 
@@ -95,8 +97,9 @@ class ScriptedEngine:
         echo: bool = False,
         rules: ReplyRules = NO_RULES,
         grammar: CompiledGrammar | None = None,
+        scored_from: int | None = None,
     ) -> Generation:
-        """Begin a reply; see `Engine.submit`.
+        """Begin a reply; see `Engine.submit`. Of options to be scored, the script's is likeliest.
 
         Raises:
             EngineError: The script refuses it, or has no line for it.
@@ -108,6 +111,8 @@ class ScriptedEngine:
         ids = self.encode(prompt) if isinstance(prompt, str) else list(prompt)
         if len(ids) >= self.info.context_length:
             raise PromptTooLongError(len(ids), self.info.context_length)
+        if scored_from is not None:
+            return self._scored(ids, scored_from)
         heard = last_heard(ids, self.tokenizer)
         line = self._script.find(rules.speaker, heard.text)
         if line is None:
@@ -125,6 +130,21 @@ class ScriptedEngine:
         task = asyncio.get_running_loop().create_task(self._speak(reply, generation))
         self._replies.add(task)
         task.add_done_callback(self._replies.discard)
+        return generation
+
+    def _scored(self, ids: Sequence[int], scored_from: int) -> Generation:
+        """Say how likely an option is: much more so if it is what the script answers there."""
+        heard = last_heard(ids[:scored_from], self.tokenizer)
+        line = self._script.find(None, heard.text)
+        wanted = [] if line is None else [text.strip() for text in line.says]
+        option = list(ids[scored_from:])
+        logprob = LIKELY if self.tokenizer.decode(option).strip() in wanted else UNLIKELY
+        infos = tuple(TokenInfo(token_id, logprob) for token_id in option)
+        usage = Usage(len(ids), 0, 0, 0.0, 0.0, 0)
+        generation = Generation(lambda: None, lambda _: None, self.unread.reader())
+        completion = Completion("", (), FinishReason.LENGTH, usage, prompt_tokens=infos)
+        generation.receive(deque([completion]))
+        self._total += 1
         return generation
 
     def stats(self) -> EngineStats:

@@ -84,9 +84,9 @@ class Line(Pace):
             raise ValueError("says nothing: set says, or fails")
         return self
 
-    def fits(self, character: str, heard: str) -> bool:
-        """Whether this is the line for such a turn."""
-        is_theirs = self.character in ("", character)
+    def fits(self, character: str | None, heard: str) -> bool:
+        """Whether this is the line for such a turn; None is any character."""
+        is_theirs = character is None or self.character in ("", character)
         return is_theirs and re.search(self.heard, heard, re.IGNORECASE) is not None
 
 
@@ -127,8 +127,8 @@ class Script(_Data):
             ]
             raise ScriptError(f"{path}: " + "; ".join(problems)) from error
 
-    def find(self, character: str, heard: str) -> Line | None:
-        """Return the line for a turn; None where the script has none."""
+    def find(self, character: str | None, heard: str) -> Line | None:
+        """Return the line for a turn; None where the script has none. No character is any."""
         return next((line for line in self.lines if line.fits(character, heard)), None)
 
     def delay_s(self, line: Line) -> float:
