@@ -39,7 +39,7 @@ class Frozen:
     sources: tuple[Path, ...]
 
 
-def freeze(work: Path, *, cuda: bool) -> Frozen:
+def freeze(work: Path, *, cuda: bool, small: bool = False) -> Frozen:
     """Freeze the runtime of this environment; everything is written below `work`.
 
     Raises:
@@ -47,7 +47,7 @@ def freeze(work: Path, *, cuda: bool) -> Frozen:
     """
     if importlib.util.find_spec("PyInstaller") is None:
         raise BundleError("PyInstaller is missing: pip install 'townsfolk[bundle]'")
-    command = [sys.executable, "-m", "PyInstaller", *_arguments(work, cuda=cuda)]
+    command = [sys.executable, "-m", "PyInstaller", *_arguments(work, cuda=cuda, small=small)]
     environment = {**os.environ, "PYINSTALLER_CONFIG_DIR": str(work / "config")}
     done = subprocess.run(
         command,
@@ -67,10 +67,11 @@ def freeze(work: Path, *, cuda: bool) -> Frozen:
     return Frozen(work / "dist" / PROGRAM, modules, tuple(sorted(copied)))
 
 
-def _arguments(work: Path, *, cuda: bool) -> Iterator[str]:
+def _arguments(work: Path, *, cuda: bool, small: bool) -> Iterator[str]:
     here = resources.files("townsfolk.bundle")
     left_out = tomllib.loads((here / "contents.toml").read_text(encoding="utf-8"))
-    excluded = [*left_out["rooms"], *left_out["modules"], *([] if cuda else left_out["cuda"])]
+    excluded = [*left_out["rooms"], *left_out["modules"]]
+    excluded += ([] if cuda else left_out["cuda"]) + (left_out["small"] if small else [])
     yield from ("--onedir", "--name", PROGRAM, "--contents-directory", LIBRARIES)
     yield from ("--noconfirm", "--log-level", "WARN", "--noupx")
     yield from ("--distpath", str(work / "dist"), "--workpath", str(work / "build"))
@@ -83,7 +84,7 @@ def _arguments(work: Path, *, cuda: bool) -> Iterator[str]:
         root = Path(str(resources.files(package)))
         yield from ("--paths", str(root.parent))
         for name in _modules(root, package):
-            if not _is_within(name, left_out["rooms"]):
+            if not _is_within(name, excluded):
                 yield from ("--hidden-import", name)
         for file in _data_files(root):
             target = Path(package) / file.relative_to(root).parent

@@ -41,6 +41,7 @@ class Order:
         engine: whose project the folder lies in, if it does.
         model_licences: the model's licence texts; empty for those beside it.
         kernels: a folder of kernels compiled beforehand; None for none.
+        small: leave out the compiler for the player's processor.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Order:
     engine: Engine | None = None
     model_licences: tuple[Path, ...] = ()
     kernels: Path | None = None
+    small: bool = False
 
 
 def make_bundle(order: Order, report: Report) -> list[FileFacts]:
@@ -65,7 +67,7 @@ def make_bundle(order: Order, report: Report) -> list[FileFacts]:
     texts = _model_texts(model, order)
     with _workplace(order.out) as work:
         report("freezing the runtime; this takes a minute")
-        frozen = freeze(work, cuda=device == "cuda")
+        frozen = freeze(work, cuda=device == "cuda", small=order.small)
         bundle = frozen.folder
         saved = strip_symbols(bundle)
         if saved is not None:
