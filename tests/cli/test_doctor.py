@@ -130,6 +130,7 @@ def test_it_knows_a_gguf_file(tmp_path: Path, model: Path, doctor: Doctor) -> No
     status, line = doctor(path)
     assert status == 0, line
     assert "2 layers of 64" in line
+    assert line.endswith("weights in Q8_0, float32")
 
 
 def test_it_says_what_is_wrong_with_a_gguf_file(

@@ -156,7 +156,7 @@ def _model(options: argparse.Namespace) -> list[Finding]:
     from townsfolk.engine.load_errors import LOAD_ERRORS
     from townsfolk.library import AUTO, find
     from townsfolk.models import open_source
-    from townsfolk.models.loading import check_tensors
+    from townsfolk.models.loading import check_tensors, stored_as
     from townsfolk.text import Tokenizer
 
     name = options.model
@@ -173,7 +173,8 @@ def _model(options: argparse.Namespace) -> list[Finding]:
             return [*found, Finding("model", text, fine=False)]
         source = open_source(path)
         architecture = source.architecture()
-        check_tensors(architecture, source.checkpoint())
+        checkpoint = source.checkpoint()
+        check_tensors(architecture, checkpoint)
         ChatTemplate(Tokenizer(source.tokenizer()))
     except (*LOAD_ERRORS, UnsupportedTemplateError, OSError) as error:
         return [*found, Finding("model", f"{name}: {error}", fine=False)]
@@ -183,7 +184,7 @@ def _model(options: argparse.Namespace) -> list[Finding]:
         Finding(
             "model",
             f"{name}: {spec.num_layers} layers of {spec.hidden_size}, "
-            f"context {spec.context_length} tokens",
+            f"context {spec.context_length} tokens, weights in {stored_as(checkpoint)}",
         ),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -110,6 +111,20 @@ class PaperTensors(BlockSource):
 
     def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
         """See `BlockSource`; there is nothing to fill."""
+
+
+def stored_as(checkpoint: TensorStore) -> str:
+    """In which types a checkpoint's tensors are, that of most bytes first."""
+    sizes: Counter[str] = Counter()
+    for name in checkpoint:
+        if not checkpoint.problem(name):
+            encoding = checkpoint.stored(name).encoding
+            if isinstance(encoding, BlockFormat):
+                kind = encoding.name
+            else:
+                kind = str(encoding).removeprefix("torch.")
+            sizes[kind] += checkpoint.nbytes(name)
+    return ", ".join(kind for kind, _ in sizes.most_common())
 
 
 def _widest_rows(spec: TensorSpec) -> int:
