@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numba import types
-from townsfolk_kernels.compiled import vectors
+from townsfolk_kernels.compiled import compiler, vectors
 from townsfolk_kernels.compiled.compiler import entry
 from townsfolk_kernels.compiled.team import Team, enter, finish, leave, take, wait
 
@@ -35,6 +35,36 @@ def count_up(team, chunks, phases, thread):
             chunk = take(team, phase)
         wait(team, phase, chunks)
     leave(team, thread == 0)
+
+
+def compile_anew():
+    """Compile a function in the folder that the environment names; hits and misses of the cache."""
+
+    @entry(types.void(types.int64, types.int64))
+    def copied(source, target):
+        vectors.store(target, vectors.load(source))
+
+    x, found = torch.randn(16), torch.empty(16)
+    copied(x.data_ptr(), found.data_ptr())
+    assert torch.equal(found, x)
+    return sum(copied.stats.cache_hits.values()), sum(copied.stats.cache_misses.values())
+
+
+def test_what_is_compiled_is_kept_until_any_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert compile_anew() == (0, 1)
+    assert compile_anew() == (1, 0)
+    monkeypatch.setattr(compiler, "_digest", lambda: "another version")
+    assert compile_anew() == (0, 1)
+
+
+def test_without_a_folder_it_is_compiled_each_time(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    for _ in range(2):
+        hits, _ = compile_anew()
+        assert hits == 0
 
 
 def test_exponential():
