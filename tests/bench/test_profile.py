@@ -7,8 +7,8 @@ from townsfolk.bench.profile import decode_steps, kernel_bytes, kernel_rows, ste
 from townsfolk.models import named_spec
 
 
-def kernel(name, begin, end, launch):
-    args = {"correlation": launch}
+def kernel(name, begin, end, launch, grid=(1, 1, 1)):
+    args = {"correlation": launch, "grid": list(grid)}
     return {"cat": "kernel", "name": name, "ts": begin, "dur": end - begin, "args": args}
 
 
@@ -38,6 +38,13 @@ TRACE = [
 def test_steps_are_launches_of_the_usual_graph():
     steps = decode_steps(TRACE)
     assert [(step.begin, step.end) for step in steps] == [(100, 160), (170, 220)]
+
+
+def test_steps_of_another_batch_are_others():
+    trace = [launch("cudaGraphLaunch", number) for number in range(5)]
+    trace += [kernel("attend", 10 * n, 10 * n + 9, n, (8, 1, 1)) for n in range(2)]
+    trace += [kernel("attend", 10 * n, 10 * n + 5, n, (32, 1, 1)) for n in range(2, 5)]
+    assert [step.begin for step in decode_steps(trace)] == [20, 30, 40]
 
 
 def test_the_gap_lies_between_steps():

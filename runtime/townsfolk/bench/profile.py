@@ -93,8 +93,9 @@ def decode_steps(events: Sequence[Event]) -> list[Step]:
     for event in events:
         if event.get("cat") == "kernel" and event["args"]["correlation"] in launches:
             kernels[event["args"]["correlation"]].append(event)
+    # Graphs of other sizes of batch have kernels of the same names.
     contents = {
-        launch: tuple(sorted(kernel["name"] for kernel in group))
+        launch: tuple(sorted((k["name"], *k["args"].get("grid", ())) for k in group))
         for launch, group in kernels.items()
     }
     ((usual, count),) = Counter(contents.values()).most_common(1) or [((), 0)]
