@@ -28,7 +28,14 @@ class EngineSettings(BaseModel):
         default="auto", description="Where the model runs; auto takes CUDA where there is one."
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        default="auto", description="Type of weights and KV; auto takes the checkpoint's."
+        default="auto", description="Type of weights and activations; auto takes the checkpoint's."
+    )
+    kv_dtype: Literal["auto", "int8"] = Field(
+        default="auto",
+        description=(
+            "Type of the conversations' keys and values (KV); auto takes that of dtype. int8 holds "
+            "twice the tokens in the same memory, with a scale for each token and head."
+        ),
     )
     kv_memory_mib: int | None = Field(
         default=None,

@@ -3,6 +3,10 @@
 import pytest
 import torch
 from attention_checks import Heads, check_lone, check_prefill, check_step
+from page_checks import in_8_bits as pages_in_8_bits
+from page_checks import values_of
+from product_checks import error
+from townsfolk_kernels import rope_and_store, use_reference
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import Tiles
 
@@ -84,3 +88,46 @@ def test_a_chunk_behind_a_long_prefix(tokens):
     """As in a CUDA graph: `tokens` is the graph's, sequences may have nothing new."""
     shape = Heads(32, 8, 64, 16)
     check_prefill(shape, [256, 0, 1, 0], [4096, 0, 7, 0], torch.bfloat16, "cuda", tokens=tokens)
+
+
+IN_8_BITS = [(shape, torch.bfloat16) for shape in SHAPES if shape[2] % 4 == 0]
+IN_8_BITS += [(shape, dtype) for shape in SHAPES[3:5] for dtype in (torch.float16, torch.float32)]
+
+
+def in_8_bits(heads, window, has_norms=False):
+    return Heads(*heads, window=window, has_norms=has_norms, has_8_bits=True)
+
+
+@pytest.mark.parametrize(("heads", "dtype"), IN_8_BITS, ids=str)
+def test_step_in_8_bits(heads, dtype):
+    cases = ((1, 16, 3000, True), (7, 4, 700, True), (64, 1, 200, False))
+    for batch, splits, longest, ahead in cases:
+        window = WINDOWS[int(torch.randint(3, ()))]
+        shape = in_8_bits(heads, window, has_norms=batch == 7)
+        lengths = lengths_of(batch, longest)
+        check_step(shape, lengths, splits, dtype, "cuda", ahead=ahead, has_bias=batch == 7)
+
+
+@pytest.mark.parametrize(("heads", "dtype"), IN_8_BITS, ids=str)
+def test_prompts_beside_single_tokens_in_8_bits(heads, dtype):
+    shape = in_8_bits(heads, WINDOWS[int(torch.randint(3, ()))])
+    counts, lengths = [1, 130, 1, 2, 64, 300], [1, 130, 400, 2, 700, 555]
+    check_prefill(shape, counts, lengths, dtype, "cuda")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("heads", "kv_heads", "dim"), [(32, 8, 64), (14, 2, 128), (4, 1, 256)])
+def test_rope_stores_in_8_bits(heads, kv_heads, dim, dtype):
+    qkv = torch.randn(70, (heads + 2 * kv_heads) * dim, device="cuda").to(dtype)
+    rotation = torch.randn(70, dim // 2, 2, device="cuda")
+    slots = torch.randperm(96, device="cuda")[:70]
+    empty = torch.zeros(6, kv_heads, 16, dim, device="cuda")
+    pages = [pages_in_8_bits(empty) for _ in range(4)]
+    with use_reference():
+        q = rope_and_store(qkv.clone(), rotation, pages[0], pages[1], slots)
+    found = rope_and_store(qkv.clone(), rotation, pages[2], pages[3], slots)
+    assert error(found, q) < 1e-3
+    for expected, written in zip(pages[:2], pages[2:], strict=True):
+        # Rotations differ in their last bits, so a value between two steps may go either way.
+        assert (written.int() - expected.int()).abs().max() <= 2
+        assert error(values_of(written), values_of(expected)) < 2e-3

@@ -157,3 +157,33 @@ async def test_short_of_memory_and_cancelled_requests_change_no_text(prompts):
     await engine.check()
     await engine.aclose()
     assert [completion.token_ids for completion in found] == expected
+
+
+async def test_keys_and_values_in_8_bits(prompts):
+    """Decode graphs and prompts on 8-bit pages say what the CPU says with them."""
+    params = SamplingParams(temperature=0.0, logprobs=1, max_new_tokens=32)
+
+    async def drawn(engine, prompt):
+        return [token async for delta in engine.submit(prompt, params) for token in delta.tokens]
+
+    found = {}
+    for device in ("cpu", "cuda"):
+        settings = EngineSettings(
+            device=device, dtype="float32", kv_dtype="int8", kv_memory_mib=256
+        )
+        engine = Engine.from_pretrained("starter", settings)
+        if device == "cuda":
+            await asyncio.sleep(4)  # until graphs are there
+        replies = await asyncio.gather(*(drawn(engine, each) for each in prompts[:24]))
+        replies.append(await drawn(engine, prompts[24]))  # alone
+        await engine.check()
+        await engine.aclose()
+        found[device] = replies
+    same = 0
+    for ours, theirs in zip(found["cuda"], found["cpu"], strict=True):
+        same += [each.token_id for each in ours] == [each.token_id for each in theirs]
+        for own, other in zip(ours, theirs, strict=False):
+            if own.token_id != other.token_id:  # two that are as likely, within the rounding
+                break
+            assert own.logprob == pytest.approx(other.logprob, abs=0.05)
+    assert same >= 20

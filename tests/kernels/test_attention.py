@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_checks import in_8_bits
 from townsfolk_kernels import PagedLayout, paged_attention, use_reference
 from townsfolk_kernels.cpu.attention_plan import make_plan
 
@@ -60,15 +61,16 @@ def check(sequences, num_blocks, kv_heads=2, group=2, dtype=torch.float32, windo
     for sequence in sequences:
         pool.fill(*sequence)
     q = pool.random(sum(new for new, _, _ in sequences), kv_heads * group, 8)
-    layout = layout_of(sequences)
-    with use_reference():
-        expected = paged_attention(q, pool.k, pool.v, layout, 0.3, window)
-    found = paged_attention(q, pool.k, pool.v, layout, 0.3, window)
-    assert found.shape == q.shape
-    assert found.dtype == dtype
-    assert (found.float() - expected.float()).abs().max().item() < TOLERANCE[dtype]
-    with use_reference():  # nothing that a sequence holds has changed
-        assert torch.equal(paged_attention(q, pool.k, pool.v, layout, 0.3, window), expected)
+    for k, v in ((pool.k, pool.v), (in_8_bits(pool.k), in_8_bits(pool.v))):
+        layout = layout_of(sequences)
+        with use_reference():
+            expected = paged_attention(q, k, v, layout, 0.3, window)
+        found = paged_attention(q, k, v, layout, 0.3, window)
+        assert found.shape == q.shape
+        assert found.dtype == dtype
+        assert (found.float() - expected.float()).abs().max().item() < TOLERANCE[dtype]
+        with use_reference():  # nothing that a sequence holds has changed
+            assert torch.equal(paged_attention(q, k, v, layout, 0.3, window), expected)
 
 
 def test_reference_equals_pytorch():

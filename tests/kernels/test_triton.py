@@ -11,6 +11,7 @@ import triton_interpreter  # noqa: F401  before a kernel runs
 from attention_checks import Heads, Sequences, check_lone, check_prefill, check_step, head_norm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_checks import in_8_bits, values_of
 from product_checks import (
     check_add_rows,
     check_gate_up,
@@ -34,6 +35,7 @@ from townsfolk_kernels.decode.operands import Addition, RowNorm
 from townsfolk_kernels.decode.operands import Heads as LayerHeads
 from townsfolk_kernels.decode.operands import Sequences as Decoding
 from townsfolk_kernels.gpu.launch import Tiles
+from townsfolk_kernels.pages import scales_of
 from townsfolk_kernels.prefill import activation, norm, rope
 from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
 from townsfolk_kernels.prefill.gather import gather_tokens
@@ -58,6 +60,11 @@ SHAPES = [
     Heads(6, 2, 24, 4, window=5),
     Heads(8, 1, 80, 8),
     Heads(4, 2, 24, 4, window=9, has_norms=True),
+]
+IN_8_BITS = [
+    Heads(8, 2, 32, 16, has_8_bits=True),
+    Heads(3, 3, 20, 4, window=40, has_8_bits=True),
+    Heads(4, 2, 64, 8, has_norms=True, has_8_bits=True),
 ]
 any_tiles = pytest.mark.parametrize("tiles", TILES.values(), ids=TILES)
 any_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
@@ -142,6 +149,19 @@ def test_the_reference_of_attention(shape):
         torch.testing.assert_close(out[place], case.expected(place)[0])
 
 
+@pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
+@pytest.mark.parametrize("shape", IN_8_BITS, ids=str)
+def test_step_attention_in_8_bits(shape, ahead):
+    check_step(shape, [150, 0, 1, 9], 4, torch.float32, "cpu", ahead=ahead, has_bias=ahead)
+    check_step(shape, [70], 3, torch.float16, "cpu", ahead=ahead)
+
+
+@any_dtype
+@pytest.mark.parametrize("shape", IN_8_BITS, ids=str)
+def test_prefill_attention_in_8_bits(shape, dtype):
+    check_prefill(shape, [1, 5, 1, 40, 2], [1, 9, 77, 70, 2], dtype, "cpu")
+
+
 @pytest.mark.parametrize(("length", "splits"), [(1, 3), (40, 3), (700, 33)])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_attention_of_one_long_sequence(shape, length, splits):
@@ -212,6 +232,29 @@ def test_norms_activation_and_rope():
     before = [page.clone() for page in pages]
     rope.rope_and_store(qkv, rotation, pages[2], pages[3], torch.full_like(slots, -1))
     assert all(torch.equal(page, old) for page, old in zip(pages, before, strict=True))
+
+
+@any_dtype
+@pytest.mark.parametrize(("heads", "kv_heads", "dim"), [(4, 2, 24), (20, 3, 32)])
+def test_rope_stores_in_8_bits(heads, kv_heads, dim, dtype):
+    qkv = torch.randn(5, (heads + 2 * kv_heads) * dim).to(dtype)
+    qkv[1] = 0.0  # has no scale
+    rotation, slots = torch.randn(5, dim // 2, 2), torch.randperm(24)[:5]
+    pages = [in_8_bits(torch.full((6, kv_heads, 4, dim), 3.0)) for _ in range(6)]
+    with use_reference():
+        q = rope_reference(qkv, rotation, pages[0], pages[1], slots)
+    # The CPU's own way.
+    assert error(rope_reference(qkv.clone(), rotation, pages[4], pages[5], slots), q) < 1e-3
+    assert error(rope.rope_and_store(qkv, rotation, pages[2], pages[3], slots), q) < 1e-3
+    for expected, found, of_cpu in zip(pages[:2], pages[2:4], pages[4:], strict=True):
+        for each in (found, of_cpu):
+            # A value halfway between two steps may go either way.
+            assert (each.int() - expected.int()).abs().max() <= 1
+            assert error(scales_of(each), scales_of(expected)) < 1e-3
+            assert error(values_of(each), values_of(expected)) < 1e-3
+    before = [values_of(page) for page in pages]
+    rope.rope_and_store(qkv, rotation, pages[2], pages[3], torch.full_like(slots, -1))
+    assert all(torch.equal(values_of(page), old) for page, old in zip(pages, before, strict=True))
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([70, 500]))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from page_checks import copy_of, in_8_bits, put, values_of
 from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
 from townsfolk_kernels.decode import reference
@@ -36,6 +37,7 @@ class Heads:
     block_size: int
     window: int | None = None
     has_norms: bool = False
+    has_8_bits: bool = False
 
     @property
     def scale(self) -> float:
@@ -56,13 +58,15 @@ class Sequences:
         pages = (len(lengths) * blocks, shape.kv_heads, size, shape.head_dim)
         self.tables = torch.randperm(pages[0], device=device).view(len(lengths), blocks).int()
         self.k, self.v = (torch.randn(pages, device=device).to(dtype) for _ in range(2))
+        if shape.has_8_bits:
+            self.k, self.v = in_8_bits(self.k), in_8_bits(self.v)
         tail = torch.arange(blocks * size, device=device) >= torch.tensor(lengths)[:, None].to(
             device
         )
         row, place = tail.nonzero(as_tuple=True)
         block = self.tables[row, place // size].long()
         for each in (self.k, self.v):
-            each[block, :, place % size] = NAN
+            put(each, block, place % size, NAN)
         self.counts, self.lengths = list(counts), list(lengths)
         self.starts = torch.tensor([0, *counts]).cumsum(0).to(device, torch.int32)
         self.kv_lengths = torch.tensor(lengths, dtype=torch.int32, device=device)
@@ -76,7 +80,9 @@ class Sequences:
         queries = self.q[start : start + count].double()
         group = shape.heads // shape.kv_heads
         k, v = (
-            pages[self.tables[sequence].long()]  # [blocks, kv_heads, block_size, head_dim]
+            values_of(pages)[
+                self.tables[sequence].long()
+            ]  # [blocks, kv_heads, block_size, head_dim]
             .transpose(1, 2)
             .flatten(0, 1)[:length]
             .double()
@@ -134,9 +140,10 @@ def check_step(
     case.q, new_k, new_v = (each.to(dtype) for each in new)
     block = case.tables.gather(1, positions[:, None].long() // shape.block_size)[used, 0].long()
     slot = positions[used].long() % shape.block_size
-    k_pages, v_pages = case.k.clone(), case.v.clone()
-    k_pages[block, :, slot] = v_pages[block, :, slot] = NAN  # written by the kernel
-    case.k[block, :, slot], case.v[block, :, slot] = new_k[used], new_v[used]
+    k_pages, v_pages = copy_of(case.k), copy_of(case.v)
+    for each, found, new in ((case.k, k_pages, new_k), (case.v, v_pages, new_v)):
+        put(each, block, slot, new[used])
+        put(found, block, slot, NAN)  # written by the kernel
 
     programs = batch * kv_heads * power_of_two(splits)
     space = DecodeWorkspace(programs, heads // kv_heads, dim, torch.device(device))
@@ -146,7 +153,8 @@ def check_step(
         rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
         case.check(out, used)
         assert not space.counters.any()
-    for found, expected in ((k_pages, case.k), (v_pages, case.v)):
+    for pages, right in ((k_pages, case.k), (v_pages, case.v)):
+        found, expected = values_of(pages), values_of(right)
         assert torch.equal(found.isnan(), expected.isnan())  # nothing else was written
         assert error(found.nan_to_num(), expected.nan_to_num()) < BOUNDS[dtype]
     return out

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from townsfolk_kernels.cpu.attention_plan import CpuPlan, DecodePlan, PrefillPlan, SharedPrefix
+from townsfolk_kernels.pages import QUANTIZED, chosen_values, scales_of
 
 # Tokens of a prompt at a time, and scores of all heads at a time, so that these stay in the cache.
 _MOST_TILE_ROWS = 128
@@ -45,7 +46,7 @@ def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale
     group = heads // kv_heads
     queries = q * scale  # [n, heads, head_dim]
     of_entries = queries.index_select(0, plan.owners).view(-1, group, head_dim)
-    scores = _by_page(of_entries, k_pages.transpose(2, 3), plan)
+    scores = _by_page(of_entries, k_pages, plan, turned=True)
     scores = scores.view(-1, block_size).index_select(0, plan.to_sequences)
     scores = scores.view(count, heads, plan.width * block_size)
     for shared in plan.shared:
@@ -54,7 +55,8 @@ def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale
     of_entries = weights.view(-1, block_size).index_select(0, plan.to_entries)
     of_entries = of_entries.view(-1, group, block_size)
     if plan.fresh is not None:
-        v_pages[:, :, 1:].index_fill_(0, plan.fresh, 0.0)
+        for part in _parts(v_pages):
+            part[:, :, 1:].index_fill_(0, plan.fresh, 0)
     partial = _by_page(of_entries, v_pages, plan)
     # A bag sums its rows in fp32, in one call.
     out, *_ = torch.embedding_bag(
@@ -66,34 +68,45 @@ def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale
     return out
 
 
-def _by_page(left: Tensor, pages: Tensor, plan: DecodePlan) -> Tensor:
+def _parts(pages: Tensor) -> tuple[Tensor, ...]:
+    """What pages consist of: numbers, or whole numbers and scales."""
+    return (pages, scales_of(pages)) if pages.dtype == QUANTIZED else (pages,)
+
+
+def _by_page(left: Tensor, pages: Tensor, plan: DecodePlan, *, turned: bool = False) -> Tensor:
     """Multiply each entry's heads by its page of the pool.
 
     Args:
         left: [entries * kv_heads, group, a].
-        pages: [num_blocks, kv_heads, a, b].
+        pages: [num_blocks, kv_heads, a, b]; `turned`: [num_blocks, kv_heads, b, a].
         plan: says which page an entry has.
+        turned: multiply by their transposes.
 
     Returns:
         [entries * kv_heads, group, b].
     """
+
+    def values(chosen: slice | Tensor) -> Tensor:
+        of_heads = chosen_values(pages, chosen, left.dtype).flatten(0, 1)
+        return of_heads.mT if turned else of_heads
+
     if len(plan.ranges) == 1:
-        return torch.bmm(left, pages[plan.ranges[0]].flatten(0, 1))
+        return torch.bmm(left, values(plan.ranges[0]))
     if not plan.ranges:
-        return torch.bmm(left, pages.index_select(0, plan.pages).flatten(0, 1))
-    kv_heads, columns = pages.shape[1], pages.shape[3]
+        return torch.bmm(left, values(plan.pages))
+    kv_heads, columns = pages.shape[1], pages.shape[2 if turned else 3]
     out = left.new_empty(*left.shape[:2], columns)
     start = 0
     for pool_range in plan.ranges:
         stop = start + (pool_range.stop - pool_range.start) * kv_heads
-        torch.bmm(left[start:stop], pages[pool_range].flatten(0, 1), out=out[start:stop])
+        torch.bmm(left[start:stop], values(pool_range), out=out[start:stop])
         start = stop
     return out
 
 
 def _score_shared(scores: Tensor, queries: Tensor, k_pages: Tensor, shared: SharedPrefix) -> None:
     """Write the scores of a shared prefix: one product for all sequences that share it."""
-    k = _in_a_row(k_pages, shared.pages)  # [kv_heads, length, head_dim]
+    k = _in_a_row(k_pages, shared.pages, queries.dtype)  # [kv_heads, length, head_dim]
     rows = queries.index_select(0, shared.rows)
     rows = rows.view(rows.shape[0], k.shape[0], -1, rows.shape[2]).transpose(0, 1)
     # [kv_heads, sharers * group, head_dim] @ [kv_heads, head_dim, length]
@@ -103,7 +116,7 @@ def _score_shared(scores: Tensor, queries: Tensor, k_pages: Tensor, shared: Shar
 
 
 def _add_shared(out: Tensor, weights: Tensor, v_pages: Tensor, shared: SharedPrefix) -> None:
-    v = _in_a_row(v_pages, shared.pages)  # [kv_heads, length, head_dim]
+    v = _in_a_row(v_pages, shared.pages, weights.dtype)  # [kv_heads, length, head_dim]
     rows = weights[:, :, shared.positions].index_select(0, shared.rows)
     rows = rows.unflatten(1, (v.shape[0], -1)).transpose(0, 1)  # [kv_heads, sharers, group, length]
     product = torch.bmm(rows.flatten(1, 2), v)  # [kv_heads, sharers * group, head_dim]
@@ -116,9 +129,10 @@ def _prefill(
 ) -> Tensor:
     new, heads, head_dim = q.shape
     page, offset = plan.tail
-    v_pages[page, :, offset:] = 0.0
-    k = _in_a_row(k_pages, plan.pages)  # [kv_heads, positions, head_dim]
-    v = _in_a_row(v_pages, plan.pages)
+    for part in _parts(v_pages):
+        part[page, :, offset:] = 0
+    k = _in_a_row(k_pages, plan.pages, q.dtype)  # [kv_heads, positions, head_dim]
+    v = _in_a_row(v_pages, plan.pages, q.dtype)
     queries = (q * scale).view(new, k.shape[0], -1, head_dim).permute(1, 2, 0, 3)
     out = torch.empty_like(q)
     tile = max(_FEWEST_TILE_ROWS, min(_MOST_TILE_ROWS, _TILE_SCORES // (heads * plan.length)))
@@ -135,6 +149,6 @@ def _prefill(
     return out
 
 
-def _in_a_row(pages: Tensor, chosen: Tensor) -> Tensor:
+def _in_a_row(pages: Tensor, chosen: Tensor, dtype: torch.dtype) -> Tensor:
     """The chosen pages of each head one after the other, [kv_heads, positions, head_dim]."""
-    return pages.index_select(0, chosen).transpose(0, 1).flatten(1, 2)
+    return chosen_values(pages, chosen, dtype).transpose(0, 1).flatten(1, 2)

@@ -29,12 +29,13 @@ _WARPS = 2  # heads of 256 take twice as many: with two, 176 bytes of a thread l
 
 
 @triton.jit
-def page_offsets(
-    table, key, kv_head, inside, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr
-):
-    """Where the rows of positions `key` [n] begin in the pages, in elements."""
-    block = tl.load(table + key // BLOCK_SIZE, mask=inside, other=0).to(tl.int64)
-    return ((block * KV_HEADS + kv_head) * BLOCK_SIZE + key % BLOCK_SIZE) * DIM
+def row_offsets(
+    block, kv_head, inner, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr,
+    HAS_SCALES: tl.constexpr = False,
+):  # fmt: skip
+    """Where rows `inner` of blocks begin, in elements; see `townsfolk_kernels.pages`."""
+    piece = block.to(tl.int64) * KV_HEADS + kv_head
+    return piece * (BLOCK_SIZE * (DIM + (4 if HAS_SCALES else 0))) + inner * DIM
 
 
 @triton.jit
@@ -57,16 +58,52 @@ def rotated(values, turn):
 
 
 @triton.jit
-def attend(queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr):
-    """Add one tile of keys to the running softmax: its maximum, its mass, the weighted values."""
-    scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * scale
+def page_offsets(
+    table, key, kv_head, inside, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
+    DIM: tl.constexpr, HAS_SCALES: tl.constexpr = False,
+):  # fmt: skip
+    """Where the rows of positions `key` [n] begin in the pages, in elements."""
+    block = tl.load(table + key // BLOCK_SIZE, mask=inside, other=0)
+    return row_offsets(block, kv_head, key % BLOCK_SIZE, KV_HEADS, BLOCK_SIZE, DIM, HAS_SCALES)
+
+
+@triton.jit
+def scales_at(pages, row, inner, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr):
+    """Where the scale of a row lies that begins at `row` and is number `inner` of its block."""
+    at = pages + row + (BLOCK_SIZE - inner) * DIM + 4 * inner
+    return at.to(tl.pointer_type(tl.float32), bitcast=True)
+
+
+@triton.jit
+def quantized(rows):
+    """Whole numbers and scales of `rows` [n, d] fp32; see `townsfolk_kernels.pages`."""
+    scales = tl.max(tl.abs(rows), axis=1) / 127.0
+    steps = rows / tl.where(scales > 0, scales, 1.0)[:, None]
+    return tl.minimum(tl.maximum(tl.floor(steps + 0.5), -127.0), 127.0), scales
+
+
+@triton.jit
+def attend(
+    queries, k, v, inside, scale, top, mass, acc, PRECISION: tl.constexpr, k_scales=None,
+    v_scales=None,
+):  # fmt: skip
+    """Add one tile of keys to the running softmax: its maximum, its mass, the weighted values.
+
+    Rows of 8 bits have scales, which come to the scores and the weights instead.
+    """
+    scores = tl.dot(queries, tl.trans(k.to(queries.dtype)), input_precision=PRECISION) * scale
+    if k_scales is not None:
+        scores *= k_scales[None, :]
     scores = tl.where(inside[None, :], scores, -float("inf"))
     higher = tl.maximum(top, tl.max(scores, axis=1))
     safe = tl.where(higher == -float("inf"), 0.0, higher)  # a program may have no keys
     weights = tl.exp(scores - safe[:, None])
     shrink = tl.exp(top - safe)
     mass = mass * shrink + tl.sum(weights, axis=1)
-    acc = tl.dot(weights.to(v.dtype), v, acc * shrink[:, None], input_precision=PRECISION)
+    if v_scales is not None:
+        weights *= v_scales[None, :]
+    weights, v = weights.to(queries.dtype), v.to(queries.dtype)
+    acc = tl.dot(weights, v, acc * shrink[:, None], input_precision=PRECISION)
     return higher, mass, acc
 
 
@@ -77,15 +114,26 @@ def attend_to_pages(
     KEYS: tl.constexpr, STAGES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """`attend` over positions from `low` up to `high`, in tiles of KEYS."""
+    HAS_SCALES: tl.constexpr = k_pages.dtype.element_ty == tl.int8
     d, t = tl.arange(0, TILE_D), tl.arange(0, KEYS)
     for first in tl.range(low, high, KEYS, num_stages=STAGES):
         place = first + t
         inside = place < high
-        at = page_offsets(table, place, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+        at = page_offsets(table, place, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM, HAS_SCALES)
         seen, where = inside[:, None] & (d[None, :] < HEAD_DIM), at[:, None] + d[None, :]
-        keys = tl.load(k_pages + where, mask=seen, other=0.0)
-        values = tl.load(v_pages + where, mask=seen, other=0.0)
-        top, mass, acc = attend(queries, keys, values, inside, scale, top, mass, acc, PRECISION)
+        keys = tl.load(k_pages + where, mask=seen, other=0)
+        values = tl.load(v_pages + where, mask=seen, other=0)
+        if HAS_SCALES:
+            inner = place % BLOCK_SIZE
+            k_at = scales_at(k_pages, at, inner, BLOCK_SIZE, HEAD_DIM)
+            v_at = scales_at(v_pages, at, inner, BLOCK_SIZE, HEAD_DIM)
+            k_scales = tl.load(k_at, mask=inside, other=0.0)
+            v_scales = tl.load(v_at, mask=inside, other=0.0)
+            top, mass, acc = attend(
+                queries, keys, values, inside, scale, top, mass, acc, PRECISION, k_scales, v_scales
+            )
+        else:
+            top, mass, acc = attend(queries, keys, values, inside, scale, top, mass, acc, PRECISION)
     return top, mass, acc
 
 
@@ -264,7 +312,7 @@ def decode_attention(
 
     Args:
         q: [tokens, heads, head_dim].
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`.
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q` or of 8 bits.
         v_pages: like `k_pages`.
         tables: [batch, max_blocks], int32: block tables.
         lengths: [batch], int32: positions of each sequence.

@@ -99,7 +99,8 @@ class Heads:
         bias: [(heads + 2 * kv_heads) * head_dim] of the projection, or None.
         norm: of queries and keys, or None.
         rotation: [positions, head_dim / 2, 2], fp32: cosine and sine of each pair's angle.
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], bf16, fp16 or fp32, written in place.
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], bf16, fp16 or fp32, or of 8 bits
+            (`townsfolk_kernels.pages`), written in place.
         v_pages: like `k_pages`.
         scale: factor of the scores.
         window: positions a token sees, itself included; None for all.

@@ -19,8 +19,11 @@ from townsfolk_kernels.decode.attention import (
     attend_to_pages,
     merge,
     page_offsets,
+    quantized,
     rms_factors,
     rotated,
+    row_offsets,
+    scales_at,
     stages_in_flight,
 )
 from townsfolk_kernels.decode.operands import Heads, RowNorm, Sequences
@@ -90,7 +93,8 @@ def _step_kernel(
     SIGNALS: tl.constexpr,
 ):
     sequence, kv_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    dtype = k_pages.dtype.element_ty
+    dtype = out.dtype.element_ty
+    HAS_SCALES: tl.constexpr = k_pages.dtype.element_ty == tl.int8
     row = tl.load(rows + sequence)
     position = tl.load(positions + sequence)
     length = tl.where(row >= 0, position + 1, 0)
@@ -112,14 +116,21 @@ def _step_kernel(
             # These pages were written in earlier steps.
             key = low + t
             inside = key < high
-            at = page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+            at = page_offsets(
+                table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM, HAS_SCALES
+            )
             places = at[:, None] + d[None, :]
-            k = tl.load(k_pages + places, mask=inside[:, None] & real_d, other=0.0)
-            v = tl.load(v_pages + places, mask=inside[:, None] & real_d, other=0.0)
+            k = tl.load(k_pages + places, mask=inside[:, None] & real_d, other=0)
+            v = tl.load(v_pages + places, mask=inside[:, None] & real_d, other=0)
+            if HAS_SCALES:
+                k_at = scales_at(k_pages, at, key % BLOCK_SIZE, BLOCK_SIZE, HEAD_DIM)
+                v_at = scales_at(v_pages, at, key % BLOCK_SIZE, BLOCK_SIZE, HEAD_DIM)
+                k_scales = tl.load(k_at, mask=inside, other=0.0)
+                v_scales = tl.load(v_at, mask=inside, other=0.0)
         # All of a new token's tiles are of one shape, repeated over the heads, so that they have
         # one layout: each change of layout is a way through shared memory, which all wait for.
-        block = tl.load(table + position // BLOCK_SIZE).to(tl.int64)
-        slot = ((block * KV_HEADS + kv_head) * BLOCK_SIZE + position % BLOCK_SIZE) * HEAD_DIM
+        block, inner = tl.load(table + position // BLOCK_SIZE), position % BLOCK_SIZE
+        slot = row_offsets(block, kv_head, inner, KV_HEADS, BLOCK_SIZE, HEAD_DIM, HAS_SCALES)
         real = (h[:, None] < GROUP) & real_d
         row_of_head = h[:, None] * 0 + d[None, :]
         turn = tl.load(rotation + position * HEAD_DIM + row_of_head, mask=real, other=0.0)
@@ -154,15 +165,33 @@ def _step_kernel(
         new_v = new_v.to(dtype)
         is_newest = split == parts - 1
         written = real & (h[:, None] == 0) & is_newest
-        tl.store(k_pages + slot + row_of_head, new_k, mask=written)
-        tl.store(v_pages + slot + row_of_head, new_v, mask=written)
+        if HAS_SCALES:
+            k_codes, k_scale = quantized(new_k.to(tl.float32))
+            v_codes, v_scale = quantized(new_v.to(tl.float32))
+            k_at = scales_at(k_pages, slot + h * 0, inner, BLOCK_SIZE, HEAD_DIM)
+            v_at = scales_at(v_pages, slot + h * 0, inner, BLOCK_SIZE, HEAD_DIM)
+            tl.store(k_at, k_scale, mask=(h == 0) & is_newest)
+            tl.store(v_at, v_scale, mask=(h == 0) & is_newest)
+            # What other steps will read.
+            new_k, new_v = k_codes * k_scale[:, None], v_codes * v_scale[:, None]
+        else:
+            k_codes, v_codes = new_k, new_v
+        pages_dtype = k_pages.dtype.element_ty
+        at_slot = slot + row_of_head
+        tl.store(k_pages + at_slot, k_codes.to(pages_dtype), mask=written)
+        tl.store(v_pages + at_slot, v_codes.to(pages_dtype), mask=written)
         # The running softmax begins with the new token.
         score = tl.sum(queries.to(tl.float32) * new_k.to(tl.float32), axis=1) * scale
         top = tl.where(is_newest, score, -float("inf"))
         mass = tl.where(is_newest, tl.full([TILE_H], 1.0, tl.float32), 0.0)
         acc = tl.where(is_newest, new_v.to(tl.float32), 0.0)
         if AHEAD:
-            top, mass, acc = attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
+            if HAS_SCALES:
+                top, mass, acc = attend(
+                    queries, k, v, inside, scale, top, mass, acc, PRECISION, k_scales, v_scales
+                )
+            else:
+                top, mass, acc = attend(queries, k, v, inside, scale, top, mass, acc, PRECISION)
             low += KEYS
         top, mass, acc = attend_to_pages(
             queries, k_pages, v_pages, table, low, high, kv_head, scale, top, mass, acc, KV_HEADS,
@@ -225,7 +254,7 @@ def rope_store_attend(
         norm: what is left of that norm.
         layer: the layer's heads.
         sequences: who decodes.
-        out: [batch, heads, head_dim], dtype of the pages.
+        out: [batch, heads, head_dim], dtype of the activations.
         workspace: for at least batch * kv_heads * splits programs, `splits` rounded up to a power
             of two.
         splits: the most programs for one sequence and head.
@@ -279,7 +308,7 @@ def rope_store_attend(
         SPLITS=power_of_two(splits),
         LEAST=_LEAST_KEYS,
         STAGES=stages,
-        PRECISION=precision(k_pages),
+        PRECISION=precision(out),
         AHEAD=ahead,
         DEPENDENT=dependent,
         SIGNALS=card_of(out.device).has_dependent_launch,

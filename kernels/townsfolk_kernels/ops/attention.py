@@ -14,6 +14,7 @@ from torch import Tensor
 
 from townsfolk_kernels.cpu.attention import attend as attend_by_plan
 from townsfolk_kernels.cpu.attention_plan import make_plan
+from townsfolk_kernels.pages import QUANTIZED, chosen_values
 from townsfolk_kernels.registry import Implementations
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ def paged_attention(
 
     Args:
         q: [tokens, heads, head_dim], bf16, fp16 or fp32.
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`; heads is a multiple of
-            kv_heads, and query head h reads key head h // (heads / kv_heads).
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q` or of 8 bits
+            (`townsfolk_kernels.pages`); heads is a multiple of kv_heads, and query head h reads key
+            head h // (heads / kv_heads).
         v_pages: like `k_pages`. Behind a sequence's last position in its last block it must be
             finite, unless that block begins in this call; there it may be overwritten with zeros.
         layout: the sequences of the batch; their keys and values are already in the pages.
@@ -102,7 +104,7 @@ def paged_attention(
             f"q {tuple(q.shape)} does not fit pages {tuple(k_pages.shape)} and "
             f"{tuple(v_pages.shape)}"
         )
-    if k_pages.dtype != q.dtype or v_pages.dtype != q.dtype:
+    if k_pages.dtype not in (q.dtype, QUANTIZED) or v_pages.dtype != k_pages.dtype:
         raise ValueError(f"q is {q.dtype}, the pages are {k_pages.dtype} and {v_pages.dtype}")
     if sliding_window is not None and sliding_window < 1:
         raise ValueError(f"sliding_window is {sliding_window}, must be at least 1 or None")
@@ -124,9 +126,12 @@ def _paged_attention_reference(
     starts, lengths = layout.query_starts.tolist(), layout.kv_lengths.tolist()
     for sequence, length in enumerate(lengths):
         begin, end = starts[sequence], starts[sequence + 1]
-        blocks = layout.block_tables[sequence, : -(-length // layout.block_size)]
-        k = k_pages[blocks].transpose(0, 1).flatten(1, 2)[:, :length].float()
-        v = v_pages[blocks].transpose(0, 1).flatten(1, 2)[:, :length].float()
+        blocks = layout.block_tables[sequence, : -(-length // layout.block_size)].long()
+        k, v = (
+            chosen_values(pages, blocks, torch.float32).transpose(0, 1).flatten(1, 2)[:, :length]
+            for pages in (k_pages, v_pages)
+        )
+        k, v = k.float(), v.float()
         k = k.repeat_interleave(group, dim=0)  # [heads, length, head_dim]
         v = v.repeat_interleave(group, dim=0)
         scores = torch.einsum("qhd,hkd->hqk", q[begin:end].float(), k) * scale

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from townsfolk_kernels.pages import store_rows
 from townsfolk_kernels.registry import Implementations
 
 
@@ -22,7 +23,8 @@ def rope_and_store(
         qkv: [tokens, (heads + 2 * kv_heads) * head_dim], the fused projection: queries, keys,
             values. May be overwritten.
         rotation: [tokens, head_dim / 2, 2], fp32: cosine and sine of each pair's angle.
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], written in place.
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], written in place; of numbers, or of
+            8 bits (`townsfolk_kernels.pages`).
         v_pages: like `k_pages`.
         slots: [tokens], int64: block * block_size + offset in the block, all different.
 
@@ -50,16 +52,6 @@ def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
     return turned.flatten(-2).to(x.dtype)
 
 
-def _store(pages: Tensor, rows: Tensor, slots: Tensor) -> None:
-    block_size = pages.shape[2]
-    if len(slots) == 1 and pages.device.type == "cpu":  # half the time of the general way
-        block, offset = divmod(int(slots), block_size)
-        pages[block, :, offset] = rows[0]
-        return
-    # [num_blocks, block_size, kv_heads, head_dim], so that the two indices stand side by side
-    pages.transpose(1, 2).index_put_((slots // block_size, slots % block_size), rows)
-
-
 def _rope_and_store_reference(
     qkv: Tensor, rotation: Tensor, k_pages: Tensor, v_pages: Tensor, slots: Tensor
 ) -> Tensor:
@@ -67,8 +59,8 @@ def _rope_and_store_reference(
     rows = qkv.view(qkv.shape[0], -1, head_dim)  # [tokens, heads + 2 * kv_heads, head_dim]
     heads = rows.shape[1] - 2 * kv_heads
     q, k, v = torch.split(rows, [heads, kv_heads, kv_heads], dim=1)
-    _store(k_pages, _rotate(k, rotation), slots)
-    _store(v_pages, v, slots)
+    store_rows(k_pages, _rotate(k, rotation), slots)
+    store_rows(v_pages, v, slots)
     return _rotate(q, rotation)
 
 
@@ -91,6 +83,6 @@ def _rope_and_store_cpu(
     pairs[:, : heads + kv_heads].mul_(torch.view_as_complex(rotation).unsqueeze(1))
     turned = wide.to(qkv.dtype).view(tokens, -1, head_dim)
     q, k, v = torch.split(turned, [heads, kv_heads, kv_heads], dim=1)
-    _store(k_pages, k, slots)
-    _store(v_pages, v, slots)
+    store_rows(k_pages, k, slots)
+    store_rows(v_pages, v, slots)
     return q

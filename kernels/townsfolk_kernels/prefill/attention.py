@@ -14,7 +14,7 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.decode.attention import DecodeWorkspace, page_offsets
+from townsfolk_kernels.decode.attention import DecodeWorkspace, page_offsets, scales_at
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two, precision
@@ -91,6 +91,7 @@ def _prefill_kernel(
     PRECISION: tl.constexpr,
 ):
     tile, kv_head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    HAS_SCALES: tl.constexpr = k_pages.dtype.element_ty == tl.int8
     s = tl.arange(0, SEQUENCES)
     start_s = tl.load(starts + s, mask=s < sequences, other=0)
     count_s = tl.load(starts + s + 1, mask=s < sequences, other=0) - start_s
@@ -137,10 +138,16 @@ def _prefill_kernel(
             for first in range(low, high, KEYS):
                 key = first + t
                 inside = key < length
-                at = page_offsets(table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM)
+                at = page_offsets(
+                    table, key, kv_head, inside, KV_HEADS, BLOCK_SIZE, HEAD_DIM, HAS_SCALES
+                )
                 seen = inside[:, None] & (d[None, :] < HEAD_DIM)
-                k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
+                k = tl.load(k_pages + at[:, None] + d[None, :], mask=seen, other=0)
+                k = k.to(queries.dtype)
                 scores = tl.dot(queries, tl.trans(k), input_precision=PRECISION) * log2_scale
+                if HAS_SCALES:
+                    k_at = scales_at(k_pages, at, key % BLOCK_SIZE, BLOCK_SIZE, HEAD_DIM)
+                    scores *= tl.load(k_at, mask=inside, other=0.0)[None, :]
                 visible = key[None, :] <= position[:, None]
                 if WINDOW > 0:
                     visible = visible & (key[None, :] > position[:, None] - WINDOW)
@@ -152,8 +159,12 @@ def _prefill_kernel(
                 shrink = tl.exp2(top - safe)
                 mass = mass * shrink + tl.sum(weights, axis=1)
                 acc = acc * shrink[:, None]
-                v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0.0)
-                acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=PRECISION)
+                v = tl.load(v_pages + at[:, None] + d[None, :], mask=seen, other=0)
+                if HAS_SCALES:
+                    v_at = scales_at(v_pages, at, key % BLOCK_SIZE, BLOCK_SIZE, HEAD_DIM)
+                    weights *= tl.load(v_at, mask=inside, other=0.0)[None, :]
+                weights, v = weights.to(queries.dtype), v.to(queries.dtype)
+                acc = tl.dot(weights, v, acc, input_precision=PRECISION)
                 top = higher
             is_last = split < splits
             if MAX_SPLITS > 1:  # noqa: SIM102  known when it is compiled
@@ -207,7 +218,7 @@ def prefill_attention(
 
     Args:
         q: [tokens, heads, head_dim].
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q`.
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q` or of 8 bits.
         v_pages: like `k_pages`.
         tables: [batch, max_blocks], int32: block tables.
         lengths: [batch], int32: positions of each sequence, its new tokens included.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.attention import quantized, row_offsets, scales_at
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two
 
@@ -47,15 +48,30 @@ def _rope_kernel(
     tl.store(q_at, first, mask=is_query)
     tl.store(q_at + 1, second, mask=is_query)
     slot = tl.load(slots + token)
-    kv_head = tl.maximum(head - HEADS, 0) % KV_HEADS
-    row = (slot // BLOCK_SIZE * KV_HEADS + kv_head) * BLOCK_SIZE + slot % BLOCK_SIZE
-    page_at = row * (2 * HALF) + 2 * pair
-    is_key = inside & (slot >= 0) & (head >= HEADS) & is_turned
-    tl.store(k_pages + page_at, first, mask=is_key)
-    tl.store(k_pages + page_at + 1, second, mask=is_key)
-    is_value = inside & (slot >= 0) & (head >= HEADS + KV_HEADS)
-    tl.store(v_pages + page_at, first, mask=is_value)
-    tl.store(v_pages + page_at + 1, second, mask=is_value)
+    HAS_SCALES: tl.constexpr = k_pages.dtype.element_ty == tl.int8
+    kv_head, block, inner = (
+        tl.maximum(head - HEADS, 0) % KV_HEADS,
+        slot // BLOCK_SIZE,
+        slot % BLOCK_SIZE,
+    )
+    row = row_offsets(block, kv_head, inner, KV_HEADS, BLOCK_SIZE, 2 * HALF, HAS_SCALES)
+    page_at = row + 2 * pair
+    is_key = (slot >= 0) & (head >= HEADS) & is_turned
+    is_value = (slot >= 0) & (head >= HEADS + KV_HEADS) & (head < HEADS + 2 * KV_HEADS)
+    if HAS_SCALES:
+        both, scales = quantized(
+            tl.reshape(tl.join(first, second).to(tl.float32), [HEAD_TILE, 2 * TILE])
+        )
+        first, second = tl.split(tl.reshape(both, [HEAD_TILE, TILE, 2]))
+        tl.store(scales_at(k_pages, row, inner, BLOCK_SIZE, 2 * HALF), scales[:, None], mask=is_key)
+        tl.store(
+            scales_at(v_pages, row, inner, BLOCK_SIZE, 2 * HALF), scales[:, None], mask=is_value
+        )
+    first, second = first.to(k_pages.dtype.element_ty), second.to(k_pages.dtype.element_ty)
+    tl.store(k_pages + page_at, first, mask=inside & is_key)
+    tl.store(k_pages + page_at + 1, second, mask=inside & is_key)
+    tl.store(v_pages + page_at, first, mask=inside & is_value)
+    tl.store(v_pages + page_at + 1, second, mask=inside & is_value)
 
 
 def rope_and_store(

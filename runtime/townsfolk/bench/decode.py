@@ -118,7 +118,8 @@ def decode(
         prefilled = {name: median([rate.prefill for rate in each]) for name, each in rates.items()}
         context = prompt_tokens + length // 2
         weights, element = subject.outline.step_bytes, subject.dtype.itemsize
-        bytes_read = decode_bytes(subject.spec, element, batch, context, weights)
+        kept = subject.kept_dtype
+        bytes_read = decode_bytes(subject.spec, element, batch, context, weights, kept)
         ours, floor = reached["townsfolk"], batch * bandwidth / bytes_read
         row: dict[str, object] = {
             "batch": batch,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from townsfolk_kernels.pages import piece_bytes
 
 from townsfolk.models import DecoderSpec
 from townsfolk.models.spec import product_parameters
@@ -58,7 +59,12 @@ def layers_parameters(spec: DecoderSpec) -> int:
 
 
 def decode_bytes(
-    spec: DecoderSpec, element_bytes: int, batch: int, context: int, weights: int | None = None
+    spec: DecoderSpec,
+    element_bytes: int,
+    batch: int,
+    context: int,
+    weights: int | None = None,
+    kept: torch.dtype | None = None,
 ) -> int:
     """Return the fewest bytes one decode step reads: every weight once, and each request's KV.
 
@@ -68,14 +74,17 @@ def decode_bytes(
         batch: Requests in the step.
         context: Tokens in each request's KV.
         weights: Bytes of all weights that are read, where they are no elements of that size.
+        kept: Type of keys and values, where they are no elements of that size.
     """
     if weights is None:
         parameters = layers_parameters(spec) + spec.vocab_size * spec.hidden_size
         weights = parameters * element_bytes
     attentions = [layer.attention for layer in spec.layers]
-    seen = (min(context, each.window or context) * each.kv_width for each in attentions)
-    kv = batch * 2 * sum(seen)
-    return weights + kv * element_bytes
+    kv = 0
+    for each in attentions:
+        row = each.head_dim * element_bytes if kept is None else piece_bytes(1, each.head_dim, kept)
+        kv += batch * 2 * min(context, each.window or context) * each.num_kv_heads * row
+    return weights + kv
 
 
 def prefill_operations(spec: DecoderSpec, tokens: int) -> int:

@@ -73,7 +73,8 @@ def profile(
         return operation_rows(traced), {"trace": str(path)}
     steps = decode_steps(json.loads(path.read_text("utf-8"))["traceEvents"])
     known: Mapping[str, int] = {}
-    if not subject.outline.is_quantized:  # kernels of 16-bit weights each read a known part
+    # Kernels of 16-bit weights and KV each read a known part.
+    if not subject.outline.is_quantized and subject.kept_dtype == subject.dtype:
         known = kernel_bytes(subject.spec, subject.dtype.itemsize, batch, prompt + new // 2)
     return kernel_rows(steps, known), {**step_facts(steps), "trace": str(path)}
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -42,6 +42,7 @@ class Subject:
         name: of the shape, or of the model's file.
         shape: its `config.json`; None where it isn't a named shape.
         quantization: the mix of formats of random weights.
+        kv_dtype: as `EngineSettings` has it.
         spec: what it computes.
         outline: what its weights take.
         path: where its checkpoint is or will be.
@@ -50,6 +51,7 @@ class Subject:
     name: str
     shape: Mapping[str, Any] | None
     quantization: str | None
+    kv_dtype: Literal["auto", "int8"]
     spec: DecoderSpec
     outline: WeightOutline
     dtype: torch.dtype
@@ -98,6 +100,7 @@ class Subject:
             name=options.shape if mix is None else f"{options.shape} {mix}",
             shape=NAMED_SHAPES[options.shape],
             quantization=mix,
+            kv_dtype=options.kv_dtype,
             spec=spec,
             outline=outline,
             dtype=dtype,
@@ -122,6 +125,7 @@ class Subject:
             name=path.name,
             shape=None,
             quantization=None,
+            kv_dtype=options.kv_dtype,
             spec=architecture.spec,
             outline=outline,
             dtype=dtype,
@@ -132,11 +136,17 @@ class Subject:
         )
 
     @property
+    def kept_dtype(self) -> torch.dtype:
+        """Of keys and values."""
+        return self.dtype if self.kv_dtype == "auto" else torch.int8
+
+    @property
     def facts(self) -> Row:
         """What a report says of it."""
         return {
             "shape": self.name,
             "dtype": str(self.dtype).removeprefix("torch."),
+            "kv_dtype": self.kv_dtype,
             "weights_mib": self.outline.nbytes / MIB,
             "device": self.device.type,
         }
@@ -146,6 +156,7 @@ class Subject:
         decoder = run_in_new_thread(self._decoder)
         settings = EngineSettings(
             device="cuda" if self.device.type == "cuda" else "cpu",
+            kv_dtype=self.kv_dtype,
             kv_memory_mib=self._kv_memory_mib(requests, tokens),
             max_batch=requests,
             step_token_budget=self._step_tokens(requests),
@@ -174,6 +185,7 @@ class Subject:
         arguments = {
             "--model": self.path,
             "--device": self.device.type,
+            "--kv-dtype": self.kv_dtype,
             "--kv-memory-mib": self._kv_memory_mib(requests, tokens),
             "--max-batch": requests,
             "--max-sessions": max(requests, 256),
@@ -201,5 +213,5 @@ class Subject:
 
     def _kv_memory_mib(self, requests: int, tokens: int) -> int:
         blocks = tokens // _BLOCK_TOKENS + 8 * requests
-        each = block_bytes(self.spec, _BLOCK_TOKENS, self.dtype)
+        each = block_bytes(self.spec, _BLOCK_TOKENS, self.kept_dtype)
         return max(_LEAST_KV_MIB, blocks * each * 5 // 4 // MIB)

@@ -27,7 +27,7 @@ _USUAL_SESSIONS = 256
 # ignored. `--threads`, `--rounds`, `--turns` and `--new-tokens` may be given for all.
 _FOR_ALL = {"threads", "rounds", "turns", "new_tokens"}
 _CHARACTERS = "characters of a model"
-_OF_SHAPES = {"model", "device", "dtype", "quantization", "step_tokens", "keep"}
+_OF_SHAPES = {"model", "device", "dtype", "quantization", "kv_dtype", "step_tokens", "keep"}
 # These make no sense for a model that is there.
 _RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
 _READS = {
@@ -69,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=QUANTIZATIONS,
         help="formats of our weights, as llama.cpp's quantiser chooses them; then --dtype is that "
         "of activations",
+    )
+    shape.add_argument(
+        "--kv-dtype", choices=("auto", "int8"), default="auto", help="of keys and values"
     )
     shape.add_argument("--step-tokens", type=count, help="of one step; see step_token_budget")
     shape.add_argument(

@@ -60,6 +60,7 @@ class MemoryPlan:
         context_length: longest prompt and reply together, in tokens.
         step_tokens: tokens that one step computes at most.
         limit: of all of it together, on a GPU; None where none is set.
+        kv_dtype: of keys and values; int8 with scales.
     """
 
     weights: int
@@ -71,6 +72,7 @@ class MemoryPlan:
     context_length: int
     step_tokens: int
     limit: int | None
+    kv_dtype: torch.dtype
 
     @classmethod
     def make(
@@ -114,8 +116,8 @@ class MemoryPlan:
                 break
         if set_kv is not None:
             room = min(room, set_kv)
-        activations = Precision.choose(dtype, device).activations
-        each = block_bytes(spec, settings.block_size, activations)
+        kept = kv_dtype(spec, dtype, device, settings)
+        each = block_bytes(spec, settings.block_size, kept)
         plan = cls(
             weights=weights,
             work=work,
@@ -130,6 +132,7 @@ class MemoryPlan:
             ),
             step_tokens=steps,
             limit=limit,
+            kv_dtype=kept,
         )
         least = min(_LEAST_CONTEXT, spec.context_length, settings.max_context or _LEAST_CONTEXT)
         if plan.context_length < least:
@@ -237,6 +240,24 @@ def out_of_memory(error: torch.OutOfMemoryError) -> NotEnoughMemoryError:
         f"the GPU ran out of memory ({_mib(free)} of {_mib(total)} MiB are free): end other "
         f"programs that use it, or lower kv_memory_mib ({error})"
     )
+
+
+def kv_dtype(
+    spec: DecoderSpec, dtype: torch.dtype, device: torch.device, settings: EngineSettings
+) -> torch.dtype:
+    """Return the dtype of keys and values.
+
+    Raises:
+        UnfitSettingError: the model's heads can't be kept as is set.
+    """
+    if settings.kv_dtype == "auto":
+        return Precision.choose(dtype, device).activations
+    if odd := {layer.attention.head_dim for layer in spec.layers if layer.attention.head_dim % 4}:
+        raise UnfitSettingError(
+            f"kv_dtype int8 takes heads of a multiple of 4 values, but this model's have "
+            f"{', '.join(map(str, sorted(odd)))}: leave it out"
+        )
+    return torch.int8
 
 
 def own_bytes(device: torch.device) -> int:

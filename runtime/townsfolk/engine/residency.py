@@ -57,7 +57,7 @@ class Resident:
 def _allocate(decoder: Decoder, plan: MemoryPlan) -> KvCache:
     spec, device = decoder.spec, decoder.device
     try:
-        return KvCache.allocate(spec, plan.num_blocks, plan.block_size, decoder.dtype, device)
+        return KvCache.allocate(spec, plan.num_blocks, plan.block_size, plan.kv_dtype, device)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:  # all that PyTorch says when the system gives none

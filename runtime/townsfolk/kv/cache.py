@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from townsfolk_kernels.pages import piece_bytes, view_pages
 
 from townsfolk.models.spec import DecoderSpec
 
@@ -18,14 +18,17 @@ class KvCache:
     """Keys and values of all layers, in blocks of `block_size` tokens.
 
     Attributes:
-        k: one tensor a layer, [num_blocks, kv_heads, block_size, head_dim].
+        k: one tensor a layer, [num_blocks, kv_heads, block_size, head_dim]; of 8 bits with scales
+            between, see `townsfolk_kernels.pages`.
         v: as `k`.
         block_size: tokens in a block.
+        memory: what `k` and `v` lie in, a tensor each, [num_blocks, elements of a block].
     """
 
     k: list[Tensor]
     v: list[Tensor]
     block_size: int
+    memory: list[Tensor]
 
     @classmethod
     def allocate(
@@ -40,15 +43,21 @@ class KvCache:
 
         On the CPU untouched pages take no memory: a generous limit costs nothing until it is used.
         """
-        shapes = [
-            (num_blocks, layer.attention.num_kv_heads, block_size, layer.attention.head_dim)
-            for layer in spec.layers
-        ] * 2
-        sizes = [math.prod(shape) for shape in shapes]
+        attentions = [layer.attention for layer in spec.layers] * 2
+        widths = [
+            each.num_kv_heads * piece_bytes(block_size, each.head_dim, dtype) // dtype.itemsize
+            for each in attentions
+        ]
         # In one piece: on a GPU each would be rounded up to 2 MiB, 128 MiB in all for 32 layers.
-        whole = torch.empty(sum(sizes), dtype=dtype, device=device)
-        pages = [part.view(shape) for part, shape in zip(whole.split(sizes), shapes, strict=True)]
-        return cls(pages[: spec.num_layers], pages[spec.num_layers :], block_size)
+        whole = torch.empty(num_blocks * sum(widths), dtype=dtype, device=device)
+        memory = list(whole.split([num_blocks * width for width in widths]))
+        pages = [
+            view_pages(part, num_blocks, each.num_kv_heads, block_size, each.head_dim)
+            for part, each in zip(memory, attentions, strict=True)
+        ]
+        count = spec.num_layers
+        rows = [part.view(num_blocks, -1) for part in memory]
+        return cls(pages[:count], pages[count:], block_size, rows)
 
     @property
     def num_blocks(self) -> int:
@@ -57,12 +66,13 @@ class KvCache:
 
     def copy_block(self, source: int, target: int) -> None:
         """Copies a block's keys and values in all layers, in the order of the device's stream."""
-        for pages in (self.k, self.v):
-            for page in pages:
-                page[target].copy_(page[source])
+        for each in self.memory:
+            each[target].copy_(each[source])
 
 
 def block_bytes(spec: DecoderSpec, block_size: int, dtype: torch.dtype) -> int:
     """Bytes of one block: keys and values of all layers."""
-    per_token = sum(2 * layer.attention.kv_width for layer in spec.layers)
-    return per_token * block_size * dtype.itemsize
+    attentions = (layer.attention for layer in spec.layers)
+    return sum(
+        2 * each.num_kv_heads * piece_bytes(block_size, each.head_dim, dtype) for each in attentions
+    )

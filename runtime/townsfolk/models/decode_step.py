@@ -157,7 +157,7 @@ def is_fused_mlp(layer: LayerSpec) -> bool:
 
 def compile_steps(decoder: Decoder, kv: KvPages) -> CompiledDecode | None:
     """Compiled steps on the CPU; None where they don't compute what the decoder's spec says."""
-    if decoder.device.type != "cpu" or not has_numba():
+    if decoder.device.type != "cpu" or not has_numba() or kv.k[0].dtype != decoder.dtype:
         return None
     from townsfolk.models.compiled_decode import CompiledDecode, can_compile
 

@@ -22,6 +22,7 @@ from townsfolk_kernels.decode.rope_attention import (
     step_splits,
 )
 from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.pages import QUANTIZED
 
 from townsfolk.models.batch import KvPages
 from townsfolk.models.decode_step import DecodeInputs
@@ -117,7 +118,9 @@ class FusedAttention:
         by_heads = out.view(step.batch, spec.num_heads, spec.head_dim)
         inputs = step.inputs
         sequences = Sequences(inputs.rows, inputs.positions, inputs.tables)
-        if step.batch == 1 and not inputs.is_long:
+        # A tile of the projection that runs beside has not all of a head, which a scale is of.
+        has_scales = self.heads.k_pages.dtype == QUANTIZED
+        if step.batch == 1 and not inputs.is_long and not has_scales:
             self._attend_alone(step.stream, sequences, by_heads)
         else:
             self._attend(step.stream, sequences, by_heads)
