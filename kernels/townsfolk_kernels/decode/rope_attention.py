@@ -34,6 +34,7 @@ from townsfolk_kernels.gpu.launch import (
     power_of_two,
     precision,
 )
+from townsfolk_kernels.pages import QUANTIZED
 
 _PROGRAMS, _MOST_SPLITS = 3, 16  # for each multiprocessor, and of one sequence and head
 # One sequence alone takes more programs with less shared memory each: the projection before uses
@@ -47,6 +48,9 @@ _LEAST_KEYS = 32  # of one program, where several share a sequence
 # to 128 keys, 2 and 4 warps, 2 to 6 stages. With 4 warps and 2 stages, 32 sequences took 19.7 us
 # instead of 14.8, and 29.1 instead of 23.6. Heads of 256 would need more registers than there are.
 _WARPS, _WIDE_WARPS = 2, 4
+# Rows of 8 bits become numbers in registers: with those of 16 bits they would be spilled (compiled
+# for 8.0 and 9.0).
+_WARPS_IN_8_BITS, _KEYS_IN_8_BITS = {128: 4, 256: 8}, {256: 32}
 
 
 @kernel(do_not_specialize=["batch"])
@@ -266,10 +270,12 @@ def rope_store_attend(
     _, kv_heads, block_size, _ = k_pages.shape
     group = heads // kv_heads
     tile_d = max(16, power_of_two(head_dim))
-    keys, stages = KEYS, stages_in_flight(k_pages)
+    keys, stages, warps = KEYS, stages_in_flight(k_pages), _warps(tile_d, ahead)
+    if k_pages.dtype == QUANTIZED:
+        keys, warps = _KEYS_IN_8_BITS.get(tile_d, KEYS), _WARPS_IN_8_BITS.get(tile_d, warps)
     if batch == 1:
-        row = 2 * tile_d * k_pages.element_size()
-        keys = max(min(_LONE_BYTES // (2 * row), KEYS), 16)
+        row = 2 * tile_d * out.element_size()
+        keys = max(min(_LONE_BYTES // (2 * row), keys), 16)
         stages = max(min(_LONE_BYTES // (keys * row), stages), 1)
     _step_kernel[(batch, kv_heads, splits)](
         qkv,
@@ -312,5 +318,5 @@ def rope_store_attend(
         AHEAD=ahead,
         DEPENDENT=dependent,
         SIGNALS=card_of(out.device).has_dependent_launch,
-        **options(_warps(tile_d, ahead), stages, dependent),
+        **options(warps, stages, dependent),
     )
