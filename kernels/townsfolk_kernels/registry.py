@@ -10,13 +10,17 @@ An operation's module declares its reference and registers fast paths::
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+logger = logging.getLogger(__name__)
 
 _reference_only: ContextVar[bool] = ContextVar("townsfolk_reference_only", default=False)
 
@@ -65,6 +69,12 @@ def has_triton() -> bool:
     return find_spec("triton") is not None
 
 
+@cache
 def has_numba() -> bool:
     """Whether Numba can be imported; without it nothing is compiled for processors."""
-    return find_spec("numba") is not None
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        logger.info("Numba can't be imported (%s): the CPU takes slower products", error)
+        return False
+    return True

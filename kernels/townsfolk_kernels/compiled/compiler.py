@@ -36,9 +36,10 @@ class _UserCache(UserWideCacheLocator):
     Numba compiles a function again when its own file changes. Those it calls stand in others.
     """
 
-    def get_source_stamp(self) -> str:
+    def get_source_stamp(self) -> tuple[str, Any]:
         """What code must have been compiled from to be used."""
-        return _digest()
+        # Numba's own is that of the program where the sources are frozen into one.
+        return _digest(), super().get_source_stamp()
 
 
 class _Format(CompileResultCacheImpl):
