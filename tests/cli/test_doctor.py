@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gguf import GGMLQuantizationType
 from gguf_files import random_model, tokenizer_metadata, write_gguf
 from safetensors.torch import load_file, save_file
 from townsfolk import cli
+from townsfolk.commands.doctor import kernel_finding
 from townsfolk.config import EngineSettings
 from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.sessions import Sessions
@@ -142,3 +144,21 @@ def test_it_says_what_is_wrong_with_a_gguf_file(
     assert status == 1
     assert "cut off" in line
     assert str(path) in line
+
+
+@pytest.mark.parametrize(
+    ("built", "can_compile", "cache", "fine", "words"),
+    [
+        (80, True, "/cache", True, "80 built ones in P; others are compiled"),
+        (0, True, "/cache", True, "none built beforehand in P; others .* kept in /cache"),
+        (0, True, None, True, "without a C compiler, at each start anew"),
+        (80, False, None, True, "not built for does not run"),
+        (0, False, None, False, "assembler .ptxas. is missing"),
+    ],
+)
+def test_doctor_says_whether_a_compiler_is_needed_and_there(
+    built: int, can_compile: bool, cache: str | None, fine: bool, words: str
+) -> None:
+    finding = kernel_finding(built, "P", can_compile, cache)
+    assert finding.fine == fine
+    assert re.search(words, finding.text)

@@ -241,15 +241,30 @@ class CudaLauncher:
 def install() -> None:
     """Have Triton launch without a C compiler, and compile even where its folder is read-only."""
     driver.set_active(Driver())
+    if cache_folder() is None:
+        knobs.cache.dir = tempfile.mkdtemp(prefix="townsfolk-kernels-")
+        atexit.register(shutil.rmtree, knobs.cache.dir, ignore_errors=True)
+        logger.warning("no folder for compiled kernels: they last until this process ends")
+
+
+def cache_folder() -> str | None:
+    """The folder in which Triton keeps what it compiles; None where it can't be written."""
     folder = Path(knobs.cache.dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        knobs.cache.dir = tempfile.mkdtemp(prefix="townsfolk-kernels-")
-        atexit.register(shutil.rmtree, knobs.cache.dir, ignore_errors=True)
-        logger.warning("compiled kernels last until the end of this process only: %s", error)
+            return str(folder)
+    except OSError:
+        return None
+
+
+def assembler() -> str | None:
+    """The program that makes machine code of what Triton compiles; None where it is missing."""
+    try:
+        path: str = knobs.nvidia.ptxas.path
+    except RuntimeError:
+        return None
+    return path
 
 
 class Driver(CudaDriver):  # type: ignore[misc]

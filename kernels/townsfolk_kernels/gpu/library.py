@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -111,7 +112,10 @@ class Library:
             index = json.loads(self._file.read(_INDEX))
             if index["format"] != _FORMAT or index["sources"] != sources():
                 raise ValueError("it was built from other sources than these")
-            self.entries = {place: Entry(**fields) for place, fields in index["kernels"].items()}
+            self.entries = {
+                place: Entry(**{**fields, "scratch": tuple(fields["scratch"])})
+                for place, fields in index["kernels"].items()
+            }
         except (KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(f"it is broken: {error}") from error
         self._lock = threading.Lock()
@@ -148,9 +152,13 @@ def file_name(capability: Capability) -> str:
 
 
 def folder() -> Path:
-    """Where built kernels are looked for."""
+    """Where built kernels are looked for: by `VARIABLE`, in a bundle, or in the package."""
     chosen = os.environ.get(VARIABLE)
-    return Path(chosen) if chosen else _IN_PACKAGE
+    if chosen:
+        return Path(chosen)
+    if getattr(sys, "frozen", False):
+        return Path(sys.executable).parent / "kernels"
+    return _IN_PACKAGE
 
 
 def fitting(capability: Capability, place: Path) -> Path | None:

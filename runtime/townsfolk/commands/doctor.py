@@ -55,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     checks: list[Callable[[argparse.Namespace], list[Finding]]] = [
         _system,
         _device,
+        _kernels,
         _packages,
         _bundle,
         _model,
@@ -114,6 +115,45 @@ def _device(_: argparse.Namespace) -> list[Finding]:
             )
         )
     return found
+
+
+def _kernels(_: argparse.Namespace) -> list[Finding]:
+    """Where the kernels of a GPU come from: whether a compiler is needed, and is there."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("triton") is None:
+        return []
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    from townsfolk_kernels.gpu import library
+    from townsfolk_kernels.gpu.card import card_of
+    from townsfolk_kernels.gpu.cuda import assembler, cache_folder
+
+    built = library.opened(card_of(torch.device("cuda", 0)).capability)
+    count, path = (0, library.folder()) if built is None else (len(built.entries), built.path)
+    return [kernel_finding(count, str(path), assembler() is not None, cache_folder())]
+
+
+def kernel_finding(built: int, path: str, can_compile: bool, cache: str | None) -> Finding:
+    """What to say of kernels.
+
+    Args:
+        built: how many are built beforehand.
+        path: where these lie, or would.
+        can_compile: whether there is what compiles others.
+        cache: the folder in which compiled ones are kept; None where it can't be written.
+    """
+    text = f"{built} built ones in {path}" if built else f"none built beforehand in {path}"
+    if not can_compile:
+        text += (
+            "; others can't be compiled, as Triton's assembler (ptxas) is missing: a model that "
+            "they were not built for does not run"
+        )
+        return Finding("kernels", text, fine=built > 0)
+    text += "; others are compiled when they are first needed, without a C compiler"
+    if cache is None:
+        return Finding("kernels", f"{text}, at each start anew, as no folder can be written")
+    return Finding("kernels", f"{text}, and kept in {cache}")
 
 
 def _packages(_: argparse.Namespace) -> list[Finding]:
