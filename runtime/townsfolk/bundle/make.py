@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -40,7 +41,7 @@ class Order:
         device: what its PyTorch is to be built for; None for what this environment's is.
         engine: whose project the folder lies in, if it does.
         model_licences: the model's licence texts; empty for those beside it.
-        kernels: a folder of kernels compiled beforehand; None for none.
+        kernels: a folder of kernels compiled beforehand; None to compile the model's for CUDA.
         small: leave out the compiler for the player's processor.
     """
 
@@ -73,6 +74,9 @@ def make_bundle(order: Order, report: Report) -> list[FileFacts]:
         if saved is not None:
             report(f"{saved / 1e6:.0f} MB of symbols left out")
         _complete(bundle, frozen, order, model, texts)
+        if device == "cuda" and order.kernels is None:
+            report("compiling the kernels that the model needs on players' GPUs")
+            _build_kernels(model, bundle / KERNELS)
         facts = _describe(bundle, frozen, order, model, device)
         report("trying it: it starts with an empty environment and says something")
         prove(bundle / program_name(), sum(fact.size for fact in facts))
@@ -146,6 +150,19 @@ def _complete(
         shutil.copytree(order.kernels, bundle / KERNELS)
     if order.engine == "godot":
         (bundle / ".gdignore").touch()  # so that the editor imports nothing from here
+
+
+def _build_kernels(model: ModelFiles, folder: Path) -> None:
+    """Compile what the model needs on any GPU that is known, so that players' machines needn't."""
+    from townsfolk_kernels.gpu.card import capabilities
+
+    from townsfolk.engine.kernel_library import build_library, launches_of
+    from townsfolk.engine.launch_list import model_on_paper
+
+    decoders = [model_on_paper(model.source)]
+    for capability in capabilities():
+        needed = launches_of(decoders, capability)
+        build_library(needed, capability, folder, os.cpu_count() or 2)
 
 
 def _describe(

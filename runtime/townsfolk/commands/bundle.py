@@ -49,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and slower on a CPU",
     )
     parser.add_argument(
-        "--kernels", type=Path, metavar="DIR", help="kernels that were compiled beforehand"
+        "--kernels",
+        type=Path,
+        metavar="DIR",
+        help="kernels of `townsfolk kernels build`; default: those of the model are compiled",
     )
 
 

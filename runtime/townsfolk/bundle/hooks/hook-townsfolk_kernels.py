@@ -1,3 +1,3 @@
-"""What is compiled on the player's machine is kept while its sources, which go along, stay."""
+"""Sources go along: what is compiled on the player's machine is kept, or found, by them."""
 
-module_collection_mode = {"townsfolk_kernels.compiled": "pyz+py"}
+module_collection_mode = {"townsfolk_kernels": "pyz+py"}
