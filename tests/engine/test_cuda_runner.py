@@ -6,6 +6,7 @@ all of it on a device, are in tests/gpu.
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
@@ -19,6 +20,7 @@ from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.slot_tables import SlotTables
 from townsfolk.engine.step_inputs import PREFILLS
+from townsfolk.grammar import mask_words
 from townsfolk.kv import BlockPool, BlockTable, KvCache
 from townsfolk.models import Decoder
 from townsfolk.sampling import SamplingParams, triton_backend
@@ -70,13 +72,14 @@ class World:
         self.runner = make(kv)
         self.scheduler = Scheduler(self.pool, MAX_BATCH, 24)
         self.in_flight, self.sequences, self.errors, self.scores = [], [], {}, {}
+        self.masked = {}  # steps that have their masks
 
-    def add(self, prompt, *, echo=False, **params):
+    def add(self, prompt, *, echo=False, grammar=None, **params):
         number = len(self.sequences)
         request = Request(
             number=number, prompt_ids=tuple(prompt), params=SamplingParams(**params), seed=number,
             max_tokens=len(prompt) + 3, namespace=str(number), penalized_ids=tuple(prompt),
-            echo=echo,
+            echo=echo, grammar=grammar,
         )  # fmt: skip
         self.sequences.append(Sequence(request, BlockTable(self.pool, request.namespace)))
         self.scheduler.add(self.sequences[-1])
@@ -88,12 +91,33 @@ class World:
             step = self.scheduler.plan()
             if step.sequences:
                 self.in_flight.append((step, self.runner.launch(step.plan)))
+                self.mask()
             elif not self.in_flight:
                 break
             if len(self.in_flight) == self.runner.depth or not step.sequences:
                 self.settle(*self.in_flight.pop(0))
+                self.mask()
         self.scheduler.check()
         return [tuple(each.token_ids) for each in self.sequences]
+
+    def mask(self):
+        """Give the oldest step its masks, which depend on the tokens before."""
+        if not self.in_flight or id(self.in_flight[0][0]) in self.masked:
+            return
+        step, handle = self.in_flight[0]
+        self.masked[id(step)] = step
+        places = [place for place, item in enumerate(step.plan.items) if item.masked]
+        if places:
+            words = mask_words(self.runner._decoder.spec.vocab_size)
+            masks = np.stack(
+                [
+                    np.random.default_rng([number, *step.sequences[number].token_ids]).integers(
+                        -(2**31), 2**31, words, dtype=np.int32
+                    )
+                    for number in places
+                ]
+            )
+            self.runner.mask(handle, places, masks)
 
     def settle(self, step, handle):
         for sequence, epoch, item, output in step.parts(self.runner.collect(handle)):
@@ -130,6 +154,24 @@ def eager(decoder, depth):
 def expected(decoder):
     world = fill(World(decoder, eager(decoder, 1)))
     return world.run(), world.scores
+
+
+def test_draws_under_masks_are_those_of_the_eager_runner(decoder, make_cuda):
+    def filled(make):
+        world = World(decoder, make)
+        grammar = object()  # the masks come from the test
+        world.add([1, 2, 3], temperature=0, grammar=grammar)
+        world.add(range(4, 34), seed=1)
+        world.add([9, 9, 9, 8], repetition_penalty=1.4, grammar=grammar)
+        world.add(range(50, 63), temperature=2, top_k=0, logprobs=1, grammar=grammar)
+        world.add(range(50, 63), temperature=0)
+        return world
+
+    expected = filled(eager(decoder, 1)).run()
+    assert filled(eager(decoder, 2)).run() == expected
+    found = filled(make_cuda)
+    assert found.run() == expected
+    assert not found.errors
 
 
 def test_it_gives_what_the_eager_runner_gives(decoder, make_cuda, expected):

@@ -75,6 +75,10 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
         assert out.tokens[3] == -7
         assert torch.equal(spread[used], logits)
         torch.testing.assert_close(out.logprobs[used], expected.logprobs, equal_nan=True)
+        asked = ~expected.logprobs.isnan()
+        torch.testing.assert_close(
+            out.entropies[used][asked], expected.entropies[asked], atol=1e-4, rtol=1e-4
+        )
         for name in ("logprobs", "logprob"):
             row = names.index(name)
             wanted = ASKED[name].logprobs

@@ -60,7 +60,7 @@ class SamplingSpace:
         edited: [places, vocab], fp32: logits with penalties and biases.
         maxima: [2, places, groups], fp32: of groups of the model's and the edited logits.
         masses: [places, groups], fp32: weights of groups of the edited logits.
-        parts: [places, programs], fp32: sums for the log-probabilities.
+        parts: [2 * places, programs], fp32: sums for log-probabilities and entropies.
         search: for draws from more tokens than are sorted.
     """
 
@@ -78,7 +78,7 @@ class SamplingSpace:
             edited=torch.empty(places, vocab, device=device),
             maxima=torch.empty(2, places, groups, device=device),
             masses=torch.empty(places, groups, device=device),
-            parts=torch.empty(places, -(-groups // _GROUPS), device=device),
+            parts=torch.empty(2 * places, -(-groups // _GROUPS), device=device),
             search=SearchSpace.allocate(places, vocab, device),
         )
 
@@ -188,8 +188,14 @@ def _mass_kernel(
         if tl.load(counts + COUNTS * row + NUM_LOGPROBS) >= 0:
             of_groups = tl.load(maxima + at + every, mask=every < groups, other=-float("inf"))
             values = tl.load(logits + place * vocab + token, mask=inside, other=-float("inf"))
-            part = tl.sum(tl.sum(tl.exp(values - tl.max(of_groups, axis=0)), axis=1), axis=0)
-            tl.store(parts + place * tl.num_programs(1) + tl.program_id(1), part)
+            distance = values - tl.max(of_groups, axis=0)
+            weights = tl.exp(distance)
+            moments = tl.where(weights > 0.0, weights * distance, 0.0)
+            at = place * tl.num_programs(1) + tl.program_id(1)
+            tl.store(parts + at, tl.sum(tl.sum(weights, axis=1), axis=0))
+            # Behind the sums of all places: for the entropy.
+            behind = tl.num_programs(0) * tl.num_programs(1)
+            tl.store(parts + behind + at, tl.sum(tl.sum(moments, axis=1), axis=0))
 
 
 @kernel

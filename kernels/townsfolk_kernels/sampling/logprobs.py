@@ -20,7 +20,7 @@ from townsfolk_kernels.sampling.rows import (
     SamplingRows,
 )
 
-_WIDTH = 2 + 2 * MAX_TOP_LOGPROBS  # numbers for each place
+_WIDTH = 3 + 2 * MAX_TOP_LOGPROBS  # numbers for each place
 _CANDIDATES = 32  # the power of two above MAX_TOP_LOGPROBS
 
 
@@ -32,6 +32,7 @@ class Report:
         tokens: [batch], int32.
         logprobs: [batch], fp32, of the tokens in the model's own distribution, in nats; NaN for a
             row that did not ask.
+        entropies: [batch], fp32, of the model's own distribution, in nats, where a row asked.
         top_ids: [batch, MAX_TOP_LOGPROBS], int32: the likeliest tokens, likeliest first; as many as
             a row has asked for are written.
         top_logprobs: [batch, MAX_TOP_LOGPROBS], fp32: theirs.
@@ -39,6 +40,7 @@ class Report:
 
     tokens: Tensor
     logprobs: Tensor
+    entropies: Tensor
     top_ids: Tensor
     top_logprobs: Tensor
 
@@ -56,17 +58,26 @@ class Report:
         """Views of one int32 tensor, in the order of the attributes: the tokens come first."""
         batch = flat.shape[0] // _WIDTH
         wide = batch * MAX_TOP_LOGPROBS
-        tokens, logprobs, top_ids, top_logprobs = flat.split((batch, batch, wide, wide))
+        tokens, logprobs, entropies, top_ids, top_logprobs = flat.split(
+            (batch, batch, batch, wide, wide)
+        )
         return cls(
             tokens,
             logprobs.view(torch.float32),
+            entropies.view(torch.float32),
             top_ids.view(batch, MAX_TOP_LOGPROBS),
             top_logprobs.view(torch.float32).view(batch, MAX_TOP_LOGPROBS),
         )
 
     def part(self, of: slice) -> Report:
         """Some places."""
-        return Report(self.tokens[of], self.logprobs[of], self.top_ids[of], self.top_logprobs[of])
+        return Report(
+            self.tokens[of],
+            self.logprobs[of],
+            self.entropies[of],
+            self.top_ids[of],
+            self.top_logprobs[of],
+        )
 
 
 @kernel
@@ -82,6 +93,7 @@ def _report_kernel(
     drawn,
     tokens,
     logprobs,
+    entropies,
     top_ids,
     top_logprobs,
     vocab,
@@ -111,7 +123,13 @@ def _report_kernel(
             highest = tl.max(of_groups, axis=0)
             part = tl.arange(0, PARTS)
             sums = tl.load(parts + place * num_parts + part, mask=part < num_parts, other=0.0)
-            log_sum = tl.log(tl.sum(sums, axis=0))
+            total = tl.sum(sums, axis=0)
+            log_sum = tl.log(total)
+            behind = tl.num_programs(0) * num_parts
+            moments = tl.load(
+                parts + behind + place * num_parts + part, mask=part < num_parts, other=0.0
+            )
+            tl.store(entropies + place, log_sum - tl.sum(moments, axis=0) / total)
             value = tl.load(logits + place * vocab + token)
             tl.store(logprobs + place, value - highest - log_sum)
             if asked > 0:
@@ -147,8 +165,8 @@ def report(
     Args:
         logits: [batch, vocab], fp32, as the model gave them.
         maxima: [batch, groups], fp32: of their groups of 64.
-        parts: [at least batch, num_parts], fp32: sums of exp(logit - largest), for rows that ask
-            for log-probabilities.
+        parts: [at least 2 * batch, num_parts], fp32: sums of exp(logit - largest), for rows that
+            ask for log-probabilities; then the same times (logit - largest).
         num_parts: of each row.
         rows: [batch], int32: rows of `state`; below 0 for a place that is not used.
         state: `drawn` and, for rows with penalties, `said` get the tokens.
@@ -168,6 +186,7 @@ def report(
         state.drawn,
         out.tokens,
         out.logprobs,
+        out.entropies,
         out.top_ids,
         out.top_logprobs,
         vocab,

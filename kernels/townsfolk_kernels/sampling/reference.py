@@ -236,6 +236,13 @@ def draw_from_vocabulary(
     return ids.gather(1, place)[:, 0].clamp(max=vocab - 1)
 
 
+def entropies(logits: Tensor) -> Tensor:
+    """Entropies of the model's distributions, in nats: [n, vocab] float32 -> [n] float32."""
+    logprobs = torch.log_softmax(logits, -1)
+    entropy: Tensor = torch.special.entr(logprobs.exp()).sum(-1)
+    return entropy
+
+
 def token_logprobs(logits: Tensor, token_ids: Tensor, top_n: int) -> tuple[Tensor, Tensor, Tensor]:
     """Log-probabilities of certain tokens and of the likeliest ones, in nats.
 

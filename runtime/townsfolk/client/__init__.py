@@ -8,6 +8,7 @@ for piece in npc.say("Hello! What is your name?"):
 print(piece, end="", flush=True)
 """
 
+from townsfolk.client.actions import ActionRefusedError, action
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice
 from townsfolk.client.errors import (
@@ -27,10 +28,23 @@ from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync import Npc, Runtime, Turn
 from townsfolk.client.turn import AsyncTurn
-from townsfolk.v1.dialogue_pb2 import Lore, Persona, SessionConfig, SessionEvent, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import (
+    Action,
+    ActionParameter,
+    ActionsNow,
+    Lore,
+    Persona,
+    SessionConfig,
+    SessionEvent,
+    TranscriptEntry,
+)
 from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 __all__ = [
+    "Action",
+    "ActionParameter",
+    "ActionRefusedError",
+    "ActionsNow",
     "AlreadyExistsError",
     "AsyncNpc",
     "AsyncRuntime",
@@ -58,6 +72,7 @@ __all__ = [
     "Turn",
     "UnauthenticatedError",
     "Usage",
+    "action",
     "choices",
     "json_schema",
     "lark",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.choice import Choice, choose_request
@@ -17,7 +18,7 @@ from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import Lore, Persona, SessionConfig, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import Action, Lore, Persona, SessionConfig, TranscriptEntry
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
@@ -139,6 +140,8 @@ class AsyncRuntime:
         priority: int = 0,
         session_id: str = "",
         history: Iterable[TranscriptEntry] = (),
+        hesitation_entropy: float | None = None,
+        actions: Iterable[Action | Function] = (),
     ) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 
@@ -150,6 +153,10 @@ class AsyncRuntime:
             session_id: A name for the session; empty lets the runtime choose.
             history: The transcript of a saved game. Of one that is longer than a request can be,
                 the newest lines are taken.
+            actions: What the character can do: functions, which are called when it does; or
+                messages, for games that answer with `AsyncNpc.accept` and `reject`.
+            hesitation_entropy: Say with each sentence how sure the character was of it: it
+                hesitates where the entropy reaches so many nats.
 
         Raises:
             InvalidArgumentError: A field can't hold its value.
@@ -162,8 +169,10 @@ class AsyncRuntime:
             sampling=sampling,
             priority=priority,
             history=list(history),
+            hesitation_entropy=hesitation_entropy,
+            actions=(own := Actions(actions)).messages,
         )
-        return AsyncNpc(self, config)
+        return AsyncNpc(self, config, own)
 
     async def register_lore(self, lore_id: str, text: str) -> int:
         """Register world knowledge that characters can share; return its length in tokens."""
@@ -242,6 +251,10 @@ class AsyncRuntime:
         else:
             request.token_ids.CopyFrom(message(pb.TokenIds, ids=prompt))
         return await self.answer_choice(request)
+
+    async def answer_action(self, request: pb.AnswerActionRequest) -> None:
+        """Say what came of an action; called by the character."""
+        await self._call(self.stub.AnswerAction, request)
 
     async def answer_choice(self, request: pb.ChooseRequest) -> Choice:
         """Send a request of `choose`; called by the character, too."""

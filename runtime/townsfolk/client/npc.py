@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from townsfolk.client.actions import Actions, actions_now
 from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import (
@@ -22,9 +23,20 @@ from townsfolk.client.errors import (
 from townsfolk.client.stream import ANSWER_TIMEOUT_S, SessionStream
 from townsfolk.client.transcript import Transcript
 from townsfolk.client.turn import AsyncTurn
-from townsfolk.v1.dialogue_pb2 import SessionConfig, SessionEvent, Utterance
+from townsfolk.v1.dialogue_pb2 import (
+    ActionRequested,
+    ActionsNow,
+    SessionConfig,
+    SessionEvent,
+    Utterance,
+)
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
-from townsfolk.v1.townsfolk_pb2 import ConverseRequest, Interrupt, OpenSession
+from townsfolk.v1.townsfolk_pb2 import (
+    AnswerActionRequest,
+    ConverseRequest,
+    Interrupt,
+    OpenSession,
+)
 
 if TYPE_CHECKING:
     from townsfolk.client.aio import AsyncRuntime
@@ -35,6 +47,8 @@ CLOSE_TIMEOUT_S = 5.0
 DEADLINE_GRACE_S = 1.0
 # The most lines of a history that a runtime takes.
 MAX_HISTORY = 10_000
+# The most characters that a character learns of an action.
+MAX_OUTCOME = 2048
 # Of the messages that a history is wrapped in, in bytes.
 MESSAGE_OVERHEAD = 64
 
@@ -47,8 +61,12 @@ class AsyncNpc:
     waits in the runtime, or to a new one with the transcript so far.
     """
 
-    def __init__(self, runtime: AsyncRuntime, config: SessionConfig) -> None:
+    def __init__(
+        self, runtime: AsyncRuntime, config: SessionConfig, actions: Actions | None = None
+    ) -> None:
         """Made by `AsyncRuntime.npc`."""
+        self._actions = actions or Actions()
+        self._running: set[asyncio.Task[None]] = set()  # functions of actions
         self.transcript = Transcript(config.persona.name, config.history)
         """The lines that the character remembers; `entries` is the `history` of a saved game."""
         self._runtime = runtime
@@ -83,6 +101,7 @@ class AsyncNpc:
         sampling: SamplingParams | None = None,
         deadline_s: float | None = None,
         grammar: Grammar | None = None,
+        actions: ActionsNow | Iterable[str] | None = None,
     ) -> AsyncTurn:
         """Say something to the character; iterate over the returned turn for the answer.
 
@@ -95,6 +114,8 @@ class AsyncNpc:
                 `DeadlineExceededError`, and what had come is in its `text`.
             grammar: What the answer must be; see `json_schema`, `regex`, `lark` and `choices`. Not
                 given: speech.
+            actions: Names of the actions that the character may take now, or how; all of its own
+                if not given.
 
         Raises:
             InvalidArgumentError: `deadline_s` is no time, or a text is no Unicode text.
@@ -109,6 +130,7 @@ class AsyncNpc:
             sampling=sampling,
             deadline_ms=deadline_ms,
             grammar=grammar,
+            actions=actions_now(actions),
         )
         loop = asyncio.get_running_loop()
         if deadline_ms:
@@ -169,6 +191,36 @@ class AsyncNpc:
         if remember:
             self.transcript.remember(choice.response.turn_id, speaker, text, choice.text)
         return choice
+
+    async def accept(self, action_id: str, result: str = "") -> None:
+        """Say that an action is done; the character learns the result.
+
+        Of actions that are functions, the client says so itself.
+
+        Raises:
+            NotFoundError: No such action waits for an answer.
+        """
+        request = message(
+            AnswerActionRequest, session_id=self.session_id, action_id=action_id, accept=result
+        )
+        await self._runtime.answer_action(request)
+
+    async def reject(self, action_id: str, reason: str = "") -> None:
+        """Say that an action is not done, and why; the character learns it and goes on.
+
+        Raises:
+            NotFoundError: No such action waits for an answer.
+        """
+        request = message(
+            AnswerActionRequest, session_id=self.session_id, action_id=action_id, reject=reason
+        )
+        await self._runtime.answer_action(request)
+
+    async def _run_action(self, request: ActionRequested) -> None:
+        is_done, text = await self._actions.run(request)
+        answer = self.accept if is_done else self.reject
+        with suppress(TownsfolkError):  # the turn was cut off meanwhile
+            await answer(request.action_id, text[:MAX_OUTCOME])
 
     async def notify(self, event: str) -> None:
         """Let the character learn of an event in the world, without an answer.
@@ -371,6 +423,10 @@ class AsyncNpc:
         kind = event.WhichOneof("event")
         if kind == "priority_updated":
             self._config.priority = event.priority_updated.priority
+        elif kind == "action_requested" and self._actions.runs(event.action_requested.name):
+            running = asyncio.create_task(self._run_action(event.action_requested))
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
         turn_id = getattr(getattr(event, kind), "turn_id", "") if kind else ""
         turn = self._turns.get(turn_id)
         if turn is None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
+from townsfolk.client.actions import Function
 from townsfolk.client.aio import NOT_CONNECTED, AsyncRuntime
 from townsfolk.client.choice import Choice
 from townsfolk.client.errors import RuntimeUnavailableError
@@ -17,7 +18,7 @@ from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import Persona, SessionEvent, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import Action, ActionsNow, Persona, SessionEvent, TranscriptEntry
 from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 T = TypeVar("T")
@@ -183,6 +184,7 @@ class Npc:
         sampling: SamplingParams | None = None,
         deadline_s: float | None = None,
         grammar: Grammar | None = None,
+        actions: ActionsNow | Iterable[str] | None = None,
     ) -> Turn:
         """Say something to the character; iterate over the returned turn for the answer."""
         say = _call_in_loop(
@@ -192,8 +194,17 @@ class Npc:
             sampling=sampling,
             deadline_s=deadline_s,
             grammar=grammar,
+            actions=actions,
         )
         return Turn(self._portal, self._portal.run(say))
+
+    def accept(self, action_id: str, result: str = "") -> None:
+        """Say that an action is done; see `AsyncNpc.accept`."""
+        self._portal.run(self._npc.accept(action_id, result))
+
+    def reject(self, action_id: str, reason: str = "") -> None:
+        """Say that an action is not done, and why; see `AsyncNpc.reject`."""
+        self._portal.run(self._npc.reject(action_id, reason))
 
     def choose(
         self,
@@ -312,6 +323,8 @@ class Runtime:
         priority: int = 0,
         session_id: str = "",
         history: Iterable[TranscriptEntry] = (),
+        hesitation_entropy: float | None = None,
+        actions: Iterable[Action | Function] = (),
     ) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
         make = _call_in_loop(
@@ -322,6 +335,8 @@ class Runtime:
             priority=priority,
             session_id=session_id,
             history=history,
+            hesitation_entropy=hesitation_entropy,
+            actions=actions,
         )
         return Npc(self._portal, self._portal.run(make))
 

@@ -66,6 +66,9 @@ class Transcript:
                 self.entries.append(
                     TranscriptEntry(kind=EntryKind.ENTRY_KIND_EVENT, text=event.notified.text)
                 )
+            case "action_settled":
+                text = event.action_settled.text
+                self.entries.append(TranscriptEntry(kind=EntryKind.ENTRY_KIND_EVENT, text=text))
             case "context_trimmed":
                 for entry in event.context_trimmed.dropped:
                     if entry in self.entries:  # nearly always the first

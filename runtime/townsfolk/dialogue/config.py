@@ -4,6 +4,8 @@ from enum import Enum
 
 from pydantic import Field, field_validator
 
+from townsfolk.dialogue.actions import MAX_ACTIONS, Action
+from townsfolk.dialogue.confidence import HesitationEntropy
 from townsfolk.dialogue.lore import LoreId
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
@@ -37,6 +39,18 @@ class SessionConfig(Outside):
         default=(), max_length=MAX_ENTRIES, description=f"at most {MAX_ENTRIES} lines"
     )
     overflow_policy: OverflowPolicy = OverflowPolicy.DROP_OLDEST
+    hesitation_entropy: HesitationEntropy = None
+    actions: tuple[Action, ...] = Field(
+        default=(), max_length=MAX_ACTIONS, description=f"at most {MAX_ACTIONS}, each name once"
+    )
+
+    @field_validator("actions")
+    @classmethod
+    def _each_once(cls, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+        names = [action.name for action in actions]
+        if len(set(names)) < len(names):
+            raise ValueError("has a name twice")
+        return actions
 
     @field_validator("lore_ids")
     @classmethod

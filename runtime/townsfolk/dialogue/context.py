@@ -47,8 +47,11 @@ class ContextWindow:
         length: int,
         history: Sequence[TranscriptEntry] = (),
         spellings: Spellings | None = None,
+        actions: str = "",
     ) -> None:
         """Take a persona, the lore it knows, and the length of the context in tokens.
+
+        `actions` is what it is told of what it can do.
 
         What was said before, if anything, is encoded at once: the first prompt then finds it done.
 
@@ -56,7 +59,7 @@ class ContextWindow:
             InvalidFieldError: Persona and lore are too long for this context.
             UnsupportedTemplateError: The chat template can't be used.
         """
-        self._system = prompt.system_text(persona, lore)
+        self._system = "\n\n".join(filter(None, [prompt.system_text(persona, lore), actions]))
         self._name = persona.name
         self._template = template
         self._encoder = PromptEncoder(tokenizer, spellings)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from townsfolk.dialogue.confidence import Confidence
 from townsfolk.dialogue.transcript import TranscriptEntry
 from townsfolk.engine.outputs import FinishReason, TokenInfo, Usage
 
@@ -42,6 +43,31 @@ class SentenceCompleted:
     index: int
     """Counts from 0 within the turn."""
     text: str
+    confidence: Confidence | None = None
+    """How sure the character was of it, where that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequested:
+    """The character acts; the answer waits for what the game makes of it."""
+
+    turn_id: str
+    action_id: str
+    name: str
+    arguments_json: str
+    offset: int
+    """How many characters of the answer were said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSettled:
+    """The character knows what came of an action."""
+
+    turn_id: str
+    action_id: str
+    accepted: bool
+    text: str
+    """The transcript's line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +131,13 @@ class PriorityUpdated:
 
 
 TurnEnd = TurnFinished | TurnInterrupted | TurnFailed
-TurnEvent = ContextTrimmed | TurnStarted | TextDelta | SentenceCompleted | TurnEnd
+TurnEvent = (
+    ContextTrimmed
+    | TurnStarted
+    | TextDelta
+    | SentenceCompleted
+    | ActionRequested
+    | ActionSettled
+    | TurnEnd
+)
 SessionEvent = SessionOpened | TurnEvent | Notified | Interrupted | PriorityUpdated

@@ -54,6 +54,11 @@ class ReplyText:
         self._spaces = ""  # white space that belongs to the reply if it goes on
         self._splitter: SentenceSplitter | None = None  # near the limit
 
+    @property
+    def stopped(self) -> str | None:
+        """Which of `stops` ended the reply, if one did."""
+        return self._stops.stopped
+
     def push(self, text: str, tokens_left: int = _MANY) -> str:
         """Take more text; give what can be shown."""
         if self.finish_reason is not None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from townsfolk.dialogue.acting import Acting
+from townsfolk.dialogue.actions import ActionBook, ActionCall, Outcome
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.choice import Choice, Question
+from townsfolk.dialogue.confidence import ConfidenceMeter
 from townsfolk.dialogue.config import MAX_ENTRIES, SessionConfig
 from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.encoding import EncodedPrompt
@@ -45,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING_TURNS = 32
 MAX_EVENT_CHARACTERS = 4096
+MAX_OUTCOME_CHARACTERS = 2048
 _EXPECTED = (
     DialogueError, EngineError, GrammarFailedError, InvalidGrammarError, InvalidSamplingError,
 )  # fmt: skip
@@ -78,6 +82,8 @@ class Session:
         self._config = config
         self._engine = engine
         self._tokenizer = tokenizer
+        self._actions = ActionBook(config.actions, tokenizer.chat_template)
+        self._prewarming = _prewarmed(engine, self._actions)
         self._voice = Voice(config.persona.name, engine, tokenizer, template, namespace)
         self._max_history_bytes = max_history_bytes
         self._context_tokens = engine.info.context_length
@@ -180,6 +186,7 @@ class Session:
                 "wait for an answer or interrupt"
             )
         loop = asyncio.get_running_loop()
+        self._actions.names(utterance.actions.names)
         turn = Turn(
             self._new_turn_id(utterance.turn_id),
             utterance,
@@ -188,6 +195,11 @@ class Session:
             self._cut,
             Unread(MOST_OF_ONE, within=self._unread),
         )
+        threshold = utterance.hesitation_entropy
+        if threshold is None:
+            threshold = self._config.hesitation_entropy
+        if threshold is not None:
+            turn.meter = ConfidenceMeter(self._tokenizer, threshold)
         if turn.deadline is not None:
             turn.expiry = loop.call_at(turn.deadline, self._expire, turn)
         self._waiting.append(turn)
@@ -349,7 +361,9 @@ class Session:
             # Once the request is on its way.
             asyncio.get_running_loop().call_soon(self._expect_next)
             speakers = self._transcript.speakers | {t.utterance.speaker for t in self._waiting}
-            completion = await self._voice.answer(turn, prompt, speakers, self._priority)
+            completion = await self._voice.answer(
+                turn, prompt, speakers, self._priority, self._acting(turn)
+            )
             self._end(turn, completion)
             generated = () if completion is None else completion.token_ids
             self._window.remember(prompt, generated, self._transcript.entries)
@@ -360,6 +374,11 @@ class Session:
         """The turn's prompt; forgets old lines when it would be too long."""
         excess = self._transcript.excess(self._max_history_bytes)
         entries, most = self._transcript.entries[excess:], turn.params.max_new_tokens
+        names = self._actions.names(turn.utterance.actions.names)
+        if not self._actions.is_all(names):  # else the character knows what it can do
+            possible = ", ".join(names) or "none"
+            told = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
+            entries = (*entries[:-1], told, entries[-1])
         async with self._fitting:
             fit = self._window.fit_at_once(entries, most)
             if fit is None:  # not here: others speak
@@ -367,6 +386,35 @@ class Session:
         if dropped := excess + fit.dropped:
             turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
         return fit.prompt
+
+    def _acting(self, turn: Turn) -> Acting | None:
+        """What the character may do in a turn."""
+        names = self._actions.names(turn.utterance.actions.names)
+        if not names:
+            return None
+
+        def settle(call: ActionCall, outcome: Outcome) -> str:
+            line = call.told(self.name, outcome)[:MAX_EVENT_CHARACTERS]
+            self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=line))
+            return line
+
+        return Acting(self._actions, names, turn.utterance.actions, settle)
+
+    def answer_action(self, action_id: str, outcome: Outcome) -> None:
+        """Say what the game makes of an action that the character takes.
+
+        Raises:
+            InvalidFieldError: The text is too long.
+            NotFoundError: No such action waits for an answer.
+        """
+        if len(outcome.text) > MAX_OUTCOME_CHARACTERS:
+            raise InvalidFieldError(
+                f"outcome: has {len(outcome.text)} characters (allowed: at most "
+                f"{MAX_OUTCOME_CHARACTERS})"
+            )
+        turn = self._current
+        if not action_id or turn is None or not turn.answer_action(action_id, outcome):
+            raise NotFoundError(f"action_id: no action {action_id!r} waits for an answer")
 
     def _expect_next(self) -> None:
         """Prepare for the line after this answer, while the model speaks."""
@@ -418,6 +466,7 @@ class Session:
             turn.send(TurnInterrupted(turn.id, "", _NO_USAGE))
         elif not turn.is_over:
             turn.interrupted = True
+            turn.answer_action("", None)
             if turn.generation is not None:
                 turn.generation.cancel()
 
@@ -452,3 +501,15 @@ class Session:
             self._turn_count += 1
             wanted = f"turn-{self._turn_count}"
         return wanted
+
+
+def _prewarmed(engine: TextEngine, actions: ActionBook) -> asyncio.Task[None] | None:
+    """Have the grammar of a session's actions ready before one is taken."""
+    if not actions:
+        return None
+
+    async def compile_() -> None:
+        with suppress(InvalidGrammarError):  # who speaks to the character is told
+            await engine.compile(actions.grammar(actions.names(None)))
+
+    return asyncio.get_running_loop().create_task(compile_())

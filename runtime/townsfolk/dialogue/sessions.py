@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 
+from townsfolk.dialogue.actions import ActionBook
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.context import ContextWindow
@@ -108,6 +109,7 @@ class Sessions:
             self._engine.info.context_length,
             config.history,
             self._spellings,
+            ActionBook(config.actions, self._tokenizer.chat_template).text,
         )
 
     def open(self, config: SessionConfig, window: ContextWindow | None = None) -> Session:

@@ -7,6 +7,8 @@ from typing import get_args
 
 from pydantic import Field, field_validator
 
+from townsfolk.dialogue.actions import ActionsNow, Outcome
+from townsfolk.dialogue.confidence import ConfidenceMeter, HesitationEntropy
 from townsfolk.dialogue.events import SentenceCompleted, TextDelta, TurnEnd, TurnEvent
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
@@ -29,6 +31,8 @@ class Utterance(Outside):
     deadline_ms: int = Field(
         default=0, ge=0, le=2**31 - 1, description="0 (no limit) to 2147483647 milliseconds"
     )
+    hesitation_entropy: HesitationEntropy = None
+    actions: ActionsNow = Field(default_factory=ActionsNow)
     grammar: Grammar | None = Field(default=None, description="what the answer must be")
 
     @field_validator("text")
@@ -68,6 +72,13 @@ class Turn:
         """What ends the turn if it still waits then."""
         self.generation: Generation | None = None
         """What the engine makes of it, once the turn has started."""
+        self.meter: ConfidenceMeter | None = None
+        """What tells of each sentence how sure it was, where that is asked for."""
+        self.goes_on = False
+        """Whether what comes next was drawn apart from what came before: a space goes between."""
+        self.actions_taken = 0
+        self.awaited: tuple[str, asyncio.Future[Outcome | None]] | None = None
+        """The action that waits for the game's answer, and where that goes."""
         self.interrupted = False
         self.heard: int | None = None
         """How many characters of the answer count, when it was interrupted."""
@@ -98,12 +109,26 @@ class Turn:
         Raises:
             UnreadLimitError: Too much waits for the reader.
         """
+        if self.goes_on and text:
+            self.goes_on = False
+            if self.text and not text[0].isspace():
+                text = " " + text
         self.text += text
+        if self.meter is not None:
+            self.meter.take(len(self.text) - len(text), text, tokens)
         reported = tokens if self.params.logprobs is not None else ()
         if text or reported:
             self._send_text(text, reported)
         if self._speaks:
             self._send_sentences(self._splitter.push(text))
+
+    def answer_action(self, action_id: str, outcome: Outcome | None) -> bool:
+        """Give the game's answer to an action; return whether it was waited for."""
+        if self.awaited is None or action_id not in ("", self.awaited[0]):
+            return False
+        if not self.awaited[1].done():
+            self.awaited[1].set_result(outcome)
+        return True
 
     def end_sentence(self) -> None:
         """The character has said all: its last sentence is whole."""
@@ -121,7 +146,8 @@ class Turn:
 
     def _send_sentences(self, sentences: list[str]) -> None:
         for sentence in sentences:
-            self.send(SentenceCompleted(self.id, self._sentence_count, sentence))
+            sure = None if self.meter is None else self.meter.of(self.text, sentence)
+            self.send(SentenceCompleted(self.id, self._sentence_count, sentence, sure))
             self._unread.add(size(sentence))
             self._sentence_count += 1
 

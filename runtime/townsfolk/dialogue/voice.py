@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from townsfolk.dialogue.acting import Acting, action_params, ask
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.choice import Choice, Question, decide
 from townsfolk.dialogue.encoding import EncodedPrompt
@@ -12,7 +13,7 @@ from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.turn import Turn
-from townsfolk.engine.errors import DeadlineExceededError
+from townsfolk.engine.errors import DeadlineExceededError, PromptTooLongError
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.rules import ReplyRules
@@ -44,7 +45,12 @@ class Voice:
         self._namespace = namespace
 
     async def answer(
-        self, turn: Turn, prompt: EncodedPrompt, speakers: Set[str], priority: int
+        self,
+        turn: Turn,
+        prompt: EncodedPrompt,
+        speakers: Set[str],
+        priority: int,
+        acting: Acting | None = None,
     ) -> Completion | None:
         """Send what the model says as it says it; return None if the turn was cut off before.
 
@@ -55,6 +61,7 @@ class Voice:
             prompt: What the model is told.
             speakers: Everybody who has spoken in the session or is about to.
             priority: Of the request.
+            acting: What the character may do, if anything.
 
         Raises:
             EngineError: The request failed, or the deadline passed before the answer began.
@@ -65,16 +72,88 @@ class Voice:
         if turn.utterance.grammar is not None:
             return await self._fill(turn, prompt, turn.utterance.grammar, priority)
         labels = SpeakerLabels(self._name, speakers | {DEFAULT_SPEAKER})
-        reply, token_ids = self._reply_text(turn, labels), prompt.token_ids
+        begins = () if acting is None else (acting.begins,)
+        reply, token_ids = self._reply_text(turn, labels, begins), prompt.token_ids
         completion = await self._speak(turn, token_ids, reply, priority)
         if reply.began_as_another and not turn.interrupted:
             token_ids += self._tokenizer.encode(f"{self._name}:", continues=True)
-            again = await self._speak(turn, token_ids, self._reply_text(turn, labels), priority)
+            reply = self._reply_text(turn, labels, begins)
+            again = await self._speak(turn, token_ids, reply, priority)
             # Its tokens don't follow the prompt: with the next line they are encoded anew.
             completion = replace(again, token_ids=(), usage=_sum(completion.usage, again.usage))
+        if acting is not None:
+            said = _Said(reply, token_ids, completion)
+            completion = await self._act(turn, acting, said, labels, priority)
         if completion.finish_reason is not FinishReason.INTERRUPTED:
             turn.end_sentence()
         return completion
+
+    async def _act(
+        self, turn: Turn, acting: Acting, said: "_Said", labels: SpeakerLabels, priority: int
+    ) -> Completion:
+        """Let the character act behind what it has said, as long as it begins to; return all of it.
+
+        What is written of an action is drawn under its grammar, in a request of its own, and is
+        nothing to the game until it is whole.
+        """
+        grammar = acting.book.grammar(acting.names, or_none=not acting.now.required)
+        compiled = await self._engine.compile(grammar)
+        form, limit = acting.book.format, acting.now.limit
+        for number in range(limit):
+            must = acting.now.required and number == 0
+            if not (said.begins_action(acting) or (must and said.is_whole)) or turn.interrupted:
+                break
+            token_ids = said.token_ids + self._encode_more(said.reply.text + form.opens)
+            written = await self._write_action(turn, token_ids, compiled, priority)
+            if written is None:
+                break
+            said = said.with_usage(written.usage)
+            call = None
+            if written.finish_reason is FinishReason.END:  # one that was cut off runs nothing
+                call = acting.book.read(written.text)
+            if call is None or turn.interrupted:
+                break
+            turn.end_sentence()
+            outcome = await ask(turn, acting, call)
+            if outcome is None or turn.interrupted or not acting.goes_on(outcome):
+                break
+            told = form.closes + form.answer.format(call.told(self._name, outcome))
+            token_ids += self._encode_more(call.text + told)
+            turn.goes_on = True
+            begins = (acting.begins,) if number + 1 < limit else ()
+            reply = self._reply_text(turn, labels, begins)
+            completion = await self._speak(turn, token_ids, reply, priority)
+            usage = _sum(said.completion.usage, completion.usage)
+            said = _Said(reply, token_ids, replace(completion, token_ids=(), usage=usage))
+        reason = said.completion.finish_reason
+        if turn.interrupted:
+            reason = FinishReason.INTERRUPTED
+        return replace(said.completion, finish_reason=reason)
+
+    async def _write_action(
+        self, turn: Turn, token_ids: list[int], grammar: CompiledGrammar, priority: int
+    ) -> Completion | None:
+        """Return what the model writes of an action; None where there is no time or room for it."""
+        left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
+        if left is not None and left <= 0:
+            return None
+        try:
+            turn.generation = self._engine.submit(
+                token_ids,
+                action_params(turn.params),
+                priority=priority,
+                deadline_s=left,
+                namespace=self._namespace,
+                rules=ReplyRules(penalizes_prompt=False),
+                grammar=grammar,
+            )
+            return await turn.generation.result()
+        except (DeadlineExceededError, PromptTooLongError):
+            return None
+
+    def _encode_more(self, text: str) -> list[int]:
+        before = "" if self._tokenizer.renderer else " "
+        return self._tokenizer.encode(before + text, continues=True)
 
     async def choose(
         self,
@@ -127,9 +206,12 @@ class Voice:
         if left is not None and left <= 0:
             raise DeadlineExceededError
         begins = turn.generation is None
+        params = turn.params
+        if turn.meter is not None and params.logprobs is None:
+            params = replace(params, logprobs=0)
         turn.generation = self._engine.submit(
             token_ids,
-            turn.params,
+            params,
             priority=priority,
             deadline_s=left,
             namespace=self._namespace,
@@ -149,14 +231,43 @@ class Voice:
         assert completion is not None
         return completion
 
-    def _reply_text(self, turn: Turn, labels: SpeakerLabels) -> ReplyText:
+    def _reply_text(
+        self, turn: Turn, labels: SpeakerLabels, stops: tuple[str, ...] = ()
+    ) -> ReplyText:
         longest, shortest = turn.params.max_new_tokens, turn.params.min_new_tokens
         last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
         return ReplyText(
             labels,
-            self._template.stops,
+            (*self._template.stops, *stops),
             last_tokens=last_tokens,
             begins_in_thought=self._template.begins_in_thought,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was said last, and behind which prompt."""
+
+    reply: ReplyText
+    token_ids: list[int]
+    completion: Completion
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the model itself, or its limit, has ended it."""
+        cut = (FinishReason.INTERRUPTED, FinishReason.DEADLINE)
+        return self.completion.finish_reason not in cut
+
+    def begins_action(self, acting: Acting) -> bool:
+        """Whether it ends where an action begins."""
+        return self.is_whole and self.reply.stopped == acting.begins
+
+    def with_usage(self, usage: Usage) -> "_Said":
+        """As if another request had been part of it."""
+        completion = self.completion
+        return replace(
+            self,
+            completion=replace(completion, token_ids=(), usage=_sum(completion.usage, usage)),
         )
 
 

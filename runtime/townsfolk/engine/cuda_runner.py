@@ -384,9 +384,10 @@ class _HostReport:
         report = Report.of(flat)
         self._tokens: list[int] = report.tokens.tolist()
         self._logprobs: list[float] = report.logprobs.tolist()
+        self._entropies: list[float] = report.entropies.tolist()
         self._ids, self._scores = report.top_ids.numpy(), report.top_logprobs.numpy()
 
     def token_info(self, at: int, asked: int) -> TokenInfo:
         """What was drawn in a place, with as many alternatives as were asked for."""
         top = zip(self._ids[at, :asked].tolist(), self._scores[at, :asked].tolist(), strict=True)
-        return TokenInfo(self._tokens[at], self._logprobs[at], tuple(top))
+        return TokenInfo(self._tokens[at], self._logprobs[at], tuple(top), self._entropies[at])

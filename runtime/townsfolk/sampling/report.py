@@ -27,6 +27,8 @@ class SampledTokens:
     None when none asked. A request's own are the first of its row."""
     top_logprobs: Tensor | None
     """[n, k] float32; NaN for a request that did not ask."""
+    entropies: Tensor | None = None
+    """[n] float32 in nats, where a request asked; None for tokens of a prompt."""
 
     def part(self, of: slice) -> SampledTokens:
         """Some of them."""
@@ -88,12 +90,16 @@ def with_logprobs(logits: Tensor, token_ids: Tensor, request: LogprobRequest) ->
         request: which rows want what.
     """
     if request.places is None:
-        return prompt_logprobs(logits, token_ids, request.top_n)
+        whole = prompt_logprobs(logits, token_ids, request.top_n)
+        whole.entropies = ops.entropies(logits)
+        return whole
     logprobs = torch.full((request.rows,), math.nan, device=logits.device)
     result = SampledTokens(token_ids, logprobs, None, None)
     if request.asked:
         some = prompt_logprobs(logits[request.places], token_ids[request.places], request.top_n)
         logprobs[request.places] = some.logprobs
+        result.entropies = torch.full_like(logprobs, math.nan)
+        result.entropies[request.places] = ops.entropies(logits[request.places])
         if some.top_ids is not None and some.top_logprobs is not None:
             width = some.top_ids.shape[1]
             result.top_ids = token_ids.new_zeros(request.rows, width)
@@ -110,6 +116,9 @@ def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[Tok
         return [TokenInfo(token_id) for token_id in token_ids]
     logprobs = sampled.logprobs.tolist()
     top_ids = top_logprobs = [()] * len(asked)
+    entropies: list[float | None] = [None] * len(asked)
+    if sampled.entropies is not None:
+        entropies = sampled.entropies.tolist()
     if sampled.top_ids is not None and sampled.top_logprobs is not None:
         top_ids, top_logprobs = sampled.top_ids.tolist(), sampled.top_logprobs.tolist()
     return [
@@ -119,6 +128,7 @@ def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[Tok
             token_ids[i],
             logprobs[i],
             tuple(zip(top_ids[i][:count], top_logprobs[i][:count], strict=True)),
+            entropies[i],
         )
         for i, count in enumerate(asked)
     ]

@@ -14,8 +14,11 @@ class TokenInfo:
         logprob: natural logarithm of its probability in the model's unfiltered distribution; None
             when log-probabilities were not asked for; 0 for a prompt's first token.
         top: the likeliest tokens and their log-probabilities, most likely first.
+        entropy: of the model's unfiltered distribution at a token that was drawn, in nats; None
+            when log-probabilities were not asked for.
     """
 
     token_id: int
     logprob: float | None = None
     top: tuple[tuple[int, float], ...] = ()
+    entropy: float | None = None

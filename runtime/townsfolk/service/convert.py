@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from townsfolk.dialogue import events
+from townsfolk.dialogue.actions import Action, Outcome, ParameterType, Placement
 from townsfolk.dialogue.choice import Choice, Question, Score
+from townsfolk.dialogue.confidence import Confidence
 from townsfolk.dialogue.config import OverflowPolicy, SessionConfig
 from townsfolk.dialogue.lore import Lore
 from townsfolk.dialogue.overrides import SamplingOverrides
@@ -47,6 +49,18 @@ _ENTRY_KINDS: Mapping[EntryKind, dialogue_pb2.EntryKind] = {
     EntryKind.EVENT: dialogue_pb2.ENTRY_KIND_EVENT,
 }
 _KINDS_OF_ENTRIES = {number: kind for kind, number in _ENTRY_KINDS.items()}
+_PARAMETER_TYPES: Mapping[int, ParameterType] = {
+    dialogue_pb2.PARAMETER_TYPE_UNSPECIFIED: ParameterType.STRING,
+    dialogue_pb2.PARAMETER_TYPE_STRING: ParameterType.STRING,
+    dialogue_pb2.PARAMETER_TYPE_INTEGER: ParameterType.INTEGER,
+    dialogue_pb2.PARAMETER_TYPE_NUMBER: ParameterType.NUMBER,
+    dialogue_pb2.PARAMETER_TYPE_BOOLEAN: ParameterType.BOOLEAN,
+}
+_PLACEMENTS: Mapping[int, Placement] = {
+    dialogue_pb2.ACTION_PLACEMENT_UNSPECIFIED: Placement.AFTER,
+    dialogue_pb2.ACTION_PLACEMENT_AFTER: Placement.AFTER,
+    dialogue_pb2.ACTION_PLACEMENT_BETWEEN: Placement.BETWEEN,
+}
 _SCORES: Mapping[int, Score] = {
     townsfolk_pb2.CHOICE_SCORE_UNSPECIFIED: Score.TOTAL,
     townsfolk_pb2.CHOICE_SCORE_TOTAL: Score.TOTAL,
@@ -152,7 +166,79 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
         priority=message.priority,
         history=tuple(_entry_fields(index, entry) for index, entry in enumerate(message.history)),
         overflow_policy=_OVERFLOW_POLICIES[message.overflow_policy],
+        actions=tuple(_action_fields(index, each) for index, each in enumerate(message.actions)),
+        hesitation_entropy=_hesitation(message),
     )
+
+
+def _action_fields(index: int, message: dialogue_pb2.Action) -> dict[str, Any]:
+    for number, parameter in enumerate(message.parameters):
+        if parameter.type not in _PARAMETER_TYPES:
+            raise InvalidRequestError(
+                f"actions.{index}.parameters.{number}.type: is {parameter.type}, which is none"
+            )
+    return {
+        "name": message.name,
+        "description": message.description,
+        "json_schema": message.json_schema,
+        "when": message.when,
+        "parameters": tuple(
+            {
+                "name": each.name,
+                "description": each.description,
+                "type": _PARAMETER_TYPES[each.type],
+                "options": tuple(each.options),
+                "minimum": each.minimum if each.HasField("minimum") else None,
+                "maximum": each.maximum if each.HasField("maximum") else None,
+                "optional": each.optional,
+            }
+            for each in message.parameters
+        ),
+    }
+
+
+def _action_message(action: Action) -> dialogue_pb2.Action:
+    types = {kind: number for number, kind in _PARAMETER_TYPES.items() if number}
+    return dialogue_pb2.Action(
+        name=action.name,
+        description=action.description,
+        json_schema=action.json_schema,
+        when=action.when,
+        parameters=[
+            dialogue_pb2.ActionParameter(**(each.model_dump() | {"type": types[each.type]}))
+            for each in action.parameters
+        ],
+    )
+
+
+def _actions_now(message: dialogue_pb2.Utterance) -> dict[str, Any]:
+    if not message.HasField("actions"):
+        return {}
+    now = message.actions
+    if now.placement not in _PLACEMENTS:
+        raise InvalidRequestError(f"actions.placement: is {now.placement}, which is none")
+    return {
+        "names": tuple(now.names),
+        "placement": _PLACEMENTS[now.placement],
+        "required": now.required,
+        "most": now.most,
+        "timeout_ms": now.timeout_ms,
+    }
+
+
+def outcome(message: townsfolk_pb2.AnswerActionRequest) -> Outcome:
+    """Return what the game makes of an action.
+
+    Raises:
+        InvalidRequestError: It does not say.
+    """
+    match message.WhichOneof("outcome"):
+        case "accept":
+            return Outcome(True, message.accept)
+        case "reject":
+            return Outcome(False, message.reject)
+        case _:
+            raise InvalidRequestError("outcome: set accept or reject")
 
 
 def _entry_fields(index: int, message: dialogue_pb2.TranscriptEntry) -> dict[str, Any]:
@@ -188,6 +274,8 @@ def session_config_message(config: SessionConfig) -> dialogue_pb2.SessionConfig:
         priority=config.priority,
         history=map(entry_message, config.history),
         overflow_policy=dialogue_pb2.OVERFLOW_POLICY_DROP_OLDEST,
+        actions=map(_action_message, config.actions),
+        hesitation_entropy=config.hesitation_entropy,
     )
 
 
@@ -216,6 +304,8 @@ def utterance(message: dialogue_pb2.Utterance) -> Utterance:
         sampling=sampling_fields(message.sampling),
         deadline_ms=message.deadline_ms,
         grammar=grammar(message.grammar),
+        hesitation_entropy=_hesitation(message),
+        actions=_actions_now(message),
     )
 
 
@@ -326,9 +416,16 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
             return message
         case events.SentenceCompleted():
             sentence = pb.SentenceCompleted(
-                turn_id=event.turn_id, index=event.index, text=event.text
+                turn_id=event.turn_id,
+                index=event.index,
+                text=event.text,
+                confidence=_confidence(event.confidence),
             )
             return pb.SessionEvent(sentence_completed=sentence)
+        case events.ActionRequested():
+            return pb.SessionEvent(action_requested=pb.ActionRequested(**asdict(event)))
+        case events.ActionSettled():
+            return pb.SessionEvent(action_settled=pb.ActionSettled(**asdict(event)))
         case events.TurnFinished():
             finished = pb.TurnFinished(
                 turn_id=event.turn_id,
@@ -355,6 +452,19 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
         case events.PriorityUpdated():
             updated = pb.PriorityUpdated(priority=event.priority)
             return pb.SessionEvent(priority_updated=updated)
+
+
+def _confidence(value: Confidence | None) -> dialogue_pb2.Confidence | None:
+    if value is None:
+        return None
+    peaks = [dialogue_pb2.EntropyPeak(**asdict(peak)) for peak in value.peaks]
+    return dialogue_pb2.Confidence(
+        mean_logprob=value.mean_logprob, peaks=peaks, hesitated=value.hesitated
+    )
+
+
+def _hesitation(message: dialogue_pb2.SessionConfig | dialogue_pb2.Utterance) -> float | None:
+    return _widened(message.hesitation_entropy) if message.HasField("hesitation_entropy") else None
 
 
 def interruption(message: townsfolk_pb2.Interrupt) -> tuple[str, int | None]:

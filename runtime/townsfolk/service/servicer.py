@@ -79,6 +79,13 @@ class TownsfolkServicer:
         turn_ids = session.interrupt(*convert.interruption(request.interrupt))
         return pb.InterruptSessionResponse(turn_ids=turn_ids)
 
+    async def AnswerAction(
+        self, request: pb.AnswerActionRequest, _: Context
+    ) -> pb.AnswerActionResponse:
+        session = self._gate.backend.sessions.get(request.session_id)
+        session.answer_action(request.action_id, convert.outcome(request))
+        return pb.AnswerActionResponse()
+
     async def NotifySession(
         self, request: pb.NotifySessionRequest, _: Context
     ) -> pb.NotifySessionResponse:

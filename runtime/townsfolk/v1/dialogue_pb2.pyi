@@ -20,6 +20,20 @@ class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENTRY_KIND_SPOKE: _ClassVar[EntryKind]
     ENTRY_KIND_EVENT: _ClassVar[EntryKind]
 
+class ParameterType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PARAMETER_TYPE_UNSPECIFIED: _ClassVar[ParameterType]
+    PARAMETER_TYPE_STRING: _ClassVar[ParameterType]
+    PARAMETER_TYPE_INTEGER: _ClassVar[ParameterType]
+    PARAMETER_TYPE_NUMBER: _ClassVar[ParameterType]
+    PARAMETER_TYPE_BOOLEAN: _ClassVar[ParameterType]
+
+class ActionPlacement(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACTION_PLACEMENT_UNSPECIFIED: _ClassVar[ActionPlacement]
+    ACTION_PLACEMENT_AFTER: _ClassVar[ActionPlacement]
+    ACTION_PLACEMENT_BETWEEN: _ClassVar[ActionPlacement]
+
 class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ERROR_CODE_UNSPECIFIED: _ClassVar[ErrorCode]
@@ -36,6 +50,14 @@ ENTRY_KIND_UNSPECIFIED: EntryKind
 ENTRY_KIND_HEARD: EntryKind
 ENTRY_KIND_SPOKE: EntryKind
 ENTRY_KIND_EVENT: EntryKind
+PARAMETER_TYPE_UNSPECIFIED: ParameterType
+PARAMETER_TYPE_STRING: ParameterType
+PARAMETER_TYPE_INTEGER: ParameterType
+PARAMETER_TYPE_NUMBER: ParameterType
+PARAMETER_TYPE_BOOLEAN: ParameterType
+ACTION_PLACEMENT_UNSPECIFIED: ActionPlacement
+ACTION_PLACEMENT_AFTER: ActionPlacement
+ACTION_PLACEMENT_BETWEEN: ActionPlacement
 ERROR_CODE_UNSPECIFIED: ErrorCode
 ERROR_CODE_INVALID_ARGUMENT: ErrorCode
 ERROR_CODE_NOT_FOUND: ErrorCode
@@ -83,8 +105,80 @@ class TranscriptEntry(_message.Message):
     turn_id: str
     def __init__(self, kind: _Optional[_Union[EntryKind, str]] = ..., speaker: _Optional[str] = ..., text: _Optional[str] = ..., cut: _Optional[bool] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
+class ActionParameter(_message.Message):
+    __slots__ = ("name", "description", "type", "options", "minimum", "maximum", "optional")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_FIELD_NUMBER: _ClassVar[int]
+    OPTIONAL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    type: ParameterType
+    options: _containers.RepeatedScalarFieldContainer[str]
+    minimum: float
+    maximum: float
+    optional: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[_Union[ParameterType, str]] = ..., options: _Optional[_Iterable[str]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., optional: _Optional[bool] = ...) -> None: ...
+
+class Action(_message.Message):
+    __slots__ = ("name", "description", "parameters", "json_schema", "when")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    JSON_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    WHEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    parameters: _containers.RepeatedCompositeFieldContainer[ActionParameter]
+    json_schema: str
+    when: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ActionParameter, _Mapping]]] = ..., json_schema: _Optional[str] = ..., when: _Optional[str] = ...) -> None: ...
+
+class ActionsNow(_message.Message):
+    __slots__ = ("names", "placement", "required", "most", "timeout_ms")
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    placement: ActionPlacement
+    required: bool
+    most: int
+    timeout_ms: int
+    def __init__(self, names: _Optional[_Iterable[str]] = ..., placement: _Optional[_Union[ActionPlacement, str]] = ..., required: _Optional[bool] = ..., most: _Optional[int] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+
+class ActionRequested(_message.Message):
+    __slots__ = ("turn_id", "action_id", "name", "arguments_json", "offset")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    action_id: str
+    name: str
+    arguments_json: str
+    offset: int
+    def __init__(self, turn_id: _Optional[str] = ..., action_id: _Optional[str] = ..., name: _Optional[str] = ..., arguments_json: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class ActionSettled(_message.Message):
+    __slots__ = ("turn_id", "action_id", "accepted", "text")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    action_id: str
+    accepted: bool
+    text: str
+    def __init__(self, turn_id: _Optional[str] = ..., action_id: _Optional[str] = ..., accepted: _Optional[bool] = ..., text: _Optional[str] = ...) -> None: ...
+
 class SessionConfig(_message.Message):
-    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy")
+    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PERSONA_FIELD_NUMBER: _ClassVar[int]
     LORE_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +186,8 @@ class SessionConfig(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     OVERFLOW_POLICY_FIELD_NUMBER: _ClassVar[int]
+    HESITATION_ENTROPY_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     persona: Persona
     lore_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -99,23 +195,29 @@ class SessionConfig(_message.Message):
     priority: int
     history: _containers.RepeatedCompositeFieldContainer[TranscriptEntry]
     overflow_policy: OverflowPolicy
-    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ...) -> None: ...
+    hesitation_entropy: float
+    actions: _containers.RepeatedCompositeFieldContainer[Action]
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[Action, _Mapping]]] = ...) -> None: ...
 
 class Utterance(_message.Message):
-    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar")
+    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar", "hesitation_entropy", "actions")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     GRAMMAR_FIELD_NUMBER: _ClassVar[int]
+    HESITATION_ENTROPY_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
     text: str
     speaker: str
     turn_id: str
     sampling: _sampling_pb2.SamplingParams
     deadline_ms: int
     grammar: _sampling_pb2.Grammar
-    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ...) -> None: ...
+    hesitation_entropy: float
+    actions: ActionsNow
+    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Union[ActionsNow, _Mapping]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
     __slots__ = ("session_id", "resumed", "system_tokens", "context_tokens")
@@ -146,14 +248,36 @@ class TextDelta(_message.Message):
     def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., tokens: _Optional[_Iterable[_Union[_sampling_pb2.Token, _Mapping]]] = ...) -> None: ...
 
 class SentenceCompleted(_message.Message):
-    __slots__ = ("turn_id", "index", "text")
+    __slots__ = ("turn_id", "index", "text", "confidence")
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     index: int
     text: str
-    def __init__(self, turn_id: _Optional[str] = ..., index: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+    confidence: Confidence
+    def __init__(self, turn_id: _Optional[str] = ..., index: _Optional[int] = ..., text: _Optional[str] = ..., confidence: _Optional[_Union[Confidence, _Mapping]] = ...) -> None: ...
+
+class EntropyPeak(_message.Message):
+    __slots__ = ("start", "length", "entropy")
+    START_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    ENTROPY_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    length: int
+    entropy: float
+    def __init__(self, start: _Optional[int] = ..., length: _Optional[int] = ..., entropy: _Optional[float] = ...) -> None: ...
+
+class Confidence(_message.Message):
+    __slots__ = ("mean_logprob", "peaks", "hesitated")
+    MEAN_LOGPROB_FIELD_NUMBER: _ClassVar[int]
+    PEAKS_FIELD_NUMBER: _ClassVar[int]
+    HESITATED_FIELD_NUMBER: _ClassVar[int]
+    mean_logprob: float
+    peaks: _containers.RepeatedCompositeFieldContainer[EntropyPeak]
+    hesitated: bool
+    def __init__(self, mean_logprob: _Optional[float] = ..., peaks: _Optional[_Iterable[_Union[EntropyPeak, _Mapping]]] = ..., hesitated: _Optional[bool] = ...) -> None: ...
 
 class TurnFinished(_message.Message):
     __slots__ = ("turn_id", "text", "finish_reason", "usage")
@@ -214,7 +338,7 @@ class SessionError(_message.Message):
     def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
 class SessionEvent(_message.Message):
-    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted")
+    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted", "action_requested", "action_settled")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
     TEXT_DELTA_FIELD_NUMBER: _ClassVar[int]
@@ -226,6 +350,8 @@ class SessionEvent(_message.Message):
     PRIORITY_UPDATED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    ACTION_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    ACTION_SETTLED_FIELD_NUMBER: _ClassVar[int]
     opened: SessionOpened
     turn_started: TurnStarted
     text_delta: TextDelta
@@ -237,4 +363,6 @@ class SessionEvent(_message.Message):
     priority_updated: PriorityUpdated
     error: SessionError
     interrupted: Interrupted
-    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ...) -> None: ...
+    action_requested: ActionRequested
+    action_settled: ActionSettled
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., action_requested: _Optional[_Union[ActionRequested, _Mapping]] = ..., action_settled: _Optional[_Union[ActionSettled, _Mapping]] = ...) -> None: ...

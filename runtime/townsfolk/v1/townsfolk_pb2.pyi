@@ -107,6 +107,22 @@ class InterruptSessionResponse(_message.Message):
     turn_ids: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, turn_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class AnswerActionRequest(_message.Message):
+    __slots__ = ("session_id", "action_id", "accept", "reject")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    REJECT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    action_id: str
+    accept: str
+    reject: str
+    def __init__(self, session_id: _Optional[str] = ..., action_id: _Optional[str] = ..., accept: _Optional[str] = ..., reject: _Optional[str] = ...) -> None: ...
+
+class AnswerActionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class NotifySessionRequest(_message.Message):
     __slots__ = ("session_id", "text")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]

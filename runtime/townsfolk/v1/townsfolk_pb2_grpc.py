@@ -56,6 +56,11 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.InterruptSessionRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.InterruptSessionResponse.FromString,
                 _registered_method=True)
+        self.AnswerAction = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/AnswerAction',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.AnswerActionRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.AnswerActionResponse.FromString,
+                _registered_method=True)
         self.NotifySession = channel.unary_unary(
                 '/townsfolk.v1.TownsfolkService/NotifySession',
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionRequest.SerializeToString,
@@ -142,6 +147,13 @@ class TownsfolkServiceServicer:
 
     def InterruptSession(self, request, context):
         """Cuts a session's answers off.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerAction(self, request, context):
+        """Says what came of an action that a character takes; its answer waits for that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,6 +259,11 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.InterruptSession,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.InterruptSessionRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.InterruptSessionResponse.SerializeToString,
+            ),
+            'AnswerAction': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerAction,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.AnswerActionRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.AnswerActionResponse.SerializeToString,
             ),
             'NotifySession': grpc.unary_unary_rpc_method_handler(
                     servicer.NotifySession,
@@ -414,6 +431,33 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/InterruptSession',
             townsfolk_dot_v1_dot_townsfolk__pb2.InterruptSessionRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.InterruptSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerAction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/AnswerAction',
+            townsfolk_dot_v1_dot_townsfolk__pb2.AnswerActionRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.AnswerActionResponse.FromString,
             options,
             channel_credentials,
             insecure,

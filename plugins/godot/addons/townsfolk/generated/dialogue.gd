@@ -23,6 +23,31 @@ enum EntryKind {
 	EVENT = 3,
 }
 
+## What kind of value a parameter of an action is.
+enum ParameterType {
+	## A text.
+	UNSPECIFIED = 0,
+	## A text of at most 256 characters.
+	STRING = 1,
+	## A whole number.
+	INTEGER = 2,
+	## A number.
+	NUMBER = 3,
+	## true or false.
+	BOOLEAN = 4,
+}
+
+## Where actions stand in an answer.
+enum ActionPlacement {
+	## The runtime's default: after what is said.
+	UNSPECIFIED = 0,
+	## Behind what is said. The character speaks on where the game rejects an action, or accepts it
+	## with a result.
+	AFTER = 1,
+	## Anywhere: the character speaks on behind each.
+	BETWEEN = 2,
+}
+
 ## What kind of failure an error is.
 enum ErrorCode {
 	## Not set.
@@ -197,6 +222,310 @@ class TranscriptEntry:
 					reader.skip(tag)
 
 
+## What an action has to know.
+class ActionParameter:
+	extends ProtoMessage
+
+	## A letter or underscore, then up to 63 letters, digits or underscores.
+	var name: String = ""
+
+	## What it means, for the model. At most 512 characters, one line.
+	var description: String = ""
+
+	## What kind of value it is.
+	var type: ParameterType = ParameterType.UNSPECIFIED
+
+	## The value is one of these texts, if there are any. At most 256.
+	var options: Array[String] = []
+
+	## The least that a number can be.
+	var minimum: float = 0.0:
+		set(value):
+			minimum = value
+			has_minimum = true
+	## Whether [member minimum] is set.
+	var has_minimum := false
+
+	## The most that a number can be.
+	var maximum: float = 0.0:
+		set(value):
+			maximum = value
+			has_maximum = true
+	## Whether [member maximum] is set.
+	var has_maximum := false
+
+	## It may be left out.
+	var optional: bool = false
+
+	## Makes [member minimum] not set.
+	func clear_minimum() -> void:
+		minimum = 0.0
+		has_minimum = false
+
+	## Makes [member maximum] not set.
+	func clear_maximum() -> void:
+		maximum = 0.0
+		has_maximum = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if name != "":
+			writer.put_varint(10)
+			writer.put_string(name)
+		if description != "":
+			writer.put_varint(18)
+			writer.put_string(description)
+		if type != 0:
+			writer.put_varint(24)
+			writer.put_int32(type)
+		for element in options:
+			writer.put_varint(34)
+			writer.put_string(element)
+		if has_minimum:
+			writer.put_varint(41)
+			writer.put_double(minimum)
+		if has_maximum:
+			writer.put_varint(49)
+			writer.put_double(maximum)
+		if optional:
+			writer.put_varint(56)
+			writer.put_bool(optional)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					name = reader.read_string()
+				18:
+					description = reader.read_string()
+				24:
+					type = reader.read_int32() as ParameterType
+				34:
+					options.append(reader.read_string())
+				41:
+					minimum = reader.read_double()
+				49:
+					maximum = reader.read_double()
+				56:
+					optional = reader.read_bool()
+				_:
+					reader.skip(tag)
+
+
+## Something that a character can do in the game.
+class Action:
+	extends ProtoMessage
+
+	## A letter or underscore, then up to 63 letters, digits or underscores; not "none".
+	var name: String = ""
+
+	## What it does, for the model. At most 1024 characters, one line.
+	var description: String = ""
+
+	## What it has to know, each once. At most 16.
+	var parameters: Array[ActionParameter] = []
+
+	## Instead of parameters: a JSON Schema of an object, the arguments.
+	var json_schema: String = ""
+
+	## When the character may do it, for the model. At most 512 characters, one line.
+	var when_: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if name != "":
+			writer.put_varint(10)
+			writer.put_string(name)
+		if description != "":
+			writer.put_varint(18)
+			writer.put_string(description)
+		for element in parameters:
+			writer.put_varint(26)
+			writer.put_message(element)
+		if json_schema != "":
+			writer.put_varint(34)
+			writer.put_string(json_schema)
+		if when_ != "":
+			writer.put_varint(42)
+			writer.put_string(when_)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					name = reader.read_string()
+				18:
+					description = reader.read_string()
+				26:
+					var parameters_element := ActionParameter.new()
+					reader.read_message(parameters_element)
+					parameters.append(parameters_element)
+				34:
+					json_schema = reader.read_string()
+				42:
+					when_ = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## Which of a session's actions a turn may take.
+class ActionsNow:
+	extends ProtoMessage
+
+	## Their names; those that are not here can't be taken, and the character is told what is
+	## possible. Empty: none.
+	var names: Array[String] = []
+
+	## Where they stand.
+	var placement: ActionPlacement = ActionPlacement.UNSPECIFIED
+
+	## The character takes an action behind what it says, also where the model would not begin one.
+	var required: bool = false
+
+	## How many at most. 0: one after what is said, four between it. At most 16.
+	var most: int = 0
+
+	## How long the game may take to answer one, in milliseconds; then it counts as rejected. 0:
+	## 10000. At most 600000.
+	var timeout_ms: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in names:
+			writer.put_varint(10)
+			writer.put_string(element)
+		if placement != 0:
+			writer.put_varint(16)
+			writer.put_int32(placement)
+		if required:
+			writer.put_varint(24)
+			writer.put_bool(required)
+		if most != 0:
+			writer.put_varint(32)
+			writer.put_int32(most)
+		if timeout_ms != 0:
+			writer.put_varint(40)
+			writer.put_int32(timeout_ms)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					names.append(reader.read_string())
+				16:
+					placement = reader.read_int32() as ActionPlacement
+				24:
+					required = reader.read_bool()
+				32:
+					most = reader.read_int32()
+				40:
+					timeout_ms = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## The character acts. The answer waits until the game says what came of it: see AnswerAction. It
+## comes the moment the action is complete, and never before: of one that is cut off, by an
+## interrupt, a deadline or a limit, nothing is heard.
+class ActionRequested:
+	extends ProtoMessage
+
+	## The turn.
+	var turn_id: String = ""
+
+	## The action's name in AnswerAction.
+	var action_id: String = ""
+
+	## What the character does: the name of an action.
+	var name: String = ""
+
+	## The arguments: a JSON object that keeps to the action's parameters.
+	var arguments_json: String = ""
+
+	## How much of the answer was said before, in Unicode code points.
+	var offset: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if turn_id != "":
+			writer.put_varint(10)
+			writer.put_string(turn_id)
+		if action_id != "":
+			writer.put_varint(18)
+			writer.put_string(action_id)
+		if name != "":
+			writer.put_varint(26)
+			writer.put_string(name)
+		if arguments_json != "":
+			writer.put_varint(34)
+			writer.put_string(arguments_json)
+		if offset != 0:
+			writer.put_varint(40)
+			writer.put_int32(offset)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					action_id = reader.read_string()
+				26:
+					name = reader.read_string()
+				34:
+					arguments_json = reader.read_string()
+				40:
+					offset = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## The game has answered an action, or took too long; the character knows what came of it.
+class ActionSettled:
+	extends ProtoMessage
+
+	## The turn.
+	var turn_id: String = ""
+
+	## The action.
+	var action_id: String = ""
+
+	## Whether the game accepted it.
+	var accepted: bool = false
+
+	## The line that the transcript has of it, an event.
+	var text: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if turn_id != "":
+			writer.put_varint(10)
+			writer.put_string(turn_id)
+		if action_id != "":
+			writer.put_varint(18)
+			writer.put_string(action_id)
+		if accepted:
+			writer.put_varint(24)
+			writer.put_bool(accepted)
+		if text != "":
+			writer.put_varint(34)
+			writer.put_string(text)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					action_id = reader.read_string()
+				24:
+					accepted = reader.read_bool()
+				34:
+					text = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
 ## Everything that defines one character's session.
 class SessionConfig:
 	extends ProtoMessage
@@ -226,6 +555,22 @@ class SessionConfig:
 	## What to do when the conversation outgrows the model's context.
 	var overflow_policy: OverflowPolicy = OverflowPolicy.UNSPECIFIED
 
+	## See Utterance; for every turn that does not say otherwise.
+	var hesitation_entropy: float = 0.0:
+		set(value):
+			hesitation_entropy = value
+			has_hesitation_entropy = true
+	## Whether [member hesitation_entropy] is set.
+	var has_hesitation_entropy := false
+
+	## What the character can do, each name once. At most 64.
+	var actions: Array[Action] = []
+
+	## Makes [member hesitation_entropy] not set.
+	func clear_hesitation_entropy() -> void:
+		hesitation_entropy = 0.0
+		has_hesitation_entropy = false
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if session_id != "":
 			writer.put_varint(10)
@@ -248,6 +593,12 @@ class SessionConfig:
 		if overflow_policy != 0:
 			writer.put_varint(56)
 			writer.put_int32(overflow_policy)
+		if has_hesitation_entropy:
+			writer.put_varint(69)
+			writer.put_float(hesitation_entropy)
+		for element in actions:
+			writer.put_varint(74)
+			writer.put_message(element)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -275,6 +626,12 @@ class SessionConfig:
 					history.append(history_element)
 				56:
 					overflow_policy = reader.read_int32() as OverflowPolicy
+				69:
+					hesitation_entropy = reader.read_float()
+				74:
+					var actions_element := Action.new()
+					reader.read_message(actions_element)
+					actions.append(actions_element)
 				_:
 					reader.skip(tag)
 
@@ -303,6 +660,25 @@ class Utterance:
 	## What the answer must be. Not set: speech. An answer under a JSON Schema sends no sentences.
 	var grammar: Sampling.Grammar = null
 
+	## Say with each sentence how sure the character was of it; it hesitates where the entropy
+	## reaches so many nats. 0 to 20. 4 is much for most models. Not set: the session's, or nothing
+	## is said.
+	var hesitation_entropy: float = 0.0:
+		set(value):
+			hesitation_entropy = value
+			has_hesitation_entropy = true
+	## Whether [member hesitation_entropy] is set.
+	var has_hesitation_entropy := false
+
+	## Which actions the answer may take. Not set: all of the session's, after what is said. Means
+	## nothing beside a grammar.
+	var actions: ActionsNow = null
+
+	## Makes [member hesitation_entropy] not set.
+	func clear_hesitation_entropy() -> void:
+		hesitation_entropy = 0.0
+		has_hesitation_entropy = false
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if text != "":
 			writer.put_varint(10)
@@ -322,6 +698,12 @@ class Utterance:
 		if grammar != null:
 			writer.put_varint(50)
 			writer.put_message(grammar)
+		if has_hesitation_entropy:
+			writer.put_varint(61)
+			writer.put_float(hesitation_entropy)
+		if actions != null:
+			writer.put_varint(66)
+			writer.put_message(actions)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -345,6 +727,12 @@ class Utterance:
 					var grammar_element := grammar if grammar != null else Sampling.Grammar.new()
 					reader.read_message(grammar_element)
 					grammar = grammar_element
+				61:
+					hesitation_entropy = reader.read_float()
+				66:
+					var actions_element := actions if actions != null else ActionsNow.new()
+					reader.read_message(actions_element)
+					actions = actions_element
 				_:
 					reader.skip(tag)
 
@@ -471,6 +859,9 @@ class SentenceCompleted:
 	## The sentence, without surrounding white space.
 	var text: String = ""
 
+	## How sure the character was of it, where hesitation_entropy asked for that.
+	var confidence: Confidence = null
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if turn_id != "":
 			writer.put_varint(10)
@@ -481,6 +872,9 @@ class SentenceCompleted:
 		if text != "":
 			writer.put_varint(26)
 			writer.put_string(text)
+		if confidence != null:
+			writer.put_varint(34)
+			writer.put_message(confidence)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -492,6 +886,89 @@ class SentenceCompleted:
 					index = reader.read_int32()
 				26:
 					text = reader.read_string()
+				34:
+					var confidence_element := confidence if confidence != null else Confidence.new()
+					reader.read_message(confidence_element)
+					confidence = confidence_element
+				_:
+					reader.skip(tag)
+
+
+## A place of a sentence where the model could have said much else.
+class EntropyPeak:
+	extends ProtoMessage
+
+	## The first of its characters within the sentence, in Unicode code points.
+	var start: int = 0
+
+	## How many characters it has.
+	var length: int = 0
+
+	## The entropy of the model's own distribution there, in nats: 0 where only one token could
+	## come.
+	var entropy: float = 0.0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if start != 0:
+			writer.put_varint(8)
+			writer.put_int32(start)
+		if length != 0:
+			writer.put_varint(16)
+			writer.put_int32(length)
+		if ProtoWriter.is_float_set(entropy):
+			writer.put_varint(29)
+			writer.put_float(entropy)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					start = reader.read_int32()
+				16:
+					length = reader.read_int32()
+				29:
+					entropy = reader.read_float()
+				_:
+					reader.skip(tag)
+
+
+## How sure the character was of a sentence.
+class Confidence:
+	extends ProtoMessage
+
+	## The mean log-probability of its tokens, in nats, in the model's own distribution.
+	var mean_logprob: float = 0.0
+
+	## The up to three places with the highest entropy, highest first.
+	var peaks: Array[EntropyPeak] = []
+
+	## The entropy reached hesitation_entropy somewhere.
+	var hesitated: bool = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if ProtoWriter.is_float_set(mean_logprob):
+			writer.put_varint(13)
+			writer.put_float(mean_logprob)
+		for element in peaks:
+			writer.put_varint(18)
+			writer.put_message(element)
+		if hesitated:
+			writer.put_varint(24)
+			writer.put_bool(hesitated)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				13:
+					mean_logprob = reader.read_float()
+				18:
+					var peaks_element := EntropyPeak.new()
+					reader.read_message(peaks_element)
+					peaks.append(peaks_element)
+				24:
+					hesitated = reader.read_bool()
 				_:
 					reader.skip(tag)
 
@@ -747,7 +1224,9 @@ class SessionEvent:
 		NOTIFIED = 8,
 		PRIORITY_UPDATED = 9,
 		ERROR = 10,
-		INTERRUPTED = 11
+		INTERRUPTED = 11,
+		ACTION_REQUESTED = 12,
+		ACTION_SETTLED = 13
 	}
 
 	## Which member of event is set; changes when one is assigned.
@@ -840,6 +1319,22 @@ class SessionEvent:
 		set(value):
 			_event_value = value
 			event_case = EventCase.INTERRUPTED if value != null else EventCase.NONE
+
+	## The character acts.
+	var action_requested: ActionRequested:
+		get:
+			return _event_value if event_case == EventCase.ACTION_REQUESTED else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.ACTION_REQUESTED if value != null else EventCase.NONE
+
+	## The character knows what came of an action.
+	var action_settled: ActionSettled:
+		get:
+			return _event_value if event_case == EventCase.ACTION_SETTLED else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.ACTION_SETTLED if value != null else EventCase.NONE
 	var _event_value: Variant
 
 	## Makes no member of event set.
@@ -881,6 +1376,12 @@ class SessionEvent:
 		if event_case == EventCase.INTERRUPTED:
 			writer.put_varint(90)
 			writer.put_message(interrupted)
+		if event_case == EventCase.ACTION_REQUESTED:
+			writer.put_varint(98)
+			writer.put_message(action_requested)
+		if event_case == EventCase.ACTION_SETTLED:
+			writer.put_varint(106)
+			writer.put_message(action_settled)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -973,5 +1474,23 @@ class SessionEvent:
 					reader.read_message(interrupted_element)
 					_event_value = interrupted_element
 					event_case = EventCase.INTERRUPTED
+				98:
+					var action_requested_element: ActionRequested = (
+						_event_value
+						if event_case == EventCase.ACTION_REQUESTED
+						else ActionRequested.new()
+					)
+					reader.read_message(action_requested_element)
+					_event_value = action_requested_element
+					event_case = EventCase.ACTION_REQUESTED
+				106:
+					var action_settled_element: ActionSettled = (
+						_event_value
+						if event_case == EventCase.ACTION_SETTLED
+						else ActionSettled.new()
+					)
+					reader.read_message(action_settled_element)
+					_event_value = action_settled_element
+					event_case = EventCase.ACTION_SETTLED
 				_:
 					reader.skip(tag)

@@ -421,6 +421,80 @@ class InterruptSessionResponse:
 					reader.skip(tag)
 
 
+## Say what came of an action.
+class AnswerActionRequest:
+	extends ProtoMessage
+
+	## Which member of outcome is set.
+	enum OutcomeCase { NONE = 0, ACCEPT = 3, REJECT = 4 }
+
+	## Which member of outcome is set; changes when one is assigned.
+	var outcome_case := OutcomeCase.NONE
+
+	## The session.
+	var session_id: String = ""
+
+	## The action, as ActionRequested named it. NOT_FOUND when it does not wait for an answer (any
+	## more).
+	var action_id: String = ""
+
+	## It is done; the result, which the character learns, or nothing.
+	var accept: String:
+		get:
+			return _outcome_value if outcome_case == OutcomeCase.ACCEPT else ""
+		set(value):
+			_outcome_value = value
+			outcome_case = OutcomeCase.ACCEPT
+
+	## It is not done, and this is why.
+	var reject: String:
+		get:
+			return _outcome_value if outcome_case == OutcomeCase.REJECT else ""
+		set(value):
+			_outcome_value = value
+			outcome_case = OutcomeCase.REJECT
+	var _outcome_value: Variant
+
+	## Makes no member of outcome set.
+	func clear_outcome() -> void:
+		_outcome_value = null
+		outcome_case = OutcomeCase.NONE
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if action_id != "":
+			writer.put_varint(18)
+			writer.put_string(action_id)
+		if outcome_case == OutcomeCase.ACCEPT:
+			writer.put_varint(26)
+			writer.put_string(accept)
+		if outcome_case == OutcomeCase.REJECT:
+			writer.put_varint(34)
+			writer.put_string(reject)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					action_id = reader.read_string()
+				26:
+					accept = reader.read_string()
+				34:
+					reject = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## The character goes on.
+class AnswerActionResponse:
+	extends ProtoMessage
+
+
 ## Tell a character of an event.
 class NotifySessionRequest:
 	extends ProtoMessage
@@ -1697,6 +1771,23 @@ class TownsfolkServiceClient:
 		var call := _channel.start_call(
 			"/townsfolk.v1.TownsfolkService/InterruptSession",
 			InterruptSessionResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Says what came of an action that a character takes; its answer waits for that.
+	func answer_action(
+		request: AnswerActionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/AnswerAction",
+			AnswerActionResponse,
 			timeout_seconds,
 			metadata,
 			false

@@ -31,70 +31,109 @@ namespace Townsfolk.V1 {
             "bXBsZV9saW5lcxgGIAMoCSIlCgRMb3JlEg8KB2xvcmVfaWQYASABKAkSDAoE",
             "dGV4dBgCIAEoCSJ1Cg9UcmFuc2NyaXB0RW50cnkSJQoEa2luZBgBIAEoDjIX",
             "LnRvd25zZm9say52MS5FbnRyeUtpbmQSDwoHc3BlYWtlchgCIAEoCRIMCgR0",
-            "ZXh0GAMgASgJEgsKA2N1dBgEIAEoCBIPCgd0dXJuX2lkGAUgASgJIoYCCg1T",
-            "ZXNzaW9uQ29uZmlnEhIKCnNlc3Npb25faWQYASABKAkSJgoHcGVyc29uYRgC",
-            "IAEoCzIVLnRvd25zZm9say52MS5QZXJzb25hEhAKCGxvcmVfaWRzGAMgAygJ",
-            "Ei4KCHNhbXBsaW5nGAQgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFy",
-            "YW1zEhAKCHByaW9yaXR5GAUgASgFEi4KB2hpc3RvcnkYBiADKAsyHS50b3du",
-            "c2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5EjUKD292ZXJmbG93X3BvbGljeRgH",
-            "IAEoDjIcLnRvd25zZm9say52MS5PdmVyZmxvd1BvbGljeSKoAQoJVXR0ZXJh",
-            "bmNlEgwKBHRleHQYASABKAkSDwoHc3BlYWtlchgCIAEoCRIPCgd0dXJuX2lk",
-            "GAMgASgJEi4KCHNhbXBsaW5nGAQgASgLMhwudG93bnNmb2xrLnYxLlNhbXBs",
-            "aW5nUGFyYW1zEhMKC2RlYWRsaW5lX21zGAUgASgFEiYKB2dyYW1tYXIYBiAB",
-            "KAsyFS50b3duc2ZvbGsudjEuR3JhbW1hciJjCg1TZXNzaW9uT3BlbmVkEhIK",
-            "CnNlc3Npb25faWQYASABKAkSDwoHcmVzdW1lZBgCIAEoCBIVCg1zeXN0ZW1f",
-            "dG9rZW5zGAMgASgFEhYKDmNvbnRleHRfdG9rZW5zGAQgASgFIh4KC1R1cm5T",
-            "dGFydGVkEg8KB3R1cm5faWQYASABKAkiTwoJVGV4dERlbHRhEg8KB3R1cm5f",
-            "aWQYASABKAkSDAoEdGV4dBgCIAEoCRIjCgZ0b2tlbnMYAyADKAsyEy50b3du",
-            "c2ZvbGsudjEuVG9rZW4iQQoRU2VudGVuY2VDb21wbGV0ZWQSDwoHdHVybl9p",
-            "ZBgBIAEoCRINCgVpbmRleBgCIAEoBRIMCgR0ZXh0GAMgASgJIoQBCgxUdXJu",
-            "RmluaXNoZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEjEKDWZp",
-            "bmlzaF9yZWFzb24YAyABKA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29u",
-            "EiIKBXVzYWdlGAQgASgLMhMudG93bnNmb2xrLnYxLlVzYWdlIlQKD1R1cm5J",
-            "bnRlcnJ1cHRlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIgoF",
-            "dXNhZ2UYAyABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiUQoOQ29udGV4dFRy",
-            "aW1tZWQSDwoHdHVybl9pZBgBIAEoCRIuCgdkcm9wcGVkGAIgAygLMh0udG93",
-            "bnNmb2xrLnYxLlRyYW5zY3JpcHRFbnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0",
-            "GAEgASgJIiMKD1ByaW9yaXR5VXBkYXRlZBIQCghwcmlvcml0eRgBIAEoBSIf",
-            "CgtJbnRlcnJ1cHRlZBIQCgh0dXJuX2lkcxgBIAMoCSJXCgxTZXNzaW9uRXJy",
-            "b3ISJQoEY29kZRgBIAEoDjIXLnRvd25zZm9say52MS5FcnJvckNvZGUSDwoH",
-            "bWVzc2FnZRgCIAEoCRIPCgd0dXJuX2lkGAMgASgJItYECgxTZXNzaW9uRXZl",
-            "bnQSLQoGb3BlbmVkGAEgASgLMhsudG93bnNmb2xrLnYxLlNlc3Npb25PcGVu",
-            "ZWRIABIxCgx0dXJuX3N0YXJ0ZWQYAiABKAsyGS50b3duc2ZvbGsudjEuVHVy",
-            "blN0YXJ0ZWRIABItCgp0ZXh0X2RlbHRhGAMgASgLMhcudG93bnNmb2xrLnYx",
-            "LlRleHREZWx0YUgAEj0KEnNlbnRlbmNlX2NvbXBsZXRlZBgEIAEoCzIfLnRv",
-            "d25zZm9say52MS5TZW50ZW5jZUNvbXBsZXRlZEgAEjMKDXR1cm5fZmluaXNo",
-            "ZWQYBSABKAsyGi50b3duc2ZvbGsudjEuVHVybkZpbmlzaGVkSAASOQoQdHVy",
-            "bl9pbnRlcnJ1cHRlZBgGIAEoCzIdLnRvd25zZm9say52MS5UdXJuSW50ZXJy",
-            "dXB0ZWRIABI3Cg9jb250ZXh0X3RyaW1tZWQYByABKAsyHC50b3duc2ZvbGsu",
-            "djEuQ29udGV4dFRyaW1tZWRIABIqCghub3RpZmllZBgIIAEoCzIWLnRvd25z",
-            "Zm9say52MS5Ob3RpZmllZEgAEjkKEHByaW9yaXR5X3VwZGF0ZWQYCSABKAsy",
-            "HS50b3duc2ZvbGsudjEuUHJpb3JpdHlVcGRhdGVkSAASKwoFZXJyb3IYCiAB",
-            "KAsyGi50b3duc2ZvbGsudjEuU2Vzc2lvbkVycm9ySAASMAoLaW50ZXJydXB0",
-            "ZWQYCyABKAsyGS50b3duc2ZvbGsudjEuSW50ZXJydXB0ZWRIAEIHCgVldmVu",
-            "dCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5TUEVD",
-            "SUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASppCglF",
-            "bnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVOVFJZ",
-            "X0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5UUllf",
-            "S0lORF9FVkVOVBADKoMCCglFcnJvckNvZGUSGgoWRVJST1JfQ09ERV9VTlNQ",
-            "RUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdVTUVOVBABEhgK",
-            "FEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09ERV9SRVNPVVJD",
-            "RV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9QUkVDT05ESVRJ",
-            "T04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVEEAUSFwoTRVJS",
-            "T1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxSRUFEWV9FWElT",
-            "VFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "ZXh0GAMgASgJEgsKA2N1dBgEIAEoCBIPCgd0dXJuX2lkGAUgASgJIsYBCg9B",
+            "Y3Rpb25QYXJhbWV0ZXISDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgC",
+            "IAEoCRIpCgR0eXBlGAMgASgOMhsudG93bnNmb2xrLnYxLlBhcmFtZXRlclR5",
+            "cGUSDwoHb3B0aW9ucxgEIAMoCRIUCgdtaW5pbXVtGAUgASgBSACIAQESFAoH",
+            "bWF4aW11bRgGIAEoAUgBiAEBEhAKCG9wdGlvbmFsGAcgASgIQgoKCF9taW5p",
+            "bXVtQgoKCF9tYXhpbXVtIoEBCgZBY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtk",
+            "ZXNjcmlwdGlvbhgCIAEoCRIxCgpwYXJhbWV0ZXJzGAMgAygLMh0udG93bnNm",
+            "b2xrLnYxLkFjdGlvblBhcmFtZXRlchITCgtqc29uX3NjaGVtYRgEIAEoCRIM",
+            "CgR3aGVuGAUgASgJIoEBCgpBY3Rpb25zTm93Eg0KBW5hbWVzGAEgAygJEjAK",
+            "CXBsYWNlbWVudBgCIAEoDjIdLnRvd25zZm9say52MS5BY3Rpb25QbGFjZW1l",
+            "bnQSEAoIcmVxdWlyZWQYAyABKAgSDAoEbW9zdBgEIAEoBRISCgp0aW1lb3V0",
+            "X21zGAUgASgFImsKD0FjdGlvblJlcXVlc3RlZBIPCgd0dXJuX2lkGAEgASgJ",
+            "EhEKCWFjdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDmFyZ3VtZW50",
+            "c19qc29uGAQgASgJEg4KBm9mZnNldBgFIAEoBSJTCg1BY3Rpb25TZXR0bGVk",
+            "Eg8KB3R1cm5faWQYASABKAkSEQoJYWN0aW9uX2lkGAIgASgJEhAKCGFjY2Vw",
+            "dGVkGAMgASgIEgwKBHRleHQYBCABKAki5QIKDVNlc3Npb25Db25maWcSEgoK",
+            "c2Vzc2lvbl9pZBgBIAEoCRImCgdwZXJzb25hGAIgASgLMhUudG93bnNmb2xr",
+            "LnYxLlBlcnNvbmESEAoIbG9yZV9pZHMYAyADKAkSLgoIc2FtcGxpbmcYBCAB",
+            "KAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEAoIcHJpb3JpdHkY",
+            "BSABKAUSLgoHaGlzdG9yeRgGIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2Ny",
+            "aXB0RW50cnkSNQoPb3ZlcmZsb3dfcG9saWN5GAcgASgOMhwudG93bnNmb2xr",
+            "LnYxLk92ZXJmbG93UG9saWN5Eh8KEmhlc2l0YXRpb25fZW50cm9weRgIIAEo",
+            "AkgAiAEBEiUKB2FjdGlvbnMYCSADKAsyFC50b3duc2ZvbGsudjEuQWN0aW9u",
+            "QhUKE19oZXNpdGF0aW9uX2VudHJvcHkiiwIKCVV0dGVyYW5jZRIMCgR0ZXh0",
+            "GAEgASgJEg8KB3NwZWFrZXIYAiABKAkSDwoHdHVybl9pZBgDIAEoCRIuCghz",
+            "YW1wbGluZxgEIAEoCzIcLnRvd25zZm9say52MS5TYW1wbGluZ1BhcmFtcxIT",
+            "CgtkZWFkbGluZV9tcxgFIAEoBRImCgdncmFtbWFyGAYgASgLMhUudG93bnNm",
+            "b2xrLnYxLkdyYW1tYXISHwoSaGVzaXRhdGlvbl9lbnRyb3B5GAcgASgCSACI",
+            "AQESKQoHYWN0aW9ucxgIIAEoCzIYLnRvd25zZm9say52MS5BY3Rpb25zTm93",
+            "QhUKE19oZXNpdGF0aW9uX2VudHJvcHkiYwoNU2Vzc2lvbk9wZW5lZBISCgpz",
+            "ZXNzaW9uX2lkGAEgASgJEg8KB3Jlc3VtZWQYAiABKAgSFQoNc3lzdGVtX3Rv",
+            "a2VucxgDIAEoBRIWCg5jb250ZXh0X3Rva2VucxgEIAEoBSIeCgtUdXJuU3Rh",
+            "cnRlZBIPCgd0dXJuX2lkGAEgASgJIk8KCVRleHREZWx0YRIPCgd0dXJuX2lk",
+            "GAEgASgJEgwKBHRleHQYAiABKAkSIwoGdG9rZW5zGAMgAygLMhMudG93bnNm",
+            "b2xrLnYxLlRva2VuIm8KEVNlbnRlbmNlQ29tcGxldGVkEg8KB3R1cm5faWQY",
+            "ASABKAkSDQoFaW5kZXgYAiABKAUSDAoEdGV4dBgDIAEoCRIsCgpjb25maWRl",
+            "bmNlGAQgASgLMhgudG93bnNmb2xrLnYxLkNvbmZpZGVuY2UiPQoLRW50cm9w",
+            "eVBlYWsSDQoFc3RhcnQYASABKAUSDgoGbGVuZ3RoGAIgASgFEg8KB2VudHJv",
+            "cHkYAyABKAIiXwoKQ29uZmlkZW5jZRIUCgxtZWFuX2xvZ3Byb2IYASABKAIS",
+            "KAoFcGVha3MYAiADKAsyGS50b3duc2ZvbGsudjEuRW50cm9weVBlYWsSEQoJ",
+            "aGVzaXRhdGVkGAMgASgIIoQBCgxUdXJuRmluaXNoZWQSDwoHdHVybl9pZBgB",
+            "IAEoCRIMCgR0ZXh0GAIgASgJEjEKDWZpbmlzaF9yZWFzb24YAyABKA4yGi50",
+            "b3duc2ZvbGsudjEuRmluaXNoUmVhc29uEiIKBXVzYWdlGAQgASgLMhMudG93",
+            "bnNmb2xrLnYxLlVzYWdlIlQKD1R1cm5JbnRlcnJ1cHRlZBIPCgd0dXJuX2lk",
+            "GAEgASgJEgwKBHRleHQYAiABKAkSIgoFdXNhZ2UYAyABKAsyEy50b3duc2Zv",
+            "bGsudjEuVXNhZ2UiUQoOQ29udGV4dFRyaW1tZWQSDwoHdHVybl9pZBgBIAEo",
+            "CRIuCgdkcm9wcGVkGAIgAygLMh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRF",
+            "bnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0GAEgASgJIiMKD1ByaW9yaXR5VXBk",
+            "YXRlZBIQCghwcmlvcml0eRgBIAEoBSIfCgtJbnRlcnJ1cHRlZBIQCgh0dXJu",
+            "X2lkcxgBIAMoCSJXCgxTZXNzaW9uRXJyb3ISJQoEY29kZRgBIAEoDjIXLnRv",
+            "d25zZm9say52MS5FcnJvckNvZGUSDwoHbWVzc2FnZRgCIAEoCRIPCgd0dXJu",
+            "X2lkGAMgASgJIsgFCgxTZXNzaW9uRXZlbnQSLQoGb3BlbmVkGAEgASgLMhsu",
+            "dG93bnNmb2xrLnYxLlNlc3Npb25PcGVuZWRIABIxCgx0dXJuX3N0YXJ0ZWQY",
+            "AiABKAsyGS50b3duc2ZvbGsudjEuVHVyblN0YXJ0ZWRIABItCgp0ZXh0X2Rl",
+            "bHRhGAMgASgLMhcudG93bnNmb2xrLnYxLlRleHREZWx0YUgAEj0KEnNlbnRl",
+            "bmNlX2NvbXBsZXRlZBgEIAEoCzIfLnRvd25zZm9say52MS5TZW50ZW5jZUNv",
+            "bXBsZXRlZEgAEjMKDXR1cm5fZmluaXNoZWQYBSABKAsyGi50b3duc2ZvbGsu",
+            "djEuVHVybkZpbmlzaGVkSAASOQoQdHVybl9pbnRlcnJ1cHRlZBgGIAEoCzId",
+            "LnRvd25zZm9say52MS5UdXJuSW50ZXJydXB0ZWRIABI3Cg9jb250ZXh0X3Ry",
+            "aW1tZWQYByABKAsyHC50b3duc2ZvbGsudjEuQ29udGV4dFRyaW1tZWRIABIq",
+            "Cghub3RpZmllZBgIIAEoCzIWLnRvd25zZm9say52MS5Ob3RpZmllZEgAEjkK",
+            "EHByaW9yaXR5X3VwZGF0ZWQYCSABKAsyHS50b3duc2ZvbGsudjEuUHJpb3Jp",
+            "dHlVcGRhdGVkSAASKwoFZXJyb3IYCiABKAsyGi50b3duc2ZvbGsudjEuU2Vz",
+            "c2lvbkVycm9ySAASMAoLaW50ZXJydXB0ZWQYCyABKAsyGS50b3duc2ZvbGsu",
+            "djEuSW50ZXJydXB0ZWRIABI5ChBhY3Rpb25fcmVxdWVzdGVkGAwgASgLMh0u",
+            "dG93bnNmb2xrLnYxLkFjdGlvblJlcXVlc3RlZEgAEjUKDmFjdGlvbl9zZXR0",
+            "bGVkGA0gASgLMhsudG93bnNmb2xrLnYxLkFjdGlvblNldHRsZWRIAEIHCgVl",
+            "dmVudCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5T",
+            "UEVDSUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASpp",
+            "CglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVO",
+            "VFJZX0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5U",
+            "UllfS0lORF9FVkVOVBADKp0BCg1QYXJhbWV0ZXJUeXBlEh4KGlBBUkFNRVRF",
+            "Ul9UWVBFX1VOU1BFQ0lGSUVEEAASGQoVUEFSQU1FVEVSX1RZUEVfU1RSSU5H",
+            "EAESGgoWUEFSQU1FVEVSX1RZUEVfSU5URUdFUhACEhkKFVBBUkFNRVRFUl9U",
+            "WVBFX05VTUJFUhADEhoKFlBBUkFNRVRFUl9UWVBFX0JPT0xFQU4QBCptCg9B",
+            "Y3Rpb25QbGFjZW1lbnQSIAocQUNUSU9OX1BMQUNFTUVOVF9VTlNQRUNJRklF",
+            "RBAAEhoKFkFDVElPTl9QTEFDRU1FTlRfQUZURVIQARIcChhBQ1RJT05fUExB",
+            "Q0VNRU5UX0JFVFdFRU4QAiqDAgoJRXJyb3JDb2RlEhoKFkVSUk9SX0NPREVf",
+            "VU5TUEVDSUZJRUQQABIfChtFUlJPUl9DT0RFX0lOVkFMSURfQVJHVU1FTlQQ",
+            "ARIYChRFUlJPUl9DT0RFX05PVF9GT1VORBACEiEKHUVSUk9SX0NPREVfUkVT",
+            "T1VSQ0VfRVhIQVVTVEVEEAMSIgoeRVJST1JfQ09ERV9GQUlMRURfUFJFQ09O",
+            "RElUSU9OEAQSIAocRVJST1JfQ09ERV9ERUFETElORV9FWENFRURFRBAFEhcK",
+            "E0VSUk9SX0NPREVfSU5URVJOQUwQBhIdChlFUlJPUl9DT0RFX0FMUkVBRFlf",
+            "RVhJU1RTEAdCD6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Persona), global::Townsfolk.V1.Persona.Parser, new[]{ "Name", "Description", "Goals", "SpeakingStyle", "Taboos", "ExampleLines" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Lore), global::Townsfolk.V1.Lore.Parser, new[]{ "LoreId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionParameter), global::Townsfolk.V1.ActionParameter.Parser, new[]{ "Name", "Description", "Type", "Options", "Minimum", "Maximum", "Optional" }, new[]{ "Minimum", "Maximum" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Action), global::Townsfolk.V1.Action.Parser, new[]{ "Name", "Description", "Parameters", "JsonSchema", "When" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionsNow), global::Townsfolk.V1.ActionsNow.Parser, new[]{ "Names", "Placement", "Required", "Most", "TimeoutMs" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionRequested), global::Townsfolk.V1.ActionRequested.Parser, new[]{ "TurnId", "ActionId", "Name", "ArgumentsJson", "Offset" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions" }, new[]{ "HesitationEntropy" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnStarted), global::Townsfolk.V1.TurnStarted.Parser, new[]{ "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TextDelta), global::Townsfolk.V1.TextDelta.Parser, new[]{ "TurnId", "Text", "Tokens" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SentenceCompleted), global::Townsfolk.V1.SentenceCompleted.Parser, new[]{ "TurnId", "Index", "Text" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SentenceCompleted), global::Townsfolk.V1.SentenceCompleted.Parser, new[]{ "TurnId", "Index", "Text", "Confidence" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.EntropyPeak), global::Townsfolk.V1.EntropyPeak.Parser, new[]{ "Start", "Length", "Entropy" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Confidence), global::Townsfolk.V1.Confidence.Parser, new[]{ "MeanLogprob", "Peaks", "Hesitated" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnFinished), global::Townsfolk.V1.TurnFinished.Parser, new[]{ "TurnId", "Text", "FinishReason", "Usage" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnInterrupted), global::Townsfolk.V1.TurnInterrupted.Parser, new[]{ "TurnId", "Text", "Usage" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ContextTrimmed), global::Townsfolk.V1.ContextTrimmed.Parser, new[]{ "TurnId", "Dropped" }, null, null, null, null),
@@ -102,7 +141,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PriorityUpdated), global::Townsfolk.V1.PriorityUpdated.Parser, new[]{ "Priority" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupted), global::Townsfolk.V1.Interrupted.Parser, new[]{ "TurnIds" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionError), global::Townsfolk.V1.SessionError.Parser, new[]{ "Code", "Message", "TurnId" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted" }, new[]{ "Event" }, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted", "ActionRequested", "ActionSettled" }, new[]{ "Event" }, null, null, null)
           }));
     }
     #endregion
@@ -143,6 +182,50 @@ namespace Townsfolk.V1 {
     /// Something happened in the world that the character learned of.
     /// </summary>
     [pbr::OriginalName("ENTRY_KIND_EVENT")] Event = 3,
+  }
+
+  /// <summary>
+  /// What kind of value a parameter of an action is.
+  /// </summary>
+  public enum ParameterType {
+    /// <summary>
+    /// A text.
+    /// </summary>
+    [pbr::OriginalName("PARAMETER_TYPE_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// A text of at most 256 characters.
+    /// </summary>
+    [pbr::OriginalName("PARAMETER_TYPE_STRING")] String = 1,
+    /// <summary>
+    /// A whole number.
+    /// </summary>
+    [pbr::OriginalName("PARAMETER_TYPE_INTEGER")] Integer = 2,
+    /// <summary>
+    /// A number.
+    /// </summary>
+    [pbr::OriginalName("PARAMETER_TYPE_NUMBER")] Number = 3,
+    /// <summary>
+    /// true or false.
+    /// </summary>
+    [pbr::OriginalName("PARAMETER_TYPE_BOOLEAN")] Boolean = 4,
+  }
+
+  /// <summary>
+  /// Where actions stand in an answer.
+  /// </summary>
+  public enum ActionPlacement {
+    /// <summary>
+    /// The runtime's default: after what is said.
+    /// </summary>
+    [pbr::OriginalName("ACTION_PLACEMENT_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// Behind what is said. The character speaks on where the game rejects an action, or accepts it with a result.
+    /// </summary>
+    [pbr::OriginalName("ACTION_PLACEMENT_AFTER")] After = 1,
+    /// <summary>
+    /// Anywhere: the character speaks on behind each.
+    /// </summary>
+    [pbr::OriginalName("ACTION_PLACEMENT_BETWEEN")] Between = 2,
   }
 
   /// <summary>
@@ -1166,6 +1249,1866 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// What an action has to know.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ActionParameter : pb::IMessage<ActionParameter>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ActionParameter> _parser = new pb::MessageParser<ActionParameter>(() => new ActionParameter());
+    private pb::UnknownFieldSet _unknownFields;
+    private int _hasBits0;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ActionParameter> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[3]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionParameter() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionParameter(ActionParameter other) : this() {
+      _hasBits0 = other._hasBits0;
+      name_ = other.name_;
+      description_ = other.description_;
+      type_ = other.type_;
+      options_ = other.options_.Clone();
+      minimum_ = other.minimum_;
+      maximum_ = other.maximum_;
+      optional_ = other.optional_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionParameter Clone() {
+      return new ActionParameter(this);
+    }
+
+    /// <summary>Field number for the "name" field.</summary>
+    public const int NameFieldNumber = 1;
+    private string name_ = "";
+    /// <summary>
+    /// A letter or underscore, then up to 63 letters, digits or underscores.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Name {
+      get { return name_; }
+      set {
+        name_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "description" field.</summary>
+    public const int DescriptionFieldNumber = 2;
+    private string description_ = "";
+    /// <summary>
+    /// What it means, for the model. At most 512 characters, one line.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Description {
+      get { return description_; }
+      set {
+        description_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "type" field.</summary>
+    public const int TypeFieldNumber = 3;
+    private global::Townsfolk.V1.ParameterType type_ = global::Townsfolk.V1.ParameterType.Unspecified;
+    /// <summary>
+    /// What kind of value it is.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ParameterType Type {
+      get { return type_; }
+      set {
+        type_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "options" field.</summary>
+    public const int OptionsFieldNumber = 4;
+    private static readonly pb::FieldCodec<string> _repeated_options_codec
+        = pb::FieldCodec.ForString(34);
+    private readonly pbc::RepeatedField<string> options_ = new pbc::RepeatedField<string>();
+    /// <summary>
+    /// The value is one of these texts, if there are any. At most 256.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<string> Options {
+      get { return options_; }
+    }
+
+    /// <summary>Field number for the "minimum" field.</summary>
+    public const int MinimumFieldNumber = 5;
+    private readonly static double MinimumDefaultValue = 0D;
+
+    private double minimum_;
+    /// <summary>
+    /// The least that a number can be.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public double Minimum {
+      get { if ((_hasBits0 & 1) != 0) { return minimum_; } else { return MinimumDefaultValue; } }
+      set {
+        _hasBits0 |= 1;
+        minimum_ = value;
+      }
+    }
+    /// <summary>Gets whether the "minimum" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasMinimum {
+      get { return (_hasBits0 & 1) != 0; }
+    }
+    /// <summary>Clears the value of the "minimum" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearMinimum() {
+      _hasBits0 &= ~1;
+    }
+
+    /// <summary>Field number for the "maximum" field.</summary>
+    public const int MaximumFieldNumber = 6;
+    private readonly static double MaximumDefaultValue = 0D;
+
+    private double maximum_;
+    /// <summary>
+    /// The most that a number can be.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public double Maximum {
+      get { if ((_hasBits0 & 2) != 0) { return maximum_; } else { return MaximumDefaultValue; } }
+      set {
+        _hasBits0 |= 2;
+        maximum_ = value;
+      }
+    }
+    /// <summary>Gets whether the "maximum" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasMaximum {
+      get { return (_hasBits0 & 2) != 0; }
+    }
+    /// <summary>Clears the value of the "maximum" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearMaximum() {
+      _hasBits0 &= ~2;
+    }
+
+    /// <summary>Field number for the "optional" field.</summary>
+    public const int OptionalFieldNumber = 7;
+    private bool optional_;
+    /// <summary>
+    /// It may be left out.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Optional {
+      get { return optional_; }
+      set {
+        optional_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ActionParameter);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ActionParameter other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Name != other.Name) return false;
+      if (Description != other.Description) return false;
+      if (Type != other.Type) return false;
+      if(!options_.Equals(other.options_)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseDoubleEqualityComparer.Equals(Minimum, other.Minimum)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseDoubleEqualityComparer.Equals(Maximum, other.Maximum)) return false;
+      if (Optional != other.Optional) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Name.Length != 0) hash ^= Name.GetHashCode();
+      if (Description.Length != 0) hash ^= Description.GetHashCode();
+      if (Type != global::Townsfolk.V1.ParameterType.Unspecified) hash ^= Type.GetHashCode();
+      hash ^= options_.GetHashCode();
+      if (HasMinimum) hash ^= pbc::ProtobufEqualityComparers.BitwiseDoubleEqualityComparer.GetHashCode(Minimum);
+      if (HasMaximum) hash ^= pbc::ProtobufEqualityComparers.BitwiseDoubleEqualityComparer.GetHashCode(Maximum);
+      if (Optional != false) hash ^= Optional.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (Description.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Description);
+      }
+      if (Type != global::Townsfolk.V1.ParameterType.Unspecified) {
+        output.WriteRawTag(24);
+        output.WriteEnum((int) Type);
+      }
+      options_.WriteTo(output, _repeated_options_codec);
+      if (HasMinimum) {
+        output.WriteRawTag(41);
+        output.WriteDouble(Minimum);
+      }
+      if (HasMaximum) {
+        output.WriteRawTag(49);
+        output.WriteDouble(Maximum);
+      }
+      if (Optional != false) {
+        output.WriteRawTag(56);
+        output.WriteBool(Optional);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (Description.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Description);
+      }
+      if (Type != global::Townsfolk.V1.ParameterType.Unspecified) {
+        output.WriteRawTag(24);
+        output.WriteEnum((int) Type);
+      }
+      options_.WriteTo(ref output, _repeated_options_codec);
+      if (HasMinimum) {
+        output.WriteRawTag(41);
+        output.WriteDouble(Minimum);
+      }
+      if (HasMaximum) {
+        output.WriteRawTag(49);
+        output.WriteDouble(Maximum);
+      }
+      if (Optional != false) {
+        output.WriteRawTag(56);
+        output.WriteBool(Optional);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Name.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Name);
+      }
+      if (Description.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Description);
+      }
+      if (Type != global::Townsfolk.V1.ParameterType.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Type);
+      }
+      size += options_.CalculateSize(_repeated_options_codec);
+      if (HasMinimum) {
+        size += 1 + 8;
+      }
+      if (HasMaximum) {
+        size += 1 + 8;
+      }
+      if (Optional != false) {
+        size += 1 + 1;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ActionParameter other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Name.Length != 0) {
+        Name = other.Name;
+      }
+      if (other.Description.Length != 0) {
+        Description = other.Description;
+      }
+      if (other.Type != global::Townsfolk.V1.ParameterType.Unspecified) {
+        Type = other.Type;
+      }
+      options_.Add(other.options_);
+      if (other.HasMinimum) {
+        Minimum = other.Minimum;
+      }
+      if (other.HasMaximum) {
+        Maximum = other.Maximum;
+      }
+      if (other.Optional != false) {
+        Optional = other.Optional;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+          case 18: {
+            Description = input.ReadString();
+            break;
+          }
+          case 24: {
+            Type = (global::Townsfolk.V1.ParameterType) input.ReadEnum();
+            break;
+          }
+          case 34: {
+            options_.AddEntriesFrom(input, _repeated_options_codec);
+            break;
+          }
+          case 41: {
+            Minimum = input.ReadDouble();
+            break;
+          }
+          case 49: {
+            Maximum = input.ReadDouble();
+            break;
+          }
+          case 56: {
+            Optional = input.ReadBool();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+          case 18: {
+            Description = input.ReadString();
+            break;
+          }
+          case 24: {
+            Type = (global::Townsfolk.V1.ParameterType) input.ReadEnum();
+            break;
+          }
+          case 34: {
+            options_.AddEntriesFrom(ref input, _repeated_options_codec);
+            break;
+          }
+          case 41: {
+            Minimum = input.ReadDouble();
+            break;
+          }
+          case 49: {
+            Maximum = input.ReadDouble();
+            break;
+          }
+          case 56: {
+            Optional = input.ReadBool();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Something that a character can do in the game.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Action : pb::IMessage<Action>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Action> _parser = new pb::MessageParser<Action>(() => new Action());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Action> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[4]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Action() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Action(Action other) : this() {
+      name_ = other.name_;
+      description_ = other.description_;
+      parameters_ = other.parameters_.Clone();
+      jsonSchema_ = other.jsonSchema_;
+      when_ = other.when_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Action Clone() {
+      return new Action(this);
+    }
+
+    /// <summary>Field number for the "name" field.</summary>
+    public const int NameFieldNumber = 1;
+    private string name_ = "";
+    /// <summary>
+    /// A letter or underscore, then up to 63 letters, digits or underscores; not "none".
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Name {
+      get { return name_; }
+      set {
+        name_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "description" field.</summary>
+    public const int DescriptionFieldNumber = 2;
+    private string description_ = "";
+    /// <summary>
+    /// What it does, for the model. At most 1024 characters, one line.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Description {
+      get { return description_; }
+      set {
+        description_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "parameters" field.</summary>
+    public const int ParametersFieldNumber = 3;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.ActionParameter> _repeated_parameters_codec
+        = pb::FieldCodec.ForMessage(26, global::Townsfolk.V1.ActionParameter.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.ActionParameter> parameters_ = new pbc::RepeatedField<global::Townsfolk.V1.ActionParameter>();
+    /// <summary>
+    /// What it has to know, each once. At most 16.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.ActionParameter> Parameters {
+      get { return parameters_; }
+    }
+
+    /// <summary>Field number for the "json_schema" field.</summary>
+    public const int JsonSchemaFieldNumber = 4;
+    private string jsonSchema_ = "";
+    /// <summary>
+    /// Instead of parameters: a JSON Schema of an object, the arguments.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string JsonSchema {
+      get { return jsonSchema_; }
+      set {
+        jsonSchema_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "when" field.</summary>
+    public const int WhenFieldNumber = 5;
+    private string when_ = "";
+    /// <summary>
+    /// When the character may do it, for the model. At most 512 characters, one line.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string When {
+      get { return when_; }
+      set {
+        when_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Action);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Action other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Name != other.Name) return false;
+      if (Description != other.Description) return false;
+      if(!parameters_.Equals(other.parameters_)) return false;
+      if (JsonSchema != other.JsonSchema) return false;
+      if (When != other.When) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Name.Length != 0) hash ^= Name.GetHashCode();
+      if (Description.Length != 0) hash ^= Description.GetHashCode();
+      hash ^= parameters_.GetHashCode();
+      if (JsonSchema.Length != 0) hash ^= JsonSchema.GetHashCode();
+      if (When.Length != 0) hash ^= When.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (Description.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Description);
+      }
+      parameters_.WriteTo(output, _repeated_parameters_codec);
+      if (JsonSchema.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(JsonSchema);
+      }
+      if (When.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(When);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (Description.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Description);
+      }
+      parameters_.WriteTo(ref output, _repeated_parameters_codec);
+      if (JsonSchema.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(JsonSchema);
+      }
+      if (When.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(When);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Name.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Name);
+      }
+      if (Description.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Description);
+      }
+      size += parameters_.CalculateSize(_repeated_parameters_codec);
+      if (JsonSchema.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(JsonSchema);
+      }
+      if (When.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(When);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Action other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Name.Length != 0) {
+        Name = other.Name;
+      }
+      if (other.Description.Length != 0) {
+        Description = other.Description;
+      }
+      parameters_.Add(other.parameters_);
+      if (other.JsonSchema.Length != 0) {
+        JsonSchema = other.JsonSchema;
+      }
+      if (other.When.Length != 0) {
+        When = other.When;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+          case 18: {
+            Description = input.ReadString();
+            break;
+          }
+          case 26: {
+            parameters_.AddEntriesFrom(input, _repeated_parameters_codec);
+            break;
+          }
+          case 34: {
+            JsonSchema = input.ReadString();
+            break;
+          }
+          case 42: {
+            When = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+          case 18: {
+            Description = input.ReadString();
+            break;
+          }
+          case 26: {
+            parameters_.AddEntriesFrom(ref input, _repeated_parameters_codec);
+            break;
+          }
+          case 34: {
+            JsonSchema = input.ReadString();
+            break;
+          }
+          case 42: {
+            When = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Which of a session's actions a turn may take.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ActionsNow : pb::IMessage<ActionsNow>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ActionsNow> _parser = new pb::MessageParser<ActionsNow>(() => new ActionsNow());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ActionsNow> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[5]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionsNow() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionsNow(ActionsNow other) : this() {
+      names_ = other.names_.Clone();
+      placement_ = other.placement_;
+      required_ = other.required_;
+      most_ = other.most_;
+      timeoutMs_ = other.timeoutMs_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionsNow Clone() {
+      return new ActionsNow(this);
+    }
+
+    /// <summary>Field number for the "names" field.</summary>
+    public const int NamesFieldNumber = 1;
+    private static readonly pb::FieldCodec<string> _repeated_names_codec
+        = pb::FieldCodec.ForString(10);
+    private readonly pbc::RepeatedField<string> names_ = new pbc::RepeatedField<string>();
+    /// <summary>
+    /// Their names; those that are not here can't be taken, and the character is told what is possible. Empty: none.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<string> Names {
+      get { return names_; }
+    }
+
+    /// <summary>Field number for the "placement" field.</summary>
+    public const int PlacementFieldNumber = 2;
+    private global::Townsfolk.V1.ActionPlacement placement_ = global::Townsfolk.V1.ActionPlacement.Unspecified;
+    /// <summary>
+    /// Where they stand.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ActionPlacement Placement {
+      get { return placement_; }
+      set {
+        placement_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "required" field.</summary>
+    public const int RequiredFieldNumber = 3;
+    private bool required_;
+    /// <summary>
+    /// The character takes an action behind what it says, also where the model would not begin one.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Required {
+      get { return required_; }
+      set {
+        required_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "most" field.</summary>
+    public const int MostFieldNumber = 4;
+    private int most_;
+    /// <summary>
+    /// How many at most. 0: one after what is said, four between it. At most 16.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Most {
+      get { return most_; }
+      set {
+        most_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "timeout_ms" field.</summary>
+    public const int TimeoutMsFieldNumber = 5;
+    private int timeoutMs_;
+    /// <summary>
+    /// How long the game may take to answer one, in milliseconds; then it counts as rejected. 0: 10000. At most 600000.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int TimeoutMs {
+      get { return timeoutMs_; }
+      set {
+        timeoutMs_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ActionsNow);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ActionsNow other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!names_.Equals(other.names_)) return false;
+      if (Placement != other.Placement) return false;
+      if (Required != other.Required) return false;
+      if (Most != other.Most) return false;
+      if (TimeoutMs != other.TimeoutMs) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= names_.GetHashCode();
+      if (Placement != global::Townsfolk.V1.ActionPlacement.Unspecified) hash ^= Placement.GetHashCode();
+      if (Required != false) hash ^= Required.GetHashCode();
+      if (Most != 0) hash ^= Most.GetHashCode();
+      if (TimeoutMs != 0) hash ^= TimeoutMs.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      names_.WriteTo(output, _repeated_names_codec);
+      if (Placement != global::Townsfolk.V1.ActionPlacement.Unspecified) {
+        output.WriteRawTag(16);
+        output.WriteEnum((int) Placement);
+      }
+      if (Required != false) {
+        output.WriteRawTag(24);
+        output.WriteBool(Required);
+      }
+      if (Most != 0) {
+        output.WriteRawTag(32);
+        output.WriteInt32(Most);
+      }
+      if (TimeoutMs != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(TimeoutMs);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      names_.WriteTo(ref output, _repeated_names_codec);
+      if (Placement != global::Townsfolk.V1.ActionPlacement.Unspecified) {
+        output.WriteRawTag(16);
+        output.WriteEnum((int) Placement);
+      }
+      if (Required != false) {
+        output.WriteRawTag(24);
+        output.WriteBool(Required);
+      }
+      if (Most != 0) {
+        output.WriteRawTag(32);
+        output.WriteInt32(Most);
+      }
+      if (TimeoutMs != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(TimeoutMs);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += names_.CalculateSize(_repeated_names_codec);
+      if (Placement != global::Townsfolk.V1.ActionPlacement.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Placement);
+      }
+      if (Required != false) {
+        size += 1 + 1;
+      }
+      if (Most != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Most);
+      }
+      if (TimeoutMs != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(TimeoutMs);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ActionsNow other) {
+      if (other == null) {
+        return;
+      }
+      names_.Add(other.names_);
+      if (other.Placement != global::Townsfolk.V1.ActionPlacement.Unspecified) {
+        Placement = other.Placement;
+      }
+      if (other.Required != false) {
+        Required = other.Required;
+      }
+      if (other.Most != 0) {
+        Most = other.Most;
+      }
+      if (other.TimeoutMs != 0) {
+        TimeoutMs = other.TimeoutMs;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            names_.AddEntriesFrom(input, _repeated_names_codec);
+            break;
+          }
+          case 16: {
+            Placement = (global::Townsfolk.V1.ActionPlacement) input.ReadEnum();
+            break;
+          }
+          case 24: {
+            Required = input.ReadBool();
+            break;
+          }
+          case 32: {
+            Most = input.ReadInt32();
+            break;
+          }
+          case 40: {
+            TimeoutMs = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            names_.AddEntriesFrom(ref input, _repeated_names_codec);
+            break;
+          }
+          case 16: {
+            Placement = (global::Townsfolk.V1.ActionPlacement) input.ReadEnum();
+            break;
+          }
+          case 24: {
+            Required = input.ReadBool();
+            break;
+          }
+          case 32: {
+            Most = input.ReadInt32();
+            break;
+          }
+          case 40: {
+            TimeoutMs = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The character acts. The answer waits until the game says what came of it: see AnswerAction. It comes the moment the action is complete, and
+  /// never before: of one that is cut off, by an interrupt, a deadline or a limit, nothing is heard.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ActionRequested : pb::IMessage<ActionRequested>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ActionRequested> _parser = new pb::MessageParser<ActionRequested>(() => new ActionRequested());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ActionRequested> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[6]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionRequested() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionRequested(ActionRequested other) : this() {
+      turnId_ = other.turnId_;
+      actionId_ = other.actionId_;
+      name_ = other.name_;
+      argumentsJson_ = other.argumentsJson_;
+      offset_ = other.offset_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionRequested Clone() {
+      return new ActionRequested(this);
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 1;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "action_id" field.</summary>
+    public const int ActionIdFieldNumber = 2;
+    private string actionId_ = "";
+    /// <summary>
+    /// The action's name in AnswerAction.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string ActionId {
+      get { return actionId_; }
+      set {
+        actionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "name" field.</summary>
+    public const int NameFieldNumber = 3;
+    private string name_ = "";
+    /// <summary>
+    /// What the character does: the name of an action.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Name {
+      get { return name_; }
+      set {
+        name_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "arguments_json" field.</summary>
+    public const int ArgumentsJsonFieldNumber = 4;
+    private string argumentsJson_ = "";
+    /// <summary>
+    /// The arguments: a JSON object that keeps to the action's parameters.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string ArgumentsJson {
+      get { return argumentsJson_; }
+      set {
+        argumentsJson_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "offset" field.</summary>
+    public const int OffsetFieldNumber = 5;
+    private int offset_;
+    /// <summary>
+    /// How much of the answer was said before, in Unicode code points.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Offset {
+      get { return offset_; }
+      set {
+        offset_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ActionRequested);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ActionRequested other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (TurnId != other.TurnId) return false;
+      if (ActionId != other.ActionId) return false;
+      if (Name != other.Name) return false;
+      if (ArgumentsJson != other.ArgumentsJson) return false;
+      if (Offset != other.Offset) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      if (ActionId.Length != 0) hash ^= ActionId.GetHashCode();
+      if (Name.Length != 0) hash ^= Name.GetHashCode();
+      if (ArgumentsJson.Length != 0) hash ^= ArgumentsJson.GetHashCode();
+      if (Offset != 0) hash ^= Offset.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (ActionId.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(ActionId);
+      }
+      if (Name.Length != 0) {
+        output.WriteRawTag(26);
+        output.WriteString(Name);
+      }
+      if (ArgumentsJson.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(ArgumentsJson);
+      }
+      if (Offset != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Offset);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (ActionId.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(ActionId);
+      }
+      if (Name.Length != 0) {
+        output.WriteRawTag(26);
+        output.WriteString(Name);
+      }
+      if (ArgumentsJson.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(ArgumentsJson);
+      }
+      if (Offset != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Offset);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      if (ActionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(ActionId);
+      }
+      if (Name.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Name);
+      }
+      if (ArgumentsJson.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(ArgumentsJson);
+      }
+      if (Offset != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Offset);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ActionRequested other) {
+      if (other == null) {
+        return;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      if (other.ActionId.Length != 0) {
+        ActionId = other.ActionId;
+      }
+      if (other.Name.Length != 0) {
+        Name = other.Name;
+      }
+      if (other.ArgumentsJson.Length != 0) {
+        ArgumentsJson = other.ArgumentsJson;
+      }
+      if (other.Offset != 0) {
+        Offset = other.Offset;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18: {
+            ActionId = input.ReadString();
+            break;
+          }
+          case 26: {
+            Name = input.ReadString();
+            break;
+          }
+          case 34: {
+            ArgumentsJson = input.ReadString();
+            break;
+          }
+          case 40: {
+            Offset = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18: {
+            ActionId = input.ReadString();
+            break;
+          }
+          case 26: {
+            Name = input.ReadString();
+            break;
+          }
+          case 34: {
+            ArgumentsJson = input.ReadString();
+            break;
+          }
+          case 40: {
+            Offset = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The game has answered an action, or took too long; the character knows what came of it.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ActionSettled : pb::IMessage<ActionSettled>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ActionSettled> _parser = new pb::MessageParser<ActionSettled>(() => new ActionSettled());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ActionSettled> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[7]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionSettled() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionSettled(ActionSettled other) : this() {
+      turnId_ = other.turnId_;
+      actionId_ = other.actionId_;
+      accepted_ = other.accepted_;
+      text_ = other.text_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ActionSettled Clone() {
+      return new ActionSettled(this);
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 1;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "action_id" field.</summary>
+    public const int ActionIdFieldNumber = 2;
+    private string actionId_ = "";
+    /// <summary>
+    /// The action.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string ActionId {
+      get { return actionId_; }
+      set {
+        actionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "accepted" field.</summary>
+    public const int AcceptedFieldNumber = 3;
+    private bool accepted_;
+    /// <summary>
+    /// Whether the game accepted it.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Accepted {
+      get { return accepted_; }
+      set {
+        accepted_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "text" field.</summary>
+    public const int TextFieldNumber = 4;
+    private string text_ = "";
+    /// <summary>
+    /// The line that the transcript has of it, an event.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Text {
+      get { return text_; }
+      set {
+        text_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ActionSettled);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ActionSettled other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (TurnId != other.TurnId) return false;
+      if (ActionId != other.ActionId) return false;
+      if (Accepted != other.Accepted) return false;
+      if (Text != other.Text) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      if (ActionId.Length != 0) hash ^= ActionId.GetHashCode();
+      if (Accepted != false) hash ^= Accepted.GetHashCode();
+      if (Text.Length != 0) hash ^= Text.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (ActionId.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(ActionId);
+      }
+      if (Accepted != false) {
+        output.WriteRawTag(24);
+        output.WriteBool(Accepted);
+      }
+      if (Text.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(Text);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (ActionId.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(ActionId);
+      }
+      if (Accepted != false) {
+        output.WriteRawTag(24);
+        output.WriteBool(Accepted);
+      }
+      if (Text.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(Text);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      if (ActionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(ActionId);
+      }
+      if (Accepted != false) {
+        size += 1 + 1;
+      }
+      if (Text.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Text);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ActionSettled other) {
+      if (other == null) {
+        return;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      if (other.ActionId.Length != 0) {
+        ActionId = other.ActionId;
+      }
+      if (other.Accepted != false) {
+        Accepted = other.Accepted;
+      }
+      if (other.Text.Length != 0) {
+        Text = other.Text;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18: {
+            ActionId = input.ReadString();
+            break;
+          }
+          case 24: {
+            Accepted = input.ReadBool();
+            break;
+          }
+          case 34: {
+            Text = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18: {
+            ActionId = input.ReadString();
+            break;
+          }
+          case 24: {
+            Accepted = input.ReadBool();
+            break;
+          }
+          case 34: {
+            Text = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Everything that defines one character's session.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -1176,6 +3119,7 @@ namespace Townsfolk.V1 {
   {
     private static readonly pb::MessageParser<SessionConfig> _parser = new pb::MessageParser<SessionConfig>(() => new SessionConfig());
     private pb::UnknownFieldSet _unknownFields;
+    private int _hasBits0;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pb::MessageParser<SessionConfig> Parser { get { return _parser; } }
@@ -1183,7 +3127,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[3]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[8]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1203,6 +3147,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public SessionConfig(SessionConfig other) : this() {
+      _hasBits0 = other._hasBits0;
       sessionId_ = other.sessionId_;
       persona_ = other.persona_ != null ? other.persona_.Clone() : null;
       loreIds_ = other.loreIds_.Clone();
@@ -1210,6 +3155,8 @@ namespace Townsfolk.V1 {
       priority_ = other.priority_;
       history_ = other.history_.Clone();
       overflowPolicy_ = other.overflowPolicy_;
+      hesitationEntropy_ = other.hesitationEntropy_;
+      actions_ = other.actions_.Clone();
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -1323,6 +3270,50 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "hesitation_entropy" field.</summary>
+    public const int HesitationEntropyFieldNumber = 8;
+    private readonly static float HesitationEntropyDefaultValue = 0F;
+
+    private float hesitationEntropy_;
+    /// <summary>
+    /// See Utterance; for every turn that does not say otherwise.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float HesitationEntropy {
+      get { if ((_hasBits0 & 1) != 0) { return hesitationEntropy_; } else { return HesitationEntropyDefaultValue; } }
+      set {
+        _hasBits0 |= 1;
+        hesitationEntropy_ = value;
+      }
+    }
+    /// <summary>Gets whether the "hesitation_entropy" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasHesitationEntropy {
+      get { return (_hasBits0 & 1) != 0; }
+    }
+    /// <summary>Clears the value of the "hesitation_entropy" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearHesitationEntropy() {
+      _hasBits0 &= ~1;
+    }
+
+    /// <summary>Field number for the "actions" field.</summary>
+    public const int ActionsFieldNumber = 9;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.Action> _repeated_actions_codec
+        = pb::FieldCodec.ForMessage(74, global::Townsfolk.V1.Action.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.Action> actions_ = new pbc::RepeatedField<global::Townsfolk.V1.Action>();
+    /// <summary>
+    /// What the character can do, each name once. At most 64.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.Action> Actions {
+      get { return actions_; }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -1345,6 +3336,8 @@ namespace Townsfolk.V1 {
       if (Priority != other.Priority) return false;
       if(!history_.Equals(other.history_)) return false;
       if (OverflowPolicy != other.OverflowPolicy) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(HesitationEntropy, other.HesitationEntropy)) return false;
+      if(!actions_.Equals(other.actions_)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -1359,6 +3352,8 @@ namespace Townsfolk.V1 {
       if (Priority != 0) hash ^= Priority.GetHashCode();
       hash ^= history_.GetHashCode();
       if (OverflowPolicy != global::Townsfolk.V1.OverflowPolicy.Unspecified) hash ^= OverflowPolicy.GetHashCode();
+      if (HasHesitationEntropy) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(HesitationEntropy);
+      hash ^= actions_.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -1399,6 +3394,11 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(56);
         output.WriteEnum((int) OverflowPolicy);
       }
+      if (HasHesitationEntropy) {
+        output.WriteRawTag(69);
+        output.WriteFloat(HesitationEntropy);
+      }
+      actions_.WriteTo(output, _repeated_actions_codec);
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -1431,6 +3431,11 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(56);
         output.WriteEnum((int) OverflowPolicy);
       }
+      if (HasHesitationEntropy) {
+        output.WriteRawTag(69);
+        output.WriteFloat(HesitationEntropy);
+      }
+      actions_.WriteTo(ref output, _repeated_actions_codec);
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -1458,6 +3463,10 @@ namespace Townsfolk.V1 {
       if (OverflowPolicy != global::Townsfolk.V1.OverflowPolicy.Unspecified) {
         size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) OverflowPolicy);
       }
+      if (HasHesitationEntropy) {
+        size += 1 + 4;
+      }
+      size += actions_.CalculateSize(_repeated_actions_codec);
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
       }
@@ -1493,6 +3502,10 @@ namespace Townsfolk.V1 {
       if (other.OverflowPolicy != global::Townsfolk.V1.OverflowPolicy.Unspecified) {
         OverflowPolicy = other.OverflowPolicy;
       }
+      if (other.HasHesitationEntropy) {
+        HesitationEntropy = other.HesitationEntropy;
+      }
+      actions_.Add(other.actions_);
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
 
@@ -1544,6 +3557,14 @@ namespace Townsfolk.V1 {
           }
           case 56: {
             OverflowPolicy = (global::Townsfolk.V1.OverflowPolicy) input.ReadEnum();
+            break;
+          }
+          case 69: {
+            HesitationEntropy = input.ReadFloat();
+            break;
+          }
+          case 74: {
+            actions_.AddEntriesFrom(input, _repeated_actions_codec);
             break;
           }
         }
@@ -1599,6 +3620,14 @@ namespace Townsfolk.V1 {
             OverflowPolicy = (global::Townsfolk.V1.OverflowPolicy) input.ReadEnum();
             break;
           }
+          case 69: {
+            HesitationEntropy = input.ReadFloat();
+            break;
+          }
+          case 74: {
+            actions_.AddEntriesFrom(ref input, _repeated_actions_codec);
+            break;
+          }
         }
       }
     }
@@ -1617,6 +3646,7 @@ namespace Townsfolk.V1 {
   {
     private static readonly pb::MessageParser<Utterance> _parser = new pb::MessageParser<Utterance>(() => new Utterance());
     private pb::UnknownFieldSet _unknownFields;
+    private int _hasBits0;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pb::MessageParser<Utterance> Parser { get { return _parser; } }
@@ -1624,7 +3654,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[4]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[9]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1644,12 +3674,15 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public Utterance(Utterance other) : this() {
+      _hasBits0 = other._hasBits0;
       text_ = other.text_;
       speaker_ = other.speaker_;
       turnId_ = other.turnId_;
       sampling_ = other.sampling_ != null ? other.sampling_.Clone() : null;
       deadlineMs_ = other.deadlineMs_;
       grammar_ = other.grammar_ != null ? other.grammar_.Clone() : null;
+      hesitationEntropy_ = other.hesitationEntropy_;
+      actions_ = other.actions_ != null ? other.actions_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -1749,6 +3782,52 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "hesitation_entropy" field.</summary>
+    public const int HesitationEntropyFieldNumber = 7;
+    private readonly static float HesitationEntropyDefaultValue = 0F;
+
+    private float hesitationEntropy_;
+    /// <summary>
+    /// Say with each sentence how sure the character was of it; it hesitates where the entropy reaches so many nats. 0 to 20. 4 is much for most
+    /// models. Not set: the session's, or nothing is said.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float HesitationEntropy {
+      get { if ((_hasBits0 & 1) != 0) { return hesitationEntropy_; } else { return HesitationEntropyDefaultValue; } }
+      set {
+        _hasBits0 |= 1;
+        hesitationEntropy_ = value;
+      }
+    }
+    /// <summary>Gets whether the "hesitation_entropy" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasHesitationEntropy {
+      get { return (_hasBits0 & 1) != 0; }
+    }
+    /// <summary>Clears the value of the "hesitation_entropy" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearHesitationEntropy() {
+      _hasBits0 &= ~1;
+    }
+
+    /// <summary>Field number for the "actions" field.</summary>
+    public const int ActionsFieldNumber = 8;
+    private global::Townsfolk.V1.ActionsNow actions_;
+    /// <summary>
+    /// Which actions the answer may take. Not set: all of the session's, after what is said. Means nothing beside a grammar.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ActionsNow Actions {
+      get { return actions_; }
+      set {
+        actions_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -1770,6 +3849,8 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Sampling, other.Sampling)) return false;
       if (DeadlineMs != other.DeadlineMs) return false;
       if (!object.Equals(Grammar, other.Grammar)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(HesitationEntropy, other.HesitationEntropy)) return false;
+      if (!object.Equals(Actions, other.Actions)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -1783,6 +3864,8 @@ namespace Townsfolk.V1 {
       if (sampling_ != null) hash ^= Sampling.GetHashCode();
       if (DeadlineMs != 0) hash ^= DeadlineMs.GetHashCode();
       if (grammar_ != null) hash ^= Grammar.GetHashCode();
+      if (HasHesitationEntropy) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(HesitationEntropy);
+      if (actions_ != null) hash ^= Actions.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -1825,6 +3908,14 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(50);
         output.WriteMessage(Grammar);
       }
+      if (HasHesitationEntropy) {
+        output.WriteRawTag(61);
+        output.WriteFloat(HesitationEntropy);
+      }
+      if (actions_ != null) {
+        output.WriteRawTag(66);
+        output.WriteMessage(Actions);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -1859,6 +3950,14 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(50);
         output.WriteMessage(Grammar);
       }
+      if (HasHesitationEntropy) {
+        output.WriteRawTag(61);
+        output.WriteFloat(HesitationEntropy);
+      }
+      if (actions_ != null) {
+        output.WriteRawTag(66);
+        output.WriteMessage(Actions);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -1886,6 +3985,12 @@ namespace Townsfolk.V1 {
       }
       if (grammar_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Grammar);
+      }
+      if (HasHesitationEntropy) {
+        size += 1 + 4;
+      }
+      if (actions_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Actions);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -1922,6 +4027,15 @@ namespace Townsfolk.V1 {
           Grammar = new global::Townsfolk.V1.Grammar();
         }
         Grammar.MergeFrom(other.Grammar);
+      }
+      if (other.HasHesitationEntropy) {
+        HesitationEntropy = other.HesitationEntropy;
+      }
+      if (other.actions_ != null) {
+        if (actions_ == null) {
+          Actions = new global::Townsfolk.V1.ActionsNow();
+        }
+        Actions.MergeFrom(other.Actions);
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -1970,6 +4084,17 @@ namespace Townsfolk.V1 {
               Grammar = new global::Townsfolk.V1.Grammar();
             }
             input.ReadMessage(Grammar);
+            break;
+          }
+          case 61: {
+            HesitationEntropy = input.ReadFloat();
+            break;
+          }
+          case 66: {
+            if (actions_ == null) {
+              Actions = new global::Townsfolk.V1.ActionsNow();
+            }
+            input.ReadMessage(Actions);
             break;
           }
         }
@@ -2021,6 +4146,17 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Grammar);
             break;
           }
+          case 61: {
+            HesitationEntropy = input.ReadFloat();
+            break;
+          }
+          case 66: {
+            if (actions_ == null) {
+              Actions = new global::Townsfolk.V1.ActionsNow();
+            }
+            input.ReadMessage(Actions);
+            break;
+          }
         }
       }
     }
@@ -2046,7 +4182,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[5]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2370,7 +4506,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[6]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2574,7 +4710,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[7]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2848,7 +4984,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[8]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2871,6 +5007,7 @@ namespace Townsfolk.V1 {
       turnId_ = other.turnId_;
       index_ = other.index_;
       text_ = other.text_;
+      confidence_ = other.confidence_ != null ? other.confidence_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -2925,6 +5062,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "confidence" field.</summary>
+    public const int ConfidenceFieldNumber = 4;
+    private global::Townsfolk.V1.Confidence confidence_;
+    /// <summary>
+    /// How sure the character was of it, where hesitation_entropy asked for that.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Confidence Confidence {
+      get { return confidence_; }
+      set {
+        confidence_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -2943,6 +5095,7 @@ namespace Townsfolk.V1 {
       if (TurnId != other.TurnId) return false;
       if (Index != other.Index) return false;
       if (Text != other.Text) return false;
+      if (!object.Equals(Confidence, other.Confidence)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -2953,6 +5106,7 @@ namespace Townsfolk.V1 {
       if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
       if (Index != 0) hash ^= Index.GetHashCode();
       if (Text.Length != 0) hash ^= Text.GetHashCode();
+      if (confidence_ != null) hash ^= Confidence.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -2983,6 +5137,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(26);
         output.WriteString(Text);
       }
+      if (confidence_ != null) {
+        output.WriteRawTag(34);
+        output.WriteMessage(Confidence);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -3005,6 +5163,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(26);
         output.WriteString(Text);
       }
+      if (confidence_ != null) {
+        output.WriteRawTag(34);
+        output.WriteMessage(Confidence);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -3023,6 +5185,9 @@ namespace Townsfolk.V1 {
       }
       if (Text.Length != 0) {
         size += 1 + pb::CodedOutputStream.ComputeStringSize(Text);
+      }
+      if (confidence_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Confidence);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -3044,6 +5209,12 @@ namespace Townsfolk.V1 {
       }
       if (other.Text.Length != 0) {
         Text = other.Text;
+      }
+      if (other.confidence_ != null) {
+        if (confidence_ == null) {
+          Confidence = new global::Townsfolk.V1.Confidence();
+        }
+        Confidence.MergeFrom(other.Confidence);
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -3074,6 +5245,13 @@ namespace Townsfolk.V1 {
           }
           case 26: {
             Text = input.ReadString();
+            break;
+          }
+          case 34: {
+            if (confidence_ == null) {
+              Confidence = new global::Townsfolk.V1.Confidence();
+            }
+            input.ReadMessage(Confidence);
             break;
           }
         }
@@ -3107,6 +5285,570 @@ namespace Townsfolk.V1 {
             Text = input.ReadString();
             break;
           }
+          case 34: {
+            if (confidence_ == null) {
+              Confidence = new global::Townsfolk.V1.Confidence();
+            }
+            input.ReadMessage(Confidence);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// A place of a sentence where the model could have said much else.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class EntropyPeak : pb::IMessage<EntropyPeak>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<EntropyPeak> _parser = new pb::MessageParser<EntropyPeak>(() => new EntropyPeak());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<EntropyPeak> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public EntropyPeak() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public EntropyPeak(EntropyPeak other) : this() {
+      start_ = other.start_;
+      length_ = other.length_;
+      entropy_ = other.entropy_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public EntropyPeak Clone() {
+      return new EntropyPeak(this);
+    }
+
+    /// <summary>Field number for the "start" field.</summary>
+    public const int StartFieldNumber = 1;
+    private int start_;
+    /// <summary>
+    /// The first of its characters within the sentence, in Unicode code points.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Start {
+      get { return start_; }
+      set {
+        start_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "length" field.</summary>
+    public const int LengthFieldNumber = 2;
+    private int length_;
+    /// <summary>
+    /// How many characters it has.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Length {
+      get { return length_; }
+      set {
+        length_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "entropy" field.</summary>
+    public const int EntropyFieldNumber = 3;
+    private float entropy_;
+    /// <summary>
+    /// The entropy of the model's own distribution there, in nats: 0 where only one token could come.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float Entropy {
+      get { return entropy_; }
+      set {
+        entropy_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as EntropyPeak);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(EntropyPeak other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Start != other.Start) return false;
+      if (Length != other.Length) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(Entropy, other.Entropy)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Start != 0) hash ^= Start.GetHashCode();
+      if (Length != 0) hash ^= Length.GetHashCode();
+      if (Entropy != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(Entropy);
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Start != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Start);
+      }
+      if (Length != 0) {
+        output.WriteRawTag(16);
+        output.WriteInt32(Length);
+      }
+      if (Entropy != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(Entropy);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Start != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Start);
+      }
+      if (Length != 0) {
+        output.WriteRawTag(16);
+        output.WriteInt32(Length);
+      }
+      if (Entropy != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(Entropy);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Start != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Start);
+      }
+      if (Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Length);
+      }
+      if (Entropy != 0F) {
+        size += 1 + 4;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(EntropyPeak other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Start != 0) {
+        Start = other.Start;
+      }
+      if (other.Length != 0) {
+        Length = other.Length;
+      }
+      if (other.Entropy != 0F) {
+        Entropy = other.Entropy;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            Start = input.ReadInt32();
+            break;
+          }
+          case 16: {
+            Length = input.ReadInt32();
+            break;
+          }
+          case 29: {
+            Entropy = input.ReadFloat();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            Start = input.ReadInt32();
+            break;
+          }
+          case 16: {
+            Length = input.ReadInt32();
+            break;
+          }
+          case 29: {
+            Entropy = input.ReadFloat();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// How sure the character was of a sentence.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Confidence : pb::IMessage<Confidence>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Confidence> _parser = new pb::MessageParser<Confidence>(() => new Confidence());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Confidence> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Confidence() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Confidence(Confidence other) : this() {
+      meanLogprob_ = other.meanLogprob_;
+      peaks_ = other.peaks_.Clone();
+      hesitated_ = other.hesitated_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Confidence Clone() {
+      return new Confidence(this);
+    }
+
+    /// <summary>Field number for the "mean_logprob" field.</summary>
+    public const int MeanLogprobFieldNumber = 1;
+    private float meanLogprob_;
+    /// <summary>
+    /// The mean log-probability of its tokens, in nats, in the model's own distribution.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float MeanLogprob {
+      get { return meanLogprob_; }
+      set {
+        meanLogprob_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "peaks" field.</summary>
+    public const int PeaksFieldNumber = 2;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.EntropyPeak> _repeated_peaks_codec
+        = pb::FieldCodec.ForMessage(18, global::Townsfolk.V1.EntropyPeak.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.EntropyPeak> peaks_ = new pbc::RepeatedField<global::Townsfolk.V1.EntropyPeak>();
+    /// <summary>
+    /// The up to three places with the highest entropy, highest first.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.EntropyPeak> Peaks {
+      get { return peaks_; }
+    }
+
+    /// <summary>Field number for the "hesitated" field.</summary>
+    public const int HesitatedFieldNumber = 3;
+    private bool hesitated_;
+    /// <summary>
+    /// The entropy reached hesitation_entropy somewhere.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Hesitated {
+      get { return hesitated_; }
+      set {
+        hesitated_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Confidence);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Confidence other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(MeanLogprob, other.MeanLogprob)) return false;
+      if(!peaks_.Equals(other.peaks_)) return false;
+      if (Hesitated != other.Hesitated) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (MeanLogprob != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(MeanLogprob);
+      hash ^= peaks_.GetHashCode();
+      if (Hesitated != false) hash ^= Hesitated.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (MeanLogprob != 0F) {
+        output.WriteRawTag(13);
+        output.WriteFloat(MeanLogprob);
+      }
+      peaks_.WriteTo(output, _repeated_peaks_codec);
+      if (Hesitated != false) {
+        output.WriteRawTag(24);
+        output.WriteBool(Hesitated);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (MeanLogprob != 0F) {
+        output.WriteRawTag(13);
+        output.WriteFloat(MeanLogprob);
+      }
+      peaks_.WriteTo(ref output, _repeated_peaks_codec);
+      if (Hesitated != false) {
+        output.WriteRawTag(24);
+        output.WriteBool(Hesitated);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (MeanLogprob != 0F) {
+        size += 1 + 4;
+      }
+      size += peaks_.CalculateSize(_repeated_peaks_codec);
+      if (Hesitated != false) {
+        size += 1 + 1;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Confidence other) {
+      if (other == null) {
+        return;
+      }
+      if (other.MeanLogprob != 0F) {
+        MeanLogprob = other.MeanLogprob;
+      }
+      peaks_.Add(other.peaks_);
+      if (other.Hesitated != false) {
+        Hesitated = other.Hesitated;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 13: {
+            MeanLogprob = input.ReadFloat();
+            break;
+          }
+          case 18: {
+            peaks_.AddEntriesFrom(input, _repeated_peaks_codec);
+            break;
+          }
+          case 24: {
+            Hesitated = input.ReadBool();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 13: {
+            MeanLogprob = input.ReadFloat();
+            break;
+          }
+          case 18: {
+            peaks_.AddEntriesFrom(ref input, _repeated_peaks_codec);
+            break;
+          }
+          case 24: {
+            Hesitated = input.ReadBool();
+            break;
+          }
         }
       }
     }
@@ -3135,7 +5877,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[9]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3468,7 +6210,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3761,7 +6503,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3994,7 +6736,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4198,7 +6940,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4402,7 +7144,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4595,7 +7337,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4882,7 +7624,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4935,6 +7677,12 @@ namespace Townsfolk.V1 {
           break;
         case EventOneofCase.Interrupted:
           Interrupted = other.Interrupted.Clone();
+          break;
+        case EventOneofCase.ActionRequested:
+          ActionRequested = other.ActionRequested.Clone();
+          break;
+        case EventOneofCase.ActionSettled:
+          ActionSettled = other.ActionSettled.Clone();
           break;
       }
 
@@ -5112,6 +7860,36 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "action_requested" field.</summary>
+    public const int ActionRequestedFieldNumber = 12;
+    /// <summary>
+    /// The character acts.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ActionRequested ActionRequested {
+      get { return eventCase_ == EventOneofCase.ActionRequested ? (global::Townsfolk.V1.ActionRequested) event_ : null; }
+      set {
+        event_ = value;
+        eventCase_ = value == null ? EventOneofCase.None : EventOneofCase.ActionRequested;
+      }
+    }
+
+    /// <summary>Field number for the "action_settled" field.</summary>
+    public const int ActionSettledFieldNumber = 13;
+    /// <summary>
+    /// The character knows what came of an action.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ActionSettled ActionSettled {
+      get { return eventCase_ == EventOneofCase.ActionSettled ? (global::Townsfolk.V1.ActionSettled) event_ : null; }
+      set {
+        event_ = value;
+        eventCase_ = value == null ? EventOneofCase.None : EventOneofCase.ActionSettled;
+      }
+    }
+
     private object event_;
     /// <summary>Enum of possible cases for the "event" oneof.</summary>
     public enum EventOneofCase {
@@ -5127,6 +7905,8 @@ namespace Townsfolk.V1 {
       PriorityUpdated = 9,
       Error = 10,
       Interrupted = 11,
+      ActionRequested = 12,
+      ActionSettled = 13,
     }
     private EventOneofCase eventCase_ = EventOneofCase.None;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5168,6 +7948,8 @@ namespace Townsfolk.V1 {
       if (!object.Equals(PriorityUpdated, other.PriorityUpdated)) return false;
       if (!object.Equals(Error, other.Error)) return false;
       if (!object.Equals(Interrupted, other.Interrupted)) return false;
+      if (!object.Equals(ActionRequested, other.ActionRequested)) return false;
+      if (!object.Equals(ActionSettled, other.ActionSettled)) return false;
       if (EventCase != other.EventCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -5187,6 +7969,8 @@ namespace Townsfolk.V1 {
       if (eventCase_ == EventOneofCase.PriorityUpdated) hash ^= PriorityUpdated.GetHashCode();
       if (eventCase_ == EventOneofCase.Error) hash ^= Error.GetHashCode();
       if (eventCase_ == EventOneofCase.Interrupted) hash ^= Interrupted.GetHashCode();
+      if (eventCase_ == EventOneofCase.ActionRequested) hash ^= ActionRequested.GetHashCode();
+      if (eventCase_ == EventOneofCase.ActionSettled) hash ^= ActionSettled.GetHashCode();
       hash ^= (int) eventCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -5250,6 +8034,14 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(90);
         output.WriteMessage(Interrupted);
       }
+      if (eventCase_ == EventOneofCase.ActionRequested) {
+        output.WriteRawTag(98);
+        output.WriteMessage(ActionRequested);
+      }
+      if (eventCase_ == EventOneofCase.ActionSettled) {
+        output.WriteRawTag(106);
+        output.WriteMessage(ActionSettled);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -5304,6 +8096,14 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(90);
         output.WriteMessage(Interrupted);
       }
+      if (eventCase_ == EventOneofCase.ActionRequested) {
+        output.WriteRawTag(98);
+        output.WriteMessage(ActionRequested);
+      }
+      if (eventCase_ == EventOneofCase.ActionSettled) {
+        output.WriteRawTag(106);
+        output.WriteMessage(ActionSettled);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -5346,6 +8146,12 @@ namespace Townsfolk.V1 {
       }
       if (eventCase_ == EventOneofCase.Interrupted) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Interrupted);
+      }
+      if (eventCase_ == EventOneofCase.ActionRequested) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(ActionRequested);
+      }
+      if (eventCase_ == EventOneofCase.ActionSettled) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(ActionSettled);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -5425,6 +8231,18 @@ namespace Townsfolk.V1 {
             Interrupted = new global::Townsfolk.V1.Interrupted();
           }
           Interrupted.MergeFrom(other.Interrupted);
+          break;
+        case EventOneofCase.ActionRequested:
+          if (ActionRequested == null) {
+            ActionRequested = new global::Townsfolk.V1.ActionRequested();
+          }
+          ActionRequested.MergeFrom(other.ActionRequested);
+          break;
+        case EventOneofCase.ActionSettled:
+          if (ActionSettled == null) {
+            ActionSettled = new global::Townsfolk.V1.ActionSettled();
+          }
+          ActionSettled.MergeFrom(other.ActionSettled);
           break;
       }
 
@@ -5546,6 +8364,24 @@ namespace Townsfolk.V1 {
             Interrupted = subBuilder;
             break;
           }
+          case 98: {
+            global::Townsfolk.V1.ActionRequested subBuilder = new global::Townsfolk.V1.ActionRequested();
+            if (eventCase_ == EventOneofCase.ActionRequested) {
+              subBuilder.MergeFrom(ActionRequested);
+            }
+            input.ReadMessage(subBuilder);
+            ActionRequested = subBuilder;
+            break;
+          }
+          case 106: {
+            global::Townsfolk.V1.ActionSettled subBuilder = new global::Townsfolk.V1.ActionSettled();
+            if (eventCase_ == EventOneofCase.ActionSettled) {
+              subBuilder.MergeFrom(ActionSettled);
+            }
+            input.ReadMessage(subBuilder);
+            ActionSettled = subBuilder;
+            break;
+          }
         }
       }
     #endif
@@ -5662,6 +8498,24 @@ namespace Townsfolk.V1 {
             }
             input.ReadMessage(subBuilder);
             Interrupted = subBuilder;
+            break;
+          }
+          case 98: {
+            global::Townsfolk.V1.ActionRequested subBuilder = new global::Townsfolk.V1.ActionRequested();
+            if (eventCase_ == EventOneofCase.ActionRequested) {
+              subBuilder.MergeFrom(ActionRequested);
+            }
+            input.ReadMessage(subBuilder);
+            ActionRequested = subBuilder;
+            break;
+          }
+          case 106: {
+            global::Townsfolk.V1.ActionSettled subBuilder = new global::Townsfolk.V1.ActionSettled();
+            if (eventCase_ == EventOneofCase.ActionSettled) {
+              subBuilder.MergeFrom(ActionSettled);
+            }
+            input.ReadMessage(subBuilder);
+            ActionSettled = subBuilder;
             break;
           }
         }

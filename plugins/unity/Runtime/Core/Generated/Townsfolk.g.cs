@@ -45,105 +45,110 @@ namespace Townsfolk.V1 {
             "bnQiWQoXSW50ZXJydXB0U2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgB",
             "IAEoCRIqCglpbnRlcnJ1cHQYAiABKAsyFy50b3duc2ZvbGsudjEuSW50ZXJy",
             "dXB0IiwKGEludGVycnVwdFNlc3Npb25SZXNwb25zZRIQCgh0dXJuX2lkcxgB",
-            "IAMoCSI4ChROb3RpZnlTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEg",
-            "ASgJEgwKBHRleHQYAiABKAkiFwoVTm90aWZ5U2Vzc2lvblJlc3BvbnNlIk4K",
-            "FFVwZGF0ZVNlc3Npb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSFQoI",
-            "cHJpb3JpdHkYAiABKAVIAIgBAUILCglfcHJpb3JpdHkiFwoVVXBkYXRlU2Vz",
-            "c2lvblJlc3BvbnNlIicKEUdldFNlc3Npb25SZXF1ZXN0EhIKCnNlc3Npb25f",
-            "aWQYASABKAkicAoSR2V0U2Vzc2lvblJlc3BvbnNlEisKBmNvbmZpZxgBIAEo",
-            "CzIbLnRvd25zZm9say52MS5TZXNzaW9uQ29uZmlnEhcKD2N1cnJlbnRfdHVy",
-            "bl9pZBgCIAEoCRIUCgxxdWV1ZWRfdHVybnMYAyABKAUiFQoTTGlzdFNlc3Np",
-            "b25zUmVxdWVzdCJ6Cg5TZXNzaW9uU3VtbWFyeRISCgpzZXNzaW9uX2lkGAEg",
-            "ASgJEhQKDHBlcnNvbmFfbmFtZRgCIAEoCRIQCghwcmlvcml0eRgDIAEoBRIa",
-            "ChJ0cmFuc2NyaXB0X2VudHJpZXMYBCABKAUSEAoIc3BlYWtpbmcYBSABKAgi",
-            "RgoUTGlzdFNlc3Npb25zUmVzcG9uc2USLgoIc2Vzc2lvbnMYASADKAsyHC50",
-            "b3duc2ZvbGsudjEuU2Vzc2lvblN1bW1hcnkiKQoTQ2xvc2VTZXNzaW9uUmVx",
-            "dWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIhYKFENsb3NlU2Vzc2lvblJlc3Bv",
-            "bnNlIjcKE1JlZ2lzdGVyTG9yZVJlcXVlc3QSIAoEbG9yZRgBIAEoCzISLnRv",
-            "d25zZm9say52MS5Mb3JlIiYKFFJlZ2lzdGVyTG9yZVJlc3BvbnNlEg4KBnRv",
-            "a2VucxgBIAEoBSIkChFSZW1vdmVMb3JlUmVxdWVzdBIPCgdsb3JlX2lkGAEg",
-            "ASgJIhQKElJlbW92ZUxvcmVSZXNwb25zZSIXCghUb2tlbklkcxILCgNpZHMY",
-            "ASADKAUi0AEKD0dlbmVyYXRlUmVxdWVzdBIOCgR0ZXh0GAEgASgJSAASKwoJ",
-            "dG9rZW5faWRzGAIgASgLMhYudG93bnNmb2xrLnYxLlRva2VuSWRzSAASLgoI",
-            "c2FtcGxpbmcYAyABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMS",
-            "DAoEZWNobxgEIAEoCBIQCghwcmlvcml0eRgFIAEoBRImCgdncmFtbWFyGAYg",
-            "ASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXJCCAoGcHJvbXB0IqwBChBHZW5l",
-            "cmF0ZVJlc3BvbnNlEiwKBnByb21wdBgBIAEoCzIaLnRvd25zZm9say52MS5F",
-            "Y2hvZWRQcm9tcHRIABIrCgR0ZXh0GAIgASgLMhsudG93bnNmb2xrLnYxLkdl",
-            "bmVyYXRlZFRleHRIABI0CghmaW5pc2hlZBgDIAEoCzIgLnRvd25zZm9say52",
-            "MS5HZW5lcmF0aW9uRmluaXNoZWRIAEIHCgVldmVudCIzCgxFY2hvZWRQcm9t",
-            "cHQSIwoGdG9rZW5zGAEgAygLMhMudG93bnNmb2xrLnYxLlRva2VuIkIKDUdl",
-            "bmVyYXRlZFRleHQSDAoEdGV4dBgBIAEoCRIjCgZ0b2tlbnMYAiADKAsyEy50",
-            "b3duc2ZvbGsudjEuVG9rZW4ifgoSR2VuZXJhdGlvbkZpbmlzaGVkEjEKDWZp",
-            "bmlzaF9yZWFzb24YASABKA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29u",
-            "EiIKBXVzYWdlGAIgASgLMhMudG93bnNmb2xrLnYxLlVzYWdlEhEKCXN0b3Bf",
-            "dGV4dBgDIAEoCSLMAgoNQ2hvb3NlUmVxdWVzdBIUCgpzZXNzaW9uX2lkGAEg",
-            "ASgJSAASDgoEdGV4dBgCIAEoCUgAEisKCXRva2VuX2lkcxgDIAEoCzIWLnRv",
-            "d25zZm9say52MS5Ub2tlbklkc0gAEg8KB29wdGlvbnMYBCADKAkSKgoJdXR0",
-            "ZXJhbmNlGAUgASgLMhcudG93bnNmb2xrLnYxLlV0dGVyYW5jZRIQCghyZW1l",
-            "bWJlchgGIAEoCBIoCgVzY29yZRgHIAEoDjIZLnRvd25zZm9say52MS5DaG9p",
-            "Y2VTY29yZRIMCgRkcmF3GAggASgIEhgKC3RlbXBlcmF0dXJlGAkgASgCSAGI",
-            "AQESEQoEc2VlZBgKIAEoBEgCiAEBEhAKCHByaW9yaXR5GAsgASgFQgkKB3N1",
-            "YmplY3RCDgoMX3RlbXBlcmF0dXJlQgcKBV9zZWVkIm0KDFNjb3JlZE9wdGlv",
-            "bhIMCgR0ZXh0GAEgASgJEg8KB2xvZ3Byb2IYAiABKAISGQoRbG9ncHJvYl9w",
-            "ZXJfdG9rZW4YAyABKAISEwoLcHJvYmFiaWxpdHkYBCABKAISDgoGdG9rZW5z",
-            "GAUgASgFIpoBCg5DaG9vc2VSZXNwb25zZRIOCgZjaG9zZW4YASABKAUSKwoH",
-            "b3B0aW9ucxgCIAMoCzIaLnRvd25zZm9say52MS5TY29yZWRPcHRpb24SDAoE",
-            "c2VlZBgDIAEoBBIVCg1wcm9tcHRfdG9rZW5zGAQgASgFEhUKDWNhY2hlZF90",
-            "b2tlbnMYBSABKAUSDwoHdHVybl9pZBgGIAEoCSIXChVHZXRSdW50aW1lSW5m",
-            "b1JlcXVlc3Qi3AIKFkdldFJ1bnRpbWVJbmZvUmVzcG9uc2USDwoHdmVyc2lv",
-            "bhgBIAEoCRINCgVtb2RlbBgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgDEg4K",
-            "BmRldmljZRgEIAEoCRINCgVkdHlwZRgFIAEoCRIWCg5jb250ZXh0X3Rva2Vu",
-            "cxgGIAEoBRIVCg1rdl9tZW1vcnlfbWliGAcgASgFEhoKEmt2X2NhcGFjaXR5",
-            "X3Rva2VucxgIIAEoBRIUCgxtYXhfc2Vzc2lvbnMYCSABKAUSEQoJbWF4X2Jh",
-            "dGNoGAogASgFEhkKEW1heF9tZXNzYWdlX2J5dGVzGAsgASgFEi0KC21vZGVs",
-            "X3N0YXRlGAwgASgOMhgudG93bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVt",
-            "b3J5X3VzZWRfbWliGA0gASgFEhgKEG1lbW9yeV9saW1pdF9taWIYDiABKAUi",
-            "PQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgB",
-            "AUIOCgxfaW50ZXJ2YWxfbXMirAMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
-            "dW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9z",
-            "ZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxv",
-            "Y2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0",
-            "dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNz",
-            "aW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsK",
-            "E3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190",
-            "b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0",
-            "aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25z",
-            "Zm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQIAEoBSpf",
-            "CgtDaG9pY2VTY29yZRIcChhDSE9JQ0VfU0NPUkVfVU5TUEVDSUZJRUQQABIW",
-            "ChJDSE9JQ0VfU0NPUkVfVE9UQUwQARIaChZDSE9JQ0VfU0NPUkVfUEVSX1RP",
-            "S0VOEAIqdAoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklF",
-            "RBAAEhYKEk1PREVMX1NUQVRFX0xPQURFRBABEhgKFE1PREVMX1NUQVRFX1JF",
-            "TEVBU0VEEAISFwoTTU9ERUxfU1RBVEVfTE9BRElORxADMvMJChBUb3duc2Zv",
-            "bGtTZXJ2aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNl",
-            "UmVxdWVzdBoeLnRvd25zZm9say52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJS",
-            "CgtPcGVuU2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVl",
-            "c3QaIS50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkS",
-            "GC50b3duc2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlS",
-            "ZXNwb25zZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEu",
-            "SW50ZXJydXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJy",
-            "dXB0U2Vzc2lvblJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24SIi50b3duc2Zv",
-            "bGsudjEuTm90aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuTm90",
-            "aWZ5U2Vzc2lvblJlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24SIi50b3duc2Zv",
-            "bGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuVXBk",
-            "YXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50b3duc2ZvbGsu",
-            "djEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEuR2V0U2Vzc2lv",
-            "blJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9say52MS5MaXN0",
-            "U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jl",
-            "c3BvbnNlElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52MS5DbG9zZVNl",
-            "c3Npb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlc3Bv",
-            "bnNlElUKDFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5SZWdpc3Rlckxv",
-            "cmVSZXF1ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNl",
-            "Ek8KClJlbW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVl",
-            "c3QaIC50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVy",
-            "YXRlEh0udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoeLnRvd25zZm9s",
-            "ay52MS5HZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsudG93bnNmb2xr",
-            "LnYxLkNob29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9u",
-            "c2USWwoOR2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEuR2V0UnVudGlt",
-            "ZUluZm9SZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVz",
-            "cG9uc2USUQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5XYXRjaFN0YXRz",
-            "UmVxdWVzdBogLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVzcG9uc2UwAUIP",
-            "qgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "IAMoCSJrChNBbnN3ZXJBY3Rpb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASAB",
+            "KAkSEQoJYWN0aW9uX2lkGAIgASgJEhAKBmFjY2VwdBgDIAEoCUgAEhAKBnJl",
+            "amVjdBgEIAEoCUgAQgkKB291dGNvbWUiFgoUQW5zd2VyQWN0aW9uUmVzcG9u",
+            "c2UiOAoUTm90aWZ5U2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEo",
+            "CRIMCgR0ZXh0GAIgASgJIhcKFU5vdGlmeVNlc3Npb25SZXNwb25zZSJOChRV",
+            "cGRhdGVTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEhUKCHBy",
+            "aW9yaXR5GAIgASgFSACIAQFCCwoJX3ByaW9yaXR5IhcKFVVwZGF0ZVNlc3Np",
+            "b25SZXNwb25zZSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lk",
+            "GAEgASgJInAKEkdldFNlc3Npb25SZXNwb25zZRIrCgZjb25maWcYASABKAsy",
+            "Gy50b3duc2ZvbGsudjEuU2Vzc2lvbkNvbmZpZxIXCg9jdXJyZW50X3R1cm5f",
+            "aWQYAiABKAkSFAoMcXVldWVkX3R1cm5zGAMgASgFIhUKE0xpc3RTZXNzaW9u",
+            "c1JlcXVlc3QiegoOU2Vzc2lvblN1bW1hcnkSEgoKc2Vzc2lvbl9pZBgBIAEo",
+            "CRIUCgxwZXJzb25hX25hbWUYAiABKAkSEAoIcHJpb3JpdHkYAyABKAUSGgoS",
+            "dHJhbnNjcmlwdF9lbnRyaWVzGAQgASgFEhAKCHNwZWFraW5nGAUgASgIIkYK",
+            "FExpc3RTZXNzaW9uc1Jlc3BvbnNlEi4KCHNlc3Npb25zGAEgAygLMhwudG93",
+            "bnNmb2xrLnYxLlNlc3Npb25TdW1tYXJ5IikKE0Nsb3NlU2Vzc2lvblJlcXVl",
+            "c3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIWChRDbG9zZVNlc3Npb25SZXNwb25z",
+            "ZSI3ChNSZWdpc3RlckxvcmVSZXF1ZXN0EiAKBGxvcmUYASABKAsyEi50b3du",
+            "c2ZvbGsudjEuTG9yZSImChRSZWdpc3RlckxvcmVSZXNwb25zZRIOCgZ0b2tl",
+            "bnMYASABKAUiJAoRUmVtb3ZlTG9yZVJlcXVlc3QSDwoHbG9yZV9pZBgBIAEo",
+            "CSIUChJSZW1vdmVMb3JlUmVzcG9uc2UiFwoIVG9rZW5JZHMSCwoDaWRzGAEg",
+            "AygFItABCg9HZW5lcmF0ZVJlcXVlc3QSDgoEdGV4dBgBIAEoCUgAEisKCXRv",
+            "a2VuX2lkcxgCIAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEi4KCHNh",
+            "bXBsaW5nGAMgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEgwK",
+            "BGVjaG8YBCABKAgSEAoIcHJpb3JpdHkYBSABKAUSJgoHZ3JhbW1hchgGIAEo",
+            "CzIVLnRvd25zZm9say52MS5HcmFtbWFyQggKBnByb21wdCKsAQoQR2VuZXJh",
+            "dGVSZXNwb25zZRIsCgZwcm9tcHQYASABKAsyGi50b3duc2ZvbGsudjEuRWNo",
+            "b2VkUHJvbXB0SAASKwoEdGV4dBgCIAEoCzIbLnRvd25zZm9say52MS5HZW5l",
+            "cmF0ZWRUZXh0SAASNAoIZmluaXNoZWQYAyABKAsyIC50b3duc2ZvbGsudjEu",
+            "R2VuZXJhdGlvbkZpbmlzaGVkSABCBwoFZXZlbnQiMwoMRWNob2VkUHJvbXB0",
+            "EiMKBnRva2VucxgBIAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJCCg1HZW5l",
+            "cmF0ZWRUZXh0EgwKBHRleHQYASABKAkSIwoGdG9rZW5zGAIgAygLMhMudG93",
+            "bnNmb2xrLnYxLlRva2VuIn4KEkdlbmVyYXRpb25GaW5pc2hlZBIxCg1maW5p",
+            "c2hfcmVhc29uGAEgASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIi",
+            "CgV1c2FnZRgCIAEoCzITLnRvd25zZm9say52MS5Vc2FnZRIRCglzdG9wX3Rl",
+            "eHQYAyABKAkizAIKDUNob29zZVJlcXVlc3QSFAoKc2Vzc2lvbl9pZBgBIAEo",
+            "CUgAEg4KBHRleHQYAiABKAlIABIrCgl0b2tlbl9pZHMYAyABKAsyFi50b3du",
+            "c2ZvbGsudjEuVG9rZW5JZHNIABIPCgdvcHRpb25zGAQgAygJEioKCXV0dGVy",
+            "YW5jZRgFIAEoCzIXLnRvd25zZm9say52MS5VdHRlcmFuY2USEAoIcmVtZW1i",
+            "ZXIYBiABKAgSKAoFc2NvcmUYByABKA4yGS50b3duc2ZvbGsudjEuQ2hvaWNl",
+            "U2NvcmUSDAoEZHJhdxgIIAEoCBIYCgt0ZW1wZXJhdHVyZRgJIAEoAkgBiAEB",
+            "EhEKBHNlZWQYCiABKARIAogBARIQCghwcmlvcml0eRgLIAEoBUIJCgdzdWJq",
+            "ZWN0Qg4KDF90ZW1wZXJhdHVyZUIHCgVfc2VlZCJtCgxTY29yZWRPcHRpb24S",
+            "DAoEdGV4dBgBIAEoCRIPCgdsb2dwcm9iGAIgASgCEhkKEWxvZ3Byb2JfcGVy",
+            "X3Rva2VuGAMgASgCEhMKC3Byb2JhYmlsaXR5GAQgASgCEg4KBnRva2VucxgF",
+            "IAEoBSKaAQoOQ2hvb3NlUmVzcG9uc2USDgoGY2hvc2VuGAEgASgFEisKB29w",
+            "dGlvbnMYAiADKAsyGi50b3duc2ZvbGsudjEuU2NvcmVkT3B0aW9uEgwKBHNl",
+            "ZWQYAyABKAQSFQoNcHJvbXB0X3Rva2VucxgEIAEoBRIVCg1jYWNoZWRfdG9r",
+            "ZW5zGAUgASgFEg8KB3R1cm5faWQYBiABKAkiFwoVR2V0UnVudGltZUluZm9S",
+            "ZXF1ZXN0ItwCChZHZXRSdW50aW1lSW5mb1Jlc3BvbnNlEg8KB3ZlcnNpb24Y",
+            "ASABKAkSDQoFbW9kZWwYAiABKAkSEgoKcGFyYW1ldGVycxgDIAEoAxIOCgZk",
+            "ZXZpY2UYBCABKAkSDQoFZHR5cGUYBSABKAkSFgoOY29udGV4dF90b2tlbnMY",
+            "BiABKAUSFQoNa3ZfbWVtb3J5X21pYhgHIAEoBRIaChJrdl9jYXBhY2l0eV90",
+            "b2tlbnMYCCABKAUSFAoMbWF4X3Nlc3Npb25zGAkgASgFEhEKCW1heF9iYXRj",
+            "aBgKIAEoBRIZChFtYXhfbWVzc2FnZV9ieXRlcxgLIAEoBRItCgttb2RlbF9z",
+            "dGF0ZRgMIAEoDjIYLnRvd25zZm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9y",
+            "eV91c2VkX21pYhgNIAEoBRIYChBtZW1vcnlfbGltaXRfbWliGA4gASgFIj0K",
+            "EVdhdGNoU3RhdHNSZXF1ZXN0EhgKC2ludGVydmFsX21zGAEgASgFSACIAQFC",
+            "DgoMX2ludGVydmFsX21zIqwDChJXYXRjaFN0YXRzUmVzcG9uc2USDwoHcnVu",
+            "bmluZxgBIAEoBRIPCgd3YWl0aW5nGAIgASgFEhkKEXRva2Vuc19wZXJfc2Vj",
+            "b25kGAMgASgCEhYKDmt2X2Jsb2Nrc191c2VkGAQgASgFEhgKEGt2X2Jsb2Nr",
+            "c19jYWNoZWQYBSABKAUSFgoOa3ZfYmxvY2tzX2ZyZWUYBiABKAUSEwoLdHRm",
+            "dF9wNTBfbXMYByABKAISEwoLdHRmdF9wOTlfbXMYCCABKAISEAoIc2Vzc2lv",
+            "bnMYCSABKAUSHgoWZ2VuZXJhdGVkX3Rva2Vuc190b3RhbBgKIAEoAxIbChNw",
+            "cm9tcHRfdG9rZW5zX3RvdGFsGAsgASgDEhsKE2NhY2hlZF90b2tlbnNfdG90",
+            "YWwYDCABKAMSFgoOcmVxdWVzdHNfdG90YWwYDSABKAMSGQoRcHJlZW1wdGlv",
+            "bnNfdG90YWwYDiABKAMSLQoLbW9kZWxfc3RhdGUYDyABKA4yGC50b3duc2Zv",
+            "bGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYECABKAUqXwoL",
+            "Q2hvaWNlU2NvcmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoS",
+            "Q0hPSUNFX1NDT1JFX1RPVEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tF",
+            "ThACKnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQ",
+            "ABIWChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxF",
+            "QVNFRBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAzLKCgoQVG93bnNmb2xr",
+            "U2VydmljZRJNCghDb252ZXJzZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJl",
+            "cXVlc3QaHi50b3duc2ZvbGsudjEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoL",
+            "T3BlblNlc3Npb24SIC50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0",
+            "GiEudG93bnNmb2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5Ehgu",
+            "dG93bnNmb2xrLnYxLlNheVJlcXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVz",
+            "cG9uc2UwARJhChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLklu",
+            "dGVycnVwdFNlc3Npb25SZXF1ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVw",
+            "dFNlc3Npb25SZXNwb25zZRJVCgxBbnN3ZXJBY3Rpb24SIS50b3duc2ZvbGsu",
+            "djEuQW5zd2VyQWN0aW9uUmVxdWVzdBoiLnRvd25zZm9say52MS5BbnN3ZXJB",
+            "Y3Rpb25SZXNwb25zZRJYCg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYx",
+            "Lk5vdGlmeVNlc3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNl",
+            "c3Npb25SZXNwb25zZRJYCg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYx",
+            "LlVwZGF0ZVNlc3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNl",
+            "c3Npb25SZXNwb25zZRJPCgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdl",
+            "dFNlc3Npb25SZXF1ZXN0GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNw",
+            "b25zZRJVCgxMaXN0U2Vzc2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Np",
+            "b25zUmVxdWVzdBoiLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25z",
+            "ZRJVCgxDbG9zZVNlc3Npb24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9u",
+            "UmVxdWVzdBoiLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJV",
+            "CgxSZWdpc3RlckxvcmUSIS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVx",
+            "dWVzdBoiLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJPCgpS",
+            "ZW1vdmVMb3JlEh8udG93bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXF1ZXN0GiAu",
+            "dG93bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXNwb25zZRJLCghHZW5lcmF0ZRId",
+            "LnRvd25zZm9say52MS5HZW5lcmF0ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEu",
+            "R2VuZXJhdGVSZXNwb25zZTABEkMKBkNob29zZRIbLnRvd25zZm9say52MS5D",
+            "aG9vc2VSZXF1ZXN0GhwudG93bnNmb2xrLnYxLkNob29zZVJlc3BvbnNlElsK",
+            "DkdldFJ1bnRpbWVJbmZvEiMudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZv",
+            "UmVxdWVzdBokLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNl",
+            "ElEKCldhdGNoU3RhdHMSHy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVl",
+            "c3QaIC50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAFCD6oCDFRv",
+            "d25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -157,6 +162,8 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SayResponse), global::Townsfolk.V1.SayResponse.Parser, new[]{ "Event" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.InterruptSessionRequest), global::Townsfolk.V1.InterruptSessionRequest.Parser, new[]{ "SessionId", "Interrupt" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.InterruptSessionResponse), global::Townsfolk.V1.InterruptSessionResponse.Parser, new[]{ "TurnIds" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.AnswerActionRequest), global::Townsfolk.V1.AnswerActionRequest.Parser, new[]{ "SessionId", "ActionId", "Accept", "Reject" }, new[]{ "Outcome" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.AnswerActionResponse), global::Townsfolk.V1.AnswerActionResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.NotifySessionRequest), global::Townsfolk.V1.NotifySessionRequest.Parser, new[]{ "SessionId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.NotifySessionResponse), global::Townsfolk.V1.NotifySessionResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.UpdateSessionRequest), global::Townsfolk.V1.UpdateSessionRequest.Parser, new[]{ "SessionId", "Priority" }, new[]{ "Priority" }, null, null, null),
@@ -2836,6 +2843,555 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Say what came of an action.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class AnswerActionRequest : pb::IMessage<AnswerActionRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<AnswerActionRequest> _parser = new pb::MessageParser<AnswerActionRequest>(() => new AnswerActionRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<AnswerActionRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[10]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public AnswerActionRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public AnswerActionRequest(AnswerActionRequest other) : this() {
+      sessionId_ = other.sessionId_;
+      actionId_ = other.actionId_;
+      switch (other.OutcomeCase) {
+        case OutcomeOneofCase.Accept:
+          Accept = other.Accept;
+          break;
+        case OutcomeOneofCase.Reject:
+          Reject = other.Reject;
+          break;
+      }
+
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public AnswerActionRequest Clone() {
+      return new AnswerActionRequest(this);
+    }
+
+    /// <summary>Field number for the "session_id" field.</summary>
+    public const int SessionIdFieldNumber = 1;
+    private string sessionId_ = "";
+    /// <summary>
+    /// The session.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string SessionId {
+      get { return sessionId_; }
+      set {
+        sessionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "action_id" field.</summary>
+    public const int ActionIdFieldNumber = 2;
+    private string actionId_ = "";
+    /// <summary>
+    /// The action, as ActionRequested named it. NOT_FOUND when it does not wait for an answer (any more).
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string ActionId {
+      get { return actionId_; }
+      set {
+        actionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "accept" field.</summary>
+    public const int AcceptFieldNumber = 3;
+    /// <summary>
+    /// It is done; the result, which the character learns, or nothing.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Accept {
+      get { return HasAccept ? (string) outcome_ : ""; }
+      set {
+        outcome_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        outcomeCase_ = OutcomeOneofCase.Accept;
+      }
+    }
+    /// <summary>Gets whether the "accept" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasAccept {
+      get { return outcomeCase_ == OutcomeOneofCase.Accept; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "accept" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearAccept() {
+      if (HasAccept) {
+        ClearOutcome();
+      }
+    }
+
+    /// <summary>Field number for the "reject" field.</summary>
+    public const int RejectFieldNumber = 4;
+    /// <summary>
+    /// It is not done, and this is why.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Reject {
+      get { return HasReject ? (string) outcome_ : ""; }
+      set {
+        outcome_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        outcomeCase_ = OutcomeOneofCase.Reject;
+      }
+    }
+    /// <summary>Gets whether the "reject" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasReject {
+      get { return outcomeCase_ == OutcomeOneofCase.Reject; }
+    }
+    /// <summary> Clears the value of the oneof if it's currently set to "reject" </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearReject() {
+      if (HasReject) {
+        ClearOutcome();
+      }
+    }
+
+    private object outcome_;
+    /// <summary>Enum of possible cases for the "outcome" oneof.</summary>
+    public enum OutcomeOneofCase {
+      None = 0,
+      Accept = 3,
+      Reject = 4,
+    }
+    private OutcomeOneofCase outcomeCase_ = OutcomeOneofCase.None;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public OutcomeOneofCase OutcomeCase {
+      get { return outcomeCase_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearOutcome() {
+      outcomeCase_ = OutcomeOneofCase.None;
+      outcome_ = null;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as AnswerActionRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(AnswerActionRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (SessionId != other.SessionId) return false;
+      if (ActionId != other.ActionId) return false;
+      if (Accept != other.Accept) return false;
+      if (Reject != other.Reject) return false;
+      if (OutcomeCase != other.OutcomeCase) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (SessionId.Length != 0) hash ^= SessionId.GetHashCode();
+      if (ActionId.Length != 0) hash ^= ActionId.GetHashCode();
+      if (HasAccept) hash ^= Accept.GetHashCode();
+      if (HasReject) hash ^= Reject.GetHashCode();
+      hash ^= (int) outcomeCase_;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (ActionId.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(ActionId);
+      }
+      if (HasAccept) {
+        output.WriteRawTag(26);
+        output.WriteString(Accept);
+      }
+      if (HasReject) {
+        output.WriteRawTag(34);
+        output.WriteString(Reject);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (ActionId.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(ActionId);
+      }
+      if (HasAccept) {
+        output.WriteRawTag(26);
+        output.WriteString(Accept);
+      }
+      if (HasReject) {
+        output.WriteRawTag(34);
+        output.WriteString(Reject);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (SessionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(SessionId);
+      }
+      if (ActionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(ActionId);
+      }
+      if (HasAccept) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Accept);
+      }
+      if (HasReject) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Reject);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(AnswerActionRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.SessionId.Length != 0) {
+        SessionId = other.SessionId;
+      }
+      if (other.ActionId.Length != 0) {
+        ActionId = other.ActionId;
+      }
+      switch (other.OutcomeCase) {
+        case OutcomeOneofCase.Accept:
+          Accept = other.Accept;
+          break;
+        case OutcomeOneofCase.Reject:
+          Reject = other.Reject;
+          break;
+      }
+
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 18: {
+            ActionId = input.ReadString();
+            break;
+          }
+          case 26: {
+            Accept = input.ReadString();
+            break;
+          }
+          case 34: {
+            Reject = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 18: {
+            ActionId = input.ReadString();
+            break;
+          }
+          case 26: {
+            Accept = input.ReadString();
+            break;
+          }
+          case 34: {
+            Reject = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The character goes on.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class AnswerActionResponse : pb::IMessage<AnswerActionResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<AnswerActionResponse> _parser = new pb::MessageParser<AnswerActionResponse>(() => new AnswerActionResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<AnswerActionResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[11]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public AnswerActionResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public AnswerActionResponse(AnswerActionResponse other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public AnswerActionResponse Clone() {
+      return new AnswerActionResponse(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as AnswerActionResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(AnswerActionResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(AnswerActionResponse other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Tell a character of an event.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -2853,7 +3409,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[10]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[12]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3097,7 +3653,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[11]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[13]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3262,7 +3818,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[12]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[14]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3522,7 +4078,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[13]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[15]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3686,7 +4242,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[16]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3890,7 +4446,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[17]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4183,7 +4739,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[16]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[18]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4347,7 +4903,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[17]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[19]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4711,7 +5267,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[18]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[20]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4904,7 +5460,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[19]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[21]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5108,7 +5664,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[20]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[22]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5272,7 +5828,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[21]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[23]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5485,7 +6041,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[22]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5689,7 +6245,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[23]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5893,7 +6449,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6057,7 +6613,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6252,7 +6808,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6734,7 +7290,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7093,7 +7649,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7286,7 +7842,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7519,7 +8075,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7813,7 +8369,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8524,7 +9080,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8888,7 +9444,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9281,7 +9837,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9445,7 +10001,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10170,7 +10726,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10390,7 +10946,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
