@@ -35,7 +35,7 @@ def test_a_function_says_what_it_takes():
         """
 
     made = action(give, when="It is paid for.")
-    assert (made.name, made.description, made.when) == (
+    assert (made.name, made.description, made.condition) == (
         "give",
         "Gives something.",
         "It is paid for.",

@@ -134,6 +134,21 @@ def test_an_answer_is_what_its_grammar_says_and_a_choice_among_texts(godot, runt
     assert twice["index"] == -1
 
 
+def test_a_method_is_an_action(godot, runtime):
+    events = drive(godot, runtime, "actions")
+    assert not [turn for turn in named(events, "turn") if turn["error"]]
+    given = named(events, "given")
+    assert len(given) == 3
+    assert all(each["item"] in ("sword", "shield") for each in given)
+    asked = only(events, "asked")
+    assert (asked["name"], asked["arguments"]) == ("open_door", {})
+    last = only(events, "last")
+    assert last["error"] == ""
+    assert "open_door() is not done: it is locked" in last["entry"]["text"]
+    session = only(events, "session")
+    assert [line for line in session["entries"] if "give_item" in line[2]]
+
+
 def test_twenty_npcs_speak_at_once(godot, runtime):
     done = only(drive(godot, runtime, "twenty_at_once"), "done")
     assert done["all_whole"]

@@ -11,7 +11,7 @@ from townsfolk.v1 import dialogue_pb2 as pb
 from townsfolk.v1 import sampling_pb2
 from townsfolk.v1 import townsfolk_pb2 as service
 
-GIVE = pb.Action(
+GIVE = pb.ActionSpec(
     name="give_item",
     description="Gives the player something.",
     parameters=[
@@ -21,8 +21,10 @@ GIVE = pb.Action(
         ),
     ],
 )
-OPEN = pb.Action(name="open_door", description="Opens the cellar.", when="The player may enter.")
-SCHEMA = pb.Action(
+OPEN = pb.ActionSpec(
+    name="open_door", description="Opens the cellar.", condition="The player may enter."
+)
+SCHEMA = pb.ActionSpec(
     name="set_price",
     json_schema=json.dumps(
         {"type": "object", "properties": {"gold": {"type": "integer"}}, "required": ["gold"]}
@@ -138,7 +140,7 @@ async def test_a_session_keeps_its_actions(starter):
     session_id = await starter.open(actions=[GIVE, OPEN, SCHEMA])
     request = service.GetSessionRequest(session_id=session_id)
     config = (await starter.stub.GetSession(request)).config
-    kept = pb.Action()
+    kept = pb.ActionSpec()
     kept.CopyFrom(GIVE)
     kept.parameters[0].type = pb.PARAMETER_TYPE_STRING
     assert list(config.actions) == [kept, OPEN, SCHEMA]
@@ -147,11 +149,11 @@ async def test_a_session_keeps_its_actions(starter):
 @pytest.mark.parametrize(
     ("actions", "says"),
     [
-        ([pb.Action(name="two words")], "name"),
-        ([pb.Action(name="none")], "none"),
+        ([pb.ActionSpec(name="two words")], "name"),
+        ([pb.ActionSpec(name="none")], "none"),
         ([OPEN, OPEN], "twice"),
-        ([pb.Action(name="a", json_schema="[]")], "json_schema"),
-        ([pb.Action(name="a", parameters=[pb.ActionParameter(name="x", type=9)])], "type"),
+        ([pb.ActionSpec(name="a", json_schema="[]")], "json_schema"),
+        ([pb.ActionSpec(name="a", parameters=[pb.ActionParameter(name="x", type=9)])], "type"),
     ],
 )
 async def test_actions_that_can_t_be(starter, actions, says):

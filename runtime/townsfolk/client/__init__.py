@@ -29,9 +29,9 @@ from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync import Npc, Runtime, Turn
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1.dialogue_pb2 import (
-    Action,
     ActionParameter,
     ActionsNow,
+    ActionSpec,
     Lore,
     Persona,
     SessionConfig,
@@ -41,9 +41,9 @@ from townsfolk.v1.dialogue_pb2 import (
 from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 __all__ = [
-    "Action",
     "ActionParameter",
     "ActionRefusedError",
+    "ActionSpec",
     "ActionsNow",
     "AlreadyExistsError",
     "AsyncNpc",

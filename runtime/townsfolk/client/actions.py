@@ -32,16 +32,16 @@ class ActionRefusedError(Exception):
 class Actions:
     """The actions of one character, and the functions behind them."""
 
-    def __init__(self, actions: Iterable[pb.Action | Function] = ()) -> None:
+    def __init__(self, actions: Iterable[pb.ActionSpec | Function] = ()) -> None:
         """Take actions; of functions those that `action` would make.
 
         Raises:
             InvalidArgumentError: A function can't be an action.
         """
-        self.messages: list[pb.Action] = []
+        self.messages: list[pb.ActionSpec] = []
         self._functions: dict[str, tuple[Function, dict[str, type[enum.Enum]]]] = {}
         for each in actions:
-            if isinstance(each, pb.Action):
+            if isinstance(each, pb.ActionSpec):
                 self.messages.append(each)
                 continue
             made = action(each)
@@ -82,7 +82,7 @@ class Actions:
         return True, "" if result is None or result is True else str(result)
 
 
-def action(function: Function, *, description: str = "", when: str = "") -> pb.Action:
+def action(function: Function, *, description: str = "", when: str = "") -> pb.ActionSpec:
     """Return the action that a function is: its name, its docstring's first line, its parameters.
 
     Parameters are of the types str, int, float and bool, `Literal` of texts or an enum of texts;
@@ -103,10 +103,10 @@ def action(function: Function, *, description: str = "", when: str = "") -> pb.A
         for each in inspect.signature(function).parameters.values()
     ]
     return message(
-        pb.Action,
+        pb.ActionSpec,
         name=function.__name__,
         description=about,
-        when=when,
+        condition=when,
         parameters=parameters,
     )
 

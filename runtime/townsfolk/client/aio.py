@@ -18,7 +18,7 @@ from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import Action, Lore, Persona, SessionConfig, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import ActionSpec, Lore, Persona, SessionConfig, TranscriptEntry
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
@@ -141,7 +141,7 @@ class AsyncRuntime:
         session_id: str = "",
         history: Iterable[TranscriptEntry] = (),
         hesitation_entropy: float | None = None,
-        actions: Iterable[Action | Function] = (),
+        actions: Iterable[ActionSpec | Function] = (),
     ) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 

@@ -18,7 +18,7 @@ from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import Action, ActionsNow, Persona, SessionEvent, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import ActionsNow, ActionSpec, Persona, SessionEvent, TranscriptEntry
 from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 T = TypeVar("T")
@@ -324,7 +324,7 @@ class Runtime:
         session_id: str = "",
         history: Iterable[TranscriptEntry] = (),
         hesitation_entropy: float | None = None,
-        actions: Iterable[Action | Function] = (),
+        actions: Iterable[ActionSpec | Function] = (),
     ) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
         make = _call_in_loop(

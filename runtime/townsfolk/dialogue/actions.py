@@ -76,7 +76,7 @@ class Action(Outside):
         default=(), max_length=MAX_PARAMETERS, description=f"at most {MAX_PARAMETERS}"
     )
     json_schema: str = Field(default="", max_length=16_384, description="at most 16384 characters")
-    when: Line = Field(default="", max_length=512, description="at most 512 characters")
+    condition: Line = Field(default="", max_length=512, description="at most 512 characters")
 
     @model_validator(mode="after")
     def _says_once_what_it_takes(self) -> Self:
@@ -115,7 +115,7 @@ class Action(Outside):
         takes = ", ".join(each.signature for each in self.parameters)
         if self.json_schema:
             takes = json.dumps(self.schema_, ensure_ascii=False)
-        when = f" When: {self.when}" if self.when else ""
+        when = f" When: {self.condition}" if self.condition else ""
         return f"- {self.name}({takes}): {self.description}{when}".rstrip(": ")
 
 

@@ -171,7 +171,7 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
     )
 
 
-def _action_fields(index: int, message: dialogue_pb2.Action) -> dict[str, Any]:
+def _action_fields(index: int, message: dialogue_pb2.ActionSpec) -> dict[str, Any]:
     for number, parameter in enumerate(message.parameters):
         if parameter.type not in _PARAMETER_TYPES:
             raise InvalidRequestError(
@@ -181,7 +181,7 @@ def _action_fields(index: int, message: dialogue_pb2.Action) -> dict[str, Any]:
         "name": message.name,
         "description": message.description,
         "json_schema": message.json_schema,
-        "when": message.when,
+        "condition": message.condition,
         "parameters": tuple(
             {
                 "name": each.name,
@@ -197,13 +197,13 @@ def _action_fields(index: int, message: dialogue_pb2.Action) -> dict[str, Any]:
     }
 
 
-def _action_message(action: Action) -> dialogue_pb2.Action:
+def _action_message(action: Action) -> dialogue_pb2.ActionSpec:
     types = {kind: number for number, kind in _PARAMETER_TYPES.items() if number}
-    return dialogue_pb2.Action(
+    return dialogue_pb2.ActionSpec(
         name=action.name,
         description=action.description,
         json_schema=action.json_schema,
-        when=action.when,
+        condition=action.condition,
         parameters=[
             dialogue_pb2.ActionParameter(**(each.model_dump() | {"type": types[each.type]}))
             for each in action.parameters

@@ -123,19 +123,19 @@ class ActionParameter(_message.Message):
     optional: bool
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[_Union[ParameterType, str]] = ..., options: _Optional[_Iterable[str]] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., optional: _Optional[bool] = ...) -> None: ...
 
-class Action(_message.Message):
-    __slots__ = ("name", "description", "parameters", "json_schema", "when")
+class ActionSpec(_message.Message):
+    __slots__ = ("name", "description", "parameters", "json_schema", "condition")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     JSON_SCHEMA_FIELD_NUMBER: _ClassVar[int]
-    WHEN_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     parameters: _containers.RepeatedCompositeFieldContainer[ActionParameter]
     json_schema: str
-    when: str
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ActionParameter, _Mapping]]] = ..., json_schema: _Optional[str] = ..., when: _Optional[str] = ...) -> None: ...
+    condition: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ActionParameter, _Mapping]]] = ..., json_schema: _Optional[str] = ..., condition: _Optional[str] = ...) -> None: ...
 
 class ActionsNow(_message.Message):
     __slots__ = ("names", "placement", "required", "most", "timeout_ms")
@@ -196,8 +196,8 @@ class SessionConfig(_message.Message):
     history: _containers.RepeatedCompositeFieldContainer[TranscriptEntry]
     overflow_policy: OverflowPolicy
     hesitation_entropy: float
-    actions: _containers.RepeatedCompositeFieldContainer[Action]
-    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[Action, _Mapping]]] = ...) -> None: ...
+    actions: _containers.RepeatedCompositeFieldContainer[ActionSpec]
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ...) -> None: ...
 
 class Utterance(_message.Message):
     __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar", "hesitation_entropy", "actions")

@@ -25,6 +25,12 @@ namespace Townsfolk
         /// <summary>The conversation outgrew the model's context, and its oldest lines were forgotten.</summary>
         ContextTrimmed,
 
+        /// <summary>The character acts; its answer waits for <see cref="NpcSession.AnswerActionAsync"/>.</summary>
+        Action,
+
+        /// <summary>The character knows what came of an action.</summary>
+        ActionSettled,
+
         /// <summary>An event of the contract that this client does not know; see <see cref="NpcEvent.Message"/>.</summary>
         Other,
     }
@@ -59,6 +65,10 @@ namespace Townsfolk
                         return NpcEventKind.Interrupted;
                     case SessionEvent.EventOneofCase.ContextTrimmed:
                         return NpcEventKind.ContextTrimmed;
+                    case SessionEvent.EventOneofCase.ActionRequested:
+                        return NpcEventKind.Action;
+                    case SessionEvent.EventOneofCase.ActionSettled:
+                        return NpcEventKind.ActionSettled;
                     default:
                         return NpcEventKind.Other;
                 }
@@ -84,6 +94,10 @@ namespace Townsfolk
                         return Message.TurnInterrupted.TurnId;
                     case SessionEvent.EventOneofCase.ContextTrimmed:
                         return Message.ContextTrimmed.TurnId;
+                    case SessionEvent.EventOneofCase.ActionRequested:
+                        return Message.ActionRequested.TurnId;
+                    case SessionEvent.EventOneofCase.ActionSettled:
+                        return Message.ActionSettled.TurnId;
                     default:
                         return string.Empty;
                 }
@@ -113,6 +127,12 @@ namespace Townsfolk
                 }
             }
         }
+
+        /// <summary>What the character does; null for the other kinds.</summary>
+        public ActionRequested? Action => Message.ActionRequested;
+
+        /// <summary>How sure the character was of a sentence; null unless SessionConfig.hesitation_entropy asked.</summary>
+        public Confidence? Confidence => Message.SentenceCompleted?.Confidence;
 
         /// <summary>Why the answer ended; Unspecified before its end.</summary>
         public FinishReason FinishReason

@@ -149,6 +149,27 @@ namespace Townsfolk
             return choice;
         }
 
+        /// <summary>Says what came of an action, for which the character waits.</summary>
+        /// <param name="actionId">The action, of <see cref="NpcEvent.Action"/>.</param>
+        /// <param name="accepted">Whether it is done.</param>
+        /// <param name="text">The result, or the reason why it is not done; the character learns it.</param>
+        /// <param name="cancellation">Ends the call.</param>
+        public Task AnswerActionAsync(
+            string actionId, bool accepted, string text = "", CancellationToken cancellation = default)
+        {
+            var request = new AnswerActionRequest { SessionId = SessionId, ActionId = actionId };
+            if (accepted)
+            {
+                request.Accept = text;
+            }
+            else
+            {
+                request.Reject = text;
+            }
+
+            return _client.CallAsync(TownsfolkMethods.AnswerAction, request, cancellation);
+        }
+
         /// <summary>The character learns of an event in the world, without answering.</summary>
         public async Task NotifyAsync(string text, CancellationToken cancellation = default)
         {

@@ -60,6 +60,10 @@ namespace Townsfolk
         public static readonly RpcMethod<ChooseRequest, ChooseResponse> Choose =
             Method<ChooseRequest, ChooseResponse>("Choose", ChooseResponse.Parser);
 
+        /// <summary>Says what came of an action.</summary>
+        public static readonly RpcMethod<AnswerActionRequest, AnswerActionResponse> AnswerAction =
+            Method<AnswerActionRequest, AnswerActionResponse>("AnswerAction", AnswerActionResponse.Parser);
+
         /// <summary>What runs there.</summary>
         public static readonly RpcMethod<GetRuntimeInfoRequest, GetRuntimeInfoResponse> GetRuntimeInfo =
             Method<GetRuntimeInfoRequest, GetRuntimeInfoResponse>(

@@ -149,6 +149,10 @@ namespace Townsfolk
                     case SessionEvent.EventOneofCase.Notified:
                         _entries.Add(new TranscriptEntry { Kind = EntryKind.Event, Text = happened.Notified.Text });
                         break;
+                    case SessionEvent.EventOneofCase.ActionSettled:
+                        _entries.Add(
+                            new TranscriptEntry { Kind = EntryKind.Event, Text = happened.ActionSettled.Text });
+                        break;
                     case SessionEvent.EventOneofCase.Error:
                         Fail(happened.Error.TurnId);
                         break;

@@ -39,6 +39,18 @@ namespace Townsfolk.Unity
             return await session.ChooseAsync(request, cancellation).ConfigureAwait(false);
         }
 
+        public static async Task AnswerActionAsync(NpcSession session, string actionId, bool accepted, string text)
+        {
+            try
+            {
+                await session.AnswerActionAsync(actionId, accepted, text).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                Debug.LogWarning("Townsfolk: the answer to an action did not reach the runtime: " + exception.Message);
+            }
+        }
+
         public static async Task NotifyAsync(
             Task before, Task<NpcSession> opening, string text, CancellationToken cancellation)
         {

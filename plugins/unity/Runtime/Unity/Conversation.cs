@@ -108,11 +108,25 @@ namespace Townsfolk.Unity
     {
         private readonly SessionConfig _config;
 
-        public CharacterSetup(NpcPersona persona, IEnumerable<LorePack> lore, SamplingPreset? sampling)
+        public CharacterSetup(
+            NpcPersona persona,
+            IEnumerable<LorePack> lore,
+            SamplingPreset? sampling,
+            NpcActions? actions = null,
+            float hesitationEntropy = 0)
         {
             Persona = persona;
             Lore = LorePack.ToMessages(lore);
             _config = persona.ToSession(Lore, sampling);
+            if (actions != null)
+            {
+                _config.Actions.AddRange(actions.ToMessages());
+            }
+
+            if (hesitationEntropy > 0)
+            {
+                _config.HesitationEntropy = hesitationEntropy;
+            }
         }
 
         /// <summary>The asset, which stays the same one when it is edited.</summary>

@@ -40,6 +40,10 @@ namespace Townsfolk.Unity
         [Tooltip("One of these is said when the runtime fails, so that the game goes on.")]
         [SerializeField] private string[] fallbackLines = Array.Empty<string>();
 
+        [Range(0, 20)]
+        [Tooltip("Tells of sentences where the entropy of what could be said reaches so many nats; 0: of none.")]
+        [SerializeField] private float hesitationEntropy;
+
         [Header("Priority")]
         [SerializeField] private DistancePriority priority = new DistancePriority();
 
@@ -51,6 +55,7 @@ namespace Townsfolk.Unity
         [SerializeField] private UnityEvent<string> onInterrupted = new UnityEvent<string>();
         [SerializeField] private UnityEvent<string> onFailed = new UnityEvent<string>();
 
+        private readonly NpcActions _actions = new NpcActions();
         private readonly List<NpcTurn> _turns = new List<NpcTurn>();
         private readonly StringBuilder _text = new StringBuilder(4096);
         private readonly CancellationTokenSource _destroyed = new CancellationTokenSource();
@@ -67,6 +72,15 @@ namespace Townsfolk.Unity
 
         /// <summary>A sentence of the answer is whole: it can be spoken aloud.</summary>
         public event Action<string>? SentenceReady;
+
+        /// <summary>The character was not sure of a sentence.</summary>
+        public event Action<string>? Hesitated;
+
+        /// <summary>
+        /// The character acts. Of an action of <see cref="AddActions"/> the method was called already; others are
+        /// answered with <see cref="AnswerAction"/>, and the character waits for that.
+        /// </summary>
+        public event Action<ActionRequested>? ActionRequested;
 
         /// <summary>The answer is whole, or a fallback line was said in its place.</summary>
         public event Action<string>? ReplyFinished;
@@ -113,6 +127,13 @@ namespace Townsfolk.Unity
         {
             get => deadlineMs;
             set => deadlineMs = value;
+        }
+
+        /// <summary>From which entropy on, in nats, the character hesitates; 0 tells nothing.</summary>
+        public float HesitationEntropy
+        {
+            get => hesitationEntropy;
+            set => hesitationEntropy = value;
         }
 
         /// <summary>Who goes first when the runtime is short of room or time.</summary>
@@ -170,6 +191,29 @@ namespace Townsfolk.Unity
             }
 
             CurrentTurn?.Interrupt(heard);
+        }
+
+        /// <summary>
+        /// Makes the methods of an object that have <see cref="NpcActionAttribute"/> something that the character can
+        /// do, from the next line on. They are called on the main thread, the moment an action is whole.
+        /// </summary>
+        public void AddActions(object target) => _actions.Add(target);
+
+        /// <summary>Speaks to the character, who takes one of these actions now.</summary>
+        public NpcTurn BeginTurn(string text, IEnumerable<string> actions)
+        {
+            var now = new ActionsNow { Required = true };
+            now.Names.AddRange(actions);
+            return Begin(text, null, CancellationToken.None, null, now);
+        }
+
+        /// <summary>Says what came of an action without a method.</summary>
+        public void AnswerAction(ActionRequested action, bool accepted, string text = "")
+        {
+            if (_conversation.Session is { } session)
+            {
+                _ = Task.Run(() => AgentCalls.AnswerActionAsync(session, action.ActionId, accepted, text));
+            }
         }
 
         /// <summary>
@@ -263,6 +307,14 @@ namespace Townsfolk.Unity
                 case NpcEventKind.Sentence:
                     SentenceReady?.Invoke(happened.Text);
                     onSentenceReady.Invoke(happened.Text);
+                    if (happened.Confidence is { Hesitated: true })
+                    {
+                        Hesitated?.Invoke(happened.Text);
+                    }
+
+                    break;
+                case NpcEventKind.Action:
+                    Act(happened.Action!);
                     break;
                 case NpcEventKind.Finished:
                 case NpcEventKind.Interrupted:
@@ -271,6 +323,30 @@ namespace Townsfolk.Unity
                     Finish(turn);
                     break;
             }
+        }
+
+        private void Act(ActionRequested action)
+        {
+            bool? done;
+            string outcome;
+            try
+            {
+                done = _actions.Invoke(action, out outcome);
+            }
+            catch (Exception failure)
+            {
+                // The game's own fault: the character must not wait for ever.
+                Debug.LogException(failure, this);
+                done = false;
+                outcome = "it failed";
+            }
+
+            if (done is { } accepted)
+            {
+                AnswerAction(action, accepted, outcome);
+            }
+
+            ActionRequested?.Invoke(action);
         }
 
         internal void HandleFailure(NpcTurn turn, Exception failure)
@@ -335,7 +411,11 @@ namespace Townsfolk.Unity
         }
 
         private NpcTurn Begin(
-            string text, ReplyPromise? reply, CancellationToken cancellation, Grammar? grammar = null)
+            string text,
+            ReplyPromise? reply,
+            CancellationToken cancellation,
+            Grammar? grammar = null,
+            ActionsNow? actions = null)
         {
             var opening = OpenSession();
             var runtime = _runtime!;
@@ -346,6 +426,7 @@ namespace Townsfolk.Unity
                 DeadlineMs = deadlineMs,
                 TurnId = Guid.NewGuid().ToString("N"),
                 Grammar = grammar,
+                Actions = actions,
             };
             var turn = new NpcTurn(
                 this, _conversation, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);
@@ -380,7 +461,8 @@ namespace Townsfolk.Unity
             return _conversation.Open(runtime, Setup(persona), priority.Current, _lastTurn);
         }
 
-        private CharacterSetup Setup(NpcPersona who) => new CharacterSetup(who, lore, sampling);
+        private CharacterSetup Setup(NpcPersona who) => 
+            new CharacterSetup(who, lore, sampling, _actions, hesitationEntropy);
 
         // The oldest turn is being answered now, if there is one.
         private void Think()

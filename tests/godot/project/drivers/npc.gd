@@ -71,6 +71,36 @@ func grammars_and_choices() -> void:
 	await _report_session(npc)
 
 
+func give_item(item: String, count := 1) -> Variant:
+	report("given", {"item": item, "count": count})
+	if item == "shield":
+		return NpcAction.refuse("it is not for sale")
+	return "it is on the table"
+
+
+func actions() -> void:
+	_connect()
+	var npc := _make_npc("Mira", 12)
+	npc.hesitation_entropy = 0.01
+	npc.hesitated.connect(func(sentence: String) -> void: report("hesitated", {"text": sentence}))
+	npc.add_action(give_item, "Gives something.", "", {"item": ["sword", "shield"]})
+	npc.add_action_schema("open_door", "Opens the door.")
+	for number in 3:
+		var turn := npc.say("Please! %d" % number, "Anna", null, ["give_item"], true)
+		await turn.wait()
+		report("turn", {"error": turn.error, "text": turn.text})
+	npc.action_requested.connect(
+		func(action: NpcAction) -> void:
+			report("asked", {"name": action.name, "arguments": action.arguments})
+			if action.name == "open_door":
+				action.reject("it is locked")
+	)
+	var last := npc.say("Open up!", "Anna", null, ["open_door"], true)
+	await last.wait()
+	report("last", {"error": last.error, "entry": npc.transcript()[-1]})
+	await _report_session(npc)
+
+
 func twenty_at_once() -> void:
 	_connect()
 	await _speak_all_at_once(200)

@@ -73,6 +73,69 @@ namespace Townsfolk.Tests.EndToEnd
             Assert.That(refused.Message, Does.Contain("unclosed group"));
         }
 
+        private enum Item
+        {
+            Ale,
+            Bread,
+        }
+
+        private sealed class Shop
+        {
+            public List<Item> Given { get; } = new List<Item>();
+
+            [NpcAction("Gives the player something.", When = "It is paid for.")]
+            public string GiveItem(Item item, int count = 1)
+            {
+                Given.Add(item);
+                return "it is on the table";
+            }
+
+            [NpcAction("Opens the door.")]
+            private void OpenDoor() => throw new NpcActionRefusedException("it is locked");
+        }
+
+        [Test]
+        public async Task AMethodIsAnAction()
+        {
+            var shop = new Shop();
+            var actions = new NpcActions();
+            actions.Add(shop);
+            Assert.Throws<ArgumentException>(() => actions.Add(shop));
+            var config = Innkeeper();
+            config.Actions.AddRange(actions.ToMessages());
+            config.HesitationEntropy = 0.01f;
+            await using var session = await _client.OpenSessionAsync(config);
+            var settled = new List<string>();
+            var sure = 0;
+            foreach (var name in actions.Names)
+            {
+                var now = new ActionsNow { Required = true };
+                now.Names.Add(name);
+                await foreach (var happened in session.SayAsync(new Utterance { Text = "Please!", Actions = now }))
+                {
+                    if (happened.Kind == NpcEventKind.Action)
+                    {
+                        var done = actions.Invoke(happened.Action!, out var outcome);
+                        await session.AnswerActionAsync(happened.Action!.ActionId, done!.Value, outcome);
+                    }
+                    else if (happened.Kind == NpcEventKind.ActionSettled)
+                    {
+                        settled.Add(happened.Message.ActionSettled.Text);
+                    }
+                    else if (happened.Confidence is { Hesitated: true })
+                    {
+                        sure++;
+                    }
+                }
+            }
+
+            Assert.That(shop.Given, Has.Count.EqualTo(1));
+            Assert.That(settled, Has.Exactly(1).Contains("it is on the table"));
+            Assert.That(settled, Has.Exactly(1).Contains("OpenDoor() is not done: it is locked"));
+            Assert.That(sure, Is.GreaterThan(0));
+            Assert.That((await session.SaveAsync()).History, Is.EqualTo(session.History));
+        }
+
         [Test]
         public async Task ACharacterChoosesAmongTexts()
         {

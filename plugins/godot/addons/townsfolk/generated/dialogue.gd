@@ -313,7 +313,7 @@ class ActionParameter:
 
 
 ## Something that a character can do in the game.
-class Action:
+class ActionSpec:
 	extends ProtoMessage
 
 	## A letter or underscore, then up to 63 letters, digits or underscores; not "none".
@@ -329,7 +329,7 @@ class Action:
 	var json_schema: String = ""
 
 	## When the character may do it, for the model. At most 512 characters, one line.
-	var when_: String = ""
+	var condition: String = ""
 
 	func write_fields(writer: ProtoWriter) -> void:
 		if name != "":
@@ -344,9 +344,9 @@ class Action:
 		if json_schema != "":
 			writer.put_varint(34)
 			writer.put_string(json_schema)
-		if when_ != "":
+		if condition != "":
 			writer.put_varint(42)
-			writer.put_string(when_)
+			writer.put_string(condition)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -363,7 +363,7 @@ class Action:
 				34:
 					json_schema = reader.read_string()
 				42:
-					when_ = reader.read_string()
+					condition = reader.read_string()
 				_:
 					reader.skip(tag)
 
@@ -564,7 +564,7 @@ class SessionConfig:
 	var has_hesitation_entropy := false
 
 	## What the character can do, each name once. At most 64.
-	var actions: Array[Action] = []
+	var actions: Array[ActionSpec] = []
 
 	## Makes [member hesitation_entropy] not set.
 	func clear_hesitation_entropy() -> void:
@@ -629,7 +629,7 @@ class SessionConfig:
 				69:
 					hesitation_entropy = reader.read_float()
 				74:
-					var actions_element := Action.new()
+					var actions_element := ActionSpec.new()
 					reader.read_message(actions_element)
 					actions.append(actions_element)
 				_:

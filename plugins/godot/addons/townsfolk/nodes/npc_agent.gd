@@ -17,6 +17,10 @@ signal thinking_started(turn: NpcTurn)
 signal text_streamed(text: String)
 ## A sentence of the answer is whole: it can be spoken aloud.
 signal sentence_ready(sentence: String)
+## The character was not sure of a sentence; see [member hesitation_entropy].
+signal hesitated(sentence: String)
+## The character does something; see [method add_action].
+signal action_requested(action: NpcAction)
 ## The answer is whole; or it is a fallback line, see [member NpcTurn.is_fallback].
 signal reply_finished(turn: NpcTurn)
 ## The answer was cut off.
@@ -28,6 +32,7 @@ signal session_opened(is_resumed: bool)
 
 const Attention := preload("attention.gd")
 const Dialogue := preload("../generated/dialogue.gd")
+const NpcActions := preload("../runtime/npc_actions.gd")
 const NpcSession := preload("../runtime/npc_session.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
@@ -56,6 +61,12 @@ const ATTENTION_STEP := 5
 @export var sampling: NpcSampling
 ## Open the session as soon as the runtime is there, so that the first answer comes sooner.
 @export var opens_on_ready := true
+## Say of which sentences the character is not sure: those where the entropy of what it could say
+## reaches so many nats. 3 to 5 suits most models; 0 says nothing.
+@export_range(0.0, 20.0, 0.1) var hesitation_entropy := 0.0
+## The character acts anywhere in its answer and goes on speaking behind each action, instead of
+## acting behind what it says.
+@export var acts_between := false
 @export_group("Priority")
 ## Larger goes first when the runtime is short of time. -100 to 100.
 @export_range(-100, 100) var priority := 0:
@@ -85,6 +96,7 @@ var current_turn: NpcTurn
 ## The runtime to use; by default the autoload.
 var runtime: TownsfolkRuntime
 
+var _actions := NpcActions.new()
 var _session: NpcSession
 var _queue: Array[NpcTurn] = []
 var _saved_transcript: Array = []
@@ -139,7 +151,16 @@ func _get_configuration_warnings() -> PackedStringArray:
 
 ## Says something to the character. The answer comes in the turn that is returned, and in this
 ## node's signals. With a [param grammar] it is just what that says: JSON, one of a few texts.
-func say(text: String, speaker := "Player", grammar: NpcGrammar = null) -> NpcTurn:
+##
+## [param actions] are the names of those actions that the character may take now; null means all.
+## With [param must_act] it takes one, whatever it says.
+func say(
+	text: String,
+	speaker := "Player",
+	grammar: NpcGrammar = null,
+	actions: Variant = null,
+	must_act := false
+) -> NpcTurn:
 	var turn := NpcTurn.new(speaker, text, _interrupt_turn)
 	_queue.append(turn)
 	var problem := _problem()
@@ -156,6 +177,8 @@ func say(text: String, speaker := "Player", grammar: NpcGrammar = null) -> NpcTu
 	utterance.deadline_ms = int(deadline_seconds * 1000.0)
 	if grammar != null:
 		utterance.grammar = grammar.to_message()
+	if actions != null or acts_between or must_act:
+		utterance.actions = _actions_now(actions, must_act)
 	_session.say(turn, utterance)
 	if _queue.size() == 1:
 		_begin_next.call_deferred()
@@ -200,6 +223,43 @@ func choose(
 	return await _session.choose(request)
 
 
+## Makes a method something that the character can do. Its parameters, of the types String, int,
+## float and bool, are what it has to know; those with a default may be left out.
+##
+## [codeblock]
+## func give_item(item: String, count := 1) -> String:
+##     inventory.add(item, count)
+##     return "the player has it"
+##
+## func _ready() -> void:
+##     $NpcAgent.add_action(give_item, "Gives something.", "", {"item": ["ale", "bread"]})
+## [/codeblock]
+## It is called the moment the action is whole. What it returns the character learns; false, or
+## [method NpcAction.refuse], means that it is not done. [param condition] tells the model when the
+## character may do it, and [param options] which texts a parameter can be.
+func add_action(callable: Callable, description: String, condition := "", options := {}) -> void:
+	var problem := _actions.add(callable, description, condition, options)
+	if problem != "":
+		push_error("Townsfolk: %s" % problem)
+
+
+## Makes something an action that has no method: answer the signal [signal action_requested] with
+## [method NpcAction.accept] or [method NpcAction.reject]. [param schema] is the JSON Schema of its
+## arguments.
+func add_action_schema(action: String, description: String, schema := {}, condition := "") -> void:
+	var message := Dialogue.ActionSpec.new()
+	message.name = action
+	message.description = description
+	message.condition = condition
+	message.json_schema = "" if schema.is_empty() else JSON.stringify(schema)
+	_actions.add_message(message)
+
+
+## Takes an action away from the character.
+func remove_action(action: String) -> void:
+	_actions.remove(action)
+
+
 ## Lets the character learn of an event in the world, without an answer: "The door bursts open."
 func notify(event: String) -> void:
 	var problem := _problem()
@@ -231,6 +291,8 @@ func open() -> void:
 		_session.transcript.from_array(_saved_transcript)
 		_session.text_streamed.connect(text_streamed.emit)
 		_session.sentence_ready.connect(_on_sentence_ready)
+		_session.hesitated.connect(hesitated.emit)
+		_session.action_requested.connect(_on_action_requested)
 		_session.turn_ended.connect(_finish)
 		_session.problem_reported.connect(failed.emit)
 		_session.opened.connect(session_opened.emit)
@@ -307,6 +369,19 @@ func _follow_changes() -> void:
 		restore([])
 
 
+func _actions_now(names: Variant, must_act: bool) -> Dialogue.ActionsNow:
+	var now := Dialogue.ActionsNow.new()
+	if names == null:
+		for action in _actions.messages:
+			now.names.append(action.name)
+	else:
+		now.names.assign(names)
+	if acts_between:
+		now.placement = Dialogue.ActionPlacement.BETWEEN
+	now.required = must_act
+	return now
+
+
 func _setup() -> PackedByteArray:
 	var setup := _make_config().to_bytes()
 	for message in _collect_lore():
@@ -325,6 +400,9 @@ func _make_config() -> Dialogue.SessionConfig:
 	config.persona = persona.to_message()
 	if sampling != null:
 		config.sampling = sampling.to_message()
+	if hesitation_entropy > 0.0:
+		config.hesitation_entropy = hesitation_entropy
+	config.actions = _actions.messages
 	return config
 
 
@@ -366,6 +444,12 @@ func _begin_next() -> void:
 	if not _queue.is_empty() and current_turn != _queue[0]:
 		current_turn = _queue[0]
 		thinking_started.emit(current_turn)
+
+
+func _on_action_requested(action: NpcAction) -> void:
+	action_requested.emit(action)
+	if not action.is_answered and _actions.has_method_of(action.name):
+		_actions.run(action)
 
 
 func _on_sentence_ready(_turn: NpcTurn, sentence: String) -> void:

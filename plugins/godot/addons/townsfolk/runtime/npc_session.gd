@@ -5,6 +5,9 @@ extends RefCounted
 signal turn_started(turn: NpcTurn)
 signal text_streamed(text: String)
 signal sentence_ready(turn: NpcTurn, sentence: String)
+## The character was not sure of a sentence.
+signal hesitated(sentence: String)
+signal action_requested(action: NpcAction)
 ## The answer is over; see the turn for how.
 signal turn_ended(turn: NpcTurn)
 ## The session can be spoken to; for the first time or again.
@@ -255,6 +258,13 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 				speaking.turn.sentences.append(event.sentence_completed.text)
 				speaking.turn.sentence_ready.emit(event.sentence_completed.text)
 				sentence_ready.emit(speaking.turn, event.sentence_completed.text)
+				var sure := event.sentence_completed.confidence
+				if sure != null and sure.hesitated:
+					hesitated.emit(event.sentence_completed.text)
+		EventCase.ACTION_REQUESTED:
+			_on_action(event.action_requested)
+		EventCase.ACTION_SETTLED:
+			transcript.add_event(event.action_settled.text)
 		EventCase.TURN_STARTED:
 			transcript.start(event.turn_started.turn_id)
 			_on_started(_find(event.turn_started.turn_id))
@@ -274,6 +284,29 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			transcript.add_event(event.notified.text)
 		EventCase.ERROR:
 			_on_error(event.error)
+
+
+func _on_action(event: Dialogue.ActionRequested) -> void:
+	var pending := _find(event.turn_id)
+	if pending == null:
+		return
+	var arguments: Dictionary = JSON.parse_string(event.arguments_json)
+	var action := NpcAction.new(event.name, arguments, _answer_action.bind(event.action_id))
+	action.turn = pending.turn
+	action_requested.emit(action)
+
+
+func _answer_action(is_done: bool, text: String, action_id: String) -> void:
+	if _runtime.client() == null:
+		return
+	var request := Townsfolk.AnswerActionRequest.new()
+	request.session_id = session_id
+	request.action_id = action_id
+	if is_done:
+		request.accept = text
+	else:
+		request.reject = text
+	_runtime.client().answer_action(request, CHOICE_TIMEOUT_SECONDS)
 
 
 func _on_opened(event: Dialogue.SessionOpened) -> void:

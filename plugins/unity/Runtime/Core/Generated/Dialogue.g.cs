@@ -36,85 +36,86 @@ namespace Townsfolk.V1 {
             "IAEoCRIpCgR0eXBlGAMgASgOMhsudG93bnNmb2xrLnYxLlBhcmFtZXRlclR5",
             "cGUSDwoHb3B0aW9ucxgEIAMoCRIUCgdtaW5pbXVtGAUgASgBSACIAQESFAoH",
             "bWF4aW11bRgGIAEoAUgBiAEBEhAKCG9wdGlvbmFsGAcgASgIQgoKCF9taW5p",
-            "bXVtQgoKCF9tYXhpbXVtIoEBCgZBY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtk",
-            "ZXNjcmlwdGlvbhgCIAEoCRIxCgpwYXJhbWV0ZXJzGAMgAygLMh0udG93bnNm",
-            "b2xrLnYxLkFjdGlvblBhcmFtZXRlchITCgtqc29uX3NjaGVtYRgEIAEoCRIM",
-            "CgR3aGVuGAUgASgJIoEBCgpBY3Rpb25zTm93Eg0KBW5hbWVzGAEgAygJEjAK",
-            "CXBsYWNlbWVudBgCIAEoDjIdLnRvd25zZm9say52MS5BY3Rpb25QbGFjZW1l",
-            "bnQSEAoIcmVxdWlyZWQYAyABKAgSDAoEbW9zdBgEIAEoBRISCgp0aW1lb3V0",
-            "X21zGAUgASgFImsKD0FjdGlvblJlcXVlc3RlZBIPCgd0dXJuX2lkGAEgASgJ",
-            "EhEKCWFjdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDmFyZ3VtZW50",
-            "c19qc29uGAQgASgJEg4KBm9mZnNldBgFIAEoBSJTCg1BY3Rpb25TZXR0bGVk",
-            "Eg8KB3R1cm5faWQYASABKAkSEQoJYWN0aW9uX2lkGAIgASgJEhAKCGFjY2Vw",
-            "dGVkGAMgASgIEgwKBHRleHQYBCABKAki5QIKDVNlc3Npb25Db25maWcSEgoK",
-            "c2Vzc2lvbl9pZBgBIAEoCRImCgdwZXJzb25hGAIgASgLMhUudG93bnNmb2xr",
-            "LnYxLlBlcnNvbmESEAoIbG9yZV9pZHMYAyADKAkSLgoIc2FtcGxpbmcYBCAB",
-            "KAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEAoIcHJpb3JpdHkY",
-            "BSABKAUSLgoHaGlzdG9yeRgGIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2Ny",
-            "aXB0RW50cnkSNQoPb3ZlcmZsb3dfcG9saWN5GAcgASgOMhwudG93bnNmb2xr",
-            "LnYxLk92ZXJmbG93UG9saWN5Eh8KEmhlc2l0YXRpb25fZW50cm9weRgIIAEo",
-            "AkgAiAEBEiUKB2FjdGlvbnMYCSADKAsyFC50b3duc2ZvbGsudjEuQWN0aW9u",
-            "QhUKE19oZXNpdGF0aW9uX2VudHJvcHkiiwIKCVV0dGVyYW5jZRIMCgR0ZXh0",
-            "GAEgASgJEg8KB3NwZWFrZXIYAiABKAkSDwoHdHVybl9pZBgDIAEoCRIuCghz",
-            "YW1wbGluZxgEIAEoCzIcLnRvd25zZm9say52MS5TYW1wbGluZ1BhcmFtcxIT",
-            "CgtkZWFkbGluZV9tcxgFIAEoBRImCgdncmFtbWFyGAYgASgLMhUudG93bnNm",
-            "b2xrLnYxLkdyYW1tYXISHwoSaGVzaXRhdGlvbl9lbnRyb3B5GAcgASgCSACI",
-            "AQESKQoHYWN0aW9ucxgIIAEoCzIYLnRvd25zZm9say52MS5BY3Rpb25zTm93",
-            "QhUKE19oZXNpdGF0aW9uX2VudHJvcHkiYwoNU2Vzc2lvbk9wZW5lZBISCgpz",
-            "ZXNzaW9uX2lkGAEgASgJEg8KB3Jlc3VtZWQYAiABKAgSFQoNc3lzdGVtX3Rv",
-            "a2VucxgDIAEoBRIWCg5jb250ZXh0X3Rva2VucxgEIAEoBSIeCgtUdXJuU3Rh",
-            "cnRlZBIPCgd0dXJuX2lkGAEgASgJIk8KCVRleHREZWx0YRIPCgd0dXJuX2lk",
-            "GAEgASgJEgwKBHRleHQYAiABKAkSIwoGdG9rZW5zGAMgAygLMhMudG93bnNm",
-            "b2xrLnYxLlRva2VuIm8KEVNlbnRlbmNlQ29tcGxldGVkEg8KB3R1cm5faWQY",
-            "ASABKAkSDQoFaW5kZXgYAiABKAUSDAoEdGV4dBgDIAEoCRIsCgpjb25maWRl",
-            "bmNlGAQgASgLMhgudG93bnNmb2xrLnYxLkNvbmZpZGVuY2UiPQoLRW50cm9w",
-            "eVBlYWsSDQoFc3RhcnQYASABKAUSDgoGbGVuZ3RoGAIgASgFEg8KB2VudHJv",
-            "cHkYAyABKAIiXwoKQ29uZmlkZW5jZRIUCgxtZWFuX2xvZ3Byb2IYASABKAIS",
-            "KAoFcGVha3MYAiADKAsyGS50b3duc2ZvbGsudjEuRW50cm9weVBlYWsSEQoJ",
-            "aGVzaXRhdGVkGAMgASgIIoQBCgxUdXJuRmluaXNoZWQSDwoHdHVybl9pZBgB",
-            "IAEoCRIMCgR0ZXh0GAIgASgJEjEKDWZpbmlzaF9yZWFzb24YAyABKA4yGi50",
-            "b3duc2ZvbGsudjEuRmluaXNoUmVhc29uEiIKBXVzYWdlGAQgASgLMhMudG93",
-            "bnNmb2xrLnYxLlVzYWdlIlQKD1R1cm5JbnRlcnJ1cHRlZBIPCgd0dXJuX2lk",
-            "GAEgASgJEgwKBHRleHQYAiABKAkSIgoFdXNhZ2UYAyABKAsyEy50b3duc2Zv",
-            "bGsudjEuVXNhZ2UiUQoOQ29udGV4dFRyaW1tZWQSDwoHdHVybl9pZBgBIAEo",
-            "CRIuCgdkcm9wcGVkGAIgAygLMh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRF",
-            "bnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0GAEgASgJIiMKD1ByaW9yaXR5VXBk",
-            "YXRlZBIQCghwcmlvcml0eRgBIAEoBSIfCgtJbnRlcnJ1cHRlZBIQCgh0dXJu",
-            "X2lkcxgBIAMoCSJXCgxTZXNzaW9uRXJyb3ISJQoEY29kZRgBIAEoDjIXLnRv",
-            "d25zZm9say52MS5FcnJvckNvZGUSDwoHbWVzc2FnZRgCIAEoCRIPCgd0dXJu",
-            "X2lkGAMgASgJIsgFCgxTZXNzaW9uRXZlbnQSLQoGb3BlbmVkGAEgASgLMhsu",
-            "dG93bnNmb2xrLnYxLlNlc3Npb25PcGVuZWRIABIxCgx0dXJuX3N0YXJ0ZWQY",
-            "AiABKAsyGS50b3duc2ZvbGsudjEuVHVyblN0YXJ0ZWRIABItCgp0ZXh0X2Rl",
-            "bHRhGAMgASgLMhcudG93bnNmb2xrLnYxLlRleHREZWx0YUgAEj0KEnNlbnRl",
-            "bmNlX2NvbXBsZXRlZBgEIAEoCzIfLnRvd25zZm9say52MS5TZW50ZW5jZUNv",
-            "bXBsZXRlZEgAEjMKDXR1cm5fZmluaXNoZWQYBSABKAsyGi50b3duc2ZvbGsu",
-            "djEuVHVybkZpbmlzaGVkSAASOQoQdHVybl9pbnRlcnJ1cHRlZBgGIAEoCzId",
-            "LnRvd25zZm9say52MS5UdXJuSW50ZXJydXB0ZWRIABI3Cg9jb250ZXh0X3Ry",
-            "aW1tZWQYByABKAsyHC50b3duc2ZvbGsudjEuQ29udGV4dFRyaW1tZWRIABIq",
-            "Cghub3RpZmllZBgIIAEoCzIWLnRvd25zZm9say52MS5Ob3RpZmllZEgAEjkK",
-            "EHByaW9yaXR5X3VwZGF0ZWQYCSABKAsyHS50b3duc2ZvbGsudjEuUHJpb3Jp",
-            "dHlVcGRhdGVkSAASKwoFZXJyb3IYCiABKAsyGi50b3duc2ZvbGsudjEuU2Vz",
-            "c2lvbkVycm9ySAASMAoLaW50ZXJydXB0ZWQYCyABKAsyGS50b3duc2ZvbGsu",
-            "djEuSW50ZXJydXB0ZWRIABI5ChBhY3Rpb25fcmVxdWVzdGVkGAwgASgLMh0u",
-            "dG93bnNmb2xrLnYxLkFjdGlvblJlcXVlc3RlZEgAEjUKDmFjdGlvbl9zZXR0",
-            "bGVkGA0gASgLMhsudG93bnNmb2xrLnYxLkFjdGlvblNldHRsZWRIAEIHCgVl",
-            "dmVudCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5T",
-            "UEVDSUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASpp",
-            "CglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVO",
-            "VFJZX0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5U",
-            "UllfS0lORF9FVkVOVBADKp0BCg1QYXJhbWV0ZXJUeXBlEh4KGlBBUkFNRVRF",
-            "Ul9UWVBFX1VOU1BFQ0lGSUVEEAASGQoVUEFSQU1FVEVSX1RZUEVfU1RSSU5H",
-            "EAESGgoWUEFSQU1FVEVSX1RZUEVfSU5URUdFUhACEhkKFVBBUkFNRVRFUl9U",
-            "WVBFX05VTUJFUhADEhoKFlBBUkFNRVRFUl9UWVBFX0JPT0xFQU4QBCptCg9B",
-            "Y3Rpb25QbGFjZW1lbnQSIAocQUNUSU9OX1BMQUNFTUVOVF9VTlNQRUNJRklF",
-            "RBAAEhoKFkFDVElPTl9QTEFDRU1FTlRfQUZURVIQARIcChhBQ1RJT05fUExB",
-            "Q0VNRU5UX0JFVFdFRU4QAiqDAgoJRXJyb3JDb2RlEhoKFkVSUk9SX0NPREVf",
-            "VU5TUEVDSUZJRUQQABIfChtFUlJPUl9DT0RFX0lOVkFMSURfQVJHVU1FTlQQ",
-            "ARIYChRFUlJPUl9DT0RFX05PVF9GT1VORBACEiEKHUVSUk9SX0NPREVfUkVT",
-            "T1VSQ0VfRVhIQVVTVEVEEAMSIgoeRVJST1JfQ09ERV9GQUlMRURfUFJFQ09O",
-            "RElUSU9OEAQSIAocRVJST1JfQ09ERV9ERUFETElORV9FWENFRURFRBAFEhcK",
-            "E0VSUk9SX0NPREVfSU5URVJOQUwQBhIdChlFUlJPUl9DT0RFX0FMUkVBRFlf",
-            "RVhJU1RTEAdCD6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
+            "bXVtQgoKCF9tYXhpbXVtIooBCgpBY3Rpb25TcGVjEgwKBG5hbWUYASABKAkS",
+            "EwoLZGVzY3JpcHRpb24YAiABKAkSMQoKcGFyYW1ldGVycxgDIAMoCzIdLnRv",
+            "d25zZm9say52MS5BY3Rpb25QYXJhbWV0ZXISEwoLanNvbl9zY2hlbWEYBCAB",
+            "KAkSEQoJY29uZGl0aW9uGAUgASgJIoEBCgpBY3Rpb25zTm93Eg0KBW5hbWVz",
+            "GAEgAygJEjAKCXBsYWNlbWVudBgCIAEoDjIdLnRvd25zZm9say52MS5BY3Rp",
+            "b25QbGFjZW1lbnQSEAoIcmVxdWlyZWQYAyABKAgSDAoEbW9zdBgEIAEoBRIS",
+            "Cgp0aW1lb3V0X21zGAUgASgFImsKD0FjdGlvblJlcXVlc3RlZBIPCgd0dXJu",
+            "X2lkGAEgASgJEhEKCWFjdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYK",
+            "DmFyZ3VtZW50c19qc29uGAQgASgJEg4KBm9mZnNldBgFIAEoBSJTCg1BY3Rp",
+            "b25TZXR0bGVkEg8KB3R1cm5faWQYASABKAkSEQoJYWN0aW9uX2lkGAIgASgJ",
+            "EhAKCGFjY2VwdGVkGAMgASgIEgwKBHRleHQYBCABKAki6QIKDVNlc3Npb25D",
+            "b25maWcSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgdwZXJzb25hGAIgASgLMhUu",
+            "dG93bnNmb2xrLnYxLlBlcnNvbmESEAoIbG9yZV9pZHMYAyADKAkSLgoIc2Ft",
+            "cGxpbmcYBCABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEAoI",
+            "cHJpb3JpdHkYBSABKAUSLgoHaGlzdG9yeRgGIAMoCzIdLnRvd25zZm9say52",
+            "MS5UcmFuc2NyaXB0RW50cnkSNQoPb3ZlcmZsb3dfcG9saWN5GAcgASgOMhwu",
+            "dG93bnNmb2xrLnYxLk92ZXJmbG93UG9saWN5Eh8KEmhlc2l0YXRpb25fZW50",
+            "cm9weRgIIAEoAkgAiAEBEikKB2FjdGlvbnMYCSADKAsyGC50b3duc2ZvbGsu",
+            "djEuQWN0aW9uU3BlY0IVChNfaGVzaXRhdGlvbl9lbnRyb3B5IosCCglVdHRl",
+            "cmFuY2USDAoEdGV4dBgBIAEoCRIPCgdzcGVha2VyGAIgASgJEg8KB3R1cm5f",
+            "aWQYAyABKAkSLgoIc2FtcGxpbmcYBCABKAsyHC50b3duc2ZvbGsudjEuU2Ft",
+            "cGxpbmdQYXJhbXMSEwoLZGVhZGxpbmVfbXMYBSABKAUSJgoHZ3JhbW1hchgG",
+            "IAEoCzIVLnRvd25zZm9say52MS5HcmFtbWFyEh8KEmhlc2l0YXRpb25fZW50",
+            "cm9weRgHIAEoAkgAiAEBEikKB2FjdGlvbnMYCCABKAsyGC50b3duc2ZvbGsu",
+            "djEuQWN0aW9uc05vd0IVChNfaGVzaXRhdGlvbl9lbnRyb3B5ImMKDVNlc3Np",
+            "b25PcGVuZWQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgI",
+            "EhUKDXN5c3RlbV90b2tlbnMYAyABKAUSFgoOY29udGV4dF90b2tlbnMYBCAB",
+            "KAUiHgoLVHVyblN0YXJ0ZWQSDwoHdHVybl9pZBgBIAEoCSJPCglUZXh0RGVs",
+            "dGESDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiMKBnRva2VucxgD",
+            "IAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJvChFTZW50ZW5jZUNvbXBsZXRl",
+            "ZBIPCgd0dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRleHQYAyAB",
+            "KAkSLAoKY29uZmlkZW5jZRgEIAEoCzIYLnRvd25zZm9say52MS5Db25maWRl",
+            "bmNlIj0KC0VudHJvcHlQZWFrEg0KBXN0YXJ0GAEgASgFEg4KBmxlbmd0aBgC",
+            "IAEoBRIPCgdlbnRyb3B5GAMgASgCIl8KCkNvbmZpZGVuY2USFAoMbWVhbl9s",
+            "b2dwcm9iGAEgASgCEigKBXBlYWtzGAIgAygLMhkudG93bnNmb2xrLnYxLkVu",
+            "dHJvcHlQZWFrEhEKCWhlc2l0YXRlZBgDIAEoCCKEAQoMVHVybkZpbmlzaGVk",
+            "Eg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIxCg1maW5pc2hfcmVh",
+            "c29uGAMgASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIiCgV1c2Fn",
+            "ZRgEIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJUCg9UdXJuSW50ZXJydXB0",
+            "ZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiIKBXVzYWdlGAMg",
+            "ASgLMhMudG93bnNmb2xrLnYxLlVzYWdlIlEKDkNvbnRleHRUcmltbWVkEg8K",
+            "B3R1cm5faWQYASABKAkSLgoHZHJvcHBlZBgCIAMoCzIdLnRvd25zZm9say52",
+            "MS5UcmFuc2NyaXB0RW50cnkiGAoITm90aWZpZWQSDAoEdGV4dBgBIAEoCSIj",
+            "Cg9Qcmlvcml0eVVwZGF0ZWQSEAoIcHJpb3JpdHkYASABKAUiHwoLSW50ZXJy",
+            "dXB0ZWQSEAoIdHVybl9pZHMYASADKAkiVwoMU2Vzc2lvbkVycm9yEiUKBGNv",
+            "ZGUYASABKA4yFy50b3duc2ZvbGsudjEuRXJyb3JDb2RlEg8KB21lc3NhZ2UY",
+            "AiABKAkSDwoHdHVybl9pZBgDIAEoCSLIBQoMU2Vzc2lvbkV2ZW50Ei0KBm9w",
+            "ZW5lZBgBIAEoCzIbLnRvd25zZm9say52MS5TZXNzaW9uT3BlbmVkSAASMQoM",
+            "dHVybl9zdGFydGVkGAIgASgLMhkudG93bnNmb2xrLnYxLlR1cm5TdGFydGVk",
+            "SAASLQoKdGV4dF9kZWx0YRgDIAEoCzIXLnRvd25zZm9say52MS5UZXh0RGVs",
+            "dGFIABI9ChJzZW50ZW5jZV9jb21wbGV0ZWQYBCABKAsyHy50b3duc2ZvbGsu",
+            "djEuU2VudGVuY2VDb21wbGV0ZWRIABIzCg10dXJuX2ZpbmlzaGVkGAUgASgL",
+            "MhoudG93bnNmb2xrLnYxLlR1cm5GaW5pc2hlZEgAEjkKEHR1cm5faW50ZXJy",
+            "dXB0ZWQYBiABKAsyHS50b3duc2ZvbGsudjEuVHVybkludGVycnVwdGVkSAAS",
+            "NwoPY29udGV4dF90cmltbWVkGAcgASgLMhwudG93bnNmb2xrLnYxLkNvbnRl",
+            "eHRUcmltbWVkSAASKgoIbm90aWZpZWQYCCABKAsyFi50b3duc2ZvbGsudjEu",
+            "Tm90aWZpZWRIABI5ChBwcmlvcml0eV91cGRhdGVkGAkgASgLMh0udG93bnNm",
+            "b2xrLnYxLlByaW9yaXR5VXBkYXRlZEgAEisKBWVycm9yGAogASgLMhoudG93",
+            "bnNmb2xrLnYxLlNlc3Npb25FcnJvckgAEjAKC2ludGVycnVwdGVkGAsgASgL",
+            "MhkudG93bnNmb2xrLnYxLkludGVycnVwdGVkSAASOQoQYWN0aW9uX3JlcXVl",
+            "c3RlZBgMIAEoCzIdLnRvd25zZm9say52MS5BY3Rpb25SZXF1ZXN0ZWRIABI1",
+            "Cg5hY3Rpb25fc2V0dGxlZBgNIAEoCzIbLnRvd25zZm9say52MS5BY3Rpb25T",
+            "ZXR0bGVkSABCBwoFZXZlbnQqUgoOT3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZM",
+            "T1dfUE9MSUNZX1VOU1BFQ0lGSUVEEAASHwobT1ZFUkZMT1dfUE9MSUNZX0RS",
+            "T1BfT0xERVNUEAEqaQoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVD",
+            "SUZJRUQQABIUChBFTlRSWV9LSU5EX0hFQVJEEAESFAoQRU5UUllfS0lORF9T",
+            "UE9LRRACEhQKEEVOVFJZX0tJTkRfRVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlw",
+            "ZRIeChpQQVJBTUVURVJfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVBBUkFNRVRF",
+            "Ul9UWVBFX1NUUklORxABEhoKFlBBUkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZ",
+            "ChVQQVJBTUVURVJfVFlQRV9OVU1CRVIQAxIaChZQQVJBTUVURVJfVFlQRV9C",
+            "T09MRUFOEAQqbQoPQWN0aW9uUGxhY2VtZW50EiAKHEFDVElPTl9QTEFDRU1F",
+            "TlRfVU5TUEVDSUZJRUQQABIaChZBQ1RJT05fUExBQ0VNRU5UX0FGVEVSEAES",
+            "HAoYQUNUSU9OX1BMQUNFTUVOVF9CRVRXRUVOEAIqgwIKCUVycm9yQ29kZRIa",
+            "ChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1JfQ09ERV9JTlZB",
+            "TElEX0FSR1VNRU5UEAESGAoURVJST1JfQ09ERV9OT1RfRk9VTkQQAhIhCh1F",
+            "UlJPUl9DT0RFX1JFU09VUkNFX0VYSEFVU1RFRBADEiIKHkVSUk9SX0NPREVf",
+            "RkFJTEVEX1BSRUNPTkRJVElPThAEEiAKHEVSUk9SX0NPREVfREVBRExJTkVf",
+            "RVhDRUVERUQQBRIXChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYSHQoZRVJST1Jf",
+            "Q09ERV9BTFJFQURZX0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsuVjFiBnByb3Rv",
+            "Mw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -122,7 +123,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Lore), global::Townsfolk.V1.Lore.Parser, new[]{ "LoreId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionParameter), global::Townsfolk.V1.ActionParameter.Parser, new[]{ "Name", "Description", "Type", "Options", "Minimum", "Maximum", "Optional" }, new[]{ "Minimum", "Maximum" }, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Action), global::Townsfolk.V1.Action.Parser, new[]{ "Name", "Description", "Parameters", "JsonSchema", "When" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSpec), global::Townsfolk.V1.ActionSpec.Parser, new[]{ "Name", "Description", "Parameters", "JsonSchema", "Condition" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionsNow), global::Townsfolk.V1.ActionsNow.Parser, new[]{ "Names", "Placement", "Required", "Most", "TimeoutMs" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionRequested), global::Townsfolk.V1.ActionRequested.Parser, new[]{ "TurnId", "ActionId", "Name", "ArgumentsJson", "Offset" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
@@ -1717,16 +1718,16 @@ namespace Townsfolk.V1 {
   /// Something that a character can do in the game.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
-  public sealed partial class Action : pb::IMessage<Action>
+  public sealed partial class ActionSpec : pb::IMessage<ActionSpec>
   #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
       , pb::IBufferMessage
   #endif
   {
-    private static readonly pb::MessageParser<Action> _parser = new pb::MessageParser<Action>(() => new Action());
+    private static readonly pb::MessageParser<ActionSpec> _parser = new pb::MessageParser<ActionSpec>(() => new ActionSpec());
     private pb::UnknownFieldSet _unknownFields;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public static pb::MessageParser<Action> Parser { get { return _parser; } }
+    public static pb::MessageParser<ActionSpec> Parser { get { return _parser; } }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -1742,7 +1743,7 @@ namespace Townsfolk.V1 {
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public Action() {
+    public ActionSpec() {
       OnConstruction();
     }
 
@@ -1750,19 +1751,19 @@ namespace Townsfolk.V1 {
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public Action(Action other) : this() {
+    public ActionSpec(ActionSpec other) : this() {
       name_ = other.name_;
       description_ = other.description_;
       parameters_ = other.parameters_.Clone();
       jsonSchema_ = other.jsonSchema_;
-      when_ = other.when_;
+      condition_ = other.condition_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public Action Clone() {
-      return new Action(this);
+    public ActionSpec Clone() {
+      return new ActionSpec(this);
     }
 
     /// <summary>Field number for the "name" field.</summary>
@@ -1824,30 +1825,30 @@ namespace Townsfolk.V1 {
       }
     }
 
-    /// <summary>Field number for the "when" field.</summary>
-    public const int WhenFieldNumber = 5;
-    private string when_ = "";
+    /// <summary>Field number for the "condition" field.</summary>
+    public const int ConditionFieldNumber = 5;
+    private string condition_ = "";
     /// <summary>
     /// When the character may do it, for the model. At most 512 characters, one line.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public string When {
-      get { return when_; }
+    public string Condition {
+      get { return condition_; }
       set {
-        when_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+        condition_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
       }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
-      return Equals(other as Action);
+      return Equals(other as ActionSpec);
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public bool Equals(Action other) {
+    public bool Equals(ActionSpec other) {
       if (ReferenceEquals(other, null)) {
         return false;
       }
@@ -1858,7 +1859,7 @@ namespace Townsfolk.V1 {
       if (Description != other.Description) return false;
       if(!parameters_.Equals(other.parameters_)) return false;
       if (JsonSchema != other.JsonSchema) return false;
-      if (When != other.When) return false;
+      if (Condition != other.Condition) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -1870,7 +1871,7 @@ namespace Townsfolk.V1 {
       if (Description.Length != 0) hash ^= Description.GetHashCode();
       hash ^= parameters_.GetHashCode();
       if (JsonSchema.Length != 0) hash ^= JsonSchema.GetHashCode();
-      if (When.Length != 0) hash ^= When.GetHashCode();
+      if (Condition.Length != 0) hash ^= Condition.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -1902,9 +1903,9 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(34);
         output.WriteString(JsonSchema);
       }
-      if (When.Length != 0) {
+      if (Condition.Length != 0) {
         output.WriteRawTag(42);
-        output.WriteString(When);
+        output.WriteString(Condition);
       }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
@@ -1929,9 +1930,9 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(34);
         output.WriteString(JsonSchema);
       }
-      if (When.Length != 0) {
+      if (Condition.Length != 0) {
         output.WriteRawTag(42);
-        output.WriteString(When);
+        output.WriteString(Condition);
       }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
@@ -1953,8 +1954,8 @@ namespace Townsfolk.V1 {
       if (JsonSchema.Length != 0) {
         size += 1 + pb::CodedOutputStream.ComputeStringSize(JsonSchema);
       }
-      if (When.Length != 0) {
-        size += 1 + pb::CodedOutputStream.ComputeStringSize(When);
+      if (Condition.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Condition);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -1964,7 +1965,7 @@ namespace Townsfolk.V1 {
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public void MergeFrom(Action other) {
+    public void MergeFrom(ActionSpec other) {
       if (other == null) {
         return;
       }
@@ -1978,8 +1979,8 @@ namespace Townsfolk.V1 {
       if (other.JsonSchema.Length != 0) {
         JsonSchema = other.JsonSchema;
       }
-      if (other.When.Length != 0) {
-        When = other.When;
+      if (other.Condition.Length != 0) {
+        Condition = other.Condition;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -2017,7 +2018,7 @@ namespace Townsfolk.V1 {
             break;
           }
           case 42: {
-            When = input.ReadString();
+            Condition = input.ReadString();
             break;
           }
         }
@@ -2056,7 +2057,7 @@ namespace Townsfolk.V1 {
             break;
           }
           case 42: {
-            When = input.ReadString();
+            Condition = input.ReadString();
             break;
           }
         }
@@ -3302,15 +3303,15 @@ namespace Townsfolk.V1 {
 
     /// <summary>Field number for the "actions" field.</summary>
     public const int ActionsFieldNumber = 9;
-    private static readonly pb::FieldCodec<global::Townsfolk.V1.Action> _repeated_actions_codec
-        = pb::FieldCodec.ForMessage(74, global::Townsfolk.V1.Action.Parser);
-    private readonly pbc::RepeatedField<global::Townsfolk.V1.Action> actions_ = new pbc::RepeatedField<global::Townsfolk.V1.Action>();
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.ActionSpec> _repeated_actions_codec
+        = pb::FieldCodec.ForMessage(74, global::Townsfolk.V1.ActionSpec.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.ActionSpec> actions_ = new pbc::RepeatedField<global::Townsfolk.V1.ActionSpec>();
     /// <summary>
     /// What the character can do, each name once. At most 64.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
-    public pbc::RepeatedField<global::Townsfolk.V1.Action> Actions {
+    public pbc::RepeatedField<global::Townsfolk.V1.ActionSpec> Actions {
       get { return actions_; }
     }
 
