@@ -336,7 +336,7 @@ namespace Townsfolk.Unity
             catch (Exception failure)
             {
                 // The game's own fault: the character must not wait for ever.
-                Debug.LogException(failure, this);
+                Debug.LogException(failure);
                 done = false;
                 outcome = "it failed";
             }
