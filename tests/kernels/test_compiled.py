@@ -78,6 +78,28 @@ def test_exponential():
     assert (found < 1e-37).all()
 
 
+@pytest.mark.parametrize("extension", ["own", "avx2", "none"])
+def test_products_of_bytes_on_other_processors(tmp_path, monkeypatch, extension):
+    if extension != "own":
+        monkeypatch.setattr(vectors, "HAS_VNNI", False)
+        monkeypatch.setattr(vectors, "HAS_AVX2", extension == "avx2" and vectors.HAS_AVX2)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # not that of another extension
+
+    @entry(types.void(types.int64, types.int64, types.int64))
+    def multiplied(left, right, target):
+        sums = vectors.dot(vectors.no_ints(), vectors.load_bytes(left), vectors.load_bytes(right))
+        vectors.store(target, vectors.to_floats(sums))
+
+    found = torch.empty(16)
+    for most in (2, 64, 256):
+        left = torch.randint(most, (16, 4), dtype=torch.uint8)
+        right = torch.randint(-128, 128, (16, 4), dtype=torch.int8)
+        left[:2] = most - 1
+        right[0], right[1] = 127, -128
+        multiplied(left.data_ptr(), right.data_ptr(), found.data_ptr())
+        assert torch.equal(found, (left.int() * right.int()).sum(dim=1).float())
+
+
 def test_bf16_is_rounded_as_torch_does():
     x = torch.randint(-(2**31), 2**31 - 1, (16,)).int().view(torch.float32).clone()
     x[:4] = torch.tensor([math.nan, math.inf, -math.inf, 0.0])
