@@ -4,11 +4,13 @@ import pytest
 import torch
 from family_models import FAMILIES, make_model
 from townsfolk.kv import KvCache
-from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
+from townsfolk.models import Chunk, Decoder, ModelBatch, decode_step, named_spec
 from townsfolk.models.compiled_decode import MOST_SEQUENCES
 from townsfolk.models.decode_step import compile_steps
 from townsfolk.models.mixes import MIXES
 from townsfolk_kernels.cpu import linear as linear_cpu
+from townsfolk_kernels.quantized import interleaved
+from townsfolk_kernels.quantized.matrix import RawMatrix
 
 CPU = torch.device("cpu")
 COVERED = [name for name in FAMILIES if name != "gpt2"]
@@ -148,3 +150,16 @@ def test_what_is_not_covered_is_left_to_the_operations(tmp_path):
     for decoder in decoders:
         kv = KvCache.allocate(decoder.spec, 4, 16, decoder.dtype, CPU)
         assert compile_steps(decoder, kv) is None
+
+
+def test_without_numba_operations_run_instead(monkeypatch):
+    for module in (decode_step, interleaved):
+        monkeypatch.setattr(module, "has_numba", lambda: False)
+    sizes = {"hidden_size": 256, "intermediate_size": 512}
+    decoder = Decoder.random(
+        named_spec("llama-tiny", **SMALL | sizes), torch.bfloat16, mix=MIXES["q8_0"]
+    )
+    scene = Scene(decoder, (5,))
+    assert compile_steps(decoder, scene.kv) is None
+    assert isinstance(decoder.weights.head.parts[0], RawMatrix)
+    assert scene.run([Chunk(scene.tokens[0], 0, scene.tables[0])]).isfinite().all()
