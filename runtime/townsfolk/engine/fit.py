@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from townsfolk_kernels.quantized.matrix import keeps_blocks
 
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError
@@ -66,8 +67,11 @@ class Demand:
     def of_known(cls, model: CatalogueModel, device: torch.device) -> Demand:
         """Bound it by what the catalogue says, for a model whose file need not be here."""
         spec = named_spec(model.shape)
-        growth = _MOST_GROWTH if device.type == "cuda" else 1.0
-        outline = WeightOutline(int(model.bytes * growth), is_quantized=True)
+        if keeps_blocks(device.type):
+            growth = _MOST_GROWTH if device.type == "cuda" else 1.0
+            outline = WeightOutline(int(model.bytes * growth), is_quantized=True)
+        else:
+            outline = WeightOutline.of_numbers(spec, spec.dtype)
         return cls(spec, spec.dtype, outline)
 
     def plan(self, device: torch.device, settings: EngineSettings) -> MemoryPlan:

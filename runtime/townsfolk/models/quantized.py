@@ -11,7 +11,12 @@ from townsfolk_kernels import LinearWeight, pack_linear
 from townsfolk_kernels.ops.embedding import Table
 from townsfolk_kernels.ops.stacked import Part, StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
-from townsfolk_kernels.quantized.matrix import QUANTIZED, QuantizedMatrix, RawMatrix
+from townsfolk_kernels.quantized.matrix import (
+    QUANTIZED,
+    QuantizedMatrix,
+    RawMatrix,
+    keeps_blocks,
+)
 
 from townsfolk.models.weights import Source, TensorSpec
 
@@ -58,7 +63,7 @@ class BlockSource(Source):
         roomy: bool,
     ) -> LinearWeight:
         """See `Source`."""
-        groups = [(kind, list(specs)) for kind, specs in groupby(weights, self.block_format)]
+        groups = [(kind, list(specs)) for kind, specs in groupby(weights, self._kept)]
         if all(kind is None for kind, _ in groups):
             return super().linear(weights, biases, dtype, roomy)
         parts: list[Part] = [
@@ -72,8 +77,12 @@ class BlockSource(Source):
 
     def table(self, spec: TensorSpec) -> Table:
         """See `Source`."""
-        kind = self.block_format(spec)
+        kind = self._kept(spec)
         return super().table(spec) if kind is None else self._matrix(kind, [spec])
+
+    def _kept(self, spec: TensorSpec) -> BlockFormat | None:
+        """The format in which a tensor stays; None where it becomes numbers."""
+        return self.block_format(spec) if keeps_blocks(self._target.type) else None
 
     def _matrix(self, kind: BlockFormat, specs: Sequence[TensorSpec]) -> QuantizedMatrix:
         matrix = self.allocate(kind, sum(spec.rows for spec in specs), specs[0].shape[1])
