@@ -17,7 +17,7 @@ namespace Townsfolk.Editor
         /// <summary>Warnings about the runtime's program.</summary>
         public static IEnumerable<string> CommandWarnings(TownsfolkSettings settings, string streamingAssets)
         {
-            if (settings.launchRuntime && !IsShipped(settings.command, streamingAssets))
+            if (settings.launchRuntime && settings.bundle.Length == 0 && !IsShipped(settings.command, streamingAssets))
             {
                 yield return $"The runtime '{settings.command}' does not lie below StreamingAssets: players would "
                     + "have to install Townsfolk themselves.";
@@ -34,7 +34,18 @@ namespace Townsfolk.Editor
                 yield break;
             }
 
-            if (IsName(model))
+            var bundle = RuntimeBundle.Open(settings.bundle);
+            if (bundle != null && bundle.Has(model))
+            {
+                yield break;
+            }
+
+            if (bundle != null && IsName(model))
+            {
+                yield return $"The model '{model}' is no file below StreamingAssets, and a bundle downloads nothing: "
+                    + "make the bundle with this model, and leave the setting empty.";
+            }
+            else if (IsName(model))
             {
                 yield return $"The model '{model}' is no file below StreamingAssets: players download it when the "
                     + "game first starts its runtime, unless the runtime that you ship has it.";
@@ -48,6 +59,33 @@ namespace Townsfolk.Editor
                 var what = model.EndsWith(".gguf", StringComparison.Ordinal) ? "file" : "folder";
                 yield return $"The model '{model}' is not there: put its {what} at "
                     + $"{Path.Combine(streamingAssets, model)}, or choose another one.";
+            }
+        }
+
+        /// <summary>Warnings about the bundle that a build is to take along.</summary>
+        public static IEnumerable<string> BundleWarnings(TownsfolkSettings settings, BuildTarget target)
+        {
+            if (!settings.launchRuntime || settings.bundle.Length == 0)
+            {
+                yield break;
+            }
+
+            var bundle = RuntimeBundle.Open(settings.bundle);
+            if (bundle == null)
+            {
+                yield return $"'{settings.bundle}' holds no bundle: make one with 'townsfolk bundle'.";
+                yield break;
+            }
+
+            if (!bundle.Platform.StartsWith(PlatformOf(target), StringComparison.Ordinal))
+            {
+                yield return $"The bundle is for {bundle.Platform}: make one on the system that you build for.";
+            }
+
+            var broken = bundle.Problems().Take(3).ToList();
+            if (broken.Count > 0)
+            {
+                yield return $"The bundle is damaged, make it anew: {string.Join(", ", broken)}.";
             }
         }
 
@@ -70,6 +108,22 @@ namespace Townsfolk.Editor
                 yield return "IL2CPP does not support System.Diagnostics.Process, so the game can't launch its "
                     + "runtime: choose the Mono scripting backend, or start the runtime with the game's launcher "
                     + "and switch 'Launch Runtime' off.";
+            }
+        }
+
+        /// <summary>How the platforms of bundles begin that run where a build runs.</summary>
+        public static string PlatformOf(BuildTarget target)
+        {
+            switch (target)
+            {
+                case BuildTarget.StandaloneWindows64:
+                    return "win";
+                case BuildTarget.StandaloneOSX:
+                    return "macos";
+                case BuildTarget.StandaloneLinux64:
+                    return "linux";
+                default:
+                    return "none";
             }
         }
 

@@ -1,3 +1,4 @@
+using System;
 using System.IO;
 using System.Linq;
 using Townsfolk.Unity;
@@ -11,9 +12,11 @@ namespace Townsfolk.Editor
 {
     /// <summary>
     /// Before a build: makes sure that the launch settings are in it, warns of what players would miss,
-    /// and keeps the stripper away from what Google.Protobuf finds by reflection.
+    /// and keeps the stripper away from what Google.Protobuf finds by reflection. After it: lays the runtime's
+    /// bundle into it.
     /// </summary>
-    internal sealed class TownsfolkBuild : IPreprocessBuildWithReport, IUnityLinkerProcessor
+    internal sealed class TownsfolkBuild
+        : IPreprocessBuildWithReport, IPostprocessBuildWithReport, IUnityLinkerProcessor
     {
         private const string LinkXml = "Packages/com.townsfolk.npc/Runtime/link.xml";
 
@@ -27,11 +30,35 @@ namespace Townsfolk.Editor
             var backend = PlayerSettings.GetScriptingBackend(
                 NamedBuildTarget.FromBuildTargetGroup(BuildPipeline.GetBuildTargetGroup(target)));
             var warnings = LaunchCheck.Warnings(settings, Application.streamingAssetsPath)
+                .Concat(LaunchCheck.BundleWarnings(settings, target))
                 .Concat(LaunchCheck.Warnings(settings, target, backend));
             foreach (var warning in warnings)
             {
                 Debug.LogWarning("Townsfolk: " + warning);
             }
+        }
+
+        public void OnPostprocessBuild(BuildReport report)
+        {
+            var settings = TownsfolkSettingsProvider.GetOrCreate();
+            var target = report.summary.platform;
+            var bundle = settings.launchRuntime ? RuntimeBundle.Open(settings.bundle) : null;
+            if (bundle != null && bundle.Platform.StartsWith(LaunchCheck.PlatformOf(target), StringComparison.Ordinal))
+            {
+                bundle.CopyTo(Path.Combine(StreamingAssetsOf(report.summary.outputPath, target), RuntimeBundle.FolderName));
+            }
+        }
+
+        /// <summary>Where a build has its StreamingAssets.</summary>
+        internal static string StreamingAssetsOf(string built, BuildTarget target)
+        {
+            if (target == BuildTarget.StandaloneOSX)
+            {
+                return Path.Combine(built, "Contents", "Resources", "Data", "StreamingAssets");
+            }
+
+            var data = Path.GetFileNameWithoutExtension(built) + "_Data";
+            return Path.Combine(Path.GetDirectoryName(built)!, data, "StreamingAssets");
         }
 
         // Unity reads link.xml files below Assets only; a package hands its own over here.

@@ -106,7 +106,8 @@ namespace UnityStubs
 
         public static void Close(ScriptableObject gui) => Player.Send(gui, "OnDisable");
 
-        public static BuildReport Report(BuildTarget platform) => new BuildReport(platform);
+        public static BuildReport Report(BuildTarget platform, string outputPath = "") =>
+            new BuildReport(platform, outputPath);
 
         /// <summary>The project is switched to another platform.</summary>
         public static void SwitchPlatform(Assembly assembly, BuildTarget target)

@@ -24,13 +24,15 @@ namespace Townsfolk.Unity
         /// <summary>The name below Resources.</summary>
         public const string ResourceName = "TownsfolkSettings";
 
+        private const string DefaultCommand = "townsfolk";
+
         /// <summary>Whether the game launches its own runtime.</summary>
         [Tooltip("Launch a runtime with the game, and end it with the game. Off: use one that already runs.")]
         public bool launchRuntime = true;
 
         /// <summary>The program, or a name on PATH.</summary>
         [Tooltip("The townsfolk program: an absolute path, a path below StreamingAssets, or a name on PATH.")]
-        public string command = "townsfolk";
+        public string command = DefaultCommand;
 
         /// <summary>What stands before "serve".</summary>
         [Tooltip("What stands before 'serve', such as '-m' and 'townsfolk' when the command is a Python.")]
@@ -40,6 +42,11 @@ namespace Townsfolk.Unity
         [Tooltip("A GGUF file or a model's folder (absolute, or below StreamingAssets), a name that 'townsfolk models' "
             + "lists, a hub id, or auto. Empty: the starter model.")]
         public string model = string.Empty;
+
+        /// <summary>The bundle that builds take along; empty for none.</summary>
+        [Tooltip("A folder that 'townsfolk bundle' has made. Builds copy it below StreamingAssets; games start it "
+            + "before anything else, and so does the editor where the command is not changed.")]
+        public string bundle = string.Empty;
 
         /// <summary>More options of "townsfolk serve".</summary>
         [Tooltip("More options of 'townsfolk serve', one each: '--kv-memory-mib', '256'.")]
@@ -98,14 +105,26 @@ namespace Townsfolk.Unity
         }
 
         /// <summary>How the runtime is launched.</summary>
-        public RuntimeLaunch ToLaunch() => new RuntimeLaunch
+        public RuntimeLaunch ToLaunch()
         {
-            Command = BelowStreamingAssets(command),
-            CommandArguments = commandArguments,
-            Model = model.Length == 0 ? null : BelowStreamingAssets(model),
-            ServeArguments = serveArguments,
-            StartTimeout = TimeSpan.FromSeconds(startTimeout),
-        };
+            var shipped = RuntimeBundle.Open(
+                System.IO.Path.Combine(Application.streamingAssetsPath, RuntimeBundle.FolderName));
+            if (shipped == null && command == DefaultCommand)
+            {
+                shipped = RuntimeBundle.Open(bundle);
+            }
+
+            // A bundle's own model is meant where none is named.
+            var own = model.Length == 0 || (shipped != null && model == "starter");
+            return new RuntimeLaunch
+            {
+                Command = shipped?.Program ?? BelowStreamingAssets(command),
+                CommandArguments = shipped == null ? commandArguments : Array.Empty<string>(),
+                Model = own ? null : BelowStreamingAssets(model),
+                ServeArguments = serveArguments,
+                StartTimeout = TimeSpan.FromSeconds(startTimeout),
+            };
+        }
 
         /// <summary>Where the runtime is, when the game does not launch it.</summary>
         public RuntimeEndpoint ToEndpoint() => new RuntimeEndpoint(

@@ -68,6 +68,11 @@ namespace UnityEditor.Build
         void OnPreprocessBuild(BuildReport report);
     }
 
+    public interface IPostprocessBuildWithReport : IOrderedCallback
+    {
+        void OnPostprocessBuild(BuildReport report);
+    }
+
     public interface IUnityLinkerProcessor : IOrderedCallback
     {
         string GenerateAdditionalLinkXmlFile(BuildReport report, UnityLinker.UnityLinkerBuildPipelineData data);
@@ -116,19 +121,22 @@ namespace UnityEditor.Build.Reporting
 {
     public struct BuildSummary
     {
-        internal BuildSummary(BuildTarget platform)
+        internal BuildSummary(BuildTarget platform, string outputPath)
         {
             this.platform = platform;
+            this.outputPath = outputPath;
         }
 
         public BuildTarget platform { get; }
+
+        public string outputPath { get; }
     }
 
     public sealed class BuildReport : UnityEngine.Object
     {
-        internal BuildReport(BuildTarget platform)
+        internal BuildReport(BuildTarget platform, string outputPath)
         {
-            summary = new BuildSummary(platform);
+            summary = new BuildSummary(platform, outputPath);
         }
 
         public BuildSummary summary { get; }
