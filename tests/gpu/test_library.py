@@ -1,4 +1,4 @@
-"""A runtime speaks with kernels that were built beforehand: no compiler, no folder to write into."""
+"""A runtime speaks with built kernels: no compiler is there, and no folder to write into."""
 
 import os
 import subprocess
