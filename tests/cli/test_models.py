@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -156,10 +157,18 @@ def test_auto_says_why_and_falls_back_to_the_starter_model(townsfolk: Command) -
 
 
 def test_doctor_says_how_many_characters_fit(townsfolk: Command, hub: FakeHub) -> None:
-    shown = townsfolk("doctor", "--model", "llama-3.2-1b", "--gpu-memory-mib", "4000").stdout
+    shown = townsfolk("doctor", "--model", "llama-3.2-1b", "--gpu-memory-mib", "6000").stdout
     assert "tokens of conversation: " in shown
     assert " with 2,048 tokens" in shown
-    assert "limit 4,000 MiB" in shown
+    assert "limit 6,000 MiB" in shown
+    narrow = townsfolk(
+        *("doctor", "--model", "llama-3.2-1b", "--gpu-memory-mib", "6000", "--kv-dtype", "int8")
+    ).stdout
+    tokens = [
+        int(re.search(r"([\d,]+) tokens of conversation:", text)[1].replace(",", ""))
+        for text in (shown, narrow)
+    ]
+    assert 1.8 < tokens[1] / tokens[0] < 2
     small = townsfolk("doctor", "--model", "qwen3-14b", "--gpu-memory-mib", "4000").stdout
     assert "leave nothing of gpu_memory_mib, 4,000 MiB" in small
     assert not hub.asked

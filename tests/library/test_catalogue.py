@@ -1,9 +1,13 @@
 """What the catalogue holds."""
 
 import pytest
+import torch
 from townsfolk.library import catalogue
 from townsfolk.library.catalogue import parse
 from townsfolk.models import named_spec
+from townsfolk.models.mixes import MIXES
+from townsfolk.models.outline import WeightOutline
+from townsfolk_kernels import use_reference
 
 MODELS = list(catalogue().values())
 ENTRY = """
@@ -29,6 +33,16 @@ def test_a_model_is_what_its_entry_says(model):
     bits = {"Q8_0": (8.4, 8.75), "Q4_K_M": (4.7, 6.6)}[model.quantisation]
     assert bits[0] < 8 * model.bytes / spec.num_parameters < bits[1]
     assert model.quantisation.lower() in model.file.lower()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_file_has_the_bytes_of_its_mix_of_formats(model, monkeypatch):
+    """But for its vocabulary, which is large beside the smallest models."""
+    monkeypatch.setenv("TOWNSFOLK_PACKED_WEIGHTS", "1")
+    mix, spec = MIXES[model.quantisation.lower()], named_spec(model.shape)
+    with use_reference():  # whose layout is the file's
+        outline = WeightOutline.of_mix(spec, mix, spec.dtype, torch.device("cuda"))
+    assert 0.97 < outline.nbytes / model.bytes < 1
 
 
 def test_the_smallest_come_first_and_no_two_have_the_same_file():

@@ -263,7 +263,7 @@ def prefill_attention(
         TOKENS=tokens,
         TILE_G=power_of_two(group),
         TILE_D=max(16, power_of_two(head_dim)),
-        KEYS=_tile_keys(tokens * power_of_two(group), k_pages),
+        KEYS=_tile_keys(tokens * power_of_two(group), q),
         LEAST=least,
         SEQUENCES=max(_SEQUENCES, power_of_two(batch)),
         MAX_SPLITS=splits,
@@ -273,14 +273,15 @@ def prefill_attention(
     )
 
 
-def _tile_keys(rows: int, pages: Tensor) -> int:
+def _tile_keys(rows: int, q: Tensor) -> int:
     """Keys in a tile: as many as let queries, keys, values and weights be in shared memory at once.
 
-    For heads of 256 (Gemma 3) 64 would take 104 KiB of a block, and cards for players have 99.
+    For heads of 256 (Gemma 3) 64 would take 104 KiB of a block, and cards for players have 99. Rows
+    of 8 bits become numbers there.
     """
-    keys, width = (64 if pages.dtype.itemsize == 2 else 32), max(16, power_of_two(pages.shape[3]))
-    most = card_of(pages.device).shared_memory
-    while keys > 16 and ((rows + 2 * keys) * width + rows * keys) * pages.dtype.itemsize > most:
+    keys, width = (64 if q.dtype.itemsize == 2 else 32), max(16, power_of_two(q.shape[2]))
+    most = card_of(q.device).shared_memory
+    while keys > 16 and ((rows + 2 * keys) * width + rows * keys) * q.dtype.itemsize > most:
         keys //= 2
     return keys
 

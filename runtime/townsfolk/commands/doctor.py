@@ -48,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="whether the model fits into so much, on this machine's GPU or another one",
     )
+    parser.add_argument(
+        "--kv-dtype",
+        choices=("auto", "int8"),
+        default="auto",
+        help="of keys and values; see serve",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -189,6 +195,7 @@ def _bundle(_: argparse.Namespace) -> list[Finding]:
 
 def _model(options: argparse.Namespace) -> list[Finding]:
     """What loading the model would say of its files."""
+    from townsfolk.config import EngineSettings
     from townsfolk.dialogue.chat_template import ChatTemplate
     from townsfolk.dialogue.errors import UnsupportedTemplateError
     from townsfolk.engine.choice import largest
@@ -202,7 +209,8 @@ def _model(options: argparse.Namespace) -> list[Finding]:
     name = options.model
     found = []
     if name == AUTO:
-        machine = Machine.here(options.gpu_memory_mib)
+        settings = EngineSettings(kv_dtype=options.kv_dtype)
+        machine = Machine.here(options.gpu_memory_mib, settings)
         known = largest(machine)
         name = "starter" if known is None else known.name
         found.append(Finding("auto", f"{name}, of what fits into {machine}"))
@@ -233,13 +241,14 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
     """What the model would take, whether it fits, and how many characters with it."""
     import torch
 
+    from townsfolk.config import EngineSettings
     from townsfolk.engine import NotEnoughMemoryError
     from townsfolk.engine.choice import largest
     from townsfolk.engine.fit import Demand, Machine, characters
     from townsfolk.engine.load_errors import LOAD_ERRORS
     from townsfolk.library import AUTO, catalogue, find
 
-    machine = Machine.here(options.gpu_memory_mib)
+    machine = Machine.here(options.gpu_memory_mib, EngineSettings(kv_dtype=options.kv_dtype))
     name = options.model
     if name == AUTO:
         known = largest(machine)

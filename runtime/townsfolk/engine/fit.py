@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from townsfolk_kernels.quantized.matrix import keeps_blocks
 
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError
@@ -15,6 +14,7 @@ from townsfolk.host_memory import available_bytes
 from townsfolk.kv.cache import MIB
 from townsfolk.library import CatalogueModel
 from townsfolk.models import DecoderSpec, named_spec, open_source
+from townsfolk.models.mixes import MIXES
 from townsfolk.models.outline import WeightOutline
 
 GIB = 1024**3
@@ -22,7 +22,7 @@ GIB = 1024**3
 LEAST_TOKENS = 4096
 # A CPU reads all weights for each token, at about 20 GB/s: ten tokens a second.
 MOST_CPU_WEIGHTS = 2 * GIB
-# Blocks may be laid out anew for a GPU, and take so much more there.
+# Blocks may be laid out anew for a GPU and take so much more; without one it can't be known.
 _MOST_GROWTH = 1.12
 # Of what is free so much is a model's where nobody set a limit; the rest is the game's.
 _SHARE = 0.5
@@ -65,13 +65,12 @@ class Demand:
 
     @classmethod
     def of_known(cls, model: CatalogueModel, device: torch.device) -> Demand:
-        """Bound it by what the catalogue says, for a model whose file need not be here."""
-        spec = named_spec(model.shape)
-        if keeps_blocks(device.type):
-            growth = _MOST_GROWTH if device.type == "cuda" else 1.0
-            outline = WeightOutline(int(model.bytes * growth), is_quantized=True)
-        else:
-            outline = WeightOutline.of_numbers(spec, spec.dtype)
+        """Tell it by what the catalogue says, for a model whose file need not be here."""
+        spec, mix = named_spec(model.shape), MIXES[model.quantisation.lower()]
+        outline = WeightOutline.of_mix(spec, mix, spec.dtype, device)
+        is_elsewhere = device.type == "cuda" and not torch.cuda.is_available()
+        if outline.is_quantized and is_elsewhere:
+            outline = replace(outline, nbytes=int(outline.nbytes * _MOST_GROWTH))
         return cls(spec, spec.dtype, outline)
 
     def plan(self, device: torch.device, settings: EngineSettings) -> MemoryPlan:
