@@ -13,7 +13,7 @@ from townsfolk.checkpoint import GgufCheckpoint, Upload
 from townsfolk.models import Decoder, named_spec, open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
 from townsfolk.models.mixes import MIXES
-from townsfolk.models.weights import DecoderWeights, Precision
+from townsfolk.models.weights import DecoderWeights, Precision, Source
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
@@ -162,3 +162,32 @@ def test_loading_takes_little_more_than_the_file(tmp_path):
     assert done.returncode == 0, done.stderr
     buffers = 96 * 2**20
     assert int(done.stdout) < 1.12 * path.stat().st_size + buffers
+
+
+class Numbers(Source):
+    """All tensors of another source as numbers, as a GPU has them, and what they were."""
+
+    def __init__(self, source):
+        self._source = source
+        self.tensors = []
+
+    def tensor(self, specs, dtype):
+        self.tensors.append(self._source.tensor(specs, dtype))
+        return self.tensors[-1]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize("name", ["llama", "llama with biases", "phi3", "gpt2"])
+def test_blocks_are_streamed_as_numbers(tmp_path, name, dtype):
+    """Run by run, rounded once, into the places of the stacked tensors."""
+    _, path = write(tmp_path, name.split()[0], **FAMILIES[name])
+    architecture, checkpoint = open_source(path).architecture(), GgufCheckpoint(path)
+    precision = Precision.choose(dtype, CPU)
+    with Upload(CPU, 64 * 512 * 4) as upload:
+        streamed = Numbers(StreamedTensors(checkpoint, upload, CPU, dtype))
+        DecoderWeights.build(architecture, precision, streamed)
+        upload.finish(lambda done: None)
+        mapped = Numbers(MappedTensors(checkpoint, upload, dtype, lambda done: None))
+        DecoderWeights.build(architecture, precision, mapped)
+    for ours, theirs in zip(streamed.tensors, mapped.tensors, strict=True):
+        assert torch.equal(ours, theirs.to(ours.dtype))
