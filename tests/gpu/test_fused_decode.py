@@ -8,6 +8,7 @@ from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch, named_spec
 from townsfolk.models.decode_step import DecodeInputs
 from townsfolk.models.fused_decode import FusedDecode
+from townsfolk.models.mixes import MIXES
 from townsfolk_kernels import PagedLayout, use_reference
 
 DEVICE = torch.device("cuda")
@@ -18,9 +19,10 @@ SHAPES = ["llama-160m", "llama-3.2-1b", "llama-3.1-8b", "qwen3-4b", "gemma-3-1b"
 class Case:
     """A decoder of few layers, and sequences of random lengths in shuffled blocks."""
 
-    def __init__(self, shape, dtype, **changes):
+    def __init__(self, shape, dtype, mix=None, **changes):
         spec = named_spec(shape, **{"num_hidden_layers": 2, "vocab_size": 4000, **changes})
-        self.decoder = Decoder.random(spec, dtype, DEVICE, seed=int(torch.randint(99, ())))
+        seed = int(torch.randint(99, ()))
+        self.decoder = Decoder.random(spec, dtype, DEVICE, seed, mix)
         blocks = -(-CONTEXT // BLOCK_SIZE)
         self.kv = KvCache.allocate(spec, blocks * ROWS, BLOCK_SIZE, dtype, DEVICE)
         for pages in (*self.kv.k, *self.kv.v):
@@ -79,6 +81,18 @@ def test_logits_and_pages(shape, dtype, batch):
     assert error(found, expected) < BOUNDS[dtype]
     for pages, expected_pages in zip(written, (*case.kv.k, *case.kv.v), strict=True):
         assert error(pages, expected_pages) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 8, 32, 64])
+@pytest.mark.parametrize("name", ["q4_k_m", "q8_0", "q5_1"])
+@pytest.mark.parametrize("shape", ["llama-3.2-1b", "llama-3.1-8b", "gemma-3-1b"])
+def test_packed_weights(shape, name, batch):
+    case = Case(shape, torch.bfloat16, MIXES[name])
+    inputs = case.inputs(batch)
+    found = case.fused(inputs)
+    # The weights' numbers are rounded, too.
+    assert error(found, case.reference(inputs)) < 1.5 * BOUNDS[torch.bfloat16]
+    assert torch.equal(found, case.fused(inputs, dependent=False))
 
 
 @pytest.mark.parametrize("dtype", BOUNDS, ids=str)

@@ -11,7 +11,10 @@ from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch, named_spec
 from townsfolk.models.decode_step import DecodeInputs, has_fused_steps
 from townsfolk.models.fused_decode import FusedDecode
+from townsfolk.models.mixes import MIXES
 from townsfolk_kernels import Activation, PagedLayout, use_reference
+from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
+from townsfolk_kernels.quantized.matrix import QUANTIZED
 
 CPU = torch.device("cpu")
 BLOCK_SIZE, BLOCKS, ROWS, VOCAB = 4, 5, 6, 100
@@ -89,3 +92,20 @@ def test_blocks_without_fused_kernels_run_between_those_that_have_some(shape, ba
     )
     spec = replace(spec, layers=(first, odd, first))
     check(Decoder.random(spec, torch.float32, CPU), batch, False, 1e-5, has_plain=True)
+
+
+@pytest.fixture
+def packed_on_the_cpu(monkeypatch):
+    """Packed matrices, as CUDA devices have them, on the CPU."""
+    monkeypatch.setattr(QUANTIZED, "_by_device", {"cpu": PackedMatrix})
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", ["q4_k_m", "q8_0"])
+def test_packed_weights(packed_on_the_cpu, name, batch):
+    # Super-blocks of 256 columns; in q4_k_m values are in another format than queries and keys.
+    changes = {**SMALL, "hidden_size": 256, "intermediate_size": 256}
+    spec = named_spec("llama-160m", **changes)
+    decoder = Decoder.random(spec, torch.float32, CPU, mix=MIXES[name])
+    assert isinstance(decoder.weights.embedding, PackedMatrix)
+    check(decoder, batch, False, 1e-5)

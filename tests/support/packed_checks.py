@@ -8,13 +8,15 @@ import torch
 from product_checks import EPS, Rows, poisoned
 from torch import Tensor
 from torch.nn.functional import silu
+from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.packed_projection import (
     PackedRows,
-    packed_gate_up_swiglu,
+    packed_gate_up,
     project_packed,
     project_packed_and_add,
 )
 from townsfolk_kernels.gpu.launch import Tiles
+from townsfolk_kernels.ops.activation import Activation
 from townsfolk_kernels.quantized.blocks import BlockFormat
 from townsfolk_kernels.quantized.packing import pack, packed_table, unpack_rows
 from townsfolk_kernels.quantized.random_blocks import random_blocks
@@ -47,8 +49,8 @@ def check_packed_project(
     space = rows.workspace("project", count + tiles.rows, tiles)
     for normed in (False, True):
         out = poisoned(batch, count, dtype=torch.float32, device=device)
-        squares = rows.squares if normed else None
-        project_packed(rows.scaled, weight, out, space, tiles, dependent, squares, EPS)
+        norm = RowNorm(rows.squares, width, EPS) if normed else None
+        project_packed(rows.scaled, weight, out, Launch(tiles, space, dependent), norm)
         rows.check(out, (rows.normed if normed else rows.scaled.double()) @ values.T)
     return out
 
@@ -68,12 +70,10 @@ def check_packed_project_and_add(
         scaled = poisoned(batch, hidden, dtype=dtype, device=device)
         count = -(-hidden // tiles.rows)
         squares = poisoned(count, batch, dtype=torch.float32, device=device)
-        project_packed_and_add(
-            x, weight, bias, residual, norm, scaled, squares, space, tiles, dependent
-        )
-        expected = before.double() + x.double() @ values.T
-        if bias is not None:
-            expected = expected + bias.double()
+        addition = Addition(residual, 0.5, norm, scaled, squares)
+        project_packed_and_add(x, weight, bias, addition, Launch(tiles, space, dependent))
+        product = x.double() @ values.T + (0 if bias is None else bias.double())
+        expected = before.double() + product / 2
         rows.check(residual, expected)
         rows.check(scaled, residual.double() * norm.double())
         rows.check(squares.sum(0), residual.double().square().sum(1))
@@ -84,15 +84,14 @@ def check_packed_gate_up(
     batch: int, width: int, inner: int, block_format: BlockFormat, tiles: Tiles,
     dtype: torch.dtype, device: str, *, dependent: bool = False,
 ) -> Tensor:  # fmt: skip
-    """`packed_gate_up_swiglu`, with and without a bias."""
+    """`packed_gate_up`, with and without a bias."""
     rows = Rows(batch, width, dtype, device)
     (weight,), values = packed(rows, [(block_format, 2 * inner)])
     space = rows.workspace("gate_up", 2 * inner, tiles)
     for bias in (None, rows.normal(2 * inner)):
         out = poisoned(batch, inner, dtype=dtype, device=device)
-        packed_gate_up_swiglu(
-            rows.scaled, rows.squares, weight, bias, EPS, out, space, tiles, dependent
-        )
+        norm, launch = RowNorm(rows.squares, width, EPS), Launch(tiles, space, dependent)
+        packed_gate_up(rows.scaled, norm, weight, bias, Activation.SILU, out, launch)
         both = rows.normed @ values.T
         if bias is not None:
             both = both + bias.double()

@@ -13,7 +13,7 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.decode.packed_row import hold_packed, load_row, times_row
-from townsfolk_kernels.gpu.units import load_unit, part_values
+from townsfolk_kernels.gpu.units import load_unit, part_operand
 
 
 @triton.jit
@@ -46,14 +46,14 @@ def _times_rows(
     for done in tl.range(0, SHARE, PER, num_stages=STAGES):
         for step in tl.static_range(PER):
             unit = begin + done + step
-            a, b, c, p, q = load_unit(row, unit, unit < UNITS, UNITS, LAYOUT, RAGGED)
+            a, b, c, p, q, r, s = load_unit(row, unit, unit < UNITS, UNITS, LAYOUT, RAGGED)
             for i in tl.static_range(UNIT // 32):
                 column = unit * UNIT + i * 32
                 if RAGGED:
                     right = tl.load(x_at + column, mask=(column + k < K)[:, None], other=0.0)
                 else:
                     right = tl.load(x_at + column)
-                left = part_values(a, b, c, p, q, i, LAYOUT, table, SCALES).to(dtype)
+                left = part_operand(a, b, c, p, q, r, s, i, LAYOUT, table, SCALES, dtype)
                 acc = tl.dot(left, right, acc, input_precision=PRECISION)
     return acc
 
@@ -103,7 +103,7 @@ def multiply(
         extra = 0.0
         if HAS_BEFORE:
             extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
-        acc = times_row(a, b, h, s, held, x.dtype.element_ty, LAYOUT)[:, None]
+        acc = times_row(a, b, h, s, held, batch >> 30, x.dtype.element_ty, LAYOUT)[:, None]
     else:
         _take_turn(DEPENDENT, SIGNALS, False)
         extra = 0.0

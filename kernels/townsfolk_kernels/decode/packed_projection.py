@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,24 +10,25 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.mlp import activated
+from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.packed_product import multiply
-from townsfolk_kernels.decode.product import inverse_rms, load_squares, sum_of_splits
+from townsfolk_kernels.decode.product import inverse_rms, load_squares, sum_of_splits, tanh
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
-    SplitWorkspace,
     Tiles,
     options,
     power_of_two,
     precision,
 )
-from townsfolk_kernels.gpu.units import unit_columns
+from townsfolk_kernels.gpu.units import kernel_units, unit_columns
+from townsfolk_kernels.ops.activation import Activation
 from townsfolk_kernels.quantized.blocks import BlockFormat
 from townsfolk_kernels.quantized.packing import (
     PackedLayout,
     packed_layout,
     scale_dtype,
-    units_of,
 )
 
 
@@ -38,7 +40,7 @@ class PackedRows:
         data: [rows, bytes of a packed row], uint8.
         block_format: that they were packed from.
         columns: of the weight.
-        table: [16] fp32: what integers of CODE4 stand for; None for other layouts.
+        table: from `packed_table`.
     """
 
     data: Tensor
@@ -64,29 +66,29 @@ class PackedRows:
     @property
     def units(self) -> int:
         """Units of a row, as kernels take it."""
-        return units_of(self.layout, self.columns) * (2 if self.unit == 128 else 1)
+        return kernel_units(self.layout, self.columns)
 
 
-def row_layouts() -> frozenset[PackedLayout]:
-    """Layouts that one row of activations can be multiplied with in registers."""
-    return frozenset(PackedLayout) - {PackedLayout.AFFINE2, PackedLayout.SCALED3}
+_HELD = (PackedLayout.AFFINE4, PackedLayout.SCALED6, PackedLayout.SCALED8)
 
 
-def holds_row(part: PackedRows, x: Tensor) -> bool:
-    """Whether a program can hold its share of `part` in registers, for a row of `x`."""
-    is_linear = part.table is None or part.block_format is BlockFormat.Q4_0
-    return x.shape[0] == 1 and x.dtype.itemsize == 2 and part.layout in row_layouts() and is_linear
+def holds_row(part: PackedRows, batch: int, dtype: torch.dtype) -> bool:
+    """Whether programs hold their share of `part` in registers, for so many rows of `dtype`."""
+    is_known = part.layout in _HELD or part.block_format is BlockFormat.Q4_0
+    return batch == 1 and dtype.itemsize == 2 and is_known
 
 
 @kernel(do_not_specialize=["batch"])
 def _project_kernel(
-    x, squares, w, table, w2, table2, out, parts, counters, batch, eps, stride,
-    N: tl.constexpr, N1: tl.constexpr, NORMED: tl.constexpr, SUMS: tl.constexpr, K: tl.constexpr,
-    STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr,
-    SCALES: tl.constexpr, PER: tl.constexpr, STRIDE2: tl.constexpr, UNITS2: tl.constexpr,
-    UNIT2: tl.constexpr, LAYOUT2: tl.constexpr, SCALES2: tl.constexpr, PER2: tl.constexpr,
-    ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr,
-    PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    x, squares, w, table, w2, table2, out, parts, counters, batch, eps, multiplier, cap,
+    stride,
+    N: tl.constexpr, N1: tl.constexpr, NORMED: tl.constexpr, CAPPED: tl.constexpr,
+    SUMS: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr,
+    UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr,
+    STRIDE2: tl.constexpr, UNITS2: tl.constexpr, UNIT2: tl.constexpr, LAYOUT2: tl.constexpr,
+    SCALES2: tl.constexpr, PER2: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     r, m = tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -116,13 +118,16 @@ def _project_kernel(
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if NORMED:
         acc *= inverse_rms(load_squares(squares, batch, SUMS, BATCH), eps, K)
+    acc *= multiplier
+    if CAPPED:
+        acc = cap * tanh(acc / cap)
     mask = is_last & inside[:, None] & (m[None, :] < batch)
     tl.store(out + m[None, :].to(tl.int64) * stride + n[:, None], acc, mask=mask)
 
 
 @kernel(do_not_specialize=["batch"])
 def _project_and_add_kernel(
-    x, w, table, bias, residual, norm, scaled, squares, parts, counters, batch,
+    x, w, table, bias, residual, norm, scaled, squares, parts, counters, batch, multiplier,
     N: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr,
     UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr,
     PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
@@ -141,7 +146,7 @@ def _project_and_add_kernel(
     stored = is_last & inside
     if HAS_BIAS:
         acc += tl.load(bias + n, mask=n < N, other=0.0).to(tl.float32)[:, None]
-    total = (before + acc).to(residual.dtype.element_ty)
+    total = (before + acc * multiplier).to(residual.dtype.element_ty)
     tl.store(residual + at, total, mask=stored)
     wide = tl.where(stored, total.to(tl.float32), 0.0)
     tl.store(scaled + at, (wide * factor[:, None]).to(scaled.dtype.element_ty), mask=stored)
@@ -151,11 +156,11 @@ def _project_and_add_kernel(
 @kernel(do_not_specialize=["batch"])
 def _gate_up_kernel(
     x, squares, w, table, bias, out, parts, counters, batch, eps,
-    N: tl.constexpr, SUMS: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr,
-    STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr,
-    SCALES: tl.constexpr, PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr,
-    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
-    SIGNALS: tl.constexpr,
+    N: tl.constexpr, SUMS: tl.constexpr, HAS_BIAS: tl.constexpr, ACTIVATION: tl.constexpr,
+    K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
+    LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, ROWS: tl.constexpr,
+    BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
+    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     # Rows of the gate, then as many of up, which lie N rows behind.
@@ -170,7 +175,7 @@ def _gate_up_kernel(
     if HAS_BIAS:
         acc += tl.load(bias + rows).to(tl.float32)[:, None]
     gate, up = tl.split(tl.permute(tl.reshape(acc, [2, ROWS, BATCH]), (1, 2, 0)))
-    result = gate * tl.sigmoid(gate) * up
+    result = activated(gate, ACTIVATION) * up
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
     mask = is_last & (n[:, None] < N) & (m[None, :] < batch)
     tl.store(out + m[None, :] * N + n[:, None], result.to(out.dtype.element_ty), mask=mask)
@@ -178,94 +183,88 @@ def _gate_up_kernel(
 
 def project_packed(
     x: Tensor,
-    weight: tuple[PackedRows, ...],
+    weight: Sequence[PackedRows],
     out: Tensor,
-    workspace: SplitWorkspace,
-    tiles: Tiles,
-    dependent: bool,
-    squares: Tensor | None = None,
-    eps: float = 0.0,
+    launch: Launch,
+    norm: RowNorm | None = None,
+    multiplier: float = 1.0,
+    cap: float | None = None,
 ) -> None:
     """As `projection.project`, with a weight of one or two parts.
 
-    `out` may be rows of a wider tensor, and of any dtype.
+    `out` may be of any dtype, and its rows may lie apart from each other.
     """
+    tiles, workspace = launch.tiles, launch.workspace
     first, second = weight[0], weight[1] if len(weight) > 1 else None
     count = sum(-(-part.rows // tiles.rows) for part in weight)
-    of_second = _part_options(first if second is None else second, x, tiles)
+    of_second = _part_options(second or first, tiles)
+    if second is None:
+        of_second["LAYOUT"] = ""
     _project_kernel[(count, tiles.splits)](
         x,
-        squares,
+        norm and norm.squares,
         first.data,
         first.table,
-        None if second is None else second.data,
-        None if second is None else second.table,
+        second and second.data,
+        second and second.table,
         out,
         workspace.parts,
         workspace.counters,
         x.shape[0],
-        eps,
+        0.0 if norm is None else norm.eps,
+        multiplier,
+        cap or 1.0,
         out.stride(0),
         N=sum(part.rows for part in weight),
         N1=first.rows,
-        NORMED=squares is not None,
-        SUMS=0 if squares is None else squares.shape[0],
-        **_part_options(first, x, tiles),
-        **{f"{name}2": value for name, value in of_second.items()}
-        | ({"LAYOUT2": ""} if second is None else {}),
-        **_options(first, x, tiles, dependent),
+        NORMED=norm is not None,
+        CAPPED=cap is not None,
+        SUMS=0 if norm is None else norm.squares.shape[0],
+        **_part_options(first, tiles),
+        **{f"{name}2": value for name, value in of_second.items()},
+        **_options(first, x, launch),
     )
 
 
 def project_packed_and_add(
-    x: Tensor,
-    weight: PackedRows,
-    bias: Tensor | None,
-    residual: Tensor,
-    norm: Tensor,
-    scaled: Tensor,
-    squares: Tensor,
-    workspace: SplitWorkspace,
-    tiles: Tiles,
-    dependent: bool,
+    x: Tensor, weight: PackedRows, bias: Tensor | None, addition: Addition, launch: Launch
 ) -> None:
     """As `projection.project_and_add`, with a packed weight."""
-    hidden = weight.rows
-    _project_and_add_kernel[(-(-hidden // tiles.rows), tiles.splits)](
+    tiles, workspace = launch.tiles, launch.workspace
+    _project_and_add_kernel[(-(-weight.rows // tiles.rows), tiles.splits)](
         x,
         weight.data,
         weight.table,
         bias,
-        residual,
-        norm,
-        scaled,
-        squares,
+        addition.residual,
+        addition.norm,
+        addition.scaled,
+        addition.squares,
         workspace.parts,
         workspace.counters,
         x.shape[0],
-        N=hidden,
+        addition.multiplier,
+        N=weight.rows,
         HAS_BIAS=bias is not None,
-        **_part_options(weight, x, tiles),
-        **_options(weight, x, tiles, dependent),
+        **_part_options(weight, tiles),
+        **_options(weight, x, launch),
     )
 
 
-def packed_gate_up_swiglu(
+def packed_gate_up(
     x: Tensor,
-    squares: Tensor,
+    norm: RowNorm,
     weight: PackedRows,
     bias: Tensor | None,
-    eps: float,
+    activation: Activation,
     out: Tensor,
-    workspace: SplitWorkspace,
-    tiles: Tiles,
-    dependent: bool,
+    launch: Launch,
 ) -> None:
-    """As `mlp.gate_up_swiglu`, with a packed weight."""
-    width = out.shape[1]
+    """As `mlp.gate_up`, with a packed weight."""
+    tiles, workspace, width = launch.tiles, launch.workspace, out.shape[1]
     _gate_up_kernel[(-(-width // tiles.rows), tiles.splits)](
         x,
-        squares,
+        norm.squares,
         weight.data,
         weight.table,
         bias,
@@ -273,16 +272,17 @@ def packed_gate_up_swiglu(
         workspace.parts,
         workspace.counters,
         x.shape[0],
-        eps,
+        norm.eps,
         N=width,
-        SUMS=squares.shape[0],
+        SUMS=norm.squares.shape[0],
         HAS_BIAS=bias is not None,
-        **_part_options(weight, x, tiles),
-        **_options(weight, x, tiles, dependent),
+        ACTIVATION=activation.value,
+        **_part_options(weight, tiles),
+        **_options(weight, x, launch),
     )
 
 
-def _part_options(part: PackedRows, x: Tensor, tiles: Tiles) -> dict[str, Any]:
+def _part_options(part: PackedRows, tiles: Tiles) -> dict[str, Any]:
     """Constants of a kernel that differ between the parts of a weight."""
     is_bf16 = scale_dtype(part.block_format) is torch.bfloat16
     return {
@@ -295,9 +295,9 @@ def _part_options(part: PackedRows, x: Tensor, tiles: Tiles) -> dict[str, Any]:
     }
 
 
-def _options(part: PackedRows, x: Tensor, tiles: Tiles, dependent: bool) -> dict[str, Any]:
+def _options(part: PackedRows, x: Tensor, launch: Launch) -> dict[str, Any]:
     """Constants and launch options that are the same for all parts."""
-    batch = power_of_two(x.shape[0])
+    tiles, batch = launch.tiles, power_of_two(x.shape[0])
     return {
         "K": part.columns,
         "ROWS": tiles.rows,
@@ -305,7 +305,7 @@ def _options(part: PackedRows, x: Tensor, tiles: Tiles, dependent: bool) -> dict
         "STAGES": tiles.stages,
         "SPLITS": tiles.splits,
         "PRECISION": precision(x),
-        "DEPENDENT": dependent,
+        "DEPENDENT": launch.dependent,
         "SIGNALS": card_of(x.device).has_dependent_launch,
-        **options(tiles.warps, tiles.stages, dependent),
+        **options(tiles.warps, tiles.stages, launch.dependent),
     }

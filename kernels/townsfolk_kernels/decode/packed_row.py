@@ -6,15 +6,10 @@ exponent of 1 is 1 + n / 128. What that adds too much is taken off by the sums o
 
 from __future__ import annotations
 
-import os
-
 import triton
 import triton.language as tl
 
-from townsfolk_kernels.gpu.units import AFFINE4, AFFINE5, CODE4, SCALED6, SCALED8
-
-# The interpreter knows no assembler.
-USES_ASSEMBLER = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1")
+from townsfolk_kernels.gpu.units import AFFINE4, CODE4, SCALED6, SCALED8, USES_ASSEMBLER
 
 
 @triton.jit
@@ -33,9 +28,8 @@ def hold_packed(
     MASKED: tl.constexpr = WIDTH != UNITS
     row = w + n.to(tl.int64) * STRIDE
     words = row.to(tl.pointer_type(tl.int32))[:, None]
-    u, c = tl.arange(0, WIDTH), tl.arange(0, 8 * WIDTH)[None, :]
-    inside, is_unit = c < 8 * UNITS, (u < UNITS)[None, :, None]
-    two, eight = tl.arange(0, 2)[None, None, :], tl.arange(0, 8)[None, None, :]
+    u, c = tl.arange(0, WIDTH), tl.arange(0, 16 * WIDTH)[None, :]
+    inside, is_unit = c < 16 * UNITS, (u < UNITS)[None, :, None]
     halves = row.to(tl.pointer_type(tl.float16))[:, None, None]
     pairs = row.to(tl.pointer_type(tl.int32))[:, None, None]
     unit = u[None, :, None]
@@ -43,41 +37,45 @@ def hold_packed(
         a = _load(words + c, inside, MASKED)
         b = a
         h = a
-        s = _load(pairs + (UNITS * 8 + unit * 2 + two), is_unit, MASKED)
-    elif LAYOUT == AFFINE5:
-        a = _load(words + c, inside, MASKED)
-        b = a
-        h = _load(words + (UNITS * 8 + c // 8 * 2 + c % 2), inside, MASKED)
-        s = _load(pairs + (UNITS * 10 + unit * 2 + two), is_unit, MASKED)
+        s = _load(pairs + (UNITS * 16 + unit * 4 + _upto(4)), is_unit, MASKED)
     elif LAYOUT == CODE4:
         a = _load(words + c, inside, MASKED)
         b = a
         h = a
-        s = _load(halves + (UNITS * 16 + unit * 2 + two), is_unit, MASKED)
+        s = _load(halves + (UNITS * 32 + unit * 4 + _upto(4)), is_unit, MASKED)
     elif LAYOUT == SCALED8:
-        a = _load(words + (c // 8 * 16 + c % 8), inside, MASKED)
-        b = _load(words + (c // 8 * 16 + c % 8 + 8), inside, MASKED)
+        a = _load(words + c, inside, MASKED)
+        b = a
         h = a
-        s = _load(halves + (UNITS * 32 + unit * 2 + two), is_unit, MASKED)
+        s = _load(halves + (UNITS * 32 + unit * 2 + _upto(2)), is_unit, MASKED)
     else:
-        a = _load(words + (c // 8 * 16 + c % 8), inside, MASKED)
-        b = _load(words + (c // 8 * 16 + c % 8 + 8), inside, MASKED)
-        h = _load(words + (UNITS * 16 + c), inside, MASKED)
-        s = _load(halves + (UNITS * 48 + unit * 8 + eight), is_unit, MASKED)
+        tl.static_assert(LAYOUT == SCALED6)
+        a = _load(words + (c // 16 * 32 + c % 16), inside, MASKED)
+        b = _load(words + (c // 16 * 32 + c % 16 + 16), inside, MASKED)
+        h = _load(words + (UNITS * 32 + c), inside, MASKED)
+        s = _load(halves + (UNITS * 96 + unit * 16 + _upto(16)), is_unit, MASKED)
     return a, b, h, s
 
 
 @triton.jit
-def _permuted(t, magic: tl.constexpr, asm: tl.constexpr):
+def _upto(COUNT: tl.constexpr):
+    return tl.arange(0, COUNT)[None, None, :]
+
+
+@triton.jit
+def _permuted(t, magic, asm: tl.constexpr):
     return tl.inline_asm_elementwise(
         asm, "=r,r,r", [t, magic], dtype=tl.float32, is_pure=True, pack=1
     )
 
 
 @triton.jit
-def _byte(t, i: tl.constexpr, WIDE: tl.constexpr):
-    """Byte `i` as fp32: 1 + its lower 7 bits / 128 where bit 7 is set; with WIDE 2**23 + byte."""
-    magic: tl.constexpr = 0x4B000000 if WIDE else 0x3F000000
+def _byte(t, i: tl.constexpr, magic, WIDE: tl.constexpr):
+    """Byte `i` as fp32: 1 + its lower 7 bits / 128 where bit 7 is set; with WIDE 2**23 + byte.
+
+    `magic` is the exponent of that. It must not be known when the kernel is compiled: the assembler
+    would put it into the instruction, and load which byte it is into a register each time.
+    """
     if USES_ASSEMBLER:
         # The byte goes to place 0 with WIDE, else to place 2; the exponent is on top.
         if WIDE and i == 0:
@@ -121,72 +119,84 @@ def _nibbles(word):
 
 @triton.jit
 def load_row(x, UNITS: tl.constexpr, WIDTH: tl.constexpr, K: tl.constexpr, LAYOUT: tl.constexpr):
-    """The row of activations, 16 bits each, by part of a unit: 4 neighbouring ones to a word."""
-    PARTS: tl.constexpr = 4 if LAYOUT == SCALED6 else 2
-    c = tl.arange(0, 8 * WIDTH)
-    at = x.to(tl.pointer_type(tl.int64)) + c // 8 * (8 * PARTS) + c % 8
-    first = c // 8 * (8 * PARTS) + c % 8
+    """The row of activations, 16 bits each, by part of a unit: two neighbours to a word."""
+    PARTS: tl.constexpr = 8 if LAYOUT == SCALED6 else (2 if LAYOUT == SCALED8 else 4)
+    c = tl.arange(0, 16 * WIDTH)
+    first = c // 16 * (16 * PARTS) + c % 16
+    at = x.to(tl.pointer_type(tl.int32)) + first
     MASKED: tl.constexpr = WIDTH * PARTS * 32 != K
     x0 = _load_part(at, first, K, MASKED)
-    x1 = _load_part(at + 8, first + 8, K, MASKED)
+    x1 = _load_part(at + 16, first + 16, K, MASKED)
     x2 = x0
     x3 = x0
-    if PARTS == 4:
-        x2 = _load_part(at + 16, first + 16, K, MASKED)
-        x3 = _load_part(at + 24, first + 24, K, MASKED)
-    return x0, x1, x2, x3
+    if PARTS >= 4:
+        x2 = _load_part(at + 32, first + 32, K, MASKED)
+        x3 = _load_part(at + 48, first + 48, K, MASKED)
+    x4 = x0
+    x5 = x0
+    x6 = x0
+    x7 = x0
+    if PARTS == 8:
+        x4 = _load_part(at + 64, first + 64, K, MASKED)
+        x5 = _load_part(at + 80, first + 80, K, MASKED)
+        x6 = _load_part(at + 96, first + 96, K, MASKED)
+        x7 = _load_part(at + 112, first + 112, K, MASKED)
+    return x0, x1, x2, x3, x4, x5, x6, x7
 
 
 @triton.jit
 def _load_part(at, first, K: tl.constexpr, MASKED: tl.constexpr):
     if MASKED:
-        return tl.load(at, mask=first < K // 4, other=0)
+        return tl.load(at, mask=first < K // 2, other=0)
     else:
         return tl.load(at)
 
 
 @triton.jit
 def _number(word, i: tl.constexpr, dtype: tl.constexpr):
-    """The i-th of 4 numbers of 16 bits in a word, in fp32."""
+    """The lower or upper 16 bits of a word as a number, in fp32."""
     if dtype == tl.bfloat16:
-        pair = (word >> (32 * (i // 2))).to(tl.int32)
-        if i % 2 == 0:
-            return (pair << 16).to(tl.float32, bitcast=True)
+        if i == 0:
+            return (word << 16).to(tl.float32, bitcast=True)
         else:
-            return (pair & -65536).to(tl.float32, bitcast=True)
+            return (word & -65536).to(tl.float32, bitcast=True)
     else:
         return (word >> (16 * i)).to(tl.int16).to(dtype, bitcast=True).to(tl.float32)
 
 
 @triton.jit
-def _by_run(values):
-    """Sums over 4 neighbouring words, which a thread holds: [rows, runs]."""
-    return tl.sum(tl.reshape(values, [values.shape[0], values.shape[1] // 4, 4]), axis=2)
+def _quarters(tile):
+    """Of each 4 neighbouring words, which a thread holds, one each: four tiles [rows, runs]."""
+    ROWS: tl.constexpr = tile.shape[0]
+    RUNS: tl.constexpr = tile.shape[1] // 4
+    even, odd = tl.split(tl.reshape(tile, [ROWS, RUNS, 2, 2]))
+    first, third = tl.split(even)
+    second, fourth = tl.split(odd)
+    return first, second, third, fourth
 
 
 @triton.jit
-def _part(bytes_, x, ROWS: tl.constexpr, dtype: tl.constexpr, WIDE: tl.constexpr):
-    """Sums of bytes, as `_byte` has them, times `x`, and of `x` alone, over runs of 16 columns."""
-    x = tl.broadcast_to(x[None, :], [ROWS, x.shape[0]])
-    x0, x1, x2, x3 = (
-        _number(x, 0, dtype),
-        _number(x, 1, dtype),
-        _number(x, 2, dtype),
-        _number(x, 3, dtype),
-    )
-    if WIDE:
-        # 2**23, and 128 as the signs' bits were turned; exact.
-        total = (_byte(bytes_, 0, True) - 8388736.0) * x0
-        total += (_byte(bytes_, 1, True) - 8388736.0) * x1
-        total += (_byte(bytes_, 2, True) - 8388736.0) * x2
-        total += (_byte(bytes_, 3, True) - 8388736.0) * x3
-        return _by_run(total), 0.0
-    else:
-        total = _byte(bytes_, 0, False) * x0
-        total += _byte(bytes_, 1, False) * x1
-        total += _byte(bytes_, 2, False) * x2
-        total += _byte(bytes_, 3, False) * x3
-        return _by_run(total), _by_run(x0 + x1 + x2 + x3)
+def _product(words, x, place: tl.constexpr, zero, dtype: tl.constexpr, WIDE: tl.constexpr):
+    """Bytes `place` and `place + 2` of `_quarters` times neighbours of `x`: [rows, runs]."""
+    ROWS: tl.constexpr = words[0].shape[0]
+    x = _quarters(tl.broadcast_to(x[None, :], [ROWS, x.shape[0]]))
+    magic = zero + (0x4B000000 if WIDE else 0x3F000000)
+    # less 2**23, and 128 as the signs' bits were turned; exact
+    less: tl.constexpr = 8388736.0 if WIDE else 0.0
+    # One chain, so that each step is one operation.
+    total = (_byte(words[0], place, magic, WIDE) - less) * _number(x[0], 0, dtype)
+    total += (_byte(words[0], place + 2, magic, WIDE) - less) * _number(x[0], 1, dtype)
+    for i in tl.static_range(1, 4):
+        total += (_byte(words[i], place, magic, WIDE) - less) * _number(x[i], 0, dtype)
+        total += (_byte(words[i], place + 2, magic, WIDE) - less) * _number(x[i], 1, dtype)
+    return total
+
+
+@triton.jit
+def _sum(x, RUNS: tl.constexpr, dtype: tl.constexpr):
+    """Sums of `x` over so many runs: [1, units * 4 / RUNS]."""
+    both = _number(x, 0, dtype) + _number(x, 1, dtype)
+    return tl.sum(tl.reshape(both, [1, x.shape[0] // (4 * RUNS), 4 * RUNS]), axis=2)
 
 
 @triton.jit
@@ -197,15 +207,17 @@ def _pair(word):
 
 
 @triton.jit
-def _twice(scales):
-    """[rows, units] for the two runs of a part each: [rows, 2 * units]."""
+def _each(scales, RUNS: tl.constexpr):
+    """[rows, any] for each of so many runs: [rows, any * RUNS]."""
     ROWS: tl.constexpr = scales.shape[0]
-    UNITS: tl.constexpr = scales.shape[1]
-    return tl.reshape(tl.broadcast_to(scales[:, :, None], [ROWS, UNITS, 2]), [ROWS, 2 * UNITS])
+    COUNT: tl.constexpr = scales.shape[1]
+    return tl.reshape(
+        tl.broadcast_to(scales[:, :, None], [ROWS, COUNT, RUNS]), [ROWS, COUNT * RUNS]
+    )
 
 
 @triton.jit
-def times_row(a, b, h, s, x, dtype: tl.constexpr, LAYOUT: tl.constexpr):
+def times_row(a, b, h, s, x, zero, dtype: tl.constexpr, LAYOUT: tl.constexpr):
     """[rows] fp32: what `hold_packed` gave, times the row that `load_row` gave.
 
     Args:
@@ -214,47 +226,88 @@ def times_row(a, b, h, s, x, dtype: tl.constexpr, LAYOUT: tl.constexpr):
         h: see `a`.
         s: see `a`.
         x: from `load_row`.
+        zero: 0, which the compiler does not know.
         dtype: of the activations.
         LAYOUT: the value of a `PackedLayout`.
     """
-    ROWS: tl.constexpr = a.shape[0]
-    if LAYOUT == AFFINE4 or LAYOUT == AFFINE5:  # noqa: SIM109
-        first, second = _nibbles(a), _nibbles(a >> 4)
-        if LAYOUT == AFFINE5:
-            high = h >> (tl.arange(0, a.shape[1]) % 8 // 2)[None, :]
-            first |= (high & 0x01010101) << 4
-            second |= high & 0x10101010
-        p0, q0 = _part(first, x[0], ROWS, dtype, False)
-        p1, q1 = _part(second, x[1], ROWS, dtype, False)
-        s0, s1 = tl.split(s)
+    if LAYOUT == SCALED6:
+        result = _times_six_bits(a, b, h, s, x, zero, dtype)
+    elif LAYOUT == SCALED8:
+        words = _quarters(a ^ -0x7F7F7F80)
+        f0, f1 = tl.split(s.to(tl.float32))
+        total = _product(words, x[0], 0, zero, dtype, True) * _each(f0, 4)
+        total += _product(words, x[1], 1, zero, dtype, True) * _each(f1, 4)
+        result = tl.sum(total, axis=1)
+    else:
+        result = _times_four_bits(a, s, x, zero, dtype, LAYOUT)
+    return result
+
+
+@triton.jit
+def _times_four_bits(a, s, x, zero, dtype: tl.constexpr, LAYOUT: tl.constexpr):
+    ROWS: tl.constexpr = s.shape[0]
+    UNITS: tl.constexpr = s.shape[1]
+    # By part: the second and the fourth are in the upper bits of bytes.
+    low, high = _quarters(_nibbles(a)), _quarters(_nibbles(a >> 4))
+    even, odd = tl.split(tl.reshape(s, [ROWS, UNITS, 2, 2]))
+    s0, s2 = tl.split(even)
+    s1, s3 = tl.split(odd)
+    if LAYOUT == AFFINE4:
         f0, g0 = _pair(s0)
         f1, g1 = _pair(s1)
-        f0 *= 128
-        f1 *= 128
-        total = p0 * _twice(f0) + q0 * _twice(g0 - f0) + p1 * _twice(f1) + q1 * _twice(g1 - f1)
-    elif LAYOUT == CODE4:
-        p0, q0 = _part(_nibbles(a), x[0], ROWS, dtype, False)
-        p1, q1 = _part(_nibbles(a >> 4), x[1], ROWS, dtype, False)
-        f0, f1 = tl.split(s.to(tl.float32))
-        total = (128 * p0 - 136 * q0) * _twice(f0) + (128 * p1 - 136 * q1) * _twice(f1)
-    elif LAYOUT == SCALED8:
-        p0, _ = _part(a ^ -0x7F7F7F80, x[0], ROWS, dtype, True)
-        p1, _ = _part(b ^ -0x7F7F7F80, x[1], ROWS, dtype, True)
-        f0, f1 = tl.split(s.to(tl.float32))
-        total = p0 * _twice(f0) + p1 * _twice(f1)
+        f2, g2 = _pair(s2)
+        f3, g3 = _pair(s3)
     else:
-        # By part: [rows, units, run of 16, half of the unit, which of its two].
-        UNITS: tl.constexpr = s.shape[1]
-        scales = tl.permute(tl.reshape(s, [ROWS, UNITS, 2, 2, 2]), (0, 1, 4, 2, 3))
-        even, odd = tl.split(scales.to(tl.float32))
-        f0, f2 = tl.split(even)
-        f1, f3 = tl.split(odd)
-        p0, q0 = _part(_nibbles(a) | ((h << 4) & 0x30303030), x[0], ROWS, dtype, False)
-        total = (128 * p0 - 160 * q0) * tl.reshape(f0, [ROWS, 2 * UNITS])
-        p1, q1 = _part(_nibbles(b) | ((h << 2) & 0x30303030), x[1], ROWS, dtype, False)
-        total += (128 * p1 - 160 * q1) * tl.reshape(f1, [ROWS, 2 * UNITS])
-        p2, q2 = _part(_nibbles(a >> 4) | (h & 0x30303030), x[2], ROWS, dtype, False)
-        total += (128 * p2 - 160 * q2) * tl.reshape(f2, [ROWS, 2 * UNITS])
-        p3, q3 = _part(_nibbles(b >> 4) | ((h >> 2) & 0x30303030), x[3], ROWS, dtype, False)
-        total += (128 * p3 - 160 * q3) * tl.reshape(f3, [ROWS, 2 * UNITS])
-    return tl.sum(total, axis=1)
+        f0, f1, f2, f3 = s0.to(tl.float32), s1.to(tl.float32), s2.to(tl.float32), s3.to(tl.float32)
+        g0, g1, g2, g3 = -8 * f0, -8 * f1, -8 * f2, -8 * f3
+    f0, f1, f2, f3 = 128 * f0, 128 * f1, 128 * f2, 128 * f3
+    total = _product(low, x[0], 0, zero, dtype, False) * _each(f0, 4)
+    total += _product(high, x[1], 0, zero, dtype, False) * _each(f1, 4)
+    total += _product(low, x[2], 1, zero, dtype, False) * _each(f2, 4)
+    total += _product(high, x[3], 1, zero, dtype, False) * _each(f3, 4)
+    rest = (g0 - f0) * _sum(x[0], 4, dtype) + (g1 - f1) * _sum(x[1], 4, dtype)
+    rest += (g2 - f2) * _sum(x[2], 4, dtype) + (g3 - f3) * _sum(x[3], 4, dtype)
+    return tl.sum(total, axis=1) + tl.sum(rest, axis=1)
+
+
+@triton.jit
+def _times_six_bits(a, b, h, s, x, zero, dtype: tl.constexpr):
+    ROWS: tl.constexpr = s.shape[0]
+    UNITS: tl.constexpr = s.shape[1]
+    # [rows, units, half of a part, the bits of its number from the highest]
+    scales = tl.permute(tl.reshape(s, [ROWS, UNITS, 2, 2, 2, 2]), (0, 1, 5, 2, 3, 4))
+    even, odd = tl.split(scales.to(tl.float32))
+    e0, e1 = tl.split(even)
+    o0, o1 = tl.split(odd)
+    f0, f4 = tl.split(e0)
+    f2, f6 = tl.split(e1)
+    f1, f5 = tl.split(o0)
+    f3, f7 = tl.split(o1)
+    low = _quarters(_nibbles(a) | ((h << 4) & 0x30303030))
+    high = _quarters(_nibbles(a >> 4) | ((h << 2) & 0x30303030))
+    total, rest = _six_bit_part(low, x[0], 0, f0, zero, dtype)
+    total, rest = _add(total, rest, _six_bit_part(high, x[1], 0, f1, zero, dtype))
+    total, rest = _add(total, rest, _six_bit_part(low, x[2], 1, f2, zero, dtype))
+    total, rest = _add(total, rest, _six_bit_part(high, x[3], 1, f3, zero, dtype))
+    low = _quarters(_nibbles(b) | (h & 0x30303030))
+    high = _quarters(_nibbles(b >> 4) | ((h >> 2) & 0x30303030))
+    total, rest = _add(total, rest, _six_bit_part(low, x[4], 0, f4, zero, dtype))
+    total, rest = _add(total, rest, _six_bit_part(high, x[5], 0, f5, zero, dtype))
+    total, rest = _add(total, rest, _six_bit_part(low, x[6], 1, f6, zero, dtype))
+    total, rest = _add(total, rest, _six_bit_part(high, x[7], 1, f7, zero, dtype))
+    return 128 * tl.sum(total, axis=1) - 160 * tl.sum(rest, axis=1)
+
+
+@triton.jit
+def _add(total, rest, more):
+    return total + more[0], rest + more[1]
+
+
+@triton.jit
+def _six_bit_part(words, x, place: tl.constexpr, scales, zero, dtype: tl.constexpr):
+    """Scaled sums over a part's runs of 8 columns, and of `x` alone over its halves."""
+    ROWS: tl.constexpr = scales.shape[0]
+    UNITS: tl.constexpr = scales.shape[1]
+    scales = tl.reshape(scales, [ROWS, 2 * UNITS])
+    total = _product(words, x, place, zero, dtype, False) * _each(scales, 2)
+    return total, scales * _sum(x, 2, dtype)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from townsfolk_kernels.decode.operands import Launch
 from townsfolk_kernels.decode.packed_projection import PackedRows, project_packed
 from townsfolk_kernels.decode.packed_tiles import packed_tiles
 from townsfolk_kernels.gpu.launch import SplitWorkspace
@@ -55,23 +56,45 @@ class PackedMatrix(QuantizedMatrix):
         """See `QuantizedMatrix`."""
         return self._numbers(self.packed.data, dtype, ids)
 
+    def gather_drawn(self, rows: Tensor, drawn: Tensor, dtype: torch.dtype) -> Tensor:
+        """What the rows `drawn[rows]` stand for, [n, columns]; any row where `rows` is below 0.
+
+        Args:
+            rows: [n], integers.
+            drawn: [any], integers.
+            dtype: of the result.
+        """
+        return self._numbers(self.packed.data, dtype, rows, drawn)
+
     def multiply(self, x: Tensor, out: Tensor, bias: Tensor | None) -> None:
         """See `QuantizedMatrix`."""
+        if len(x) == 0:
+            return
         if len(x) <= _MOST_FEW:
-            tiles = packed_tiles("plain", (self.packed,), x)
+            tiles = packed_tiles("plain", (self.packed,), len(x), x.dtype)
             space = SplitWorkspace.allocate(0, 1, self.device)
-            project_packed(x, (self.packed,), out, space, tiles, dependent=False)
+            project_packed(x, (self.packed,), out, Launch(tiles, space, dependent=False))
             if bias is not None:
                 out += bias
             return
         count = max(_TILE_VALUES // self.columns, 1)
         for first in range(0, self.rows, count):
             last = min(first + count, self.rows)
-            values = self.values(first, last - first, x.dtype)
+            values, target = self.values(first, last - first, x.dtype), out[:, first:last]
             added = None if bias is None else bias[first:last]
-            out[:, first:last] = F.linear(x, values, added)
+            if out.dtype != x.dtype:
+                target.copy_(F.linear(x, values, added))
+            elif added is None:
+                torch.mm(x, values.mT, out=target)
+            else:
+                torch.addmm(added, x, values.mT, out=target)
 
-    def _numbers(self, data: Tensor, dtype: torch.dtype, ids: Tensor | None = None) -> Tensor:
-        return dequantize_packed(
-            data, self.block_format, self.columns, dtype, self.packed.table, ids
-        )
+    def _numbers(
+        self,
+        data: Tensor,
+        dtype: torch.dtype,
+        ids: Tensor | None = None,
+        drawn: Tensor | None = None,
+    ) -> Tensor:
+        table = self.packed.table
+        return dequantize_packed(data, self.block_format, self.columns, dtype, table, ids, drawn)

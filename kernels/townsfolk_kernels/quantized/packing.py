@@ -17,8 +17,9 @@ AFFINE2     Q2_K                              2.625  factor * a * integer - leas
 SCALED3     Q3_K                              3.563  factor * a * (integer - 4), of 16
 ==========  ================================  =====  ==========================================
 
-A byte of a plane holds integers that are 32 columns apart, as in the K formats: a word of 4 bytes
-gives 4 neighbouring columns of each part by a shift and a mask.
+The planes of the first five consist of 16-bit words. A word has the integers of one column of each
+part of 32 columns: in a tile of words, each number comes out in the place of its word by a shift
+and a mask, two at a time.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ class _Planes:
 
 
 _PLANES = {
-    PackedLayout.AFFINE4: _Planes(64, (32, 8)),
-    PackedLayout.AFFINE5: _Planes(64, (32, 8, 8)),
-    PackedLayout.CODE4: _Planes(64, (32, 4)),
+    PackedLayout.AFFINE4: _Planes(128, (64, 16)),
+    PackedLayout.AFFINE5: _Planes(128, (64, 16, 16)),
+    PackedLayout.CODE4: _Planes(128, (64, 8)),
     PackedLayout.SCALED6: _Planes(256, (128, 64, 32)),
     PackedLayout.SCALED8: _Planes(64, (64, 4)),
     PackedLayout.AFFINE2: _Planes(256, (64, 16, 4)),
@@ -89,6 +90,10 @@ _LAYOUT_OF = {
     BlockFormat.MXFP4: PackedLayout.CODE4,
 }
 
+# Where the upper bits of each part of SCALED6 are among those of a word: each byte has those of
+# parts whose lower bits are in the same byte.
+_PLACES = [0, 1, 4, 5, 2, 3, 6, 7]
+
 _Q4_0_VALUES = tuple(range(-8, 8))
 TABLES = {
     BlockFormat.Q4_0: _Q4_0_VALUES,
@@ -110,9 +115,23 @@ def scale_dtype(block_format: BlockFormat) -> torch.dtype:
 
 
 def packed_table(block_format: BlockFormat, device: torch.device) -> Tensor | None:
-    """What the integers of CODE4 stand for, [16] fp32; None for other layouts."""
+    """Constants that kernels read.
+
+    Returns:
+        For CODE4 [16] fp32, what its integers stand for; for layouts with a scale for each 16
+        columns [32] int16, -1 where a column has the second of two scales, else 0; else None.
+    """
     values = TABLES.get(block_format)
-    return None if values is None else torch.tensor(values, dtype=torch.float32, device=device)
+    if values is not None:
+        return torch.tensor(values, dtype=torch.float32, device=device)
+    if _PLANES[packed_layout(block_format)].columns == 256:
+        return torch.tensor([0] * 16 + [-1] * 16, dtype=torch.int16, device=device)
+    return None
+
+
+def packed_columns(layout: PackedLayout) -> int:
+    """Columns of a unit."""
+    return _PLANES[layout].columns
 
 
 def units_of(layout: PackedLayout, columns: int) -> int:
@@ -154,9 +173,10 @@ def unpack_rows(packed: Tensor, block_format: BlockFormat, columns: int) -> Tens
     planes = cut(packed[:, : sum(sizes)], *sizes)
     rows = len(packed)
     if layout in (PackedLayout.AFFINE4, PackedLayout.AFFINE5, PackedLayout.CODE4):
-        integers = unpack(planes[0], 4, 32).view(rows, -1, 32)
+        integers = _fields(planes[0], 4)
         if layout is PackedLayout.AFFINE5:
-            integers = integers | (unpack(planes[1], 1, 8).view(rows, -1, 32) << 4)
+            high = unpack(planes[1], 1, 16).view(rows, -1, 2, 4, 16)
+            integers = integers | (high.transpose(2, 3).reshape(rows, -1, 32) << 4)
         scales = planes[-1].view(scale_dtype(block_format)).float()
         if layout is PackedLayout.CODE4:
             table = torch.tensor(TABLES[block_format], dtype=torch.float32, device=packed.device)
@@ -165,7 +185,7 @@ def unpack_rows(packed: Tensor, block_format: BlockFormat, columns: int) -> Tens
             scales = scales.view(rows, -1, 2, 1)
             values = scales[:, :, 0] * integers.float() + scales[:, :, 1]
     elif layout is PackedLayout.SCALED8:
-        integers = planes[0].view(torch.int8).view(rows, -1, 32)
+        integers = _fields(planes[0], 8).view(torch.int8)
         values = planes[1].view(torch.float16).view(rows, -1, 1).float() * integers.float()
     else:
         values = _unpack_sixteens(planes, layout)
@@ -176,8 +196,9 @@ def _unpack_sixteens(planes: list[Tensor], layout: PackedLayout) -> Tensor:
     """Values of the layouts with a scale for each 16 columns: [rows, parts, 16] fp32."""
     rows = len(planes[0])
     if layout is PackedLayout.SCALED6:
-        high = unpack(planes[1], 2, 32)
-        integers = (unpack(planes[0], 4, 64) | (high << 4)).view(rows, -1, 16).float() - 32
+        high = _fields(planes[1], 2).view(rows, -1, 8, 32)[:, :, _PLACES]
+        low = _fields(planes[0], 4).view(rows, -1, 8, 32)
+        integers = (low | (high << 4)).view(rows, -1, 16).float() - 32
         return planes[2].view(torch.float16).view(rows, -1, 1).float() * integers
     integers = unpack(planes[0], 2, 32).view(rows, -1, 16)
     factor = planes[-1].view(torch.float16).float()
@@ -193,10 +214,23 @@ def _unpack_sixteens(planes: list[Tensor], layout: PackedLayout) -> Tensor:
     return scale.view(rows, -1, 1) * (integers.float() + 4 * high.float() - 4)
 
 
-def _nibbles(integers: Tensor, rows: int) -> Tensor:
-    """Integers of 4 bits [blocks, values], row by row: [rows, units, 32] uint8."""
-    pairs = _whole(integers, rows, 64).view(rows, -1, 2, 32)
-    return pairs[:, :, 0] | (pairs[:, :, 1] << 4)
+def _words(integers: Tensor, bits: int, rows: int) -> Tensor:
+    """Integers of so many bits, row by row, in 16-bit words: [rows, units, 32, 2] uint8.
+
+    A unit has as many parts of 32 columns as a word has integers; the first are the lowest bits.
+    """
+    parts = _whole(integers, rows, 512 // bits).view(rows, -1, 2, 8 // bits, 32)
+    shifts = torch.arange(0, 8, bits, dtype=torch.uint8, device=parts.device).view(-1, 1)
+    halves = (parts << shifts).sum(dim=3, dtype=torch.uint8)  # [rows, units, 2, 32]
+    return halves.transpose(2, 3).contiguous()
+
+
+def _fields(plane: Tensor, bits: int) -> Tensor:
+    """What `_words` has packed, part by part: [rows, parts, 32] uint8."""
+    rows = len(plane)
+    halves = plane.view(rows, -1, 32, 2).transpose(2, 3)
+    shifts = torch.arange(0, 8, bits, dtype=torch.uint8, device=plane.device).view(-1, 1)
+    return ((halves.unsqueeze(3) >> shifts) & ((1 << bits) - 1)).reshape(rows, -1, 32)
 
 
 def _whole(values: Tensor, rows: int, unit: int) -> Tensor:
@@ -209,31 +243,31 @@ def _whole(values: Tensor, rows: int, unit: int) -> Tensor:
 def _affine(scale: Tensor, shift: Tensor, rows: int) -> Tensor:
     """Scale and shift of each 32 columns, side by side: fp16."""
     both = torch.stack((scale.reshape(rows, -1), shift.reshape(rows, -1)), dim=-1)
-    return _whole(both.half(), rows, 4)
+    return _whole(both.half(), rows, 8)
 
 
 def _pack_q4_0(blocks: Tensor, rows: int) -> list[Tensor]:
     scale, packed = cut(blocks, 2, 16)
-    return [_nibbles(unpack(packed, 4, 16), rows), _whole(scale.view(torch.float16), rows, 2)]
+    return [_words(unpack(packed, 4, 16), 4, rows), _whole(scale.view(torch.float16), rows, 4)]
 
 
 def _pack_q4_1(blocks: Tensor, rows: int) -> list[Tensor]:
     scale, least, packed = cut(blocks, 2, 2, 16)
-    return [_nibbles(unpack(packed, 4, 16), rows), _affine(half(scale), half(least), rows)]
+    return [_words(unpack(packed, 4, 16), 4, rows), _affine(half(scale), half(least), rows)]
 
 
 def _pack_q4_k(blocks: Tensor, rows: int) -> list[Tensor]:
     scale, least, scales, packed = cut(blocks, 2, 2, 12, 128)
     factors, leasts = k_scales(scale, least, scales)
-    return [packed, _affine(factors, -leasts, rows)]
+    return [_words(unpack(packed, 4, 32), 4, rows), _affine(factors, -leasts, rows)]
 
 
 def _pack_fives(integers: Tensor, scale: Tensor, shift: Tensor, rows: int) -> list[Tensor]:
-    # Of the fifth bits a byte holds those of 8 columns that are 8 apart.
-    bits = (_whole(integers, rows, 64) >> 4).view(rows, -1, 8, 8)
-    shifts = torch.arange(8, dtype=torch.uint8, device=bits.device).view(8, 1)
-    high = (bits << shifts).sum(dim=2, dtype=torch.uint8)
-    return [_nibbles(integers & 15, rows), high, _affine(scale, shift, rows)]
+    # A byte has the fifth bits of two columns, 16 apart, of each part.
+    bits = (_whole(integers, rows, 128) >> 4).view(rows, -1, 4, 2, 16).transpose(2, 3)
+    shifts = torch.arange(8, dtype=torch.uint8, device=bits.device).view(2, 4, 1)
+    high = (bits << shifts).sum(dim=(2, 3), dtype=torch.uint8)
+    return [_words(integers & 15, 4, rows), high, _affine(scale, shift, rows)]
 
 
 def _pack_q5_0(blocks: Tensor, rows: int) -> list[Tensor]:
@@ -257,12 +291,14 @@ def _pack_q5_k(blocks: Tensor, rows: int) -> list[Tensor]:
 def _pack_q6_k(blocks: Tensor, rows: int) -> list[Tensor]:
     low, high, scales, scale = cut(blocks, 128, 64, 16, 2)
     factors = half(scale) * scales.view(torch.int8).float()
-    return [low, high, factors.half()]
+    upper = torch.empty_like(unpack(high, 2, 32)).view(-1, 8, 32)
+    upper[:, _PLACES] = unpack(high, 2, 32).view(-1, 8, 32)
+    return [_words(unpack(low, 4, 64), 4, rows), _words(upper, 2, rows), factors.half()]
 
 
 def _pack_q8_0(blocks: Tensor, rows: int) -> list[Tensor]:
     scale, values = cut(blocks, 2, 32)
-    return [_whole(values, rows, 64), _whole(scale.view(torch.float16), rows, 2)]
+    return [_words(values, 8, rows), _whole(scale.view(torch.float16), rows, 2)]
 
 
 def _pack_q2_k(blocks: Tensor, rows: int) -> list[Tensor]:
@@ -280,7 +316,7 @@ def _pack_q3_k(blocks: Tensor, rows: int) -> list[Tensor]:
 def _pack_iq4_xs(blocks: Tensor, rows: int) -> list[Tensor]:
     scale, high_scales, low_scales, packed = cut(blocks, 2, 2, 4, 128)
     small = (unpack(low_scales, 4, 1) | (unpack(high_scales, 2, 1) << 4)).float() - 32
-    return [_nibbles(unpack(packed, 4, 16), rows), (half(scale) * small).half()]
+    return [_words(unpack(packed, 4, 16), 4, rows), (half(scale) * small).half()]
 
 
 def _pack_mxfp4(blocks: Tensor, rows: int) -> list[Tensor]:
@@ -289,7 +325,7 @@ def _pack_mxfp4(blocks: Tensor, rows: int) -> list[Tensor]:
     power = exponent.int()
     bits = torch.where(power < 2, 0x00200000 << power, (power - 1) << 23)
     scale = bits.view(torch.float32).bfloat16()
-    return [_nibbles(unpack(packed, 4, 16), rows), _whole(scale, rows, 2)]
+    return [_words(unpack(packed, 4, 16), 4, rows), _whole(scale, rows, 4)]
 
 
 _PACKERS = {

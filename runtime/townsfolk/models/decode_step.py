@@ -172,8 +172,11 @@ def choose_step(
     workspace: AttentionWorkspace,
 ) -> DecodeStep:
     """The fastest steps that compute what the decoder's spec says."""
-    if has_fused_steps(decoder.spec) and not decoder.weights.is_quantized:
+    if has_fused_steps(decoder.spec):
         from townsfolk.models.fused_decode import FusedDecode
+        from townsfolk.models.fused_products import is_fusable
 
+        if not is_fusable(decoder.weights.head):
+            return PlainDecode(decoder, kv, max_batch, workspace)
         return FusedDecode(decoder, kv, max_batch, context_length, workspace)
     return PlainDecode(decoder, kv, max_batch, workspace)

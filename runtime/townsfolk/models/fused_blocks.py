@@ -27,7 +27,13 @@ from townsfolk_kernels.pages import QUANTIZED
 from townsfolk.models.batch import KvPages
 from townsfolk.models.decode_step import DecodeInputs
 from townsfolk.models.decoder import Decoder
-from townsfolk.models.fused_products import Joining, Products, Stream
+from townsfolk.models.fused_products import (
+    Joining,
+    Products,
+    Stream,
+    bias_of,
+    packed_parts,
+)
 from townsfolk.models.layers import Ops, attention_output, mlp_output
 from townsfolk.models.spec import AttentionSpec
 from townsfolk.models.weights import Layer
@@ -118,9 +124,11 @@ class FusedAttention:
         by_heads = out.view(step.batch, spec.num_heads, spec.head_dim)
         inputs = step.inputs
         sequences = Sequences(inputs.rows, inputs.positions, inputs.tables)
-        # A tile of the projection that runs beside has not all of a head, which a scale is of.
+        # A tile of the projection that runs beside has not all of a head, which a scale is of; and
+        # of packed weights there is none.
+        is_alone = step.batch == 1 and not inputs.is_long
         has_scales = self.heads.k_pages.dtype == QUANTIZED
-        if step.batch == 1 and not inputs.is_long and not has_scales:
+        if is_alone and not has_scales and not packed_parts(self.layer.qkv):
             self._attend_alone(step.stream, sequences, by_heads)
         else:
             self._attend(step.stream, sequences, by_heads)
@@ -212,7 +220,7 @@ def heads_of(decoder: Decoder, kv: KvPages, number: int, rotation: Tensor) -> He
         assert layer.q_norm is not None
         assert layer.k_norm is not None
         norm = HeadNorm(layer.q_norm, layer.k_norm, spec.qk_norm.eps)
-    _, bias = layer.qkv.dense()
+    bias = bias_of(layer.qkv)
     return Heads(bias, norm, rotation, kv.k[number], kv.v[number], spec.scale, spec.window)
 
 

@@ -14,6 +14,8 @@ from townsfolk_kernels.decode.embedding import embed_drawn
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.tuning import choose
 from townsfolk_kernels.prefill.attention import AttentionWorkspace
+from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
+from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.models.batch import KvPages
 from townsfolk.models.decode_step import DecodeInputs, PlainBatches, is_fused, is_fused_mlp
@@ -28,7 +30,7 @@ from townsfolk.models.fused_blocks import (
     Step,
     heads_of,
 )
-from townsfolk.models.fused_products import Joining, Products, Stream, TileChoice
+from townsfolk.models.fused_products import Joining, Products, Stream, TileChoice, is_fusable
 from townsfolk.models.layers import Ops
 from townsfolk.models.paged import PagedOps
 
@@ -82,6 +84,7 @@ class FusedDecode:
         self._squares = space(3, max_batch * spec.hidden_size, of=torch.float32)
         self._inner = space(max_batch * max(layer.mlp.width for layer in spec.layers))
         self._logits = space(max_batch, spec.vocab_size, of=torch.float32)
+        self._places = torch.arange(max_batch, dtype=torch.int32, device=device)
         self._blocks = list(self._make_blocks())
 
     def is_dependent(self, batch: int) -> bool:
@@ -92,14 +95,17 @@ class FusedDecode:
     def logits(self, inputs: DecodeInputs) -> Tensor:
         """See `DecodeStep`."""
         weights, spec = self._decoder.weights, self._decoder.spec
-        assert isinstance(weights.embedding, Tensor)
         batch = inputs.rows.shape[0]
         stream = Stream.of_rows(self._residual[:batch], self._scaled[:batch], self._squares)
         start = stream.add(
             0, 1, weights.layers[0].attention_norm, self._decoder.embedding_multiplier
         )
         counted = self._attention.step if batch == 1 and not inputs.is_long else None
-        embed_drawn(inputs.rows, inputs.drawn, weights.embedding, start, counted)
+        if isinstance(weights.embedding, Tensor):
+            embed_drawn(inputs.rows, inputs.drawn, weights.embedding, start, counted)
+        else:
+            values = self._embedding_rows(weights.embedding, inputs)
+            embed_drawn(self._places[:batch], self._places, values, start, counted)
         made: list[Ops] = []
 
         def ops() -> Ops:
@@ -121,6 +127,13 @@ class FusedDecode:
         for each in (self._residual, self._scaled, self._squares, self._inner, self._logits):
             each.fill_(float("nan"))
 
+    def _embedding_rows(self, table: QuantizedMatrix, inputs: DecodeInputs) -> Tensor:
+        """The embeddings of the tokens drawn last, place by place: [batch, hidden]."""
+        dtype = self._decoder.dtype
+        if isinstance(table, PackedMatrix):
+            return table.gather_drawn(inputs.rows, inputs.drawn, dtype)
+        return table.gather(inputs.drawn.index_select(0, inputs.rows.clamp(min=0)).long(), dtype)
+
     def _plain(self, inputs: DecodeInputs) -> PagedOps:
         batch = self._batches.of(inputs)
         rotations = self._decoder.rotations(batch.positions)
@@ -132,13 +145,13 @@ class FusedDecode:
         for number, (layer, next_norm) in enumerate(zip(layers, next_norms, strict=True)):
             multiplier, products = layer.spec.residual_multiplier, self._products
             joining = Joining(1, multiplier, layer.after_attention, layer.mlp_norm)
-            if is_fused(layer.spec):
+            if is_fused(layer.spec) and is_fusable(layer.qkv, 2) and is_fusable(layer.output):
                 heads = heads_of(self._decoder, self._kv, number, self._rotations[number])
                 yield FusedAttention(number, layer, joining, heads, products, self._attention)
             else:
                 yield PlainAttention(number, layer, joining, products)
             joining = Joining(2, multiplier, layer.after_mlp, next_norm)
-            if is_fused_mlp(layer.spec):
+            if is_fused_mlp(layer.spec) and is_fusable(layer.up) and is_fusable(layer.down):
                 yield FusedMlp(layer, joining, products, self._inner)
             else:
                 yield PlainMlp(layer, joining, products)

@@ -11,9 +11,22 @@ from townsfolk_kernels import LinearWeight
 from townsfolk_kernels.decode.addition import add_rows
 from townsfolk_kernels.decode.mlp import gate_up
 from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.packed_projection import (
+    PackedRows,
+    packed_gate_up,
+    project_packed,
+    project_packed_and_add,
+)
+from townsfolk_kernels.decode.packed_tiles import (
+    packed_split_space,
+    packed_starts_early,
+    packed_tiles,
+)
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
 from townsfolk_kernels.gpu.tuning import split_space, starts_early
+from townsfolk_kernels.ops.stacked import StackedWeight
+from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 
 from townsfolk.models.decode_step import is_fused_mlp
 from townsfolk.models.decoder import Decoder
@@ -71,6 +84,24 @@ class Joining:
     before: Norm
 
 
+def packed_parts(weight: LinearWeight) -> tuple[PackedRows, ...]:
+    """The parts of a packed weight; none of one that is a tensor, or has such parts."""
+    if not isinstance(weight, StackedWeight):
+        return ()
+    parts = [part.packed for part in weight.parts if isinstance(part, PackedMatrix)]
+    return tuple(parts) if len(parts) == len(weight.parts) else ()
+
+
+def is_fusable(weight: LinearWeight, most_parts: int = 1) -> bool:
+    """Whether there are fused kernels for a weight, which take so many packed parts at most."""
+    return not isinstance(weight, StackedWeight) or 0 < len(packed_parts(weight)) <= most_parts
+
+
+def bias_of(weight: LinearWeight) -> Tensor | None:
+    """The bias of a weight, without a copy of the rest."""
+    return weight.bias if isinstance(weight, StackedWeight) else weight.dense()[1]
+
+
 class Products:
     """Launches the products of a decoder's steps."""
 
@@ -100,30 +131,52 @@ class Products:
         early = self.dependent and starts_early(op, shape[0], batch, tiles, self._device)
         return Launch(tiles, self.workspace, early)
 
+    def _packed(self, op: str, parts: Sequence[PackedRows], batch: int) -> Launch:
+        tiles = packed_tiles(op, parts, batch, self._dtype)
+        early = self.dependent and packed_starts_early(op, parts, batch, tiles)
+        return Launch(tiles, self.workspace, early)
+
     def qkv(self, x: Tensor, weight: LinearWeight, out: Tensor) -> None:
         """Project to queries, keys and values, without bias: fp32, not divided by the rms."""
+        if parts := packed_parts(weight):
+            project_packed(x, parts, out, self._packed("qkv", parts, x.shape[0]))
+            return
         dense, _ = weight.dense()
         project(x, dense, out, self.launch("qkv", dense.shape, x.shape[0]))
 
     def gate_up(self, stream: Stream, weight: LinearWeight, mlp: MlpSpec, out: Tensor) -> None:
         """Project to gate and up, and multiply the two."""
+        if parts := packed_parts(weight):
+            launch, bias = self._packed("gate_up", parts, out.shape[0]), bias_of(weight)
+            packed_gate_up(stream.scaled, stream.norm, parts[0], bias, mlp.activation, out, launch)
+            return
         dense, bias = weight.dense()
         launch = self.launch("gate_up", dense.shape, out.shape[0])
         gate_up(stream.scaled, stream.norm, dense, bias, mlp.activation, out, launch)
 
     def join(self, x: Tensor, weight: LinearWeight, stream: Stream, joining: Joining) -> None:
         """Add a block's last product to the residual stream."""
-        dense, bias = weight.dense()
         batch, hidden = stream.residual.shape
-        launch = self.launch("project", dense.shape, batch)
+        packed = packed_parts(weight)
+        if packed:
+            launch = self._packed("project", packed, batch)
+        else:
+            dense, _ = weight.dense()
+            launch = self.launch("project", dense.shape, batch)
         if joining.after is None:
             parts = -(-hidden // launch.tiles.rows)
             addition = stream.add(joining.place, parts, joining.before, joining.multiplier)
-            project_and_add(x, dense, bias, addition, launch)
+            if packed:
+                project_packed_and_add(x, packed[0], bias_of(weight), addition, launch)
+            else:
+                project_and_add(x, dense, bias_of(weight), addition, launch)
             return
-        assert bias is None
+        assert bias_of(weight) is None
         out = self._output[: batch * hidden].view(batch, hidden)
-        project(x, dense, out, launch)
+        if packed:
+            project_packed(x, packed, out, launch)
+        else:
+            project(x, dense, out, launch)
         self.join_rows(out, stream, joining)
 
     def join_rows(self, out: Tensor, stream: Stream, joining: Joining) -> None:
@@ -136,6 +189,11 @@ class Products:
 
     def head(self, stream: Stream, weight: LinearWeight, spec: HeadSpec, out: Tensor) -> None:
         """Project to logits."""
+        if parts := packed_parts(weight):
+            launch = self._packed("head", parts, out.shape[0])
+            multiplier, cap = spec.multiplier, spec.soft_cap
+            project_packed(stream.scaled, parts, out, launch, stream.norm, multiplier, cap)
+            return
         dense, _ = weight.dense()
         launch = self.launch("head", dense.shape, out.shape[0])
         project(stream.scaled, dense, out, launch, stream.norm, spec.multiplier, spec.soft_cap)
@@ -148,12 +206,34 @@ class Products:
     def _split_workspace(self, decoder: Decoder, max_batch: int) -> SplitWorkspace:
         """What partial sums and their counters take at most, over all batches and products."""
         elements = counters = 0
-        for op, shape in product_shapes(decoder.spec):
-            for batch in range(1, max_batch + 1):
-                tiles = self._tiles(op, shape, batch)
-                size, count = split_space(op, shape[0], batch, tiles)
+        batches = range(1, max_batch + 1)
+        if not decoder.weights.is_quantized:
+            for op, shape in product_shapes(decoder.spec):
+                for batch in batches:
+                    tiles = self._tiles(op, shape, batch)
+                    size, count = split_space(op, shape[0], batch, tiles)
+                    elements, counters = max(elements, size), max(counters, count)
+        for op, parts in packed_products(decoder):
+            for batch in batches:
+                tiles = packed_tiles(op, parts, batch, self._dtype)
+                size, count = packed_split_space(op, parts, batch, tiles)
                 elements, counters = max(elements, size), max(counters, count)
         return SplitWorkspace.allocate(elements, counters, self._device)
+
+
+def packed_products(decoder: Decoder) -> list[tuple[str, tuple[PackedRows, ...]]]:
+    """The products with packed weights of a decoder's steps, each shape and mix of formats once."""
+    weights = decoder.weights
+    named = [("head", weights.head)]
+    for layer in weights.layers:
+        named += [("qkv", layer.qkv), ("project", layer.output)]
+        named += [("gate_up", layer.up), ("project", layer.down)]
+    found = {}
+    for op, weight in named:
+        parts = packed_parts(weight)
+        if parts:
+            found[op, *((part.block_format, part.rows, part.columns) for part in parts)] = op, parts
+    return list(found.values())
 
 
 def product_shapes(spec: DecoderSpec) -> list[tuple[str, tuple[int, int]]]:
