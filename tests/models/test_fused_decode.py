@@ -12,9 +12,9 @@ from townsfolk.models import Decoder, ModelBatch, named_spec
 from townsfolk.models.decode_step import DecodeInputs, has_fused_steps
 from townsfolk.models.fused_decode import FusedDecode
 from townsfolk.models.mixes import MIXES
+from townsfolk.models.quantized import BlockSource
 from townsfolk_kernels import Activation, PagedLayout, use_reference
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
-from townsfolk_kernels.quantized.matrix import QUANTIZED
 
 CPU = torch.device("cpu")
 BLOCK_SIZE, BLOCKS, ROWS, VOCAB = 4, 5, 6, 100
@@ -97,7 +97,11 @@ def test_blocks_without_fused_kernels_run_between_those_that_have_some(shape, ba
 @pytest.fixture
 def packed_on_the_cpu(monkeypatch):
     """Packed matrices, as CUDA devices have them, on the CPU."""
-    monkeypatch.setattr(QUANTIZED, "_by_device", {"cpu": PackedMatrix})
+
+    def allocate(self, kind, rows, columns):
+        return PackedMatrix(kind, rows, columns, self.device)
+
+    monkeypatch.setattr(BlockSource, "allocate", allocate)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
