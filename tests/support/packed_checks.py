@@ -8,7 +8,7 @@ import torch
 from product_checks import EPS, Rows, poisoned
 from torch import Tensor
 from torch.nn.functional import silu
-from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Addition, Launch
 from townsfolk_kernels.decode.packed_projection import (
     PackedRows,
     packed_gate_up,
@@ -38,6 +38,12 @@ def packed(rows: Rows, parts: Formats) -> tuple[tuple[PackedRows, ...], Tensor]:
     return tuple(found), torch.cat(values).double()
 
 
+def normed(rows: Rows) -> Tensor:
+    """The rows behind their norm, in fp64."""
+    mean = rows.squares.double().sum(0)[:, None] / rows.width
+    return rows.scaled.double() / (mean + EPS).sqrt()
+
+
 def check_packed_project(
     batch: int, width: int, parts: Formats, tiles: Tiles, dtype: torch.dtype, device: str,
     *, dependent: bool = False,
@@ -47,11 +53,10 @@ def check_packed_project(
     weight, values = packed(rows, parts)
     count = len(values)
     space = rows.workspace("project", count + tiles.rows, tiles)
-    for normed in (False, True):
+    for norm in (None, rows.norm):
         out = poisoned(batch, count, dtype=torch.float32, device=device)
-        norm = RowNorm(rows.squares, width, EPS) if normed else None
         project_packed(rows.scaled, weight, out, Launch(tiles, space, dependent), norm)
-        rows.check(out, (rows.normed if normed else rows.scaled.double()) @ values.T)
+        rows.check(out, (normed(rows) if norm else rows.scaled.double()) @ values.T)
     return out
 
 
@@ -90,9 +95,9 @@ def check_packed_gate_up(
     space = rows.workspace("gate_up", 2 * inner, tiles)
     for bias in (None, rows.normal(2 * inner)):
         out = poisoned(batch, inner, dtype=dtype, device=device)
-        norm, launch = RowNorm(rows.squares, width, EPS), Launch(tiles, space, dependent)
-        packed_gate_up(rows.scaled, norm, weight, bias, Activation.SILU, out, launch)
-        both = rows.normed @ values.T
+        launch = Launch(tiles, space, dependent)
+        packed_gate_up(rows.scaled, rows.norm, weight, bias, Activation.SILU, out, launch)
+        both = normed(rows) @ values.T
         if bias is not None:
             both = both + bias.double()
         gate, up = both.chunk(2, dim=1)
