@@ -3,6 +3,7 @@
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
+from guarded_memory import guarded
 from packed_checks import (
     check_packed_gate_up,
     check_packed_project,
@@ -35,12 +36,12 @@ def width_of(block_format, ragged=False):
 def test_values_are_those_of_the_packed_rows(block_format):
     columns = width_of(block_format, ragged=True)
     raw = random_blocks(block_format, 37, columns, 0.05, torch.Generator().manual_seed(5))
-    data = pack(raw, block_format)
+    data = guarded(pack(raw, block_format))
     expected = unpack_rows(data, block_format, columns)
     table = packed_table(block_format, data.device)
     found = dequantize_packed(data, block_format, columns, torch.float32, table)
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
-    ids = torch.tensor([36, 0, 5, 5])
+    ids = guarded(torch.tensor([36, 0, 5, 5]))
     few = dequantize_packed(data, block_format, columns, torch.float32, table, ids)
     assert torch.equal(few, found[ids])
     blocks = dequantize(raw, block_format, torch.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from guarded_memory import guarded
 from product_checks import EPS, Rows, poisoned
 from torch import Tensor
 from torch.nn.functional import silu
@@ -33,6 +34,9 @@ def packed(rows: Rows, parts: Formats) -> tuple[tuple[PackedRows, ...], Tensor]:
         raw = random_blocks(block_format, count, rows.width, rows.width**-0.5, generator)
         data = pack(raw.to(rows.device), block_format)
         table = packed_table(block_format, data.device)
+        if rows.device == "cpu":  # who reads beyond the end is found out
+            data = guarded(data)
+            table = None if table is None else guarded(table)
         found.append(PackedRows(data, block_format, rows.width, table))
         values.append(unpack_rows(data, block_format, rows.width))
     return tuple(found), torch.cat(values).double()
