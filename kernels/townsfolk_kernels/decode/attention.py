@@ -24,7 +24,7 @@ _MOST_USUAL = 16
 _PROGRAMS = 2  # for each multiprocessor
 _LEAST_PLACES, _PLACES = 8, 256  # of sequences, and of them times splits
 KEYS = 64  # positions in one tile
-_MOST_STAGES, _FEWEST_STAGES = 6, 3
+_MOST_STAGES, _TILE_STAGES = 6, 3
 _WARPS = 2  # heads of 256 take twice as many: with two, 176 bytes of a thread lay in memory (sm_80)
 
 
@@ -255,13 +255,14 @@ def _decode_kernel(
 
 
 def stages_in_flight(pages: Tensor) -> int:
-    """Tiles of keys and values for which a program waits at once.
+    """Return the stages of a loop over tiles of keys and values.
 
-    As many as leave room for a second program on the multiprocessor, or at least a few.
+    A tile takes three: its place is looked up in a table, then it is loaded, then multiplied. So
+    there are as many as leave room for a second program on the multiprocessor.
     """
     tile = 2 * KEYS * max(16, power_of_two(pages.shape[3])) * pages.dtype.itemsize
     most = card_of(pages.device).shared_memory // tile
-    return max(min(max(most // 2, _FEWEST_STAGES), most, _MOST_STAGES), 1)
+    return max(min(_TILE_STAGES * max(most // 2, 1), most, _MOST_STAGES), 1)
 
 
 def most_programs(sequences: int, kv_heads: int, processors: int) -> int:
