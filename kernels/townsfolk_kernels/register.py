@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor
 
@@ -97,12 +95,6 @@ def paged_attention(
     return out
 
 
-# Quantised weights are packed for kernels of their own where this environment variable is 1. Else
-# they stay in their blocks, and PyTorch's operations multiply them: with packed ones the warm-up of
-# an engine has met an illegal memory access on a GPU, whose cause is not known yet.
-PACKED_WEIGHTS = "TOWNSFOLK_PACKED_WEIGHTS"
-
-
 def register() -> None:
     """Register them; the references run where they are forced."""
     RMS_NORM.register("cuda")(rms_norm)
@@ -110,5 +102,4 @@ def register() -> None:
     ROPE_AND_STORE.register("cuda")(rope_and_store)
     SWIGLU.register("cuda")(swiglu)
     PAGED_ATTENTION.register("cuda")(paged_attention)
-    if os.environ.get(PACKED_WEIGHTS) == "1":
-        QUANTIZED.register("cuda")(PackedMatrix)
+    QUANTIZED.register("cuda")(PackedMatrix)  # where `keeps_blocks` lets there be any
