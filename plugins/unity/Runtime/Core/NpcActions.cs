@@ -115,6 +115,12 @@ namespace Townsfolk
                     Type = TypeOf(method, parameter),
                     Optional = parameter.HasDefaultValue,
                 };
+                if (parameter.ParameterType == typeof(int))
+                {
+                    described.Minimum = int.MinValue;
+                    described.Maximum = int.MaxValue;
+                }
+
                 if (parameter.ParameterType.IsEnum)
                 {
                     described.Options.AddRange(System.Enum.GetNames(parameter.ParameterType));
