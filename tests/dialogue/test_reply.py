@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.engine.outputs import FinishReason
+from townsfolk.text.repetition import RepetitionGuard
 
 LABELS = SpeakerLabels(
     "Mira", ["Tom", "Tom Miller", "Ælf", "*Rat*", "Nurse (old)", "Straße", "汤姆"]
@@ -205,3 +206,25 @@ def test_thoughts_are_never_shown(text: str, expected: str) -> None:
 def test_a_thought_that_the_prompt_began_is_not_shown() -> None:
     assert shown("Who am I?</think>\n\nHello.", begins_in_thought=True) == "Hello."
     assert shown("Who am I?", begins_in_thought=True) == ""
+
+
+def test_a_reply_that_goes_round_in_circles_ends():
+    said = "I am Old Pettig" + "rew" * 60
+    reply = heard(list(said), guard=RepetitionGuard())
+    assert reply.finish_reason is FinishReason.REPETITION
+    assert reply.text == "I am Old Pettigrewrewrewr"
+    assert heard([said], guard=RepetitionGuard()).text == reply.text
+
+
+def test_a_thought_that_goes_round_in_circles_ends_the_reply():
+    said = "<think>" + "Wait, what was I asked? " * 20
+    reply = heard(list(said), guard=RepetitionGuard())
+    assert reply.finish_reason is FinishReason.REPETITION
+    assert reply.text == ""
+
+
+def test_a_label_that_was_held_back_as_repetition_ends_the_reply_all_the_same():
+    said = "The word is Tom: no. The word is Tom: no.\nTom: Hello."
+    reply = heard(list(said), guard=RepetitionGuard())
+    assert reply.finish_reason is FinishReason.END
+    assert reply.text == "The word is Tom: no. The word is Tom: no."

@@ -145,3 +145,26 @@ async def test_the_repetition_penalty_never_counts_end_tokens(engine):
     assert bias > 0
     params = replace(params, repetition_penalty=10.0)
     assert (await engine.generate(prompt, params)).token_ids == (end,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"stop_repetition": True}, FinishReason.REPETITION),
+        ({"stop_repetition": True, "min_new_tokens": 300}, FinishReason.LENGTH),
+        ({"stop_repetition": False}, FinishReason.LENGTH),
+        ({}, FinishReason.LENGTH),
+    ],
+)
+async def test_a_reply_that_goes_round_in_circles_ends_where_that_is_asked_for(
+    engine, fields, reason
+):
+    letter = engine.tokenizer.encode("e")[0]
+    params = greedy(max_new_tokens=300, logit_bias={letter: 100.0}, **fields)
+    generation = engine.submit(PROMPT, params)
+    text = await deltas_of(generation)
+    assert generation.completion.finish_reason is reason
+    assert text == generation.completion.text
+    assert len(text) == (8 if reason is FinishReason.REPETITION else 300)
+    drawn = generation.completion.usage.generated_tokens
+    assert drawn == (80 if reason is FinishReason.REPETITION else 300)

@@ -27,6 +27,7 @@ class SamplingOverrides(Outside):
     min_new_tokens: int | None = None
     seed: int | None = None
     logprobs: int | None = None
+    stop_repetition: bool | None = None
 
     def over(self, base: SamplingParams) -> SamplingParams:
         """`base` with what is set here.

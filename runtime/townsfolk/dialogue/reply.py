@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from townsfolk.dialogue.labels import PLACE, UNSURE, Label, SpeakerLabels
 from townsfolk.engine.outputs import FinishReason
+from townsfolk.text.repetition import RepetitionGuard
 from townsfolk.text.sentences import SentenceSplitter
 from townsfolk.text.stop import StopScanner
 from townsfolk.text.thoughts import ThoughtFilter
@@ -19,9 +20,10 @@ class ReplyText:
 
     Left out are what the model thinks, white space around the reply, and the character's own
     "Name:" before it, with which models that see a script like to begin: the game shows who speaks.
-    The reply ends before everybody else's label, and before the character's own further on. Near
-    its limit it ends with a sentence. Nothing that is still in doubt is given out, so that all
-    pieces joined are exactly the text, however they come. It is a `TextFilter` of the engine.
+    The reply ends before everybody else's label, and before the character's own further on, and
+    where it goes round in circles. Near its limit it ends with a sentence. Nothing that is still in
+    doubt is given out, so that all pieces joined are exactly the text, however they come. It is a
+    `TextFilter` of the engine.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class ReplyText:
         *,
         last_tokens: int = 0,
         begins_in_thought: bool = False,
+        guard: RepetitionGuard | None = None,
     ) -> None:
         """Start a reply.
 
@@ -39,6 +42,7 @@ class ReplyText:
             stops: Texts of the chat template that end a reply.
             last_tokens: When no more tokens than this are left, the reply ends with its sentence.
             begins_in_thought: The prompt has begun a thought, which the reply goes on with.
+            guard: Ends a reply, or a thought, that goes round in circles.
         """
         self.finish_reason: FinishReason | None = None
         self.text = ""
@@ -46,6 +50,7 @@ class ReplyText:
         self.began_as_another = False
         """Whether the reply ended at once, as it began with somebody else's label."""
         self._labels = labels
+        self._guard = guard
         self._thoughts = ThoughtFilter(is_open=begins_in_thought)
         self._stops = StopScanner(stops)
         self._last_tokens = last_tokens
@@ -63,6 +68,13 @@ class ReplyText:
         """Take more text; give what can be shown."""
         if self.finish_reason is not None:
             return ""
+        if self._guard is not None:
+            text = self._guard.push(text, tokens_left)
+            if self._guard.found:
+                return self._end_in_circles(text)
+        return self._push(text, tokens_left)
+
+    def _push(self, text: str, tokens_left: int = _MANY) -> str:
         if self._splitter is None and tokens_left <= self._last_tokens:
             self._splitter = SentenceSplitter()
             self._splitter.push(self.text + self._spaces)
@@ -77,7 +89,18 @@ class ReplyText:
         """Take the last text; give what was held back, as the reply has ended."""
         if self.finish_reason is not None:
             return ""
-        shown = self.push(text)
+        if self._guard is not None:
+            text = self._guard.push(text, _MANY) + self._guard.flush()
+        return self._finish(text)
+
+    def _end_in_circles(self, text: str) -> str:
+        shown = self._finish(text)
+        if self.finish_reason is None:
+            self.finish_reason = FinishReason.REPETITION
+        return shown
+
+    def _finish(self, text: str) -> str:
+        shown = self._push(text)
         if self.finish_reason is None:
             self._held += self._stops.push(self._thoughts.finish()) + self._stops.flush()
             shown += self._sift()

@@ -16,6 +16,7 @@ from townsfolk.dialogue.turn import Turn
 from townsfolk.engine.errors import DeadlineExceededError, PromptTooLongError
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
+from townsfolk.engine.repetition import guard_of
 from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.scoring import score
 from townsfolk.grammar import CompiledGrammar, Grammar
@@ -241,6 +242,7 @@ class Voice:
             (*self._template.stops, *stops),
             last_tokens=last_tokens,
             begins_in_thought=self._template.begins_in_thought,
+            guard=None if turn.params.stop_repetition is False else guard_of(turn.params),
         )
 
 

@@ -34,6 +34,7 @@ from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion
+from townsfolk.engine.repetition import filter_of
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
@@ -307,7 +308,9 @@ class Engine:
         """Hand a request to the engine's thread."""
         post, loop = self._thread.post, self._loop
         sequence = Sequence(request, BlockTable(self._pool, request.namespace))
-        reply = Reply(self.tokenizer, request.prompt_ids, request.params.stop, rules.text_filter)
+        params = request.params
+        text_filter = filter_of(params, rules, is_free=request.grammar is None)
+        reply = Reply(self.tokenizer, request.prompt_ids, params.stop, text_filter)
 
         def cancel() -> None:
             post(partial(loop.cancel, response))

@@ -21,6 +21,8 @@ class FinishReason(Enum):
     """The caller cancelled it."""
     DEADLINE = "deadline"
     """The deadline passed; what was generated so far is kept."""
+    REPETITION = "repetition"
+    """The text went round in circles."""
 
 
 @dataclass(frozen=True, slots=True)

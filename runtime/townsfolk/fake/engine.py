@@ -24,6 +24,7 @@ from townsfolk.engine.errors import (
 from townsfolk.engine.generation import Event, Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.repetition import filter_of
 from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.stats import EngineStats, Meter, ModelState
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
@@ -250,7 +251,7 @@ class _Reply:
         self.cancelled = asyncio.Event()
         self.ended: FinishReason | None = None
         self._params = params
-        self._filter = rules.text_filter
+        self._filter = filter_of(params, rules, is_free=True)
         self._stops = StopScanner(params.stop)
         self._shown = ""
         self._words = 0

@@ -64,6 +64,9 @@ class SamplingParams:
     """Of the draws; 0 to 2**64 - 1. None: the engine picks one and reports it."""
     logprobs: int | None = None
     """Report log-probabilities, and this many alternatives. 0 to 20; None reports nothing."""
+    stop_repetition: bool | None = None
+    """The reply ends where its text goes round in circles, but not before min_new_tokens nor under
+    a grammar. None: what a character says does, other text does not."""
 
     def __post_init__(self) -> None:
         _check_number("temperature", self.temperature, 0, 5)
@@ -94,6 +97,8 @@ class SamplingParams:
             _check_whole("seed", self.seed, 0, 2**64 - 1)
         if self.logprobs is not None:
             _check_whole("logprobs", self.logprobs, 0, MAX_LOGPROBS)
+        if self.stop_repetition not in (None, False, True):
+            raise InvalidSamplingError("stop_repetition", "true or false", self.stop_repetition)
         # Own copies, so that nothing can change after the check.
         object.__setattr__(self, "logit_bias", MappingProxyType(dict(self.logit_bias)))
         object.__setattr__(self, "stop", tuple(self.stop))

@@ -37,6 +37,7 @@ FINISH_REASONS: Mapping[FinishReason, sampling_pb2.FinishReason] = {
     FinishReason.LENGTH: sampling_pb2.FINISH_REASON_LENGTH,
     FinishReason.INTERRUPTED: sampling_pb2.FINISH_REASON_INTERRUPTED,
     FinishReason.DEADLINE: sampling_pb2.FINISH_REASON_DEADLINE,
+    FinishReason.REPETITION: sampling_pb2.FINISH_REASON_REPETITION,
 }
 MODEL_STATES: Mapping[ModelState, townsfolk_pb2.ModelState] = {
     ModelState.LOADED: townsfolk_pb2.MODEL_STATE_LOADED,

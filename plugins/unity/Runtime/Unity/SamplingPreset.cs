@@ -43,6 +43,10 @@ namespace Townsfolk.Unity
         [Tooltip("As the presence penalty, but once for each time the word was used; 0 is off.")]
         public float frequencyPenalty;
 
+        /// <summary>Whether an answer ends that goes round in circles.</summary>
+        [Tooltip("End an answer that goes round in circles, as small models sometimes do.")]
+        public bool stopRepetition = true;
+
         /// <summary>The longest answer, in tokens.</summary>
         [Min(1)]
         [Tooltip("The longest answer, in tokens; a token is about three quarters of a word.")]
@@ -83,6 +87,7 @@ namespace Townsfolk.Unity
                 RepetitionPenalty = repetitionPenalty,
                 PresencePenalty = presencePenalty,
                 FrequencyPenalty = frequencyPenalty,
+                StopRepetition = stopRepetition,
                 MaxNewTokens = maxNewTokens,
                 MinNewTokens = minNewTokens,
             };

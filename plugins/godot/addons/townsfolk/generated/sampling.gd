@@ -17,6 +17,8 @@ enum FinishReason {
 	INTERRUPTED = 4,
 	## The deadline passed; what was generated so far is kept.
 	DEADLINE = 5,
+	## The reply went round in circles; see SamplingParams.stop_repetition.
+	REPETITION = 6,
 }
 
 const ProtoMessage := preload("../protobuf/proto_message.gd")
@@ -142,6 +144,18 @@ class SamplingParams:
 	## Whether [member logprobs] is set.
 	var has_logprobs := false
 
+	## End the reply where it goes round in circles ("Pettigrewrewrewrew", a sentence again and
+	## again), but not before min_new_tokens, and never under a grammar: a unit of up to 256
+	## characters comes three times in a row, a short one until it fills 80 bytes. What repeats is
+	## held back meanwhile; the reply ends with the sentence or word that was begun. Default: true
+	## for characters, false for Generate.
+	var stop_repetition: bool = false:
+		set(value):
+			stop_repetition = value
+			has_stop_repetition = true
+	## Whether [member stop_repetition] is set.
+	var has_stop_repetition := false
+
 	## Makes [member temperature] not set.
 	func clear_temperature() -> void:
 		temperature = 0.0
@@ -197,6 +211,11 @@ class SamplingParams:
 		logprobs = 0
 		has_logprobs = false
 
+	## Makes [member stop_repetition] not set.
+	func clear_stop_repetition() -> void:
+		stop_repetition = false
+		has_stop_repetition = false
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if has_temperature:
 			writer.put_varint(13)
@@ -248,6 +267,9 @@ class SamplingParams:
 		if has_logprobs:
 			writer.put_varint(112)
 			writer.put_int32(logprobs)
+		if has_stop_repetition:
+			writer.put_varint(120)
+			writer.put_bool(stop_repetition)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -286,6 +308,8 @@ class SamplingParams:
 					seed = reader.read_varint()
 				112:
 					logprobs = reader.read_int32()
+				120:
+					stop_repetition = reader.read_bool()
 				_:
 					reader.skip(tag)
 

@@ -22,6 +22,9 @@ const Sampling := preload("../generated/sampling.gd")
 ## The reply ends before the first of these texts. At most 16.
 @export var stop: PackedStringArray = []
 @export_group("Repetition")
+## End a reply that goes round in circles, as small models sometimes do, with the sentence or word
+## that was begun.
+@export var stop_repetition := true
 ## Above 1: words that are already in the reply become less likely. 1 is off.
 @export_range(0.1, 2.0, 0.05, "or_greater") var repetition_penalty := 1.0
 ## Subtracted from words that are already in the reply.
@@ -46,6 +49,7 @@ func to_message() -> Sampling.SamplingParams:
 	message.max_new_tokens = max_new_tokens
 	message.min_new_tokens = min_new_tokens
 	message.stop.assign(stop)
+	message.stop_repetition = stop_repetition
 	message.repetition_penalty = repetition_penalty
 	message.presence_penalty = presence_penalty
 	message.frequency_penalty = frequency_penalty

@@ -24,8 +24,8 @@ namespace Townsfolk.V1 {
     static SamplingReflection() {
       byte[] descriptorData = global::System.Convert.FromBase64String(
           string.Concat(
-            "Cht0b3duc2ZvbGsvdjEvc2FtcGxpbmcucHJvdG8SDHRvd25zZm9say52MSLv",
-            "BAoOU2FtcGxpbmdQYXJhbXMSGAoLdGVtcGVyYXR1cmUYASABKAJIAIgBARIS",
+            "Cht0b3duc2ZvbGsvdjEvc2FtcGxpbmcucHJvdG8SDHRvd25zZm9say52MSKh",
+            "BQoOU2FtcGxpbmdQYXJhbXMSGAoLdGVtcGVyYXR1cmUYASABKAJIAIgBARIS",
             "CgV0b3BfaxgCIAEoBUgBiAEBEhIKBXRvcF9wGAMgASgCSAKIAQESEgoFbWlu",
             "X3AYBCABKAJIA4gBARIfChJyZXBldGl0aW9uX3BlbmFsdHkYBSABKAJIBIgB",
             "ARIdChBwcmVzZW5jZV9wZW5hbHR5GAYgASgCSAWIAQESHgoRZnJlcXVlbmN5",
@@ -33,31 +33,33 @@ namespace Townsfolk.V1 {
             "bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zLkxvZ2l0Qmlhc0VudHJ5EgwKBHN0",
             "b3AYCSADKAkSFgoOc3RvcF90b2tlbl9pZHMYCiADKAUSGwoObWF4X25ld190",
             "b2tlbnMYCyABKAVIB4gBARIbCg5taW5fbmV3X3Rva2VucxgMIAEoBUgIiAEB",
-            "EhEKBHNlZWQYDSABKARICYgBARIVCghsb2dwcm9icxgOIAEoBUgKiAEBGjAK",
-            "DkxvZ2l0Qmlhc0VudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoAjoC",
-            "OAFCDgoMX3RlbXBlcmF0dXJlQggKBl90b3Bfa0IICgZfdG9wX3BCCAoGX21p",
-            "bl9wQhUKE19yZXBldGl0aW9uX3BlbmFsdHlCEwoRX3ByZXNlbmNlX3BlbmFs",
-            "dHlCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5QhEKD19tYXhfbmV3X3Rva2Vuc0IR",
-            "Cg9fbWluX25ld190b2tlbnNCBwoFX3NlZWRCCwoJX2xvZ3Byb2JzIhoKB0No",
-            "b2ljZXMSDwoHb3B0aW9ucxgBIAMoCSJzCgdHcmFtbWFyEhUKC2pzb25fc2No",
-            "ZW1hGAEgASgJSAASDwoFcmVnZXgYAiABKAlIABIOCgRsYXJrGAMgASgJSAAS",
-            "KAoHY2hvaWNlcxgEIAEoCzIVLnRvd25zZm9say52MS5DaG9pY2VzSABCBgoE",
-            "a2luZCJGCgxUb2tlbkxvZ3Byb2ISEAoIdG9rZW5faWQYASABKAUSDwoHbG9n",
-            "cHJvYhgCIAEoAhITCgt0b2tlbl9ieXRlcxgDIAEoDCJbCgVUb2tlbhIpCgV0",
-            "b2tlbhgBIAEoCzIaLnRvd25zZm9say52MS5Ub2tlbkxvZ3Byb2ISJwoDdG9w",
-            "GAIgAygLMhoudG93bnNmb2xrLnYxLlRva2VuTG9ncHJvYiKYAQoFVXNhZ2US",
-            "FQoNcHJvbXB0X3Rva2VucxgBIAEoBRIVCg1jYWNoZWRfdG9rZW5zGAIgASgF",
-            "EhgKEGdlbmVyYXRlZF90b2tlbnMYAyABKAUSHgoWdGltZV90b19maXJzdF90",
-            "b2tlbl9tcxgEIAEoAhIZChF0b2tlbnNfcGVyX3NlY29uZBgFIAEoAhIMCgRz",
-            "ZWVkGAYgASgEKrEBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9V",
-            "TlNQRUNJRklFRBAAEhUKEUZJTklTSF9SRUFTT05fRU5EEAESFgoSRklOSVNI",
-            "X1JFQVNPTl9TVE9QEAISGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAxIdChlG",
-            "SU5JU0hfUkVBU09OX0lOVEVSUlVQVEVEEAQSGgoWRklOSVNIX1JFQVNPTl9E",
-            "RUFETElORRAFQg+qAgxUb3duc2ZvbGsuVjFiBnByb3RvMw=="));
+            "EhEKBHNlZWQYDSABKARICYgBARIVCghsb2dwcm9icxgOIAEoBUgKiAEBEhwK",
+            "D3N0b3BfcmVwZXRpdGlvbhgPIAEoCEgLiAEBGjAKDkxvZ2l0Qmlhc0VudHJ5",
+            "EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoAjoCOAFCDgoMX3RlbXBlcmF0",
+            "dXJlQggKBl90b3Bfa0IICgZfdG9wX3BCCAoGX21pbl9wQhUKE19yZXBldGl0",
+            "aW9uX3BlbmFsdHlCEwoRX3ByZXNlbmNlX3BlbmFsdHlCFAoSX2ZyZXF1ZW5j",
+            "eV9wZW5hbHR5QhEKD19tYXhfbmV3X3Rva2Vuc0IRCg9fbWluX25ld190b2tl",
+            "bnNCBwoFX3NlZWRCCwoJX2xvZ3Byb2JzQhIKEF9zdG9wX3JlcGV0aXRpb24i",
+            "GgoHQ2hvaWNlcxIPCgdvcHRpb25zGAEgAygJInMKB0dyYW1tYXISFQoLanNv",
+            "bl9zY2hlbWEYASABKAlIABIPCgVyZWdleBgCIAEoCUgAEg4KBGxhcmsYAyAB",
+            "KAlIABIoCgdjaG9pY2VzGAQgASgLMhUudG93bnNmb2xrLnYxLkNob2ljZXNI",
+            "AEIGCgRraW5kIkYKDFRva2VuTG9ncHJvYhIQCgh0b2tlbl9pZBgBIAEoBRIP",
+            "Cgdsb2dwcm9iGAIgASgCEhMKC3Rva2VuX2J5dGVzGAMgASgMIlsKBVRva2Vu",
+            "EikKBXRva2VuGAEgASgLMhoudG93bnNmb2xrLnYxLlRva2VuTG9ncHJvYhIn",
+            "CgN0b3AYAiADKAsyGi50b3duc2ZvbGsudjEuVG9rZW5Mb2dwcm9iIpgBCgVV",
+            "c2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgFEhUKDWNhY2hlZF90b2tlbnMY",
+            "AiABKAUSGAoQZ2VuZXJhdGVkX3Rva2VucxgDIAEoBRIeChZ0aW1lX3RvX2Zp",
+            "cnN0X3Rva2VuX21zGAQgASgCEhkKEXRva2Vuc19wZXJfc2Vjb25kGAUgASgC",
+            "EgwKBHNlZWQYBiABKAQqzwEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVB",
+            "U09OX1VOU1BFQ0lGSUVEEAASFQoRRklOSVNIX1JFQVNPTl9FTkQQARIWChJG",
+            "SU5JU0hfUkVBU09OX1NUT1AQAhIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBAD",
+            "Eh0KGUZJTklTSF9SRUFTT05fSU5URVJSVVBURUQQBBIaChZGSU5JU0hfUkVB",
+            "U09OX0RFQURMSU5FEAUSHAoYRklOSVNIX1JFQVNPTl9SRVBFVElUSU9OEAZC",
+            "D6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.FinishReason), }, null, new pbr::GeneratedClrTypeInfo[] {
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SamplingParams), global::Townsfolk.V1.SamplingParams.Parser, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "LogitBias", "Stop", "StopTokenIds", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs" }, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs" }, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SamplingParams), global::Townsfolk.V1.SamplingParams.Parser, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "LogitBias", "Stop", "StopTokenIds", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs", "StopRepetition" }, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs", "StopRepetition" }, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Choices), global::Townsfolk.V1.Choices.Parser, new[]{ "Options" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Grammar), global::Townsfolk.V1.Grammar.Parser, new[]{ "JsonSchema", "Regex", "Lark", "Choices" }, new[]{ "Kind" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TokenLogprob), global::Townsfolk.V1.TokenLogprob.Parser, new[]{ "TokenId", "Logprob", "TokenBytes" }, null, null, null, null),
@@ -97,6 +99,10 @@ namespace Townsfolk.V1 {
     /// The deadline passed; what was generated so far is kept.
     /// </summary>
     [pbr::OriginalName("FINISH_REASON_DEADLINE")] Deadline = 5,
+    /// <summary>
+    /// The reply went round in circles; see SamplingParams.stop_repetition.
+    /// </summary>
+    [pbr::OriginalName("FINISH_REASON_REPETITION")] Repetition = 6,
   }
 
   #endregion
@@ -156,6 +162,7 @@ namespace Townsfolk.V1 {
       minNewTokens_ = other.minNewTokens_;
       seed_ = other.seed_;
       logprobs_ = other.logprobs_;
+      stopRepetition_ = other.stopRepetition_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -544,6 +551,38 @@ namespace Townsfolk.V1 {
       _hasBits0 &= ~1024;
     }
 
+    /// <summary>Field number for the "stop_repetition" field.</summary>
+    public const int StopRepetitionFieldNumber = 15;
+    private readonly static bool StopRepetitionDefaultValue = false;
+
+    private bool stopRepetition_;
+    /// <summary>
+    /// End the reply where it goes round in circles ("Pettigrewrewrewrew", a sentence again and again), but not before min_new_tokens, and
+    /// never under a grammar: a unit of up to 256 characters comes three times in a row, a short one until it fills 80 bytes. What repeats is
+    /// held back meanwhile; the reply ends with the sentence or word that was begun. Default: true for characters, false for Generate.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool StopRepetition {
+      get { if ((_hasBits0 & 2048) != 0) { return stopRepetition_; } else { return StopRepetitionDefaultValue; } }
+      set {
+        _hasBits0 |= 2048;
+        stopRepetition_ = value;
+      }
+    }
+    /// <summary>Gets whether the "stop_repetition" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasStopRepetition {
+      get { return (_hasBits0 & 2048) != 0; }
+    }
+    /// <summary>Clears the value of the "stop_repetition" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearStopRepetition() {
+      _hasBits0 &= ~2048;
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -573,6 +612,7 @@ namespace Townsfolk.V1 {
       if (MinNewTokens != other.MinNewTokens) return false;
       if (Seed != other.Seed) return false;
       if (Logprobs != other.Logprobs) return false;
+      if (StopRepetition != other.StopRepetition) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -594,6 +634,7 @@ namespace Townsfolk.V1 {
       if (HasMinNewTokens) hash ^= MinNewTokens.GetHashCode();
       if (HasSeed) hash ^= Seed.GetHashCode();
       if (HasLogprobs) hash ^= Logprobs.GetHashCode();
+      if (HasStopRepetition) hash ^= StopRepetition.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -659,6 +700,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(112);
         output.WriteInt32(Logprobs);
       }
+      if (HasStopRepetition) {
+        output.WriteRawTag(120);
+        output.WriteBool(StopRepetition);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -716,6 +761,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(112);
         output.WriteInt32(Logprobs);
       }
+      if (HasStopRepetition) {
+        output.WriteRawTag(120);
+        output.WriteBool(StopRepetition);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -761,6 +810,9 @@ namespace Townsfolk.V1 {
       }
       if (HasLogprobs) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(Logprobs);
+      }
+      if (HasStopRepetition) {
+        size += 1 + 1;
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -809,6 +861,9 @@ namespace Townsfolk.V1 {
       }
       if (other.HasLogprobs) {
         Logprobs = other.Logprobs;
+      }
+      if (other.HasStopRepetition) {
+        StopRepetition = other.StopRepetition;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -886,6 +941,10 @@ namespace Townsfolk.V1 {
             Logprobs = input.ReadInt32();
             break;
           }
+          case 120: {
+            StopRepetition = input.ReadBool();
+            break;
+          }
         }
       }
     #endif
@@ -960,6 +1019,10 @@ namespace Townsfolk.V1 {
           }
           case 112: {
             Logprobs = input.ReadInt32();
+            break;
+          }
+          case 120: {
+            StopRepetition = input.ReadBool();
             break;
           }
         }
