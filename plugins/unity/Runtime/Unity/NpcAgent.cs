@@ -461,7 +461,7 @@ namespace Townsfolk.Unity
             return _conversation.Open(runtime, Setup(persona), priority.Current, _lastTurn);
         }
 
-        private CharacterSetup Setup(NpcPersona who) => 
+        private CharacterSetup Setup(NpcPersona who) =>
             new CharacterSetup(who, lore, sampling, _actions, hesitationEntropy);
 
         // The oldest turn is being answered now, if there is one.
