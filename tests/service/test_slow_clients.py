@@ -11,7 +11,7 @@ import http2_frames
 import pytest
 from serve_process import serve, stub_of
 from service_runtime import Stream, exactly, serving
-from townsfolk.service import server, web, web_server
+from townsfolk.service import http, server, web_server
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -22,7 +22,7 @@ def impatient(monkeypatch) -> None:
     """Has the runtime wait for the beginning of a request as briefly as a test does."""
     monkeypatch.setattr(web_server, "HEADERS_S", 0.5)
     monkeypatch.setattr(server, "HANDSHAKE_S", 0.5)
-    monkeypatch.setattr(web, "BODY_S", 0.5)
+    monkeypatch.setattr(http, "BODY_S", 0.5)
 
 
 POST = b"POST /townsfolk.v1.TownsfolkService/Say HTTP/1.1\r\nhost: x\r\n"

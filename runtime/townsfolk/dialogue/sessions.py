@@ -4,6 +4,7 @@ import asyncio
 import secrets
 
 from townsfolk.dialogue.actions import ActionBook
+from townsfolk.dialogue.chat import Chat
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.context import ContextWindow
@@ -66,6 +67,8 @@ class Sessions:
         self._spellings = Spellings(min(engine.info.kv_capacity_tokens, MAX_SPELLED_TOKENS))
         self._sessions: dict[str, Session] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self.chat = Chat(engine, self._tokenizer, self._template, namespace)
+        """For conversations that are no sessions, in the same template and domain."""
 
     def register_lore(self, lore: Lore) -> None:
         """Add lore, or replace it for sessions opened from now on.

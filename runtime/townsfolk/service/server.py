@@ -148,6 +148,8 @@ class RuntimeServer:
         for wait in waits:
             wait.cancel()
         self._servicer.interrupt_all()
+        if self._web is not None:
+            self._web.interrupt_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 await self._gate.idle()
@@ -178,7 +180,7 @@ class RuntimeServer:
     def _make_web(self) -> WebServer:
         from townsfolk.service.web_server import WebServer
 
-        return WebServer(self.settings)
+        return WebServer(self.settings, self._gate, self.token)
 
 
 def _token(settings: ServiceSettings) -> str:

@@ -42,7 +42,10 @@ class ServiceSettings(BaseModel):
     )
 
     web_port: int | None = Field(
-        None, ge=0, le=65535, description="gRPC-Web port (HTTP/1.1); 0 takes a free one."
+        None,
+        ge=0,
+        le=65535,
+        description="Port of gRPC-Web and OpenAI's interface (HTTP/1.1); 0 takes a free one.",
     )
     web_origins: tuple[str, ...] = Field(
         (),

@@ -9,30 +9,22 @@ adapter that imitates a gRPC context would have to do all of those again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 import grpc.aio
 
+from townsfolk.service import http
 from townsfolk.service import web_frames as frames
+from townsfolk.service.http import DisconnectedError, Headers, Receive, Send
 from townsfolk.v1 import townsfolk_pb2
 
-# ASGI's own types, as its specification has them.
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 Call = grpc.aio.UnaryStreamCall[bytes, bytes]
 
 _BINARY = frozenset({"application/grpc-web", "application/grpc-web+proto"})
 _TEXT = frozenset({"application/grpc-web-text", "application/grpc-web-text+proto"})
 _ALLOWED_HEADERS = b"authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"
-_PREFLIGHT_S = b"7200"
-# How long a request's body may take to arrive, in seconds.
-BODY_S = 30.0
-
 _SERVICE = townsfolk_pb2.DESCRIPTOR.services_by_name["TownsfolkService"]
 _CLIENT_STREAMING = frozenset(
     f"/{_SERVICE.full_name}/{method.name}" for method in _SERVICE.methods if method.client_streaming
@@ -46,10 +38,6 @@ class RefusedError(Exception):
         """Remember the status to answer with."""
         super().__init__(message)
         self.code = code
-
-
-class DisconnectedError(Exception):
-    """The client went away before its request was whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +77,26 @@ class GrpcWebApp:
         self._origins = frozenset(origins)
         self._max_message_bytes = max_message_bytes
 
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: http.Event, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        headers = {
-            name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]
-        }
+        headers = http.headers_of(scope)
         origin = headers.get("origin")
-        cors = [] if origin is None else _cors(origin)
+        cors = http.cors(origin)
         content_type = headers.get("content-type", "")
         if origin is not None and not self._origins & {origin, "*"}:
-            await _answer(send, 403, "this origin may not call; --web-origins allows it")
+            await http.answer(send, 403, "this origin may not call; --web-origins allows it")
         elif scope["method"] == "OPTIONS":
-            await _answer(send, 204, "", cors + _preflight(headers))
+            await http.answer(
+                send, 204, "", cors + http.preflight(headers, b"POST", _ALLOWED_HEADERS)
+            )
         elif scope["method"] != "POST":
-            await _answer(send, 405, "a gRPC-Web call is a POST", [(b"allow", b"OPTIONS, POST")])
+            await http.answer(
+                send, 405, "a gRPC-Web call is a POST", [(b"allow", b"OPTIONS, POST")]
+            )
         elif content_type not in _BINARY | _TEXT:
-            await _answer(send, 415, "the content type must be application/grpc-web+proto", cors)
+            await http.answer(
+                send, 415, "the content type must be application/grpc-web+proto", cors
+            )
         else:
             await self._serve(scope["path"], headers, receive, Reply(send, content_type, cors))
 
@@ -112,13 +104,14 @@ class GrpcWebApp:
         self, path: str, headers: dict[str, str], receive: Receive, reply: Reply
     ) -> None:
         try:
-            async with asyncio.timeout(BODY_S):
-                body = await self._body(receive, text=reply.content_type in _TEXT)
+            body = await self._body(receive, text=reply.content_type in _TEXT)
             call = self._call(path, headers, body)
         except DisconnectedError:
             return
         except TimeoutError:
-            await _answer(reply.send, 408, f"the request took more than {BODY_S:g} s to arrive")
+            await http.answer(
+                reply.send, 408, f"the request took more than {http.BODY_S:g} s to arrive"
+            )
             return
         except RefusedError as refused:
             await reply.start()
@@ -130,23 +123,15 @@ class GrpcWebApp:
     async def _body(self, receive: Receive, *, text: bool) -> bytes:
         limit = self._max_message_bytes + frames.HEADER_BYTES
         wire_limit = len(frames.encode_text(bytes(3))) * (limit // 3 + 1) if text else limit
-        body, more = bytearray(), True
-        while more:
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                raise DisconnectedError
-            more = event.get("more_body", False)
-            # What is too long is read to its end and thrown away, so that the answer arrives.
-            if len(body) <= wire_limit:
-                body += event.get("body", b"")
-        if len(body) > wire_limit:
+        body = await http.read_body(receive, wire_limit)
+        if body is None:
             raise RefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"the request is larger than this runtime's limit of {self._max_message_bytes} "
                 "bytes; shorten it or raise --max-message-bytes",
             )
         try:
-            return frames.only_message(frames.decode_text(bytes(body)) if text else bytes(body))
+            return frames.only_message(frames.decode_text(body) if text else body)
         except frames.BrokenFrameError as error:
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
 
@@ -173,7 +158,7 @@ class GrpcWebApp:
 
 async def _forward(call: Call, receive: Receive, reply: Reply) -> None:
     """Send what the call answers. A client that goes away cancels it."""
-    watch = asyncio.create_task(_until_disconnected(receive))
+    watch = asyncio.create_task(http.until_disconnected(receive))
     watch.add_done_callback(lambda _: call.cancel())
     code: grpc.StatusCode
     details: str | None
@@ -191,33 +176,3 @@ async def _forward(call: Call, receive: Receive, reply: Reply) -> None:
         call.cancel()
         watch.cancel()
     await reply.end(code, details or "")
-
-
-async def _until_disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _answer(send: Send, status: int, text: str, headers: Headers | None = None) -> None:
-    body = f"{text}\n".encode() if text else b""
-    head = [(b"content-type", b"text/plain; charset=utf-8"), *(headers or [])]
-    if body:
-        head.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _cors(origin: str) -> Headers:
-    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
-
-
-def _preflight(headers: dict[str, str]) -> Headers:
-    allow: Headers = [
-        (b"access-control-allow-methods", b"POST"),
-        (b"access-control-allow-headers", _ALLOWED_HEADERS),
-        (b"access-control-max-age", _PREFLIGHT_S),
-    ]
-    # A page from the internet asks so before it may call a server on this machine.
-    if headers.get("access-control-request-private-network") == "true":
-        allow.append((b"access-control-allow-private-network", b"true"))
-    return allow

@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server of the gRPC-Web port: uvicorn, with limits for who says nothing."""
+"""The HTTP/1.1 server of the web port: uvicorn, with limits for who says nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from townsfolk.service.address import Address
+from townsfolk.service.gate import Gate
+from townsfolk.service.http import Event, Receive, Send
+from townsfolk.service.openai.app import PREFIX, OpenAiApp
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.service.web import GrpcWebApp
 
@@ -99,7 +102,7 @@ class _Uvicorn(uvicorn.Server):
 class WebServer:
     """uvicorn, in this process's event loop, on one port."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, gate: Gate, token: str) -> None:
         """Bind the port.
 
         Raises:
@@ -107,6 +110,7 @@ class WebServer:
         """
         assert settings.web_port is not None
         self._settings = settings
+        self._openai = OpenAiApp(gate, token, settings.web_origins, settings.max_message_bytes)
         address = Address(settings.host, settings.web_port, "web_port")
         self._socket = address.bound_socket()
         self._socket.listen(BACKLOG)
@@ -126,7 +130,12 @@ class WebServer:
             ],
         )
         settings = self._settings
-        app = GrpcWebApp(self._channel, settings.web_origins, settings.max_message_bytes)
+        grpc_web = GrpcWebApp(self._channel, settings.web_origins, settings.max_message_bytes)
+
+        async def app(scope: Event, receive: Receive, send: Send) -> None:
+            of_openai = scope["path"].startswith(PREFIX)
+            await (self._openai if of_openai else grpc_web)(scope, receive, send)
+
         config = uvicorn.Config(
             app,
             ws="none",
@@ -140,6 +149,10 @@ class WebServer:
         )
         self._server = _Uvicorn(config, self._socket, _most_connections(settings))
         self._task = asyncio.create_task(self._server.serve())
+
+    def interrupt_all(self) -> None:
+        """Cut off the answers that are no calls on the channel."""
+        self._openai.interrupt_all()
 
     async def stop(self) -> None:
         """End; to be called after the gRPC server, so that calls under way get its last word."""

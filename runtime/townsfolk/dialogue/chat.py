@@ -1,0 +1,124 @@
+"""Answers to conversations that the caller keeps, in the model's own chat template."""
+
+from collections.abc import Sequence
+
+from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.encoding import PromptEncoder
+from townsfolk.dialogue.limits import check_length
+from townsfolk.dialogue.prompt import Message
+from townsfolk.engine.generation import Generation
+from townsfolk.engine.interface import TextEngine
+from townsfolk.engine.outputs import FinishReason
+from townsfolk.engine.rules import ReplyRules
+from townsfolk.grammar import CompiledGrammar
+from townsfolk.sampling.params import SamplingParams
+from townsfolk.text.stop import StopScanner
+from townsfolk.text.thoughts import CLOSE, ThoughtFilter
+from townsfolk.text.tokenizer import Tokenizer
+
+# Who speaks in the script of a model without a template.
+SPEAKER = "Assistant"
+
+
+class Chat:
+    """Has the model answer conversations; keeps none."""
+
+    def __init__(
+        self, engine: TextEngine, tokenizer: Tokenizer, template: ChatTemplate, namespace: str
+    ) -> None:
+        """Answer through an engine; see `Sessions` for the namespace."""
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._template = template
+        self._namespace = namespace
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """Return the prompt of a conversation; takes milliseconds, may run in any thread.
+
+        System messages that lead become one; later ones are lines of the user's side, as templates
+        have no place for them. So are consecutive messages of one side.
+
+        Raises:
+            InvalidFieldError: It is longer than the model's context.
+            UnsupportedTemplateError: The chat template refuses this conversation.
+        """
+        characters = sum(len(message["content"]) for message in messages)
+        check_length("messages: the conversation", characters, self._engine.info.context_length)
+        units = self._template.render(_in_turn(messages), SPEAKER)
+        return PromptEncoder(self._tokenizer).encode(units).token_ids
+
+    def submit(
+        self,
+        prompt_ids: list[int],
+        params: SamplingParams,
+        grammar: CompiledGrammar | None = None,
+    ) -> Generation:
+        """Begin a reply to a conversation from `encode`.
+
+        Raises:
+            EngineError: The engine does not take it.
+            InvalidSamplingError: A parameter doesn't fit the model.
+        """
+        in_thought = self._template.begins_in_thought
+        if in_thought and grammar is not None:  # which holds from the first token on
+            close = self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
+            prompt_ids, in_thought = prompt_ids + close, False
+        return self._engine.submit(
+            prompt_ids,
+            params,
+            namespace=self._namespace,
+            rules=ReplyRules(
+                end_ids=frozenset(self._template.stop_token_ids),
+                penalizes_prompt=False,
+                text_filter=(
+                    _Spoken(self._template.stops, in_thought=in_thought)
+                    if grammar is None
+                    else None
+                ),
+                speaker=SPEAKER,
+            ),
+            grammar=grammar,
+        )
+
+
+class _Spoken:
+    """A reply's text without thoughts, up to where its template ends a turn."""
+
+    def __init__(self, stops: Sequence[str], *, in_thought: bool) -> None:
+        self.finish_reason: FinishReason | None = None
+        self._thoughts = ThoughtFilter(is_open=in_thought)
+        self._stops = StopScanner(stops)
+        self._begun = False
+
+    def push(self, text: str, tokens_left: int) -> str:
+        """Take more text; give what can be shown."""
+        return self._shown(self._thoughts.push(text))
+
+    def finish(self, text: str) -> str:
+        """Take the last text; give what was held back."""
+        shown = self._shown(self._thoughts.push(text) + self._thoughts.finish())
+        return shown if self._stops.stopped is not None else shown + self._stops.flush()
+
+    def _shown(self, text: str) -> str:
+        # A template's last words leave the white space before a reply to the model.
+        text = text if self._begun else text.lstrip()
+        self._begun = self._begun or bool(text)
+        shown = self._stops.push(text)
+        if self._stops.stopped is not None:
+            self.finish_reason = FinishReason.END
+        return shown
+
+
+def _in_turn(messages: Sequence[Message]) -> list[Message]:
+    result: list[Message] = []
+    for message in messages:
+        role = message["role"]
+        if role == "system" and any(each["role"] != "system" for each in result):
+            role = "user"
+        if result and result[-1]["role"] == role:
+            joint = "\n\n" if role == "system" else "\n"
+            text = result.pop()["content"] + joint + message["content"]
+            result.append({"role": role, "content": text})
+        else:
+            result.append({"role": role, "content": message["content"]})
+    return result
