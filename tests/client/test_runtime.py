@@ -264,3 +264,29 @@ async def test_a_runtime_behind_a_dead_line_is_given_up(
         with pytest.raises(RuntimeUnavailableError):
             await turn.wait()
     line.close()
+
+
+LOOPING = Persona(name="Pettig" + "rew" * 13, description="An old lighthouse keeper.")
+
+
+def test_a_reply_that_goes_round_in_circles_says_so(runtime: LaunchedRuntime) -> None:
+    settings = SamplingParams(seed=3, max_new_tokens=128)
+    free = SamplingParams(stop_repetition=False)
+    with connect(runtime) as client, client.npc(LOOPING, sampling=settings) as npc:
+        turn = npc.say("What is your name?").wait()
+        assert turn.finish_reason == FinishReason.FINISH_REASON_REPETITION
+        assert turn.usage.generated_tokens < 64
+        theirs = client.session(npc.session_id).config.history[-1].text
+        assert npc.transcript[-1].text == turn.text == theirs
+    with connect(runtime) as client, client.npc(LOOPING, sampling=settings) as npc:
+        turn = npc.say("What is your name?", sampling=free).wait()
+        assert turn.finish_reason == FinishReason.FINISH_REASON_LENGTH
+
+
+async def test_a_reply_that_goes_round_in_circles_says_so_to_asyncio(
+    runtime: LaunchedRuntime,
+) -> None:
+    settings = SamplingParams(seed=3, max_new_tokens=128)
+    async with connect_async(runtime) as client, client.npc(LOOPING, sampling=settings) as npc:
+        turn = await npc.say("What is your name?").wait()
+        assert turn.finish_reason == FinishReason.FINISH_REASON_REPETITION
