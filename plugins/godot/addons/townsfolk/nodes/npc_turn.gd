@@ -42,6 +42,8 @@ var sentences: Array[String] = []
 var state := State.WAITING
 ## The answer was cut off.
 var was_interrupted := false
+## The answer went round in circles and was ended; see [member NpcSampling.stop_repetition].
+var was_repetition := false
 ## The runtime had no answer and one of the agent's fallback lines was taken.
 var is_fallback := false
 ## Why there is no answer, or only a fallback; empty when all is well.

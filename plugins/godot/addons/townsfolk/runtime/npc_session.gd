@@ -271,7 +271,11 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 		EventCase.TURN_FINISHED:
 			var finished := event.turn_finished
 			transcript.end(finished.turn_id, finished.text, false)
-			_on_ended(_find(finished.turn_id), finished.text, finished.usage, false)
+			var pending := _find(finished.turn_id)
+			if pending != null:
+				var reason := finished.finish_reason
+				pending.turn.was_repetition = reason == Sampling.FinishReason.REPETITION
+			_on_ended(pending, finished.text, finished.usage, false)
 		EventCase.TURN_INTERRUPTED:
 			var cut := event.turn_interrupted
 			transcript.end(cut.turn_id, cut.text, true)
