@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import jsonschema
 import openai
 import pytest
+from grpc_web import WebCall
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from service_runtime import Runtime, serving
@@ -292,14 +293,72 @@ async def test_only_pages_of_known_origins_may_call(web):
         assert raw.headers["access-control-allow-origin"] == good
 
 
+def endless(runtime: Runtime) -> dict:
+    """What keeps a model from ending its reply."""
+    return {
+        "max_tokens": 4000,
+        "logit_bias": {str(i): -100 for i in runtime.backend.tokenizer.eos_ids},
+    }
+
+
+async def test_a_page_is_told_that_it_may_call(web):
+    async with WebCall(
+        web.server.web_port,
+        "/v1/chat/completions",
+        b"",
+        method="OPTIONS",
+        headers={
+            "origin": "https://game.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,x-stainless-os",
+        },
+    ) as it:
+        assert it.status == 204
+        assert "POST" in it.headers["access-control-allow-methods"]
+        assert "x-stainless-os" in it.headers["access-control-allow-headers"]
+
+
+async def test_more_than_fits_is_refused_whole(model):
+    settings = ServiceSettings(port=0, web_port=0)
+    engine = {"max_batch": 1, "max_waiting": 2}
+    async with serving(model, settings, **engine) as runtime, client_of(runtime) as client:
+        asked = {"model": await name_of(client), "messages": ASK, "max_tokens": 4}
+        with pytest.raises(openai.RateLimitError, match="try again"):
+            await client.chat.completions.create(**asked, n=8)
+        await runtime.settled()
+        assert len((await client.chat.completions.create(**asked, n=2)).choices) == 2
+
+
+async def test_a_body_above_the_limit_is_refused(model):
+    settings = ServiceSettings(port=0, web_port=0, max_message_bytes=2048)
+    async with serving(model, settings) as runtime, client_of(runtime) as client:
+        with pytest.raises(openai.APIStatusError, match="max-message-bytes") as caught:
+            await client.completions.create(model=await name_of(client), prompt="x" * 4096)
+        assert caught.value.status_code == 413
+
+
+async def test_the_end_of_the_runtime_cuts_replies_off_where_they_are(model):
+    settings = ServiceSettings(port=0, web_port=0, shutdown_grace_s=0)
+    async with serving(model, settings) as runtime, client_of(runtime) as client:
+        stream = await client.chat.completions.create(
+            model=await name_of(client), messages=ASK, stream=True, **endless(runtime)
+        )
+        chunks = aiter(stream)
+        await anext(chunks)
+        await runtime.speaking()
+        stopping = asyncio.create_task(runtime.server.stop())
+        rest = [chunk.choices[0] async for chunk in chunks]
+        assert rest[-1].finish_reason == "length"
+        await stopping
+
+
 @pytest.mark.parametrize("streams", [True, False])
 async def test_a_client_that_goes_away_ends_its_reply(web, web_client, streams):
     asked = {
         "model": await name_of(web_client),
         "messages": ASK,
-        "max_tokens": 4000,
-        "logit_bias": {str(each): -100 for each in web.backend.tokenizer.eos_ids},
         "n": 2,
+        **endless(web),
     }
     if streams:
         stream = await web_client.chat.completions.create(**asked, stream=True)

@@ -64,7 +64,7 @@ class RuntimeServer:
 
     @property
     def web_port(self) -> int | None:
-        """The gRPC-Web port; None when there is none."""
+        """The port of gRPC-Web and OpenAI's interface; None when there is none."""
         return self._web.port if self._web else None
 
     @property

@@ -49,7 +49,7 @@ class ServiceSettings(BaseModel):
     )
     web_origins: tuple[str, ...] = Field(
         (),
-        description="Web pages that may call the gRPC-Web port, such as https://game.example; "
+        description="Web pages that may call the web port, such as https://game.example; "
         "'*' allows all. Callers that are no web pages send no origin and need none.",
     )
     web_max_connections: int = Field(

@@ -1,4 +1,4 @@
-"""The gRPC-Web port: HTTP/1.1 for engines and browsers that have no HTTP/2.
+"""gRPC-Web on the web port: HTTP/1.1 for engines and browsers that have no HTTP/2.
 
 Each request becomes a call on a channel to this process's own gRPC server, with its bytes as they
 are. So there is one servicer, and authentication, limits, deadlines, cancellation and back-pressure
