@@ -13,6 +13,9 @@ from grpc_web import WebCall
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from service_runtime import Runtime, serving
+from townsfolk.fake import Script, ScriptedEngine
+from townsfolk.service.gate import Backend
+from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings
 
 ASK = [{"role": "user", "content": "Tom: Hello! Who are you?"}]
@@ -371,3 +374,28 @@ async def test_a_client_that_goes_away_ends_its_reply(web, web_client, streams):
         task.cancel()
     stats = await web.settled()
     assert stats.generated_tokens_total < 8000
+
+
+async def test_a_reply_that_fails_in_mid_stream_ends_with_an_error(tmp_path):
+    path = tmp_path / "storm.toml"
+    path.write_text('[[lines]]\nsays = "It is coming. Run!"\nfails = "failed"\nafter_words = 3\n')
+    settings = ServiceSettings(port=0, web_port=0)
+    server = RuntimeServer(settings)
+    await server.start()
+    backend = Backend.make(ScriptedEngine(Script.read(path), "storm"), settings)
+    await server.open(backend)
+    try:
+        url = f"http://127.0.0.1:{server.web_port}/v1"
+        async with AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
+            asked = {"model": "storm", "messages": ASK}
+            with pytest.raises(openai.InternalServerError):
+                await client.chat.completions.create(**asked)
+            chunks = aiter(await client.chat.completions.create(**asked, stream=True))
+            said = ""
+            while said != "It is coming.":
+                said += (await anext(chunks)).choices[0].delta.content
+            with pytest.raises(openai.APIError, match="its log has more"):
+                await anext(chunks)
+    finally:
+        await server.stop()
+        await backend.aclose()
