@@ -12,6 +12,7 @@ import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
 from townsfolk.engine import cuda_runner
 from townsfolk.engine.cuda_runner import CudaRunner
+from townsfolk.engine.cuda_steps import CudaSteps
 from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.mixed_step import StepResources
 from townsfolk.engine.request import Request
@@ -52,8 +53,9 @@ def make_cuda(decoder, monkeypatch):
         sampler = TritonBackend(MAX_BATCH, runner._vocab_size, EOS, CPU, MAX_BATCH)
         masks = DeviceMasks(MAX_BATCH + PREFILLS, runner._vocab_size, CPU)
         runner._resources = StepResources(decoder, kv, tables, sampler, masks)
+        runner._steps = CudaSteps(SimpleNamespace(step=runner._resources), None, ())
         runner._is_plain = [True] * MAX_BATCH
-        runner._eager_workspace = runner._long_from = None
+        runner._long_from = None
         runner._book = SimpleNamespace(get=lambda shape: None)
         runner._launched = 0
         return runner

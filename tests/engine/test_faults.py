@@ -54,10 +54,10 @@ async def test_a_request_that_cannot_be_sampled_fails_alone(start, expected, mon
         (bad_rows.add if seed == BAD_SEED else bad_rows.discard)(row)
         admit(self, row, params, seed, *args)
 
-    def refuse(self, logits, rows, counts):
+    def refuse(self, logits, rows, counts, *masks):
         if any(row in bad_rows and count == 7 for row, count in zip(rows, counts, strict=True)):
             raise RuntimeError("no such token")
-        return sample(self, logits, rows, counts)
+        return sample(self, logits, rows, counts, *masks)
 
     monkeypatch.setattr(Sampler, "admit", note)
     monkeypatch.setattr(Sampler, "sample", refuse)

@@ -22,8 +22,9 @@ from pathlib import Path
 
 import grpc.aio
 import matplotlib.pyplot as plt
+from townsfolk.service.gate import Gate
 from townsfolk.service.settings import ServiceSettings
-from townsfolk.service.web import WebServer
+from townsfolk.service.web_server import WebServer
 from townsfolk.v1 import dialogue_pb2
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1 import townsfolk_pb2_grpc as rpc
@@ -98,8 +99,8 @@ async def serve() -> None:
     rpc.add_TownsfolkServiceServicer_to_server(Paced(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    web = WebServer(ServiceSettings(web_port=0))
-    await web.start(port)
+    web = WebServer(ServiceSettings(web_port=0), Gate(), token="")
+    await web.start(f"127.0.0.1:{port}")
     print(port, web.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await server.stop(0)

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+from townsfolk.service.gate import Gate
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.service.web_server import WebServer
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -97,7 +98,7 @@ class Transport(rpc.TownsfolkServiceServicer):
 
 def start_web_server(port: int) -> int:
     """Serve gRPC-Web, forwarding to the port; return the port that was taken."""
-    server = WebServer(ServiceSettings(web_port=0, max_message_bytes=8 << 20))
+    server = WebServer(ServiceSettings(web_port=0, max_message_bytes=8 << 20), Gate(), token="")
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     asyncio.run_coroutine_threadsafe(server.start(f"127.0.0.1:{port}"), loop).result(10)
