@@ -296,6 +296,17 @@ async def test_only_pages_of_known_origins_may_call(web):
         assert raw.headers["access-control-allow-origin"] == good
 
 
+async def test_an_answer_that_goes_round_in_circles_ends(town, client):
+    rew = town.backend.tokenizer.encode("rew", continues=True)[-1]
+    messages = [PERSONA, {"role": "user", "content": "What is your name?"}]
+    answer = await client.chat.completions.create(
+        model=await name_of(client), messages=messages, max_tokens=128, logit_bias={str(rew): 90}
+    )
+    assert answer.choices[0].finish_reason == "length"
+    assert 1 <= answer.choices[0].message.content.count("rew") <= 4
+    assert answer.usage.completion_tokens <= 40
+
+
 def endless(runtime: Runtime) -> dict:
     """What keeps a model from ending its reply."""
     return {

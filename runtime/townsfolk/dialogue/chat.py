@@ -9,9 +9,11 @@ from townsfolk.dialogue.prompt import Message
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import FinishReason
+from townsfolk.engine.repetition import guard_of
 from townsfolk.engine.rules import ReplyRules
 from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
+from townsfolk.text.repetition import RepetitionGuard
 from townsfolk.text.stop import StopScanner
 from townsfolk.text.thoughts import CLOSE, ThoughtFilter
 from townsfolk.text.tokenizer import Tokenizer
@@ -71,7 +73,7 @@ class Chat:
                 end_ids=frozenset(self._template.stop_token_ids),
                 penalizes_prompt=False,
                 text_filter=(
-                    _Spoken(self._template.stops, in_thought=in_thought)
+                    _Spoken(self._template.stops, guard_of(params), in_thought=in_thought)
                     if grammar is None
                     else None
                 ),
@@ -82,20 +84,26 @@ class Chat:
 
 
 class _Spoken:
-    """A reply's text without thoughts, up to where its template ends a turn."""
+    """A reply's text without thoughts, up to where its template ends a turn, or it is a loop."""
 
-    def __init__(self, stops: Sequence[str], *, in_thought: bool) -> None:
+    def __init__(self, stops: Sequence[str], guard: RepetitionGuard, *, in_thought: bool) -> None:
         self.finish_reason: FinishReason | None = None
+        self._guard = guard
         self._thoughts = ThoughtFilter(is_open=in_thought)
         self._stops = StopScanner(stops)
         self._begun = False
 
     def push(self, text: str, tokens_left: int) -> str:
         """Take more text; give what can be shown."""
-        return self._shown(self._thoughts.push(text))
+        text = self._guard.push(text, tokens_left)
+        shown = self._shown(self._thoughts.push(text))
+        if self._guard.found and self.finish_reason is None:
+            self.finish_reason = FinishReason.REPETITION
+        return shown
 
     def finish(self, text: str) -> str:
         """Take the last text; give what was held back."""
+        text = self._guard.push(text) + self._guard.flush()
         shown = self._shown(self._thoughts.push(text) + self._thoughts.finish())
         return shown if self._stops.stopped is not None else shown + self._stops.flush()
 
