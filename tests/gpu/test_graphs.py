@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+import triton.language as tl
 from townsfolk.engine.cuda_runner import CudaRunner
 from townsfolk.engine.request import Request
 from townsfolk.engine.scheduler import Scheduler
@@ -12,6 +13,7 @@ from townsfolk.kv import BlockPool, BlockTable, KvCache
 from townsfolk.models import Decoder, named_spec
 from townsfolk.sampling import SamplingParams
 from townsfolk_kernels.gpu.compiler import KernelCompiler
+from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.prefill.norm import rms_norm
 
 DEVICE = torch.device("cuda")
@@ -29,11 +31,23 @@ def test_kernels_that_are_noted_are_compiled_but_not_launched():
 
     kernels = compiler.compile(run)
     assert len(kernels) == 1
-    for kernel in kernels:
-        kernel.result(timeout=60)
+    for compiled in kernels:
+        compiled.result(timeout=60)
     assert (found[0] == 7).all()
     assert compiler.compile(run) == []  # it is there now
     torch.testing.assert_close(rms_norm(x, weight, eps, torch.float32), expected)
+
+
+@kernel
+def _add_one(counts):
+    tl.store(counts, tl.load(counts) + 1)
+
+
+def test_kernels_that_are_there_are_not_launched_while_others_are_noted():
+    counts = torch.zeros(4, dtype=torch.int32, device=DEVICE)
+    _add_one[(1,)](counts)
+    assert KernelCompiler(threads=1).compile(lambda: _add_one[(1,)](counts)) == []
+    assert counts[0] == 1
 
 
 class World:

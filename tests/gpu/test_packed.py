@@ -8,7 +8,8 @@ from packed_checks import (
     check_packed_project_and_add,
 )
 from product_checks import error
-from townsfolk_kernels.gpu.launch import Tiles, has_dependent_launch
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.launch import Tiles
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
 from townsfolk_kernels.quantized.random_blocks import random_blocks
@@ -33,7 +34,7 @@ def test_projections(block_format, dtype, batch):
 @pytest.mark.parametrize("batch", [1, 7, 64])
 @pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q6_K, BlockFormat.Q8_0])
 def test_products_of_layers(block_format, batch, dependent):
-    if dependent and not has_dependent_launch(torch.device(DEVICE)):
+    if dependent and not card_of(torch.device(DEVICE)).has_dependent_launch:
         pytest.skip("no programmatic dependent launch on this device")
     tiles = HELD if batch == 1 else LOOP
     dtype, part = torch.bfloat16, (block_format, 1030)

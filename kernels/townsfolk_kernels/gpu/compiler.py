@@ -1,10 +1,10 @@
 """Compiles kernels beforehand, many at once.
 
 Triton compiles a kernel when it is launched for the first time, which takes 0.2 to 4 seconds and
-stops the thread that launches it. Here the launches of a step are only noted, by Triton's own hook;
-then threads compile what was noted. Four fifths of that time don't hold Python's lock: two threads
-took 4.8 s for twice the work that took one 4.5 s, and another thread that woke every millisecond
-meanwhile did so 6 ms late at the 99th percentile.
+stops the thread that launches it. Here the launches of a step are only noted, by Triton's own hook,
+and none happens; then threads compile what was noted. Four fifths of that time don't hold Python's
+lock: two threads took 4.8 s for twice the work that took one 4.5 s, and another thread that woke
+every millisecond meanwhile did so 6 ms late at the 99th percentile.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from triton import knobs
+
+from townsfolk_kernels.gpu.kernel import only_compiled
 
 _MOST_THREADS = 12
 
@@ -35,8 +37,8 @@ class KernelCompiler:
     def compile(self, run: Callable[[], object]) -> list[Future[None]]:
         """Begin to compile what `run` launches and was never compiled in this process.
 
-        Such kernels are not launched; all else in `run` happens. Others may launch kernels in other
-        threads meanwhile, but only one thread may be in here.
+        No kernel is launched; all else in `run` happens. Others may launch kernels in other threads
+        meanwhile, but only one thread may be in here.
 
         Returns:
             what is done once the kernels are compiled, or has their error.
@@ -45,7 +47,7 @@ class KernelCompiler:
         own = threading.get_ident()
 
         def note(*, fn: Any, compile: dict[str, Any], **facts: Any) -> bool:  # noqa: A002
-            if facts["is_manual_warmup"] or threading.get_ident() != own:
+            if threading.get_ident() != own:
                 return False
             data = compile["specialization_data"]
             key = (f"{fn.module}.{fn.name}", data)
@@ -57,7 +59,8 @@ class KernelCompiler:
         before = knobs.runtime.jit_cache_hook
         knobs.runtime.jit_cache_hook = note
         try:
-            run()
+            with only_compiled():
+                run()
         finally:
             knobs.runtime.jit_cache_hook = before
         return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,8 +57,28 @@ class Launch:
         return library.place_of(self.kernel.full_name, self.key)
 
 
+_only_compiled: ContextVar[bool] = ContextVar("townsfolk_only_compiled", default=False)
+
+
+@contextmanager
+def only_compiled() -> Iterator[None]:
+    """Within this context kernels are compiled where they are not yet, and none is launched.
+
+    Some launched and others not would have those read what nobody wrote: offsets, say.
+    """
+    token = _only_compiled.set(True)
+    try:
+        yield
+    finally:
+        _only_compiled.reset(token)
+
+
 class Kernel(JITFunction):  # type: ignore[misc]
     """A kernel that is launched."""
+
+    def run(self, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
+        """Launch it, unless it is `only_compiled`. Triton's hook."""
+        return super().run(*args, grid=grid, warmup=warmup or _only_compiled.get(), **kwargs)
 
     def __reduce__(self) -> tuple[Callable[[str, str], Kernel], tuple[str, str]]:
         """Go to another process by name."""
