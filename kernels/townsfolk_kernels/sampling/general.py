@@ -298,11 +298,16 @@ def draw_general(
             drawn, before all filters; all can where there are none.
 
     Raises:
-        ValueError: the batch is larger than the space.
+        ValueError: the batch is larger than the space, or what is given has other lengths.
     """
     batch, vocab = logits.shape
     if batch > space.places:
         raise ValueError(f"a batch of {batch} does not fit into space for {space.places}")
+    # A kernel reads beyond what is too short.
+    given = (rows, indices) if masks is None else (rows, indices, masks)
+    if any(each.shape[0] != batch for each in given):
+        lengths = [each.shape[0] for each in given]
+        raise ValueError(f"logits of {batch} places; rows, indices and masks of {lengths}")
     groups = -(-vocab // GROUP)
     padded = max(power_of_two(groups), MAX_CANDIDATES)
     maxima, edited_maxima = space.maxima

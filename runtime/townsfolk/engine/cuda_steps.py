@@ -66,14 +66,15 @@ class CudaSteps:
         """
         device, on_gpu = decoder.device, decoder.device.type == "cuda"
         largest = bucket(min(max_batch, MOST_FUSED))
+        most_decodes = decode_places(max_batch) or DECODES[-1]
+        most_sequences = max(max_batch, most_decodes + PREFILLS)
         resources = StepResources(
             decoder,
             kv,
             SlotTables(max_batch, table_width(context_length, kv.block_size), device),
             TritonBackend(max_batch, decoder.spec.vocab_size, eos_ids, device, aligned(largest)),
-            DeviceMasks(max_batch + PREFILLS, decoder.spec.vocab_size, device),
+            DeviceMasks(aligned(most_sequences), decoder.spec.vocab_size, device),
         )
-        most_decodes = decode_places(max_batch) or DECODES[-1]
         workspace = mixed_workspace(decoder, most_decodes)
         fused = choose_step(decoder, kv, largest, context_length, workspace)
         graphs = GraphResources(

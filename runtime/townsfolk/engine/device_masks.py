@@ -63,8 +63,13 @@ class DeviceMasks:
             logits: [sequences, vocab], fp32.
             indices: [sequences], int32: how many tokens each has drawn before.
             out: gets what is drawn.
+
+        Raises:
+            ValueError: there are fewer places than sequences.
         """
         count = logits.shape[0]
+        if count > self._places:
+            raise ValueError(f"masks for {self._places} places, and a step of {count} sequences")
         sampler.draw_into(
             logits, self.slots[:count], indices, out.part(slice(0, count)), self.bits[:count]
         )
