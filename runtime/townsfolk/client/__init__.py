@@ -26,7 +26,8 @@ from townsfolk.client.errors import (
 from townsfolk.client.grammars import choices, json_schema, lark, regex
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
-from townsfolk.client.sync import Npc, Runtime, Turn
+from townsfolk.client.sync import Runtime
+from townsfolk.client.sync_npc import Npc, Turn
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1.dialogue_pb2 import (
     ActionParameter,

@@ -22,7 +22,8 @@ from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.responder import Responder
 from townsfolk.engine.response import Response
 from townsfolk.engine.runner import Runner
-from townsfolk.engine.scheduler import ScheduledStep, Scheduler
+from townsfolk.engine.scheduled_step import ScheduledStep
+from townsfolk.engine.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.outbox import Outbox
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo
 from townsfolk.engine.response import Response
-from townsfolk.engine.scheduler import ScheduledStep, Scheduler
+from townsfolk.engine.scheduled_step import ScheduledStep
+from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import Meter
 from townsfolk.engine.step import ItemOutput, StepItem

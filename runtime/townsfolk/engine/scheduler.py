@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from townsfolk.engine.pace import Pace, Pacing
+from townsfolk.engine.scheduled_step import ScheduledStep, StepDraft
 from townsfolk.engine.sequence import Sequence
-from townsfolk.engine.step import Admission, ItemOutput, Scoring, StepItem, StepPlan
+from townsfolk.engine.step import StepItem
 from townsfolk.engine.waiting import Waiting, rank
 from townsfolk.kv import BlockPool, OutOfBlocksError
-from townsfolk.sampling import SlotSampling, TokenInfo
+from townsfolk.sampling import TokenInfo
 
 # So many prompts are under way at once even if one alone could fill the steps: a short one that
 # comes later need not wait for the end of a long one.
@@ -22,37 +22,6 @@ _COUNTED = 64  # sequences whose prompts are added up, at most
 
 Drafter = Callable[[list[int]], list[int]]
 """Guesses which tokens come after some."""
-
-
-@dataclass(slots=True)
-class ScheduledStep:
-    """A step, and whose it is.
-
-    Attributes:
-        plan: what a runner needs to know.
-        sequences: of the plan's items, in their order.
-        epochs: theirs when the step was planned.
-    """
-
-    plan: StepPlan
-    sequences: list[Sequence] = field(default_factory=list)
-    epochs: list[int] = field(default_factory=list)
-
-    @property
-    def is_masked(self) -> bool:
-        """Whether any of its draws waits for a mask."""
-        return any(item.masked for item in self.plan.items)
-
-    def live(self) -> Iterator[tuple[Sequence, StepItem]]:
-        """Give those whose sequences have not left the batch since."""
-        parts = zip(self.sequences, self.epochs, self.plan.items, strict=True)
-        return ((each, item) for each, epoch, item in parts if each.epoch == epoch)
-
-    def parts(
-        self, outputs: list[ItemOutput]
-    ) -> Iterator[tuple[Sequence, int, StepItem, ItemOutput]]:
-        """Give each sequence, its epoch, its item and what the step gave for it."""
-        return zip(self.sequences, self.epochs, self.plan.items, outputs, strict=True)
 
 
 class Scheduler:
@@ -122,12 +91,12 @@ class Scheduler:
 
     def plan(self) -> ScheduledStep:
         """Decide the next step; it has no items when there is nothing to compute now."""
-        draft, size = _Draft(), self._pool.block_size
+        draft, size = StepDraft(), self._pool.block_size
         decoding, prompts = self._split_running()
         for sequence in decoding:
             has_room = sequence.num_launched < len(sequence.table.block_ids) * size
             if has_room or self._make_room(sequence, 1, draft):
-                draft.items[sequence] = self._item(sequence, 1)
+                draft.compute(sequence, 1)
         budget = self._budget - len(draft.items)
         if self._drafter is not None:
             budget -= self._add_drafts(draft, budget)
@@ -184,7 +153,7 @@ class Scheduler:
         if len(held) != self._pool.num_used:
             raise RuntimeError(f"{self._pool.num_used} KV blocks are used, but {len(held)} held")
 
-    def _add_prompts(self, draft: _Draft, budget: int, prompts: list[Sequence]) -> None:
+    def _add_prompts(self, draft: StepDraft, budget: int, prompts: list[Sequence]) -> None:
         """Have prompts computed, as much of them as the pace allows."""
         wanted = islice(chain(prompts, self.waiting), _COUNTED)
         allowance = self.pace.allow(
@@ -196,29 +165,9 @@ class Scheduler:
         for sequence in self._prompts(allowance.tokens, draft, prompts):
             count = allowance.take(sequence.num_launched, sequence.num_remaining)
             if count > 0 and self._make_room(sequence, count, draft):
-                draft.items[sequence] = self._item(sequence, count)
+                draft.compute(sequence, count)
 
-    def _item(self, sequence: Sequence, count: int) -> StepItem:
-        assert sequence.slot is not None
-        start = sequence.num_launched
-        end = start + count
-        draws = end == len(sequence.token_ids) + sequence.num_pending
-        sequence.num_launched = end
-        sequence.num_pending += draws
-        return StepItem(
-            sequence.slot,
-            start,
-            count,
-            () if count == 1 and draws else sequence.token_ids[start:end],
-            draws,
-            end - sequence.prompt_length,
-            sequence.logprobs,
-            0,
-            _scoring(sequence, start, end) if sequence.scores_prompt else None,
-            draws and sequence.is_masked,
-        )
-
-    def _add_drafts(self, draft: _Draft, budget: int) -> int:
+    def _add_drafts(self, draft: StepDraft, budget: int) -> int:
         """Have guesses verified for sequences that decode, as far as there is room for them."""
         assert self._drafter is not None
         added = 0
@@ -239,7 +188,7 @@ class Scheduler:
             added += len(guesses)
         return added
 
-    def _has_room(self, sequence: Sequence, capacity: int, draft: _Draft) -> bool:
+    def _has_room(self, sequence: Sequence, capacity: int, draft: StepDraft) -> bool:
         """Whether there are blocks for more tokens, which are then its own; nobody gives way."""
         known = len(sequence.table.block_ids)
         try:
@@ -249,7 +198,7 @@ class Scheduler:
         draft.note_growth(sequence, known)
         return True
 
-    def _make_room(self, sequence: Sequence, count: int, draft: _Draft) -> bool:
+    def _make_room(self, sequence: Sequence, count: int, draft: StepDraft) -> bool:
         """Give a running sequence blocks for `count` more tokens; False if it was preempted."""
         capacity = sequence.num_launched + count
         if capacity <= len(sequence.table.block_ids) * self._pool.block_size:
@@ -279,7 +228,7 @@ class Scheduler:
                 prompts.append(sequence)
         return decoding, prompts
 
-    def _prompts(self, budget: int, draft: _Draft, running: list[Sequence]) -> list[Sequence]:
+    def _prompts(self, budget: int, draft: StepDraft, running: list[Sequence]) -> list[Sequence]:
         """Sequences with prompts to compute, `running` and newcomers, in order."""
         prompts = [sequence for sequence in running if sequence.slot is not None]
         wanted = sum(sequence.num_remaining for sequence in prompts)
@@ -292,7 +241,7 @@ class Scheduler:
         prompts.sort(key=lambda each: (-each.priority, each.num_remaining, each.number))
         return prompts
 
-    def _admit(self, draft: _Draft) -> Sequence | None:
+    def _admit(self, draft: StepDraft) -> Sequence | None:
         """Let the first waiting sequence join, if there is room or can be made."""
         if not self.waiting:
             return None
@@ -311,7 +260,7 @@ class Scheduler:
         self.running.append(sequence)
         self._is_sorted = False
         sequence.slot = self._free_slots.pop()
-        draft.admitted[sequence] = _admission(sequence)
+        draft.admit(sequence)
         return sequence
 
     def _seat(self, sequence: Sequence) -> bool:
@@ -342,7 +291,7 @@ class Scheduler:
     def _blocks_wanted(self, sequence: Sequence) -> int:
         return -(-(len(sequence.token_ids) + 1) // self._pool.block_size)
 
-    def _preempt(self, sequence: Sequence, draft: _Draft) -> None:
+    def _preempt(self, sequence: Sequence, draft: StepDraft) -> None:
         draft.drop(sequence)
         self._vacate(sequence)
         self.waiting.add(sequence)
@@ -354,57 +303,3 @@ class Scheduler:
         self._free_slots.append(sequence.slot)
         self._vacated.append(sequence.slot)
         sequence.leave()
-
-
-class _Draft:
-    """A plan in the making, from which a sequence that is preempted disappears again."""
-
-    def __init__(self) -> None:
-        self.items: dict[Sequence, StepItem] = {}
-        self.admitted: dict[Sequence, Admission] = {}
-        self.grown: dict[Sequence, tuple[int, int, list[int]]] = {}
-
-    def note_growth(self, sequence: Sequence, known: int) -> None:
-        """Note the blocks that a sequence has got, behind so many that it had."""
-        assert sequence.slot is not None
-        if sequence in self.grown:
-            known = self.grown[sequence][1]
-        self.grown[sequence] = (sequence.slot, known, sequence.table.block_ids[known:])
-
-    def drop(self, sequence: Sequence) -> None:
-        """Let go of a sequence that leaves the batch."""
-        for of in (self.items, self.admitted, self.grown):
-            of.pop(sequence, None)
-
-    def plan(self, vacated: list[int]) -> StepPlan:
-        """Return it as it is now."""
-        return StepPlan(
-            vacated, list(self.admitted.values()), list(self.grown.values()),
-            list(self.items.values()),
-        )  # fmt: skip
-
-
-def _scoring(sequence: Sequence, start: int, end: int) -> Scoring | None:
-    """Which tokens of its prompt are scored when these positions are computed."""
-    first = max(start, sequence.num_scored - 1)
-    last = min(end, sequence.prompt_length - 1)
-    if first >= last:
-        return None
-    next_ids = sequence.token_ids[first + 1 : last + 1]
-    return Scoring(first - start, next_ids, sequence.logprobs or 0)
-
-
-def _admission(sequence: Sequence) -> Admission:
-    assert sequence.slot is not None
-    request = sequence.request
-    sampling = SlotSampling(
-        sequence.slot,
-        request.params,
-        request.seed,
-        request.penalized_ids,
-        sequence.token_ids[sequence.prompt_length :],
-        tuple(request.end_ids),
-        sequence.token_ids[-1],
-        sequence.is_masked,
-    )
-    return Admission(sampling, list(sequence.table.block_ids))

@@ -10,9 +10,10 @@ from townsfolk.dialogue.errors import AlreadyExistsError
 from townsfolk.dialogue.events import Interrupted, SessionOpened
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.turn import Turn
-from townsfolk.service import convert
 from townsfolk.service.errors import InvalidRequestError, StreamOrderError, is_fault
 from townsfolk.service.gate import Gate
+from townsfolk.service.messages import events, turns
+from townsfolk.service.messages.sessions import session_config
 from townsfolk.v1.dialogue_pb2 import SessionEvent
 from townsfolk.v1.townsfolk_pb2 import ConverseRequest, ConverseResponse, OpenSession
 
@@ -38,7 +39,7 @@ async def open_session(gate: Gate, request: OpenSession) -> tuple[Session, Sessi
     if request.resume:
         session = sessions.get(request.config.session_id)
     else:
-        config = convert.session_config(request.config)
+        config = session_config(request.config)
         # Not here: others speak. To encode 4,000 tokens takes 10 ms.
         characters = sessions.characters(config)
         window = await gate.backend.encoding.run(characters, sessions.window, config)
@@ -77,7 +78,7 @@ class Conversation:
         session, opened = await open_session(self._gate, await self._first())
         with session.held():
             try:
-                await self._send(convert.event_message(opened, self._tokenizer))
+                await self._send(events.event_message(opened, self._tokenizer))
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._listen(session))
                     await self._answer()
@@ -116,7 +117,7 @@ class Conversation:
             try:
                 request = await anext(self._requests, None)
             except InvalidRequestError as error:
-                await self._send(convert.error_message(error))
+                await self._send(events.error_message(error))
                 continue
             if request is None:
                 return
@@ -128,26 +129,26 @@ class Conversation:
                 # The other turn of that name is not over.
                 taken = isinstance(error, AlreadyExistsError)
                 turn_id = "" if taken else request.say.turn_id
-                await self._send(convert.error_message(error, turn_id))
+                await self._send(events.error_message(error, turn_id))
 
     async def _take(self, session: Session, request: ConverseRequest) -> bool:
         """Do what one request wants; return whether more may come."""
         match request.WhichOneof("request"):
             case "say":
                 self._gate.check_open()
-                turn = session.say(convert.utterance(request.say))
+                turn = session.say(turns.utterance(request.say))
                 self._gate.begin(turn)
                 self._unfinished.add(turn)
                 await self._turns.put(turn)
             case "notify":
                 notified = session.notify(request.notify)
-                await self._send(convert.event_message(notified, self._tokenizer))
+                await self._send(events.event_message(notified, self._tokenizer))
             case "interrupt":
-                cut = session.interrupt(*convert.interruption(request.interrupt))
-                await self._send(convert.event_message(Interrupted(tuple(cut)), self._tokenizer))
+                cut = session.interrupt(*turns.interruption(request.interrupt))
+                await self._send(events.event_message(Interrupted(tuple(cut)), self._tokenizer))
             case "update_priority":
                 updated = session.set_priority(request.update_priority)
-                await self._send(convert.event_message(updated, self._tokenizer))
+                await self._send(events.event_message(updated, self._tokenizer))
             case "close":
                 await self._sessions.close(session.id)
                 return False
@@ -165,7 +166,7 @@ class Conversation:
         """Give the events of one turn after the other."""
         while (turn := await self._turns.get()) is not None:
             async for event in turn:
-                await self._send(convert.event_message(event, self._tokenizer))
+                await self._send(events.event_message(event, self._tokenizer))
             self._over(turn)
 
     def _over(self, turn: Turn) -> None:

@@ -19,11 +19,17 @@ from townsfolk.dialogue.limits import check_length
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.scoring import score
 from townsfolk.grammar import CompiledGrammar
-from townsfolk.service import convert
 from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, open_session
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
+from townsfolk.service.messages import choices, completions, events, sampling, turns
+from townsfolk.service.messages.sessions import (
+    checked_lore,
+    session_config_message,
+    summary_message,
+)
+from townsfolk.service.messages.stats import MODEL_STATES, stats_message
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.sampling_pb2 import Grammar
@@ -50,14 +56,14 @@ class TownsfolkServicer:
     ) -> pb.OpenSessionResponse:
         self._gate.check_open()
         _session, opened = await open_session(self._gate, request.open)
-        return pb.OpenSessionResponse(opened=convert.opened_message(opened))
+        return pb.OpenSessionResponse(opened=events.opened_message(opened))
 
     async def Say(self, request: pb.SayRequest, context: Context) -> None:
         backend = self._gate.backend
         self._gate.check_open()
         session = backend.sessions.get(request.session_id)
         write = writer(context)
-        utterance = convert.utterance(request.utterance)
+        utterance = turns.utterance(request.utterance)
         await self._compiled(
             request.utterance.grammar
         )  # what is wrong with it is the call's status
@@ -66,7 +72,7 @@ class TownsfolkServicer:
         try:
             with session.held():
                 async for event in turn:
-                    message = convert.event_message(event, backend.tokenizer)
+                    message = events.event_message(event, backend.tokenizer)
                     await write(pb.SayResponse(event=message))
         finally:
             turn.interrupt()
@@ -76,14 +82,14 @@ class TownsfolkServicer:
         self, request: pb.InterruptSessionRequest, _: Context
     ) -> pb.InterruptSessionResponse:
         session = self._gate.backend.sessions.get(request.session_id)
-        turn_ids = session.interrupt(*convert.interruption(request.interrupt))
+        turn_ids = session.interrupt(*turns.interruption(request.interrupt))
         return pb.InterruptSessionResponse(turn_ids=turn_ids)
 
     async def AnswerAction(
         self, request: pb.AnswerActionRequest, _: Context
     ) -> pb.AnswerActionResponse:
         session = self._gate.backend.sessions.get(request.session_id)
-        session.answer_action(request.action_id, convert.outcome(request))
+        session.answer_action(request.action_id, turns.outcome(request))
         return pb.AnswerActionResponse()
 
     async def NotifySession(
@@ -104,7 +110,7 @@ class TownsfolkServicer:
     async def GetSession(self, request: pb.GetSessionRequest, _: Context) -> pb.GetSessionResponse:
         session = self._gate.backend.sessions.get(request.session_id)
         return pb.GetSessionResponse(
-            config=convert.session_config_message(session.config),
+            config=session_config_message(session.config),
             current_turn_id=session.current_turn_id,
             queued_turns=session.queued_turns,
         )
@@ -113,7 +119,7 @@ class TownsfolkServicer:
         self, request: pb.ListSessionsRequest, _: Context
     ) -> pb.ListSessionsResponse:
         sessions = self._gate.backend.sessions.list()
-        return pb.ListSessionsResponse(sessions=map(convert.summary_message, sessions))
+        return pb.ListSessionsResponse(sessions=map(summary_message, sessions))
 
     async def CloseSession(
         self, request: pb.CloseSessionRequest, _: Context
@@ -124,7 +130,7 @@ class TownsfolkServicer:
     async def RegisterLore(
         self, request: pb.RegisterLoreRequest, _: Context
     ) -> pb.RegisterLoreResponse:
-        backend, lore = self._gate.backend, convert.lore(request.lore)
+        backend, lore = self._gate.backend, checked_lore(request.lore)
         backend.sessions.register_lore(lore)
         # Not here: others speak, and lore is long.
         encode = backend.tokenizer.encode
@@ -149,7 +155,7 @@ class TownsfolkServicer:
         self._gate.check_open()
         generation = backend.engine.submit(
             prompt,
-            convert.overrides(request.sampling).over(backend.engine.default_params),
+            sampling.overrides(request.sampling).over(backend.engine.default_params),
             priority=request.priority,
             echo=request.echo,
             grammar=grammar,
@@ -161,32 +167,32 @@ class TownsfolkServicer:
             echoed = not request.echo
             async for delta in generation:
                 if not echoed:
-                    await write(convert.echo_message(generation, backend.tokenizer))
+                    await write(completions.echo_message(generation, backend.tokenizer))
                     echoed = True
-                await write(convert.text_message(delta, backend.tokenizer))
+                await write(completions.text_message(delta, backend.tokenizer))
             if not echoed:
-                await write(convert.echo_message(generation, backend.tokenizer))
+                await write(completions.echo_message(generation, backend.tokenizer))
             assert generation.completion is not None
-            await write(convert.finished_message(generation.completion))
+            await write(completions.finished_message(generation.completion))
         finally:
             generation.cancel()
             self._generations.discard(generation)
             self._gate.end(generation)
 
     async def _compiled(self, message: Grammar) -> CompiledGrammar | None:
-        grammar = convert.grammar(message)
+        grammar = sampling.grammar(message)
         return None if grammar is None else await self._gate.backend.engine.compile(grammar)
 
     async def Choose(self, request: pb.ChooseRequest, _: Context) -> pb.ChooseResponse:
         backend = self._gate.backend
         self._gate.check_open()
-        question = convert.question(request)
+        question = choices.question(request)
         match request.WhichOneof("subject"):
             case "session_id":
-                utterance = convert.asked(request)
+                utterance = choices.asked(request)
                 session = backend.sessions.get(request.session_id)
                 choice = await session.choose(question, utterance, remember=request.remember)
-                return convert.choice_message(choice)
+                return choices.choice_message(choice)
             case "text":
                 prompt = await self._encoded(request.text)
             case "token_ids":
@@ -198,7 +204,7 @@ class TownsfolkServicer:
         encode = backend.tokenizer.encode
         options = [encode(text, continues=True) for text in question.options]
         scored = await score(backend.engine, prompt, options, priority=request.priority)
-        return convert.choice_message(decide(question, len(prompt), scored))
+        return choices.choice_message(decide(question, len(prompt), scored))
 
     async def _encoded(self, text: str) -> list[int]:
         """Return a prompt's tokens."""
@@ -223,7 +229,7 @@ class TownsfolkServicer:
             max_sessions=self._settings.max_sessions,
             max_batch=info.max_batch,
             max_message_bytes=self._settings.max_message_bytes,
-            model_state=convert.MODEL_STATES[stats.model_state],
+            model_state=MODEL_STATES[stats.model_state],
             memory_used_mib=stats.memory_used_mib,
             memory_limit_mib=info.memory_limit_mib,
         )
@@ -237,14 +243,14 @@ class TownsfolkServicer:
                 f"(allowed: {MIN_STATS_INTERVAL_MS} to {MAX_STATS_INTERVAL_MS})"
             )
         write = writer(context)
-        stats = convert.stats_message(backend.engine.stats(), len(backend.sessions))
+        stats = stats_message(backend.engine.stats(), len(backend.sessions))
         while True:
             self._gate.check_open()
             await write(stats)
             before, reported_at = stats.generated_tokens_total, time.monotonic()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gate.closing.wait(), interval / 1000)
-            stats = convert.stats_message(backend.engine.stats(), len(backend.sessions))
+            stats = stats_message(backend.engine.stats(), len(backend.sessions))
             generated = stats.generated_tokens_total - before
             stats.tokens_per_second = generated / (time.monotonic() - reported_at)
 
@@ -253,7 +259,7 @@ class TownsfolkServicer:
         if not self._gate.loaded:
             return None
         backend = self._gate.backend
-        return convert.stats_message(backend.engine.stats(), len(backend.sessions))
+        return stats_message(backend.engine.stats(), len(backend.sessions))
 
     def interrupt_all(self) -> None:
         """Cut off all answers under way: each ends with what there is of it."""
