@@ -89,14 +89,17 @@ def main() -> None:
             spec = named_spec(job["model"], **layers)
             decoder = Decoder.random(spec, getattr(torch, job["dtype"]), "cuda:0")
             engine = Engine(decoder, None, settings, name=job["model"])
+            vocab_size = spec.vocab_size
             del decoder
         else:
             engine = Engine.from_pretrained(job["model"], settings)
+            assert engine.tokenizer is not None
+            vocab_size = engine.tokenizer.vocab_size
         plan = engine._plan
         report: dict[str, object] = {"plan": str(plan)}
         report["host peak when loaded"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         report["at start"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]
-        texts = asyncio.run(storm(engine, engine._vocab_size))
+        texts = asyncio.run(storm(engine, vocab_size))
         report["after"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]
         report["peak reserved"] = torch.cuda.max_memory_reserved() / MIB
         report["peak process"] = watch.peak / MIB
@@ -108,7 +111,7 @@ def main() -> None:
         if settings.idle_release_s:
             asyncio.run(until_released(engine))
             report["released"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]
-            report["same text"] = texts == asyncio.run(storm(engine, engine._vocab_size))
+            report["same text"] = texts == asyncio.run(storm(engine, vocab_size))
             report["peak process again"] = watch.peak / MIB
         engine.close()
         report["closed"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import secrets
-import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from collections.abc import Sequence as Items
 from concurrent.futures import Future
 from functools import partial
@@ -20,20 +17,19 @@ import torch
 
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
-from townsfolk.engine.choice import choose
 from townsfolk.engine.errors import (
-    DeviceNotFoundError,
     EngineFailedError,
     InvalidPromptError,
-    PromptTooLongError,
 )
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
+from townsfolk.engine.input_processor import InputProcessor, check_priority
 from townsfolk.engine.loop import EngineLoop
-from townsfolk.engine.memory import MemoryPlan, out_of_memory
+from townsfolk.engine.memory import MemoryPlan
 from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion
+from townsfolk.engine.pretrained import Pretrained
 from townsfolk.engine.repetition import filter_of
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
@@ -45,20 +41,17 @@ from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.thread import EngineThread
-from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler, Vocabulary
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
-from townsfolk.models import Decoder, open_source
-from townsfolk.models.loading import Progress, log_progress
+from townsfolk.models import Decoder
+from townsfolk.models.loading import Progress
 from townsfolk.models.outline import WeightOutline
-from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
+from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
-
-_MAX_PRIORITY = 100
 
 
 class Engine:
@@ -110,30 +103,18 @@ class Engine:
             dtype = decoder.precision.weights
             plan = MemoryPlan.make(spec, dtype, decoder.device, settings, outline)
         plan.hold(decoder.device)
-        device = str(decoder.device)
-        if decoder.device.type == "cuda":
-            device += f" ({torch.cuda.get_device_name(decoder.device)})"
         self.tokenizer = tokenizer
         self.weight_files: FileMarks | None = None
         self.default_params = default_params or SamplingParams()
         self.unread = Unread(MOST_OF_ALL)
-        self.info = EngineInfo(
-            model=name,
-            parameters=decoder.num_parameters,
-            device=device,
-            dtype=str(decoder.dtype).removeprefix("torch."),
-            context_length=plan.context_length,
-            kv_memory_mib=-(-plan.kv // MIB),
-            kv_capacity_tokens=plan.num_blocks * plan.block_size,
-            max_batch=settings.max_batch,
-            memory_limit_mib=(plan.limit or 0) // MIB,
-        )
-        eos_ids = self._eos_ids = spec.eos_ids | (
-            tokenizer.eos_ids if tokenizer is not None else frozenset()
-        )
+        device = str(decoder.device)
+        if decoder.device.type == "cuda":
+            device += f" ({torch.cuda.get_device_name(decoder.device)})"
+        self.info = EngineInfo.of(name, device, decoder, plan, settings)
+        eos_ids = spec.eos_ids | (tokenizer.eos_ids if tokenizer is not None else frozenset())
+        self._inputs = InputProcessor(tokenizer, spec.vocab_size, plan.context_length, eos_ids)
         make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
         resident = make(decoder)
-        self._vocab_size = spec.vocab_size
         self._pool = BlockPool(plan.num_blocks, plan.block_size, resident.kv.copy_block)
         self._plan, self._device = plan, decoder.device
         self._residency = Residency(
@@ -160,7 +141,6 @@ class Engine:
         self._loop.post = self._thread.post
         open_requests = self._open
         self._thread.failed.add_done_callback(lambda failed: open_requests.fail(failed.result()))
-        self._numbers = itertools.count()
         self._thread.start()
         self._finalizer = weakref.finalize(
             self, _stop, self._thread, self._residency, plan, decoder.device
@@ -186,53 +166,21 @@ class Engine:
             UnfitSettingError: a setting does not fit the model.
         """
         settings = settings or EngineSettings()
-        device = _device(settings)
-        choice = choose(model if model is not None else settings.model, device, settings)
-        if choice.why:
-            logger.info("model auto: %s", choice.why)
-        path = choice.path
-        source = open_source(path)
-        architecture = source.architecture()
-        spec = architecture.spec
-        dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
-        outline = WeightOutline.of_checkpoint(architecture, source.checkpoint(), dtype, device)
-        plan = MemoryPlan.make(spec, dtype, device, settings, outline)
-        if plan.context_length < (settings.max_context or spec.context_length):
-            logger.info(
-                "the memory for conversations holds %d tokens, of the %d that one could have: "
-                "kv_memory_mib gives it more",
-                plan.context_length,
-                settings.max_context or spec.context_length,
-            )
-        tokenizer = Tokenizer(source.tokenizer())
-        marks = FileMarks.of_model(path) if device.type == "cpu" else None
-
-        def load(report: Progress) -> Decoder:
-            if settings.threads is not None:
-                compute_with(settings.threads)
-            plan.hold(device)
-            plan.check_free(device)
-            try:
-                return Decoder.load(path, dtype, device, report, plan.context_length)
-            except torch.OutOfMemoryError as error:
-                raise out_of_memory(error) from None
-
+        pretrained = Pretrained.load(model, settings)
         try:
-            decoder = run_in_new_thread(load, log_progress())
-            logger.info("weights loaded")
             engine = cls(
-                decoder,
-                tokenizer,
+                pretrained.decoder,
+                pretrained.tokenizer,
                 settings,
-                name=choice.name,
-                default_params=_default_params(source.generation()),
-                plan=plan,
-                load=load,
+                name=pretrained.name,
+                default_params=pretrained.default_params,
+                plan=pretrained.plan,
+                load=pretrained.reload,
             )
         except BaseException:
-            plan.let_go(device)
+            pretrained.plan.let_go(pretrained.decoder.device)
             raise
-        engine.weight_files = marks
+        engine.weight_files = pretrained.weight_files
         return engine
 
     def submit(
@@ -274,29 +222,14 @@ class Engine:
             RuntimeError: no event loop runs in this thread.
         """
         event_loop = asyncio.get_running_loop()
-        params = params or self.default_params
-        _check_whole_between("priority", priority, -_MAX_PRIORITY, _MAX_PRIORITY)
-        if deadline_s is not None and not deadline_s > 0:
-            raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
-        params.check_vocabulary(self._vocab_size)
-        token_ids = self._prompt_ids(prompt)
-        arrived = time.monotonic()
-        request = Request(
-            number=next(self._numbers),
-            prompt_ids=token_ids,
-            params=params,
-            seed=params.seed if params.seed is not None else secrets.randbits(64),
-            max_tokens=min(
-                len(token_ids) + (params.max_new_tokens if scored_from is None else 0),
-                self.info.context_length,
-            ),
-            namespace=namespace,
+        request = self._inputs.request(
+            prompt,
+            params or self.default_params,
             priority=priority,
-            arrived=arrived,
-            deadline=None if deadline_s is None else arrived + deadline_s,
+            deadline_s=deadline_s,
+            namespace=namespace,
             echo=echo,
-            end_ids=rules.end_ids,
-            penalized_ids=self._penalized(token_ids, params, rules),
+            rules=rules,
             grammar=grammar,
             scored_from=scored_from,
         )
@@ -316,7 +249,7 @@ class Engine:
             post(partial(loop.cancel, response))
 
         def set_priority(value: int) -> None:
-            _check_whole_between("priority", value, -_MAX_PRIORITY, _MAX_PRIORITY)
+            check_priority(value)
             post(partial(loop.set_priority, response, value))
 
         generation = Generation(cancel, set_priority, self.unread.reader())
@@ -324,18 +257,6 @@ class Engine:
         response = Response(sequence, reply, queue)
         self._open.add(request.number, queue, partial(post, partial(loop.submit, response)))
         return generation
-
-    def _penalized(
-        self, prompt_ids: tuple[int, ...], params: SamplingParams, rules: ReplyRules
-    ) -> tuple[int, ...]:
-        """The prompt's tokens that the repetition penalty counts.
-
-        Never end tokens: to end would grow less likely with each turn of a conversation.
-        """
-        if not (params.penalizes and rules.penalizes_prompt):
-            return ()
-        ends = self._eos_ids | rules.end_ids
-        return tuple(token_id for token_id in prompt_ids if token_id not in ends)
 
     async def compile(self, grammar: Grammar) -> CompiledGrammar:
         """Make a grammar ready for `submit`; those of late are kept. Takes a thread, not the loop.
@@ -360,12 +281,7 @@ class Engine:
         Raises:
             InvalidPromptError: the text can't be written as UTF-8, or there is no tokenizer.
         """
-        if self.tokenizer is None:
-            raise InvalidPromptError("this engine has no tokenizer: give token ids")
-        try:
-            return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(text)]
-        except ValueError as error:
-            raise InvalidPromptError(f"the prompt can't be used: {error}") from error
+        return self._inputs.encode(text)
 
     async def generate(
         self,
@@ -470,22 +386,6 @@ class Engine:
         rss: int = psutil.Process().memory_info().rss
         return rss
 
-    def _prompt_ids(self, prompt: str | Items[int]) -> tuple[int, ...]:
-        if isinstance(prompt, str):
-            token_ids = tuple(self.encode(prompt))
-        else:
-            token_ids = tuple(prompt)
-            last = self._vocab_size - 1
-            # One by one takes a millisecond for 3,000 tokens, and the event loop's millisecond.
-            if {*map(type, token_ids)} != {int} or min(token_ids) < 0 or max(token_ids) > last:
-                for token_id in token_ids:
-                    _check_whole_between("prompt token ids", token_id, 0, last)
-        if not token_ids:
-            raise InvalidPromptError("the prompt is empty: give at least one token")
-        if len(token_ids) >= self.info.context_length:
-            raise PromptTooLongError(len(token_ids), self.info.context_length)
-        return token_ids
-
 
 def _stop(
     thread: EngineThread, residency: Residency, plan: MemoryPlan, device: torch.device
@@ -494,33 +394,3 @@ def _stop(
     if not thread.failed.done():  # else it may use what it has, or the device may be dead
         residency.stop()
         plan.let_go(device)
-
-
-def _check_whole_between(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InvalidPromptError(f"{name} must be whole, {low} to {high}, but is {value!r}")
-
-
-def _device(settings: EngineSettings) -> torch.device:
-    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DeviceNotFoundError
-    return torch.device("cuda:0")
-
-
-def _default_params(raw: Mapping[str, Any]) -> SamplingParams:
-    """What the model's authors recommend, over our own defaults.
-
-    Args:
-        raw: the contents of a `generation_config.json`.
-    """
-    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    given = {name: raw[name] for name in names if raw.get(name) is not None}
-    if raw.get("do_sample") is False:
-        given["temperature"] = 0.0
-    try:
-        return SamplingParams(**given)
-    except InvalidSamplingError as error:
-        logger.warning("the model's own sampling defaults are not used: %s", error)
-        return SamplingParams()

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the fake engine has no tensors
+    from townsfolk.config import EngineSettings
+    from townsfolk.engine.memory import MemoryPlan
+    from townsfolk.models import Decoder
+
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +38,20 @@ class EngineInfo:
     kv_capacity_tokens: int
     max_batch: int
     memory_limit_mib: int
+
+    @classmethod
+    def of(
+        cls, name: str, device: str, decoder: Decoder, plan: MemoryPlan, settings: EngineSettings
+    ) -> EngineInfo:
+        """Return what the engine of a decoder is, given the memory it takes."""
+        return cls(
+            model=name,
+            parameters=decoder.num_parameters,
+            device=device,
+            dtype=str(decoder.dtype).removeprefix("torch."),
+            context_length=plan.context_length,
+            kv_memory_mib=-(-plan.kv // MIB),
+            kv_capacity_tokens=plan.num_blocks * plan.block_size,
+            max_batch=settings.max_batch,
+            memory_limit_mib=(plan.limit or 0) // MIB,
+        )

@@ -1,0 +1,143 @@
+"""From what a caller asks to a request that the engine can serve, or an error that says why not."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Sequence as Items
+
+from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
+from townsfolk.engine.request import Request
+from townsfolk.engine.rules import ReplyRules
+from townsfolk.grammar import CompiledGrammar
+from townsfolk.sampling.params import SamplingParams
+from townsfolk.text.tokenizer import Tokenizer
+
+_MAX_PRIORITY = 100
+
+
+class InputProcessor:
+    """Checks and numbers requests, and encodes their prompts."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer | None,
+        vocab_size: int,
+        context_length: int,
+        eos_ids: frozenset[int],
+    ) -> None:
+        """Make requests for one model.
+
+        Args:
+            tokenizer: its vocabulary; None to take token ids only.
+            vocab_size: token ids are below it.
+            context_length: the most tokens of prompt and reply.
+            eos_ids: tokens that end a reply.
+        """
+        self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
+        self._context_length = context_length
+        self._eos_ids = eos_ids
+        self._numbers = itertools.count()
+
+    def request(
+        self,
+        prompt: str | Items[int],
+        params: SamplingParams,
+        *,
+        priority: int,
+        deadline_s: float | None,
+        namespace: str,
+        echo: bool,
+        rules: ReplyRules,
+        grammar: CompiledGrammar | None,
+        scored_from: int | None,
+    ) -> Request:
+        """Return a request; see `Engine.submit` for the arguments.
+
+        Raises:
+            InvalidPromptError: the prompt or an option can't be used.
+            PromptTooLongError: the prompt leaves no room for a reply.
+            InvalidSamplingError: a parameter doesn't fit the model.
+        """
+        check_priority(priority)
+        if deadline_s is not None and not deadline_s > 0:
+            raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
+        params.check_vocabulary(self._vocab_size)
+        token_ids = self._prompt_ids(prompt)
+        arrived = time.monotonic()
+        return Request(
+            number=next(self._numbers),
+            prompt_ids=token_ids,
+            params=params,
+            seed=params.seed if params.seed is not None else secrets.randbits(64),
+            max_tokens=min(
+                len(token_ids) + (params.max_new_tokens if scored_from is None else 0),
+                self._context_length,
+            ),
+            namespace=namespace,
+            priority=priority,
+            arrived=arrived,
+            deadline=None if deadline_s is None else arrived + deadline_s,
+            echo=echo,
+            end_ids=rules.end_ids,
+            penalized_ids=self._penalized(token_ids, params, rules),
+            grammar=grammar,
+            scored_from=scored_from,
+        )
+
+    def encode(self, text: str) -> list[int]:
+        """Return the token ids of a prompt; may be called from any thread.
+
+        Raises:
+            InvalidPromptError: the text can't be written as UTF-8, or there is no tokenizer.
+        """
+        if self._tokenizer is None:
+            raise InvalidPromptError("this engine has no tokenizer: give token ids")
+        try:
+            return [*self._tokenizer.prefix_ids, *self._tokenizer.encode(text)]
+        except ValueError as error:
+            raise InvalidPromptError(f"the prompt can't be used: {error}") from error
+
+    def _penalized(
+        self, prompt_ids: tuple[int, ...], params: SamplingParams, rules: ReplyRules
+    ) -> tuple[int, ...]:
+        """The prompt's tokens that the repetition penalty counts.
+
+        Never end tokens: to end would grow less likely with each turn of a conversation.
+        """
+        if not (params.penalizes and rules.penalizes_prompt):
+            return ()
+        ends = self._eos_ids | rules.end_ids
+        return tuple(token_id for token_id in prompt_ids if token_id not in ends)
+
+    def _prompt_ids(self, prompt: str | Items[int]) -> tuple[int, ...]:
+        if isinstance(prompt, str):
+            token_ids = tuple(self.encode(prompt))
+        else:
+            token_ids = tuple(prompt)
+            last = self._vocab_size - 1
+            # One by one takes a millisecond for 3,000 tokens, and the event loop's millisecond.
+            if {*map(type, token_ids)} != {int} or min(token_ids) < 0 or max(token_ids) > last:
+                for token_id in token_ids:
+                    _check_whole_between("prompt token ids", token_id, 0, last)
+        if not token_ids:
+            raise InvalidPromptError("the prompt is empty: give at least one token")
+        if len(token_ids) >= self._context_length:
+            raise PromptTooLongError(len(token_ids), self._context_length)
+        return token_ids
+
+
+def check_priority(value: object) -> None:
+    """Check that it is a priority.
+
+    Raises:
+        InvalidPromptError: it is none.
+    """
+    _check_whole_between("priority", value, -_MAX_PRIORITY, _MAX_PRIORITY)
+
+
+def _check_whole_between(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidPromptError(f"{name} must be whole, {low} to {high}, but is {value!r}")
