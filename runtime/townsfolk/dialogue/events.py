@@ -6,6 +6,9 @@ from townsfolk.dialogue.confidence import Confidence
 from townsfolk.dialogue.transcript import TranscriptEntry
 from townsfolk.engine.outputs import FinishReason, TokenInfo, Usage
 
+NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
+"""Of a turn that no request was made for."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:

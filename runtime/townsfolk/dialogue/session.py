@@ -1,58 +1,41 @@
 """One character's conversation."""
 
 import asyncio
-import logging
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from townsfolk.dialogue.acting import Acting
-from townsfolk.dialogue.actions import ActionBook, ActionCall, Outcome
+from townsfolk.dialogue.actions import ActionBook, Outcome
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.choice import Choice, Question
 from townsfolk.dialogue.confidence import ConfidenceMeter
 from townsfolk.dialogue.config import MAX_ENTRIES, SessionConfig
 from townsfolk.dialogue.context import ContextWindow
-from townsfolk.dialogue.encoding import EncodedPrompt
 from townsfolk.dialogue.errors import (
     AlreadyExistsError,
-    DialogueError,
     InvalidFieldError,
     LimitReachedError,
     NotFoundError,
     SessionClosedError,
 )
 from townsfolk.dialogue.events import (
-    ContextTrimmed,
     Notified,
     PriorityUpdated,
     SessionOpened,
-    TurnFailed,
-    TurnFinished,
-    TurnInterrupted,
 )
-from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
+from townsfolk.dialogue.turn_queue import TurnQueue
+from townsfolk.dialogue.turn_runner import MAX_EVENT_CHARACTERS, TurnRunner, heard_entry
 from townsfolk.dialogue.voice import Voice
-from townsfolk.engine.errors import DeadlineExceededError, EngineError
 from townsfolk.engine.interface import TextEngine
-from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
-from townsfolk.grammar import GrammarFailedError, InvalidGrammarError
+from townsfolk.grammar import InvalidGrammarError
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
-logger = logging.getLogger(__name__)
-
 MAX_WAITING_TURNS = 32
-MAX_EVENT_CHARACTERS = 4096
 MAX_OUTCOME_CHARACTERS = 2048
-_EXPECTED = (
-    DialogueError, EngineError, GrammarFailedError, InvalidGrammarError, InvalidSamplingError,
-)  # fmt: skip
-_NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
 
 
 class Session:
@@ -84,7 +67,6 @@ class Session:
         self._tokenizer = tokenizer
         self._actions = ActionBook(config.actions, tokenizer.chat_template)
         self._prewarming = _prewarmed(engine, self._actions)
-        self._voice = Voice(config.persona.name, engine, tokenizer, template, namespace)
         self._max_history_bytes = max_history_bytes
         self._context_tokens = engine.info.context_length
         self._window = window
@@ -92,13 +74,18 @@ class Session:
         defaults = replace(engine.default_params, max_new_tokens=longest)
         self._params = self._checked(config.sampling.over(defaults))
         self._transcript = Transcript(config.history)
-        self._priority = config.priority
         self._unread = engine.unread.reader()
-        self._fitting = asyncio.Lock()  # one at a time may use the window
-        self._waiting: deque[Turn] = deque()
-        self._current: Turn | None = None
-        self._driver: asyncio.Task[None] | None = None
-        self._expecting: asyncio.Task[None] | None = None
+        self._turns = TurnQueue(f"session {session_id}", self._answer)
+        voice = Voice(config.persona.name, engine, tokenizer, template, namespace)
+        self._runner = TurnRunner(
+            config,
+            self._transcript,
+            window,
+            voice,
+            self._actions,
+            self._turns,
+            max_history_bytes,
+        )
         self._closed = False
         self._holders = 0
         self._turn_count = 0
@@ -110,7 +97,7 @@ class Session:
         return self._config.model_copy(
             update={
                 "session_id": self.id,
-                "priority": self._priority,
+                "priority": self._runner.priority,
                 "history": self.transcript,
             }
         )
@@ -118,10 +105,10 @@ class Session:
     @property
     def transcript(self) -> tuple[TranscriptEntry, ...]:
         """All lines that the character remembers; an answer under way counts as cut."""
-        turn = self._current
+        turn = self._turns.current
         if turn is None or not turn.text:
             return self._transcript.entries
-        reply = self._reply(turn, turn.text[: turn.heard], cut=True)
+        reply = self._runner.reply(turn, turn.text[: turn.heard], cut=True)
         return self._transcript.with_answer(reply)
 
     @property
@@ -132,28 +119,28 @@ class Session:
     @property
     def lines(self) -> int:
         """How many lines `transcript` has."""
-        is_answering = self._current is not None and bool(self._current.text)
+        is_answering = self._turns.current is not None and bool(self._turns.current.text)
         return len(self._transcript) + is_answering
 
     @property
     def priority(self) -> int:
         """Larger goes first."""
-        return self._priority
+        return self._runner.priority
 
     @property
     def current_turn_id(self) -> str:
         """The turn that is being answered; empty when none is."""
-        return self._current.id if self._current else ""
+        return self._turns.current.id if self._turns.current else ""
 
     @property
     def queued_turns(self) -> int:
         """How many turns wait behind it."""
-        return len(self._waiting)
+        return len(self._turns.waiting)
 
     @property
     def idle_since(self) -> float | None:
         """Since when nothing happens here, on the event loop's clock; None while it is in use."""
-        in_use = self._holders or self._current or self._waiting
+        in_use = self._holders or self._turns.current or self._turns.waiting
         return None if in_use else self._active_at
 
     @contextmanager
@@ -180,7 +167,7 @@ class Session:
             SessionClosedError: The session is closed.
         """
         self._check_open()
-        if len(self._waiting) >= MAX_WAITING_TURNS:
+        if len(self._turns.waiting) >= MAX_WAITING_TURNS:
             raise LimitReachedError(
                 f"{MAX_WAITING_TURNS} turns wait in this session, its limit: "
                 "wait for an answer or interrupt"
@@ -192,7 +179,7 @@ class Session:
             utterance,
             self._checked(utterance.sampling.over(self._params)),
             loop.time() + utterance.deadline_ms / 1000 if utterance.deadline_ms else None,
-            self._cut,
+            self._turns.cut,
             Unread(MOST_OF_ONE, within=self._unread),
         )
         threshold = utterance.hesitation_entropy
@@ -201,10 +188,8 @@ class Session:
         if threshold is not None:
             turn.meter = ConfidenceMeter(self._tokenizer, threshold)
         if turn.deadline is not None:
-            turn.expiry = loop.call_at(turn.deadline, self._expire, turn)
-        self._waiting.append(turn)
-        if self._driver is None:
-            self._driver = loop.create_task(self._run(), name=f"session {self.id}")
+            turn.expiry = loop.call_at(turn.deadline, self._turns.expire, turn)
+        self._turns.add(turn)
         return turn
 
     def notify(self, text: str) -> Notified:
@@ -255,8 +240,7 @@ class Session:
         """
         if heard_characters is not None and heard_characters < 0:
             raise InvalidFieldError("heard_characters: must be at least 0")
-        live = [turn for turn in (self._current, *self._waiting) if turn is not None]
-        turns = [turn for turn in live if turn_id in ("", turn.id)]
+        turns = [turn for turn in self._turns.live if turn_id in ("", turn.id)]
         if not turns:
             if turn_id not in ("", *self._transcript.turn_ids):
                 raise NotFoundError(f"turn_id: this session remembers no turn {turn_id!r}")
@@ -267,7 +251,7 @@ class Session:
         if heard_characters is not None:
             turns[0].heard = min(heard_characters, len(turns[0].text))
         for turn in turns:
-            self._cut(turn)
+            self._turns.cut(turn)
         return [turn.id for turn in turns]
 
     async def choose(
@@ -288,20 +272,18 @@ class Session:
             EngineError: The options could not be scored.
         """
         self._check_open()
-        if remember and self._driver is not None:
-            await asyncio.shield(self._driver)
+        if remember:
+            await self._turns.join()
             self._check_open()
         turn_id = self._new_turn_id(utterance.turn_id if utterance else "")
-        heard = () if utterance is None else (self._heard(utterance, turn_id),)
+        heard = () if utterance is None else (heard_entry(utterance, turn_id),)
         entries = (*self._transcript.entries, *heard)
         if not entries or entries[-1].kind is EntryKind.SPOKE:
             raise InvalidFieldError(
                 "utterance: is not set, and the character spoke last: say what it chooses about"
             )
         with self.held():
-            choice = await self._voice.choose(
-                question, lambda room: self._fitted(entries, room), self._priority
-            )
+            choice = await self._runner.choose(question, entries)
         if remember:
             reply = TranscriptEntry(
                 kind=EntryKind.SPOKE, speaker=self.name, text=choice.text, turn_id=turn_id
@@ -309,17 +291,6 @@ class Session:
             self._transcript.append((*heard, reply))
             choice = replace(choice, turn_id=turn_id)
         return choice
-
-    async def _fitted(self, entries: Sequence[TranscriptEntry], room: int) -> list[int]:
-        async with self._fitting:
-            fit = await asyncio.to_thread(self._window.fit, entries, room)
-        return fit.prompt.token_ids
-
-    def _heard(self, utterance: Utterance, turn_id: str) -> TranscriptEntry:
-        speaker = utterance.speaker or DEFAULT_SPEAKER
-        return TranscriptEntry(
-            kind=EntryKind.HEARD, speaker=speaker, text=utterance.text, turn_id=turn_id
-        )
 
     def set_priority(self, priority: int) -> PriorityUpdated:
         """Change the priority, -100 to 100, also of the answer under way.
@@ -331,74 +302,16 @@ class Session:
         self._check_open()
         if not -100 <= priority <= 100:
             raise InvalidFieldError(f"priority: is {priority} (allowed: -100 to 100)")
-        self._priority = priority
-        if self._current is not None and self._current.generation is not None:
-            self._current.generation.set_priority(priority)
+        self._runner.priority = priority
+        if self._turns.current is not None and self._turns.current.generation is not None:
+            self._turns.current.generation.set_priority(priority)
         return PriorityUpdated(priority)
 
     async def close(self) -> None:
         """Cut all answers off and end the session."""
         self._closed = True
         self.interrupt()
-        if self._driver is not None:
-            await self._driver
-
-    async def _run(self) -> None:
-        """Answer the turns that wait."""
-        while self._waiting:
-            self._current = self._waiting.popleft()
-            try:
-                await self._answer(self._current)
-            finally:
-                self._current = None
-                self._active_at = asyncio.get_running_loop().time()
-        self._driver = None
-
-    async def _answer(self, turn: Turn) -> None:
-        self._transcript.ask(self._heard(turn.utterance, turn.id))
-        try:
-            prompt = await self._fit(turn)
-            # Once the request is on its way.
-            asyncio.get_running_loop().call_soon(self._expect_next)
-            speakers = self._transcript.speakers | {t.utterance.speaker for t in self._waiting}
-            completion = await self._voice.answer(
-                turn, prompt, speakers, self._priority, self._acting(turn)
-            )
-            self._end(turn, completion)
-            generated = () if completion is None else completion.token_ids
-            self._window.remember(prompt, generated, self._transcript.entries)
-        except Exception as error:
-            self._fail(turn, error)
-
-    async def _fit(self, turn: Turn) -> EncodedPrompt:
-        """The turn's prompt; forgets old lines when it would be too long."""
-        excess = self._transcript.excess(self._max_history_bytes)
-        entries, most = self._transcript.entries[excess:], turn.params.max_new_tokens
-        names = self._actions.names(turn.utterance.actions.names)
-        if not self._actions.is_all(names):  # else the character knows what it can do
-            possible = ", ".join(names) or "none"
-            told = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
-            entries = (*entries[:-1], told, entries[-1])
-        async with self._fitting:
-            fit = self._window.fit_at_once(entries, most)
-            if fit is None:  # not here: others speak
-                fit = await asyncio.to_thread(self._window.fit, entries, most)
-        if dropped := excess + fit.dropped:
-            turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
-        return fit.prompt
-
-    def _acting(self, turn: Turn) -> Acting | None:
-        """What the character may do in a turn."""
-        names = self._actions.names(turn.utterance.actions.names)
-        if not names:
-            return None
-
-        def settle(call: ActionCall, outcome: Outcome) -> str:
-            line = call.told(self.name, outcome)[:MAX_EVENT_CHARACTERS]
-            self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=line))
-            return line
-
-        return Acting(self._actions, names, turn.utterance.actions, settle)
+        await self._turns.join()
 
     def answer_action(self, action_id: str, outcome: Outcome) -> None:
         """Say what the game makes of an action that the character takes.
@@ -412,69 +325,15 @@ class Session:
                 f"outcome: has {len(outcome.text)} characters (allowed: at most "
                 f"{MAX_OUTCOME_CHARACTERS})"
             )
-        turn = self._current
+        turn = self._turns.current
         if not action_id or turn is None or not turn.answer_action(action_id, outcome):
             raise NotFoundError(f"action_id: no action {action_id!r} waits for an answer")
 
-    def _expect_next(self) -> None:
-        """Prepare for the line after this answer, while the model speaks."""
-        entries = self._transcript.entries
-        if not self._window.expects(entries) and (not self._expecting or self._expecting.done()):
-            self._expecting = asyncio.create_task(self._expect(entries))
-
-    async def _expect(self, entries: Sequence[TranscriptEntry]) -> None:
-        with suppress(DialogueError):  # whoever says that line is told
-            await asyncio.to_thread(self._window.expect, entries)
-
-    def _end(self, turn: Turn, completion: Completion | None) -> None:
-        reason = FinishReason.INTERRUPTED if completion is None else completion.finish_reason
-        usage = _NO_USAGE if completion is None else completion.usage
-        text = turn.text
-        is_cut = reason is FinishReason.INTERRUPTED
-        if turn.interrupted and turn.heard is not None and turn.heard < len(text):
-            text, is_cut = text[: turn.heard], True
-        looks_cut = is_cut or reason is FinishReason.DEADLINE
-        if text or looks_cut:
-            self._transcript.answer(self._reply(turn, text, cut=looks_cut))
-        if is_cut:
-            turn.send(TurnInterrupted(turn.id, text, usage))
-        else:
-            turn.send(TurnFinished(turn.id, text, reason, usage))
-
-    def _fail(self, turn: Turn, error: Exception) -> None:
-        if not isinstance(error, _EXPECTED):
-            logger.exception("turn %s of session %s failed", turn.id, self.id)
-        if turn.generation is not None:
-            turn.generation.discard()
-        if turn.text:
-            reply = self._reply(turn, turn.text[: turn.heard], cut=True)
-            self._transcript.answer(reply)
-        else:
-            self._transcript.unask()
-        turn.send(TurnFailed(turn.id, error))
-
-    def _reply(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:
-        name = self.name
-        return TranscriptEntry(
-            kind=EntryKind.SPOKE, speaker=name, text=text, cut=cut, turn_id=turn.id
-        )
-
-    def _cut(self, turn: Turn) -> None:
-        """End a turn that is not over yet."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-            turn.send(TurnInterrupted(turn.id, "", _NO_USAGE))
-        elif not turn.is_over:
-            turn.interrupted = True
-            turn.answer_action("", None)
-            if turn.generation is not None:
-                turn.generation.cancel()
-
-    def _expire(self, turn: Turn) -> None:
-        """End a turn whose deadline passes while it waits; the engine ends the others."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-            turn.send(TurnFailed(turn.id, DeadlineExceededError()))
+    async def _answer(self, turn: Turn) -> None:
+        try:
+            await self._runner.answer(turn)
+        finally:
+            self._active_at = asyncio.get_running_loop().time()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -494,7 +353,7 @@ class Session:
         return params
 
     def _new_turn_id(self, wanted: str) -> str:
-        taken = self._transcript.turn_ids | {turn.id for turn in self._waiting}
+        taken = self._transcript.turn_ids | {turn.id for turn in self._turns.waiting}
         if wanted in taken:
             raise AlreadyExistsError(f"turn_id: this session has a turn {wanted!r}; choose another")
         while not wanted or wanted in taken:

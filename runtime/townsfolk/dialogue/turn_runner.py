@@ -1,0 +1,186 @@
+"""From what was said to a character to its line in the transcript."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from townsfolk.dialogue.acting import Acting
+from townsfolk.dialogue.actions import ActionBook, ActionCall, Outcome
+from townsfolk.dialogue.choice import Choice, Question
+from townsfolk.dialogue.config import SessionConfig
+from townsfolk.dialogue.context import ContextWindow
+from townsfolk.dialogue.encoding import EncodedPrompt
+from townsfolk.dialogue.errors import DialogueError
+from townsfolk.dialogue.events import (
+    NO_USAGE,
+    ContextTrimmed,
+    TurnFailed,
+    TurnFinished,
+    TurnInterrupted,
+)
+from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
+from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
+from townsfolk.dialogue.turn import Turn, Utterance
+from townsfolk.dialogue.turn_queue import TurnQueue
+from townsfolk.dialogue.voice import Voice
+from townsfolk.engine.errors import EngineError
+from townsfolk.engine.outputs import Completion, FinishReason
+from townsfolk.grammar import GrammarFailedError, InvalidGrammarError
+from townsfolk.sampling.params import InvalidSamplingError
+
+logger = logging.getLogger(__name__)
+
+MAX_EVENT_CHARACTERS = 4096
+_EXPECTED = (
+    DialogueError, EngineError, GrammarFailedError, InvalidGrammarError, InvalidSamplingError,
+)  # fmt: skip
+
+
+class TurnRunner:
+    """Answers the turns of one character.
+
+    Attributes:
+        priority: of its requests; larger goes first.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        transcript: Transcript,
+        window: ContextWindow,
+        voice: Voice,
+        actions: ActionBook,
+        turns: TurnQueue,
+        max_history_bytes: int,
+    ) -> None:
+        """Made by `Session`.
+
+        Args:
+            config: Who the character is.
+            transcript: What it remembers, and what becomes of the turns.
+            window: Makes prompts.
+            voice: Has the model speak.
+            actions: What the character can do.
+            turns: Those that wait.
+            max_history_bytes: The most that the transcript takes.
+        """
+        self.priority = config.priority
+        self._name = config.persona.name
+        self._transcript = transcript
+        self._window = window
+        self._voice = voice
+        self._actions = actions
+        self._turns = turns
+        self._max_history_bytes = max_history_bytes
+        self._fitting = asyncio.Lock()  # one at a time may use the window
+        self._expecting: asyncio.Task[None] | None = None
+
+    async def answer(self, turn: Turn) -> None:
+        """Answer a turn; it is told of what fails, and nobody else."""
+        self._transcript.ask(heard_entry(turn.utterance, turn.id))
+        try:
+            prompt = await self._fit(turn)
+            # Once the request is on its way.
+            asyncio.get_running_loop().call_soon(self._expect_next)
+            speakers = self._transcript.speakers | self._turns.speakers
+            completion = await self._voice.answer(
+                turn, prompt, speakers, self.priority, self._acting(turn)
+            )
+            self._end(turn, completion)
+            generated = () if completion is None else completion.token_ids
+            self._window.remember(prompt, generated, self._transcript.entries)
+        except Exception as error:
+            self._fail(turn, error)
+
+    def reply(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:
+        """Return the line of the transcript that answers a turn."""
+        return TranscriptEntry(
+            kind=EntryKind.SPOKE, speaker=self._name, text=text, cut=cut, turn_id=turn.id
+        )
+
+    async def _fit(self, turn: Turn) -> EncodedPrompt:
+        """The turn's prompt; forgets old lines when it would be too long."""
+        excess = self._transcript.excess(self._max_history_bytes)
+        entries, most = self._transcript.entries[excess:], turn.params.max_new_tokens
+        names = self._actions.names(turn.utterance.actions.names)
+        if not self._actions.is_all(names):  # else the character knows what it can do
+            possible = ", ".join(names) or "none"
+            told = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
+            entries = (*entries[:-1], told, entries[-1])
+        async with self._fitting:
+            fit = self._window.fit_at_once(entries, most)
+            if fit is None:  # not here: others speak
+                fit = await asyncio.to_thread(self._window.fit, entries, most)
+        if dropped := excess + fit.dropped:
+            turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
+        return fit.prompt
+
+    def _acting(self, turn: Turn) -> Acting | None:
+        """What the character may do in a turn."""
+        names = self._actions.names(turn.utterance.actions.names)
+        if not names:
+            return None
+
+        def settle(call: ActionCall, outcome: Outcome) -> str:
+            line = call.told(self._name, outcome)[:MAX_EVENT_CHARACTERS]
+            self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=line))
+            return line
+
+        return Acting(self._actions, names, turn.utterance.actions, settle)
+
+    async def choose(self, question: Question, entries: Sequence[TranscriptEntry]) -> Choice:
+        """Have the character choose what to say behind these lines; see `Session.choose`."""
+        return await self._voice.choose(
+            question, lambda room: self._fitted(entries, room), self.priority
+        )
+
+    async def _fitted(self, entries: Sequence[TranscriptEntry], room: int) -> list[int]:
+        async with self._fitting:
+            fit = await asyncio.to_thread(self._window.fit, entries, room)
+        return fit.prompt.token_ids
+
+    def _expect_next(self) -> None:
+        """Prepare for the line after this answer, while the model speaks."""
+        entries = self._transcript.entries
+        if not self._window.expects(entries) and (not self._expecting or self._expecting.done()):
+            self._expecting = asyncio.create_task(self._expect(entries))
+
+    async def _expect(self, entries: Sequence[TranscriptEntry]) -> None:
+        with suppress(DialogueError):  # whoever says that line is told
+            await asyncio.to_thread(self._window.expect, entries)
+
+    def _end(self, turn: Turn, completion: Completion | None) -> None:
+        reason = FinishReason.INTERRUPTED if completion is None else completion.finish_reason
+        usage = NO_USAGE if completion is None else completion.usage
+        text = turn.text
+        is_cut = reason is FinishReason.INTERRUPTED
+        if turn.interrupted and turn.heard is not None and turn.heard < len(text):
+            text, is_cut = text[: turn.heard], True
+        looks_cut = is_cut or reason is FinishReason.DEADLINE
+        if text or looks_cut:
+            self._transcript.answer(self.reply(turn, text, cut=looks_cut))
+        if is_cut:
+            turn.send(TurnInterrupted(turn.id, text, usage))
+        else:
+            turn.send(TurnFinished(turn.id, text, reason, usage))
+
+    def _fail(self, turn: Turn, error: Exception) -> None:
+        if not isinstance(error, _EXPECTED):
+            logger.exception("turn %s of %s failed", turn.id, self._turns.name)
+        if turn.generation is not None:
+            turn.generation.discard()
+        if turn.text:
+            reply = self.reply(turn, turn.text[: turn.heard], cut=True)
+            self._transcript.answer(reply)
+        else:
+            self._transcript.unask()
+        turn.send(TurnFailed(turn.id, error))
+
+
+def heard_entry(utterance: Utterance, turn_id: str) -> TranscriptEntry:
+    """Return the line of the transcript for what somebody says."""
+    speaker = utterance.speaker or DEFAULT_SPEAKER
+    return TranscriptEntry(
+        kind=EntryKind.HEARD, speaker=speaker, text=utterance.text, turn_id=turn_id
+    )
