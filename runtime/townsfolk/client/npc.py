@@ -1,4 +1,4 @@
-"""One character's session on its own bidirectional stream, re-opened when the runtime was lost."""
+"""A character to talk to."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from townsfolk.client.actions import Actions, actions_now
 from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.attachment import Attachment
 from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import (
     DeadlineExceededError,
     FailedPreconditionError,
-    NotFoundError,
     RuntimeFaultError,
     RuntimeUnavailableError,
     TownsfolkError,
 )
-from townsfolk.client.stream import ANSWER_TIMEOUT_S, SessionStream
+from townsfolk.client.stream import ANSWER_TIMEOUT_S
 from townsfolk.client.transcript import Transcript
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1.dialogue_pb2 import (
@@ -35,22 +35,15 @@ from townsfolk.v1.townsfolk_pb2 import (
     AnswerActionRequest,
     ConverseRequest,
     Interrupt,
-    OpenSession,
 )
 
 if TYPE_CHECKING:
     from townsfolk.client.aio import AsyncRuntime
 
-RECONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 5.0
 # After the deadline, what the runtime gets to say so itself before the turn is given up here.
 DEADLINE_GRACE_S = 1.0
-# The most lines of a history that a runtime takes.
-MAX_HISTORY = 10_000
 # The most characters that a character learns of an action.
 MAX_OUTCOME = 2048
-# Of the messages that a history is wrapped in, in bytes.
-MESSAGE_OVERHEAD = 64
 
 
 class AsyncNpc:
@@ -70,18 +63,16 @@ class AsyncNpc:
         self.transcript = Transcript(config.persona.name, config.history)
         """The lines that the character remembers; `entries` is the `history` of a saved game."""
         self._runtime = runtime
-        self._config = config
-        self._stream: SessionStream | None = None
+        self._attachment = Attachment(self, runtime, config, self._follow, self._lose)
         self._turns: dict[str, AsyncTurn] = {}
         self._last: AsyncTurn | None = None  # the newest turn that is over
         self._sending = asyncio.Lock()  # first come, first served: turns keep their order
         self._deliveries: dict[asyncio.Task[None], AsyncTurn] = {}
-        self._may_exist = False  # whether the runtime has the session, as far as is known
 
     @property
     def session_id(self) -> str:
         """The session's id; empty until it is open, unless one was chosen."""
-        return self._config.session_id
+        return self._attachment.config.session_id
 
     async def open(self) -> AsyncNpc:
         """Open the session now instead of with the first use; return this object.
@@ -90,7 +81,7 @@ class AsyncNpc:
             TownsfolkError: The runtime refused the session, or can't be reached.
         """
         async with self._sending:
-            await self._connected()
+            await self._attachment.connected()
         return self
 
     def say(
@@ -173,7 +164,7 @@ class AsyncNpc:
             TownsfolkError: As `open`.
         """
         async with self._sending:
-            await self._connected()
+            await self._attachment.connected()
             request = choose_request(
                 options,
                 per_token,
@@ -280,26 +271,16 @@ class AsyncNpc:
             turn.deliver(FailedPreconditionError("the session was closed before this was said"))
             delivery.cancel()
         async with self._sending:
-            is_over = not self._may_exist
-            if self._stream is not None:
-                is_over = await self._end_stream(self._stream)
-            if not is_over:  # nobody is attached to it, but it waits in the runtime
-                with suppress(TownsfolkError):
-                    await self._runtime.close_session(self.session_id, timeout_s=CLOSE_TIMEOUT_S)
-            self._may_exist = False
-            self._runtime.forget(self)
+            await self._attachment.close()
 
     async def disconnect(self) -> None:
         """Leave the stream; the session waits in the runtime to be resumed."""
-        if self._stream is not None:
-            self._stream.cancel()
-            await self._stream.ended()
-        self._runtime.forget(self)
+        await self._attachment.leave()
 
     async def _deliver(self, turn: AsyncTurn, utterance: Utterance) -> None:
         try:
             async with self._sending:
-                stream = await self._connected()
+                stream = await self._attachment.connected()
                 if turn.is_over:  # its time was up while the runtime was waited for
                     return
                 if turn.expires_at is not None:
@@ -334,7 +315,7 @@ class AsyncNpc:
 
     async def _ask(self, request: ConverseRequest) -> SessionEvent:
         async with self._sending:
-            stream = await self._connected()
+            stream = await self._attachment.connected()
             answer = await stream.ask(request)
         try:
             return await asyncio.wait_for(answer, ANSWER_TIMEOUT_S)
@@ -343,86 +324,19 @@ class AsyncNpc:
                 f"the runtime did not answer within {ANSWER_TIMEOUT_S:g} s"
             ) from error
 
-    async def _connected(self) -> SessionStream:
-        """Return the open stream, opening or re-opening it; the caller holds `_sending`."""
-        if self._stream is not None:
-            if self._stream.is_open:
-                return self._stream
-            await self._stream.ended()
-        if not self._may_exist:
-            await self._runtime.reconnect()
-            return await self._open(resume=False)
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + RECONNECT_TIMEOUT_S
-        pause = 0.1
-        while True:
-            try:
-                await self._runtime.reconnect()
-                return await self._reopen()
-            except RuntimeUnavailableError:
-                if not self._runtime.is_open or loop.time() + pause > give_up:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 1.0)
-
-    async def _reopen(self) -> SessionStream:
-        try:
-            stream = await self._open(resume=True)
-        except NotFoundError:  # a new runtime, or the session waited too long
-            await self._runtime.restore_lore()
-            return await self._open(resume=False)
-        # What the runtime generated when the connection broke may be more than what came here.
-        session = await self._runtime.session(self.session_id)
-        self.transcript.replace(session.config.history)
-        return stream
-
-    async def _open(self, *, resume: bool) -> SessionStream:
-        # An id of our own, so that a session whose opening was broken off is found again.
-        self._config.session_id = self._config.session_id or uuid.uuid4().hex
-        opening = OpenSession(config=self._config, resume=resume)
-        del opening.config.history[:]
-        if not resume and self.transcript.entries:
-            room = (await self._runtime.info()).max_message_bytes - opening.ByteSize()
-            self.transcript.keep_newest(MAX_HISTORY, room - MESSAGE_OVERHEAD)
-            opening.config.history.extend(self.transcript.entries)
-        self._may_exist = True
-        self._runtime.remember(self)
-        try:
-            stream = await SessionStream.open(self._runtime, opening, self._follow, self._lose)
-        except TownsfolkError as error:
-            if not isinstance(error, RuntimeUnavailableError):
-                self._may_exist = False
-                self._runtime.forget(self)
-            raise
-        self._stream = stream
-        return stream
-
-    async def _end_stream(self, stream: SessionStream) -> bool:
-        """Close session and stream; return False where the stream was lost and the session not."""
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await stream.send(ConverseRequest(close=True))
-                return await stream.ended()
-        except TownsfolkError:
-            return False
-        except TimeoutError:
-            return True  # a runtime that does not answer here does not elsewhere
-        finally:
-            stream.cancel()
-            await stream.ended()
-
     def _lose(self, reason: TownsfolkError) -> None:
-        self._stream = None
+        """Fail the turns whose answers won't come."""
         self.transcript.lose_connection()
         for turn in self._turns.values():
             turn.deliver(reason)
         self._turns.clear()
 
     def _follow(self, event: SessionEvent) -> None:
+        """Take note of what happens."""
         self.transcript.follow(event)
         kind = event.WhichOneof("event")
         if kind == "priority_updated":
-            self._config.priority = event.priority_updated.priority
+            self._attachment.config.priority = event.priority_updated.priority
         elif kind == "action_requested" and self._actions.runs(event.action_requested.name):
             running = asyncio.create_task(self._run_action(event.action_requested))
             self._running.add(running)
