@@ -25,6 +25,8 @@ from townsfolk_kernels.prefill.attention import prefill_attention
 
 # Weights of the softmax are rounded to 8, 11 or 24 bits, and so is the result.
 BOUNDS = {torch.bfloat16: 6e-3, torch.float16: 1e-3, torch.float32: 1e-5}
+# Of 8 bits each number may be a step away, where the largest of a row is rounded the other way.
+NEW_ROWS = {**BOUNDS, torch.int8: 2e-2}
 
 
 @dataclass(frozen=True)
@@ -149,14 +151,18 @@ def check_step(
     space = DecodeWorkspace(programs, heads // kv_heads, dim, torch.device(device))
     out = torch.full((batch, heads, dim), NAN, dtype=dtype, device=device)
     layer = replace(layer, k_pages=k_pages, v_pages=v_pages)
-    for _ in range(2):  # the counters are as they were
-        rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
-        case.check(out, used)
-        assert not space.counters.any()
+    rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
     for pages, right in ((k_pages, case.k), (v_pages, case.v)):
         found, expected = values_of(pages), values_of(right)
         assert torch.equal(found.isnan(), expected.isnan())  # nothing else was written
-        assert error(found.nan_to_num(), expected.nan_to_num()) < BOUNDS[dtype]
+        assert error(found[block, :, slot], expected[block, :, slot]) < NEW_ROWS[pages.dtype]
+    # Attention is that to what others will read: rounded once more, a row of 8 bits is another one.
+    case.k, case.v = k_pages, v_pages
+    case.check(out, used)
+    again = out.clone()
+    rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
+    assert torch.equal(out[used], again[used])  # the counters are as they were
+    assert not space.counters.any()
     return out
 
 

@@ -1,10 +1,20 @@
 """How kernels are launched: tile sizes, and programmatic dependent launch.
 
 With programmatic dependent launch (CUDA programming guide, section 4.5) a kernel starts while the
-one before still runs. Up to `gdc_wait` it may read only what no kernel of the same chain writes:
-weights, tables, keys and values of earlier steps. That hides launch latency and keeps the memory
-busy between two products. It starts when all programs of the one before have said so by
-`gdc_launch_dependents`, which each does as soon as it may itself read everything.
+one before still runs, which hides launch latency and keeps the memory busy between two products. It
+starts when each program of the one before has called `gdc_launch_dependents` or ended. `gdc_wait`
+returns when all programs of the one before have ended and what they wrote can be read.
+
+The rule that makes a chain of such kernels safe: *before its `gdc_wait` a program reads only what
+no kernel of the step writes (weights, tables, positions, keys and values of earlier steps) and
+writes nothing, and in each launch at least one program waits, whatever its inputs say.* Then a
+kernel that has ended implies that all before it have ended, so behind its wait a program may read
+what any of them wrote, and overwrite what any of them read. Without the second half a kernel whose
+programs all have nothing to do ends before the one ahead of it does, and the next one shares
+memory with both. When `gdc_launch_dependents` is called changes speed only.
+
+Whether a kernel is launched so must not change its sums: tiles, warps and what is loaded ahead
+follow from shapes alone, so results are the same bits either way.
 """
 
 from __future__ import annotations

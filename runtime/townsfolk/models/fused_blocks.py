@@ -156,10 +156,12 @@ class FusedAttention:
         spec, batch = self.layer.spec.attention, out.shape[0]
         qkv = self.space.qkv(spec, batch)
         self.products.qkv(stream.scaled, self.layer.qkv, qkv)
-        early = self.products.dependent and batch <= _MOST_AHEAD
+        # Whether keys are loaded ahead decides the order of sums, so the launch must not decide it.
+        ahead = batch <= _MOST_AHEAD
+        early = self.products.dependent and ahead
         splits = step_splits(batch, spec.num_kv_heads, self.space.processors)
         rope_store_attend(
-            qkv, stream.norm, self.heads, sequences, out, self.space.split, splits, early, early
+            qkv, stream.norm, self.heads, sequences, out, self.space.split, splits, early, ahead
         )
 
 
