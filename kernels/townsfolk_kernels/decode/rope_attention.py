@@ -211,7 +211,7 @@ def _step_kernel(
         else:
             result = acc / tl.where(mass > 0, mass, 1.0)[:, None]
             tl.store(whole + h[:, None] * HEAD_DIM + d[None, :], result.to(dtype), mask=real)
-    elif DEPENDENT:
+    elif DEPENDENT:  # noqa: SIM102  known when it is compiled
         # Where no place is used, somebody must still wait: see `gpu.launch`.
         if (sequence == 0) & (kv_head == 0) & (split == 0):
             gdc_wait()
