@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using Townsfolk.V1;
@@ -56,12 +55,9 @@ namespace Townsfolk.Unity
         [SerializeField] private UnityEvent<string> onFailed = new UnityEvent<string>();
 
         private readonly NpcActions _actions = new NpcActions();
-        private readonly List<NpcTurn> _turns = new List<NpcTurn>();
-        private readonly StringBuilder _text = new StringBuilder(4096);
+        private readonly AgentTurns _turns = new AgentTurns();
+        private readonly AgentConversation _conversation = new AgentConversation();
         private readonly CancellationTokenSource _destroyed = new CancellationTokenSource();
-        private Conversation _conversation = new Conversation();
-        private Task _lastTurn = Task.CompletedTask;
-        private TownsfolkRuntime? _runtime;
         private int _fallback;
 
         /// <summary>The character begins to think about a line; a line that waits has its turn later.</summary>
@@ -140,13 +136,13 @@ namespace Townsfolk.Unity
         public DistancePriority Priority => priority;
 
         /// <summary>Whether an answer is under way or awaited.</summary>
-        public bool IsBusy => _turns.Count > 0;
+        public bool IsBusy => _turns.IsBusy;
 
         /// <summary>
         /// The turn that is being answered; when none is, the last one, whose answer may still be shown or spoken.
         /// Null before the first line.
         /// </summary>
-        public NpcTurn? CurrentTurn { get; private set; }
+        public NpcTurn? CurrentTurn => _turns.Current;
 
         /// <summary>What has been said of the current turn's answer.</summary>
         public string CurrentText => CurrentTurn?.Text ?? string.Empty;
@@ -185,11 +181,7 @@ namespace Townsfolk.Unity
         /// </param>
         public void Interrupt(string? heard = null)
         {
-            for (var i = 1; i < _turns.Count; i++)
-            {
-                _turns[i].Cancel();
-            }
-
+            _turns.CancelWaiting();
             CurrentTurn?.Interrupt(heard);
         }
 
@@ -234,9 +226,9 @@ namespace Townsfolk.Unity
             }
 
             var cancellation = _destroyed.Token;
-            var before = _lastTurn;
+            var before = _conversation.LastTurn;
             var choosing = Task.Run(() => AgentCalls.ChooseAsync(before, opening, request, cancellation));
-            _lastTurn = choosing.ContinueWith(_ => { }, TaskScheduler.Default);
+            _conversation.LastTurn = choosing.ContinueWith(_ => { }, TaskScheduler.Default);
             return choosing;
         }
 
@@ -245,8 +237,8 @@ namespace Townsfolk.Unity
         {
             var opening = OpenSession();
             var cancellation = _destroyed.Token;
-            var before = _lastTurn;
-            _lastTurn = Task.Run(() => AgentCalls.NotifyAsync(before, opening, text, cancellation));
+            var before = _conversation.LastTurn;
+            _conversation.LastTurn = Task.Run(() => AgentCalls.NotifyAsync(before, opening, text, cancellation));
         }
 
         /// <summary>
@@ -263,18 +255,7 @@ namespace Townsfolk.Unity
         /// <exception cref="ArgumentException">It is no saved conversation.</exception>
         public void Restore(byte[] saved)
         {
-            SessionConfig config;
-            try
-            {
-                config = SessionConfig.Parser.ParseFrom(saved);
-            }
-            catch (Google.Protobuf.InvalidProtocolBufferException broken)
-            {
-                throw new ArgumentException("these bytes are no saved conversation: " + broken.Message, nameof(saved), broken);
-            }
-
-            EndConversation();
-            _conversation = new Conversation(config);
+            _conversation.Restore(saved, _turns);
         }
 
         /// <summary>
@@ -283,24 +264,19 @@ namespace Townsfolk.Unity
         /// </summary>
         public void EndConversation()
         {
-            foreach (var turn in _turns)
-            {
-                turn.Cancel();
-            }
-
-            _conversation.End(_lastTurn);
-            _conversation = new Conversation();
+            _turns.CancelAll();
+            _conversation.End();
         }
 
         /// <summary>What has been said of an answer that is not over.</summary>
-        internal string TextOf(NpcTurn turn) => turn == CurrentTurn ? _text.ToString() : string.Empty;
+        internal string TextOf(NpcTurn turn) => _turns.TextOf(turn);
 
         internal void Handle(NpcTurn turn, NpcEvent happened)
         {
             switch (happened.Kind)
             {
                 case NpcEventKind.Text:
-                    _text.Append(happened.Text);
+                    _turns.Append(happened.Text);
                     TextStreamed?.Invoke(happened.Text);
                     onTextStreamed.Invoke(happened.Text);
                     break;
@@ -374,7 +350,7 @@ namespace Townsfolk.Unity
         private void SayFallback(NpcTurn turn, Exception failure)
         {
             var line = fallbackLines[_fallback++ % fallbackLines.Length];
-            _text.Clear().Append(line);
+            _turns.Replace(line);
             TextStreamed?.Invoke(line);
             onTextStreamed.Invoke(line);
             SentenceReady?.Invoke(line);
@@ -402,12 +378,7 @@ namespace Townsfolk.Unity
         private void OnDestroy()
         {
             _destroyed.Cancel();
-            if (!(_runtime is null))
-            {
-                _runtime.Ended -= EndTurns;
-            }
-
-            _conversation.End(Task.CompletedTask);
+            _conversation.Leave(EndTurns);
         }
 
         private NpcTurn Begin(
@@ -418,7 +389,7 @@ namespace Townsfolk.Unity
             ActionsNow? actions = null)
         {
             var opening = OpenSession();
-            var runtime = _runtime!;
+            var runtime = _conversation.Runtime!;
             var utterance = new Utterance
             {
                 Text = text,
@@ -429,9 +400,9 @@ namespace Townsfolk.Unity
                 Actions = actions,
             };
             var turn = new NpcTurn(
-                this, _conversation, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);
+                this, _conversation.Current, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);
             _turns.Add(turn);
-            _lastTurn = turn.Start(_lastTurn, opening, runtime.Queue);
+            _conversation.LastTurn = turn.Start(_conversation.LastTurn, opening, runtime.Queue);
             Think();
             return turn;
         }
@@ -443,22 +414,8 @@ namespace Townsfolk.Unity
                 throw new InvalidOperationException($"{name} has no persona: give its NPC Agent one");
             }
 
-            if (_conversation.Persona is { } before && before != persona)
-            {
-                // Who speaks now was not there.
-                _conversation.End(_lastTurn);
-                _conversation = new Conversation();
-            }
-
-            var runtime = TownsfolkRuntime.Instance;
-            if (_runtime != runtime)
-            {
-                runtime.Ended += EndTurns;
-                _runtime = runtime;
-            }
-
-            runtime.CheckPacks(lore);
-            return _conversation.Open(runtime, Setup(persona), priority.Current, _lastTurn);
+            _conversation.Begin(persona, EndTurns).CheckPacks(lore);
+            return _conversation.Open(Setup(persona), priority.Current);
         }
 
         private CharacterSetup Setup(NpcPersona who) =>
@@ -467,24 +424,17 @@ namespace Townsfolk.Unity
         // The oldest turn is being answered now, if there is one.
         private void Think()
         {
-            if (_turns.Count == 0 || _turns[0].IsThinking)
+            if (_turns.TryAdvance())
             {
-                return;
+                ThinkingStarted?.Invoke();
+                onThinkingStarted.Invoke();
             }
-
-            CurrentTurn = _turns[0];
-            CurrentTurn.IsThinking = true;
-            _text.Clear();
-            ThinkingStarted?.Invoke();
-            onThinkingStarted.Invoke();
         }
 
         // No queue is left to bring the ends of these turns.
         private void EndTurns()
         {
-            var turns = _turns.ToArray();
-            _turns.Clear();
-            foreach (var turn in turns)
+            foreach (var turn in _turns.TakeAll())
             {
                 HandleFailure(turn, new OperationCanceledException("the connection to the runtime has ended"));
             }
