@@ -5,11 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from townsfolk_kernels.decode.attention import (
-    DecodeWorkspace,
-    decode_attention,
-    decode_splits,
-)
+from townsfolk_kernels.decode.attention import KeySplits, decode_attention
+from townsfolk_kernels.decode.operands import FlatSequences, LayerCache
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import beside
 from townsfolk_kernels.ops.activation import SWIGLU
@@ -17,7 +14,7 @@ from townsfolk_kernels.ops.attention import PAGED_ATTENTION, AttentionPlans, Pag
 from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
 from townsfolk_kernels.ops.rope import ROPE_AND_STORE
 from townsfolk_kernels.prefill.activation import swiglu
-from townsfolk_kernels.prefill.attention import PrefillWorkspace, prefill_attention
+from townsfolk_kernels.prefill.attention import prefill_attention
 from townsfolk_kernels.prefill.norm import add_rms_norm, rms_norm
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 from townsfolk_kernels.prefill.rope import rope_and_store
@@ -38,60 +35,31 @@ def paged_attention(
     starts, lengths, tables = layout.query_starts, layout.kv_lengths, layout.block_tables
     if layout.longest is None:
         layout.longest = int((starts[1:] - starts[:-1]).max())
-
-    def decode(of: slice, workspace: DecodeWorkspace | None, splits: int, least: int = 1) -> None:
-        decode_attention(
-            q,
-            k_pages,
-            v_pages,
-            tables[of],
-            lengths[of],
-            scale,
-            sliding_window,
-            out,
-            workspace,
-            splits,
-            starts[of],
-            least,
-        )
-
-    def prefill(of: slice, least: int, workspace: PrefillWorkspace | None) -> None:
-        prefill_attention(
-            q,
-            k_pages,
-            v_pages,
-            tables[of],
-            lengths[of],
-            starts[of],
-            q.shape[0] - (layout.singles or 0),
-            scale,
-            sliding_window,
-            out,
-            least,
-            workspace,
-        )
-
+    cache = LayerCache(k_pages, v_pages, scale, sliding_window)
     if layout.singles is None:
-        decode(slice(None), None, 1)
+        every = FlatSequences(starts, lengths, tables)
+        decode_attention(q, cache, every, out)
         if layout.longest > 1:
-            prefill(slice(None), 2, None)
+            prefill_attention(q, cache, every, out, q.shape[0])
         return out
-    workspace, has_prompts = layout.workspace, layout.singles < lengths.shape[0]
-    if layout.singles:
-        speaking = slice(0, layout.singles)
-        if workspace is None:
-            decode(speaking, None, 1)
-        else:
-            wave = card_of(q.device).wave
-            splits, least = decode_splits(layout.singles, k_pages.shape[1], wave)
-            # Neither fills the device: 10 us a layer for 8 who speak, as long as a small chunk.
-            with beside(workspace.beside if has_prompts else None):
-                decode(speaking, workspace.decode, splits, least)
+    count, workspace = layout.singles, layout.workspace
+    decoding = FlatSequences(starts[: count + 1], lengths[:count], tables[:count])
+    prompts = FlatSequences(starts[count:], lengths[count:], tables[count:])
+    has_prompts = count < lengths.shape[0]
+    stream = None if workspace is None or not has_prompts else workspace.beside
+    if count:
+        splits = None
+        if workspace is not None:
+            wave, kv_heads = card_of(q.device).wave, k_pages.shape[1]
+            splits = KeySplits.filling(workspace.decode, count, kv_heads, wave)
+        # Neither fills the device: 10 us a layer for 8 that decode, as long as a small chunk.
+        with beside(stream):
+            decode_attention(q, cache, decoding, out, splits)
     if has_prompts:
-        of_prompts = None if workspace is None else workspace.prefill
-        prefill(slice(layout.singles, None), 1, of_prompts)
-        if layout.singles and workspace is not None and workspace.beside is not None:
-            torch.cuda.current_stream().wait_stream(workspace.beside)
+        space = None if workspace is None else workspace.prefill
+        prefill_attention(q, cache, prompts, out, q.shape[0] - count, 1, space)
+        if count and stream is not None:
+            torch.cuda.current_stream().wait_stream(stream)
     return out
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from attention_checks import Heads, check_lone, check_prefill, check_step
+from attention_checks import Heads, check_prefill, check_single, check_step
 from page_checks import in_8_bits as pages_in_8_bits
 from page_checks import values_of
 from product_checks import error
@@ -70,7 +70,7 @@ def test_projection_and_attention_of_one_sequence(heads, dtype, dependent):
         (700, 16, 2, 8, 96),
         (700, 1, 16, 2, 576),
     ):
-        check_lone(
+        check_single(
             shape_of(heads, window), length, splits, dtype, "cuda", width=width,
             tiles=Tiles(rows, 0, warps), dependent=dependent, has_bias=width < 2048,
         )  # fmt: skip

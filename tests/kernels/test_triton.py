@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
-from attention_checks import Heads, Sequences, check_lone, check_prefill, check_step, head_norm
+from attention_checks import Heads, Sequences, check_prefill, check_single, check_step, head_norm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_checks import in_8_bits, values_of
@@ -31,7 +31,7 @@ from townsfolk_kernels import rope_and_store as rope_reference
 from townsfolk_kernels import swiglu as swiglu_reference
 from townsfolk_kernels.decode import reference as fused_reference
 from townsfolk_kernels.decode.embedding import embed_drawn
-from townsfolk_kernels.decode.operands import Addition, RowNorm
+from townsfolk_kernels.decode.operands import Addition, FlatSequences, LayerCache, RowNorm
 from townsfolk_kernels.decode.operands import Heads as LayerHeads
 from townsfolk_kernels.decode.operands import Sequences as Decoding
 from townsfolk_kernels.gpu.launch import Tiles
@@ -172,7 +172,7 @@ def test_attention_of_one_long_sequence(shape, length, splits):
 @pytest.mark.parametrize(("length", "splits"), [(1, 4), (300, 4), (600, 2)])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_projection_and_attention_of_one_sequence(shape, length, splits, dtype):
-    check_lone(shape, length, splits, dtype, "cpu", has_bias=length > 1)
+    check_single(shape, length, splits, dtype, "cpu", has_bias=length > 1)
 
 
 @any_dtype
@@ -202,10 +202,9 @@ def test_prefill_attention_splits_keys(programs, window):
     workspace = PrefillWorkspace(programs, 2, head_dim, q.dtype, q.device)
     for poisoned_space in (workspace.partial, workspace.statistics):
         poisoned_space.fill_(NAN)
-    prefill_attention(
-        q, k_pages, v_pages, tables, kv_lengths, starts, 23, scale, window, out, least=1,
-        workspace=workspace,
-    )  # fmt: skip
+    cache = LayerCache(k_pages, v_pages, scale, window)
+    sequences = FlatSequences(starts, kv_lengths, tables)
+    prefill_attention(q, cache, sequences, out, 23, least=1, workspace=workspace)
     assert error(out, expected) < 1e-6
     assert not workspace.counters.any()
 

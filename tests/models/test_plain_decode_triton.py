@@ -8,6 +8,7 @@ from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.models.decode_step import DecodeInputs, PlainDecode
 from townsfolk_kernels.decode.attention import decode_attention
+from townsfolk_kernels.decode.operands import FlatSequences, LayerCache
 from townsfolk_kernels.ops.attention import PAGED_ATTENTION
 from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
 from townsfolk_kernels.ops.rope import ROPE_AND_STORE
@@ -21,10 +22,9 @@ BLOCK_SIZE, BLOCKS, ROWS = 4, 6, 5
 def decoding(q, k_pages, v_pages, layout, scale, window, plans):
     """What `townsfolk_kernels.register` does of a batch in which everybody decodes."""
     out = torch.empty_like(q)
-    decode_attention(
-        q, k_pages, v_pages, layout.block_tables, layout.kv_lengths, scale, window, out, None, 1,
-        layout.query_starts,
-    )  # fmt: skip
+    cache = LayerCache(k_pages, v_pages, scale, window)
+    sequences = FlatSequences(layout.query_starts, layout.kv_lengths, layout.block_tables)
+    decode_attention(q, cache, sequences, out)
     return out
 
 

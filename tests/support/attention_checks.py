@@ -14,12 +14,13 @@ from page_checks import copy_of, in_8_bits, put, values_of
 from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
 from townsfolk_kernels.decode import reference
-from townsfolk_kernels.decode.attention import DecodeWorkspace, decode_attention
-from townsfolk_kernels.decode.operands import HeadNorm, Launch, RowNorm
+from townsfolk_kernels.decode.attention import DecodeWorkspace, KeySplits, decode_attention
+from townsfolk_kernels.decode.operands import FlatSequences, HeadNorm, Launch, LayerCache, RowNorm
 from townsfolk_kernels.decode.operands import Heads as LayerHeads
 from townsfolk_kernels.decode.operands import Sequences as Decoding
-from townsfolk_kernels.decode.qkv_attention import LoneSpace, qkv_attend
+from townsfolk_kernels.decode.qkv_attention import qkv_attend
 from townsfolk_kernels.decode.rope_attention import rope_store_attend
+from townsfolk_kernels.decode.single_workspace import SingleWorkspace
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles, power_of_two
 from townsfolk_kernels.prefill.attention import prefill_attention
 
@@ -166,7 +167,7 @@ def check_step(
     return out
 
 
-def check_lone(
+def check_single(
     shape: Heads, length: int, splits: int, dtype: torch.dtype, device: str,
     *, width: int = 96, tiles: Tiles | None = None, dependent: bool = False,
     has_bias: bool = False,
@@ -192,7 +193,9 @@ def check_lone(
     untouched = [each.clone() for each in pages]
 
     step = torch.zeros(1, dtype=torch.int32, device=device)
-    space = LoneSpace.allocate(3, heads, kv_heads, dim, dtype, torch.device(device), step)
+    space = SingleWorkspace.allocate(
+        3, heads, kv_heads, dim, dtype, torch.device(device), step, splits
+    )
     layer_heads = replace(layer_heads, k_pages=pages[0], v_pages=pages[1])
     launch = Launch(
         tiles or Tiles(8, 0, 4), SplitWorkspace.allocate(1, 1, torch.device(device)), dependent
@@ -201,7 +204,7 @@ def check_lone(
 
     def run(row: int, layer: int) -> None:
         own = replace(decoding, rows=torch.tensor([row], dtype=torch.int32, device=device))
-        qkv_attend(x.scaled, x.norm, weight, layer_heads, own, out, space, layer, launch, splits)
+        qkv_attend(x.scaled, x.norm, weight, layer_heads, own, out, space, layer, launch)
 
     run(-1, 0)
     assert out.isnan().all()
@@ -225,29 +228,20 @@ def check_prefill(
     single = [b for b, count in enumerate(counts) if count == 1]
     several = [b for b, count in enumerate(counts) if count > 1]
     out = torch.full_like(case.q, NAN)
-    decode_attention(
-        case.q, case.k, case.v, case.tables, case.kv_lengths, shape.scale, shape.window, out, None,
-        1, case.starts,
-    )  # fmt: skip
+    cache = LayerCache(case.k, case.v, shape.scale, shape.window)
+    sequences = FlatSequences(case.starts, case.kv_lengths, case.tables)
+    decode_attention(case.q, cache, sequences, out)
     case.check(out, single)
     programs = len(counts) * shape.kv_heads * 4
     space = DecodeWorkspace(
         programs, shape.heads // shape.kv_heads, shape.head_dim, torch.device(device)
     )
-    decode_attention(
-        case.q, case.k, case.v, case.tables, case.kv_lengths, shape.scale, shape.window,
-        out.fill_(NAN), space, 4, case.starts, least=8,
-    )  # fmt: skip
+    decode_attention(case.q, cache, sequences, out.fill_(NAN), KeySplits(space, 4, least=8))
     case.check(out, single)
     assert not space.counters.any()
-    prefill_attention(
-        case.q, case.k, case.v, case.tables, case.kv_lengths, case.starts,
-        tokens or sum(counts), shape.scale, shape.window, out,
-    )  # fmt: skip
+    tokens = tokens or sum(counts)
+    prefill_attention(case.q, cache, sequences, out, tokens)
     case.check(out, single + several)
-    prefill_attention(
-        case.q, case.k, case.v, case.tables, case.kv_lengths, case.starts,
-        tokens or sum(counts), shape.scale, shape.window, out.fill_(NAN), least=1,
-    )  # fmt: skip
+    prefill_attention(case.q, cache, sequences, out.fill_(NAN), tokens, least=1)
     case.check(out, single + several)
     return out

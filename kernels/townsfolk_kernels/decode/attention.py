@@ -6,11 +6,14 @@ keys and values are read once for all of them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.operands import FlatSequences, LayerCache
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
@@ -266,19 +269,8 @@ def stages_in_flight(pages: Tensor) -> int:
 
 
 def most_programs(sequences: int, kv_heads: int, processors: int) -> int:
-    """The most programs of any step of up to so many sequences, with splits from below."""
+    """Return the most programs of any step of up to so many sequences, with splits from below."""
     return max(_PROGRAMS * processors, sequences * kv_heads, _PLACES * kv_heads)
-
-
-def decode_splits(sequences: int, kv_heads: int, processors: int) -> tuple[int, int]:
-    """The most programs that share the keys of one sequence and head, and the least keys of one.
-
-    As many as fill the device with short contexts; more where one is longer than that of others.
-    """
-    places = power_of_two(max(sequences, _LEAST_PLACES))  # so few kernels serve all
-    wanted = max(1, _PROGRAMS * processors // (places * kv_heads))
-    usual = min(1 << (wanted.bit_length() - 1), _MOST_USUAL)
-    return max(usual, min(_PLACES // places, MAX_SPLITS)), max(1024 // usual**2, 128)
 
 
 class DecodeWorkspace:
@@ -295,65 +287,81 @@ class DecodeWorkspace:
         self.counters = torch.zeros(programs, dtype=torch.int32, device=device)
 
 
+@dataclass(frozen=True, slots=True)
+class KeySplits:
+    """How several programs share the keys of one sequence and head.
+
+    Attributes:
+        workspace: where they meet, for at least sequences * kv_heads * most programs.
+        most: programs, at most MAX_SPLITS; the sequence's length now decides.
+        least: keys of one program, where there are several.
+    """
+
+    workspace: DecodeWorkspace
+    most: int
+    least: int
+
+    @classmethod
+    def filling(
+        cls, workspace: DecodeWorkspace, sequences: int, kv_heads: int, processors: int
+    ) -> KeySplits:
+        """Choose splits for a step of so many sequences.
+
+        As many as fill the device with short contexts; more where one is longer than others.
+        """
+        places = power_of_two(max(sequences, _LEAST_PLACES))  # so few kernels serve all
+        wanted = max(1, _PROGRAMS * processors // (places * kv_heads))
+        usual = min(1 << (wanted.bit_length() - 1), _MOST_USUAL)
+        most = max(usual, min(_PLACES // places, MAX_SPLITS))
+        return cls(workspace, most, max(1024 // usual**2, 128))
+
+
 def decode_attention(
     q: Tensor,
-    k_pages: Tensor,
-    v_pages: Tensor,
-    tables: Tensor,
-    lengths: Tensor,
-    scale: float,
-    sliding_window: int | None,
+    cache: LayerCache,
+    sequences: FlatSequences,
     out: Tensor,
-    workspace: DecodeWorkspace | None,
-    splits: int,
-    starts: Tensor,
-    least: int = 128,
+    splits: KeySplits | None = None,
 ) -> None:
-    """Attention of one token a sequence to all positions up to its own.
+    """Compute attention of one token a sequence to all positions up to its own.
+
+    Sequences with several tokens, or none, are passed over: their rows of `out` stay as they were.
 
     Args:
         q: [tokens, heads, head_dim].
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q` or of 8 bits.
-        v_pages: like `k_pages`.
-        tables: [batch, max_blocks], int32: block tables.
-        lengths: [batch], int32: positions of each sequence.
-        scale: factor of the scores.
-        sliding_window: positions a token sees, itself included; None for all.
-        out: [tokens, heads, head_dim]; where a place is not used it stays as it was.
-        workspace: for at least as many programs; None will do where there is one split.
-        splits: the most programs for one sequence and head, at most MAX_SPLITS; its length now
-            decides.
-        starts: [batch + 1], int32: sequence b has token `starts[b]`; sequences with several
-            tokens are passed over.
-        least: keys of one program, where several share a sequence.
+        cache: the layer's keys and values, those of these tokens included.
+        sequences: of the batch.
+        out: [tokens, heads, head_dim], dtype of `q`.
+        splits: how programs share the keys of a sequence; None for one program each.
     """
     _, heads, head_dim = q.shape
-    _, kv_heads, block_size, _ = k_pages.shape
-    group, stages = heads // kv_heads, stages_in_flight(k_pages)
-    _decode_kernel[(lengths.shape[0], kv_heads, splits)](
+    _, kv_heads, block_size, _ = cache.k_pages.shape
+    group, stages = heads // kv_heads, stages_in_flight(cache.k_pages)
+    most, workspace = (1, None) if splits is None else (splits.most, splits.workspace)
+    _decode_kernel[(sequences.lengths.shape[0], kv_heads, most)](
         q,
-        k_pages,
-        v_pages,
-        tables,
-        lengths,
-        starts,
+        cache.k_pages,
+        cache.v_pages,
+        sequences.tables,
+        sequences.lengths,
+        sequences.starts,
         out,
         workspace and workspace.partial,
         workspace and workspace.statistics,
         workspace and workspace.counters,
-        tables.stride(0),
-        scale,
+        sequences.tables.stride(0),
+        cache.scale,
         GROUP=group,
         KV_HEADS=kv_heads,
         HEAD_DIM=head_dim,
         BLOCK_SIZE=block_size,
-        WINDOW=sliding_window or 0,
+        WINDOW=cache.window or 0,
         TILE_G=power_of_two(group),
         TILE_H=max(16, power_of_two(group)),
         TILE_D=max(16, power_of_two(head_dim)),
         KEYS=KEYS,
-        SPLITS=splits,
-        LEAST=least,
+        SPLITS=most,
+        LEAST=1 if splits is None else splits.least,
         STAGES=stages,
         PRECISION=precision(q),
         **options(_WARPS if head_dim <= 128 else 2 * _WARPS, stages),

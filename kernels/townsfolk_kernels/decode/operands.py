@@ -1,4 +1,4 @@
-"""What the kernels of a decode step work on: related tensors, as objects."""
+"""What the kernels of a decode step and of attention work on: related tensors, as objects."""
 
 from __future__ import annotations
 
@@ -113,3 +113,36 @@ class Heads:
     v_pages: Tensor
     scale: float
     window: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCache:
+    """Keys and values of one layer, and how attention takes them.
+
+    Attributes:
+        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of queries or of 8 bits
+            (`townsfolk_kernels.pages`).
+        v_pages: like `k_pages`.
+        scale: factor of the scores.
+        window: positions a token sees, itself included; None for all.
+    """
+
+    k_pages: Tensor
+    v_pages: Tensor
+    scale: float
+    window: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlatSequences:
+    """The sequences of a flat batch of tokens.
+
+    Attributes:
+        starts: [sequences + 1], int32: sequence b has the tokens `starts[b] : starts[b + 1]`.
+        lengths: [sequences], int32: positions of each, its new tokens included.
+        tables: [sequences, max_blocks], int32: block tables.
+    """
+
+    starts: Tensor
+    lengths: Tensor
+    tables: Tensor

@@ -41,8 +41,8 @@ _PROGRAMS, _MOST_SPLITS = 3, 16  # for each multiprocessor, and of one sequence 
 # none, and a multiprocessor that has to give more of it to the next kernel first runs empty: with
 # 96 KB for each of two, 1,536 positions took 0.88 ms a step, with 18 KB for each of four 0.80
 # (Llama-3.2-1B, H200), and 30,000 took 1.24 and 1.09.
-_LONE_PROGRAMS, _MOST_LONE_SPLITS = 4, 64
-_LONE_BYTES = 32 * 1024  # of keys and values that one of them waits for and works on
+_SINGLE_PROGRAMS, _MOST_SINGLE_SPLITS = 4, 64
+_SINGLE_BYTES = 32 * 1024  # of keys and values that one of them waits for and works on
 _LEAST_KEYS = 32  # of one program, where several share a sequence
 # Measured on an H200 for 4 to 64 sequences of 564 positions, 8 key heads of 64 and 128: tiles of 32
 # to 128 keys, 2 and 4 warps, 2 to 6 stages. With 4 warps and 2 stages, 32 sequences took 19.7 us
@@ -227,16 +227,16 @@ def _warps(tile_d: int, ahead: bool) -> int:
 def step_splits(sequences: int, kv_heads: int, processors: int) -> int:
     """The most programs that share the keys of one sequence and head, to fill the device."""
     if sequences == 1:
-        wanted = max(1, _LONE_PROGRAMS * processors // kv_heads)
-        return min(wanted, _MOST_LONE_SPLITS)
+        wanted = max(1, _SINGLE_PROGRAMS * processors // kv_heads)
+        return min(wanted, _MOST_SINGLE_SPLITS)
     wanted = max(1, _PROGRAMS * processors // (sequences * kv_heads))
     return min(1 << (wanted.bit_length() - 1), _MOST_SPLITS)
 
 
 def step_programs(sequences: int, kv_heads: int, processors: int) -> int:
     """The most programs of any step of up to so many sequences, as `DecodeWorkspace` counts."""
-    lone = power_of_two(step_splits(1, kv_heads, processors)) * kv_heads
-    return max(_PROGRAMS * processors, sequences * kv_heads, lone)
+    single = power_of_two(step_splits(1, kv_heads, processors)) * kv_heads
+    return max(_PROGRAMS * processors, sequences * kv_heads, single)
 
 
 def rope_store_attend(
@@ -279,8 +279,8 @@ def rope_store_attend(
         keys, warps = _KEYS_IN_8_BITS.get(tile_d, KEYS), _WARPS_IN_8_BITS.get(tile_d, warps)
     if batch == 1:
         row = 2 * tile_d * out.element_size()
-        keys = max(min(_LONE_BYTES // (2 * row), keys), 16)
-        stages = max(min(_LONE_BYTES // (keys * row), stages), 1)
+        keys = max(min(_SINGLE_BYTES // (2 * row), keys), 16)
+        stages = max(min(_SINGLE_BYTES // (keys * row), stages), 1)
     _step_kernel[(batch, kv_heads, splits)](
         qkv,
         norm.squares,

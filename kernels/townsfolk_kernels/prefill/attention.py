@@ -15,6 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from townsfolk_kernels.decode.attention import DecodeWorkspace, page_offsets, scales_at
+from townsfolk_kernels.decode.operands import FlatSequences, LayerCache
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import options, power_of_two, precision
@@ -202,37 +203,27 @@ def _prefill_kernel(
 
 def prefill_attention(
     q: Tensor,
-    k_pages: Tensor,
-    v_pages: Tensor,
-    tables: Tensor,
-    lengths: Tensor,
-    starts: Tensor,
-    most_tokens: int,
-    scale: float,
-    sliding_window: int | None,
+    cache: LayerCache,
+    sequences: FlatSequences,
     out: Tensor,
+    most_tokens: int,
     least: int = 2,
     workspace: PrefillWorkspace | None = None,
 ) -> None:
-    """Causal attention of the sequences that have several new tokens; others are passed over.
+    """Compute causal attention of the sequences that have several new tokens.
 
     Args:
         q: [tokens, heads, head_dim].
-        k_pages: [num_blocks, kv_heads, block_size, head_dim], dtype of `q` or of 8 bits.
-        v_pages: like `k_pages`.
-        tables: [batch, max_blocks], int32: block tables.
-        lengths: [batch], int32: positions of each sequence, its new tokens included.
-        starts: [batch + 1], int32: sequence b has the tokens `starts[b] : starts[b + 1]`.
+        cache: the layer's keys and values, those of these tokens included.
+        sequences: of the batch.
+        out: [tokens, heads, head_dim], dtype of `q`.
         most_tokens: at least as many as all these sequences have together.
-        scale: factor of the scores.
-        sliding_window: positions a token sees, itself included; None for all.
-        out: [tokens, heads, head_dim].
         least: sequences with fewer new tokens are passed over; at least 1.
         workspace: for the model's shape; without one keys are not split.
     """
     _, heads, head_dim = q.shape
-    _, kv_heads, block_size, _ = k_pages.shape
-    group, batch = heads // kv_heads, lengths.shape[0]
+    _, kv_heads, block_size, _ = cache.k_pages.shape
+    group, batch = heads // kv_heads, sequences.lengths.shape[0]
     tokens, wide = _tile_tokens(group, head_dim, q.dtype), q.dtype.itemsize == 2
     full = -(-most_tokens // tokens)
     splits = 1
@@ -242,24 +233,24 @@ def prefill_attention(
     # Each sequence may have one tile that is not full.
     _prefill_kernel[(full + batch, kv_heads, splits)](
         q,
-        k_pages,
-        v_pages,
-        tables,
-        lengths,
-        starts,
+        cache.k_pages,
+        cache.v_pages,
+        sequences.tables,
+        sequences.lengths,
+        sequences.starts,
         out,
         workspace and workspace.partial,
         workspace and workspace.statistics,
         workspace and workspace.counters,
         batch,
         1 if workspace is None else workspace.programs,
-        tables.stride(0),
-        scale,
+        sequences.tables.stride(0),
+        cache.scale,
         GROUP=group,
         KV_HEADS=kv_heads,
         HEAD_DIM=head_dim,
         BLOCK_SIZE=block_size,
-        WINDOW=sliding_window or 0,
+        WINDOW=cache.window or 0,
         TOKENS=tokens,
         TILE_G=power_of_two(group),
         TILE_D=max(16, power_of_two(head_dim)),

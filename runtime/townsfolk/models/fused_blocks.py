@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace
 from townsfolk_kernels.decode.operands import HeadNorm, Heads, Launch, Sequences
-from townsfolk_kernels.decode.qkv_attention import LoneSpace, lone_splits, qkv_attend
+from townsfolk_kernels.decode.qkv_attention import qkv_attend
 from townsfolk_kernels.decode.rope_attention import (
     rope_store_attend,
     step_programs,
     step_splits,
 )
+from townsfolk_kernels.decode.single_workspace import SingleWorkspace, single_splits
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.pages import QUANTIZED
 
@@ -79,8 +80,11 @@ class AttentionSpace:
         self.processors = card_of(device).wave
         self.step = torch.zeros(1, dtype=torch.int32, device=device)  # the number of the lone step
         # A shape each: a word must be written again before its tag returns; see `relay`.
-        self.lone = {
-            shape: LoneSpace.allocate(layers, *shape, dtype, device, self.step) for shape in shapes
+        self.single = {
+            shape: SingleWorkspace.allocate(
+                layers, *shape, dtype, device, self.step, single_splits(*shape, self.processors)
+            )
+            for shape in shapes
         }
         most = max(step_programs(max_batch, kv_heads, self.processors) for _, kv_heads, _ in shapes)
         group = max(heads // kv_heads for heads, kv_heads, _ in shapes)
@@ -126,15 +130,15 @@ class FusedAttention:
         sequences = Sequences(inputs.rows, inputs.positions, inputs.tables)
         # A tile of the projection that runs beside has not all of a head, which a scale is of; and
         # of packed weights there is none.
-        is_alone = step.batch == 1 and not inputs.is_long
+        is_single = step.batch == 1 and not inputs.is_long
         has_scales = self.heads.k_pages.dtype == QUANTIZED
-        if is_alone and not has_scales and not packed_parts(self.layer.qkv):
-            self._attend_alone(step.stream, sequences, by_heads)
+        if is_single and not has_scales and not packed_parts(self.layer.qkv):
+            self._attend_single(step.stream, sequences, by_heads)
         else:
             self._attend(step.stream, sequences, by_heads)
         self.products.join(out, self.layer.output, step.stream, self.joining)
 
-    def _attend_alone(self, stream: Stream, sequences: Sequences, out: Tensor) -> None:
+    def _attend_single(self, stream: Stream, sequences: Sequences, out: Tensor) -> None:
         spec = self.layer.spec.attention
         weight, _ = self.layer.qkv.dense()
         launch = self.products.launch("qkv", weight.shape, 1)
@@ -146,10 +150,9 @@ class FusedAttention:
             self.heads,
             sequences,
             out,
-            self.space.lone[_shape(spec)],
+            self.space.single[_shape(spec)],
             self.number,
             Launch(tiles, launch.workspace, launch.dependent),
-            lone_splits(*_shape(spec), self.space.processors),
         )
 
     def _attend(self, stream: Stream, sequences: Sequences, out: Tensor) -> None:
