@@ -21,19 +21,18 @@ from game_bundle import make_once
 settings.register_profile("townsfolk", deadline=None)
 settings.load_profile("townsfolk")
 
-# Tests of CUDA kernels can't run without CUDA: they are no part of the suite there. There, Triton's
-# interpreter runs the kernels instead, which must be said before anything imports Triton.
+# Where there is no CUDA, Triton's interpreter runs the kernels, which must be said before anything
+# imports Triton.
 collect_ignore = []
 interpreted = [
     "kernels/test_triton.py",
     "engine/test_device_sampling.py",
     "models/test_fused_decode.py",
 ]
-need_triton = [*interpreted, "engine/test_graph_book.py", "kernels/test_ahead_of_time.py"]
+need_triton = [*interpreted, "gpu", "engine/test_graph_book.py", "kernels/test_ahead_of_time.py"]
 if torch.cuda.is_available():
     collect_ignore += interpreted
 else:
-    collect_ignore.append("gpu")
     os.environ["TRITON_INTERPRET"] = "1"
 if find_spec("triton") is None:  # there is none for macOS
     collect_ignore += need_triton
