@@ -20,7 +20,7 @@ _SCALE = torch.float32
 
 
 def piece_bytes(block_size: int, head_dim: int, dtype: torch.dtype) -> int:
-    """Bytes of the rows of one block and head, and of their scales if there are any."""
+    """Return the bytes of the rows of one block and head, and of their scales if there are any."""
     scales = block_size * _SCALE.itemsize if dtype == QUANTIZED else 0
     return block_size * head_dim * dtype.itemsize + scales
 
@@ -52,7 +52,7 @@ def view_pages(
 
 
 def scales_of(pages: Tensor) -> Tensor:
-    """The scales of 8-bit pages, [num_blocks, kv_heads, block_size] fp32, to read and to write."""
+    """View the scales of 8-bit pages, [num_blocks, kv_heads, block_size] fp32."""
     num_blocks, kv_heads, block_size, head_dim = pages.shape
     every = torch.empty(0, dtype=_SCALE, device=pages.device).set_(pages.untyped_storage())
     at = pages.storage_offset() + block_size * head_dim

@@ -35,7 +35,7 @@ class Implementations(Generic[Function]):
         self._by_device: dict[str, Function] = {}
 
     def register(self, device_type: str) -> Callable[[Function], Function]:
-        """Decorator that makes a function the one to use on tensors of `device_type`."""
+        """Return a decorator that makes a function the one to use on tensors of `device_type`."""
 
         def add(function: Function) -> Function:
             self._by_device[device_type] = function
@@ -44,7 +44,7 @@ class Implementations(Generic[Function]):
         return add
 
     def pick(self, device_type: str) -> Function:
-        """The fast path of `device_type`; the reference where there is none or it is forced.
+        """Return the fast path of `device_type`; the reference where there is none or it is forced.
 
         What is on "meta" stands for what would be on a GPU; see `townsfolk_kernels.gpu.card`.
         """
@@ -56,7 +56,7 @@ class Implementations(Generic[Function]):
 
 @contextmanager
 def use_reference() -> Iterator[None]:
-    """Within this context (and this thread) every operation runs its PyTorch reference."""
+    """Run the PyTorch reference of every operation within this context (and this thread)."""
     token = _reference_only.set(True)
     try:
         yield
@@ -65,13 +65,13 @@ def use_reference() -> Iterator[None]:
 
 
 def has_triton() -> bool:
-    """Whether Triton can be imported; without it the references run on every device."""
+    """Return whether Triton can be imported; without it the references run on every device."""
     return find_spec("triton") is not None
 
 
 @cache
 def has_numba() -> bool:
-    """Whether Numba can be imported; without it nothing is compiled for processors."""
+    """Return whether Numba can be imported; without it nothing is compiled for processors."""
     try:
         import numba  # noqa: F401
     except ImportError as error:

@@ -69,7 +69,7 @@ def turn_head(source, target, head_dim, norm, eps, rotation):
 
 
 def _over_pages(load_numbers, store_numbers, size):
-    """Attention over pages of numbers of `size` bytes."""
+    """Compute attention over pages of numbers of `size` bytes."""
 
     @compiled
     def attend(step, phase, item, scratch):

@@ -114,7 +114,7 @@ def _high_of_8(integers, number):
 
 
 def _product(low_of, high_of, halved):
-    """A product with blocks, whose first 16 columns have scales of their own where `halved`."""
+    """Multiply with blocks, whose first 16 columns have scales of their own where `halved`."""
 
     @compiled
     def finish(result, scales, low_sums, high_sums, low_scale, high_scale, low_shift, high_shift):

@@ -23,7 +23,7 @@ compiled: Any = _numba(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wr
 
 @cache
 def _digest() -> str:
-    """Of all files of this folder."""
+    """Return a digest of all files of this folder."""
     whole = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py*")):
         whole.update(path.read_bytes())
@@ -37,7 +37,7 @@ class _UserCache(UserWideCacheLocator):
     """
 
     def get_source_stamp(self) -> tuple[str, Any]:
-        """What code must have been compiled from to be used."""
+        """Return what code must have been compiled from to be used."""
         # Numba's own is that of the program where the sources are frozen into one.
         return _digest(), super().get_source_stamp()
 
@@ -51,7 +51,7 @@ class _Cache(FunctionCache):
 
 
 def entry(signature: Any) -> Callable[[Callable[..., None]], Any]:
-    """Decorator that compiles a function for callers outside, who release the interpreter's lock.
+    """Return a decorator that compiles a function for callers who release the interpreter's lock.
 
     What is compiled is kept in the user's cache folder, and is taken from there if nothing has
     changed. Where that can't be written, it is compiled again in each process.

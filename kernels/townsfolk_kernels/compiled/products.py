@@ -107,7 +107,7 @@ WEIGHT = np.dtype(
 
 
 def part_of(matrix: Block, first: int = 0, bias: int = 0) -> tuple[float, ...]:
-    """A `PART` of a matrix in blocks, whose rows begin at `first` and have a bias at an address."""
+    """Return a `PART` of a matrix in blocks, with its first row and the address of its bias."""
     shape = matrix.shape
     return (
         _FORMATS[shape.bits],
@@ -123,7 +123,7 @@ def part_of(matrix: Block, first: int = 0, bias: int = 0) -> tuple[float, ...]:
 
 
 def _plain(load_weights, size):
-    """A product with a weight whose numbers take `size` bytes each."""
+    """Multiply with a weight whose numbers take `size` bytes each."""
 
     @compiled
     def of_group(part, group, x, count, tile):

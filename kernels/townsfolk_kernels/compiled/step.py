@@ -133,7 +133,7 @@ STEP = np.dtype(
 
 
 def scratch_bytes(count: int, widest: int, group: int, head_dim: int, block_size: int) -> int:
-    """Bytes of its own that a thread needs.
+    """Return the bytes of its own that a thread needs.
 
     Args:
         count: sequences at most.
@@ -179,7 +179,7 @@ def _activate(kind, x):
 
 @compiled
 def _multiply(step, phase, parts, number, scratch):
-    """A product."""
+    """Multiply with a weight."""
     weight, count = phase.weight, step.count
     columns = weight.columns
     gated = phase.output == Output.GATE

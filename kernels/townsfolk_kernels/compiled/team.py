@@ -67,7 +67,7 @@ def _give_way(builder: ir.IRBuilder) -> None:
 
 @compiled
 def take(state, phase):
-    """The next chunk of a phase; chunks beyond the last are nobody's."""
+    """Return the next chunk of a phase; chunks beyond the last are nobody's."""
     return _fetch_add(state + _PHASES + phase * _PHASE, 1)
 
 
@@ -127,7 +127,7 @@ _local = _Local()
 
 
 def local_team() -> Team:
-    """The calling thread's team: as many threads as PyTorch computes with in it.
+    """Return the calling thread's team: as many threads as PyTorch computes with in it.
 
     It has helpers for as long as its thread lives, as OpenMP's has.
     """
@@ -208,11 +208,11 @@ def _help(
 
 
 def _rest(_number: int) -> None:
-    """Nothing is left to do for a thread that comes when a step is over."""
+    """Leave nothing to do for a thread that comes when a step is over."""
 
 
 def _stop(_number: int) -> None:
-    """The team is no more."""
+    """End the team."""
 
 
 def _end(starts: list[threading.Semaphore], works: list[Work]) -> None:

@@ -61,7 +61,7 @@ HAS_AVX2 = IS_X86 and _has("avx2")
 
 
 def operation(result: types.Type, *parameters: types.Type) -> Callable[[Build], Any]:
-    """Decorator that makes a function of an LLVM builder and values one of compiled code."""
+    """Make a function of an LLVM builder and values one of compiled code: a decorator."""
 
     def make(build: Build) -> Any:
         def typed(_context: Any, *_arguments: Any) -> tuple[Any, Any]:
@@ -95,7 +95,7 @@ def call(builder: ir.IRBuilder, name: str, result: ir.Type, *values: ir.Value) -
 
 
 def pointer(builder: ir.IRBuilder, address: ir.Value, of: ir.Type) -> ir.Value:
-    """An address as a pointer."""
+    """Return an address as a pointer."""
     return builder.inttoptr(address, of.as_pointer())
 
 
@@ -112,57 +112,57 @@ def _splat(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
 
 @operation(floats, types.int64)
 def load(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """16 fp32 numbers."""
+    """Return 16 fp32 numbers."""
     return _load(builder, address, _FLOATS)
 
 
 @operation(floats, types.int64)
 def load_bf16(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """16 bf16 numbers as fp32."""
+    """Return 16 bf16 numbers as fp32."""
     bits = builder.zext(_load(builder, address, ir.VectorType(_I16, LANES)), _INTS)
     return builder.bitcast(builder.shl(bits, ir.Constant(_INTS, [16] * LANES)), _FLOATS)
 
 
 @operation(floats, types.int64)
 def load_fp16(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """16 fp16 numbers as fp32."""
+    """Return 16 fp16 numbers as fp32."""
     half = _load(builder, address, ir.VectorType(ir.HalfType(), LANES))
     return builder.fpext(half, _FLOATS)
 
 
 @operation(ints)
 def no_ints(builder: ir.IRBuilder) -> ir.Value:
-    """16 zeros."""
+    """Return 16 zeros."""
     return ir.Constant(_INTS, [0] * LANES)
 
 
 @operation(ints, ints, ints)
 def add_ints(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
-    """Sums."""
+    """Return the sums."""
     return builder.add(left, right)
 
 
 @operation(floats, ints)
 def to_floats(builder: ir.IRBuilder, values: ir.Value) -> ir.Value:
-    """Whole numbers as fp32."""
+    """Return whole numbers as fp32."""
     return builder.sitofp(values, _FLOATS)
 
 
 @operation(packed, types.int64)
 def load_bytes(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """64 bytes."""
+    """Return 64 bytes."""
     return _load(builder, address, _BYTES)
 
 
 @operation(packed, types.int64)
 def repeat_bytes(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """The same four bytes in each lane."""
+    """Return the same four bytes in each lane."""
     return builder.bitcast(_splat(builder, _load(builder, address, _I32), LANES), _BYTES)
 
 
 @operation(packed, packed, types.int64, types.int64)
 def bits(builder: ir.IRBuilder, values: ir.Value, shift: ir.Value, mask: ir.Value) -> ir.Value:
-    """`values >> shift & mask` of each byte."""
+    """Return `values >> shift & mask` of each byte."""
     byte = _BYTES.element
     shifts = _splat(builder, builder.trunc(shift, byte), 4 * LANES)
     masks = _splat(builder, builder.trunc(mask, byte), 4 * LANES)
@@ -173,7 +173,7 @@ def bits(builder: ir.IRBuilder, values: ir.Value, shift: ir.Value, mask: ir.Valu
 def put_above(
     builder: ir.IRBuilder, values: ir.Value, above: ir.Value, shift: ir.Value
 ) -> ir.Value:
-    """`values | above << shift` of each byte."""
+    """Return `values | above << shift` of each byte."""
     shifts = _splat(builder, builder.trunc(shift, _BYTES.element), 4 * LANES)
     return builder.or_(values, builder.shl(above, shifts))
 
@@ -197,7 +197,7 @@ def dot(builder: ir.IRBuilder, sums: ir.Value, left: ir.Value, right: ir.Value) 
 
 
 def _dot_avx2(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
-    """Sums of the products of four bytes; of 7 bits and 1, as a pair's sum must fit 16 bits."""
+    """Sum the products of four bytes; of 7 bits and 1, as a pair's sum must fit 16 bits."""
     half, sums = ir.VectorType(_BYTES.element, 32), []
     words, ints_ = ir.VectorType(_I16, 16), ir.VectorType(_I32, 8)
     for first in (0, 32):
@@ -254,7 +254,7 @@ def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
 
 @operation(types.float32, types.int64)
 def load_scalar(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """One fp32 number."""
+    """Return one fp32 number."""
     return _load(builder, address, _FLOAT)
 
 
@@ -266,43 +266,43 @@ def store_scalar(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> N
 
 @operation(types.int64, types.int64)
 def load_int32(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """One int32 number."""
+    """Return one int32 number."""
     return builder.sext(_load(builder, address, _I32), _I64)
 
 
 @operation(types.int64, types.int64)
 def load_int64(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    """One int64 number."""
+    """Return one int64 number."""
     return _load(builder, address, _I64)
 
 
 @operation(floats, types.float32)
 def splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """The same number 16 times."""
+    """Return the same number 16 times."""
     return _splat(builder, value, LANES)
 
 
 @operation(floats, floats, floats)
 def add(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
-    """Sums."""
+    """Return the sums."""
     return builder.fadd(left, right)
 
 
 @operation(floats, floats, floats)
 def multiply(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
-    """Products."""
+    """Return the products."""
     return builder.fmul(left, right)
 
 
 @operation(floats, floats, floats)
 def divide(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
-    """Quotients."""
+    """Return the quotients."""
     return builder.fdiv(left, right)
 
 
 @operation(floats, floats, floats)
 def greater(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
-    """The greater of two numbers; the right one where the left is not a number."""
+    """Return the greater of two numbers; the right one where the left is not a number."""
     return builder.select(builder.fcmp_ordered(">", left, right), left, right)
 
 
@@ -310,19 +310,19 @@ def greater(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
 def multiply_add(
     builder: ir.IRBuilder, left: ir.Value, right: ir.Value, addend: ir.Value
 ) -> ir.Value:
-    """`left * right + addend`, rounded once."""
+    """Return `left * right + addend`, rounded once."""
     return call(builder, "llvm.fma.v16f32", _FLOATS, left, right, addend)
 
 
 @operation(floats, floats)
 def absolute(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """Magnitudes."""
+    """Return the magnitudes."""
     return call(builder, "llvm.fabs.v16f32", _FLOATS, vector)
 
 
 @operation(types.float32, floats)
 def total(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """The sum of all lanes, by halves."""
+    """Return the sum of all lanes, by halves."""
     lanes = LANES
     while lanes > 1:
         lanes //= 2
@@ -341,13 +341,13 @@ def total(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
 
 @operation(types.float32, floats)
 def largest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """The greatest of all lanes."""
+    """Return the greatest of all lanes."""
     return call(builder, "llvm.vector.reduce.fmax.v16f32", _FLOAT, vector)
 
 
 @operation(floats, floats)
 def nearest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """The nearest whole numbers."""
+    """Return the nearest whole numbers."""
     return call(builder, "llvm.rint.v16f32", _FLOATS, vector)
 
 
@@ -359,7 +359,7 @@ def _power_of_two(builder: ir.IRBuilder, exponents: ir.Value) -> ir.Value:
 
 @compiled
 def exponential(x):
-    """`e ** x` of 16 numbers up to 88, to 2 units in the last place; below -87 next to nothing."""
+    """Return `e ** x` of 16 numbers up to 88, to 2 units in the last place; about 0 below -87."""
     x = greater(x, splat(-87.0))
     power = nearest(multiply(x, splat(1.4426950408889634)))
     rest = multiply_add(power, splat(-0.693145751953125), x)

@@ -27,7 +27,7 @@ _TILE_SCORES = 1 << 20
 
 
 def attend(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: CpuPlan, scale: float) -> Tensor:
-    """Attention by plan; shapes as in `paged_attention`."""
+    """Compute attention by plan; shapes as in `paged_attention`."""
     decode = plan.decode
     if decode is not None and not plan.prefills:
         return _decode(q, k_pages, v_pages, decode, scale)
@@ -69,7 +69,7 @@ def _decode(q: Tensor, k_pages: Tensor, v_pages: Tensor, plan: DecodePlan, scale
 
 
 def _parts(pages: Tensor) -> tuple[Tensor, ...]:
-    """What pages consist of: numbers, or whole numbers and scales."""
+    """Return what pages consist of: numbers, or whole numbers and scales."""
     return (pages, scales_of(pages)) if pages.dtype == QUANTIZED else (pages,)
 
 
@@ -150,5 +150,5 @@ def _prefill(
 
 
 def _in_a_row(pages: Tensor, chosen: Tensor, dtype: torch.dtype) -> Tensor:
-    """The chosen pages of each head one after the other, [kv_heads, positions, head_dim]."""
+    """Return the chosen pages of each head one after the other, [kv_heads, positions, head_dim]."""
     return chosen_values(pages, chosen, dtype).transpose(0, 1).flatten(1, 2)

@@ -189,7 +189,7 @@ def _plan_decode(
 
 
 def _entries(blocks: Ints) -> tuple[tuple[slice, ...], Ints, Ints]:
-    """Ranges of the pool that cover the blocks, their pages, and each block's place in them."""
+    """Return the ranges of the pool that cover the blocks, their pages, and the blocks' places."""
     ordered = np.unique(blocks)
     breaks = np.flatnonzero(np.diff(ordered) > _MAX_GAP) + 1
     too_many = max(_MAX_RANGES, len(ordered) // _PAGES_A_RANGE)
@@ -204,7 +204,7 @@ def _entries(blocks: Ints) -> tuple[tuple[slice, ...], Ints, Ints]:
 def _shared_prefixes(
     tables: NDArray[np.int32], limits: NDArray[np.int32]
 ) -> Iterator[tuple[list[int], int, int]]:
-    """Groups of sequences, and from which to which block their tables agree, up to the limits."""
+    """Return groups of sequences whose tables agree, and their first and last common block."""
     waiting: list[tuple[Sequence[int], int]] = [(range(len(tables)), 0)]
     while waiting:
         candidates, begin = waiting.pop()

@@ -46,7 +46,7 @@ _FEWEST_ROWS = 4
 
 @cache
 def packed_dtypes() -> dict[torch.dtype, torch.dtype]:
-    """Dtypes of weights that are packed on this processor, and of the activations they take."""
+    """Return the dtypes of weights that this processor packs, and of their activations."""
     found: dict[torch.dtype, torch.dtype] = {}
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return found
@@ -86,11 +86,11 @@ class OnednnWeight:
         self._product = torch.ops.mkldnn._linear_pointwise.default
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """A copy of the weight as an ordinary tensor, and the bias."""
+        """Return a copy of the weight as an ordinary tensor, and the bias."""
         return self._packed.to_dense(), self._bias
 
     def product(self, x: Tensor) -> Tensor:
-        """`x @ weight.T + bias` of x [rows, in_features], dtype of the weight."""
+        """Return `x @ weight.T + bias` of x [rows, in_features], dtype of the weight."""
         rows = x.shape[0]
         if rows * 2 > _FEWEST_ROWS:
             product: Tensor = self._product(x, self._packed, self._bias, "none", [], "")
@@ -123,11 +123,11 @@ class FbgemmWeight:
         self._product = torch.ops.quantized.linear_dynamic_fp16.default
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """A copy of the weight as an ordinary tensor, fp32, and the bias."""
+        """Return a copy of the weight as an ordinary tensor, fp32, and the bias."""
         weight, bias = torch.ops.quantized.linear_unpack_fp16(self._packed)
         return weight, bias
 
     def product(self, x: Tensor) -> Tensor:
-        """`x @ weight.T + bias` of x [rows, in_features], fp32."""
+        """Return `x @ weight.T + bias` of x [rows, in_features], fp32."""
         product: Tensor = self._product(x, self._packed)
         return product

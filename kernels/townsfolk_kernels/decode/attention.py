@@ -36,20 +36,20 @@ def row_offsets(
     block, kv_head, inner, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr,
     HAS_SCALES: tl.constexpr = False,
 ):  # fmt: skip
-    """Where rows `inner` of blocks begin, in elements; see `townsfolk_kernels.pages`."""
+    """Return where rows `inner` of blocks begin, in elements; see `townsfolk_kernels.pages`."""
     piece = block.to(tl.int64) * KV_HEADS + kv_head
     return piece * (BLOCK_SIZE * (DIM + (4 if HAS_SCALES else 0))) + inner * DIM
 
 
 @triton.jit
 def rms_factors(values, eps, HEAD_DIM: tl.constexpr):
-    """[rows, 1]: 1 / rms of the rows of `values`, which are zero from HEAD_DIM on."""
+    """Return [rows, 1]: 1 / rms of the rows of `values`, which are zero from HEAD_DIM on."""
     return tl.rsqrt(tl.sum(values * values, axis=1) / HEAD_DIM + eps)[:, None]
 
 
 @triton.jit
 def rotated(values, turn):
-    """[rows, width]: each pair of `values` turned by the cosine and sine in its place in `turn`.
+    """Turn each pair of `values` [rows, width] by the cosine and sine in its place in `turn`.
 
     Both are of one shape and layout, in which a pair lies in one thread.
     """
@@ -65,21 +65,21 @@ def page_offsets(
     table, key, kv_head, inside, KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
     DIM: tl.constexpr, HAS_SCALES: tl.constexpr = False,
 ):  # fmt: skip
-    """Where the rows of positions `key` [n] begin in the pages, in elements."""
+    """Return where the rows of positions `key` [n] begin in the pages, in elements."""
     block = tl.load(table + key // BLOCK_SIZE, mask=inside, other=0)
     return row_offsets(block, kv_head, key % BLOCK_SIZE, KV_HEADS, BLOCK_SIZE, DIM, HAS_SCALES)
 
 
 @triton.jit
 def scales_at(pages, row, inner, BLOCK_SIZE: tl.constexpr, DIM: tl.constexpr):
-    """Where the scale of a row lies that begins at `row` and is number `inner` of its block."""
+    """Return the address of the scale of the row at `row`, which is number `inner` of its block."""
     at = pages + row + (BLOCK_SIZE - inner) * DIM + 4 * inner
     return at.to(tl.pointer_type(tl.float32), bitcast=True)
 
 
 @triton.jit
 def quantized(rows):
-    """Whole numbers and scales of `rows` [n, d] fp32; see `townsfolk_kernels.pages`."""
+    """Return whole numbers and scales of `rows` [n, d] fp32; see `townsfolk_kernels.pages`."""
     scales = tl.max(tl.abs(rows), axis=1) / 127.0
     steps = rows / tl.where(scales > 0, scales, 1.0)[:, None]
     return tl.minimum(tl.maximum(tl.floor(steps + 0.5), -127.0), 127.0), scales
@@ -116,7 +116,7 @@ def attend_to_pages(
     KV_HEADS: tl.constexpr, BLOCK_SIZE: tl.constexpr, HEAD_DIM: tl.constexpr, TILE_D: tl.constexpr,
     KEYS: tl.constexpr, STAGES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """`attend` over positions from `low` up to `high`, in tiles of KEYS."""
+    """Add positions from `low` up to `high` to the running softmax, in tiles of KEYS."""
     HAS_SCALES: tl.constexpr = k_pages.dtype.element_ty == tl.int8
     d, t = tl.arange(0, TILE_D), tl.arange(0, KEYS)
     for first in tl.range(low, high, KEYS, num_stages=STAGES):

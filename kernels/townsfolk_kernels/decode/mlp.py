@@ -13,8 +13,8 @@ from townsfolk_kernels.decode.product import (
     load_first,
     load_squares,
     sum_of_splits,
-    take_turn,
     times_rows,
+    wait_and_signal,
 )
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import product_options
@@ -23,7 +23,7 @@ from townsfolk_kernels.ops.activation import Activation
 
 @triton.jit
 def activated(gate, ACTIVATION: tl.constexpr):
-    """The gate by its activation, fp32; `ACTIVATION` is the value of an `Activation`."""
+    """Return the gate by its activation, fp32; `ACTIVATION` is the value of an `Activation`."""
     if ACTIVATION == "silu":
         result = gate * tl.sigmoid(gate)
     elif ACTIVATION == "gelu_tanh":
@@ -70,7 +70,7 @@ def _gate_up_kernel(
     inner = tl.minimum(tile * ROWS + r % ROWS, N - 1)
     rows = (inner + r // ROWS * N).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    take_turn(DEPENDENT, SIGNALS, DEPTH, SLICES)
+    wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)

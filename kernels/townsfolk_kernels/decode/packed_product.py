@@ -17,7 +17,7 @@ from townsfolk_kernels.gpu.units import load_unit, part_operand
 
 
 @triton.jit
-def _take_turn(DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, EARLY: tl.constexpr):
+def _wait_and_signal(DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, EARLY: tl.constexpr):
     if SIGNALS and EARLY:
         gdc_launch_dependents()
     if DEPENDENT:
@@ -33,7 +33,7 @@ def _times_rows(
     LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr,
     STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """[rows, BATCH] fp32, over the share of the reduction that is `split`'s."""
+    """Return [rows, BATCH] fp32, over the share of the reduction that is `split`'s."""
     SHARE: tl.constexpr = (UNITS + SPLITS * PER - 1) // (SPLITS * PER) * PER
     RAGGED: tl.constexpr = SHARE * SPLITS != UNITS or K % UNIT != 0
     dtype: tl.constexpr = x.dtype.element_ty
@@ -66,7 +66,7 @@ def multiply(
     STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
     SIGNALS: tl.constexpr, HAS_BEFORE: tl.constexpr,
 ):  # fmt: skip
-    """Waits for the kernel before, and multiplies rows `n` of `w` with `x` [batch, K].
+    """Wait for the kernel before, and multiply rows `n` of `w` with `x` [batch, K].
 
     Args:
         x: activations.
@@ -98,14 +98,14 @@ def multiply(
     if PER == 0:
         WIDTH: tl.constexpr = triton.next_power_of_2(UNITS)
         a, b, h, s = hold_packed(w, n, STRIDE, UNITS, WIDTH, LAYOUT)
-        _take_turn(DEPENDENT, SIGNALS, True)
+        _wait_and_signal(DEPENDENT, SIGNALS, True)
         held = load_row(x, UNITS, WIDTH, K, LAYOUT)
         extra = 0.0
         if HAS_BEFORE:
             extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
         acc = times_row(a, b, h, s, held, batch >> 30, x.dtype.element_ty, LAYOUT)[:, None]
     else:
-        _take_turn(DEPENDENT, SIGNALS, False)
+        _wait_and_signal(DEPENDENT, SIGNALS, False)
         extra = 0.0
         if HAS_BEFORE:
             extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)

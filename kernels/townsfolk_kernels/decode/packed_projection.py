@@ -73,7 +73,7 @@ _HELD = (PackedLayout.AFFINE4, PackedLayout.SCALED6, PackedLayout.SCALED8)
 
 
 def holds_row(part: PackedRows, batch: int, dtype: torch.dtype) -> bool:
-    """Whether programs hold their share of `part` in registers, for so many rows of `dtype`."""
+    """Return whether programs hold their share of `part` in registers, for `batch` rows."""
     is_known = part.layout in _HELD or part.block_format is BlockFormat.Q4_0
     return batch == 1 and dtype.itemsize == 2 and is_known
 
@@ -190,7 +190,7 @@ def project_packed(
     multiplier: float = 1.0,
     cap: float | None = None,
 ) -> None:
-    """As `projection.project`, with a weight of one or two parts.
+    """Compute what `projection.project` does, with a weight of one or two parts.
 
     `out` may be of any dtype, and its rows may lie apart from each other.
     """
@@ -229,7 +229,7 @@ def project_packed(
 def project_packed_and_add(
     x: Tensor, weight: PackedRows, bias: Tensor | None, addition: Addition, launch: Launch
 ) -> None:
-    """As `projection.project_and_add`, with a packed weight."""
+    """Compute what `projection.project_and_add` does, with a packed weight."""
     tiles, workspace = launch.tiles, launch.workspace
     _project_and_add_kernel[(-(-weight.rows // tiles.rows), tiles.splits)](
         x,
@@ -260,7 +260,7 @@ def packed_gate_up(
     out: Tensor,
     launch: Launch,
 ) -> None:
-    """As `mlp.gate_up`, with a packed weight."""
+    """Compute what `mlp.gate_up` does, with a packed weight."""
     tiles, workspace, width = launch.tiles, launch.workspace, out.shape[1]
     _gate_up_kernel[(-(-width // tiles.rows), tiles.splits)](
         x,
@@ -283,7 +283,7 @@ def packed_gate_up(
 
 
 def _part_options(part: PackedRows, tiles: Tiles) -> dict[str, Any]:
-    """Constants of a kernel that differ between the parts of a weight."""
+    """Return the constants of a kernel that differ between the parts of a weight."""
     is_bf16 = scale_dtype(part.block_format) is torch.bfloat16
     return {
         "STRIDE": part.data.stride(0),
@@ -296,7 +296,7 @@ def _part_options(part: PackedRows, tiles: Tiles) -> dict[str, Any]:
 
 
 def _options(part: PackedRows, x: Tensor, launch: Launch) -> dict[str, Any]:
-    """Constants and launch options that are the same for all parts."""
+    """Return the constants and launch options that are the same for all parts."""
     tiles, batch = launch.tiles, power_of_two(x.shape[0])
     return {
         "K": part.columns,

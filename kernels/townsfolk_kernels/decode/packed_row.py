@@ -24,7 +24,7 @@ def _load(at, mask, MASKED: tl.constexpr):
 def hold_packed(
     w, n, STRIDE: tl.constexpr, UNITS: tl.constexpr, WIDTH: tl.constexpr, LAYOUT: tl.constexpr
 ):
-    """What a program loads of rows `n`, before it waits; `WIDTH` is `UNITS` as a power of two."""
+    """Load a program's share of rows `n`, before it waits; `WIDTH` is `UNITS` as a power of two."""
     MASKED: tl.constexpr = WIDTH != UNITS
     row = w + n.to(tl.int64) * STRIDE
     words = row.to(tl.pointer_type(tl.int32))[:, None]
@@ -71,7 +71,7 @@ def _permuted(t, magic, asm: tl.constexpr):
 
 @triton.jit
 def _byte(t, i: tl.constexpr, magic, WIDE: tl.constexpr):
-    """Byte `i` as fp32: 1 + its lower 7 bits / 128 where bit 7 is set; with WIDE 2**23 + byte.
+    """Return byte `i`, fp32: 1 + its lower 7 bits / 128 where bit 7 is set; with WIDE 2**23 + byte.
 
     `magic` is the exponent of that. It must not be known when the kernel is compiled: the assembler
     would put it into the instruction, and load which byte it is into a register each time.
@@ -103,7 +103,7 @@ def _byte(t, i: tl.constexpr, magic, WIDE: tl.constexpr):
 
 @triton.jit
 def _nibbles(word):
-    """The lower 4 bits of each byte, with bit 7 set."""
+    """Return the lower 4 bits of each byte, with bit 7 set."""
     if USES_ASSEMBLER:
         return tl.inline_asm_elementwise(
             "lop3.b32 $0, $1, 0x0f0f0f0f, 0x80808080, 0xea;",
@@ -119,7 +119,7 @@ def _nibbles(word):
 
 @triton.jit
 def load_row(x, UNITS: tl.constexpr, WIDTH: tl.constexpr, K: tl.constexpr, LAYOUT: tl.constexpr):
-    """The row of activations, 16 bits each, by part of a unit: two neighbours to a word."""
+    """Return the row of activations, 16 bits each, by part of a unit: two neighbours to a word."""
     PARTS: tl.constexpr = 8 if LAYOUT == SCALED6 else (2 if LAYOUT == SCALED8 else 4)
     c = tl.arange(0, 16 * WIDTH)
     first = c // 16 * (16 * PARTS) + c % 16
@@ -154,7 +154,7 @@ def _load_part(at, first, K: tl.constexpr, MASKED: tl.constexpr):
 
 @triton.jit
 def _number(word, i: tl.constexpr, dtype: tl.constexpr):
-    """The lower or upper 16 bits of a word as a number, in fp32."""
+    """Return the lower or upper 16 bits of a word as a number, in fp32."""
     if dtype == tl.bfloat16:
         if i == 0:
             return (word << 16).to(tl.float32, bitcast=True)
@@ -166,7 +166,7 @@ def _number(word, i: tl.constexpr, dtype: tl.constexpr):
 
 @triton.jit
 def _quarters(tile):
-    """Of each 4 neighbouring words, which a thread holds, one each: four tiles [rows, runs]."""
+    """Part each 4 neighbouring words, which one thread holds: four tiles [rows, runs]."""
     ROWS: tl.constexpr = tile.shape[0]
     RUNS: tl.constexpr = tile.shape[1] // 4
     even, odd = tl.split(tl.reshape(tile, [ROWS, RUNS, 2, 2]))
@@ -177,7 +177,7 @@ def _quarters(tile):
 
 @triton.jit
 def _product(words, x, place: tl.constexpr, zero, dtype: tl.constexpr, WIDE: tl.constexpr):
-    """Bytes `place` and `place + 2` of `_quarters` times neighbours of `x`: [rows, runs]."""
+    """Return bytes `place` and `place + 2` of `_quarters` times neighbours of `x`: [rows, runs]."""
     ROWS: tl.constexpr = words[0].shape[0]
     x = _quarters(tl.broadcast_to(x[None, :], [ROWS, x.shape[0]]))
     magic = zero + (0x4B000000 if WIDE else 0x3F000000)
@@ -194,21 +194,21 @@ def _product(words, x, place: tl.constexpr, zero, dtype: tl.constexpr, WIDE: tl.
 
 @triton.jit
 def _sum(x, RUNS: tl.constexpr, dtype: tl.constexpr):
-    """Sums of `x` over so many runs: [1, units * 4 / RUNS]."""
+    """Return the sums of `x` over so many runs: [1, units * 4 / RUNS]."""
     both = _number(x, 0, dtype) + _number(x, 1, dtype)
     return tl.sum(tl.reshape(both, [1, x.shape[0] // (4 * RUNS), 4 * RUNS]), axis=2)
 
 
 @triton.jit
 def _pair(word):
-    """Scale and shift, fp16 in one word, as fp32."""
+    """Return the scale and shift, fp16 in one word, as fp32."""
     scale = (word & 0xFFFF).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
     return scale, (word >> 16).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
 
 
 @triton.jit
 def _each(scales, RUNS: tl.constexpr):
-    """[rows, any] for each of so many runs: [rows, any * RUNS]."""
+    """Return [rows, any] for each of so many runs: [rows, any * RUNS]."""
     ROWS: tl.constexpr = scales.shape[0]
     COUNT: tl.constexpr = scales.shape[1]
     return tl.reshape(
@@ -218,7 +218,7 @@ def _each(scales, RUNS: tl.constexpr):
 
 @triton.jit
 def times_row(a, b, h, s, x, zero, dtype: tl.constexpr, LAYOUT: tl.constexpr):
-    """[rows] fp32: what `hold_packed` gave, times the row that `load_row` gave.
+    """Return [rows] fp32: what `hold_packed` gave, times the row that `load_row` gave.
 
     Args:
         a: from `hold_packed`, as `b`, `h` and `s` are.
@@ -305,7 +305,7 @@ def _add(total, rest, more):
 
 @triton.jit
 def _six_bit_part(words, x, place: tl.constexpr, scales, zero, dtype: tl.constexpr):
-    """Scaled sums over a part's runs of 8 columns, and of `x` alone over its halves."""
+    """Return scaled sums over a part's runs of 8 columns, and of `x` alone over its halves."""
     ROWS: tl.constexpr = scales.shape[0]
     UNITS: tl.constexpr = scales.shape[1]
     scales = tl.reshape(scales, [ROWS, 2 * UNITS])

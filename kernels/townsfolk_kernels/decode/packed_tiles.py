@@ -20,14 +20,14 @@ _RESIDENT = 4  # programs of a loop that fit on a multiprocessor
 
 
 def packed_key(op: str, parts: Sequence[PackedRows], batch: int) -> str:
-    """The name of a measured product; batches between powers of two share their tiles."""
+    """Return the name of a measured product; batches between powers of two share their tiles."""
     layouts = "+".join(part.layout.value for part in parts)
     rows = sum(part.rows for part in parts)
     return f"{op} {layouts} {rows}x{parts[0].columns} {power_of_two(batch)}"
 
 
 def packed_tiles(op: str, parts: Sequence[PackedRows], batch: int, dtype: torch.dtype) -> Tiles:
-    """Tiles for a product of `batch` rows with the parts of a weight.
+    """Return tiles for a product of `batch` rows with the parts of a weight.
 
     Args:
         op: "qkv", "project", "gate_up" or "head"; "plain" for one that shares no tile's reduction.
@@ -54,7 +54,7 @@ def packed_tiles(op: str, parts: Sequence[PackedRows], batch: int, dtype: torch.
 def packed_split_space(
     op: str, parts: Sequence[PackedRows], batch: int, tiles: Tiles
 ) -> tuple[int, int]:
-    """Elements and counters that a product needs of a `SplitWorkspace`."""
+    """Return the elements and counters that a product needs of a `SplitWorkspace`."""
     if tiles.splits == 1:
         return 0, 0
     count = _tiles(op, parts, tiles.rows)
@@ -63,7 +63,7 @@ def packed_split_space(
 
 
 def packed_starts_early(op: str, parts: Sequence[PackedRows], batch: int, tiles: Tiles) -> bool:
-    """Whether a product should start while the kernel before still runs; see `starts_early`."""
+    """Return whether a product should start while the one before runs; see `starts_early`."""
     device = parts[0].data.device
     programs = _tiles(op, parts, tiles.rows) * tiles.splits
     fits = batch == 1 or programs <= _RESIDENT * card_of(device).processors
@@ -76,7 +76,7 @@ def _tiles(op: str, parts: Sequence[PackedRows], rows: int) -> int:
 
 
 def _shared(op: str, tiles: Tiles, batch: int, dtype: torch.dtype) -> int:
-    """About how many bytes of shared memory a program takes."""
+    """Return about how many bytes of shared memory a program takes."""
     rows = tiles.rows * (2 if op == "gate_up" else 1)
     # Packed bytes are one a number at most; where fp32 is multiplied, numbers lie there, too.
     of_weight = rows * (1 if dtype.itemsize == 2 else 5)

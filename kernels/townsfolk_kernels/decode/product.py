@@ -21,19 +21,19 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 @triton.jit
 def tanh(x):
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return 2.0 * tl.sigmoid(2.0 * x) - 1.0
 
 
 @triton.jit
 def _in_share(column, begin, K: tl.constexpr, LENGTH: tl.constexpr):
-    """Whether columns, counted from `begin`, belong to a program and the weight."""
+    """Return whether columns, counted from `begin`, belong to a program and the weight."""
     return (column < LENGTH) & (begin + column < K)
 
 
 @triton.jit
 def _load_held(at, k, begin, K: tl.constexpr, LENGTH: tl.constexpr, WIDTH: tl.constexpr):
-    """A tile of the weight, with zeros beyond a program's share."""
+    """Return a tile of the weight, with zeros beyond a program's share."""
     if WIDTH == LENGTH and K % LENGTH == 0:
         held = tl.load(at, eviction_policy="evict_first")
     else:
@@ -53,7 +53,7 @@ def hold(
     DEPTH: tl.constexpr,
     SLICES: tl.constexpr,
 ):
-    """What a program loads of rows `n` of `w` before it waits; 0 where that is nothing."""
+    """Load what a program can of rows `n` of `w` before it waits; 0 where that is nothing."""
     if DEPTH == 0 and SLICES == 0:
         k = tl.arange(0, WIDTH)[None, :]
         at = w + n[:, None] * K + (begin + k)
@@ -69,7 +69,7 @@ def hold(
 
 
 @triton.jit
-def take_turn(
+def wait_and_signal(
     DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, DEPTH: tl.constexpr, SLICES: tl.constexpr
 ):
     """Wait for the kernel before to end, and let the next one start.
@@ -95,7 +95,7 @@ def load_first(
     DEPTH: tl.constexpr,
     SLICES: tl.constexpr,
 ):
-    """The first row of `x`, for `times_rows`, so that it is on its way beside what else is."""
+    """Load the first row of `x` for `times_rows`, so that it comes beside other loads."""
     if DEPTH == 0 and SLICES == 0:
         k = tl.arange(0, WIDTH)
         if WIDTH == LENGTH and K % LENGTH == 0:
@@ -125,7 +125,7 @@ def times_rows(
     STAGES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """[rows, BATCH] fp32: rows `n` of `w` times `x` [batch, K], over `LENGTH` columns from `begin`.
+    """Multiply rows `n` of `w` with `x` [batch, K], over `LENGTH` columns: [rows, BATCH] fp32.
 
     `held` comes from `hold`, `first` from `load_first`. Rows of the result beyond `batch` are
     undefined.
@@ -175,7 +175,7 @@ def times_rows(
 
 @triton.jit
 def load_squares(squares, batch, PARTS: tl.constexpr, BATCH: tl.constexpr):
-    """[PARTS as a power of two, BATCH] fp32: sums of squares [PARTS, batch] of rows of `x`."""
+    """Load sums of squares [PARTS, batch] of rows of `x`, padded to powers of two, fp32."""
     p = tl.arange(0, triton.next_power_of_2(PARTS))
     m = tl.minimum(tl.arange(0, BATCH), batch - 1)
     return tl.load(squares + p[:, None] * batch + m[None, :], mask=p[:, None] < PARTS, other=0.0)
@@ -183,7 +183,7 @@ def load_squares(squares, batch, PARTS: tl.constexpr, BATCH: tl.constexpr):
 
 @triton.jit
 def inverse_rms(sums, eps, K: tl.constexpr):
-    """[1, BATCH] fp32: 1 / rms of each row of K values, from what `load_squares` gave."""
+    """Return [1, BATCH] fp32: 1 / rms of each row of K values, from what `load_squares` gave."""
     return tl.rsqrt(tl.sum(sums, axis=0) / K + eps)[None, :]
 
 

@@ -12,9 +12,9 @@ from townsfolk_kernels.decode.product import (
     load_first,
     load_squares,
     sum_of_splits,
-    take_turn,
     tanh,
     times_rows,
+    wait_and_signal,
 )
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import product_options
@@ -54,7 +54,7 @@ def _project_kernel(
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
     rows = tl.minimum(n, N - 1).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    take_turn(DEPENDENT, SIGNALS, DEPTH, SLICES)
+    wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if NORMED and DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)
@@ -153,7 +153,7 @@ def _project_and_add_kernel(
     rows = tl.minimum(n, N - 1).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     factor = tl.load(norm + n, mask=n < N, other=0.0).to(tl.float32)
-    take_turn(DEPENDENT, SIGNALS, DEPTH, SLICES)
+    wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     at = m[None, :] * N + n[:, None]
     inside = (n[:, None] < N) & (m[None, :] < batch)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)

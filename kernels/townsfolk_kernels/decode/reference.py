@@ -103,7 +103,7 @@ def new_heads(
 
 
 def _paged(pages: Tensor, table: Tensor) -> Tensor:
-    """The rows of a sequence: [positions, kv_heads, head_dim]."""
+    """Return the rows of a sequence: [positions, kv_heads, head_dim]."""
     return pages[table].transpose(1, 2).flatten(0, 1)
 
 

@@ -61,13 +61,13 @@ def put(words, values, tag, mask):
 
 @triton.jit
 def look(words, mask):
-    """Words as they are now, and 0 where the mask is not set: for `lacks` and `values_of`."""
+    """Read words as they are now, 0 where the mask is not set: for `lacks` and `values_of`."""
     return tl.load(words, mask=mask, other=0, volatile=True)
 
 
 @triton.jit
 def lacks(seen, tag, mask):
-    """Which of the words seen are not there yet: their tag (int32, as for `put`) is another one."""
+    """Return which words are not there yet: whose tag (int32, as for `put`) is another one."""
     if seen.dtype.primitive_bitwidth == 32:
         differs = ((seen ^ tag) & 0xFFFF) != 0
     else:
@@ -77,13 +77,13 @@ def lacks(seen, tag, mask):
 
 @triton.jit
 def any_of(flags):
-    """Whether any flag of a tile is set."""
+    """Return whether any flag of a tile is set."""
     return tl.max(flags.to(tl.int32), axis=None) > 0
 
 
 @triton.jit
 def values_of(seen, dtype: tl.constexpr):
-    """The values in words: of `dtype`, 16 bits from int32, 32 from int64."""
+    """Return the values in words: of `dtype`, 16 bits from int32, 32 from int64."""
     if dtype.primitive_bitwidth == 16:
         values = (seen >> 16).to(tl.int16).to(dtype, bitcast=True)
     else:

@@ -218,14 +218,14 @@ def _step_kernel(
 
 
 def _warps(tile_d: int, ahead: bool) -> int:
-    """Warps of a program, so many that no thread keeps registers in memory."""
+    """Return the warps of a program, so many that no thread keeps registers in memory."""
     if tile_d <= 128:
         return _WARPS
     return 2 * _WIDE_WARPS if ahead else _WIDE_WARPS
 
 
 def step_splits(sequences: int, kv_heads: int, processors: int) -> int:
-    """The most programs that share the keys of one sequence and head, to fill the device."""
+    """Return the most programs that share the keys of one sequence and head, to fill the device."""
     if sequences == 1:
         wanted = max(1, _SINGLE_PROGRAMS * processors // kv_heads)
         return min(wanted, _MOST_SINGLE_SPLITS)
@@ -234,7 +234,7 @@ def step_splits(sequences: int, kv_heads: int, processors: int) -> int:
 
 
 def step_programs(sequences: int, kv_heads: int, processors: int) -> int:
-    """The most programs of any step of up to so many sequences, as `DecodeWorkspace` counts."""
+    """Return the most programs of a step of up to so many sequences, for `DecodeWorkspace`."""
     single = power_of_two(step_splits(1, kv_heads, processors)) * kv_heads
     return max(_PROGRAMS * processors, sequences * kv_heads, single)
 

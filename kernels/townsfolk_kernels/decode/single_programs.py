@@ -32,7 +32,7 @@ def project_heads(
     HEADS_NORMED: tl.constexpr, K: tl.constexpr, LENGTH: tl.constexpr, WIDTH: tl.constexpr,
     ROWS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
-    """Queries, keys or values from row `first` of `w` on: into `fresh`, the latter into pages.
+    """Project to queries, keys or values: into `fresh`, keys and values into their pages, too.
 
     Queries and keys that are normalised by the head are neither rotated here, nor are such keys
     put into pages: that takes the whole head, which `attend_to_share` has.
@@ -78,7 +78,7 @@ def _merge(
     TILE_G: tl.constexpr, TILE_D: tl.constexpr, SPLITS: tl.constexpr, COPIES: tl.constexpr,
     IS_BOUNDED: tl.constexpr,
 ):  # fmt: skip
-    """[TILE_G, TILE_D] fp32: what `count` programs have put from `row` on, by their softmax."""
+    """Merge what `count` programs have put from `row` on, by their softmax: [TILE_G, TILE_D]."""
     s, g = tl.arange(0, SPLITS), tl.arange(0, TILE_G)
     d, c = tl.arange(0, TILE_D), tl.arange(0, COPIES)
     rows = row + s[:, None, None] * TILE_G + g[None, :, None]
@@ -110,7 +110,7 @@ def attend_to_share(
     SPLITS: tl.constexpr, COPIES: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
     SIGNALS: tl.constexpr, IS_BOUNDED: tl.constexpr,
 ):  # fmt: skip
-    """Attention of one group of heads to a share of the positions; the last program merges."""
+    """Attend with one group of heads to a share of the positions; the last program merges."""
     dtype = k_pages.dtype.element_ty
     begin = 0
     if WINDOW > 0:

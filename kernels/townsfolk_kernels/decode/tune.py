@@ -62,7 +62,7 @@ class Product:
 
 
 def candidates(product: Product) -> list[Tiles]:
-    """Tiles worth trying, the guess first."""
+    """Return tiles worth trying, the guess first."""
     batch = product.batch
     # At 2 rows those in registers win alone and lose in a step: 4.69 ms, not 4.32 (8B, H200).
     found = _in_registers(product) if batch == 1 else _in_loops(product)
@@ -114,13 +114,13 @@ def _in_loops(product: Product) -> list[Tiles]:
 
 
 def _in_flight(product: Product, tiles: Tiles) -> int:
-    """Bytes of the weight that one program has asked for at once."""
+    """Return the bytes of the weight that one program has asked for at once."""
     halves = 2 if product.op == "gate_up" else 1
     return halves * tiles.rows * tiles.depth * 2 * (tiles.stages - 1)
 
 
 def _is_sensible(product: Product, tiles: Tiles, most: int) -> bool:
-    """Whether there are enough programs, not too many parts, and memory for them."""
+    """Return whether there are enough programs, not too many parts, and memory for them."""
     halves = 2 if product.op == "gate_up" else 1
     programs = -(-product.out_features // (halves * tiles.rows)) * tiles.splits
     memory = shared_memory(product.op, product.in_features, product.batch, tiles)
@@ -172,7 +172,7 @@ class _Trial:
                 project(self.x, weight, self.out, launch, left)
 
     def seconds(self, tiles: Tiles) -> float:
-        """Median time for one weight."""
+        """Return the median time for one weight."""
         self.run(tiles)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
@@ -203,7 +203,7 @@ def _compile(job: tuple[Product, Tiles]) -> bool:
 def tune(
     products: Sequence[Product], processes: int, note: Callable[[str], None]
 ) -> dict[str, Tiles]:
-    """The fastest tiles of each product, by `Product.key`.
+    """Return the fastest tiles of each product, by `Product.key`.
 
     Args:
         products: what to measure.

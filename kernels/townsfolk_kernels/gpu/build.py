@@ -85,7 +85,7 @@ def _try(job: tuple[Launch, Capability]) -> Built | BuildError:
 
 
 def _usage(cubin: bytes) -> tuple[int, int]:
-    """Registers of a thread, and bytes of its stack: what it spills."""
+    """Return the registers of a thread, and bytes of its stack: what it spills."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()

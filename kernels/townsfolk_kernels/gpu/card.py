@@ -53,7 +53,7 @@ _paper: ContextVar[Card | None] = ContextVar("townsfolk_card_on_paper", default=
 
 
 def card_of(device: torch.device) -> Card:
-    """The card that a device is; for "meta" the one `on_paper`, for a CPU a small one."""
+    """Return the card that a device is; for "meta" the one `on_paper`, for a CPU a small one."""
     if device.type == "cuda":
         return _card(torch.cuda.current_device() if device.index is None else device.index)
     if device.type == "meta":
@@ -75,7 +75,7 @@ def _card(index: int) -> Card:
 
 @contextmanager
 def on_paper(card: Card) -> Iterator[None]:
-    """Within this context tensors on "meta" are tensors of a card."""
+    """Take tensors on "meta" for those of a card, within this context."""
     token = _paper.set(card)
     try:
         yield
@@ -85,7 +85,7 @@ def on_paper(card: Card) -> Iterator[None]:
 
 @cache
 def known_cards() -> tuple[Card, ...]:
-    """The cards that kernels are compiled for beforehand, by `cards.toml`."""
+    """Return the cards that kernels are compiled for beforehand, by `cards.toml`."""
     text = (Path(__file__).parent / "cards.toml").read_text("utf-8")
     cards = []
     for version, facts in tomllib.loads(text).items():
@@ -96,7 +96,7 @@ def known_cards() -> tuple[Card, ...]:
 
 
 def capability_of(version: str) -> Capability:
-    """The capability that is written "8.6".
+    """Return the capability that is written "8.6".
 
     Raises:
         ValueError: it is not written so.
@@ -108,11 +108,11 @@ def capability_of(version: str) -> Capability:
 
 
 def capabilities() -> tuple[Capability, ...]:
-    """Those of the known cards."""
+    """Return the capabilities of the known cards."""
     return tuple(dict.fromkeys(card.capability for card in known_cards()))
 
 
 def sample_cards(capability: Capability) -> tuple[Card, ...]:
-    """A card for each size that the known cards of a capability have; see `Card.wave`."""
+    """Return a card for each size that the known cards of a capability have; see `Card.wave`."""
     of_wave = {card.wave: card for card in known_cards() if card.capability == capability}
     return tuple(of_wave.values())

@@ -99,7 +99,7 @@ class CudaUtils:
     """What Triton asks of its driver module."""
 
     def get_device_properties(self, device: int) -> dict[str, int]:
-        """What Triton wants to know of a device."""
+        """Return what Triton wants to know of a device."""
         get = _library().cuDeviceGetAttribute
         return {
             "max_shared_mem": _attribute(get, _MAX_SHARED_MEMORY, device),
@@ -148,7 +148,7 @@ class Signature:
     """How the arguments of a kernel lie in memory, behind what else a launch is told."""
 
     def __init__(self, types: Sequence[str]) -> None:
-        """Lay them out.
+        """Lay the arguments out.
 
         Args:
             types: of all parameters, as Triton writes them: "constexpr" for those that are not
@@ -254,7 +254,7 @@ def install() -> None:
 
 
 def has_c_compiler() -> bool:
-    """Whether Triton can build its C modules here: as it looks for a compiler, and with headers."""
+    """Return whether Triton can build its C modules here: it finds a compiler and headers."""
     named = os.environ.get("CC")
     names = ("gcc", "clang") if named is None else (named,)
     return (
@@ -264,7 +264,7 @@ def has_c_compiler() -> bool:
 
 
 def cache_folder() -> str | None:
-    """The folder in which Triton keeps what it compiles; None where it can't be written."""
+    """Return the folder in which Triton keeps what it compiles; None where it can't be written."""
     folder = Path(knobs.cache.dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +275,7 @@ def cache_folder() -> str | None:
 
 
 def assembler() -> str | None:
-    """The program that makes machine code of what Triton compiles; None where it is missing."""
+    """Return the assembler that Triton uses; None where it is missing."""
     try:
         path: str = knobs.nvidia.ptxas.path
     except RuntimeError:

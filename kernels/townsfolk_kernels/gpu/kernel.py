@@ -62,7 +62,7 @@ _only_compiled: ContextVar[bool] = ContextVar("townsfolk_only_compiled", default
 
 @contextmanager
 def only_compiled() -> Iterator[None]:
-    """Within this context kernels are compiled where they are not yet, and none is launched.
+    """Compile kernels that are not compiled yet, and launch none, within this context.
 
     Some launched and others not would have those read what nobody wrote: offsets, say.
     """
@@ -132,7 +132,7 @@ def kernel(
     do_not_specialize: Sequence[str] = (),
     do_not_specialize_on_alignment: Sequence[str] = (),
 ) -> Any:
-    """Decorator like `triton.jit`, for a kernel that is launched."""
+    """Declare a kernel that is launched: a decorator like `triton.jit`."""
     options = {
         "do_not_specialize": list(do_not_specialize),
         "do_not_specialize_on_alignment": list(do_not_specialize_on_alignment),
@@ -166,7 +166,7 @@ class _PaperDriver:
 
 
 def target_of(capability: Capability) -> GPUTarget:
-    """What Triton calls a capability."""
+    """Return what Triton calls a capability."""
     return GPUTarget("cuda", _number(capability), 32)
 
 
@@ -176,7 +176,7 @@ def _number(capability: Capability) -> int:
 
 @contextmanager
 def recorded(card: Card) -> Iterator[dict[tuple[str, str], Launch]]:
-    """Within this context kernels of tensors on "meta" are noted, not launched.
+    """Note kernels of tensors on "meta" instead of launching them, within this context.
 
     Yields:
         what was noted so far: by name and key, each once.

@@ -58,20 +58,20 @@ class Tiles:
         return self.depth > 0 or self.matrix
 
     def programs(self, rows: int) -> int:
-        """How many there are for a weight of so many rows (for `gate_up`: of the gate)."""
+        """Return how many there are for a weight of so many rows (for `gate_up`: of the gate)."""
         return -(-rows // self.rows) * self.splits
 
     def share(self, in_features: int) -> int:
-        """Columns of the weight that one program multiplies, some of them beyond the end."""
+        """Return how many columns of the weight one program multiplies, some beyond the end."""
         step = self.depth or 16 * (self.warps if self.matrix else 1)
         return -(-in_features // (self.splits * step)) * step
 
     def splits_of(self, in_features: int) -> int:
-        """Programs that share a tile's reduction: none has a share that lies beyond the end."""
+        """Return how many programs share a tile's reduction: none lies beyond the end."""
         return -(-in_features // self.share(in_features))
 
     def in_full_precision(self) -> Tiles:
-        """Tiles for fp32, which takes twice the memory of what these were made for."""
+        """Return tiles for fp32, which takes twice the memory of what these were made for."""
         if self.depth == 0 and not self.matrix:
             return self
         return replace(self, depth=min(self.depth or 32, 32), stages=2, matrix=False)
@@ -100,7 +100,7 @@ class SplitWorkspace:
 
 @contextmanager
 def beside(stream: torch.cuda.Stream | None) -> Iterator[None]:
-    """Within this context kernels go on a stream that begins where the current one is now.
+    """Launch kernels on a stream that begins where the current one is now, within this context.
 
     None stands for the current stream. The current one has to wait for the other afterwards.
     """
@@ -121,7 +121,7 @@ def options(warps: int, stages: int = 1, dependent: bool = False) -> dict[str, A
 
 
 def product_options(x: Tensor, tiles: Tiles, dependent: bool) -> dict[str, Any]:
-    """Constants and launch options of a kernel that multiplies x [batch, in_features]."""
+    """Return constants and launch options of a kernel that multiplies x [batch, in_features]."""
     batch, in_features = x.shape
     length = tiles.share(in_features)
     return {
@@ -142,15 +142,15 @@ def product_options(x: Tensor, tiles: Tiles, dependent: bool) -> dict[str, Any]:
 
 
 def power_of_two(value: int) -> int:
-    """The smallest power of two that is at least `value`."""
+    """Return the smallest power of two that is at least `value`."""
     return 1 << max(value - 1, 0).bit_length()
 
 
 def batch_tile(batch: int, tiles: Tiles) -> int:
-    """Rows of activations in one tile; tensor cores take 8 at least."""
+    """Return the rows of activations in one tile; tensor cores take 8 at least."""
     return max(power_of_two(batch), 8 if tiles.uses_tensor_cores else 1)
 
 
 def precision(x: Tensor) -> str:
-    """How tensor cores take the operands: fp32 is not rounded to tf32."""
+    """Return how tensor cores take the operands: fp32 is not rounded to tf32."""
     return "ieee" if x.dtype == torch.float32 else "tf32"

@@ -88,7 +88,7 @@ class BuiltKernel:
         self.packed_metadata = (entry.warps, 1, entry.shared)
 
     def launch_metadata(self, *_: Any) -> None:
-        """What Triton tells its profiler: nothing."""
+        """Tell Triton's profiler nothing."""
 
 
 class Library:
@@ -131,13 +131,13 @@ class Library:
 
 
 def place_of(kernel: str, key: str) -> str:
-    """The name in a library of a kernel as a launch wants it."""
+    """Return the name in a library of a kernel as a launch wants it."""
     return hashlib.sha256(f"{kernel} {key}".encode()).hexdigest()[:40]
 
 
 @cache
 def sources() -> str:
-    """A digest of all that kernels are made of."""
+    """Return a digest of all that kernels are made of."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
@@ -147,12 +147,12 @@ def sources() -> str:
 
 
 def file_name(capability: Capability) -> str:
-    """The name of the file with the kernels of a capability."""
+    """Return the name of the file with the kernels of a capability."""
     return f"sm_{capability[0]}{capability[1]}.zip"
 
 
 def folder() -> Path:
-    """Where built kernels are looked for: by `VARIABLE`, in a bundle, or in the package."""
+    """Return where built kernels are looked for: by `VARIABLE`, in a bundle, or in the package."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
         return Path(chosen)
@@ -162,7 +162,7 @@ def folder() -> Path:
 
 
 def fitting(capability: Capability, place: Path) -> Path | None:
-    """The file in a folder for a capability: its own, or an older one of the same generation."""
+    """Return a folder's file for a capability: its own, or an older one of the same generation."""
     major, minor = capability
     paths = (place / file_name((major, older)) for older in range(minor, -1, -1))
     return next((path for path in paths if path.is_file()), None)
@@ -170,7 +170,7 @@ def fitting(capability: Capability, place: Path) -> Path | None:
 
 @cache
 def opened(capability: Capability) -> Library | None:
-    """The library that this process takes kernels from; it logs what it finds, once."""
+    """Return the library that this process takes kernels from; it logs what it finds, once."""
     version = f"{capability[0]}.{capability[1]}"
     path = fitting(capability, folder())
     if path is None:
@@ -186,7 +186,7 @@ def opened(capability: Capability) -> Library | None:
 
 
 def find(kernel: str, key: str, device: int) -> BuiltKernel | None:
-    """The built kernel for a launch on a device; None, and a line in the log, where it is none."""
+    """Return the built kernel for a launch; None, and a log line, where there is none."""
     library = opened(card_of(torch.device("cuda", device)).capability)
     if library is None:
         return None

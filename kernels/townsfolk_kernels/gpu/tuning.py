@@ -20,12 +20,12 @@ _ONE_ROW_TILE = 8192  # elements of the weight that one program holds in registe
 
 
 def key(op: str, out_features: int, in_features: int, batch: int) -> str:
-    """The name of a measured product; batches between powers of two share their tiles."""
+    """Return the name of a measured product; batches between powers of two share their tiles."""
     return f"{op} {out_features}x{in_features} {power_of_two(batch)}"
 
 
 def choose(op: str, out_features: int, in_features: int, batch: int, device: torch.device) -> Tiles:
-    """Tiles for a product of `batch` rows.
+    """Return tiles for a product of `batch` rows.
 
     Args:
         op: "qkv", "project", "gate_up" or "head".
@@ -53,7 +53,7 @@ def choose(op: str, out_features: int, in_features: int, batch: int, device: tor
 
 
 def shared_memory(op: str, in_features: int, batch: int, tiles: Tiles) -> int:
-    """About how many bytes of shared memory a program takes, with 16-bit weights."""
+    """Return about how many bytes of shared memory a program takes, with 16-bit weights."""
     if not tiles.uses_tensor_cores:
         return 0
     rows = tiles.rows * (2 if op == "gate_up" else 1) + batch_tile(batch, tiles)
@@ -63,7 +63,7 @@ def shared_memory(op: str, in_features: int, batch: int, tiles: Tiles) -> int:
 
 
 def split_space(op: str, out_features: int, batch: int, tiles: Tiles) -> tuple[int, int]:
-    """Elements and counters that a product needs of a `SplitWorkspace`."""
+    """Return the elements and counters that a product needs of a `SplitWorkspace`."""
     if tiles.splits == 1:
         return 0, 0
     halves = 2 if op == "gate_up" else 1
@@ -74,7 +74,7 @@ def split_space(op: str, out_features: int, batch: int, tiles: Tiles) -> tuple[i
 def starts_early(
     op: str, out_features: int, batch: int, tiles: Tiles, device: torch.device
 ) -> bool:
-    """Whether a product should start while the kernel before still runs.
+    """Return whether a product should start while the kernel before still runs.
 
     That gains where all programs fit on the device at once; else those of a second wave wait again
     (28 us of 253 for the vocabulary of 8 rows; Llama-3.1-8B, H200). One row's programs are small
@@ -86,7 +86,7 @@ def starts_early(
 
 
 def guess(op: str, out_features: int, in_features: int, batch: int, card: Card) -> Tiles:
-    """Tiles for a shape that nobody has measured."""
+    """Return tiles for a shape that nobody has measured."""
     if batch == 1:
         width = power_of_two(in_features)
         # Fewer and larger programs leave room for those of attention, which share their launch.
@@ -103,25 +103,25 @@ def guess(op: str, out_features: int, in_features: int, batch: int, card: Card) 
 
 
 def own_results() -> Path:
-    """The folder in which this user's measurements lie."""
+    """Return the folder in which this user's measurements lie."""
     place = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return Path(place or Path.home() / ".cache") / "townsfolk" / "tuned"
 
 
 def file_of(device_name: str) -> str:
-    """The name of the file with the results of a GPU model."""
+    """Return the name of the file with the results of a GPU model."""
     return f"{device_name.replace(' ', '_')}.json"
 
 
 def _twin(device_name: str) -> str:
-    """A GPU with results that has the same chip as another one."""
+    """Return the name of a measured GPU that has the same chip."""
     is_hopper = "H100" in device_name or "GH200" in device_name
     return "NVIDIA H200" if is_hopper else device_name
 
 
 @cache
 def tuned(device_name: str) -> dict[str, Tiles]:
-    """What was measured on a GPU model: shipped results, and this user's own over them."""
+    """Return what was measured on a GPU model: shipped results, and this user's own over them."""
     found: dict[str, Tiles] = {}
     own = file_of(device_name)
     places = (SHIPPED / file_of(_twin(device_name)), SHIPPED / own, own_results() / own)

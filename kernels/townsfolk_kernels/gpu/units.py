@@ -27,12 +27,12 @@ USES_ASSEMBLER = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1")
 
 
 def unit_columns(layout: PackedLayout) -> int:
-    """Columns of a unit."""
+    """Return the columns of a unit."""
     return {PackedLayout.SCALED6: 256, PackedLayout.SCALED8: 64}.get(layout, 128)
 
 
 def kernel_units(layout: PackedLayout, columns: int) -> int:
-    """Units of a row of so many columns; of those in `packing` some are two here."""
+    """Return the units of a row of so many columns; of those in `packing` some are two here."""
     return units_of(layout, columns) * packed_columns(layout) // unit_columns(layout)
 
 
@@ -46,7 +46,7 @@ def _load(at, mask, MASKED: tl.constexpr):
 
 @triton.jit
 def load_unit(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASKED: tl.constexpr):
-    """What unit `unit` of some rows takes of each plane, for `part_operand` and `part_values`.
+    """Load what unit `unit` of some rows takes of each plane, for the functions below.
 
     Args:
         row: [rows], pointers to uint8: where rows begin.
@@ -127,7 +127,7 @@ def load_unit(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASK
 
 @triton.jit
 def _half(word, i: tl.constexpr, dtype: tl.constexpr):
-    """The i-th 16 bits of a word as a float of `dtype`, in fp32."""
+    """Return the i-th 16 bits of a word as a float of `dtype`, in fp32."""
     return (word >> (16 * i)).to(tl.int16).to(dtype, bitcast=True).to(tl.float32)
 
 
@@ -138,13 +138,13 @@ def _signed_byte(word, i: tl.constexpr):
 
 @triton.jit
 def _float(integers):
-    """Integers of up to 7 bits, in int16, as fp32: 128 more than they are."""
+    """Return integers of up to 7 bits, in int16, as fp32: 128 more than they are."""
     return (integers | 0x4300).to(tl.int16).to(tl.bfloat16, bitcast=True).to(tl.float32)
 
 
 @triton.jit
 def _by_half(first, second, table):
-    """[rows, 32]: `first` [rows] for the first 16 columns, `second` for the others.
+    """Return [rows, 32]: `first` [rows] for the first 16 columns, `second` for the others.
 
     Which is which is loaded, from `packed_table`: a condition on the column itself would keep the
     compiler from loading words as tensor cores take them.
@@ -170,7 +170,7 @@ def _by_half(first, second, table):
 
 @triton.constexpr_function
 def _moved(register, source, right):
-    """Assembler that shifts to the right, or to the left where that is below 0."""
+    """Return assembler that shifts to the right, or to the left where that is below 0."""
     if right >= 0:
         return f"shr.u32 {register}, {source}, {right};"
     return f"shl.b32 {register}, {source}, {-right};"
@@ -178,14 +178,14 @@ def _moved(register, source, right):
 
 @triton.constexpr_function
 def _masked_asm(right, mask):
-    """Assembler for bits of two 16-bit words, as bf16: 128 more than they are."""
+    """Return assembler for bits of two 16-bit words, as bf16: 128 more than they are."""
     move = _moved("t", "$1", right)
     return f"{{ .reg .b32 t; {move} lop3.b32 $0, t, {mask}, 0x43004300, 0xea; }}"
 
 
 @triton.constexpr_function
 def _six_bits_asm(low, high):
-    """The same for 4 bits of one word and 2 of another; shifts to the right."""
+    """Return assembler for 4 bits of one word and 2 of another; shifts to the right."""
     both = _moved("t", "$1", low) + _moved("u", "$2", high)
     return (
         f"{{ .reg .b32 t, u; {both} lop3.b32 t, t, 0x000f000f, 0x43004300, 0xea; "
@@ -195,13 +195,13 @@ def _six_bits_asm(low, high):
 
 @triton.constexpr_function
 def _upper_place(i):
-    """The lowest of the upper bits of part `i` of SCALED6, in their word."""
+    """Return the lowest of the upper bits of part `i` of SCALED6, in their word."""
     return 8 * (i // 2 % 2) + 2 * (i % 2 + 2 * (i // 4))
 
 
 @triton.jit
 def _four_bits(words, i: tl.constexpr):
-    """The i-th 4 bits of 16-bit words as bf16: 128 more than they are."""
+    """Return the i-th 4 bits of 16-bit words as bf16: 128 more than they are."""
     if USES_ASSEMBLER:
         return tl.inline_asm_elementwise(
             _masked_asm(4 * i, "0x000f000f"), "=r,r", [words], tl.bfloat16, is_pure=True, pack=2
@@ -213,7 +213,7 @@ def _four_bits(words, i: tl.constexpr):
 
 @triton.jit
 def _six_bits(low, high, i: tl.constexpr):
-    """Part `i` of SCALED6 as bf16: 128 more than the integers."""
+    """Return part `i` of SCALED6 as bf16: 128 more than the integers."""
     place: tl.constexpr = _upper_place(i)
     if USES_ASSEMBLER:
         return tl.inline_asm_elementwise(
@@ -227,7 +227,7 @@ def _six_bits(low, high, i: tl.constexpr):
 
 @triton.jit
 def _signed(words, i: tl.constexpr):
-    """The signed lower or upper byte of 16-bit words as bf16."""
+    """Return the signed lower or upper byte of 16-bit words as bf16."""
     # The lower 7 bits, 128 more than they are, less 256 or 128: bit 7 is one of the exponent.
     if USES_ASSEMBLER:
         most = tl.inline_asm_elementwise(
@@ -249,7 +249,7 @@ def part_operand(
     a, b, c, p, q, r, s, i: tl.constexpr, LAYOUT: tl.constexpr, table, SCALES: tl.constexpr,
     dtype: tl.constexpr,
 ):  # fmt: skip
-    """The numbers of part `i` in `dtype`, for tensor cores; see `part_values`.
+    """Return the numbers of part `i` in `dtype`, for tensor cores; see `part_values`.
 
     In bf16 two of them at a time are computed as such, of scales rounded to it.
     """
@@ -273,7 +273,7 @@ def part_operand(
 def part_values(
     a, b, c, p, q, r, s, i: tl.constexpr, LAYOUT: tl.constexpr, table, SCALES: tl.constexpr
 ):  # fmt: skip
-    """The numbers of part `i`, fp32: [rows, 32].
+    """Return the numbers of part `i`, fp32: [rows, 32].
 
     Args:
         a: from `load_unit`, as the next six are.

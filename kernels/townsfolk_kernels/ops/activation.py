@@ -20,7 +20,7 @@ class Activation(Enum):
     RELU_SQUARED = "relu_squared"
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The activation of each element, dtype of `x`."""
+        """Return the activation of each element, dtype of `x`."""
         if self is Activation.SILU:
             return F.silu(x)
         if self is Activation.RELU_SQUARED:
@@ -29,7 +29,7 @@ class Activation(Enum):
 
 
 def gated(gate_up: Tensor, activation: Activation) -> Tensor:
-    """`activation(gate) * up` of a fused projection.
+    """Return `activation(gate) * up` of a fused projection.
 
     Args:
         gate_up: [rows, 2 * width]: the gate's columns, then the up projection's. May be
@@ -50,7 +50,7 @@ def gated(gate_up: Tensor, activation: Activation) -> Tensor:
 
 
 def swiglu(gate_up: Tensor) -> Tensor:
-    """`gated` with SiLU, as in Llama."""
+    """Return `gated` with SiLU, as in Llama."""
     _check(gate_up)
     return SWIGLU.pick(gate_up.device.type)(gate_up)
 

@@ -15,7 +15,7 @@ Table = Tensor | QuantizedMatrix
 
 
 def embedding(token_ids: Tensor, table: Table, dtype: torch.dtype) -> Tensor:
-    """Rows of the embedding table.
+    """Return the rows of the embedding table.
 
     Args:
         token_ids: [tokens], int64, each in [0, vocab).

@@ -25,7 +25,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch
 
 
 def norm_heads(qkv: Tensor, q_weight: Tensor, k_weight: Tensor, eps: float, heads: int) -> Tensor:
-    """RMSNorm of every head's queries and keys (Henry et al. 2020, arXiv:2010.04245).
+    """Normalise every head's queries and keys (RMSNorm; Henry et al. 2020, arXiv:2010.04245).
 
     Args:
         qkv: [tokens, (heads + 2 * kv_heads) * head_dim], the fused projection: queries, keys,

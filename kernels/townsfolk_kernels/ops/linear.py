@@ -21,10 +21,10 @@ class LinearWeight(Protocol):
         """Memory it takes."""
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """The weight as an ordinary tensor, and the bias [out_features]; a copy where packed."""
+        """Return the weight as a tensor, and the bias [out_features]; a copy where it is packed."""
 
     def product(self, x: Tensor) -> Tensor:
-        """`x @ weight.T + bias` of x [rows, in_features]."""
+        """Return `x @ weight.T + bias` of x [rows, in_features]."""
 
 
 class PlainWeight:
@@ -42,16 +42,16 @@ class PlainWeight:
         return self.weight.nbytes + (0 if self.bias is None else self.bias.nbytes)
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """The weight itself, and the bias."""
+        """Return the weight itself, and the bias."""
         return self.weight, self.bias
 
     def product(self, x: Tensor) -> Tensor:
-        """`x @ weight.T + bias` of x [rows, in_features]."""
+        """Return `x @ weight.T + bias` of x [rows, in_features]."""
         return F.linear(x, self.weight, self.bias)
 
 
 def activation_dtype(weight_dtype: torch.dtype, device: torch.device) -> torch.dtype:
-    """The dtype of activations that `pack_linear`'s weights of this dtype are multiplied with.
+    """Return the dtype of the activations that `pack_linear`'s weights are multiplied with.
 
     It is the weights' own, but for 16-bit weights on an x86 processor that cannot multiply them:
     those are multiplied with fp32 activations.
@@ -76,7 +76,7 @@ def pack_linear(weight: Tensor, bias: Tensor | None = None, *, roomy: bool = Fal
 
 
 def plain_parts(weight: LinearWeight) -> list[tuple[Tensor, Tensor | None]] | None:
-    """The rows of a weight as tensors that compiled code can read, with their biases.
+    """Return the rows of a weight as tensors that compiled code can read, with their biases.
 
     Returns:
         parts, one behind the other; None where it is held in the layout of a library alone.
@@ -89,7 +89,7 @@ def plain_parts(weight: LinearWeight) -> list[tuple[Tensor, Tensor | None]] | No
 
 
 def linear(x: Tensor, weight: LinearWeight) -> Tensor:
-    """`x @ weight.T + bias`.
+    """Return `x @ weight.T + bias`.
 
     Args:
         x: [rows, in_features], of the dtype that `activation_dtype` says.

@@ -84,7 +84,7 @@ ADD_RMS_NORM: Implementations[Callable[[Tensor, Tensor, Tensor, float], tuple[Te
 
 @cache
 def _constant(value: float) -> Tensor:
-    """A 0-dimensional fp32 tensor; making one takes as long as using it."""
+    """Return a 0-dimensional fp32 tensor; making one takes as long as using it."""
     return torch.tensor(value)
 
 

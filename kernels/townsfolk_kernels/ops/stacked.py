@@ -41,11 +41,11 @@ class StackedWeight:
         return of_bias + sum(part.nbytes for part in self.parts)
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """A copy of the weight as an ordinary tensor, fp32, and the bias."""
+        """Return a copy of the weight as an ordinary tensor, fp32, and the bias."""
         return torch.cat([_values(part) for part in self.parts]), self.bias
 
     def product(self, x: Tensor) -> Tensor:
-        """`x @ weight.T + bias` of x [rows, in_features]."""
+        """Return `x @ weight.T + bias` of x [rows, in_features]."""
         out = x.new_empty(x.shape[0], sum(self._sizes))
         targets = out.split(self._sizes, dim=1)
         for part, target, bias in zip(self.parts, targets, self._biases, strict=True):

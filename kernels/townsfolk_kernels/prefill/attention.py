@@ -265,7 +265,7 @@ def prefill_attention(
 
 
 def _tile_keys(rows: int, q: Tensor) -> int:
-    """Keys in a tile: as many as let queries, keys, values and weights be in shared memory at once.
+    """Return how many keys are in a tile: as many as fit into shared memory with all else.
 
     For heads of 256 (Gemma 3) 64 would take 104 KiB of a block, and cards for players have 99. Rows
     of 8 bits become numbers there.
@@ -278,7 +278,7 @@ def _tile_keys(rows: int, q: Tensor) -> int:
 
 
 def _tile_tokens(group: int, head_dim: int, dtype: torch.dtype) -> int:
-    """Tokens whose heads of a group make a tile; wide heads take more shared memory."""
+    """Return of how many tokens the heads of a group make a tile; wide heads take more memory."""
     rows = 128 if dtype.itemsize == 2 else 32
     if head_dim > 128:
         rows //= 2

@@ -62,7 +62,7 @@ def dequantize_packed(
     ids: Tensor | None = None,
     drawn: Tensor | None = None,
 ) -> Tensor:
-    """What packed rows stand for, rounded once.
+    """Return what packed rows stand for, rounded once.
 
     Args:
         data: [rows, bytes of a packed row], uint8, rows one behind another.
@@ -104,5 +104,5 @@ def dequantize_packed(
 
 
 def triton_dtype(block_format: BlockFormat) -> tl.dtype:
-    """Of the scales, as kernels name it."""
+    """Return the dtype of the scales, as kernels name it."""
     return tl.bfloat16 if scale_dtype(block_format) is torch.bfloat16 else tl.float16

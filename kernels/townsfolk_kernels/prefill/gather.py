@@ -53,7 +53,7 @@ def gather_tokens(
     wide_positions: Tensor,
     slots: Tensor,
 ) -> None:
-    """Looks up the tokens that were drawn last, and the slots of all.
+    """Look up the tokens that were drawn last, and the slots of all.
 
     Args:
         given: [tokens], int32: token ids; -1 - row for the token that a row has drawn last.

@@ -57,7 +57,7 @@ class PackedMatrix(QuantizedMatrix):
         return self._numbers(self.packed.data, dtype, ids)
 
     def gather_drawn(self, rows: Tensor, drawn: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the rows `drawn[rows]` stand for, [n, columns]; any row where `rows` is below 0.
+        """Return the values of the rows `drawn[rows]`, [n, columns]; any where `rows` is below 0.
 
         Args:
             rows: [n], integers.

@@ -29,7 +29,7 @@ def _rope_kernel(
     HEAD_TILE: tl.constexpr,
     TILE: tl.constexpr,
 ):
-    """A program rotates and stores HEAD_TILE heads of a token: queries, keys, then values."""
+    """Rotate and store HEAD_TILE heads of a token: queries, keys, then values."""
     token = tl.program_id(0).to(tl.int64)
     head = (tl.program_id(1) * HEAD_TILE + tl.arange(0, HEAD_TILE))[:, None]
     pair = tl.arange(0, TILE)[None, :]

@@ -59,7 +59,7 @@ class BlockFormat(Enum):
         return _LAYOUTS[self]
 
     def row_bytes(self, columns: int) -> int:
-        """Bytes of a row of so many values, a whole number of blocks."""
+        """Return the bytes of a row of so many values, a whole number of blocks."""
         return columns // self.layout.values * self.layout.nbytes
 
 
@@ -81,7 +81,7 @@ _LAYOUTS = {
 
 
 def dequantize(raw: Tensor, block_format: BlockFormat, dtype: torch.dtype) -> Tensor:
-    """What the blocks stand for, computed in fp32 and rounded once.
+    """Return what the blocks stand for, computed in fp32 and rounded once.
 
     Args:
         raw: [rows, bytes of a row], uint8.
@@ -112,17 +112,17 @@ def dequantize(raw: Tensor, block_format: BlockFormat, dtype: torch.dtype) -> Te
 
 
 def cut(blocks: Tensor, *sizes: int) -> list[Tensor]:
-    """Neighbouring fields of every block, [blocks, size] each; they must make up the block."""
+    """Cut every block into neighbouring fields, [blocks, size] each, which make it up."""
     return [part.contiguous() for part in blocks.split(sizes, dim=1)]
 
 
 def half(field: Tensor) -> Tensor:
-    """Two bytes as fp16: [blocks, 1] fp32."""
+    """Return two bytes as fp16: [blocks, 1] fp32."""
     return field.view(torch.float16).float()
 
 
 def unpack(field: Tensor, bits: int, run: int) -> Tensor:
-    """Small integers of `bits` bits: [blocks, 8 / bits * bytes of the field] uint8.
+    """Return small integers of `bits` bits: [blocks, 8 / bits * bytes of the field] uint8.
 
     Each run of `run` bytes gives first the lowest bits of each of its bytes, then the next ones.
     """
@@ -133,7 +133,7 @@ def unpack(field: Tensor, bits: int, run: int) -> Tensor:
 
 @cache
 def _on_device(values: tuple[int, ...], device: torch.device) -> Tensor:
-    """Made once: within a CUDA graph nothing can be copied from the host."""
+    """Make a table once: within a CUDA graph nothing can be copied from the host."""
     return torch.tensor(values, dtype=torch.float32, device=device)
 
 
@@ -152,7 +152,7 @@ def _q4_1(blocks: Tensor) -> Tensor:
 
 
 def five_bits(high: Tensor, low: Tensor) -> Tensor:
-    """Integers of a block with their lower 4 bits and the fifth apart: [blocks, 32] uint8."""
+    """Join integers of a block whose fifth bits lie elsewhere: [blocks, 32] uint8."""
     return unpack(low, 4, 16) | (unpack(high, 1, 1) << 4)
 
 
@@ -190,7 +190,7 @@ def _q3_k(blocks: Tensor) -> Tensor:
 
 
 def k_scales(scale: Tensor, least: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
-    """Factors and leasts of the 8 parts of a Q4_K or Q5_K block, [blocks, 8, 1] fp32 each.
+    """Return scales and least values of a Q4_K or Q5_K block's 8 parts, [blocks, 8, 1] fp32 each.
 
     Of the 12 bytes the first four hold 6 bits of the first factors, the next four those of the
     first leasts; the rest of both is 4 bits in the last bytes and 2 at the top of the others.

@@ -170,7 +170,7 @@ class InterleavedMatrix(QuantizedMatrix):
         multiply_rows(self, x, out, bias)
 
     def _planes(self) -> tuple[Tensor, Tensor]:
-        """Scales and integers by row, as views.
+        """Return the scales and integers by row, as views.
 
         Returns:
             scales and shifts [groups, 16, blocks, kinds] fp16, and bytes of integers
@@ -212,7 +212,7 @@ class InterleavedMatrix(QuantizedMatrix):
 
 
 def _to_planes(integers: Tensor, bits: int) -> Tensor:
-    """Bytes [rows, blocks, vectors, 4] of integers [rows, blocks, 2, 4, 4] uint8."""
+    """Return bytes [rows, blocks, vectors, 4] of integers [rows, blocks, 2, 4, 4] uint8."""
     if bits == 8:
         return integers.flatten(2, 3)
     low, high = integers.unbind(2)
@@ -225,14 +225,14 @@ def _to_planes(integers: Tensor, bits: int) -> Tensor:
 
 
 def _joined(parts: Tensor, bits: int) -> Tensor:
-    """Vectors [rows, blocks, vectors, 4] of a few bits in one of bytes, [rows, blocks, 1, 4]."""
+    """Join vectors of a few bits [rows, blocks, vectors, 4] to bytes [rows, blocks, 1, 4]."""
     shifts = torch.arange(0, 8, bits, dtype=torch.uint8).view(-1, 1)
     joined: Tensor = (parts << shifts).sum(dim=2, keepdim=True, dtype=torch.uint8)
     return joined
 
 
 def _from_planes(planes: Tensor, bits: int) -> Tensor:
-    """The integers [rows, blocks, 2, 4, 4] of bytes [rows, blocks, vectors, 4]."""
+    """Return the integers [rows, blocks, 2, 4, 4] of bytes [rows, blocks, vectors, 4]."""
     if bits == 8:
         whole: Tensor = planes.unflatten(2, (2, 4))
         return whole

@@ -59,11 +59,11 @@ class QuantizedMatrix(ABC):
 
     @abstractmethod
     def values(self, first: int, count: int, dtype: torch.dtype) -> Tensor:
-        """What rows `first` to `first + count` stand for: [count, columns]."""
+        """Return what rows `first` to `first + count` stand for: [count, columns]."""
 
     @abstractmethod
     def gather(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the rows `ids` [n] int64 stand for, without asking the host: [n, columns].
+        """Return what the rows `ids` [n] int64 stand for, without asking the host: [n, columns].
 
         Raises:
             IndexError: an id lies outside the rows (on CPU; unchecked on CUDA).
@@ -116,7 +116,7 @@ class RawMatrix(QuantizedMatrix):
 
 
 def keeps_blocks(device_type: str) -> bool:
-    """Whether weights in blocks stay so on devices of a type.
+    """Return whether weights in blocks stay so on devices of a type.
 
     On CUDA devices (and on "meta", which stands for them) only with TOWNSFOLK_PACKED_WEIGHTS=1: the
     kernels for packed rows have ended with an illegal memory access on a GPU, and why is not known.

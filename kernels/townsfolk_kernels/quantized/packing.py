@@ -105,17 +105,17 @@ TABLES = {
 
 
 def packed_layout(block_format: BlockFormat) -> PackedLayout:
-    """The layout of rows in a format."""
+    """Return the layout of rows in a format."""
     return _LAYOUT_OF[block_format]
 
 
 def scale_dtype(block_format: BlockFormat) -> torch.dtype:
-    """Of the scales in packed rows: powers of two of MXFP4 can be beyond fp16."""
+    """Return the dtype of scales in packed rows: MXFP4's powers of two can be beyond fp16."""
     return torch.bfloat16 if block_format is BlockFormat.MXFP4 else torch.float16
 
 
 def packed_table(block_format: BlockFormat, device: torch.device) -> Tensor | None:
-    """Constants that kernels read.
+    """Return the constants that kernels read.
 
     Returns:
         For CODE4 [16] fp32, what its integers stand for; for layouts with a scale for each 16
@@ -130,17 +130,17 @@ def packed_table(block_format: BlockFormat, device: torch.device) -> Tensor | No
 
 
 def packed_columns(layout: PackedLayout) -> int:
-    """Columns of a unit."""
+    """Return the columns of a unit."""
     return _PLANES[layout].columns
 
 
 def units_of(layout: PackedLayout, columns: int) -> int:
-    """Units of a row; the last may be filled up with zeros."""
+    """Return the units of a row; the last may be filled up with zeros."""
     return -(-columns // _PLANES[layout].columns)
 
 
 def packed_row_bytes(block_format: BlockFormat, columns: int) -> int:
-    """Bytes of a packed row of so many values."""
+    """Return the bytes of a packed row of so many values."""
     layout = packed_layout(block_format)
     size = units_of(layout, columns) * sum(_PLANES[layout].nbytes)
     return -(-size // _ALIGNMENT) * _ALIGNMENT
@@ -166,7 +166,7 @@ def pack(raw: Tensor, block_format: BlockFormat) -> Tensor:
 
 
 def unpack_rows(packed: Tensor, block_format: BlockFormat, columns: int) -> Tensor:
-    """What packed rows stand for, in fp32: [rows, columns]."""
+    """Return what packed rows stand for, in fp32: [rows, columns]."""
     layout = packed_layout(block_format)
     units = units_of(layout, columns)
     sizes = [units * each for each in _PLANES[layout].nbytes]
@@ -193,7 +193,7 @@ def unpack_rows(packed: Tensor, block_format: BlockFormat, columns: int) -> Tens
 
 
 def _unpack_sixteens(planes: list[Tensor], layout: PackedLayout) -> Tensor:
-    """Values of the layouts with a scale for each 16 columns: [rows, parts, 16] fp32."""
+    """Return values of the layouts with a scale for each 16 columns: [rows, parts, 16] fp32."""
     rows = len(planes[0])
     if layout is PackedLayout.SCALED6:
         high = _fields(planes[1], 2).view(rows, -1, 8, 32)[:, :, _PLACES]
@@ -215,7 +215,7 @@ def _unpack_sixteens(planes: list[Tensor], layout: PackedLayout) -> Tensor:
 
 
 def _words(integers: Tensor, bits: int, rows: int) -> Tensor:
-    """Integers of so many bits, row by row, in 16-bit words: [rows, units, 32, 2] uint8.
+    """Return integers of so many bits, row by row, in 16-bit words: [rows, units, 32, 2] uint8.
 
     A unit has as many parts of 32 columns as a word has integers; the first are the lowest bits.
     """
@@ -226,7 +226,7 @@ def _words(integers: Tensor, bits: int, rows: int) -> Tensor:
 
 
 def _fields(plane: Tensor, bits: int) -> Tensor:
-    """What `_words` has packed, part by part: [rows, parts, 32] uint8."""
+    """Return what `_words` has packed, part by part: [rows, parts, 32] uint8."""
     rows = len(plane)
     halves = plane.view(rows, -1, 32, 2).transpose(2, 3)
     shifts = torch.arange(0, 8, bits, dtype=torch.uint8, device=plane.device).view(-1, 1)
@@ -234,14 +234,14 @@ def _fields(plane: Tensor, bits: int) -> Tensor:
 
 
 def _whole(values: Tensor, rows: int, unit: int) -> Tensor:
-    """[rows, a whole number of units], filled up with zeros."""
+    """Return [rows, a whole number of units], filled up with zeros."""
     values = values.reshape(rows, -1)
     missing = -values.shape[1] % unit
     return torch.nn.functional.pad(values, (0, missing)) if missing else values
 
 
 def _affine(scale: Tensor, shift: Tensor, rows: int) -> Tensor:
-    """Scale and shift of each 32 columns, side by side: fp16."""
+    """Return the scale and shift of each 32 columns, side by side: fp16."""
     both = torch.stack((scale.reshape(rows, -1), shift.reshape(rows, -1)), dim=-1)
     return _whole(both.half(), rows, 8)
 

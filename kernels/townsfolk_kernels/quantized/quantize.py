@@ -46,7 +46,7 @@ def quantize(values: Tensor, block_format: BlockFormat, importance: Tensor | Non
 
 
 def _half(field: Tensor) -> Tensor:
-    """[blocks, n] fp32 as fp16: [blocks, 2 * n] uint8."""
+    """Return the bytes of [blocks, n] fp32 as fp16: [blocks, 2 * n] uint8."""
     return field.half().contiguous().view(torch.uint8)
 
 
@@ -87,14 +87,14 @@ def _q4_k(blocks: Tensor, importance: Tensor) -> Tensor:
 
 
 def _six_bits(scales: Tensor) -> tuple[Tensor, Tensor]:
-    """Scales of a block [blocks, 8] as one in fp16 [blocks, 1] times integers up to 63."""
+    """Return scales [blocks, 8] of blocks as one in fp16 [blocks, 1] times integers up to 63."""
     whole = (scales.amax(1, keepdim=True) / 63).half().float()
     inverse = torch.where(whole > 0, 1 / whole, 0.0)
     return whole, (scales * inverse).round().clamp(0, 63)
 
 
 def _fit(parts: Tensor, importance: Tensor, *, below: bool) -> tuple[Tensor, Tensor]:
-    """The scale and the least value of integers up to 15 that fit best: [parts, 1] fp32 each.
+    """Return the best scale and least value of integers up to 15: [parts, 1] fp32 each.
 
     For several assignments of integers the best line is found by least squares. Large values count
     for more, as their errors do in products.

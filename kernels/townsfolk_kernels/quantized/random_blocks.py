@@ -72,7 +72,7 @@ def random_blocks(
 
 @cache
 def _unit_deviation(block_format: BlockFormat) -> float:
-    """Standard deviation of random blocks whose scale is one."""
+    """Return the standard deviation of random blocks whose scale is one."""
     raw = _draw(block_format, _SAMPLE_BLOCKS, torch.Generator().manual_seed(0))
     _set_scales(raw, block_format, 1.0)
     return float(dequantize(raw, block_format, torch.float32).std())

@@ -8,7 +8,7 @@ import triton.language as tl
 
 @triton.jit
 def ordered(values):
-    """Whole numbers, int32, in the order of float32 values; -0 and 0 are equal.
+    """Return whole numbers, int32, in the order of float32 values; -0 and 0 are equal.
 
     The bits of a float32 taken as a whole number keep its order, those of a negative one turned
     round.
@@ -19,19 +19,19 @@ def ordered(values):
 
 @triton.jit
 def keys_of(values, ids):
-    """Integers in the order of the values, equal ones by id, lowest first; no two are equal."""
+    """Return distinct integers in the order of the values; equal ones go by id, lowest first."""
     return (ordered(values).to(tl.int64) << 32) - ids.to(tl.int64)
 
 
 @triton.jit
 def ids_of(keys):
-    """The ids of such integers."""
+    """Return the ids of such integers."""
     return ((-keys) & 0xFFFFFFFF).to(tl.int32)
 
 
 @triton.jit
 def values_of(keys):
-    """The values of such integers."""
+    """Return the values of such integers."""
     whole = ((keys + ids_of(keys).to(tl.int64)) >> 32).to(tl.int32)
     return (whole ^ ((whole >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True)
 
@@ -40,7 +40,7 @@ def values_of(keys):
 def largest_of(
     base, maxima, vocab, groups, GROUP: tl.constexpr, PADDED: tl.constexpr, COUNT: tl.constexpr
 ):
-    """Values and ids of the COUNT largest of a row, largest first, from maxima of its groups.
+    """Return values and ids of the COUNT largest of a row, in order, from maxima of its groups.
 
     The groups with the COUNT largest maxima hold all of them, so that only these are looked at.
     """
@@ -55,7 +55,7 @@ def largest_of(
 
 @triton.jit
 def uniform(seed, index):
-    """The random number of (seed, index): uniform in [0, 1), in steps of 2**-53."""
+    """Return the random number of (seed, index): uniform in [0, 1), in steps of 2**-53."""
     zero = index * 0
     a, b, _, _ = tl.philox(seed, index, zero, zero, zero)
     high = (a.to(tl.uint32, bitcast=True) >> 5).to(tl.float64)
@@ -99,7 +99,7 @@ def draw_sorted(scores, ids, count, mass, temperature, top_p, min_p, number):
 
 
 def warps_of(padded: int) -> int:
-    """Warps of a program that looks at the maxima of all groups, `padded` of them.
+    """Return the warps of a program that looks at the maxima of all groups, `padded` of them.
 
     With eight for 4,096 (vocabularies above 131,072), threads would keep registers in memory.
     """

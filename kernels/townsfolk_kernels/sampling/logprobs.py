@@ -46,7 +46,7 @@ class Report:
 
     @classmethod
     def allocate(cls, batch: int, device: torch.device) -> tuple[Tensor, Report]:
-        """One tensor, so that one copy brings it to the host, and its views; see `of`.
+        """Take one tensor, so that one copy brings it to the host, and its views; see `of`.
 
         There may be some places more, so that all views begin at multiples of 16 bytes.
         """
@@ -55,7 +55,7 @@ class Report:
 
     @classmethod
     def of(cls, flat: Tensor) -> Report:
-        """Views of one int32 tensor, in the order of the attributes: the tokens come first."""
+        """View one int32 tensor, in the order of the attributes: the tokens come first."""
         batch = flat.shape[0] // _WIDTH
         wide = batch * MAX_TOP_LOGPROBS
         tokens, logprobs, entropies, top_ids, top_logprobs = flat.split(
@@ -70,7 +70,7 @@ class Report:
         )
 
     def part(self, of: slice) -> Report:
-        """Some places."""
+        """Return a part, of some places."""
         return Report(
             self.tokens[of],
             self.logprobs[of],

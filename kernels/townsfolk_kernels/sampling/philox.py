@@ -17,7 +17,7 @@ WORD = 0xFFFFFFFF
 
 
 def philox4x32(counter: Tensor, key: Tensor) -> Tensor:
-    """Philox4x32-10 in 64-bit integer arithmetic.
+    """Compute Philox4x32-10 in 64-bit integer arithmetic.
 
     Args:
         counter: [4, n] int64, each a 32-bit word.
@@ -41,7 +41,7 @@ def philox4x32(counter: Tensor, key: Tensor) -> Tensor:
 
 
 def uniforms(seeds: Tensor, indices: Tensor) -> Tensor:
-    """The random number of each (seed, index): uniform in [0, 1), in steps of 2**-53.
+    """Return the random number of each (seed, index): uniform in [0, 1), in steps of 2**-53.
 
     Args:
         seeds: [n] int64, all 64 bits used: 2**63 and above as two's complement.

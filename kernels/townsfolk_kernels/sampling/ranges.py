@@ -38,20 +38,20 @@ DRAW = tl.constexpr(2)
 
 @triton.jit
 def weights_of(values, highest, temperature):
-    """Unnormalised probabilities, of which the largest is 1."""
+    """Return unnormalised probabilities, of which the largest is 1."""
     return tl.exp(tl.div_rn(values - highest, temperature))
 
 
 @triton.jit
 def ranges_of(values, highest, temperature):
-    """In which range values are; the last one takes all that is lower."""
+    """Return in which range values are; the last one takes all that is lower."""
     place = tl.div_rn(highest - values, temperature) * (RANGES / SPREAD)
     return tl.minimum(place, RANGES - 1.0).to(tl.int32)
 
 
 @triton.jit
 def highest_of(maxima, groups, PADDED: tl.constexpr):
-    """The largest of a row's maxima."""
+    """Return the largest of a row's maxima."""
     group = tl.arange(0, PADDED)
     return tl.max(tl.load(maxima + group, mask=group < groups, other=-float("inf")), axis=0)
 
@@ -71,7 +71,7 @@ def weigh_kernel(
     TILE: tl.constexpr,
     NOT_YET: tl.constexpr,
 ):
-    """Counts and weighs the tokens of each range, a tile of the vocabulary for each program."""
+    """Count and weigh the tokens of each range, a tile of the vocabulary for each program."""
     place, program = tl.program_id(0).to(tl.int64), tl.program_id(1)
     row = tl.load(rows + place)
     if (row >= 0) & (tl.load(tokens + place) == NOT_YET):
@@ -96,7 +96,7 @@ def weigh_kernel(
 
 @triton.jit
 def is_searched(row, token, counts, numbers, STAGE: tl.constexpr, NOT_YET: tl.constexpr):
-    """Whether a place has this search to do."""
+    """Return whether a place has this search to do."""
     searched = (row >= 0) & (token == NOT_YET)
     known = tl.maximum(row, 0)
     if STAGE == RANK:

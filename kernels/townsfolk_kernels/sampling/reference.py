@@ -71,7 +71,7 @@ def add_at_(logits: Tensor, rows: Tensor, token_ids: Tensor, values: Tensor) -> 
 
 
 def mask_(logits: Tensor, rows: Tensor, masks: Tensor) -> None:
-    """Forbids, in place, the tokens of some rows whose bits are not set.
+    """Forbid, in place, the tokens of some rows whose bits are not set.
 
     Args:
         logits: [n, vocab] float32.
@@ -86,7 +86,7 @@ def mask_(logits: Tensor, rows: Tensor, masks: Tensor) -> None:
 
 
 def top_candidates(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest logits of each row, largest first; equal ones by token id, lowest first.
+    """Return the k largest logits of each row, largest first; equal ones by token id, lowest first.
 
     The groups with the k largest maxima hold all of them, so that only these are looked at closely:
     for k = 40 of 128,256, three times faster than `torch.topk`, which also leaves open which of
@@ -237,14 +237,14 @@ def draw_from_vocabulary(
 
 
 def entropies(logits: Tensor) -> Tensor:
-    """Entropies of the model's distributions, in nats: [n, vocab] float32 -> [n] float32."""
+    """Return entropies of the model's distributions, in nats: [n, vocab] float32 -> [n] float32."""
     logprobs = torch.log_softmax(logits, -1)
     entropy: Tensor = torch.special.entr(logprobs.exp()).sum(-1)
     return entropy
 
 
 def token_logprobs(logits: Tensor, token_ids: Tensor, top_n: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-probabilities of certain tokens and of the likeliest ones, in nats.
+    """Return the log-probabilities of certain tokens and of the likeliest ones, in nats.
 
     Args:
         logits: [n, vocab] float32, as the model gave them.
@@ -264,18 +264,18 @@ def token_logprobs(logits: Tensor, token_ids: Tensor, top_n: int) -> tuple[Tenso
 
 
 def _weights(logits: Tensor, largest: Tensor, temperature: Tensor) -> Tensor:
-    """Unnormalised probabilities [n, m] float64; the largest logit [n, 1] gets 1."""
+    """Return unnormalised probabilities [n, m] float64; the largest logit [n, 1] gets 1."""
     return (logits - largest).double().div_(temperature[:, None]).exp_()
 
 
 def _weights_float32(logits: Tensor, largest: Tensor, temperature: Tensor) -> Tensor:
-    """As `_weights`, for whole vocabularies: half the memory to move."""
+    """Return what `_weights` does, for whole vocabularies: half the memory to move."""
     divisor = temperature.float().clamp_(min=torch.finfo(torch.float32).tiny)
     return (logits - largest).div_(divisor[:, None]).exp_()
 
 
 def _grouped(values: Tensor, group: int, filler: float) -> Tensor:
-    """[n, vocab] -> [n, groups, group], the last group filled up."""
+    """Group a vocabulary: [n, vocab] -> [n, groups, group], the last group filled up."""
     short = -values.shape[1] % group
     if short:
         values = pad(values, (0, short), value=filler)
@@ -283,7 +283,7 @@ def _grouped(values: Tensor, group: int, filler: float) -> Tensor:
 
 
 def _group_masses(weights: Tensor) -> Tensor:
-    """Sums over groups of GROUP neighbours: [n, vocab] -> [n, groups] float64.
+    """Return the sums over groups of GROUP neighbours: [n, vocab] -> [n, groups] float64.
 
     Running sums over the vocabulary need the precision: in float32 rare tokens would be lost.
     """
@@ -291,7 +291,7 @@ def _group_masses(weights: Tensor) -> Tensor:
 
 
 def _largest(values: Tensor, ids: Tensor, k: int) -> Tensor:
-    """Where the k largest of each row of `values` [n, m] are; equal ones by id, lowest first.
+    """Find the k largest of each row of `values` [n, m]; equal ones by id, lowest first.
 
     Value and id make one integer, so that no two are equal: the bits of a float32 taken as a whole
     number keep its order (those of a negative one turned round), and the id comes after them.

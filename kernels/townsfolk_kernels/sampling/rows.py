@@ -59,7 +59,7 @@ class SamplingRows:
     def allocate(
         cls, max_rows: int, vocab: int, most_ends: int, most_biases: int, device: torch.device
     ) -> SamplingRows:
-        """Rows that are greedy until they are written."""
+        """Take memory for rows, which are greedy until they are written."""
 
         def full(shape: tuple[int, ...], dtype: torch.dtype, value: float) -> Tensor:
             return torch.full(shape, value, dtype=dtype, device=device)

@@ -84,7 +84,7 @@ class SearchSpace:
 
 @triton.jit
 def _values_at(base, chosen, number, count, all_of_them):
-    """Tokens and logits of some of those in question."""
+    """Return the tokens and logits of some of those in question."""
     inside = number < count
     token = tl.load(chosen + number, mask=inside & (all_of_them == 0), other=0)
     token = tl.where(all_of_them, number, token)
