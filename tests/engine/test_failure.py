@@ -8,6 +8,7 @@ import pytest
 from townsfolk.engine import EngineClosedError, EngineFailedError, watchdog
 from townsfolk.engine.errors import DeviceFailedError
 from townsfolk.engine.outbox import Outbox
+from townsfolk.engine.responder import Responder
 from townsfolk.engine.runner import EagerRunner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.sampling import SamplingParams
@@ -66,6 +67,23 @@ async def test_two_faults_in_a_row_in_sending(start, monkeypatch):
     monkeypatch.setattr(Outbox, "put", fault(RuntimeError("no way out")))
     await expect_failure(engine, [generation], "no way out")
     await engine.aclose()
+
+
+async def test_a_reply_that_ended_just_before_is_given(start, monkeypatch):
+    """It is no open request any more, and its end was not sent yet."""
+    engine = start()
+    finish = Responder.finish
+
+    def finish_and_fail(*args):
+        finish(*args)
+        raise SystemExit("no order")
+
+    generation = engine.submit([1], SamplingParams(max_new_tokens=5, min_new_tokens=5))
+    monkeypatch.setattr(Responder, "finish", finish_and_fail)
+    async with asyncio.timeout(60):
+        assert len((await generation.result()).token_ids) == 5
+        await asyncio.wrap_future(engine.failed)
+    assert engine.closed
 
 
 async def test_a_command_that_fails(start):

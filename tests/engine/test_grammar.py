@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 
 import pytest
 from grammar_storm import rage
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
 from townsfolk.engine.outputs import FinishReason
+from townsfolk.engine.runner import EagerRunner
 from townsfolk.grammar import Grammar, InvalidGrammarError
 from townsfolk.sampling import SamplingParams
 
@@ -25,8 +27,11 @@ SCHEMA = {
 }
 
 
-@pytest.fixture
-async def engine():
+@pytest.fixture(params=[1, 2], ids=["in step", "one step ahead"])
+async def engine(request, monkeypatch):
+    monkeypatch.setattr(
+        "townsfolk.engine.residency.EagerRunner", partial(EagerRunner, depth=request.param)
+    )
     engine = Engine.from_pretrained(
         "starter", EngineSettings(device="cpu", threads=1, kv_memory_mib=64, dtype="float32")
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import pytest
 import torch
@@ -39,13 +40,21 @@ def model(tmp_path_factory):
     return directory
 
 
-async def replies(model, device, count, *, mixed=True, ready=False):
+@pytest.fixture(autouse=True)
+def _logged(caplog):
+    caplog.set_level(logging.INFO, "townsfolk")
+
+
+async def replies(model, device, count, *, mixed=True, ready=None):
+    """Texts of so many at once; when the graphs are made, with `ready`: what is logged."""
     settings = EngineSettings(
         device=device, dtype="float32", kv_memory_mib=256, max_batch=max(count, 8)
     )
     engine = Engine.from_pretrained(model, settings)
-    if ready:
-        await asyncio.sleep(12)  # graphs are made when nobody speaks
+    if ready is not None:
+        async with asyncio.timeout(90):
+            while "graphs are ready" not in ready.text:
+                await asyncio.sleep(0.05)
     grammar = Grammar.json_schema(SCHEMA)
     found = await asyncio.gather(
         *(
@@ -63,9 +72,9 @@ async def replies(model, device, count, *, mixed=True, ready=False):
 
 
 @pytest.mark.parametrize(("count", "ready"), [(1, True), (12, True), (40, True), (40, False)])
-async def test_they_are_documents_and_others_are_not_concerned(model, count, ready):
+async def test_they_are_documents_and_others_are_not_concerned(model, caplog, count, ready):
     expected = await replies(model, "cpu", count)
-    found = await replies(model, "cuda", count, ready=ready)
+    found = await replies(model, "cuda", count, ready=caplog if ready else None)
     for n, reply in enumerate(found):
         if n % 3 != 2:
             assert json.loads(reply.text).keys() == {"mood", "line", "gold"}
@@ -75,6 +84,6 @@ async def test_they_are_documents_and_others_are_not_concerned(model, count, rea
     assert equal >= 0.9 * count  # the others part where two tokens are closer than rounding
 
 
-async def test_more_than_a_graph_holds(model):
-    found = await replies(model, "cuda", 200, mixed=False, ready=True)
+async def test_more_than_a_graph_holds(model, caplog):
+    found = await replies(model, "cuda", 200, mixed=False, ready=caplog)
     assert all(json.loads(reply.text)["mood"] in ("calm", "angry") for reply in found)

@@ -21,6 +21,7 @@ class OpenRequests:
         """Requests that have ended."""
         self._limit = limit
         self._queues: dict[int, OutputQueue] = {}  # by number of the request
+        self._ended: list[OutputQueue] = []  # whose last events were not sent yet
         self._lock = threading.Lock()
         self._refusal: EngineFailedError | EngineClosedError | None = None
 
@@ -60,9 +61,15 @@ class OpenRequests:
             post()
 
     def remove(self, number: int) -> None:
-        """Let go of a request that has ended."""
-        if self._queues.pop(number, None) is not None:
+        """Let go of a request that has ended; its caller is known until `note_sent`."""
+        queue = self._queues.pop(number, None)
+        if queue is not None:
+            self._ended.append(queue)
             self.total += 1
+
+    def note_sent(self) -> None:
+        """Note that the last events of all that have ended were sent."""
+        self._ended = []
 
     def close(self) -> None:
         """Take no others."""
@@ -75,5 +82,5 @@ class OpenRequests:
             self._refusal = error
             failed, self._queues = self._queues, {}
             self.total += len(failed)
-        for queue in failed.values():
+        for queue in (*failed.values(), *self._ended):
             queue.fail(EngineFailedError(error.reason))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from townsfolk.engine.generation import Event, Generation
+from townsfolk.engine.outputs import Completion
 
 
 class OutputQueue:
@@ -45,10 +46,14 @@ class OutputQueue:
             generation.receive(self.events)
 
     def fail(self, error: Exception) -> None:
-        """Send a last event from any thread, past an outbox that may be broken or hang."""
+        """Send a last event from any thread, past an outbox that may be broken or hang.
+
+        Where another last event waits to be sent, that one is.
+        """
 
         def hand_over() -> None:
-            self.events.append(error)
+            if not any(isinstance(event, Completion | Exception) for event in self.events):
+                self.events.append(error)
             self.hand_over()
 
         with suppress(RuntimeError):  # the event loop is closed: nobody listens

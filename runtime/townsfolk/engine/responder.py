@@ -79,7 +79,9 @@ class Responder:
 
     def send(self) -> None:
         """Have the callers told what is new."""
-        for queue in self.outbox.flush():
+        lost = self.outbox.flush()
+        self._open_requests.note_sent()
+        for queue in lost:
             queue.cancel()  # nobody can read it any more
 
     def masks(self, step: ScheduledStep) -> tuple[list[int], Bits]:

@@ -69,6 +69,8 @@ class MaskRows:
             [matchers, words], and what is wrong with those that can't go on.
         """
         masks = np.zeros((len(matchers), self._words), dtype=np.int32)
+        if not matchers:
+            return masks, {}
         nbytes = self._words * masks.itemsize
         if len(matchers) == 1:
             matchers[0].raw.unsafe_compute_mask_ptr(masks.ctypes.data, nbytes)
