@@ -66,9 +66,17 @@ def error(found, expected):
 BOUNDS = {torch.bfloat16: 2.5e-2, torch.float16: 4e-3, torch.float32: 1e-5}
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 16, 17, 32, 40, 64])
-@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
-@pytest.mark.parametrize("shape", SHAPES)
+# Each shape has tiles of its own in bf16. Other dtypes compile other kernels, so there one shape of
+# heads up to 128 and the one with norms after blocks stand for all.
+BF16, FP16, FP32 = torch.bfloat16, torch.float16, torch.float32
+CASES = [(shape, BF16, batch) for shape in SHAPES for batch in (1, 3, 5, 16, 17, 40, 64)]
+CASES += [(shape, FP16, batch) for shape in SHAPES[1::3] for batch in (1, 5, 17)]
+CASES += [(shape, FP32, batch) for shape in SHAPES[::4] for batch in (1, 3, 40)]
+LONG_CASES = [(shape, BF16) for shape in SHAPES]
+LONG_CASES += [(SHAPES[1], FP16), (SHAPES[0], FP32), (SHAPES[4], FP32)]
+
+
+@pytest.mark.parametrize(("shape", "dtype", "batch"), CASES, ids=str)
 def test_logits_and_pages(shape, dtype, batch):
     case = Case(shape, dtype)
     inputs = case.inputs(batch)
@@ -95,8 +103,7 @@ def test_packed_weights(shape, name, batch):
     assert torch.equal(found, case.fused(inputs, dependent=False))
 
 
-@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("shape", "dtype"), LONG_CASES, ids=str)
 def test_one_long_sequence(shape, dtype):
     case = Case(shape, dtype)
     inputs = replace(case.inputs(1), is_long=True)
@@ -114,8 +121,9 @@ def test_dependent_launch_changes_no_bit(shape, batch):
     assert torch.equal(case.fused(inputs, dependent=True), case.fused(inputs, dependent=False))
 
 
-@pytest.mark.parametrize("is_long", [False, True], ids=["", "long"])
-@pytest.mark.parametrize("position", [1, 130, 564, 1500])
+@pytest.mark.parametrize(
+    ("position", "is_long"), [(1, False), (564, False), (1500, False), (130, True), (1500, True)]
+)
 @pytest.mark.parametrize("shape", SHAPES[1:])
 def test_a_step_gives_the_same_bits_each_time(shape, position, is_long):
     """Its programs hand over values without waiting for each other to end; none is taken early."""
@@ -154,14 +162,20 @@ def test_window_and_odd_sizes():
         assert error(case.fused(inputs), case.reference(inputs)) < BOUNDS[torch.bfloat16]
 
 
-def test_places_that_are_not_used_write_nothing():
-    case = Case("llama-3.2-1b", torch.bfloat16)
-    inputs = case.inputs(8)
-    inputs.rows.fill_(-1)
+@pytest.mark.parametrize("batch", [1, 8, 64])
+@pytest.mark.parametrize("shape", ["llama-3.2-1b", "gemma-3-1b"])
+def test_places_that_are_not_used_write_nothing(shape, batch):
+    case = Case(shape, torch.bfloat16)
+    inputs = case.inputs(batch)
+    step = FusedDecode(case.decoder, case.kv, ROWS, CONTEXT)
+    expected = step.logits(inputs).clone()
     before = [pages.clone() for pages in (*case.kv.k, *case.kv.v)]
-    case.fused(inputs)
+    nobody = replace(inputs, rows=torch.full_like(inputs.rows, -1))
+    for _ in range(50):  # kernels with nothing to do must not let later ones overtake others
+        step.logits(nobody)
     for pages, content in zip((*case.kv.k, *case.kv.v), before, strict=True):
         assert torch.equal(pages, content)
+    assert torch.equal(step.logits(inputs), expected)
 
 
 @pytest.mark.parametrize("lengths", [(37, 1, 200), (299,), (1, 1, 2)], ids=str)
