@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from townsfolk.dialogue.speech import Spoken
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -58,19 +59,19 @@ class ConfidenceMeter:
         self._tokenizer = tokenizer
         self._threshold = threshold
         self._tokens: list[_Spoken] = []
-        self._looked_from = 0  # where in the answer the next sentence is looked for
+        self._written = 0  # characters of the answer so far
 
-    def take(self, begin: int, text: str, tokens: tuple[TokenInfo, ...]) -> None:
-        """Note the tokens behind a piece of the answer.
+    def take(self, text: str, tokens: tuple[TokenInfo, ...]) -> None:
+        """Note the tokens behind the next piece of what the model writes.
 
         A token is where its text is found in the piece; tokens whose text is not shown, such as a
         label or an end, are nowhere.
 
         Args:
-            begin: Characters of the answer before the piece.
             text: The piece.
             tokens: With log-probabilities.
         """
+        begin, self._written = self._written, self._written + len(text)
         place = 0
         for token in tokens:
             if token.logprob is None or token.entropy is None or math.isnan(token.logprob):
@@ -83,23 +84,27 @@ class ConfidenceMeter:
                     _Spoken(begin + found, begin + place, token.logprob, token.entropy)
                 )
 
-    def of(self, answer: str, sentence: str) -> Confidence | None:
+    def of(self, sentence: Spoken) -> Confidence | None:
         """Return how sure the next sentence of an answer was; None where none of it was drawn."""
-        start = answer.find(sentence, self._looked_from)
-        if start < 0:
-            return None
-        end = self._looked_from = start + len(sentence)
-        own = [token for token in self._tokens if token.start < end and token.end > start]
-        self._tokens = [token for token in self._tokens if token.end > end]
+        own = [
+            (first, last - first + 1, token)
+            for token in self._tokens
+            if (first := _first_place(sentence, range(token.start, token.end))) is not None
+            if (last := _first_place(sentence, range(token.end - 1, token.start - 1, -1)))
+            is not None
+        ]
+        self._tokens = [token for token in self._tokens if token.end > sentence.raw_end]
         if not own:
             return None
-        highest = sorted(own, key=lambda token: -token.entropy)[:MOST_PEAKS]
-        peaks = (
-            EntropyPeak(max(each.start - start, 0), each.end - max(each.start, start), each.entropy)
-            for each in highest
-        )
+        highest = sorted(own, key=lambda each: -each[2].entropy)[:MOST_PEAKS]
         return Confidence(
-            mean_logprob=math.fsum(token.logprob for token in own) / len(own),
-            peaks=tuple(peaks),
-            hesitated=highest[0].entropy >= self._threshold,
+            mean_logprob=math.fsum(token.logprob for _, _, token in own) / len(own),
+            peaks=tuple(EntropyPeak(start, length, token.entropy) for start, length, token in highest),
+            hesitated=highest[0][2].entropy >= self._threshold,
         )
+
+
+def _first_place(sentence: Spoken, characters: range) -> int | None:
+    """Where in the sentence the first of these characters stands that is said in it."""
+    places = (sentence.place_of(each) for each in characters)
+    return next((place for place in places if place is not None), None)

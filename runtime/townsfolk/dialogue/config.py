@@ -10,6 +10,7 @@ from townsfolk.dialogue.lore import LoreId
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Persona
+from townsfolk.dialogue.speech import SpeechSettings
 from townsfolk.dialogue.transcript import TranscriptEntry
 
 MAX_ENTRIES = 10_000
@@ -40,6 +41,7 @@ class SessionConfig(Outside):
     )
     overflow_policy: OverflowPolicy = OverflowPolicy.DROP_OLDEST
     hesitation_entropy: HesitationEntropy = None
+    speech: SpeechSettings = Field(default_factory=SpeechSettings)
     actions: tuple[Action, ...] = Field(
         default=(), max_length=MAX_ACTIONS, description=f"at most {MAX_ACTIONS}, each name once"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from townsfolk.dialogue.confidence import Confidence
 from townsfolk.dialogue.transcript import TranscriptEntry
 from townsfolk.engine.outputs import FinishReason, TokenInfo, Usage
+from townsfolk.text.directions import Mark
 
 NO_USAGE = Usage(0, 0, 0, 0.0, 0.0, 0)
 """Of a turn that no request was made for."""
@@ -36,6 +37,23 @@ class TextDelta:
     text: str
     tokens: tuple[TokenInfo, ...] = ()
     """The tokens behind the text, when log-probabilities were asked for."""
+    is_direction: bool = False
+    """The text is a stage direction, marks and all: it is not spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionGiven:
+    """The character does something, or says how it speaks; nobody says this aloud."""
+
+    turn_id: str
+    speaker: str
+    text: str
+    """Without its marks."""
+    mark: Mark
+    offset: int
+    """Where it stands in the answer, in code points."""
+    length: int
+    """How many characters of the answer it takes; 0 where the answer is without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +64,15 @@ class SentenceCompleted:
     index: int
     """Counts from 0 within the turn."""
     text: str
+    """What is said: without stage directions, and without asterisks that only give emphasis."""
     confidence: Confidence | None = None
     """How sure the character was of it, where that was asked for."""
+    speaker: str = ""
+    """Who says it."""
+    offset: int = 0
+    """Where it begins in the answer, in code points."""
+    length: int = 0
+    """How many characters of the answer it takes, with what in it is not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +163,7 @@ TurnEvent = (
     ContextTrimmed
     | TurnStarted
     | TextDelta
+    | DirectionGiven
     | SentenceCompleted
     | ActionRequested
     | ActionSettled

@@ -9,16 +9,29 @@ from pydantic import Field, field_validator
 
 from townsfolk.dialogue.actions import ActionsNow, Outcome
 from townsfolk.dialogue.confidence import ConfidenceMeter, HesitationEntropy
-from townsfolk.dialogue.events import SentenceCompleted, TextDelta, TurnEnd, TurnEvent
+from townsfolk.dialogue.events import (
+    DirectionGiven,
+    SentenceCompleted,
+    TextDelta,
+    TurnEnd,
+    TurnEvent,
+)
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
+from townsfolk.dialogue.speech import (
+    Described,
+    Shown,
+    Speech,
+    SpeechSettings,
+    Spoken,
+    StageDirections,
+)
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.unread import Unread, size
 from townsfolk.grammar import Grammar
 from townsfolk.sampling.params import SamplingParams
-from townsfolk.text.sentences import SentenceSplitter
 
 
 class Utterance(Outside):
@@ -59,9 +72,12 @@ class Turn:
         deadline: float | None,
         interrupt: Callable[["Turn"], None],
         unread: Unread,
+        speaker: str,
+        speech: SpeechSettings,
     ) -> None:
-        """Made by `Session.say`."""
+        """Made by `Session.say`; `speaker` answers."""
         self.id = turn_id
+        self.speaker = speaker
         self.utterance = utterance
         self.params = params
         self.text = ""
@@ -84,8 +100,13 @@ class Turn:
         """How many characters of the answer count, when it was interrupted."""
         self.is_over = False
         self._interrupt = interrupt
-        self._speaks = utterance.grammar is None or not utterance.grammar.is_json
-        self._splitter = SentenceSplitter()
+        grammar = utterance.grammar
+        # Nothing is taken from what was asked for.
+        exact = SpeechSettings(directions=StageDirections.SPEAK)
+        self._speech = Speech(
+            speech if grammar is None else exact,
+            has_sentences=grammar is None or not grammar.is_json,
+        )
         self._sentence_count = 0
         self._events: deque[TurnEvent] = deque()
         self._unread = unread
@@ -113,14 +134,16 @@ class Turn:
             self.goes_on = False
             if self.text and not text[0].isspace():
                 text = " " + text
-        self.text += text
         if self.meter is not None:
-            self.meter.take(len(self.text) - len(text), text, tokens)
+            self.meter.take(text, tokens)
         reported = tokens if self.params.logprobs is not None else ()
-        if text or reported:
-            self._send_text(text, reported)
-        if self._speaks:
-            self._send_sentences(self._splitter.push(text))
+        told = self._speech.take(text)
+        if reported:  # with what they are behind, or before it as long as that is held
+            first = told[0] if told else None
+            is_direction = isinstance(first, Shown) and first.is_direction
+            self._send_text("", reported, is_direction=is_direction)
+            self._unread.add(size("", reported))
+        self._tell(told)
 
     def answer_action(self, action_id: str, outcome: Outcome | None) -> bool:
         """Give the game's answer to an action; return whether it was waited for."""
@@ -131,25 +154,52 @@ class Turn:
         return True
 
     def end_sentence(self) -> None:
-        """The character has said all: its last sentence is whole."""
-        if self._speaks:
-            self._send_sentences(self._splitter.flush())
+        """The character has said all: its last sentence is whole.
 
-    def _send_text(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
-        """Send text, together with text that nobody has read yet."""
+        Raises:
+            UnreadLimitError: Too much waits for the reader.
+        """
+        self._tell(self._speech.finish())
+
+    def _send_text(
+        self, text: str, tokens: tuple[TokenInfo, ...] = (), *, is_direction: bool = False
+    ) -> None:
+        """Send text, together with text of its kind that nobody has read yet."""
+        self.text += text
         last = self._events[-1] if self._events else None
-        if isinstance(last, TextDelta):
-            self._events[-1] = TextDelta(self.id, last.text + text, last.tokens + tokens)
-        else:
-            self.send(TextDelta(self.id, text, tokens))
-        self._unread.add(size(text, tokens))
+        if isinstance(last, TextDelta) and last.is_direction == is_direction:
+            text, tokens = last.text + text, last.tokens + tokens
+            self._events.pop()
+        self.send(TextDelta(self.id, text, tokens, is_direction))
 
-    def _send_sentences(self, sentences: list[str]) -> None:
-        for sentence in sentences:
-            sure = None if self.meter is None else self.meter.of(self.text, sentence)
-            self.send(SentenceCompleted(self.id, self._sentence_count, sentence, sure))
-            self._unread.add(size(sentence))
-            self._sentence_count += 1
+    def _tell(self, told: list[Shown | Described | Spoken]) -> None:
+        for each in told:
+            match each:
+                case Shown():
+                    self._send_text(each.text, is_direction=each.is_direction)
+                    self._unread.add(size(each.text))
+                case Described():
+                    self.send(
+                        DirectionGiven(
+                            self.id, self.speaker, each.text, each.mark, each.offset, each.length
+                        )
+                    )
+                    self._unread.add(size(each.text))
+                case Spoken():
+                    sure = None if self.meter is None else self.meter.of(each)
+                    self.send(
+                        SentenceCompleted(
+                            self.id,
+                            self._sentence_count,
+                            each.text,
+                            sure,
+                            self.speaker,
+                            each.offset,
+                            each.length,
+                        )
+                    )
+                    self._unread.add(size(each.text))
+                    self._sentence_count += 1
 
     async def __aiter__(self) -> AsyncIterator[TurnEvent]:
         try:
