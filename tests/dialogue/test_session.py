@@ -58,7 +58,12 @@ class TestTurns:
         assert {event.turn_id for event in events} == {"turn-1"}
         assert "".join(deltas) == last.text == last.text.strip()
         assert [sentence.index for sentence in sentences] == list(range(len(sentences)))
-        assert "".join("".join(s.text for s in sentences).split()) == "".join(last.text.split())
+        assert {sentence.speaker for sentence in sentences} == {"Mira"}
+        spans = [(each.offset, each.offset + each.length) for each in sentences]
+        for sentence, (begin, end) in zip(sentences, spans, strict=True):
+            shown = last.text[begin:end]
+            assert (shown[0], shown[-1]) == (sentence.text[0], sentence.text[-1])
+        assert spans == sorted(spans)
         assert last.usage.generated_tokens <= 16
         heard, spoke = session.transcript
         assert (heard.kind, heard.speaker, heard.text) == (EntryKind.HEARD, "Player", "Hello!")
@@ -132,9 +137,10 @@ class TestTurns:
         waits, turn = say(session), say(session)
         await finish(turn)
         events = await events_of(waits)
-        texts = [isinstance(event, TextDelta) for event in events]
-        assert any(texts)
-        assert not any(one and next_one for one, next_one in pairwise(texts))
+        assert any(isinstance(event, TextDelta) for event in events)
+        for one, next_one in pairwise(events):
+            if isinstance(one, TextDelta) and isinstance(next_one, TextDelta):
+                assert one.is_direction != next_one.is_direction
         joined = "".join(event.text for event in events if isinstance(event, TextDelta))
         assert joined == waits.text
 

@@ -149,6 +149,25 @@ def test_a_method_is_an_action(godot, runtime):
     assert [line for line in session["entries"] if "give_item" in line[2]]
 
 
+def test_stage_directions_are_told_apart_from_speech(godot, tmp_path):
+    reply = "*slams the tankard* Get out! I *never* lie. (laughs) Really."
+    script = tmp_path / "tavern.toml"
+    script.write_text(f'[[lines]]\nsays = "{reply}"\n', encoding="utf-8")
+    with launch_runtime("--model", str(script)) as launched:
+        events = drive(godot, launched, "directions", driver="speech")
+    kept, apart = only(events, "KEEP"), only(events, "APART")
+    dropped, spoken = only(events, "DROP"), only(events, "SPEAK")
+    done = ["slams the tankard", "laughs"]
+    assert kept["text"] == spoken["text"] == reply
+    assert kept["given"] == kept["directions"] == apart["given"] == done
+    assert kept["done"] == ["*slams the tankard*", "(laughs)"]
+    assert apart["text"] == dropped["text"] == "Get out! I *never* lie. Really."
+    assert dropped["given"] == spoken["given"] == []
+    assert kept["sentences"] == apart["sentences"] == ["Get out!", "I never lie.", "Really."]
+    assert kept["until"] == [reply[:28], reply[:43], reply]
+    assert spoken["sentences"][0] == "*slams the tankard* Get out!"
+
+
 def test_twenty_npcs_speak_at_once(godot, runtime):
     done = only(drive(godot, runtime, "twenty_at_once"), "done")
     assert done["all_whole"]

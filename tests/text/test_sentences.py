@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.text import SentenceSplitter
@@ -27,6 +30,14 @@ CASES = {
 }
 
 
+LANGUAGES = yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text("utf-8"))
+WORLD = [
+    pytest.param(case, each.get("join", " "), id=f"{each['language']} {number}")
+    for each in LANGUAGES
+    for number, case in enumerate(each["cases"])
+]
+
+
 def one_shot(text: str) -> list[str]:
     splitter = SentenceSplitter()
     return splitter.push(text) + splitter.flush()
@@ -35,6 +46,22 @@ def one_shot(text: str) -> list[str]:
 @pytest.mark.parametrize("sentences", CASES.values(), ids=CASES.keys())
 def test_english(sentences: list[str]) -> None:
     assert one_shot(" ".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize(("sentences", "join"), WORLD)
+def test_languages_of_the_world(sentences: list[str], join: str) -> None:
+    text = join.join(sentences)
+    assert one_shot(text) == sentences
+    splitter = SentenceSplitter()
+    assert [s for letter in text for s in splitter.push(letter)] + splitter.flush() == sentences
+
+
+def test_sentences_know_where_they_stand() -> None:
+    splitter = SentenceSplitter()
+    text = "  One. Two!  \n Three. "
+    found = [each for letter in text for each in splitter.take(letter)] + splitter.finish()
+    assert [each.text for each in found] == ["One.", "Two!", "Three."]
+    assert [text[each.start : each.end] for each in found] == [each.text for each in found]
 
 
 def test_chinese_and_japanese() -> None:

@@ -26,6 +26,7 @@ from townsfolk.client.errors import (
 from townsfolk.client.grammars import choices, json_schema, lark, regex
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import RuntimeProcess
+from townsfolk.client.speech import speech
 from townsfolk.client.sync import Runtime
 from townsfolk.client.sync_npc import Npc, Turn
 from townsfolk.client.turn import AsyncTurn
@@ -37,6 +38,7 @@ from townsfolk.v1.dialogue_pb2 import (
     Persona,
     SessionConfig,
     SessionEvent,
+    SpeechSettings,
     TranscriptEntry,
 )
 from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
@@ -68,6 +70,7 @@ __all__ = [
     "SamplingParams",
     "SessionConfig",
     "SessionEvent",
+    "SpeechSettings",
     "TownsfolkError",
     "TranscriptEntry",
     "Turn",
@@ -78,4 +81,5 @@ __all__ = [
     "json_schema",
     "lark",
     "regex",
+    "speech",
 ]

@@ -18,7 +18,14 @@ from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import ActionSpec, Lore, Persona, SessionConfig, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import (
+    ActionSpec,
+    Lore,
+    Persona,
+    SessionConfig,
+    SpeechSettings,
+    TranscriptEntry,
+)
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
@@ -142,6 +149,7 @@ class AsyncRuntime:
         history: Iterable[TranscriptEntry] = (),
         hesitation_entropy: float | None = None,
         actions: Iterable[ActionSpec | Function] = (),
+        speech: SpeechSettings | None = None,
     ) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 
@@ -157,6 +165,8 @@ class AsyncRuntime:
                 messages, for games that answer with `AsyncNpc.accept` and `reject`.
             hesitation_entropy: Say with each sentence how sure the character was of it: it
                 hesitates where the entropy reaches so many nats.
+            speech: What of its replies is said aloud, and what becomes of stage directions; see
+                `speech`.
 
         Raises:
             InvalidArgumentError: A field can't hold its value.
@@ -171,6 +181,7 @@ class AsyncRuntime:
             history=list(history),
             hesitation_entropy=hesitation_entropy,
             actions=(own := Actions(actions)).messages,
+            speech=speech,
         )
         return AsyncNpc(self, config, own)
 

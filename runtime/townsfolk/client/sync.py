@@ -12,7 +12,7 @@ from townsfolk.client.portal import Portal, call_in_loop
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync_npc import Npc
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona, SpeechSettings, TranscriptEntry
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 
 
@@ -76,6 +76,7 @@ class Runtime:
         history: Iterable[TranscriptEntry] = (),
         hesitation_entropy: float | None = None,
         actions: Iterable[ActionSpec | Function] = (),
+        speech: SpeechSettings | None = None,
     ) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
         make = call_in_loop(
@@ -88,6 +89,7 @@ class Runtime:
             history=history,
             hesitation_entropy=hesitation_entropy,
             actions=actions,
+            speech=speech,
         )
         return Npc(self._portal, self._portal.run(make))
 

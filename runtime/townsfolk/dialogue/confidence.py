@@ -99,7 +99,9 @@ class ConfidenceMeter:
         highest = sorted(own, key=lambda each: -each[2].entropy)[:MOST_PEAKS]
         return Confidence(
             mean_logprob=math.fsum(token.logprob for _, _, token in own) / len(own),
-            peaks=tuple(EntropyPeak(start, length, token.entropy) for start, length, token in highest),
+            peaks=tuple(
+                EntropyPeak(start, length, token.entropy) for start, length, token in highest
+            ),
             hesitated=highest[0][2].entropy >= self._threshold,
         )
 

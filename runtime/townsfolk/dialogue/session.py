@@ -181,6 +181,8 @@ class Session:
             loop.time() + utterance.deadline_ms / 1000 if utterance.deadline_ms else None,
             self._turns.cut,
             Unread(MOST_OF_ONE, within=self._unread),
+            self.name,
+            self._config.speech,
         )
         threshold = utterance.hesitation_entropy
         if threshold is None:

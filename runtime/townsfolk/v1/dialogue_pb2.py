@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from townsfolk.v1 import sampling_pb2 as townsfolk_dot_v1_dot_sampling__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btownsfolk/v1/dialogue.proto\x12\x0ctownsfolk.v1\x1a\x1btownsfolk/v1/sampling.proto\"z\n\x07Persona\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05goals\x18\x03 \x03(\t\x12\x16\n\x0espeaking_style\x18\x04 \x01(\t\x12\x0e\n\x06taboos\x18\x05 \x03(\t\x12\x15\n\rexample_lines\x18\x06 \x03(\t\"%\n\x04Lore\x12\x0f\n\x07lore_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"u\n\x0fTranscriptEntry\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.townsfolk.v1.EntryKind\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\x12\x0f\n\x07turn_id\x18\x05 \x01(\t\"\xc6\x01\n\x0f\x41\x63tionParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12)\n\x04type\x18\x03 \x01(\x0e\x32\x1b.townsfolk.v1.ParameterType\x12\x0f\n\x07options\x18\x04 \x03(\t\x12\x14\n\x07minimum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08optional\x18\x07 \x01(\x08\x42\n\n\x08_minimumB\n\n\x08_maximum\"\x8a\x01\n\nActionSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x31\n\nparameters\x18\x03 \x03(\x0b\x32\x1d.townsfolk.v1.ActionParameter\x12\x13\n\x0bjson_schema\x18\x04 \x01(\t\x12\x11\n\tcondition\x18\x05 \x01(\t\"\x81\x01\n\nActionsNow\x12\r\n\x05names\x18\x01 \x03(\t\x12\x30\n\tplacement\x18\x02 \x01(\x0e\x32\x1d.townsfolk.v1.ActionPlacement\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0c\n\x04most\x18\x04 \x01(\x05\x12\x12\n\ntimeout_ms\x18\x05 \x01(\x05\"k\n\x0f\x41\x63tionRequested\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x11\n\taction_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x05\"S\n\rActionSettled\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x11\n\taction_id\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x08\x12\x0c\n\x04text\x18\x04 \x01(\t\"\xe9\x02\n\rSessionConfig\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12&\n\x07persona\x18\x02 \x01(\x0b\x32\x15.townsfolk.v1.Persona\x12\x10\n\x08lore_ids\x18\x03 \x03(\t\x12.\n\x08sampling\x18\x04 \x01(\x0b\x32\x1c.townsfolk.v1.SamplingParams\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12.\n\x07history\x18\x06 \x03(\x0b\x32\x1d.townsfolk.v1.TranscriptEntry\x12\x35\n\x0foverflow_policy\x18\x07 \x01(\x0e\x32\x1c.townsfolk.v1.OverflowPolicy\x12\x1f\n\x12hesitation_entropy\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12)\n\x07\x61\x63tions\x18\t \x03(\x0b\x32\x18.townsfolk.v1.ActionSpecB\x15\n\x13_hesitation_entropy\"\x8b\x02\n\tUtterance\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\x12.\n\x08sampling\x18\x04 \x01(\x0b\x32\x1c.townsfolk.v1.SamplingParams\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x05 \x01(\x05\x12&\n\x07grammar\x18\x06 \x01(\x0b\x32\x15.townsfolk.v1.Grammar\x12\x1f\n\x12hesitation_entropy\x18\x07 \x01(\x02H\x00\x88\x01\x01\x12)\n\x07\x61\x63tions\x18\x08 \x01(\x0b\x32\x18.townsfolk.v1.ActionsNowB\x15\n\x13_hesitation_entropy\"c\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07resumed\x18\x02 \x01(\x08\x12\x15\n\rsystem_tokens\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ontext_tokens\x18\x04 \x01(\x05\"\x1e\n\x0bTurnStarted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\"O\n\tTextDelta\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12#\n\x06tokens\x18\x03 \x03(\x0b\x32\x13.townsfolk.v1.Token\"o\n\x11SentenceCompleted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\x12,\n\nconfidence\x18\x04 \x01(\x0b\x32\x18.townsfolk.v1.Confidence\"=\n\x0b\x45ntropyPeak\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0e\n\x06length\x18\x02 \x01(\x05\x12\x0f\n\x07\x65ntropy\x18\x03 \x01(\x02\"_\n\nConfidence\x12\x14\n\x0cmean_logprob\x18\x01 \x01(\x02\x12(\n\x05peaks\x18\x02 \x03(\x0b\x32\x19.townsfolk.v1.EntropyPeak\x12\x11\n\thesitated\x18\x03 \x01(\x08\"\x84\x01\n\x0cTurnFinished\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x31\n\rfinish_reason\x18\x03 \x01(\x0e\x32\x1a.townsfolk.v1.FinishReason\x12\"\n\x05usage\x18\x04 \x01(\x0b\x32\x13.townsfolk.v1.Usage\"T\n\x0fTurnInterrupted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\"\n\x05usage\x18\x03 \x01(\x0b\x32\x13.townsfolk.v1.Usage\"Q\n\x0e\x43ontextTrimmed\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12.\n\x07\x64ropped\x18\x02 \x03(\x0b\x32\x1d.townsfolk.v1.TranscriptEntry\"\x18\n\x08Notified\x12\x0c\n\x04text\x18\x01 \x01(\t\"#\n\x0fPriorityUpdated\x12\x10\n\x08priority\x18\x01 \x01(\x05\"\x1f\n\x0bInterrupted\x12\x10\n\x08turn_ids\x18\x01 \x03(\t\"W\n\x0cSessionError\x12%\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x17.townsfolk.v1.ErrorCode\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\"\xc8\x05\n\x0cSessionEvent\x12-\n\x06opened\x18\x01 \x01(\x0b\x32\x1b.townsfolk.v1.SessionOpenedH\x00\x12\x31\n\x0cturn_started\x18\x02 \x01(\x0b\x32\x19.townsfolk.v1.TurnStartedH\x00\x12-\n\ntext_delta\x18\x03 \x01(\x0b\x32\x17.townsfolk.v1.TextDeltaH\x00\x12=\n\x12sentence_completed\x18\x04 \x01(\x0b\x32\x1f.townsfolk.v1.SentenceCompletedH\x00\x12\x33\n\rturn_finished\x18\x05 \x01(\x0b\x32\x1a.townsfolk.v1.TurnFinishedH\x00\x12\x39\n\x10turn_interrupted\x18\x06 \x01(\x0b\x32\x1d.townsfolk.v1.TurnInterruptedH\x00\x12\x37\n\x0f\x63ontext_trimmed\x18\x07 \x01(\x0b\x32\x1c.townsfolk.v1.ContextTrimmedH\x00\x12*\n\x08notified\x18\x08 \x01(\x0b\x32\x16.townsfolk.v1.NotifiedH\x00\x12\x39\n\x10priority_updated\x18\t \x01(\x0b\x32\x1d.townsfolk.v1.PriorityUpdatedH\x00\x12+\n\x05\x65rror\x18\n \x01(\x0b\x32\x1a.townsfolk.v1.SessionErrorH\x00\x12\x30\n\x0binterrupted\x18\x0b \x01(\x0b\x32\x19.townsfolk.v1.InterruptedH\x00\x12\x39\n\x10\x61\x63tion_requested\x18\x0c \x01(\x0b\x32\x1d.townsfolk.v1.ActionRequestedH\x00\x12\x35\n\x0e\x61\x63tion_settled\x18\r \x01(\x0b\x32\x1b.townsfolk.v1.ActionSettledH\x00\x42\x07\n\x05\x65vent*R\n\x0eOverflowPolicy\x12\x1f\n\x1bOVERFLOW_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1bOVERFLOW_POLICY_DROP_OLDEST\x10\x01*i\n\tEntryKind\x12\x1a\n\x16\x45NTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NTRY_KIND_HEARD\x10\x01\x12\x14\n\x10\x45NTRY_KIND_SPOKE\x10\x02\x12\x14\n\x10\x45NTRY_KIND_EVENT\x10\x03*\x9d\x01\n\rParameterType\x12\x1e\n\x1aPARAMETER_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15PARAMETER_TYPE_STRING\x10\x01\x12\x1a\n\x16PARAMETER_TYPE_INTEGER\x10\x02\x12\x19\n\x15PARAMETER_TYPE_NUMBER\x10\x03\x12\x1a\n\x16PARAMETER_TYPE_BOOLEAN\x10\x04*m\n\x0f\x41\x63tionPlacement\x12 \n\x1c\x41\x43TION_PLACEMENT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43TION_PLACEMENT_AFTER\x10\x01\x12\x1c\n\x18\x41\x43TION_PLACEMENT_BETWEEN\x10\x02*\x83\x02\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_CODE_INVALID_ARGUMENT\x10\x01\x12\x18\n\x14\x45RROR_CODE_NOT_FOUND\x10\x02\x12!\n\x1d\x45RROR_CODE_RESOURCE_EXHAUSTED\x10\x03\x12\"\n\x1e\x45RROR_CODE_FAILED_PRECONDITION\x10\x04\x12 \n\x1c\x45RROR_CODE_DEADLINE_EXCEEDED\x10\x05\x12\x17\n\x13\x45RROR_CODE_INTERNAL\x10\x06\x12\x1d\n\x19\x45RROR_CODE_ALREADY_EXISTS\x10\x07\x42\x0f\xaa\x02\x0cTownsfolk.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btownsfolk/v1/dialogue.proto\x12\x0ctownsfolk.v1\x1a\x1btownsfolk/v1/sampling.proto\"z\n\x07Persona\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05goals\x18\x03 \x03(\t\x12\x16\n\x0espeaking_style\x18\x04 \x01(\t\x12\x0e\n\x06taboos\x18\x05 \x03(\t\x12\x15\n\rexample_lines\x18\x06 \x03(\t\"%\n\x04Lore\x12\x0f\n\x07lore_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"u\n\x0fTranscriptEntry\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.townsfolk.v1.EntryKind\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\x12\x0f\n\x07turn_id\x18\x05 \x01(\t\"\xc6\x01\n\x0f\x41\x63tionParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12)\n\x04type\x18\x03 \x01(\x0e\x32\x1b.townsfolk.v1.ParameterType\x12\x0f\n\x07options\x18\x04 \x03(\t\x12\x14\n\x07minimum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08optional\x18\x07 \x01(\x08\x42\n\n\x08_minimumB\n\n\x08_maximum\"\x8a\x01\n\nActionSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x31\n\nparameters\x18\x03 \x03(\x0b\x32\x1d.townsfolk.v1.ActionParameter\x12\x13\n\x0bjson_schema\x18\x04 \x01(\t\x12\x11\n\tcondition\x18\x05 \x01(\t\"\x81\x01\n\nActionsNow\x12\r\n\x05names\x18\x01 \x03(\t\x12\x30\n\tplacement\x18\x02 \x01(\x0e\x32\x1d.townsfolk.v1.ActionPlacement\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0c\n\x04most\x18\x04 \x01(\x05\x12\x12\n\ntimeout_ms\x18\x05 \x01(\x05\"k\n\x0f\x41\x63tionRequested\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x11\n\taction_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x05\"S\n\rActionSettled\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x11\n\taction_id\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x08\x12\x0c\n\x04text\x18\x04 \x01(\t\"o\n\x0eSpeechSettings\x12\x31\n\ndirections\x18\x01 \x01(\x0e\x32\x1d.townsfolk.v1.StageDirections\x12*\n\x05marks\x18\x02 \x03(\x0e\x32\x1b.townsfolk.v1.DirectionMark\"\x97\x03\n\rSessionConfig\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12&\n\x07persona\x18\x02 \x01(\x0b\x32\x15.townsfolk.v1.Persona\x12\x10\n\x08lore_ids\x18\x03 \x03(\t\x12.\n\x08sampling\x18\x04 \x01(\x0b\x32\x1c.townsfolk.v1.SamplingParams\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12.\n\x07history\x18\x06 \x03(\x0b\x32\x1d.townsfolk.v1.TranscriptEntry\x12\x35\n\x0foverflow_policy\x18\x07 \x01(\x0e\x32\x1c.townsfolk.v1.OverflowPolicy\x12\x1f\n\x12hesitation_entropy\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12)\n\x07\x61\x63tions\x18\t \x03(\x0b\x32\x18.townsfolk.v1.ActionSpec\x12,\n\x06speech\x18\n \x01(\x0b\x32\x1c.townsfolk.v1.SpeechSettingsB\x15\n\x13_hesitation_entropy\"\x8b\x02\n\tUtterance\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\x12.\n\x08sampling\x18\x04 \x01(\x0b\x32\x1c.townsfolk.v1.SamplingParams\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x05 \x01(\x05\x12&\n\x07grammar\x18\x06 \x01(\x0b\x32\x15.townsfolk.v1.Grammar\x12\x1f\n\x12hesitation_entropy\x18\x07 \x01(\x02H\x00\x88\x01\x01\x12)\n\x07\x61\x63tions\x18\x08 \x01(\x0b\x32\x18.townsfolk.v1.ActionsNowB\x15\n\x13_hesitation_entropy\"c\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07resumed\x18\x02 \x01(\x08\x12\x15\n\rsystem_tokens\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ontext_tokens\x18\x04 \x01(\x05\"\x1e\n\x0bTurnStarted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\"b\n\tTextDelta\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12#\n\x06tokens\x18\x03 \x03(\x0b\x32\x13.townsfolk.v1.Token\x12\x11\n\tdirection\x18\x04 \x01(\x08\"\x8b\x01\n\x0e\x44irectionGiven\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12)\n\x04mark\x18\x04 \x01(\x0e\x32\x1b.townsfolk.v1.DirectionMark\x12\x0e\n\x06offset\x18\x05 \x01(\x05\x12\x0e\n\x06length\x18\x06 \x01(\x05\"\xa0\x01\n\x11SentenceCompleted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\x12,\n\nconfidence\x18\x04 \x01(\x0b\x32\x18.townsfolk.v1.Confidence\x12\x0f\n\x07speaker\x18\x05 \x01(\t\x12\x0e\n\x06offset\x18\x06 \x01(\x05\x12\x0e\n\x06length\x18\x07 \x01(\x05\"=\n\x0b\x45ntropyPeak\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0e\n\x06length\x18\x02 \x01(\x05\x12\x0f\n\x07\x65ntropy\x18\x03 \x01(\x02\"_\n\nConfidence\x12\x14\n\x0cmean_logprob\x18\x01 \x01(\x02\x12(\n\x05peaks\x18\x02 \x03(\x0b\x32\x19.townsfolk.v1.EntropyPeak\x12\x11\n\thesitated\x18\x03 \x01(\x08\"\x84\x01\n\x0cTurnFinished\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x31\n\rfinish_reason\x18\x03 \x01(\x0e\x32\x1a.townsfolk.v1.FinishReason\x12\"\n\x05usage\x18\x04 \x01(\x0b\x32\x13.townsfolk.v1.Usage\"T\n\x0fTurnInterrupted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\"\n\x05usage\x18\x03 \x01(\x0b\x32\x13.townsfolk.v1.Usage\"Q\n\x0e\x43ontextTrimmed\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12.\n\x07\x64ropped\x18\x02 \x03(\x0b\x32\x1d.townsfolk.v1.TranscriptEntry\"\x18\n\x08Notified\x12\x0c\n\x04text\x18\x01 \x01(\t\"#\n\x0fPriorityUpdated\x12\x10\n\x08priority\x18\x01 \x01(\x05\"\x1f\n\x0bInterrupted\x12\x10\n\x08turn_ids\x18\x01 \x03(\t\"W\n\x0cSessionError\x12%\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x17.townsfolk.v1.ErrorCode\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\"\x81\x06\n\x0cSessionEvent\x12-\n\x06opened\x18\x01 \x01(\x0b\x32\x1b.townsfolk.v1.SessionOpenedH\x00\x12\x31\n\x0cturn_started\x18\x02 \x01(\x0b\x32\x19.townsfolk.v1.TurnStartedH\x00\x12-\n\ntext_delta\x18\x03 \x01(\x0b\x32\x17.townsfolk.v1.TextDeltaH\x00\x12=\n\x12sentence_completed\x18\x04 \x01(\x0b\x32\x1f.townsfolk.v1.SentenceCompletedH\x00\x12\x33\n\rturn_finished\x18\x05 \x01(\x0b\x32\x1a.townsfolk.v1.TurnFinishedH\x00\x12\x39\n\x10turn_interrupted\x18\x06 \x01(\x0b\x32\x1d.townsfolk.v1.TurnInterruptedH\x00\x12\x37\n\x0f\x63ontext_trimmed\x18\x07 \x01(\x0b\x32\x1c.townsfolk.v1.ContextTrimmedH\x00\x12*\n\x08notified\x18\x08 \x01(\x0b\x32\x16.townsfolk.v1.NotifiedH\x00\x12\x39\n\x10priority_updated\x18\t \x01(\x0b\x32\x1d.townsfolk.v1.PriorityUpdatedH\x00\x12+\n\x05\x65rror\x18\n \x01(\x0b\x32\x1a.townsfolk.v1.SessionErrorH\x00\x12\x30\n\x0binterrupted\x18\x0b \x01(\x0b\x32\x19.townsfolk.v1.InterruptedH\x00\x12\x39\n\x10\x61\x63tion_requested\x18\x0c \x01(\x0b\x32\x1d.townsfolk.v1.ActionRequestedH\x00\x12\x35\n\x0e\x61\x63tion_settled\x18\r \x01(\x0b\x32\x1b.townsfolk.v1.ActionSettledH\x00\x12\x37\n\x0f\x64irection_given\x18\x0e \x01(\x0b\x32\x1c.townsfolk.v1.DirectionGivenH\x00\x42\x07\n\x05\x65vent*R\n\x0eOverflowPolicy\x12\x1f\n\x1bOVERFLOW_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1bOVERFLOW_POLICY_DROP_OLDEST\x10\x01*i\n\tEntryKind\x12\x1a\n\x16\x45NTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NTRY_KIND_HEARD\x10\x01\x12\x14\n\x10\x45NTRY_KIND_SPOKE\x10\x02\x12\x14\n\x10\x45NTRY_KIND_EVENT\x10\x03*\x9d\x01\n\rParameterType\x12\x1e\n\x1aPARAMETER_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15PARAMETER_TYPE_STRING\x10\x01\x12\x1a\n\x16PARAMETER_TYPE_INTEGER\x10\x02\x12\x19\n\x15PARAMETER_TYPE_NUMBER\x10\x03\x12\x1a\n\x16PARAMETER_TYPE_BOOLEAN\x10\x04*m\n\x0f\x41\x63tionPlacement\x12 \n\x1c\x41\x43TION_PLACEMENT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43TION_PLACEMENT_AFTER\x10\x01\x12\x1c\n\x18\x41\x43TION_PLACEMENT_BETWEEN\x10\x02*\xa1\x01\n\x0fStageDirections\x12 \n\x1cSTAGE_DIRECTIONS_UNSPECIFIED\x10\x00\x12\x19\n\x15STAGE_DIRECTIONS_KEEP\x10\x01\x12\x1a\n\x16STAGE_DIRECTIONS_APART\x10\x02\x12\x19\n\x15STAGE_DIRECTIONS_DROP\x10\x03\x12\x1a\n\x16STAGE_DIRECTIONS_SPEAK\x10\x04*\xa3\x01\n\rDirectionMark\x12\x1e\n\x1a\x44IRECTION_MARK_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44IRECTION_MARK_ASTERISKS\x10\x01\x12\x1e\n\x1a\x44IRECTION_MARK_PARENTHESES\x10\x02\x12\x1b\n\x17\x44IRECTION_MARK_BRACKETS\x10\x03\x12\x17\n\x13\x44IRECTION_MARK_TAGS\x10\x04*\x83\x02\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_CODE_INVALID_ARGUMENT\x10\x01\x12\x18\n\x14\x45RROR_CODE_NOT_FOUND\x10\x02\x12!\n\x1d\x45RROR_CODE_RESOURCE_EXHAUSTED\x10\x03\x12\"\n\x1e\x45RROR_CODE_FAILED_PRECONDITION\x10\x04\x12 \n\x1c\x45RROR_CODE_DEADLINE_EXCEEDED\x10\x05\x12\x17\n\x13\x45RROR_CODE_INTERNAL\x10\x06\x12\x1d\n\x19\x45RROR_CODE_ALREADY_EXISTS\x10\x07\x42\x0f\xaa\x02\x0cTownsfolk.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,16 +33,20 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'townsfolk.v1.dialogue_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\252\002\014Townsfolk.V1'
-  _globals['_OVERFLOWPOLICY']._serialized_start=3349
-  _globals['_OVERFLOWPOLICY']._serialized_end=3431
-  _globals['_ENTRYKIND']._serialized_start=3433
-  _globals['_ENTRYKIND']._serialized_end=3538
-  _globals['_PARAMETERTYPE']._serialized_start=3541
-  _globals['_PARAMETERTYPE']._serialized_end=3698
-  _globals['_ACTIONPLACEMENT']._serialized_start=3700
-  _globals['_ACTIONPLACEMENT']._serialized_end=3809
-  _globals['_ERRORCODE']._serialized_start=3812
-  _globals['_ERRORCODE']._serialized_end=4071
+  _globals['_OVERFLOWPOLICY']._serialized_start=3776
+  _globals['_OVERFLOWPOLICY']._serialized_end=3858
+  _globals['_ENTRYKIND']._serialized_start=3860
+  _globals['_ENTRYKIND']._serialized_end=3965
+  _globals['_PARAMETERTYPE']._serialized_start=3968
+  _globals['_PARAMETERTYPE']._serialized_end=4125
+  _globals['_ACTIONPLACEMENT']._serialized_start=4127
+  _globals['_ACTIONPLACEMENT']._serialized_end=4236
+  _globals['_STAGEDIRECTIONS']._serialized_start=4239
+  _globals['_STAGEDIRECTIONS']._serialized_end=4400
+  _globals['_DIRECTIONMARK']._serialized_start=4403
+  _globals['_DIRECTIONMARK']._serialized_end=4566
+  _globals['_ERRORCODE']._serialized_start=4569
+  _globals['_ERRORCODE']._serialized_end=4828
   _globals['_PERSONA']._serialized_start=74
   _globals['_PERSONA']._serialized_end=196
   _globals['_LORE']._serialized_start=198
@@ -59,36 +63,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACTIONREQUESTED']._serialized_end=937
   _globals['_ACTIONSETTLED']._serialized_start=939
   _globals['_ACTIONSETTLED']._serialized_end=1022
-  _globals['_SESSIONCONFIG']._serialized_start=1025
-  _globals['_SESSIONCONFIG']._serialized_end=1386
-  _globals['_UTTERANCE']._serialized_start=1389
-  _globals['_UTTERANCE']._serialized_end=1656
-  _globals['_SESSIONOPENED']._serialized_start=1658
-  _globals['_SESSIONOPENED']._serialized_end=1757
-  _globals['_TURNSTARTED']._serialized_start=1759
-  _globals['_TURNSTARTED']._serialized_end=1789
-  _globals['_TEXTDELTA']._serialized_start=1791
-  _globals['_TEXTDELTA']._serialized_end=1870
-  _globals['_SENTENCECOMPLETED']._serialized_start=1872
-  _globals['_SENTENCECOMPLETED']._serialized_end=1983
-  _globals['_ENTROPYPEAK']._serialized_start=1985
-  _globals['_ENTROPYPEAK']._serialized_end=2046
-  _globals['_CONFIDENCE']._serialized_start=2048
-  _globals['_CONFIDENCE']._serialized_end=2143
-  _globals['_TURNFINISHED']._serialized_start=2146
-  _globals['_TURNFINISHED']._serialized_end=2278
-  _globals['_TURNINTERRUPTED']._serialized_start=2280
-  _globals['_TURNINTERRUPTED']._serialized_end=2364
-  _globals['_CONTEXTTRIMMED']._serialized_start=2366
-  _globals['_CONTEXTTRIMMED']._serialized_end=2447
-  _globals['_NOTIFIED']._serialized_start=2449
-  _globals['_NOTIFIED']._serialized_end=2473
-  _globals['_PRIORITYUPDATED']._serialized_start=2475
-  _globals['_PRIORITYUPDATED']._serialized_end=2510
-  _globals['_INTERRUPTED']._serialized_start=2512
-  _globals['_INTERRUPTED']._serialized_end=2543
-  _globals['_SESSIONERROR']._serialized_start=2545
-  _globals['_SESSIONERROR']._serialized_end=2632
-  _globals['_SESSIONEVENT']._serialized_start=2635
-  _globals['_SESSIONEVENT']._serialized_end=3347
+  _globals['_SPEECHSETTINGS']._serialized_start=1024
+  _globals['_SPEECHSETTINGS']._serialized_end=1135
+  _globals['_SESSIONCONFIG']._serialized_start=1138
+  _globals['_SESSIONCONFIG']._serialized_end=1545
+  _globals['_UTTERANCE']._serialized_start=1548
+  _globals['_UTTERANCE']._serialized_end=1815
+  _globals['_SESSIONOPENED']._serialized_start=1817
+  _globals['_SESSIONOPENED']._serialized_end=1916
+  _globals['_TURNSTARTED']._serialized_start=1918
+  _globals['_TURNSTARTED']._serialized_end=1948
+  _globals['_TEXTDELTA']._serialized_start=1950
+  _globals['_TEXTDELTA']._serialized_end=2048
+  _globals['_DIRECTIONGIVEN']._serialized_start=2051
+  _globals['_DIRECTIONGIVEN']._serialized_end=2190
+  _globals['_SENTENCECOMPLETED']._serialized_start=2193
+  _globals['_SENTENCECOMPLETED']._serialized_end=2353
+  _globals['_ENTROPYPEAK']._serialized_start=2355
+  _globals['_ENTROPYPEAK']._serialized_end=2416
+  _globals['_CONFIDENCE']._serialized_start=2418
+  _globals['_CONFIDENCE']._serialized_end=2513
+  _globals['_TURNFINISHED']._serialized_start=2516
+  _globals['_TURNFINISHED']._serialized_end=2648
+  _globals['_TURNINTERRUPTED']._serialized_start=2650
+  _globals['_TURNINTERRUPTED']._serialized_end=2734
+  _globals['_CONTEXTTRIMMED']._serialized_start=2736
+  _globals['_CONTEXTTRIMMED']._serialized_end=2817
+  _globals['_NOTIFIED']._serialized_start=2819
+  _globals['_NOTIFIED']._serialized_end=2843
+  _globals['_PRIORITYUPDATED']._serialized_start=2845
+  _globals['_PRIORITYUPDATED']._serialized_end=2880
+  _globals['_INTERRUPTED']._serialized_start=2882
+  _globals['_INTERRUPTED']._serialized_end=2913
+  _globals['_SESSIONERROR']._serialized_start=2915
+  _globals['_SESSIONERROR']._serialized_end=3002
+  _globals['_SESSIONEVENT']._serialized_start=3005
+  _globals['_SESSIONEVENT']._serialized_end=3774
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,22 @@ class ActionPlacement(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACTION_PLACEMENT_AFTER: _ClassVar[ActionPlacement]
     ACTION_PLACEMENT_BETWEEN: _ClassVar[ActionPlacement]
 
+class StageDirections(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STAGE_DIRECTIONS_UNSPECIFIED: _ClassVar[StageDirections]
+    STAGE_DIRECTIONS_KEEP: _ClassVar[StageDirections]
+    STAGE_DIRECTIONS_APART: _ClassVar[StageDirections]
+    STAGE_DIRECTIONS_DROP: _ClassVar[StageDirections]
+    STAGE_DIRECTIONS_SPEAK: _ClassVar[StageDirections]
+
+class DirectionMark(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DIRECTION_MARK_UNSPECIFIED: _ClassVar[DirectionMark]
+    DIRECTION_MARK_ASTERISKS: _ClassVar[DirectionMark]
+    DIRECTION_MARK_PARENTHESES: _ClassVar[DirectionMark]
+    DIRECTION_MARK_BRACKETS: _ClassVar[DirectionMark]
+    DIRECTION_MARK_TAGS: _ClassVar[DirectionMark]
+
 class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ERROR_CODE_UNSPECIFIED: _ClassVar[ErrorCode]
@@ -58,6 +74,16 @@ PARAMETER_TYPE_BOOLEAN: ParameterType
 ACTION_PLACEMENT_UNSPECIFIED: ActionPlacement
 ACTION_PLACEMENT_AFTER: ActionPlacement
 ACTION_PLACEMENT_BETWEEN: ActionPlacement
+STAGE_DIRECTIONS_UNSPECIFIED: StageDirections
+STAGE_DIRECTIONS_KEEP: StageDirections
+STAGE_DIRECTIONS_APART: StageDirections
+STAGE_DIRECTIONS_DROP: StageDirections
+STAGE_DIRECTIONS_SPEAK: StageDirections
+DIRECTION_MARK_UNSPECIFIED: DirectionMark
+DIRECTION_MARK_ASTERISKS: DirectionMark
+DIRECTION_MARK_PARENTHESES: DirectionMark
+DIRECTION_MARK_BRACKETS: DirectionMark
+DIRECTION_MARK_TAGS: DirectionMark
 ERROR_CODE_UNSPECIFIED: ErrorCode
 ERROR_CODE_INVALID_ARGUMENT: ErrorCode
 ERROR_CODE_NOT_FOUND: ErrorCode
@@ -177,8 +203,16 @@ class ActionSettled(_message.Message):
     text: str
     def __init__(self, turn_id: _Optional[str] = ..., action_id: _Optional[str] = ..., accepted: _Optional[bool] = ..., text: _Optional[str] = ...) -> None: ...
 
+class SpeechSettings(_message.Message):
+    __slots__ = ("directions", "marks")
+    DIRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    directions: StageDirections
+    marks: _containers.RepeatedScalarFieldContainer[DirectionMark]
+    def __init__(self, directions: _Optional[_Union[StageDirections, str]] = ..., marks: _Optional[_Iterable[_Union[DirectionMark, str]]] = ...) -> None: ...
+
 class SessionConfig(_message.Message):
-    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions")
+    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PERSONA_FIELD_NUMBER: _ClassVar[int]
     LORE_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +222,7 @@ class SessionConfig(_message.Message):
     OVERFLOW_POLICY_FIELD_NUMBER: _ClassVar[int]
     HESITATION_ENTROPY_FIELD_NUMBER: _ClassVar[int]
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     persona: Persona
     lore_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -197,7 +232,8 @@ class SessionConfig(_message.Message):
     overflow_policy: OverflowPolicy
     hesitation_entropy: float
     actions: _containers.RepeatedCompositeFieldContainer[ActionSpec]
-    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ...) -> None: ...
+    speech: SpeechSettings
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ...) -> None: ...
 
 class Utterance(_message.Message):
     __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar", "hesitation_entropy", "actions")
@@ -238,26 +274,50 @@ class TurnStarted(_message.Message):
     def __init__(self, turn_id: _Optional[str] = ...) -> None: ...
 
 class TextDelta(_message.Message):
-    __slots__ = ("turn_id", "text", "tokens")
+    __slots__ = ("turn_id", "text", "tokens", "direction")
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     text: str
     tokens: _containers.RepeatedCompositeFieldContainer[_sampling_pb2.Token]
-    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., tokens: _Optional[_Iterable[_Union[_sampling_pb2.Token, _Mapping]]] = ...) -> None: ...
+    direction: bool
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., tokens: _Optional[_Iterable[_Union[_sampling_pb2.Token, _Mapping]]] = ..., direction: _Optional[bool] = ...) -> None: ...
+
+class DirectionGiven(_message.Message):
+    __slots__ = ("turn_id", "speaker", "text", "mark", "offset", "length")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    speaker: str
+    text: str
+    mark: DirectionMark
+    offset: int
+    length: int
+    def __init__(self, turn_id: _Optional[str] = ..., speaker: _Optional[str] = ..., text: _Optional[str] = ..., mark: _Optional[_Union[DirectionMark, str]] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class SentenceCompleted(_message.Message):
-    __slots__ = ("turn_id", "index", "text", "confidence")
+    __slots__ = ("turn_id", "index", "text", "confidence", "speaker", "offset", "length")
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     index: int
     text: str
     confidence: Confidence
-    def __init__(self, turn_id: _Optional[str] = ..., index: _Optional[int] = ..., text: _Optional[str] = ..., confidence: _Optional[_Union[Confidence, _Mapping]] = ...) -> None: ...
+    speaker: str
+    offset: int
+    length: int
+    def __init__(self, turn_id: _Optional[str] = ..., index: _Optional[int] = ..., text: _Optional[str] = ..., confidence: _Optional[_Union[Confidence, _Mapping]] = ..., speaker: _Optional[str] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class EntropyPeak(_message.Message):
     __slots__ = ("start", "length", "entropy")
@@ -338,7 +398,7 @@ class SessionError(_message.Message):
     def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
 class SessionEvent(_message.Message):
-    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted", "action_requested", "action_settled")
+    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted", "action_requested", "action_settled", "direction_given")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
     TEXT_DELTA_FIELD_NUMBER: _ClassVar[int]
@@ -352,6 +412,7 @@ class SessionEvent(_message.Message):
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     ACTION_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     ACTION_SETTLED_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_GIVEN_FIELD_NUMBER: _ClassVar[int]
     opened: SessionOpened
     turn_started: TurnStarted
     text_delta: TextDelta
@@ -365,4 +426,5 @@ class SessionEvent(_message.Message):
     interrupted: Interrupted
     action_requested: ActionRequested
     action_settled: ActionSettled
-    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., action_requested: _Optional[_Union[ActionRequested, _Mapping]] = ..., action_settled: _Optional[_Union[ActionSettled, _Mapping]] = ...) -> None: ...
+    direction_given: DirectionGiven
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., action_requested: _Optional[_Union[ActionRequested, _Mapping]] = ..., action_settled: _Optional[_Union[ActionSettled, _Mapping]] = ..., direction_given: _Optional[_Union[DirectionGiven, _Mapping]] = ...) -> None: ...

@@ -13,7 +13,7 @@ namespace Townsfolk
         /// <summary>More of the answer's text.</summary>
         Text,
 
-        /// <summary>A sentence of the answer is whole: it can be spoken aloud.</summary>
+        /// <summary>A sentence of the answer is whole: it can be spoken aloud. Stage directions are not in it.</summary>
         Sentence,
 
         /// <summary>The answer is whole. The turn's last event.</summary>
@@ -30,6 +30,9 @@ namespace Townsfolk
 
         /// <summary>The character knows what came of an action.</summary>
         ActionSettled,
+
+        /// <summary>The character does something that is not said: "slams the tankard".</summary>
+        Direction,
 
         /// <summary>An event of the contract that this client does not know; see <see cref="NpcEvent.Message"/>.</summary>
         Other,
@@ -69,6 +72,8 @@ namespace Townsfolk
                         return NpcEventKind.Action;
                     case SessionEvent.EventOneofCase.ActionSettled:
                         return NpcEventKind.ActionSettled;
+                    case SessionEvent.EventOneofCase.DirectionGiven:
+                        return NpcEventKind.Direction;
                     default:
                         return NpcEventKind.Other;
                 }
@@ -98,6 +103,8 @@ namespace Townsfolk
                         return Message.ActionRequested.TurnId;
                     case SessionEvent.EventOneofCase.ActionSettled:
                         return Message.ActionSettled.TurnId;
+                    case SessionEvent.EventOneofCase.DirectionGiven:
+                        return Message.DirectionGiven.TurnId;
                     default:
                         return string.Empty;
                 }
@@ -105,8 +112,8 @@ namespace Townsfolk
         }
 
         /// <summary>
-        /// The new text, the sentence, the whole answer, or what an interrupted answer keeps;
-        /// empty for the other kinds.
+        /// The new text, the sentence, the stage direction without its marks, the whole answer, or what an interrupted
+        /// answer keeps; empty for the other kinds.
         /// </summary>
         public string Text
         {
@@ -118,6 +125,8 @@ namespace Townsfolk
                         return Message.TextDelta.Text;
                     case SessionEvent.EventOneofCase.SentenceCompleted:
                         return Message.SentenceCompleted.Text;
+                    case SessionEvent.EventOneofCase.DirectionGiven:
+                        return Message.DirectionGiven.Text;
                     case SessionEvent.EventOneofCase.TurnFinished:
                         return Message.TurnFinished.Text;
                     case SessionEvent.EventOneofCase.TurnInterrupted:
@@ -127,6 +136,18 @@ namespace Townsfolk
                 }
             }
         }
+
+        /// <summary>Whether the new text is a stage direction, marks and all: it is not said aloud.</summary>
+        public bool IsDirection =>
+            Message.EventCase == SessionEvent.EventOneofCase.TextDelta && Message.TextDelta.Direction;
+
+        /// <summary>
+        /// Where a sentence or a stage direction begins in the answer, in Unicode code points; 0 for the other kinds.
+        /// </summary>
+        public int Offset => Message.SentenceCompleted?.Offset ?? Message.DirectionGiven?.Offset ?? 0;
+
+        /// <summary>How many code points of the answer a sentence or a stage direction takes.</summary>
+        public int Length => Message.SentenceCompleted?.Length ?? Message.DirectionGiven?.Length ?? 0;
 
         /// <summary>What the character does; null for the other kinds.</summary>
         public ActionRequested? Action => Message.ActionRequested;

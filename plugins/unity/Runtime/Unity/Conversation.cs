@@ -113,7 +113,8 @@ namespace Townsfolk.Unity
             IEnumerable<LorePack> lore,
             SamplingPreset? sampling,
             NpcActions? actions = null,
-            float hesitationEntropy = 0)
+            float hesitationEntropy = 0,
+            StageDirections stageDirections = StageDirections.Keep)
         {
             Persona = persona;
             Lore = LorePack.ToMessages(lore);
@@ -126,6 +127,11 @@ namespace Townsfolk.Unity
             if (hesitationEntropy > 0)
             {
                 _config.HesitationEntropy = hesitationEntropy;
+            }
+
+            if (stageDirections != StageDirections.Keep)
+            {
+                _config.Speech = new SpeechSettings { Directions = stageDirections };
             }
         }
 

@@ -43,6 +43,9 @@ namespace Townsfolk.Unity
         [Tooltip("Tells of sentences where the entropy of what could be said reaches so many nats; 0: of none.")]
         [SerializeField] private float hesitationEntropy;
 
+        [Tooltip("What becomes of stage directions in the answers: *slams the tankard*.")]
+        [SerializeField] private StageDirections stageDirections = StageDirections.Keep;
+
         [Header("Priority")]
         [SerializeField] private DistancePriority priority = new DistancePriority();
 
@@ -50,6 +53,7 @@ namespace Townsfolk.Unity
         [SerializeField] private UnityEvent onThinkingStarted = new UnityEvent();
         [SerializeField] private UnityEvent<string> onTextStreamed = new UnityEvent<string>();
         [SerializeField] private UnityEvent<string> onSentenceReady = new UnityEvent<string>();
+        [SerializeField] private UnityEvent<string> onDirectionGiven = new UnityEvent<string>();
         [SerializeField] private UnityEvent<string> onReplyFinished = new UnityEvent<string>();
         [SerializeField] private UnityEvent<string> onInterrupted = new UnityEvent<string>();
         [SerializeField] private UnityEvent<string> onFailed = new UnityEvent<string>();
@@ -66,8 +70,11 @@ namespace Townsfolk.Unity
         /// <summary>More of the answer's text.</summary>
         public event Action<string>? TextStreamed;
 
-        /// <summary>A sentence of the answer is whole: it can be spoken aloud.</summary>
+        /// <summary>A sentence of the answer is whole: it can be spoken aloud. Stage directions are not in it.</summary>
         public event Action<string>? SentenceReady;
+
+        /// <summary>The character does something that is not said: "slams the tankard".</summary>
+        public event Action<string>? DirectionGiven;
 
         /// <summary>The character was not sure of a sentence.</summary>
         public event Action<string>? Hesitated;
@@ -123,6 +130,15 @@ namespace Townsfolk.Unity
         {
             get => deadlineMs;
             set => deadlineMs = value;
+        }
+
+        /// <summary>
+        /// What becomes of stage directions in the answers. A change takes effect with the next line.
+        /// </summary>
+        public StageDirections StageDirections
+        {
+            get => stageDirections;
+            set => stageDirections = value;
         }
 
         /// <summary>From which entropy on, in nats, the character hesitates; 0 tells nothing.</summary>
@@ -289,6 +305,10 @@ namespace Townsfolk.Unity
                     }
 
                     break;
+                case NpcEventKind.Direction:
+                    DirectionGiven?.Invoke(happened.Text);
+                    onDirectionGiven.Invoke(happened.Text);
+                    break;
                 case NpcEventKind.Action:
                     Act(happened.Action!);
                     break;
@@ -419,7 +439,7 @@ namespace Townsfolk.Unity
         }
 
         private CharacterSetup Setup(NpcPersona who) =>
-            new CharacterSetup(who, lore, sampling, _actions, hesitationEntropy);
+            new CharacterSetup(who, lore, sampling, _actions, hesitationEntropy, stageDirections);
 
         // The oldest turn is being answered now, if there is one.
         private void Think()

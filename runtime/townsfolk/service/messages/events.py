@@ -9,6 +9,7 @@ from townsfolk.dialogue.confidence import Confidence
 from townsfolk.service.errors import event_code_of
 from townsfolk.service.messages.sampling import FINISH_REASONS, add_tokens, usage_message
 from townsfolk.service.messages.sessions import entry_message
+from townsfolk.service.messages.speech import direction_message
 from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.v1 import dialogue_pb2
 
@@ -25,6 +26,7 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
             message = pb.SessionEvent()
             delta = message.text_delta
             delta.turn_id, delta.text = event.turn_id, event.text
+            delta.direction = event.is_direction
             add_tokens(delta.tokens, event.tokens, tokenizer)
             return message
         case events.SentenceCompleted():
@@ -33,8 +35,13 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
                 index=event.index,
                 text=event.text,
                 confidence=_confidence(event.confidence),
+                speaker=event.speaker,
+                offset=event.offset,
+                length=event.length,
             )
             return pb.SessionEvent(sentence_completed=sentence)
+        case events.DirectionGiven():
+            return pb.SessionEvent(direction_given=direction_message(event))
         case events.ActionRequested():
             return pb.SessionEvent(action_requested=pb.ActionRequested(**asdict(event)))
         case events.ActionSettled():

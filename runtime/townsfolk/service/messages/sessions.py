@@ -12,6 +12,7 @@ from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.messages.sampling import hesitation, sampling_fields, sampling_message
+from townsfolk.service.messages.speech import speech_fields, speech_message
 from townsfolk.v1 import dialogue_pb2, townsfolk_pb2
 
 _ENTRY_KINDS: Mapping[EntryKind, dialogue_pb2.EntryKind] = {
@@ -63,6 +64,7 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
         overflow_policy=_OVERFLOW_POLICIES[message.overflow_policy],
         actions=tuple(_action_fields(index, each) for index, each in enumerate(message.actions)),
         hesitation_entropy=hesitation(message),
+        speech=speech_fields(message.speech),
     )
 
 
@@ -86,6 +88,7 @@ def session_config_message(config: SessionConfig) -> dialogue_pb2.SessionConfig:
         overflow_policy=dialogue_pb2.OVERFLOW_POLICY_DROP_OLDEST,
         actions=map(_action_message, config.actions),
         hesitation_entropy=config.hesitation_entropy,
+        speech=speech_message(config.speech),
     )
 
 

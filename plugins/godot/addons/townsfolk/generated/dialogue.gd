@@ -48,6 +48,38 @@ enum ActionPlacement {
 	BETWEEN = 2,
 }
 
+## What becomes of the stage directions in a character's replies: "*slams the tankard*".
+enum StageDirections {
+	## The runtime's default: keep.
+	UNSPECIFIED = 0,
+	## They stay in the text, where TextDelta.direction tells them apart, and direction_given tells
+	## of each. Sentences are without them.
+	KEEP = 1,
+	## direction_given tells of each, and text and sentences are without them.
+	APART = 2,
+	## Nobody learns of them; text and sentences are without them.
+	DROP = 3,
+	## Nothing is taken for one: all of a reply is text, and said aloud.
+	SPEAK = 4,
+}
+
+## How a stage direction is marked. It has a letter in it, stands in one line, and has at most 200
+## characters.
+enum DirectionMark {
+	## Not set.
+	UNSPECIFIED = 0,
+	## "*bows*". "**bold**" is none, nor is a single word of a sentence ("I *never* said that") that
+	## names no gesture.
+	ASTERISKS = 1,
+	## "(bows)", not directly behind a letter.
+	PARENTHESES = 2,
+	## "[lb]bows]", not directly behind a letter.
+	BRACKETS = 3,
+	## "<bows>", and "<action>bows</action>"; what other elements hold, such as <whisper>, is said.
+	## "<b>" and the like are none.
+	TAGS = 4,
+}
+
 ## What kind of failure an error is.
 enum ErrorCode {
 	## Not set.
@@ -526,6 +558,46 @@ class ActionSettled:
 					reader.skip(tag)
 
 
+## What of a character's replies is said aloud. What may be a stage direction is held back until it
+## is certain: half a mark is never shown. One that is cut off with the reply is one all the same.
+## Means nothing for answers under a grammar.
+class SpeechSettings:
+	extends ProtoMessage
+
+	## What becomes of stage directions.
+	var directions: StageDirections = StageDirections.UNSPECIFIED
+
+	## How they are marked, each once. Empty: in all these ways.
+	var marks: Array[DirectionMark] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if directions != 0:
+			writer.put_varint(8)
+			writer.put_int32(directions)
+		if not marks.is_empty():
+			var packed_marks := ProtoWriter.new()
+			for element in marks:
+				packed_marks.put_int32(element)
+			writer.put_varint(18)
+			writer.put_bytes(packed_marks.bytes)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					directions = reader.read_int32() as StageDirections
+				16:
+					marks.append(reader.read_int32() as DirectionMark)
+				18:
+					var marks_outer := reader.enter()
+					while reader.position < reader.limit:
+						marks.append(reader.read_int32() as DirectionMark)
+					reader.leave(marks_outer)
+				_:
+					reader.skip(tag)
+
+
 ## Everything that defines one character's session.
 class SessionConfig:
 	extends ProtoMessage
@@ -566,6 +638,9 @@ class SessionConfig:
 	## What the character can do, each name once. At most 64.
 	var actions: Array[ActionSpec] = []
 
+	## What of its replies is said aloud.
+	var speech: SpeechSettings = null
+
 	## Makes [member hesitation_entropy] not set.
 	func clear_hesitation_entropy() -> void:
 		hesitation_entropy = 0.0
@@ -599,6 +674,9 @@ class SessionConfig:
 		for element in actions:
 			writer.put_varint(74)
 			writer.put_message(element)
+		if speech != null:
+			writer.put_varint(82)
+			writer.put_message(speech)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -632,6 +710,10 @@ class SessionConfig:
 					var actions_element := ActionSpec.new()
 					reader.read_message(actions_element)
 					actions.append(actions_element)
+				82:
+					var speech_element := speech if speech != null else SpeechSettings.new()
+					reader.read_message(speech_element)
+					speech = speech_element
 				_:
 					reader.skip(tag)
 
@@ -816,8 +898,12 @@ class TextDelta:
 	## character that is half written when the reply is cut off, or reaches its limit, is left out.
 	var text: String = ""
 
-	## The tokens behind the text, when SamplingParams.logprobs is set.
+	## The tokens behind the text, when SamplingParams.logprobs is set; those of text that is still
+	## held back come before it.
 	var tokens: Array[Sampling.Token] = []
+
+	## The text is a stage direction, marks and all: it is not said aloud. See SpeechSettings.
+	var direction: bool = false
 
 	func write_fields(writer: ProtoWriter) -> void:
 		if turn_id != "":
@@ -829,6 +915,9 @@ class TextDelta:
 		for element in tokens:
 			writer.put_varint(26)
 			writer.put_message(element)
+		if direction:
+			writer.put_varint(32)
+			writer.put_bool(direction)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -842,6 +931,70 @@ class TextDelta:
 					var tokens_element := Sampling.Token.new()
 					reader.read_message(tokens_element)
 					tokens.append(tokens_element)
+				32:
+					direction = reader.read_bool()
+				_:
+					reader.skip(tag)
+
+
+## The character does something, or says how it speaks; see SpeechSettings.
+class DirectionGiven:
+	extends ProtoMessage
+
+	## The turn.
+	var turn_id: String = ""
+
+	## Who does it: the persona's name.
+	var speaker: String = ""
+
+	## What: without the marks.
+	var text: String = ""
+
+	## How it is marked.
+	var mark: DirectionMark = DirectionMark.UNSPECIFIED
+
+	## Where it stands in the answer, in Unicode code points.
+	var offset: int = 0
+
+	## How many characters of the answer it takes; 0 where the answer is without it.
+	var length: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if turn_id != "":
+			writer.put_varint(10)
+			writer.put_string(turn_id)
+		if speaker != "":
+			writer.put_varint(18)
+			writer.put_string(speaker)
+		if text != "":
+			writer.put_varint(26)
+			writer.put_string(text)
+		if mark != 0:
+			writer.put_varint(32)
+			writer.put_int32(mark)
+		if offset != 0:
+			writer.put_varint(40)
+			writer.put_int32(offset)
+		if length != 0:
+			writer.put_varint(48)
+			writer.put_int32(length)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				18:
+					speaker = reader.read_string()
+				26:
+					text = reader.read_string()
+				32:
+					mark = reader.read_int32() as DirectionMark
+				40:
+					offset = reader.read_int32()
+				48:
+					length = reader.read_int32()
 				_:
 					reader.skip(tag)
 
@@ -856,11 +1009,22 @@ class SentenceCompleted:
 	## Counts from 0 within the turn.
 	var index: int = 0
 
-	## The sentence, without surrounding white space.
+	## What is said aloud: without surrounding white space, stage directions, and asterisks that
+	## only give emphasis.
 	var text: String = ""
 
 	## How sure the character was of it, where hesitation_entropy asked for that.
 	var confidence: Confidence = null
+
+	## Who says it: the persona's name.
+	var speaker: String = ""
+
+	## Where it begins in the answer (all text deltas joined), in Unicode code points.
+	var offset: int = 0
+
+	## How many characters of the answer it takes, with what in it is not said. Once it was heard,
+	## offset + length is what Interrupt.heard_characters takes.
+	var length: int = 0
 
 	func write_fields(writer: ProtoWriter) -> void:
 		if turn_id != "":
@@ -875,6 +1039,15 @@ class SentenceCompleted:
 		if confidence != null:
 			writer.put_varint(34)
 			writer.put_message(confidence)
+		if speaker != "":
+			writer.put_varint(42)
+			writer.put_string(speaker)
+		if offset != 0:
+			writer.put_varint(48)
+			writer.put_int32(offset)
+		if length != 0:
+			writer.put_varint(56)
+			writer.put_int32(length)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -890,6 +1063,12 @@ class SentenceCompleted:
 					var confidence_element := confidence if confidence != null else Confidence.new()
 					reader.read_message(confidence_element)
 					confidence = confidence_element
+				42:
+					speaker = reader.read_string()
+				48:
+					offset = reader.read_int32()
+				56:
+					length = reader.read_int32()
 				_:
 					reader.skip(tag)
 
@@ -1226,7 +1405,8 @@ class SessionEvent:
 		ERROR = 10,
 		INTERRUPTED = 11,
 		ACTION_REQUESTED = 12,
-		ACTION_SETTLED = 13
+		ACTION_SETTLED = 13,
+		DIRECTION_GIVEN = 14
 	}
 
 	## Which member of event is set; changes when one is assigned.
@@ -1335,6 +1515,14 @@ class SessionEvent:
 		set(value):
 			_event_value = value
 			event_case = EventCase.ACTION_SETTLED if value != null else EventCase.NONE
+
+	## The character does something that is not said.
+	var direction_given: DirectionGiven:
+		get:
+			return _event_value if event_case == EventCase.DIRECTION_GIVEN else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.DIRECTION_GIVEN if value != null else EventCase.NONE
 	var _event_value: Variant
 
 	## Makes no member of event set.
@@ -1382,6 +1570,9 @@ class SessionEvent:
 		if event_case == EventCase.ACTION_SETTLED:
 			writer.put_varint(106)
 			writer.put_message(action_settled)
+		if event_case == EventCase.DIRECTION_GIVEN:
+			writer.put_varint(114)
+			writer.put_message(direction_given)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1492,5 +1683,14 @@ class SessionEvent:
 					reader.read_message(action_settled_element)
 					_event_value = action_settled_element
 					event_case = EventCase.ACTION_SETTLED
+				114:
+					var direction_given_element: DirectionGiven = (
+						_event_value
+						if event_case == EventCase.DIRECTION_GIVEN
+						else DirectionGiven.new()
+					)
+					reader.read_message(direction_given_element)
+					_event_value = direction_given_element
+					event_case = EventCase.DIRECTION_GIVEN
 				_:
 					reader.skip(tag)

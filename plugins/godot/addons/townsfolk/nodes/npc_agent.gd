@@ -15,8 +15,11 @@ extends Node
 signal thinking_started(turn: NpcTurn)
 ## More of the answer.
 signal text_streamed(text: String)
-## A sentence of the answer is whole: it can be spoken aloud.
+## A sentence of the answer is whole: it can be spoken aloud. Stage directions are not in it.
 signal sentence_ready(sentence: String)
+## The character does something that is not said, "slams the tankard"; see
+## [member stage_directions].
+signal direction_given(direction: String)
 ## The character was not sure of a sentence; see [member hesitation_entropy].
 signal hesitated(sentence: String)
 ## The character does something; see [method add_action].
@@ -29,6 +32,11 @@ signal interrupted(turn: NpcTurn)
 signal failed(message: String)
 ## The session was opened, or re-opened after the runtime was lost.
 signal session_opened(is_resumed: bool)
+
+## KEEP: stage directions stay in the text, but not in the sentences. APART: they are in neither,
+## and [signal direction_given] alone tells of them. DROP: nobody learns of them. SPEAK: all is said
+## aloud.
+enum StageDirections { KEEP, APART, DROP, SPEAK }
 
 const Attention := preload("attention.gd")
 const Dialogue := preload("../generated/dialogue.gd")
@@ -64,6 +72,10 @@ const ATTENTION_STEP := 5
 ## Say of which sentences the character is not sure: those where the entropy of what it could say
 ## reaches so many nats. 3 to 5 suits most models; 0 says nothing.
 @export_range(0.0, 20.0, 0.1) var hesitation_entropy := 0.0
+## What becomes of stage directions in the answers: "*slams the tankard*".
+@export var stage_directions := StageDirections.KEEP
+## How stage directions are marked; none of these means all.
+@export_flags("*asterisks*", "(parentheses)", "[brackets]", "<tags>") var direction_marks := 15
 ## The character acts anywhere in its answer and goes on speaking behind each action, instead of
 ## acting behind what it says.
 @export var acts_between := false
@@ -292,6 +304,7 @@ func open() -> void:
 		_session.text_streamed.connect(text_streamed.emit)
 		_session.sentence_ready.connect(_on_sentence_ready)
 		_session.hesitated.connect(hesitated.emit)
+		_session.direction_given.connect(direction_given.emit)
 		_session.action_requested.connect(_on_action_requested)
 		_session.turn_ended.connect(_finish)
 		_session.problem_reported.connect(failed.emit)
@@ -403,7 +416,17 @@ func _make_config() -> Dialogue.SessionConfig:
 	if hesitation_entropy > 0.0:
 		config.hesitation_entropy = hesitation_entropy
 	config.actions = _actions.messages
+	config.speech = _make_speech()
 	return config
+
+
+func _make_speech() -> Dialogue.SpeechSettings:
+	var speech := Dialogue.SpeechSettings.new()
+	speech.directions = (stage_directions + 1) as Dialogue.StageDirections
+	for index in 4:
+		if direction_marks & 1 << index:
+			speech.marks.append((index + 1) as Dialogue.DirectionMark)
+	return speech
 
 
 func _collect_lore() -> Array[Dialogue.Lore]:

@@ -11,8 +11,10 @@ extends RefCounted
 
 ## More of the answer.
 signal text_streamed(text: String)
-## A sentence of the answer is whole: it can be spoken aloud.
+## A sentence of the answer is whole: it can be spoken aloud. Stage directions are not in it.
 signal sentence_ready(sentence: String)
+## The character does something that is not said: "slams the tankard".
+signal direction_given(direction: String)
 ## The turn is over: the answer is whole, was cut off, or failed. Comes exactly once, and never
 ## before [method NpcAgent.say] has returned.
 signal finished
@@ -38,6 +40,13 @@ var text := "":
 		text = value
 ## The answer's sentences so far.
 var sentences: Array[String] = []
+## Where each of the sentences ends in [member text]: what [method interrupt] takes once it was
+## heard.
+var sentence_ends := PackedInt32Array()
+## The answer's stage directions so far; see [member NpcAgent.stage_directions].
+var directions: Array[String] = []
+## Where each of the directions stands in [member text], and how many characters it takes there.
+var direction_places: Array[Vector2i] = []
 ## How far the turn is.
 var state := State.WAITING
 ## The answer was cut off.

@@ -7,6 +7,8 @@ signal text_streamed(text: String)
 signal sentence_ready(turn: NpcTurn, sentence: String)
 ## The character was not sure of a sentence.
 signal hesitated(sentence: String)
+## The character does something that is not said.
+signal direction_given(direction: String)
 signal action_requested(action: NpcAction)
 ## The answer is over; see the turn for how.
 signal turn_ended(turn: NpcTurn)
@@ -253,14 +255,17 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 		EventCase.TEXT_DELTA:
 			_on_text(_find(event.text_delta.turn_id), event.text_delta.text)
 		EventCase.SENTENCE_COMPLETED:
-			var speaking := _find(event.sentence_completed.turn_id)
+			var sentence := event.sentence_completed
+			var speaking := _find(sentence.turn_id)
 			if speaking != null:
-				speaking.turn.sentences.append(event.sentence_completed.text)
-				speaking.turn.sentence_ready.emit(event.sentence_completed.text)
-				sentence_ready.emit(speaking.turn, event.sentence_completed.text)
-				var sure := event.sentence_completed.confidence
-				if sure != null and sure.hesitated:
-					hesitated.emit(event.sentence_completed.text)
+				speaking.turn.sentences.append(sentence.text)
+				speaking.turn.sentence_ends.append(sentence.offset + sentence.length)
+				speaking.turn.sentence_ready.emit(sentence.text)
+				sentence_ready.emit(speaking.turn, sentence.text)
+				if sentence.confidence != null and sentence.confidence.hesitated:
+					hesitated.emit(sentence.text)
+		EventCase.DIRECTION_GIVEN:
+			_on_direction(event.direction_given)
 		EventCase.ACTION_REQUESTED:
 			_on_action(event.action_requested)
 		EventCase.ACTION_SETTLED:
@@ -288,6 +293,16 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			transcript.add_event(event.notified.text)
 		EventCase.ERROR:
 			_on_error(event.error)
+
+
+func _on_direction(event: Dialogue.DirectionGiven) -> void:
+	var pending := _find(event.turn_id)
+	if pending == null:
+		return
+	pending.turn.directions.append(event.text)
+	pending.turn.direction_places.append(Vector2i(event.offset, event.length))
+	pending.turn.direction_given.emit(event.text)
+	direction_given.emit(event.text)
 
 
 func _on_action(event: Dialogue.ActionRequested) -> void:

@@ -46,79 +46,95 @@ namespace Townsfolk.V1 {
             "X2lkGAEgASgJEhEKCWFjdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYK",
             "DmFyZ3VtZW50c19qc29uGAQgASgJEg4KBm9mZnNldBgFIAEoBSJTCg1BY3Rp",
             "b25TZXR0bGVkEg8KB3R1cm5faWQYASABKAkSEQoJYWN0aW9uX2lkGAIgASgJ",
-            "EhAKCGFjY2VwdGVkGAMgASgIEgwKBHRleHQYBCABKAki6QIKDVNlc3Npb25D",
-            "b25maWcSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgdwZXJzb25hGAIgASgLMhUu",
-            "dG93bnNmb2xrLnYxLlBlcnNvbmESEAoIbG9yZV9pZHMYAyADKAkSLgoIc2Ft",
-            "cGxpbmcYBCABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEAoI",
-            "cHJpb3JpdHkYBSABKAUSLgoHaGlzdG9yeRgGIAMoCzIdLnRvd25zZm9say52",
-            "MS5UcmFuc2NyaXB0RW50cnkSNQoPb3ZlcmZsb3dfcG9saWN5GAcgASgOMhwu",
-            "dG93bnNmb2xrLnYxLk92ZXJmbG93UG9saWN5Eh8KEmhlc2l0YXRpb25fZW50",
-            "cm9weRgIIAEoAkgAiAEBEikKB2FjdGlvbnMYCSADKAsyGC50b3duc2ZvbGsu",
-            "djEuQWN0aW9uU3BlY0IVChNfaGVzaXRhdGlvbl9lbnRyb3B5IosCCglVdHRl",
-            "cmFuY2USDAoEdGV4dBgBIAEoCRIPCgdzcGVha2VyGAIgASgJEg8KB3R1cm5f",
-            "aWQYAyABKAkSLgoIc2FtcGxpbmcYBCABKAsyHC50b3duc2ZvbGsudjEuU2Ft",
-            "cGxpbmdQYXJhbXMSEwoLZGVhZGxpbmVfbXMYBSABKAUSJgoHZ3JhbW1hchgG",
-            "IAEoCzIVLnRvd25zZm9say52MS5HcmFtbWFyEh8KEmhlc2l0YXRpb25fZW50",
-            "cm9weRgHIAEoAkgAiAEBEikKB2FjdGlvbnMYCCABKAsyGC50b3duc2ZvbGsu",
-            "djEuQWN0aW9uc05vd0IVChNfaGVzaXRhdGlvbl9lbnRyb3B5ImMKDVNlc3Np",
-            "b25PcGVuZWQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgI",
-            "EhUKDXN5c3RlbV90b2tlbnMYAyABKAUSFgoOY29udGV4dF90b2tlbnMYBCAB",
-            "KAUiHgoLVHVyblN0YXJ0ZWQSDwoHdHVybl9pZBgBIAEoCSJPCglUZXh0RGVs",
-            "dGESDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiMKBnRva2VucxgD",
-            "IAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJvChFTZW50ZW5jZUNvbXBsZXRl",
-            "ZBIPCgd0dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRleHQYAyAB",
-            "KAkSLAoKY29uZmlkZW5jZRgEIAEoCzIYLnRvd25zZm9say52MS5Db25maWRl",
-            "bmNlIj0KC0VudHJvcHlQZWFrEg0KBXN0YXJ0GAEgASgFEg4KBmxlbmd0aBgC",
-            "IAEoBRIPCgdlbnRyb3B5GAMgASgCIl8KCkNvbmZpZGVuY2USFAoMbWVhbl9s",
-            "b2dwcm9iGAEgASgCEigKBXBlYWtzGAIgAygLMhkudG93bnNmb2xrLnYxLkVu",
-            "dHJvcHlQZWFrEhEKCWhlc2l0YXRlZBgDIAEoCCKEAQoMVHVybkZpbmlzaGVk",
-            "Eg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIxCg1maW5pc2hfcmVh",
-            "c29uGAMgASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIiCgV1c2Fn",
-            "ZRgEIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJUCg9UdXJuSW50ZXJydXB0",
-            "ZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiIKBXVzYWdlGAMg",
-            "ASgLMhMudG93bnNmb2xrLnYxLlVzYWdlIlEKDkNvbnRleHRUcmltbWVkEg8K",
-            "B3R1cm5faWQYASABKAkSLgoHZHJvcHBlZBgCIAMoCzIdLnRvd25zZm9say52",
-            "MS5UcmFuc2NyaXB0RW50cnkiGAoITm90aWZpZWQSDAoEdGV4dBgBIAEoCSIj",
-            "Cg9Qcmlvcml0eVVwZGF0ZWQSEAoIcHJpb3JpdHkYASABKAUiHwoLSW50ZXJy",
-            "dXB0ZWQSEAoIdHVybl9pZHMYASADKAkiVwoMU2Vzc2lvbkVycm9yEiUKBGNv",
-            "ZGUYASABKA4yFy50b3duc2ZvbGsudjEuRXJyb3JDb2RlEg8KB21lc3NhZ2UY",
-            "AiABKAkSDwoHdHVybl9pZBgDIAEoCSLIBQoMU2Vzc2lvbkV2ZW50Ei0KBm9w",
-            "ZW5lZBgBIAEoCzIbLnRvd25zZm9say52MS5TZXNzaW9uT3BlbmVkSAASMQoM",
-            "dHVybl9zdGFydGVkGAIgASgLMhkudG93bnNmb2xrLnYxLlR1cm5TdGFydGVk",
-            "SAASLQoKdGV4dF9kZWx0YRgDIAEoCzIXLnRvd25zZm9say52MS5UZXh0RGVs",
-            "dGFIABI9ChJzZW50ZW5jZV9jb21wbGV0ZWQYBCABKAsyHy50b3duc2ZvbGsu",
-            "djEuU2VudGVuY2VDb21wbGV0ZWRIABIzCg10dXJuX2ZpbmlzaGVkGAUgASgL",
-            "MhoudG93bnNmb2xrLnYxLlR1cm5GaW5pc2hlZEgAEjkKEHR1cm5faW50ZXJy",
-            "dXB0ZWQYBiABKAsyHS50b3duc2ZvbGsudjEuVHVybkludGVycnVwdGVkSAAS",
-            "NwoPY29udGV4dF90cmltbWVkGAcgASgLMhwudG93bnNmb2xrLnYxLkNvbnRl",
-            "eHRUcmltbWVkSAASKgoIbm90aWZpZWQYCCABKAsyFi50b3duc2ZvbGsudjEu",
-            "Tm90aWZpZWRIABI5ChBwcmlvcml0eV91cGRhdGVkGAkgASgLMh0udG93bnNm",
-            "b2xrLnYxLlByaW9yaXR5VXBkYXRlZEgAEisKBWVycm9yGAogASgLMhoudG93",
-            "bnNmb2xrLnYxLlNlc3Npb25FcnJvckgAEjAKC2ludGVycnVwdGVkGAsgASgL",
-            "MhkudG93bnNmb2xrLnYxLkludGVycnVwdGVkSAASOQoQYWN0aW9uX3JlcXVl",
-            "c3RlZBgMIAEoCzIdLnRvd25zZm9say52MS5BY3Rpb25SZXF1ZXN0ZWRIABI1",
-            "Cg5hY3Rpb25fc2V0dGxlZBgNIAEoCzIbLnRvd25zZm9say52MS5BY3Rpb25T",
-            "ZXR0bGVkSABCBwoFZXZlbnQqUgoOT3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZM",
-            "T1dfUE9MSUNZX1VOU1BFQ0lGSUVEEAASHwobT1ZFUkZMT1dfUE9MSUNZX0RS",
-            "T1BfT0xERVNUEAEqaQoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVD",
-            "SUZJRUQQABIUChBFTlRSWV9LSU5EX0hFQVJEEAESFAoQRU5UUllfS0lORF9T",
-            "UE9LRRACEhQKEEVOVFJZX0tJTkRfRVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlw",
-            "ZRIeChpQQVJBTUVURVJfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVBBUkFNRVRF",
-            "Ul9UWVBFX1NUUklORxABEhoKFlBBUkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZ",
-            "ChVQQVJBTUVURVJfVFlQRV9OVU1CRVIQAxIaChZQQVJBTUVURVJfVFlQRV9C",
-            "T09MRUFOEAQqbQoPQWN0aW9uUGxhY2VtZW50EiAKHEFDVElPTl9QTEFDRU1F",
-            "TlRfVU5TUEVDSUZJRUQQABIaChZBQ1RJT05fUExBQ0VNRU5UX0FGVEVSEAES",
-            "HAoYQUNUSU9OX1BMQUNFTUVOVF9CRVRXRUVOEAIqgwIKCUVycm9yQ29kZRIa",
-            "ChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1JfQ09ERV9JTlZB",
-            "TElEX0FSR1VNRU5UEAESGAoURVJST1JfQ09ERV9OT1RfRk9VTkQQAhIhCh1F",
-            "UlJPUl9DT0RFX1JFU09VUkNFX0VYSEFVU1RFRBADEiIKHkVSUk9SX0NPREVf",
-            "RkFJTEVEX1BSRUNPTkRJVElPThAEEiAKHEVSUk9SX0NPREVfREVBRExJTkVf",
-            "RVhDRUVERUQQBRIXChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYSHQoZRVJST1Jf",
-            "Q09ERV9BTFJFQURZX0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsuVjFiBnByb3Rv",
-            "Mw=="));
+            "EhAKCGFjY2VwdGVkGAMgASgIEgwKBHRleHQYBCABKAkibwoOU3BlZWNoU2V0",
+            "dGluZ3MSMQoKZGlyZWN0aW9ucxgBIAEoDjIdLnRvd25zZm9say52MS5TdGFn",
+            "ZURpcmVjdGlvbnMSKgoFbWFya3MYAiADKA4yGy50b3duc2ZvbGsudjEuRGly",
+            "ZWN0aW9uTWFyayKXAwoNU2Vzc2lvbkNvbmZpZxISCgpzZXNzaW9uX2lkGAEg",
+            "ASgJEiYKB3BlcnNvbmEYAiABKAsyFS50b3duc2ZvbGsudjEuUGVyc29uYRIQ",
+            "Cghsb3JlX2lkcxgDIAMoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9s",
+            "ay52MS5TYW1wbGluZ1BhcmFtcxIQCghwcmlvcml0eRgFIAEoBRIuCgdoaXN0",
+            "b3J5GAYgAygLMh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRFbnRyeRI1Cg9v",
+            "dmVyZmxvd19wb2xpY3kYByABKA4yHC50b3duc2ZvbGsudjEuT3ZlcmZsb3dQ",
+            "b2xpY3kSHwoSaGVzaXRhdGlvbl9lbnRyb3B5GAggASgCSACIAQESKQoHYWN0",
+            "aW9ucxgJIAMoCzIYLnRvd25zZm9say52MS5BY3Rpb25TcGVjEiwKBnNwZWVj",
+            "aBgKIAEoCzIcLnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5nc0IVChNfaGVz",
+            "aXRhdGlvbl9lbnRyb3B5IosCCglVdHRlcmFuY2USDAoEdGV4dBgBIAEoCRIP",
+            "CgdzcGVha2VyGAIgASgJEg8KB3R1cm5faWQYAyABKAkSLgoIc2FtcGxpbmcY",
+            "BCABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEwoLZGVhZGxp",
+            "bmVfbXMYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRvd25zZm9say52MS5H",
+            "cmFtbWFyEh8KEmhlc2l0YXRpb25fZW50cm9weRgHIAEoAkgAiAEBEikKB2Fj",
+            "dGlvbnMYCCABKAsyGC50b3duc2ZvbGsudjEuQWN0aW9uc05vd0IVChNfaGVz",
+            "aXRhdGlvbl9lbnRyb3B5ImMKDVNlc3Npb25PcGVuZWQSEgoKc2Vzc2lvbl9p",
+            "ZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgIEhUKDXN5c3RlbV90b2tlbnMYAyAB",
+            "KAUSFgoOY29udGV4dF90b2tlbnMYBCABKAUiHgoLVHVyblN0YXJ0ZWQSDwoH",
+            "dHVybl9pZBgBIAEoCSJiCglUZXh0RGVsdGESDwoHdHVybl9pZBgBIAEoCRIM",
+            "CgR0ZXh0GAIgASgJEiMKBnRva2VucxgDIAMoCzITLnRvd25zZm9say52MS5U",
+            "b2tlbhIRCglkaXJlY3Rpb24YBCABKAgiiwEKDkRpcmVjdGlvbkdpdmVuEg8K",
+            "B3R1cm5faWQYASABKAkSDwoHc3BlYWtlchgCIAEoCRIMCgR0ZXh0GAMgASgJ",
+            "EikKBG1hcmsYBCABKA4yGy50b3duc2ZvbGsudjEuRGlyZWN0aW9uTWFyaxIO",
+            "CgZvZmZzZXQYBSABKAUSDgoGbGVuZ3RoGAYgASgFIqABChFTZW50ZW5jZUNv",
+            "bXBsZXRlZBIPCgd0dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRl",
+            "eHQYAyABKAkSLAoKY29uZmlkZW5jZRgEIAEoCzIYLnRvd25zZm9say52MS5D",
+            "b25maWRlbmNlEg8KB3NwZWFrZXIYBSABKAkSDgoGb2Zmc2V0GAYgASgFEg4K",
+            "Bmxlbmd0aBgHIAEoBSI9CgtFbnRyb3B5UGVhaxINCgVzdGFydBgBIAEoBRIO",
+            "CgZsZW5ndGgYAiABKAUSDwoHZW50cm9weRgDIAEoAiJfCgpDb25maWRlbmNl",
+            "EhQKDG1lYW5fbG9ncHJvYhgBIAEoAhIoCgVwZWFrcxgCIAMoCzIZLnRvd25z",
+            "Zm9say52MS5FbnRyb3B5UGVhaxIRCgloZXNpdGF0ZWQYAyABKAgihAEKDFR1",
+            "cm5GaW5pc2hlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSMQoN",
+            "ZmluaXNoX3JlYXNvbhgDIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFz",
+            "b24SIgoFdXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiVAoPVHVy",
+            "bkludGVycnVwdGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIi",
+            "CgV1c2FnZRgDIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJRCg5Db250ZXh0",
+            "VHJpbW1lZBIPCgd0dXJuX2lkGAEgASgJEi4KB2Ryb3BwZWQYAiADKAsyHS50",
+            "b3duc2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5IhgKCE5vdGlmaWVkEgwKBHRl",
+            "eHQYASABKAkiIwoPUHJpb3JpdHlVcGRhdGVkEhAKCHByaW9yaXR5GAEgASgF",
+            "Ih8KC0ludGVycnVwdGVkEhAKCHR1cm5faWRzGAEgAygJIlcKDFNlc3Npb25F",
+            "cnJvchIlCgRjb2RlGAEgASgOMhcudG93bnNmb2xrLnYxLkVycm9yQ29kZRIP",
+            "CgdtZXNzYWdlGAIgASgJEg8KB3R1cm5faWQYAyABKAkigQYKDFNlc3Npb25F",
+            "dmVudBItCgZvcGVuZWQYASABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbk9w",
+            "ZW5lZEgAEjEKDHR1cm5fc3RhcnRlZBgCIAEoCzIZLnRvd25zZm9say52MS5U",
+            "dXJuU3RhcnRlZEgAEi0KCnRleHRfZGVsdGEYAyABKAsyFy50b3duc2ZvbGsu",
+            "djEuVGV4dERlbHRhSAASPQoSc2VudGVuY2VfY29tcGxldGVkGAQgASgLMh8u",
+            "dG93bnNmb2xrLnYxLlNlbnRlbmNlQ29tcGxldGVkSAASMwoNdHVybl9maW5p",
+            "c2hlZBgFIAEoCzIaLnRvd25zZm9say52MS5UdXJuRmluaXNoZWRIABI5ChB0",
+            "dXJuX2ludGVycnVwdGVkGAYgASgLMh0udG93bnNmb2xrLnYxLlR1cm5JbnRl",
+            "cnJ1cHRlZEgAEjcKD2NvbnRleHRfdHJpbW1lZBgHIAEoCzIcLnRvd25zZm9s",
+            "ay52MS5Db250ZXh0VHJpbW1lZEgAEioKCG5vdGlmaWVkGAggASgLMhYudG93",
+            "bnNmb2xrLnYxLk5vdGlmaWVkSAASOQoQcHJpb3JpdHlfdXBkYXRlZBgJIAEo",
+            "CzIdLnRvd25zZm9say52MS5Qcmlvcml0eVVwZGF0ZWRIABIrCgVlcnJvchgK",
+            "IAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXJyb3JIABIwCgtpbnRlcnJ1",
+            "cHRlZBgLIAEoCzIZLnRvd25zZm9say52MS5JbnRlcnJ1cHRlZEgAEjkKEGFj",
+            "dGlvbl9yZXF1ZXN0ZWQYDCABKAsyHS50b3duc2ZvbGsudjEuQWN0aW9uUmVx",
+            "dWVzdGVkSAASNQoOYWN0aW9uX3NldHRsZWQYDSABKAsyGy50b3duc2ZvbGsu",
+            "djEuQWN0aW9uU2V0dGxlZEgAEjcKD2RpcmVjdGlvbl9naXZlbhgOIAEoCzIc",
+            "LnRvd25zZm9say52MS5EaXJlY3Rpb25HaXZlbkgAQgcKBWV2ZW50KlIKDk92",
+            "ZXJmbG93UG9saWN5Eh8KG09WRVJGTE9XX1BPTElDWV9VTlNQRUNJRklFRBAA",
+            "Eh8KG09WRVJGTE9XX1BPTElDWV9EUk9QX09MREVTVBABKmkKCUVudHJ5S2lu",
+            "ZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQRU5UUllfS0lORF9I",
+            "RUFSRBABEhQKEEVOVFJZX0tJTkRfU1BPS0UQAhIUChBFTlRSWV9LSU5EX0VW",
+            "RU5UEAMqnQEKDVBhcmFtZXRlclR5cGUSHgoaUEFSQU1FVEVSX1RZUEVfVU5T",
+            "UEVDSUZJRUQQABIZChVQQVJBTUVURVJfVFlQRV9TVFJJTkcQARIaChZQQVJB",
+            "TUVURVJfVFlQRV9JTlRFR0VSEAISGQoVUEFSQU1FVEVSX1RZUEVfTlVNQkVS",
+            "EAMSGgoWUEFSQU1FVEVSX1RZUEVfQk9PTEVBThAEKm0KD0FjdGlvblBsYWNl",
+            "bWVudBIgChxBQ1RJT05fUExBQ0VNRU5UX1VOU1BFQ0lGSUVEEAASGgoWQUNU",
+            "SU9OX1BMQUNFTUVOVF9BRlRFUhABEhwKGEFDVElPTl9QTEFDRU1FTlRfQkVU",
+            "V0VFThACKqEBCg9TdGFnZURpcmVjdGlvbnMSIAocU1RBR0VfRElSRUNUSU9O",
+            "U19VTlNQRUNJRklFRBAAEhkKFVNUQUdFX0RJUkVDVElPTlNfS0VFUBABEhoK",
+            "FlNUQUdFX0RJUkVDVElPTlNfQVBBUlQQAhIZChVTVEFHRV9ESVJFQ1RJT05T",
+            "X0RST1AQAxIaChZTVEFHRV9ESVJFQ1RJT05TX1NQRUFLEAQqowEKDURpcmVj",
+            "dGlvbk1hcmsSHgoaRElSRUNUSU9OX01BUktfVU5TUEVDSUZJRUQQABIcChhE",
+            "SVJFQ1RJT05fTUFSS19BU1RFUklTS1MQARIeChpESVJFQ1RJT05fTUFSS19Q",
+            "QVJFTlRIRVNFUxACEhsKF0RJUkVDVElPTl9NQVJLX0JSQUNLRVRTEAMSFwoT",
+            "RElSRUNUSU9OX01BUktfVEFHUxAEKoMCCglFcnJvckNvZGUSGgoWRVJST1Jf",
+            "Q09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdV",
+            "TUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09E",
+            "RV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9Q",
+            "UkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVE",
+            "EAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxS",
+            "RUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Persona), global::Townsfolk.V1.Persona.Parser, new[]{ "Name", "Description", "Goals", "SpeakingStyle", "Taboos", "ExampleLines" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Lore), global::Townsfolk.V1.Lore.Parser, new[]{ "LoreId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
@@ -127,12 +143,14 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionsNow), global::Townsfolk.V1.ActionsNow.Parser, new[]{ "Names", "Placement", "Required", "Most", "TimeoutMs" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionRequested), global::Townsfolk.V1.ActionRequested.Parser, new[]{ "TurnId", "ActionId", "Name", "ArgumentsJson", "Offset" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions" }, new[]{ "HesitationEntropy" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SpeechSettings), global::Townsfolk.V1.SpeechSettings.Parser, new[]{ "Directions", "Marks" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnStarted), global::Townsfolk.V1.TurnStarted.Parser, new[]{ "TurnId" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TextDelta), global::Townsfolk.V1.TextDelta.Parser, new[]{ "TurnId", "Text", "Tokens" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SentenceCompleted), global::Townsfolk.V1.SentenceCompleted.Parser, new[]{ "TurnId", "Index", "Text", "Confidence" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TextDelta), global::Townsfolk.V1.TextDelta.Parser, new[]{ "TurnId", "Text", "Tokens", "Direction" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.DirectionGiven), global::Townsfolk.V1.DirectionGiven.Parser, new[]{ "TurnId", "Speaker", "Text", "Mark", "Offset", "Length" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SentenceCompleted), global::Townsfolk.V1.SentenceCompleted.Parser, new[]{ "TurnId", "Index", "Text", "Confidence", "Speaker", "Offset", "Length" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.EntropyPeak), global::Townsfolk.V1.EntropyPeak.Parser, new[]{ "Start", "Length", "Entropy" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Confidence), global::Townsfolk.V1.Confidence.Parser, new[]{ "MeanLogprob", "Peaks", "Hesitated" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnFinished), global::Townsfolk.V1.TurnFinished.Parser, new[]{ "TurnId", "Text", "FinishReason", "Usage" }, null, null, null, null),
@@ -142,7 +160,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PriorityUpdated), global::Townsfolk.V1.PriorityUpdated.Parser, new[]{ "Priority" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupted), global::Townsfolk.V1.Interrupted.Parser, new[]{ "TurnIds" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionError), global::Townsfolk.V1.SessionError.Parser, new[]{ "Code", "Message", "TurnId" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted", "ActionRequested", "ActionSettled" }, new[]{ "Event" }, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted", "ActionRequested", "ActionSettled", "DirectionGiven" }, new[]{ "Event" }, null, null, null)
           }));
     }
     #endregion
@@ -227,6 +245,58 @@ namespace Townsfolk.V1 {
     /// Anywhere: the character speaks on behind each.
     /// </summary>
     [pbr::OriginalName("ACTION_PLACEMENT_BETWEEN")] Between = 2,
+  }
+
+  /// <summary>
+  /// What becomes of the stage directions in a character's replies: "*slams the tankard*".
+  /// </summary>
+  public enum StageDirections {
+    /// <summary>
+    /// The runtime's default: keep.
+    /// </summary>
+    [pbr::OriginalName("STAGE_DIRECTIONS_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// They stay in the text, where TextDelta.direction tells them apart, and direction_given tells of each. Sentences are without them.
+    /// </summary>
+    [pbr::OriginalName("STAGE_DIRECTIONS_KEEP")] Keep = 1,
+    /// <summary>
+    /// direction_given tells of each, and text and sentences are without them.
+    /// </summary>
+    [pbr::OriginalName("STAGE_DIRECTIONS_APART")] Apart = 2,
+    /// <summary>
+    /// Nobody learns of them; text and sentences are without them.
+    /// </summary>
+    [pbr::OriginalName("STAGE_DIRECTIONS_DROP")] Drop = 3,
+    /// <summary>
+    /// Nothing is taken for one: all of a reply is text, and said aloud.
+    /// </summary>
+    [pbr::OriginalName("STAGE_DIRECTIONS_SPEAK")] Speak = 4,
+  }
+
+  /// <summary>
+  /// How a stage direction is marked. It has a letter in it, stands in one line, and has at most 200 characters.
+  /// </summary>
+  public enum DirectionMark {
+    /// <summary>
+    /// Not set.
+    /// </summary>
+    [pbr::OriginalName("DIRECTION_MARK_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// "*bows*". "**bold**" is none, nor is a single word of a sentence ("I *never* said that") that names no gesture.
+    /// </summary>
+    [pbr::OriginalName("DIRECTION_MARK_ASTERISKS")] Asterisks = 1,
+    /// <summary>
+    /// "(bows)", not directly behind a letter.
+    /// </summary>
+    [pbr::OriginalName("DIRECTION_MARK_PARENTHESES")] Parentheses = 2,
+    /// <summary>
+    /// "[bows]", not directly behind a letter.
+    /// </summary>
+    [pbr::OriginalName("DIRECTION_MARK_BRACKETS")] Brackets = 3,
+    /// <summary>
+    /// "&lt;bows>", and "&lt;action>bows&lt;/action>"; what other elements hold, such as &lt;whisper>, is said. "&lt;b>" and the like are none.
+    /// </summary>
+    [pbr::OriginalName("DIRECTION_MARK_TAGS")] Tags = 4,
   }
 
   /// <summary>
@@ -3110,6 +3180,242 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// What of a character's replies is said aloud. What may be a stage direction is held back until it is certain: half a mark is never shown.
+  /// One that is cut off with the reply is one all the same. Means nothing for answers under a grammar.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class SpeechSettings : pb::IMessage<SpeechSettings>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<SpeechSettings> _parser = new pb::MessageParser<SpeechSettings>(() => new SpeechSettings());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<SpeechSettings> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[8]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SpeechSettings() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SpeechSettings(SpeechSettings other) : this() {
+      directions_ = other.directions_;
+      marks_ = other.marks_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SpeechSettings Clone() {
+      return new SpeechSettings(this);
+    }
+
+    /// <summary>Field number for the "directions" field.</summary>
+    public const int DirectionsFieldNumber = 1;
+    private global::Townsfolk.V1.StageDirections directions_ = global::Townsfolk.V1.StageDirections.Unspecified;
+    /// <summary>
+    /// What becomes of stage directions.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.StageDirections Directions {
+      get { return directions_; }
+      set {
+        directions_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "marks" field.</summary>
+    public const int MarksFieldNumber = 2;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.DirectionMark> _repeated_marks_codec
+        = pb::FieldCodec.ForEnum(18, x => (int) x, x => (global::Townsfolk.V1.DirectionMark) x);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.DirectionMark> marks_ = new pbc::RepeatedField<global::Townsfolk.V1.DirectionMark>();
+    /// <summary>
+    /// How they are marked, each once. Empty: in all these ways.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.DirectionMark> Marks {
+      get { return marks_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as SpeechSettings);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(SpeechSettings other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Directions != other.Directions) return false;
+      if(!marks_.Equals(other.marks_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Directions != global::Townsfolk.V1.StageDirections.Unspecified) hash ^= Directions.GetHashCode();
+      hash ^= marks_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Directions != global::Townsfolk.V1.StageDirections.Unspecified) {
+        output.WriteRawTag(8);
+        output.WriteEnum((int) Directions);
+      }
+      marks_.WriteTo(output, _repeated_marks_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Directions != global::Townsfolk.V1.StageDirections.Unspecified) {
+        output.WriteRawTag(8);
+        output.WriteEnum((int) Directions);
+      }
+      marks_.WriteTo(ref output, _repeated_marks_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Directions != global::Townsfolk.V1.StageDirections.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Directions);
+      }
+      size += marks_.CalculateSize(_repeated_marks_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(SpeechSettings other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Directions != global::Townsfolk.V1.StageDirections.Unspecified) {
+        Directions = other.Directions;
+      }
+      marks_.Add(other.marks_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            Directions = (global::Townsfolk.V1.StageDirections) input.ReadEnum();
+            break;
+          }
+          case 18:
+          case 16: {
+            marks_.AddEntriesFrom(input, _repeated_marks_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            Directions = (global::Townsfolk.V1.StageDirections) input.ReadEnum();
+            break;
+          }
+          case 18:
+          case 16: {
+            marks_.AddEntriesFrom(ref input, _repeated_marks_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Everything that defines one character's session.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -3128,7 +3434,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[8]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[9]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3158,6 +3464,7 @@ namespace Townsfolk.V1 {
       overflowPolicy_ = other.overflowPolicy_;
       hesitationEntropy_ = other.hesitationEntropy_;
       actions_ = other.actions_.Clone();
+      speech_ = other.speech_ != null ? other.speech_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -3315,6 +3622,21 @@ namespace Townsfolk.V1 {
       get { return actions_; }
     }
 
+    /// <summary>Field number for the "speech" field.</summary>
+    public const int SpeechFieldNumber = 10;
+    private global::Townsfolk.V1.SpeechSettings speech_;
+    /// <summary>
+    /// What of its replies is said aloud.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.SpeechSettings Speech {
+      get { return speech_; }
+      set {
+        speech_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -3339,6 +3661,7 @@ namespace Townsfolk.V1 {
       if (OverflowPolicy != other.OverflowPolicy) return false;
       if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(HesitationEntropy, other.HesitationEntropy)) return false;
       if(!actions_.Equals(other.actions_)) return false;
+      if (!object.Equals(Speech, other.Speech)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -3355,6 +3678,7 @@ namespace Townsfolk.V1 {
       if (OverflowPolicy != global::Townsfolk.V1.OverflowPolicy.Unspecified) hash ^= OverflowPolicy.GetHashCode();
       if (HasHesitationEntropy) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(HesitationEntropy);
       hash ^= actions_.GetHashCode();
+      if (speech_ != null) hash ^= Speech.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -3400,6 +3724,10 @@ namespace Townsfolk.V1 {
         output.WriteFloat(HesitationEntropy);
       }
       actions_.WriteTo(output, _repeated_actions_codec);
+      if (speech_ != null) {
+        output.WriteRawTag(82);
+        output.WriteMessage(Speech);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -3437,6 +3765,10 @@ namespace Townsfolk.V1 {
         output.WriteFloat(HesitationEntropy);
       }
       actions_.WriteTo(ref output, _repeated_actions_codec);
+      if (speech_ != null) {
+        output.WriteRawTag(82);
+        output.WriteMessage(Speech);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -3468,6 +3800,9 @@ namespace Townsfolk.V1 {
         size += 1 + 4;
       }
       size += actions_.CalculateSize(_repeated_actions_codec);
+      if (speech_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Speech);
+      }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
       }
@@ -3507,6 +3842,12 @@ namespace Townsfolk.V1 {
         HesitationEntropy = other.HesitationEntropy;
       }
       actions_.Add(other.actions_);
+      if (other.speech_ != null) {
+        if (speech_ == null) {
+          Speech = new global::Townsfolk.V1.SpeechSettings();
+        }
+        Speech.MergeFrom(other.Speech);
+      }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
 
@@ -3566,6 +3907,13 @@ namespace Townsfolk.V1 {
           }
           case 74: {
             actions_.AddEntriesFrom(input, _repeated_actions_codec);
+            break;
+          }
+          case 82: {
+            if (speech_ == null) {
+              Speech = new global::Townsfolk.V1.SpeechSettings();
+            }
+            input.ReadMessage(Speech);
             break;
           }
         }
@@ -3629,6 +3977,13 @@ namespace Townsfolk.V1 {
             actions_.AddEntriesFrom(ref input, _repeated_actions_codec);
             break;
           }
+          case 82: {
+            if (speech_ == null) {
+              Speech = new global::Townsfolk.V1.SpeechSettings();
+            }
+            input.ReadMessage(Speech);
+            break;
+          }
         }
       }
     }
@@ -3655,7 +4010,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[9]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4183,7 +4538,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4507,7 +4862,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4711,7 +5066,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4734,6 +5089,7 @@ namespace Townsfolk.V1 {
       turnId_ = other.turnId_;
       text_ = other.text_;
       tokens_ = other.tokens_.Clone();
+      direction_ = other.direction_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -4780,12 +5136,27 @@ namespace Townsfolk.V1 {
         = pb::FieldCodec.ForMessage(26, global::Townsfolk.V1.Token.Parser);
     private readonly pbc::RepeatedField<global::Townsfolk.V1.Token> tokens_ = new pbc::RepeatedField<global::Townsfolk.V1.Token>();
     /// <summary>
-    /// The tokens behind the text, when SamplingParams.logprobs is set.
+    /// The tokens behind the text, when SamplingParams.logprobs is set; those of text that is still held back come before it.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public pbc::RepeatedField<global::Townsfolk.V1.Token> Tokens {
       get { return tokens_; }
+    }
+
+    /// <summary>Field number for the "direction" field.</summary>
+    public const int DirectionFieldNumber = 4;
+    private bool direction_;
+    /// <summary>
+    /// The text is a stage direction, marks and all: it is not said aloud. See SpeechSettings.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Direction {
+      get { return direction_; }
+      set {
+        direction_ = value;
+      }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4806,6 +5177,7 @@ namespace Townsfolk.V1 {
       if (TurnId != other.TurnId) return false;
       if (Text != other.Text) return false;
       if(!tokens_.Equals(other.tokens_)) return false;
+      if (Direction != other.Direction) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -4816,6 +5188,7 @@ namespace Townsfolk.V1 {
       if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
       if (Text.Length != 0) hash ^= Text.GetHashCode();
       hash ^= tokens_.GetHashCode();
+      if (Direction != false) hash ^= Direction.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -4843,6 +5216,10 @@ namespace Townsfolk.V1 {
         output.WriteString(Text);
       }
       tokens_.WriteTo(output, _repeated_tokens_codec);
+      if (Direction != false) {
+        output.WriteRawTag(32);
+        output.WriteBool(Direction);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -4862,6 +5239,10 @@ namespace Townsfolk.V1 {
         output.WriteString(Text);
       }
       tokens_.WriteTo(ref output, _repeated_tokens_codec);
+      if (Direction != false) {
+        output.WriteRawTag(32);
+        output.WriteBool(Direction);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -4879,6 +5260,9 @@ namespace Townsfolk.V1 {
         size += 1 + pb::CodedOutputStream.ComputeStringSize(Text);
       }
       size += tokens_.CalculateSize(_repeated_tokens_codec);
+      if (Direction != false) {
+        size += 1 + 1;
+      }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
       }
@@ -4898,6 +5282,9 @@ namespace Townsfolk.V1 {
         Text = other.Text;
       }
       tokens_.Add(other.tokens_);
+      if (other.Direction != false) {
+        Direction = other.Direction;
+      }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
 
@@ -4927,6 +5314,10 @@ namespace Townsfolk.V1 {
           }
           case 26: {
             tokens_.AddEntriesFrom(input, _repeated_tokens_codec);
+            break;
+          }
+          case 32: {
+            Direction = input.ReadBool();
             break;
           }
         }
@@ -4960,6 +5351,414 @@ namespace Townsfolk.V1 {
             tokens_.AddEntriesFrom(ref input, _repeated_tokens_codec);
             break;
           }
+          case 32: {
+            Direction = input.ReadBool();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The character does something, or says how it speaks; see SpeechSettings.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class DirectionGiven : pb::IMessage<DirectionGiven>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<DirectionGiven> _parser = new pb::MessageParser<DirectionGiven>(() => new DirectionGiven());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<DirectionGiven> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public DirectionGiven() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public DirectionGiven(DirectionGiven other) : this() {
+      turnId_ = other.turnId_;
+      speaker_ = other.speaker_;
+      text_ = other.text_;
+      mark_ = other.mark_;
+      offset_ = other.offset_;
+      length_ = other.length_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public DirectionGiven Clone() {
+      return new DirectionGiven(this);
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 1;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "speaker" field.</summary>
+    public const int SpeakerFieldNumber = 2;
+    private string speaker_ = "";
+    /// <summary>
+    /// Who does it: the persona's name.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Speaker {
+      get { return speaker_; }
+      set {
+        speaker_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "text" field.</summary>
+    public const int TextFieldNumber = 3;
+    private string text_ = "";
+    /// <summary>
+    /// What: without the marks.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Text {
+      get { return text_; }
+      set {
+        text_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "mark" field.</summary>
+    public const int MarkFieldNumber = 4;
+    private global::Townsfolk.V1.DirectionMark mark_ = global::Townsfolk.V1.DirectionMark.Unspecified;
+    /// <summary>
+    /// How it is marked.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.DirectionMark Mark {
+      get { return mark_; }
+      set {
+        mark_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "offset" field.</summary>
+    public const int OffsetFieldNumber = 5;
+    private int offset_;
+    /// <summary>
+    /// Where it stands in the answer, in Unicode code points.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Offset {
+      get { return offset_; }
+      set {
+        offset_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "length" field.</summary>
+    public const int LengthFieldNumber = 6;
+    private int length_;
+    /// <summary>
+    /// How many characters of the answer it takes; 0 where the answer is without it.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Length {
+      get { return length_; }
+      set {
+        length_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as DirectionGiven);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(DirectionGiven other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (TurnId != other.TurnId) return false;
+      if (Speaker != other.Speaker) return false;
+      if (Text != other.Text) return false;
+      if (Mark != other.Mark) return false;
+      if (Offset != other.Offset) return false;
+      if (Length != other.Length) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      if (Speaker.Length != 0) hash ^= Speaker.GetHashCode();
+      if (Text.Length != 0) hash ^= Text.GetHashCode();
+      if (Mark != global::Townsfolk.V1.DirectionMark.Unspecified) hash ^= Mark.GetHashCode();
+      if (Offset != 0) hash ^= Offset.GetHashCode();
+      if (Length != 0) hash ^= Length.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (Speaker.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Speaker);
+      }
+      if (Text.Length != 0) {
+        output.WriteRawTag(26);
+        output.WriteString(Text);
+      }
+      if (Mark != global::Townsfolk.V1.DirectionMark.Unspecified) {
+        output.WriteRawTag(32);
+        output.WriteEnum((int) Mark);
+      }
+      if (Offset != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Offset);
+      }
+      if (Length != 0) {
+        output.WriteRawTag(48);
+        output.WriteInt32(Length);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (Speaker.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Speaker);
+      }
+      if (Text.Length != 0) {
+        output.WriteRawTag(26);
+        output.WriteString(Text);
+      }
+      if (Mark != global::Townsfolk.V1.DirectionMark.Unspecified) {
+        output.WriteRawTag(32);
+        output.WriteEnum((int) Mark);
+      }
+      if (Offset != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Offset);
+      }
+      if (Length != 0) {
+        output.WriteRawTag(48);
+        output.WriteInt32(Length);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      if (Speaker.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Speaker);
+      }
+      if (Text.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Text);
+      }
+      if (Mark != global::Townsfolk.V1.DirectionMark.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Mark);
+      }
+      if (Offset != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Offset);
+      }
+      if (Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Length);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(DirectionGiven other) {
+      if (other == null) {
+        return;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      if (other.Speaker.Length != 0) {
+        Speaker = other.Speaker;
+      }
+      if (other.Text.Length != 0) {
+        Text = other.Text;
+      }
+      if (other.Mark != global::Townsfolk.V1.DirectionMark.Unspecified) {
+        Mark = other.Mark;
+      }
+      if (other.Offset != 0) {
+        Offset = other.Offset;
+      }
+      if (other.Length != 0) {
+        Length = other.Length;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18: {
+            Speaker = input.ReadString();
+            break;
+          }
+          case 26: {
+            Text = input.ReadString();
+            break;
+          }
+          case 32: {
+            Mark = (global::Townsfolk.V1.DirectionMark) input.ReadEnum();
+            break;
+          }
+          case 40: {
+            Offset = input.ReadInt32();
+            break;
+          }
+          case 48: {
+            Length = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18: {
+            Speaker = input.ReadString();
+            break;
+          }
+          case 26: {
+            Text = input.ReadString();
+            break;
+          }
+          case 32: {
+            Mark = (global::Townsfolk.V1.DirectionMark) input.ReadEnum();
+            break;
+          }
+          case 40: {
+            Offset = input.ReadInt32();
+            break;
+          }
+          case 48: {
+            Length = input.ReadInt32();
+            break;
+          }
         }
       }
     }
@@ -4985,7 +5784,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5009,6 +5808,9 @@ namespace Townsfolk.V1 {
       index_ = other.index_;
       text_ = other.text_;
       confidence_ = other.confidence_ != null ? other.confidence_.Clone() : null;
+      speaker_ = other.speaker_;
+      offset_ = other.offset_;
+      length_ = other.length_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -5052,7 +5854,7 @@ namespace Townsfolk.V1 {
     public const int TextFieldNumber = 3;
     private string text_ = "";
     /// <summary>
-    /// The sentence, without surrounding white space.
+    /// What is said aloud: without surrounding white space, stage directions, and asterisks that only give emphasis.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -5078,6 +5880,52 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "speaker" field.</summary>
+    public const int SpeakerFieldNumber = 5;
+    private string speaker_ = "";
+    /// <summary>
+    /// Who says it: the persona's name.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Speaker {
+      get { return speaker_; }
+      set {
+        speaker_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "offset" field.</summary>
+    public const int OffsetFieldNumber = 6;
+    private int offset_;
+    /// <summary>
+    /// Where it begins in the answer (all text deltas joined), in Unicode code points.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Offset {
+      get { return offset_; }
+      set {
+        offset_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "length" field.</summary>
+    public const int LengthFieldNumber = 7;
+    private int length_;
+    /// <summary>
+    /// How many characters of the answer it takes, with what in it is not said. Once it was heard, offset + length is what
+    /// Interrupt.heard_characters takes.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Length {
+      get { return length_; }
+      set {
+        length_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -5097,6 +5945,9 @@ namespace Townsfolk.V1 {
       if (Index != other.Index) return false;
       if (Text != other.Text) return false;
       if (!object.Equals(Confidence, other.Confidence)) return false;
+      if (Speaker != other.Speaker) return false;
+      if (Offset != other.Offset) return false;
+      if (Length != other.Length) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -5108,6 +5959,9 @@ namespace Townsfolk.V1 {
       if (Index != 0) hash ^= Index.GetHashCode();
       if (Text.Length != 0) hash ^= Text.GetHashCode();
       if (confidence_ != null) hash ^= Confidence.GetHashCode();
+      if (Speaker.Length != 0) hash ^= Speaker.GetHashCode();
+      if (Offset != 0) hash ^= Offset.GetHashCode();
+      if (Length != 0) hash ^= Length.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -5142,6 +5996,18 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(34);
         output.WriteMessage(Confidence);
       }
+      if (Speaker.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(Speaker);
+      }
+      if (Offset != 0) {
+        output.WriteRawTag(48);
+        output.WriteInt32(Offset);
+      }
+      if (Length != 0) {
+        output.WriteRawTag(56);
+        output.WriteInt32(Length);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -5168,6 +6034,18 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(34);
         output.WriteMessage(Confidence);
       }
+      if (Speaker.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(Speaker);
+      }
+      if (Offset != 0) {
+        output.WriteRawTag(48);
+        output.WriteInt32(Offset);
+      }
+      if (Length != 0) {
+        output.WriteRawTag(56);
+        output.WriteInt32(Length);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -5189,6 +6067,15 @@ namespace Townsfolk.V1 {
       }
       if (confidence_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Confidence);
+      }
+      if (Speaker.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Speaker);
+      }
+      if (Offset != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Offset);
+      }
+      if (Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Length);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -5216,6 +6103,15 @@ namespace Townsfolk.V1 {
           Confidence = new global::Townsfolk.V1.Confidence();
         }
         Confidence.MergeFrom(other.Confidence);
+      }
+      if (other.Speaker.Length != 0) {
+        Speaker = other.Speaker;
+      }
+      if (other.Offset != 0) {
+        Offset = other.Offset;
+      }
+      if (other.Length != 0) {
+        Length = other.Length;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -5253,6 +6149,18 @@ namespace Townsfolk.V1 {
               Confidence = new global::Townsfolk.V1.Confidence();
             }
             input.ReadMessage(Confidence);
+            break;
+          }
+          case 42: {
+            Speaker = input.ReadString();
+            break;
+          }
+          case 48: {
+            Offset = input.ReadInt32();
+            break;
+          }
+          case 56: {
+            Length = input.ReadInt32();
             break;
           }
         }
@@ -5293,6 +6201,18 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Confidence);
             break;
           }
+          case 42: {
+            Speaker = input.ReadString();
+            break;
+          }
+          case 48: {
+            Offset = input.ReadInt32();
+            break;
+          }
+          case 56: {
+            Length = input.ReadInt32();
+            break;
+          }
         }
       }
     }
@@ -5318,7 +6238,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5602,7 +6522,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5878,7 +6798,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6211,7 +7131,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6504,7 +7424,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6737,7 +7657,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6941,7 +7861,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7145,7 +8065,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7338,7 +8258,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[24]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7625,7 +8545,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[25]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7684,6 +8604,9 @@ namespace Townsfolk.V1 {
           break;
         case EventOneofCase.ActionSettled:
           ActionSettled = other.ActionSettled.Clone();
+          break;
+        case EventOneofCase.DirectionGiven:
+          DirectionGiven = other.DirectionGiven.Clone();
           break;
       }
 
@@ -7891,6 +8814,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "direction_given" field.</summary>
+    public const int DirectionGivenFieldNumber = 14;
+    /// <summary>
+    /// The character does something that is not said.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.DirectionGiven DirectionGiven {
+      get { return eventCase_ == EventOneofCase.DirectionGiven ? (global::Townsfolk.V1.DirectionGiven) event_ : null; }
+      set {
+        event_ = value;
+        eventCase_ = value == null ? EventOneofCase.None : EventOneofCase.DirectionGiven;
+      }
+    }
+
     private object event_;
     /// <summary>Enum of possible cases for the "event" oneof.</summary>
     public enum EventOneofCase {
@@ -7908,6 +8846,7 @@ namespace Townsfolk.V1 {
       Interrupted = 11,
       ActionRequested = 12,
       ActionSettled = 13,
+      DirectionGiven = 14,
     }
     private EventOneofCase eventCase_ = EventOneofCase.None;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7951,6 +8890,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Interrupted, other.Interrupted)) return false;
       if (!object.Equals(ActionRequested, other.ActionRequested)) return false;
       if (!object.Equals(ActionSettled, other.ActionSettled)) return false;
+      if (!object.Equals(DirectionGiven, other.DirectionGiven)) return false;
       if (EventCase != other.EventCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -7972,6 +8912,7 @@ namespace Townsfolk.V1 {
       if (eventCase_ == EventOneofCase.Interrupted) hash ^= Interrupted.GetHashCode();
       if (eventCase_ == EventOneofCase.ActionRequested) hash ^= ActionRequested.GetHashCode();
       if (eventCase_ == EventOneofCase.ActionSettled) hash ^= ActionSettled.GetHashCode();
+      if (eventCase_ == EventOneofCase.DirectionGiven) hash ^= DirectionGiven.GetHashCode();
       hash ^= (int) eventCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -8043,6 +8984,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(106);
         output.WriteMessage(ActionSettled);
       }
+      if (eventCase_ == EventOneofCase.DirectionGiven) {
+        output.WriteRawTag(114);
+        output.WriteMessage(DirectionGiven);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -8105,6 +9050,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(106);
         output.WriteMessage(ActionSettled);
       }
+      if (eventCase_ == EventOneofCase.DirectionGiven) {
+        output.WriteRawTag(114);
+        output.WriteMessage(DirectionGiven);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -8153,6 +9102,9 @@ namespace Townsfolk.V1 {
       }
       if (eventCase_ == EventOneofCase.ActionSettled) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(ActionSettled);
+      }
+      if (eventCase_ == EventOneofCase.DirectionGiven) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(DirectionGiven);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -8244,6 +9196,12 @@ namespace Townsfolk.V1 {
             ActionSettled = new global::Townsfolk.V1.ActionSettled();
           }
           ActionSettled.MergeFrom(other.ActionSettled);
+          break;
+        case EventOneofCase.DirectionGiven:
+          if (DirectionGiven == null) {
+            DirectionGiven = new global::Townsfolk.V1.DirectionGiven();
+          }
+          DirectionGiven.MergeFrom(other.DirectionGiven);
           break;
       }
 
@@ -8383,6 +9341,15 @@ namespace Townsfolk.V1 {
             ActionSettled = subBuilder;
             break;
           }
+          case 114: {
+            global::Townsfolk.V1.DirectionGiven subBuilder = new global::Townsfolk.V1.DirectionGiven();
+            if (eventCase_ == EventOneofCase.DirectionGiven) {
+              subBuilder.MergeFrom(DirectionGiven);
+            }
+            input.ReadMessage(subBuilder);
+            DirectionGiven = subBuilder;
+            break;
+          }
         }
       }
     #endif
@@ -8517,6 +9484,15 @@ namespace Townsfolk.V1 {
             }
             input.ReadMessage(subBuilder);
             ActionSettled = subBuilder;
+            break;
+          }
+          case 114: {
+            global::Townsfolk.V1.DirectionGiven subBuilder = new global::Townsfolk.V1.DirectionGiven();
+            if (eventCase_ == EventOneofCase.DirectionGiven) {
+              subBuilder.MergeFrom(DirectionGiven);
+            }
+            input.ReadMessage(subBuilder);
+            DirectionGiven = subBuilder;
             break;
           }
         }
