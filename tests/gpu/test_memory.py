@@ -53,6 +53,25 @@ def test_a_released_model_leaves_little_and_comes_back_the_same():
     assert report["peak process again"] <= 2000
 
 
+def test_twenty_releases_leave_nothing():
+    job = {
+        "model": "starter",
+        "cycles": 20,
+        "settings": {"device": "cuda", "dtype": "float32", "kv_memory_mib": 256},
+    }
+    command = [sys.executable, STORM.parent / "release_cycles.py", json.dumps(job)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=160)
+    assert run.returncode == 0, run.stderr[-3000:]
+    report = json.loads(run.stdout.splitlines()[-1])
+    print(report)
+    assert report["texts"] == 1
+    assert all(each["torch"] < SMALL_MIB for each in report["released"])
+    for state in ("released", "warm"):
+        third, last = report[state][2], report[state][-1]
+        assert last["torch"] - third["torch"] < 8  # MiB
+        assert last["host"] - third["host"] < 64
+
+
 def test_a_closed_engine_leaves_little():
     assert storm("starter", kv_memory_mib=256)["closed"][1] < SMALL_MIB
 

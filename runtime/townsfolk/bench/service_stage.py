@@ -32,13 +32,13 @@ class ServiceStage:
     def __init__(self, runtime: RuntimeProcess, endpoint: Endpoint) -> None:
         """Take a runtime that serves, which `close` ends."""
         self._runtime = runtime
-        self._endpoint = endpoint
+        self.endpoint = endpoint
 
     def play(self, scene: Scene) -> list[Answer]:
         """See `Stage`."""
         count = max(1, min((os.cpu_count() or 1) // 2, scene.npcs // NPCS_A_PROCESS))
         shares = [list(range(first, scene.npcs, count)) for first in range(count)]
-        players = [_Players(self._endpoint, scene, share, share[0] == 0) for share in shares]
+        players = [_Players(self.endpoint, scene, share, share[0] == 0) for share in shares]
         try:
             for each in players:
                 each.wait()  # until all sessions are open

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from townsfolk.bench import recorded
+from townsfolk.bench import recorded, render
 from townsfolk.bench.cold import cold
 from townsfolk.bench.decode import (
     Contestant,
@@ -23,6 +23,8 @@ from townsfolk.bench.interference import SCENE, interference
 from townsfolk.bench.plot import plot
 from townsfolk.bench.prefill import prefill
 from townsfolk.bench.profile import profile
+from townsfolk.bench.render import Ways
+from townsfolk.bench.renderer import Frames, Renderer
 from townsfolk.bench.report import gpu_name, print_report
 from townsfolk.bench.scene import Scene, Stage
 from townsfolk.bench.subject import Subject
@@ -52,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
             _tavern(options, subject)
         elif options.interference:
             _interference(options, subject)
+        elif options.render:
+            _render(options, subject)
         elif options.cold:
             print_report("cold", cold(subject), **subject.facts)
         elif options.profile:
@@ -157,6 +161,26 @@ def _interference(options: argparse.Namespace, subject: Subject) -> None:
     with closing(_stage(options, subject, scene, 2 * scene.npcs)) as stage:
         rows = interference(stage, scene, options.rounds)
     print_report("interference", rows, **subject.facts, way=_way(options))
+
+
+def _render(options: argparse.Namespace, subject: Subject) -> None:
+    frames = Frames(options.frame_ms / 1000, options.work_ms / 1000, options.seconds)
+    ways = Ways(options.render, [None, *(options.policy or ["balanced"])])
+    scene = replace(render.SCENE, npcs=max(options.render))
+    with (
+        closing(subject.service_stage(max(scene.npcs, 1), 2 * scene.tokens)) as stage,
+        closing(Renderer(subject.device, stage.endpoint)) as renderer,
+    ):
+        rows = render.render(renderer, stage.endpoint, frames, ways, scene)
+    print_report(
+        "render",
+        rows,
+        **subject.facts,
+        renderer=Renderer.name(subject.device),
+        frame_ms=options.frame_ms,
+        work_ms=options.work_ms,
+        seconds=options.seconds,
+    )
 
 
 def _profile(options: argparse.Namespace, subject: Subject) -> None:

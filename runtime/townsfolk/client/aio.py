@@ -15,6 +15,7 @@ from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_errors
+from townsfolk.client.frames import AsyncFrames
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -42,6 +43,10 @@ Response = TypeVar("Response", bound=Message)
 CONNECT_TIMEOUT_S = 10.0
 # What a short call may take; to register long lore takes the longest of them.
 CALL_TIMEOUT_S = 60.0
+# What it may take to load a model.
+LOAD_TIMEOUT_S = 600.0
+# A report of frames that takes longer says nothing any more.
+REPORT_TIMEOUT_S = 1.0
 
 
 class AsyncRuntime:
@@ -285,6 +290,37 @@ class AsyncRuntime:
         async for response in self._stream(self.stub.WatchStats, request):
             yield response
 
+    def frames(self, frames_per_second: float = 60, policy: str = "balanced") -> AsyncFrames:
+        """Have the runtime compute between this program's frames, while in the context returned.
+
+        Args:
+            frames_per_second: What the program aims for. 1 to 1000.
+            policy: "smooth", "balanced" or "fast": what the runtime gives up for frames; see
+                PacePolicy of the contract.
+
+        Raises:
+            InvalidArgumentError: There is no such policy, or nobody draws so many frames.
+        """
+        return AsyncFrames(self._report_frames, frames_per_second, policy)
+
+    async def release(self, *, until_warm: bool = False) -> int:
+        """Have the runtime give its model's memory back; return what it takes then, in MiB.
+
+        Sessions stay, and answers under way go on when the model is back.
+
+        Args:
+            until_warm: Keep the model away until `warm` is called; otherwise the next request that
+                comes loads it.
+        """
+        request = pb.ReleaseRequest(until_warm=until_warm)
+        response: pb.ReleaseResponse = await self._call(self.stub.Release, request)
+        return response.memory_used_mib
+
+    async def warm(self, *, timeout_s: float = LOAD_TIMEOUT_S) -> int:
+        """Have the runtime load its model, and wait for that; return what it takes then, in MiB."""
+        response: pb.WarmResponse = await self._call(self.stub.Warm, pb.WarmRequest(), timeout_s)
+        return response.memory_used_mib
+
     async def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""
         response: pb.ListSessionsResponse = await self._call(
@@ -333,6 +369,9 @@ class AsyncRuntime:
         """Register all lore again, in a runtime that has forgotten it."""
         for lore in self._lore.values():
             await self._call(self.stub.RegisterLore, pb.RegisterLoreRequest(lore=lore))
+
+    async def _report_frames(self, request: pb.ReportFramesRequest) -> None:
+        await self._call(self.stub.ReportFrames, request, REPORT_TIMEOUT_S)
 
     def _connect(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint

@@ -10,6 +10,7 @@ from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice
 from townsfolk.client.portal import Portal, call_in_loop
 from townsfolk.client.process import RuntimeProcess
+from townsfolk.client.sync_frames import Frames
 from townsfolk.client.sync_npc import Npc
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona, SpeechSettings, TranscriptEntry
@@ -152,6 +153,18 @@ class Runtime:
     def watch_stats(self, interval_s: float = 1.0) -> Iterator[pb.WatchStatsResponse]:
         """Yield the engine's counters, again and again."""
         return self._portal.iterate(self._runtime.watch_stats(interval_s))
+
+    def frames(self, frames_per_second: float = 60, policy: str = "balanced") -> Frames:
+        """Have the runtime compute between this program's frames; see `AsyncRuntime.frames`."""
+        return Frames(self._portal, self._runtime.frames(frames_per_second, policy))
+
+    def release(self, *, until_warm: bool = False) -> int:
+        """Have the runtime give its model's memory back; see `AsyncRuntime.release`."""
+        return self._portal.run(self._runtime.release(until_warm=until_warm))
+
+    def warm(self) -> int:
+        """Have the runtime load its model, and wait for that; see `AsyncRuntime.warm`."""
+        return self._portal.run(self._runtime.warm())
 
     def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""

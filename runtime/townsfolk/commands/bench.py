@@ -19,7 +19,7 @@ from townsfolk.commands.options import positive, whole_number
 DTYPES = ("bfloat16", "float16", "float32")
 # The names of `townsfolk.models.mixes`, which would import PyTorch here.
 QUANTIZATIONS = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "q5_1", "q5_0", "q4_1", "q4_0")
-_OWN = ("prefill", "through", "tavern", "interference", "cold", "profile", "report")
+_OWN = ("prefill", "through", "tavern", "interference", "render", "cold", "profile", "report")
 # What `townsfolk serve` allows by default.
 _USUAL_SESSIONS = 256
 
@@ -37,6 +37,7 @@ _READS = {
     "--through": _OF_SHAPES | {"batch", "prompt_tokens"},
     "--tavern": _OF_SHAPES | {"in_process", "thinking_s", "plot"},
     "--interference": _OF_SHAPES | {"in_process"},
+    "--render": _OF_SHAPES | {"frame_ms", "work_ms", "seconds", "policy"},
     "--cold": _OF_SHAPES,
     "--profile": _OF_SHAPES | {"batch", "prompt_tokens"},
     "--report": {"plot"},
@@ -114,6 +115,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what long prompts do to 8 who speak, over the service",
     )
     measure.add_argument(
+        "--render",
+        type=_counts,
+        metavar="NPCS",
+        help="frames of a game on the same processor beside characters who talk, such as 0,1,8",
+    )
+    measure.add_argument(
         "--cold", action="store_true", help="seconds from a started process to a first word"
     )
     measure.add_argument(
@@ -131,6 +138,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=2.0,
         help="tavern: mean of the pauses between turns, exponential. Default 2",
+    )
+    frames = parser.add_argument_group("render")
+    frames.add_argument(
+        "--frame-ms", type=positive, default=1000 / 60, help="from frame to frame. Default 16.67"
+    )
+    frames.add_argument(
+        "--work-ms", type=positive, default=8.0, help="of the processor for each. Default 8"
+    )
+    frames.add_argument("--seconds", type=positive, default=60.0, help="of each row. Default 60")
+    frames.add_argument(
+        "--policy",
+        choices=("smooth", "balanced", "fast"),
+        action="append",
+        help="of the game that reports its frames, beside one that does not; may be given more "
+        "than once. Default balanced",
     )
     scene.add_argument("--plot", type=Path, metavar="PNG", help="tavern: draw the figures")
 
@@ -201,12 +223,16 @@ def _refuse_unread(options: argparse.Namespace) -> None:
         raise ValueError("--peer measures transformers, too: pip install transformers")
 
 
-def _numbers(text: str) -> list[int]:
+def _counts(text: str) -> list[int]:
+    return _numbers(text, least=0)
+
+
+def _numbers(text: str, least: int = 1) -> list[int]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or min(numbers) < 1:
+    if not numbers or min(numbers) < least:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 1,8,16")
     return numbers
 

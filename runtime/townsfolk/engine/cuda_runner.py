@@ -150,7 +150,7 @@ class CudaRunner:
             else:
                 (decodes if is_decode(item) else prompts).append(place)
         self._launched += 1
-        if not scored and (prompts or self._launched % _TIMED == 0):
+        if not scored and (plan.timed or prompts or self._launched % _TIMED == 0):
             step.begin = _event(timed=True)
             step.begin.record()
         # The logits of a graph are there until the next one runs.

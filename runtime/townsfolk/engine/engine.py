@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import weakref
 from collections.abc import Callable
 from collections.abc import Sequence as Items
@@ -20,6 +21,7 @@ from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import (
     EngineFailedError,
     InvalidPromptError,
+    TooManyReportersError,
 )
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
@@ -29,6 +31,7 @@ from townsfolk.engine.memory import MemoryPlan
 from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion
+from townsfolk.engine.pacing import MOST_REPORTERS, FramePacer, FrameReport
 from townsfolk.engine.pretrained import Pretrained
 from townsfolk.engine.repetition import filter_of
 from townsfolk.engine.reply import Reply
@@ -132,8 +135,9 @@ class Engine:
             if words is None
             else GrammarCompiler(words, spec.vocab_size, eos_ids or {spec.vocab_size - 1})
         )
+        self._pacer = FramePacer()
         self._loop = EngineLoop(
-            self._scheduler, self._residency, responder, settings.idle_release_s
+            self._scheduler, self._residency, responder, self._pacer, settings.idle_release_s
         )
         self._thread = EngineThread(
             self._loop, settings.threads or max(torch.get_num_threads() - 1, 1)
@@ -332,7 +336,45 @@ class Engine:
             preemptions_total=self._scheduler.num_preemptions,
             model_state=self._residency.state,
             memory_used_mib=-(-self._memory_used() // MIB),
+            pace=self._pacer.stats(time.monotonic()),
         )
+
+    def report_frames(self, report: FrameReport) -> None:
+        """Take what a game tells of its frames; may be called from any thread.
+
+        While reports come, steps run where they fit between the frames; see `FramePacer`.
+
+        Raises:
+            TooManyReportersError: as many other games report already.
+        """
+        if not self._pacer.has_room_for(report.reporter, report.arrived):
+            raise TooManyReportersError(MOST_REPORTERS)
+        self._thread.post(partial(self._pacer.report, report))
+
+    async def release(self, *, until_warm: bool = False) -> None:
+        """Give the model's memory back; return once that is done.
+
+        Replies under way pause where they are, and go on when the model is back.
+
+        Args:
+            until_warm: keep it away until `warm` is called; else the next request to come loads it.
+
+        Raises:
+            ModelStaysError: the engine was made with a model in memory, and can't load it again.
+            EngineClosedError: the engine is closed.
+            EngineFailedError: the engine has failed.
+        """
+        await self._done(partial(self._loop.release, until_warm=until_warm))
+
+    async def warm(self) -> None:
+        """Load a released model; return once it is loaded.
+
+        Raises:
+            ModelReloadError: it can't be loaded.
+            EngineClosedError: the engine is closed.
+            EngineFailedError: the engine has failed.
+        """
+        await self._done(self._loop.warm)
 
     def observe_steps(self, observer: StepObserver | None) -> None:
         """Have every step told to an observer, which must return at once; None ends it."""
@@ -360,15 +402,21 @@ class Engine:
             EngineClosedError: the engine is closed.
             EngineFailedError: the engine has failed.
         """
+        await self._done(self._loop.check)
+
+    async def _done(self, command: Callable[[Future[None]], None]) -> None:
+        """Have the thread run a command, and wait for what it sets."""
         self._open.check()
         done: Future[None] = Future()
-        self._thread.post(partial(self._loop.check, done))
+        done.set_running_or_notify_cancel()  # whoever waits may leave
+        self._thread.post(partial(command, done))
         ends: list[asyncio.Future[Any]] = [
             asyncio.wrap_future(done),
             asyncio.wrap_future(self.failed),
         ]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        self._open.check()
+        if not done.done():
+            self._open.check()
         done.result()
 
     def close(self) -> None:

@@ -105,6 +105,26 @@ class NotEnoughMemoryError(EngineError):
     """The memory that was set, or that is free, is too little to run the model at all."""
 
 
+class TooManyReportersError(EngineError):
+    """More games report their frames than are listened to."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} games report their frames already, which is the most: end one's reports, or "
+            "wait half a second after it is gone"
+        )
+
+
+class ModelStaysError(EngineError):
+    """The model can't be released, as nothing could load it again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this model can't be released: it was given to the engine in memory, and nothing could "
+            "load it again"
+        )
+
+
 class ModelReloadError(EngineError):
     """The model was released while nobody needed it, and can't be loaded again now.
 
@@ -114,7 +134,7 @@ class ModelReloadError(EngineError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "the model was released while idle and can't be loaded again; the next request tries "
+            "the model was released and can't be loaded again; the next request tries "
             f"once more: {reason}"
         )
         self.reason = reason

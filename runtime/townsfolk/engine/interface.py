@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from townsfolk.engine.errors import EngineFailedError
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
+from townsfolk.engine.pacing import FrameReport
 from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.stats import EngineStats
 from townsfolk.engine.unread import Unread
@@ -70,6 +71,15 @@ class TextEngine(Protocol):
 
     def stats(self) -> EngineStats:
         """Return the counters."""
+
+    def report_frames(self, report: FrameReport) -> None:
+        """Take what a game tells of its frames."""
+
+    async def release(self, *, until_warm: bool = False) -> None:
+        """Give the model's memory back."""
+
+    async def warm(self) -> None:
+        """Load a released model."""
 
     async def aclose(self) -> None:
         """End all replies, and the engine."""

@@ -16,14 +16,17 @@ from townsfolk.engine.errors import (
     DeviceFailedError,
     EngineClosedError,
     ModelReloadError,
+    ModelStaysError,
 )
 from townsfolk.engine.outputs import FinishReason
+from townsfolk.engine.pacing import FramePacer, StepLimit
 from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.responder import Responder
 from townsfolk.engine.response import Response
 from townsfolk.engine.runner import Runner
 from townsfolk.engine.scheduled_step import ScheduledStep
 from townsfolk.engine.scheduler import Scheduler
+from townsfolk.engine.stats import ModelState
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class EngineLoop:
         scheduler: Scheduler,
         residency: Residency,
         responder: Responder,
+        pacer: FramePacer,
         idle_release_s: float = 0.0,
     ) -> None:
         """Make a loop without requests.
@@ -48,6 +52,7 @@ class EngineLoop:
             scheduler: decides the steps.
             residency: has the runner that runs them.
             responder: tells the callers.
+            pacer: keeps steps out of the way of games' frames.
             idle_release_s: seconds without a request after which the model is released; 0 never.
         """
         self.post: Callable[[Callable[[], None]], None]
@@ -55,6 +60,11 @@ class EngineLoop:
         self._scheduler = scheduler
         self._residency = residency
         self._responder = responder
+        self._pacer = pacer
+        self._paced: StepLimit | None = None  # of the step in flight
+        self._releasing: list[Future[None]] = []  # those who wait for the memory to be given back
+        self._warming: list[Future[None]] = []  # those who wait for the model
+        self._waits_for_warm = False
         self._deadlines: list[tuple[float, int, Response]] = []  # heap
         self._in_flight: deque[tuple[ScheduledStep, Any]] = deque()
         self._unmasked: ScheduledStep | None = None  # the latest, while draws of it wait
@@ -65,6 +75,7 @@ class EngineLoop:
         responder, request = self._responder, response.sequence.request
         responder.add(response)
         self._scheduler.add(response.sequence)
+        self._residency.stays_away = self._waits_for_warm
         if request.deadline is not None:
             if len(self._deadlines) > 2 * len(responder):  # most of them have ended
                 self._deadlines = [each for each in self._deadlines if responder.has(each[2])]
@@ -100,18 +111,30 @@ class EngineLoop:
             self._expire()
         if (idle_until := self._idle_until()) is not None and idle_until <= time.monotonic():
             self._residency.release()
+        if self._releasing and self._residency.state is not ModelState.LOADING:
+            self._give_back()
         resident = self._residency.resident
         if resident is None:
-            if len(self._responder):
+            if self._warming or (len(self._responder) and not self._residency.stays_away):
                 self._residency.load(lambda loaded: self.post(partial(self._settle_model, loaded)))
             self._responder.send()
             return self._pause()
         runner = resident.runner
-        step = self._scheduler.plan()
+        limit = None
+        if self._pacer.is_paced(now := time.monotonic()):
+            self._settle_all(runner)
+            decided = self._pacer.decide(now, self._scheduler.demand())
+            if isinstance(decided, float):
+                self._responder.send()
+                return self._pause(decided)
+            limit = decided
+        step = self._scheduler.plan(limit)
         if step.sequences:
+            self._paced = limit
             self._launch(runner, step)
             self._mask(runner)
-        if self._in_flight and (len(self._in_flight) >= runner.depth or not step.sequences):
+        depth = runner.depth if limit is None else 1
+        if self._in_flight and (len(self._in_flight) >= depth or not step.sequences):
             # Readers wake up while this thread waits for the device. Before the launch, they would
             # take the interpreter's lock from it and the next step would come late.
             self._responder.send()
@@ -124,10 +147,28 @@ class EngineLoop:
             self._responder.send()
         return 0.0
 
+    def release(self, done: Future[None], until_warm: bool) -> None:
+        """Give the model's memory back; see `Engine.release`. Sets `done` then, or why it can't."""
+        if not self._residency.can_release:
+            done.set_exception(ModelStaysError())
+            return
+        self._waits_for_warm = until_warm
+        self._releasing.append(done)
+
+    def warm(self, done: Future[None]) -> None:
+        """Have the model loaded; see `Engine.warm`. Sets `done` then, or why it could not be."""
+        self._residency.stays_away = self._waits_for_warm = False
+        if self._residency.resident is not None and not self._releasing:
+            done.set_result(None)
+        else:
+            self._warming.append(done)
+
     def end(self) -> None:
         """End every request with EngineClosedError."""
         self._in_flight.clear()
         self._unmasked = None
+        for done in (*self._releasing, *self._warming):
+            done.set_exception(EngineClosedError())
         for response in self._responder.open():
             self._responder.fail(response, EngineClosedError())
         self._responder.send()
@@ -169,6 +210,24 @@ class EngineLoop:
             for place in places:
                 self._responder.fail(self._responder.of(step.sequences[place]), error)
 
+    def _settle_all(self, runner: Runner) -> None:
+        """Have no step in flight."""
+        while self._in_flight:
+            self._settle(runner, *self._in_flight.popleft())
+            self._mask(runner)
+
+    def _give_back(self) -> None:
+        """Give the model's memory back; who speaks pauses, and is computed again later."""
+        releasing, self._releasing = self._releasing, []
+        if (resident := self._residency.resident) is not None:
+            self._settle_all(resident.runner)
+            self._scheduler.suspend()
+            del resident
+            self._residency.release()
+        self._residency.stays_away = not self._warming
+        for done in releasing:
+            done.set_result(None)
+
     def _settle(self, runner: Runner, step: ScheduledStep, handle: Any) -> None:
         """Wait for a step and give each request what it has got."""
         begin = time.monotonic()
@@ -183,6 +242,7 @@ class EngineLoop:
         self._responder.outbox.note_wait(now - begin)
         if (seconds := runner.seconds(handle)) is not None:
             self._note_pace(step, seconds)
+        self._paced = None
         self._responder.take(step, outputs, now)
 
     def _note_pace(self, step: ScheduledStep, seconds: float) -> None:
@@ -197,6 +257,7 @@ class EngineLoop:
                 prompt_tokens += item.count
                 pairs += item.count * (item.start + item.count // 2)
         self._scheduler.pace.note(decodes, prompt_tokens, seconds, pairs)
+        self._pacer.note(decodes, prompt_tokens, seconds, self._paced)
 
     def _fail_step(self, step: ScheduledStep, error: Exception) -> None:
         logger.error("a model step failed; its requests are given up", exc_info=error)
@@ -234,6 +295,12 @@ class EngineLoop:
     def _settle_model(self, loaded: Loaded) -> None:
         """Take the model, which was loaded; when it could not be, tell those who wait why."""
         self._residency.settle(loaded)
+        warming, self._warming = self._warming, []
+        for done in warming:
+            if isinstance(loaded, ModelReloadError):
+                done.set_exception(ModelReloadError(loaded.reason))
+            else:
+                done.set_result(None)
         if isinstance(loaded, ModelReloadError):
             for response in self._responder.open():
                 self._responder.fail(response, ModelReloadError(loaded.reason))

@@ -104,6 +104,8 @@ class Residency:
         """When the last loading ended, on the monotonic clock."""
         self.resident: Resident | None = resident
         self.can_release = load is not None
+        self.stays_away = False
+        """Whether a released model waits for `Warm`, or for a request that has yet to come."""
         self._pool = pool
         self._load = load
         self._loader: threading.Thread | None = None

@@ -163,7 +163,8 @@ class EagerRunner:
         if places:
             self._compute(step, places)
         self._launched += 1
-        if self._launched % _TIMED == 0 or any(item.count > 1 for item in plan.items):
+        is_prompt = any(item.count > 1 for item in plan.items)
+        if plan.timed or is_prompt or self._launched % _TIMED == 0:
             step.seconds = time.perf_counter() - begin
         return step
 

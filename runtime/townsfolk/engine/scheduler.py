@@ -7,6 +7,7 @@ from collections.abc import Sequence as Items
 from itertools import chain, islice
 
 from townsfolk.engine.pace import Pace, Pacing
+from townsfolk.engine.pacing import Demand, StepLimit
 from townsfolk.engine.scheduled_step import ScheduledStep, StepDraft
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.step import StepItem
@@ -61,6 +62,7 @@ class Scheduler:
         self._pool = pool
         self._drafter = drafter
         self._max_batch = max_batch
+        self._turns = 0  # that sequences had of steps in which not all had one
         self._is_sorted = True  # whether `running` has the most important first
         self._budget = step_token_budget
         self._free_slots = list(reversed(range(max_batch)))
@@ -89,21 +91,42 @@ class Scheduler:
         if waits:
             self.waiting.add(sequence)
 
-    def plan(self) -> ScheduledStep:
-        """Decide the next step; it has no items when there is nothing to compute now."""
+    def demand(self) -> Demand:
+        """Return what there is to compute."""
+        decoding, prompts = self._split_running()
+        wanted = islice(chain(prompts, self.waiting), _COUNTED)
+        return Demand(len(decoding), sum(sequence.num_remaining for sequence in wanted))
+
+    def suspend(self) -> None:
+        """Have all sequences wait; what was computed of them is computed again later."""
+        draft = StepDraft()
+        for sequence in [*self.running]:
+            self._preempt(sequence, draft)
+
+    def plan(self, limit: StepLimit | None = None) -> ScheduledStep:
+        """Decide the next step; it has no items when there is nothing to compute now.
+
+        Args:
+            limit: what it may compute at most, and then its time is taken; anything if not given.
+        """
         draft, size = StepDraft(), self._pool.block_size
         decoding, prompts = self._split_running()
+        if limit is not None and limit.decodes < len(decoding):
+            decoding = self._first_turns(decoding, limit.decodes)
         for sequence in decoding:
             has_room = sequence.num_launched < len(sequence.table.block_ids) * size
             if has_room or self._make_room(sequence, 1, draft):
                 draft.compute(sequence, 1)
         budget = self._budget - len(draft.items)
-        if self._drafter is not None:
+        if limit is not None:
+            budget = min(budget, limit.prompt_tokens)
+        elif self._drafter is not None:
             budget -= self._add_drafts(draft, budget)
-        if prompts or self.waiting:
+        if budget > 0 and (prompts or self.waiting):
             self._add_prompts(draft, budget, prompts)
         step = ScheduledStep(draft.plan(self._vacated), list(draft.items))
         if step.sequences:
+            step.plan.timed = limit is not None
             self._vacated = []
             step.epochs = [each.epoch for each in step.sequences]
         return step
@@ -152,6 +175,15 @@ class Scheduler:
         held = {block_id for sequence in self.running for block_id in sequence.table.block_ids}
         if len(held) != self._pool.num_used:
             raise RuntimeError(f"{self._pool.num_used} KV blocks are used, but {len(held)} held")
+
+    def _first_turns(self, decoding: list[Sequence], count: int) -> list[Sequence]:
+        """The most important of those who decode; among equals those whose last turn is oldest."""
+        decoding.sort(key=lambda each: (-each.priority, each.last_turn))
+        first = decoding[:count]
+        for sequence in first:
+            self._turns += 1
+            sequence.last_turn = self._turns
+        return sorted(first, key=rank)
 
     def _add_prompts(self, draft: StepDraft, budget: int, prompts: list[Sequence]) -> None:
         """Have prompts computed, as much of them as the pace allows."""

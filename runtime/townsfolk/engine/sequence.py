@@ -27,15 +27,32 @@ class Sequence:
         num_pending: tokens that launched steps are drawing.
         num_drafted: tokens that a launched step is verifying; until it has, no other is planned.
         num_scored: tokens of the prompt whose log-probabilities are known, where they are wanted.
+        last_turn: number of its last step of those in which not all who decode had a part.
         epoch: goes up when the sequence leaves the batch; results of older steps are void.
         waits: whether it was never in the batch.
         cached_tokens: prompt tokens found in the cache when it first ran.
     """
 
     __slots__ = (
-        "cached_tokens", "epoch", "is_masked", "logprobs", "max_tokens", "num_drafted",
-        "num_launched", "num_pending", "num_scored", "number", "priority", "prompt_length",
-        "request", "scores_prompt", "slot", "table", "token_ids", "waits",
+        "cached_tokens",
+        "epoch",
+        "is_masked",
+        "last_turn",
+        "logprobs",
+        "max_tokens",
+        "num_drafted",
+        "num_launched",
+        "num_pending",
+        "num_scored",
+        "number",
+        "priority",
+        "prompt_length",
+        "request",
+        "scores_prompt",
+        "slot",
+        "table",
+        "token_ids",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, request: Request, table: BlockTable) -> None:
@@ -55,6 +72,7 @@ class Sequence:
         self.num_pending = 0
         self.num_drafted = 0
         self.num_scored = request.scored_from or 0
+        self.last_turn = 0
         self.epoch = 0
         self.waits = True
         self.cached_tokens = 0

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from townsfolk.engine.pacing import PaceStats
+
 # Over how long the rate of tokens is taken, in seconds.
 _RATE_WINDOW_S = 2.0
 # Of how many requests the times to first token are kept.
@@ -45,6 +47,7 @@ class EngineStats:
         model_state: whether the model is in memory.
         memory_used_mib: on a GPU all that the process is known to take there; on the CPU all the
             memory that is resident for the process, of which it shares files with others.
+        pace: how steps keep out of the way of a game's frames; None while no game reports any.
     """
 
     running: int
@@ -62,6 +65,7 @@ class EngineStats:
     preemptions_total: int
     model_state: ModelState
     memory_used_mib: int
+    pace: PaceStats | None = None
 
 
 StepObserver = Callable[[float, int], None]

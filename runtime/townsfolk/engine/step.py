@@ -80,12 +80,14 @@ class StepPlan:
         admitted: sequences that join it, in slots that may be among those.
         grown: slots whose block tables have got longer; from which place on, and the new blocks.
         items: who computes what, a slot at most once.
+        timed: whether somebody wants to know how long it takes.
     """
 
     vacated: list[int] = field(default_factory=list)
     admitted: list[Admission] = field(default_factory=list)
     grown: list[tuple[int, int, list[int]]] = field(default_factory=list)
     items: list[StepItem] = field(default_factory=list)
+    timed: bool = False
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from townsfolk.engine.errors import (
 from townsfolk.engine.generation import Event, Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
+from townsfolk.engine.pacing import FrameReport
 from townsfolk.engine.repetition import filter_of
 from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.stats import EngineStats, Meter, ModelState
@@ -72,6 +73,7 @@ class ScriptedEngine:
         self._meter = Meter()
         self._total = 0
         self._closed = False
+        self._state = ModelState.LOADED
         self._grammars = GrammarCompiler(
             self.tokenizer, self.tokenizer.vocab_size, self.tokenizer.eos_ids
         )
@@ -109,6 +111,7 @@ class ScriptedEngine:
             raise EngineClosedError
         if self.failed.done():
             raise self.failed.result()
+        self._state = ModelState.LOADED
         ids = self.encode(prompt) if isinstance(prompt, str) else list(prompt)
         if len(ids) >= self.info.context_length:
             raise PromptTooLongError(len(ids), self.info.context_length)
@@ -165,9 +168,20 @@ class ScriptedEngine:
             cached_tokens_total=0,
             requests_total=self._total,
             preemptions_total=0,
-            model_state=ModelState.LOADED,
+            model_state=self._state,
             memory_used_mib=0,
         )
+
+    def report_frames(self, report: FrameReport) -> None:
+        """Nothing is computed that could be in the way of frames."""
+
+    async def release(self, *, until_warm: bool = False) -> None:
+        """Say that the model is released until the next request; replies wait for nothing."""
+        self._state = ModelState.RELEASED
+
+    async def warm(self) -> None:
+        """Say that the model is there."""
+        self._state = ModelState.LOADED
 
     async def aclose(self) -> None:
         """End all replies."""

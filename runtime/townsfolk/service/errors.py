@@ -44,6 +44,8 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (engine.EngineClosedError, Code.UNAVAILABLE),
     (engine.EngineFailedError, Code.UNAVAILABLE),
     (engine.ModelReloadError, Code.UNAVAILABLE),
+    (engine.ModelStaysError, Code.FAILED_PRECONDITION),
+    (engine.TooManyReportersError, Code.RESOURCE_EXHAUSTED),
     (dialogue.InvalidFieldError, Code.INVALID_ARGUMENT),
     (dialogue.NotFoundError, Code.NOT_FOUND),
     (dialogue.AlreadyExistsError, Code.ALREADY_EXISTS),

@@ -24,6 +24,7 @@ from townsfolk.service.converse import Conversation, open_session
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
 from townsfolk.service.messages import choices, completions, events, sampling, turns
+from townsfolk.service.messages.frames import frame_report
 from townsfolk.service.messages.sessions import (
     checked_lore,
     session_config_message,
@@ -253,6 +254,24 @@ class TownsfolkServicer:
             stats = stats_message(backend.engine.stats(), len(backend.sessions))
             generated = stats.generated_tokens_total - before
             stats.tokens_per_second = generated / (time.monotonic() - reported_at)
+
+    async def ReportFrames(
+        self, request: pb.ReportFramesRequest, _: Context
+    ) -> pb.ReportFramesResponse:
+        report = frame_report(request, time.monotonic())
+        self._gate.backend.engine.report_frames(report)
+        return pb.ReportFramesResponse()
+
+    async def Release(self, request: pb.ReleaseRequest, _: Context) -> pb.ReleaseResponse:
+        engine = self._gate.backend.engine
+        await engine.release(until_warm=request.until_warm)
+        return pb.ReleaseResponse(memory_used_mib=engine.stats().memory_used_mib)
+
+    async def Warm(self, _request: pb.WarmRequest, _: Context) -> pb.WarmResponse:
+        self._gate.check_open()
+        engine = self._gate.backend.engine
+        await engine.warm()
+        return pb.WarmResponse(memory_used_mib=engine.stats().memory_used_mib)
 
     def stats(self) -> pb.WatchStatsResponse | None:
         """Return the counters as they are now, from any thread; None while the model loads."""

@@ -21,6 +21,13 @@ class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_STATE_LOADED: _ClassVar[ModelState]
     MODEL_STATE_RELEASED: _ClassVar[ModelState]
     MODEL_STATE_LOADING: _ClassVar[ModelState]
+
+class PacePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PACE_POLICY_UNSPECIFIED: _ClassVar[PacePolicy]
+    PACE_POLICY_SMOOTH: _ClassVar[PacePolicy]
+    PACE_POLICY_BALANCED: _ClassVar[PacePolicy]
+    PACE_POLICY_FAST: _ClassVar[PacePolicy]
 CHOICE_SCORE_UNSPECIFIED: ChoiceScore
 CHOICE_SCORE_TOTAL: ChoiceScore
 CHOICE_SCORE_PER_TOKEN: ChoiceScore
@@ -28,6 +35,10 @@ MODEL_STATE_UNSPECIFIED: ModelState
 MODEL_STATE_LOADED: ModelState
 MODEL_STATE_RELEASED: ModelState
 MODEL_STATE_LOADING: ModelState
+PACE_POLICY_UNSPECIFIED: PacePolicy
+PACE_POLICY_SMOOTH: PacePolicy
+PACE_POLICY_BALANCED: PacePolicy
+PACE_POLICY_FAST: PacePolicy
 
 class OpenSession(_message.Message):
     __slots__ = ("config", "resume")
@@ -374,7 +385,7 @@ class WatchStatsRequest(_message.Message):
     def __init__(self, interval_ms: _Optional[int] = ...) -> None: ...
 
 class WatchStatsResponse(_message.Message):
-    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total", "model_state", "memory_used_mib")
+    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total", "model_state", "memory_used_mib", "pace")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
@@ -391,6 +402,7 @@ class WatchStatsResponse(_message.Message):
     PREEMPTIONS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     MODEL_STATE_FIELD_NUMBER: _ClassVar[int]
     MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
+    PACE_FIELD_NUMBER: _ClassVar[int]
     running: int
     waiting: int
     tokens_per_second: float
@@ -407,4 +419,75 @@ class WatchStatsResponse(_message.Message):
     preemptions_total: int
     model_state: ModelState
     memory_used_mib: int
-    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ...) -> None: ...
+    pace: FramePace
+    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ..., pace: _Optional[_Union[FramePace, _Mapping]] = ...) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("age_us", "busy_us")
+    AGE_US_FIELD_NUMBER: _ClassVar[int]
+    BUSY_US_FIELD_NUMBER: _ClassVar[int]
+    age_us: int
+    busy_us: int
+    def __init__(self, age_us: _Optional[int] = ..., busy_us: _Optional[int] = ...) -> None: ...
+
+class ReportFramesRequest(_message.Message):
+    __slots__ = ("reporter", "clock_us", "target_us", "policy", "frames", "done")
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_US_FIELD_NUMBER: _ClassVar[int]
+    TARGET_US_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    reporter: str
+    clock_us: int
+    target_us: int
+    policy: PacePolicy
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    done: bool
+    def __init__(self, reporter: _Optional[str] = ..., clock_us: _Optional[int] = ..., target_us: _Optional[int] = ..., policy: _Optional[_Union[PacePolicy, str]] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., done: _Optional[bool] = ...) -> None: ...
+
+class ReportFramesResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class FramePace(_message.Message):
+    __slots__ = ("policy", "frame_ms", "budget_ms", "steps_delayed", "steps_forced", "estimates_missed", "frames_late", "reporters")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    FRAME_MS_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_DELAYED_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FORCED_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATES_MISSED_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_LATE_FIELD_NUMBER: _ClassVar[int]
+    REPORTERS_FIELD_NUMBER: _ClassVar[int]
+    policy: PacePolicy
+    frame_ms: float
+    budget_ms: float
+    steps_delayed: int
+    steps_forced: int
+    estimates_missed: int
+    frames_late: int
+    reporters: int
+    def __init__(self, policy: _Optional[_Union[PacePolicy, str]] = ..., frame_ms: _Optional[float] = ..., budget_ms: _Optional[float] = ..., steps_delayed: _Optional[int] = ..., steps_forced: _Optional[int] = ..., estimates_missed: _Optional[int] = ..., frames_late: _Optional[int] = ..., reporters: _Optional[int] = ...) -> None: ...
+
+class ReleaseRequest(_message.Message):
+    __slots__ = ("until_warm",)
+    UNTIL_WARM_FIELD_NUMBER: _ClassVar[int]
+    until_warm: bool
+    def __init__(self, until_warm: _Optional[bool] = ...) -> None: ...
+
+class ReleaseResponse(_message.Message):
+    __slots__ = ("memory_used_mib",)
+    MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
+    memory_used_mib: int
+    def __init__(self, memory_used_mib: _Optional[int] = ...) -> None: ...
+
+class WarmRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WarmResponse(_message.Message):
+    __slots__ = ("memory_used_mib",)
+    MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
+    memory_used_mib: int
+    def __init__(self, memory_used_mib: _Optional[int] = ...) -> None: ...

@@ -116,6 +116,21 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.WatchStatsRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.WatchStatsResponse.FromString,
                 _registered_method=True)
+        self.ReportFrames = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/ReportFrames',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReportFramesRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReportFramesResponse.FromString,
+                _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/Release',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReleaseResponse.FromString,
+                _registered_method=True)
+        self.Warm = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/Warm',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmResponse.FromString,
+                _registered_method=True)
 
 
 class TownsfolkServiceServicer:
@@ -237,6 +252,30 @@ class TownsfolkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportFrames(self, request, context):
+        """Tells the runtime of the game's frames, so that it computes in what they leave of the processor that both use: between two frames
+        instead of in the way of one. A game that reports keeps reporting, a few times a second; while none does, nothing is paced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Release(self, request, context):
+        """Gives the model's memory back now: for a loading screen, or a scene in which nobody speaks. Returns once it is given back. Sessions
+        stay. Answers under way pause where they are and go on when the model is back; see ReleaseRequest for when that is.
+        FAILED_PRECONDITION when the runtime can't load its model again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Warm(self, request, context):
+        """Loads a released model. Returns once it is loaded, at once if it is already. UNAVAILABLE when it can't be loaded; the message says why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TownsfolkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -319,6 +358,21 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.WatchStats,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.WatchStatsRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.WatchStatsResponse.SerializeToString,
+            ),
+            'ReportFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportFrames,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReportFramesRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReportFramesResponse.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReleaseRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ReleaseResponse.SerializeToString,
+            ),
+            'Warm': grpc.unary_unary_rpc_method_handler(
+                    servicer.Warm,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -755,6 +809,87 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/WatchStats',
             townsfolk_dot_v1_dot_townsfolk__pb2.WatchStatsRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.WatchStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/ReportFrames',
+            townsfolk_dot_v1_dot_townsfolk__pb2.ReportFramesRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.ReportFramesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/Release',
+            townsfolk_dot_v1_dot_townsfolk__pb2.ReleaseRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.ReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Warm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/Warm',
+            townsfolk_dot_v1_dot_townsfolk__pb2.WarmRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.WarmResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from townsfolk.engine.stats import EngineStats, ModelState
+from townsfolk.service.messages.frames import pace_message
 from townsfolk.v1 import townsfolk_pb2
 
 MODEL_STATES: Mapping[ModelState, townsfolk_pb2.ModelState] = {
@@ -17,5 +18,8 @@ MODEL_STATES: Mapping[ModelState, townsfolk_pb2.ModelState] = {
 
 def stats_message(stats: EngineStats, sessions: int) -> townsfolk_pb2.WatchStatsResponse:
     """Return the counters; the fields have the engine's names."""
-    fields = asdict(stats) | {"model_state": MODEL_STATES[stats.model_state]}
+    fields = asdict(stats) | {
+        "model_state": MODEL_STATES[stats.model_state],
+        "pace": None if stats.pace is None else pace_message(stats.pace),
+    }
     return townsfolk_pb2.WatchStatsResponse(sessions=sessions, **fields)

@@ -1,4 +1,5 @@
 # Generated from townsfolk/v1/sampling.proto by proto/protoc_gen_gdscript.py; do not edit.
+# gdlint: disable=max-file-lines
 @tool
 extends RefCounted
 

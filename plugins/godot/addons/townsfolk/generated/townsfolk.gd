@@ -1,4 +1,5 @@
 # Generated from townsfolk/v1/townsfolk.proto by proto/protoc_gen_gdscript.py; do not edit.
+# gdlint: disable=max-file-lines
 @tool
 extends RefCounted
 
@@ -23,6 +24,21 @@ enum ModelState {
 	RELEASED = 2,
 	## It is being loaded again; requests wait for it.
 	LOADING = 3,
+}
+
+## What a runtime that is paced gives up for frames.
+enum PacePolicy {
+	## Balanced.
+	UNSPECIFIED = 0,
+	## Frames come first: a step runs only where even its slower runs fit between two frames. Where
+	## none fits, there is one every 250 ms.
+	SMOOTH = 1,
+	## A step runs where it usually fits. Where none fits, there is one every 80 ms: about reading
+	## speed.
+	BALANCED = 2,
+	## Answers come first: a step waits for no frame, but is no longer than one leaves room for
+	## where it can be split.
+	FAST = 3,
 }
 
 const ProtoMessage := preload("../protobuf/proto_message.gd")
@@ -1622,6 +1638,9 @@ class WatchStatsResponse:
 	## Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
 	var memory_used_mib: int = 0
 
+	## How the runtime keeps out of the way of a game's frames. Not set while no game reports any.
+	var pace: FramePace = null
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if running != 0:
 			writer.put_varint(8)
@@ -1671,6 +1690,9 @@ class WatchStatsResponse:
 		if memory_used_mib != 0:
 			writer.put_varint(128)
 			writer.put_int32(memory_used_mib)
+		if pace != null:
+			writer.put_varint(162)
+			writer.put_message(pace)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1707,6 +1729,268 @@ class WatchStatsResponse:
 				120:
 					model_state = reader.read_int32() as ModelState
 				128:
+					memory_used_mib = reader.read_int32()
+				162:
+					var pace_element := pace if pace != null else FramePace.new()
+					reader.read_message(pace_element)
+					pace = pace_element
+				_:
+					reader.skip(tag)
+
+
+## One frame of a game.
+class Frame:
+	extends ProtoMessage
+
+	## How long before the report was sent the frame's work began on the processor that the runtime
+	## shares: the GPU, where the model runs on it, otherwise the CPU. In microseconds, at most 10
+	## s.
+	var age_us: int = 0
+
+	## How long that work kept it busy, in microseconds, at most 10 s. 0: the game does not know;
+	## half the target is assumed.
+	var busy_us: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if age_us != 0:
+			writer.put_varint(8)
+			writer.put_uint32(age_us)
+		if busy_us != 0:
+			writer.put_varint(16)
+			writer.put_uint32(busy_us)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					age_us = reader.read_uint32()
+				16:
+					busy_us = reader.read_uint32()
+				_:
+					reader.skip(tag)
+
+
+## Tell of frames.
+class ReportFramesRequest:
+	extends ProtoMessage
+
+	## Who reports: any text of at most 64 bytes that no other game uses, such as random letters.
+	## Each reporter's frames are kept apart, and where several report, a step must fit between the
+	## frames of all, by the most considerate policy of theirs. At most 8 report at once.
+	var reporter: String = ""
+
+	## The reporter's own clock when it sent this, in microseconds since any moment. It must be
+	## steady; its delay is found from many reports.
+	var clock_us: int = 0
+
+	## Time from one frame's beginning to the next that the game aims for, in microseconds: 16667
+	## for 60 frames a second. 1000 to 1000000.
+	var target_us: int = 0
+
+	## What to give up for frames.
+	var policy: PacePolicy = PacePolicy.UNSPECIFIED
+
+	## Frames since the last report, oldest first; at most 256. None: the game is still there, such
+	## as while its screen does not change.
+	var frames: Array[Frame] = []
+
+	## The game reports no more: pacing ends now. Without this it ends half a second after the last
+	## report.
+	var done: bool = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if reporter != "":
+			writer.put_varint(10)
+			writer.put_string(reporter)
+		if clock_us != 0:
+			writer.put_varint(16)
+			writer.put_varint(clock_us)
+		if target_us != 0:
+			writer.put_varint(24)
+			writer.put_uint32(target_us)
+		if policy != 0:
+			writer.put_varint(32)
+			writer.put_int32(policy)
+		for element in frames:
+			writer.put_varint(42)
+			writer.put_message(element)
+		if done:
+			writer.put_varint(48)
+			writer.put_bool(done)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					reporter = reader.read_string()
+				16:
+					clock_us = reader.read_varint()
+				24:
+					target_us = reader.read_uint32()
+				32:
+					policy = reader.read_int32() as PacePolicy
+				42:
+					var frames_element := Frame.new()
+					reader.read_message(frames_element)
+					frames.append(frames_element)
+				48:
+					done = reader.read_bool()
+				_:
+					reader.skip(tag)
+
+
+## The frames are known.
+class ReportFramesResponse:
+	extends ProtoMessage
+
+
+## How the runtime keeps out of the way of a game's frames.
+class FramePace:
+	extends ProtoMessage
+
+	## The policy that holds.
+	var policy: PacePolicy = PacePolicy.UNSPECIFIED
+
+	## Time from frame to frame that it reckons with, in milliseconds.
+	var frame_ms: float = 0.0
+
+	## What the game's own work leaves of a frame, in milliseconds.
+	var budget_ms: float = 0.0
+
+	## Steps that waited for the next frame, since the start.
+	var steps_delayed: int = 0
+
+	## Steps that ran though they did not fit, so that answers go on, since the start.
+	var steps_forced: int = 0
+
+	## Steps that took longer than was estimated, since the start.
+	var estimates_missed: int = 0
+
+	## Frames that came half a target or more later than they should have, since the start.
+	var frames_late: int = 0
+
+	## Games that report.
+	var reporters: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if policy != 0:
+			writer.put_varint(8)
+			writer.put_int32(policy)
+		if ProtoWriter.is_float_set(frame_ms):
+			writer.put_varint(21)
+			writer.put_float(frame_ms)
+		if ProtoWriter.is_float_set(budget_ms):
+			writer.put_varint(29)
+			writer.put_float(budget_ms)
+		if steps_delayed != 0:
+			writer.put_varint(32)
+			writer.put_varint(steps_delayed)
+		if steps_forced != 0:
+			writer.put_varint(40)
+			writer.put_varint(steps_forced)
+		if estimates_missed != 0:
+			writer.put_varint(48)
+			writer.put_varint(estimates_missed)
+		if frames_late != 0:
+			writer.put_varint(56)
+			writer.put_varint(frames_late)
+		if reporters != 0:
+			writer.put_varint(64)
+			writer.put_int32(reporters)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					policy = reader.read_int32() as PacePolicy
+				21:
+					frame_ms = reader.read_float()
+				29:
+					budget_ms = reader.read_float()
+				32:
+					steps_delayed = reader.read_varint()
+				40:
+					steps_forced = reader.read_varint()
+				48:
+					estimates_missed = reader.read_varint()
+				56:
+					frames_late = reader.read_varint()
+				64:
+					reporters = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## Give the model's memory back.
+class ReleaseRequest:
+	extends ProtoMessage
+
+	## Keep the model away until Warm is called: requests wait, also those to come. Otherwise the
+	## next request that comes loads it.
+	var until_warm: bool = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if until_warm:
+			writer.put_varint(8)
+			writer.put_bool(until_warm)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					until_warm = reader.read_bool()
+				_:
+					reader.skip(tag)
+
+
+## The memory is given back.
+class ReleaseResponse:
+	extends ProtoMessage
+
+	## Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
+	var memory_used_mib: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if memory_used_mib != 0:
+			writer.put_varint(8)
+			writer.put_int32(memory_used_mib)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					memory_used_mib = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## Load the model.
+class WarmRequest:
+	extends ProtoMessage
+
+
+## The model is there.
+class WarmResponse:
+	extends ProtoMessage
+
+	## Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
+	var memory_used_mib: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if memory_used_mib != 0:
+			writer.put_varint(8)
+			writer.put_int32(memory_used_mib)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
 					memory_used_mib = reader.read_int32()
 				_:
 					reader.skip(tag)
@@ -1976,6 +2260,55 @@ class TownsfolkServiceClient:
 			timeout_seconds,
 			metadata,
 			true
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Tells the runtime of the game's frames, so that it computes in what they leave of the
+	## processor that both use: between two frames instead of in the way of one. A game that reports
+	## keeps reporting, a few times a second; while none does, nothing is paced.
+	func report_frames(
+		request: ReportFramesRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/ReportFrames",
+			ReportFramesResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Gives the model's memory back now: for a loading screen, or a scene in which nobody speaks.
+	## Returns once it is given back. Sessions stay. Answers under way pause where they are and go
+	## on when the model is back; see ReleaseRequest for when that is. FAILED_PRECONDITION when the
+	## runtime can't load its model again.
+	func release(
+		request: ReleaseRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Release",
+			ReleaseResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Loads a released model. Returns once it is loaded, at once if it is already. UNAVAILABLE when
+	## it can't be loaded; the message says why.
+	func warm(
+		request: WarmRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Warm", WarmResponse, timeout_seconds, metadata, false
 		)
 		call.send(request)
 		call.close_send()

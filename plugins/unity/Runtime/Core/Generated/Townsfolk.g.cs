@@ -103,7 +103,7 @@ namespace Townsfolk.V1 {
             "dGF0ZRgMIAEoDjIYLnRvd25zZm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9y",
             "eV91c2VkX21pYhgNIAEoBRIYChBtZW1vcnlfbGltaXRfbWliGA4gASgFIj0K",
             "EVdhdGNoU3RhdHNSZXF1ZXN0EhgKC2ludGVydmFsX21zGAEgASgFSACIAQFC",
-            "DgoMX2ludGVydmFsX21zIqwDChJXYXRjaFN0YXRzUmVzcG9uc2USDwoHcnVu",
+            "DgoMX2ludGVydmFsX21zItMDChJXYXRjaFN0YXRzUmVzcG9uc2USDwoHcnVu",
             "bmluZxgBIAEoBRIPCgd3YWl0aW5nGAIgASgFEhkKEXRva2Vuc19wZXJfc2Vj",
             "b25kGAMgASgCEhYKDmt2X2Jsb2Nrc191c2VkGAQgASgFEhgKEGt2X2Jsb2Nr",
             "c19jYWNoZWQYBSABKAUSFgoOa3ZfYmxvY2tzX2ZyZWUYBiABKAUSEwoLdHRm",
@@ -112,46 +112,67 @@ namespace Townsfolk.V1 {
             "cm9tcHRfdG9rZW5zX3RvdGFsGAsgASgDEhsKE2NhY2hlZF90b2tlbnNfdG90",
             "YWwYDCABKAMSFgoOcmVxdWVzdHNfdG90YWwYDSABKAMSGQoRcHJlZW1wdGlv",
             "bnNfdG90YWwYDiABKAMSLQoLbW9kZWxfc3RhdGUYDyABKA4yGC50b3duc2Zv",
-            "bGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYECABKAUqXwoL",
-            "Q2hvaWNlU2NvcmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoS",
-            "Q0hPSUNFX1NDT1JFX1RPVEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tF",
-            "ThACKnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQ",
-            "ABIWChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxF",
-            "QVNFRBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAzLKCgoQVG93bnNmb2xr",
-            "U2VydmljZRJNCghDb252ZXJzZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJl",
-            "cXVlc3QaHi50b3duc2ZvbGsudjEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoL",
-            "T3BlblNlc3Npb24SIC50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0",
-            "GiEudG93bnNmb2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5Ehgu",
-            "dG93bnNmb2xrLnYxLlNheVJlcXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVz",
-            "cG9uc2UwARJhChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLklu",
-            "dGVycnVwdFNlc3Npb25SZXF1ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVw",
-            "dFNlc3Npb25SZXNwb25zZRJVCgxBbnN3ZXJBY3Rpb24SIS50b3duc2ZvbGsu",
-            "djEuQW5zd2VyQWN0aW9uUmVxdWVzdBoiLnRvd25zZm9say52MS5BbnN3ZXJB",
-            "Y3Rpb25SZXNwb25zZRJYCg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYx",
-            "Lk5vdGlmeVNlc3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNl",
-            "c3Npb25SZXNwb25zZRJYCg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYx",
-            "LlVwZGF0ZVNlc3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNl",
-            "c3Npb25SZXNwb25zZRJPCgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdl",
-            "dFNlc3Npb25SZXF1ZXN0GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNw",
-            "b25zZRJVCgxMaXN0U2Vzc2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Np",
-            "b25zUmVxdWVzdBoiLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25z",
-            "ZRJVCgxDbG9zZVNlc3Npb24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9u",
-            "UmVxdWVzdBoiLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJV",
-            "CgxSZWdpc3RlckxvcmUSIS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVx",
-            "dWVzdBoiLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJPCgpS",
-            "ZW1vdmVMb3JlEh8udG93bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXF1ZXN0GiAu",
-            "dG93bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXNwb25zZRJLCghHZW5lcmF0ZRId",
-            "LnRvd25zZm9say52MS5HZW5lcmF0ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEu",
-            "R2VuZXJhdGVSZXNwb25zZTABEkMKBkNob29zZRIbLnRvd25zZm9say52MS5D",
-            "aG9vc2VSZXF1ZXN0GhwudG93bnNmb2xrLnYxLkNob29zZVJlc3BvbnNlElsK",
-            "DkdldFJ1bnRpbWVJbmZvEiMudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZv",
-            "UmVxdWVzdBokLnRvd25zZm9say52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNl",
-            "ElEKCldhdGNoU3RhdHMSHy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVl",
-            "c3QaIC50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAFCD6oCDFRv",
-            "d25zZm9say5WMWIGcHJvdG8z"));
+            "bGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYECABKAUSJQoE",
+            "cGFjZRgUIAEoCzIXLnRvd25zZm9say52MS5GcmFtZVBhY2UiKAoFRnJhbWUS",
+            "DgoGYWdlX3VzGAEgASgNEg8KB2J1c3lfdXMYAiABKA0iqQEKE1JlcG9ydEZy",
+            "YW1lc1JlcXVlc3QSEAoIcmVwb3J0ZXIYASABKAkSEAoIY2xvY2tfdXMYAiAB",
+            "KAQSEQoJdGFyZ2V0X3VzGAMgASgNEigKBnBvbGljeRgEIAEoDjIYLnRvd25z",
+            "Zm9say52MS5QYWNlUG9saWN5EiMKBmZyYW1lcxgFIAMoCzITLnRvd25zZm9s",
+            "ay52MS5GcmFtZRIMCgRkb25lGAYgASgIIhYKFFJlcG9ydEZyYW1lc1Jlc3Bv",
+            "bnNlIskBCglGcmFtZVBhY2USKAoGcG9saWN5GAEgASgOMhgudG93bnNmb2xr",
+            "LnYxLlBhY2VQb2xpY3kSEAoIZnJhbWVfbXMYAiABKAISEQoJYnVkZ2V0X21z",
+            "GAMgASgCEhUKDXN0ZXBzX2RlbGF5ZWQYBCABKAMSFAoMc3RlcHNfZm9yY2Vk",
+            "GAUgASgDEhgKEGVzdGltYXRlc19taXNzZWQYBiABKAMSEwoLZnJhbWVzX2xh",
+            "dGUYByABKAMSEQoJcmVwb3J0ZXJzGAggASgFIiQKDlJlbGVhc2VSZXF1ZXN0",
+            "EhIKCnVudGlsX3dhcm0YASABKAgiKgoPUmVsZWFzZVJlc3BvbnNlEhcKD21l",
+            "bW9yeV91c2VkX21pYhgBIAEoBSINCgtXYXJtUmVxdWVzdCInCgxXYXJtUmVz",
+            "cG9uc2USFwoPbWVtb3J5X3VzZWRfbWliGAEgASgFKl8KC0Nob2ljZVNjb3Jl",
+            "EhwKGENIT0lDRV9TQ09SRV9VTlNQRUNJRklFRBAAEhYKEkNIT0lDRV9TQ09S",
+            "RV9UT1RBTBABEhoKFkNIT0lDRV9TQ09SRV9QRVJfVE9LRU4QAip0CgpNb2Rl",
+            "bFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSTU9ERUxf",
+            "U1RBVEVfTE9BREVEEAESGAoUTU9ERUxfU1RBVEVfUkVMRUFTRUQQAhIXChNN",
+            "T0RFTF9TVEFURV9MT0FESU5HEAMqcQoKUGFjZVBvbGljeRIbChdQQUNFX1BP",
+            "TElDWV9VTlNQRUNJRklFRBAAEhYKElBBQ0VfUE9MSUNZX1NNT09USBABEhgK",
+            "FFBBQ0VfUE9MSUNZX0JBTEFOQ0VEEAISFAoQUEFDRV9QT0xJQ1lfRkFTVBAD",
+            "MqgMChBUb3duc2ZvbGtTZXJ2aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xr",
+            "LnYxLkNvbnZlcnNlUmVxdWVzdBoeLnRvd25zZm9say52MS5Db252ZXJzZVJl",
+            "c3BvbnNlKAEwARJSCgtPcGVuU2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVu",
+            "U2Vzc2lvblJlcXVlc3QaIS50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNw",
+            "b25zZRI8CgNTYXkSGC50b3duc2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25z",
+            "Zm9say52MS5TYXlSZXNwb25zZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50",
+            "b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2Zv",
+            "bGsudjEuSW50ZXJydXB0U2Vzc2lvblJlc3BvbnNlElUKDEFuc3dlckFjdGlv",
+            "bhIhLnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25SZXF1ZXN0GiIudG93bnNm",
+            "b2xrLnYxLkFuc3dlckFjdGlvblJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24S",
+            "Ii50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2Zv",
+            "bGsudjEuTm90aWZ5U2Vzc2lvblJlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24S",
+            "Ii50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2Zv",
+            "bGsudjEuVXBkYXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50",
+            "b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEu",
+            "R2V0U2Vzc2lvblJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9s",
+            "ay52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RT",
+            "ZXNzaW9uc1Jlc3BvbnNlElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52",
+            "MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vz",
+            "c2lvblJlc3BvbnNlElUKDFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5S",
+            "ZWdpc3RlckxvcmVSZXF1ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9y",
+            "ZVJlc3BvbnNlEk8KClJlbW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3Zl",
+            "TG9yZVJlcXVlc3QaIC50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNl",
+            "EksKCEdlbmVyYXRlEh0udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoe",
+            "LnRvd25zZm9say52MS5HZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsu",
+            "dG93bnNmb2xrLnYxLkNob29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hv",
+            "b3NlUmVzcG9uc2USWwoOR2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEu",
+            "R2V0UnVudGltZUluZm9SZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRp",
+            "bWVJbmZvUmVzcG9uc2USUQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5X",
+            "YXRjaFN0YXRzUmVxdWVzdBogLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVz",
+            "cG9uc2UwARJVCgxSZXBvcnRGcmFtZXMSIS50b3duc2ZvbGsudjEuUmVwb3J0",
+            "RnJhbWVzUmVxdWVzdBoiLnRvd25zZm9say52MS5SZXBvcnRGcmFtZXNSZXNw",
+            "b25zZRJGCgdSZWxlYXNlEhwudG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1ZXN0",
+            "Gh0udG93bnNmb2xrLnYxLlJlbGVhc2VSZXNwb25zZRI9CgRXYXJtEhkudG93",
+            "bnNmb2xrLnYxLldhcm1SZXF1ZXN0GhoudG93bnNmb2xrLnYxLldhcm1SZXNw",
+            "b25zZUIPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSession), global::Townsfolk.V1.OpenSession.Parser, new[]{ "Config", "Resume" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupt), global::Townsfolk.V1.Interrupt.Parser, new[]{ "TurnId", "HeardCharacters" }, new[]{ "HeardCharacters" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseRequest), global::Townsfolk.V1.ConverseRequest.Parser, new[]{ "Open", "Say", "Notify", "Interrupt", "UpdatePriority", "Close" }, new[]{ "Request" }, null, null, null),
@@ -191,7 +212,15 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoRequest), global::Townsfolk.V1.GetRuntimeInfoRequest.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes", "ModelState", "MemoryUsedMib", "MemoryLimitMib" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsRequest), global::Townsfolk.V1.WatchStatsRequest.Parser, new[]{ "IntervalMs" }, new[]{ "IntervalMs" }, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal", "ModelState", "MemoryUsedMib" }, null, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal", "ModelState", "MemoryUsedMib", "Pace" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Frame), global::Townsfolk.V1.Frame.Parser, new[]{ "AgeUs", "BusyUs" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReportFramesRequest), global::Townsfolk.V1.ReportFramesRequest.Parser, new[]{ "Reporter", "ClockUs", "TargetUs", "Policy", "Frames", "Done" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReportFramesResponse), global::Townsfolk.V1.ReportFramesResponse.Parser, null, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.FramePace), global::Townsfolk.V1.FramePace.Parser, new[]{ "Policy", "FrameMs", "BudgetMs", "StepsDelayed", "StepsForced", "EstimatesMissed", "FramesLate", "Reporters" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReleaseRequest), global::Townsfolk.V1.ReleaseRequest.Parser, new[]{ "UntilWarm" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReleaseResponse), global::Townsfolk.V1.ReleaseResponse.Parser, new[]{ "MemoryUsedMib" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WarmRequest), global::Townsfolk.V1.WarmRequest.Parser, null, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WarmResponse), global::Townsfolk.V1.WarmResponse.Parser, new[]{ "MemoryUsedMib" }, null, null, null, null)
           }));
     }
     #endregion
@@ -236,6 +265,28 @@ namespace Townsfolk.V1 {
     /// It is being loaded again; requests wait for it.
     /// </summary>
     [pbr::OriginalName("MODEL_STATE_LOADING")] Loading = 3,
+  }
+
+  /// <summary>
+  /// What a runtime that is paced gives up for frames.
+  /// </summary>
+  public enum PacePolicy {
+    /// <summary>
+    /// Balanced.
+    /// </summary>
+    [pbr::OriginalName("PACE_POLICY_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// Frames come first: a step runs only where even its slower runs fit between two frames. Where none fits, there is one every 250 ms.
+    /// </summary>
+    [pbr::OriginalName("PACE_POLICY_SMOOTH")] Smooth = 1,
+    /// <summary>
+    /// A step runs where it usually fits. Where none fits, there is one every 80 ms: about reading speed.
+    /// </summary>
+    [pbr::OriginalName("PACE_POLICY_BALANCED")] Balanced = 2,
+    /// <summary>
+    /// Answers come first: a step waits for no frame, but is no longer than one leaves room for where it can be split.
+    /// </summary>
+    [pbr::OriginalName("PACE_POLICY_FAST")] Fast = 3,
   }
 
   #endregion
@@ -10982,6 +11033,7 @@ namespace Townsfolk.V1 {
       preemptionsTotal_ = other.preemptionsTotal_;
       modelState_ = other.modelState_;
       memoryUsedMib_ = other.memoryUsedMib_;
+      pace_ = other.pace_ != null ? other.pace_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -11231,6 +11283,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "pace" field.</summary>
+    public const int PaceFieldNumber = 20;
+    private global::Townsfolk.V1.FramePace pace_;
+    /// <summary>
+    /// How the runtime keeps out of the way of a game's frames. Not set while no game reports any.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.FramePace Pace {
+      get { return pace_; }
+      set {
+        pace_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -11262,6 +11329,7 @@ namespace Townsfolk.V1 {
       if (PreemptionsTotal != other.PreemptionsTotal) return false;
       if (ModelState != other.ModelState) return false;
       if (MemoryUsedMib != other.MemoryUsedMib) return false;
+      if (!object.Equals(Pace, other.Pace)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -11285,6 +11353,7 @@ namespace Townsfolk.V1 {
       if (PreemptionsTotal != 0L) hash ^= PreemptionsTotal.GetHashCode();
       if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) hash ^= ModelState.GetHashCode();
       if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
+      if (pace_ != null) hash ^= Pace.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -11367,6 +11436,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(128, 1);
         output.WriteInt32(MemoryUsedMib);
       }
+      if (pace_ != null) {
+        output.WriteRawTag(162, 1);
+        output.WriteMessage(Pace);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -11441,6 +11514,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(128, 1);
         output.WriteInt32(MemoryUsedMib);
       }
+      if (pace_ != null) {
+        output.WriteRawTag(162, 1);
+        output.WriteMessage(Pace);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -11498,6 +11575,9 @@ namespace Townsfolk.V1 {
       }
       if (MemoryUsedMib != 0) {
         size += 2 + pb::CodedOutputStream.ComputeInt32Size(MemoryUsedMib);
+      }
+      if (pace_ != null) {
+        size += 2 + pb::CodedOutputStream.ComputeMessageSize(Pace);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -11558,6 +11638,12 @@ namespace Townsfolk.V1 {
       }
       if (other.MemoryUsedMib != 0) {
         MemoryUsedMib = other.MemoryUsedMib;
+      }
+      if (other.pace_ != null) {
+        if (pace_ == null) {
+          Pace = new global::Townsfolk.V1.FramePace();
+        }
+        Pace.MergeFrom(other.Pace);
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -11642,6 +11728,13 @@ namespace Townsfolk.V1 {
             MemoryUsedMib = input.ReadInt32();
             break;
           }
+          case 162: {
+            if (pace_ == null) {
+              Pace = new global::Townsfolk.V1.FramePace();
+            }
+            input.ReadMessage(Pace);
+            break;
+          }
         }
       }
     #endif
@@ -11722,6 +11815,2076 @@ namespace Townsfolk.V1 {
             break;
           }
           case 128: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+          case 162: {
+            if (pace_ == null) {
+              Pace = new global::Townsfolk.V1.FramePace();
+            }
+            input.ReadMessage(Pace);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// One frame of a game.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Frame : pb::IMessage<Frame>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Frame> _parser = new pb::MessageParser<Frame>(() => new Frame());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Frame> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Frame() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Frame(Frame other) : this() {
+      ageUs_ = other.ageUs_;
+      busyUs_ = other.busyUs_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Frame Clone() {
+      return new Frame(this);
+    }
+
+    /// <summary>Field number for the "age_us" field.</summary>
+    public const int AgeUsFieldNumber = 1;
+    private uint ageUs_;
+    /// <summary>
+    /// How long before the report was sent the frame's work began on the processor that the runtime shares: the GPU, where the model runs
+    /// on it, otherwise the CPU. In microseconds, at most 10 s.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public uint AgeUs {
+      get { return ageUs_; }
+      set {
+        ageUs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "busy_us" field.</summary>
+    public const int BusyUsFieldNumber = 2;
+    private uint busyUs_;
+    /// <summary>
+    /// How long that work kept it busy, in microseconds, at most 10 s. 0: the game does not know; half the target is assumed.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public uint BusyUs {
+      get { return busyUs_; }
+      set {
+        busyUs_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Frame);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Frame other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (AgeUs != other.AgeUs) return false;
+      if (BusyUs != other.BusyUs) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (AgeUs != 0) hash ^= AgeUs.GetHashCode();
+      if (BusyUs != 0) hash ^= BusyUs.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (AgeUs != 0) {
+        output.WriteRawTag(8);
+        output.WriteUInt32(AgeUs);
+      }
+      if (BusyUs != 0) {
+        output.WriteRawTag(16);
+        output.WriteUInt32(BusyUs);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (AgeUs != 0) {
+        output.WriteRawTag(8);
+        output.WriteUInt32(AgeUs);
+      }
+      if (BusyUs != 0) {
+        output.WriteRawTag(16);
+        output.WriteUInt32(BusyUs);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (AgeUs != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeUInt32Size(AgeUs);
+      }
+      if (BusyUs != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeUInt32Size(BusyUs);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Frame other) {
+      if (other == null) {
+        return;
+      }
+      if (other.AgeUs != 0) {
+        AgeUs = other.AgeUs;
+      }
+      if (other.BusyUs != 0) {
+        BusyUs = other.BusyUs;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            AgeUs = input.ReadUInt32();
+            break;
+          }
+          case 16: {
+            BusyUs = input.ReadUInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            AgeUs = input.ReadUInt32();
+            break;
+          }
+          case 16: {
+            BusyUs = input.ReadUInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Tell of frames.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ReportFramesRequest : pb::IMessage<ReportFramesRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ReportFramesRequest> _parser = new pb::MessageParser<ReportFramesRequest>(() => new ReportFramesRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ReportFramesRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReportFramesRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReportFramesRequest(ReportFramesRequest other) : this() {
+      reporter_ = other.reporter_;
+      clockUs_ = other.clockUs_;
+      targetUs_ = other.targetUs_;
+      policy_ = other.policy_;
+      frames_ = other.frames_.Clone();
+      done_ = other.done_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReportFramesRequest Clone() {
+      return new ReportFramesRequest(this);
+    }
+
+    /// <summary>Field number for the "reporter" field.</summary>
+    public const int ReporterFieldNumber = 1;
+    private string reporter_ = "";
+    /// <summary>
+    /// Who reports: any text of at most 64 bytes that no other game uses, such as random letters. Each reporter's frames are kept apart, and
+    /// where several report, a step must fit between the frames of all, by the most considerate policy of theirs. At most 8 report at once.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Reporter {
+      get { return reporter_; }
+      set {
+        reporter_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "clock_us" field.</summary>
+    public const int ClockUsFieldNumber = 2;
+    private ulong clockUs_;
+    /// <summary>
+    /// The reporter's own clock when it sent this, in microseconds since any moment. It must be steady; its delay is found from many reports.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ulong ClockUs {
+      get { return clockUs_; }
+      set {
+        clockUs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "target_us" field.</summary>
+    public const int TargetUsFieldNumber = 3;
+    private uint targetUs_;
+    /// <summary>
+    /// Time from one frame's beginning to the next that the game aims for, in microseconds: 16667 for 60 frames a second. 1000 to 1000000.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public uint TargetUs {
+      get { return targetUs_; }
+      set {
+        targetUs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "policy" field.</summary>
+    public const int PolicyFieldNumber = 4;
+    private global::Townsfolk.V1.PacePolicy policy_ = global::Townsfolk.V1.PacePolicy.Unspecified;
+    /// <summary>
+    /// What to give up for frames.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.PacePolicy Policy {
+      get { return policy_; }
+      set {
+        policy_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "frames" field.</summary>
+    public const int FramesFieldNumber = 5;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.Frame> _repeated_frames_codec
+        = pb::FieldCodec.ForMessage(42, global::Townsfolk.V1.Frame.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.Frame> frames_ = new pbc::RepeatedField<global::Townsfolk.V1.Frame>();
+    /// <summary>
+    /// Frames since the last report, oldest first; at most 256. None: the game is still there, such as while its screen does not change.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.Frame> Frames {
+      get { return frames_; }
+    }
+
+    /// <summary>Field number for the "done" field.</summary>
+    public const int DoneFieldNumber = 6;
+    private bool done_;
+    /// <summary>
+    /// The game reports no more: pacing ends now. Without this it ends half a second after the last report.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Done {
+      get { return done_; }
+      set {
+        done_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ReportFramesRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ReportFramesRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Reporter != other.Reporter) return false;
+      if (ClockUs != other.ClockUs) return false;
+      if (TargetUs != other.TargetUs) return false;
+      if (Policy != other.Policy) return false;
+      if(!frames_.Equals(other.frames_)) return false;
+      if (Done != other.Done) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Reporter.Length != 0) hash ^= Reporter.GetHashCode();
+      if (ClockUs != 0UL) hash ^= ClockUs.GetHashCode();
+      if (TargetUs != 0) hash ^= TargetUs.GetHashCode();
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) hash ^= Policy.GetHashCode();
+      hash ^= frames_.GetHashCode();
+      if (Done != false) hash ^= Done.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Reporter.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Reporter);
+      }
+      if (ClockUs != 0UL) {
+        output.WriteRawTag(16);
+        output.WriteUInt64(ClockUs);
+      }
+      if (TargetUs != 0) {
+        output.WriteRawTag(24);
+        output.WriteUInt32(TargetUs);
+      }
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        output.WriteRawTag(32);
+        output.WriteEnum((int) Policy);
+      }
+      frames_.WriteTo(output, _repeated_frames_codec);
+      if (Done != false) {
+        output.WriteRawTag(48);
+        output.WriteBool(Done);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Reporter.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Reporter);
+      }
+      if (ClockUs != 0UL) {
+        output.WriteRawTag(16);
+        output.WriteUInt64(ClockUs);
+      }
+      if (TargetUs != 0) {
+        output.WriteRawTag(24);
+        output.WriteUInt32(TargetUs);
+      }
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        output.WriteRawTag(32);
+        output.WriteEnum((int) Policy);
+      }
+      frames_.WriteTo(ref output, _repeated_frames_codec);
+      if (Done != false) {
+        output.WriteRawTag(48);
+        output.WriteBool(Done);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Reporter.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Reporter);
+      }
+      if (ClockUs != 0UL) {
+        size += 1 + pb::CodedOutputStream.ComputeUInt64Size(ClockUs);
+      }
+      if (TargetUs != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeUInt32Size(TargetUs);
+      }
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Policy);
+      }
+      size += frames_.CalculateSize(_repeated_frames_codec);
+      if (Done != false) {
+        size += 1 + 1;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ReportFramesRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Reporter.Length != 0) {
+        Reporter = other.Reporter;
+      }
+      if (other.ClockUs != 0UL) {
+        ClockUs = other.ClockUs;
+      }
+      if (other.TargetUs != 0) {
+        TargetUs = other.TargetUs;
+      }
+      if (other.Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        Policy = other.Policy;
+      }
+      frames_.Add(other.frames_);
+      if (other.Done != false) {
+        Done = other.Done;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Reporter = input.ReadString();
+            break;
+          }
+          case 16: {
+            ClockUs = input.ReadUInt64();
+            break;
+          }
+          case 24: {
+            TargetUs = input.ReadUInt32();
+            break;
+          }
+          case 32: {
+            Policy = (global::Townsfolk.V1.PacePolicy) input.ReadEnum();
+            break;
+          }
+          case 42: {
+            frames_.AddEntriesFrom(input, _repeated_frames_codec);
+            break;
+          }
+          case 48: {
+            Done = input.ReadBool();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Reporter = input.ReadString();
+            break;
+          }
+          case 16: {
+            ClockUs = input.ReadUInt64();
+            break;
+          }
+          case 24: {
+            TargetUs = input.ReadUInt32();
+            break;
+          }
+          case 32: {
+            Policy = (global::Townsfolk.V1.PacePolicy) input.ReadEnum();
+            break;
+          }
+          case 42: {
+            frames_.AddEntriesFrom(ref input, _repeated_frames_codec);
+            break;
+          }
+          case 48: {
+            Done = input.ReadBool();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The frames are known.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ReportFramesResponse : pb::IMessage<ReportFramesResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ReportFramesResponse> _parser = new pb::MessageParser<ReportFramesResponse>(() => new ReportFramesResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ReportFramesResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReportFramesResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReportFramesResponse(ReportFramesResponse other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReportFramesResponse Clone() {
+      return new ReportFramesResponse(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ReportFramesResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ReportFramesResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ReportFramesResponse other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// How the runtime keeps out of the way of a game's frames.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class FramePace : pb::IMessage<FramePace>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<FramePace> _parser = new pb::MessageParser<FramePace>(() => new FramePace());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<FramePace> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public FramePace() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public FramePace(FramePace other) : this() {
+      policy_ = other.policy_;
+      frameMs_ = other.frameMs_;
+      budgetMs_ = other.budgetMs_;
+      stepsDelayed_ = other.stepsDelayed_;
+      stepsForced_ = other.stepsForced_;
+      estimatesMissed_ = other.estimatesMissed_;
+      framesLate_ = other.framesLate_;
+      reporters_ = other.reporters_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public FramePace Clone() {
+      return new FramePace(this);
+    }
+
+    /// <summary>Field number for the "policy" field.</summary>
+    public const int PolicyFieldNumber = 1;
+    private global::Townsfolk.V1.PacePolicy policy_ = global::Townsfolk.V1.PacePolicy.Unspecified;
+    /// <summary>
+    /// The policy that holds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.PacePolicy Policy {
+      get { return policy_; }
+      set {
+        policy_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "frame_ms" field.</summary>
+    public const int FrameMsFieldNumber = 2;
+    private float frameMs_;
+    /// <summary>
+    /// Time from frame to frame that it reckons with, in milliseconds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float FrameMs {
+      get { return frameMs_; }
+      set {
+        frameMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "budget_ms" field.</summary>
+    public const int BudgetMsFieldNumber = 3;
+    private float budgetMs_;
+    /// <summary>
+    /// What the game's own work leaves of a frame, in milliseconds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float BudgetMs {
+      get { return budgetMs_; }
+      set {
+        budgetMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "steps_delayed" field.</summary>
+    public const int StepsDelayedFieldNumber = 4;
+    private long stepsDelayed_;
+    /// <summary>
+    /// Steps that waited for the next frame, since the start.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long StepsDelayed {
+      get { return stepsDelayed_; }
+      set {
+        stepsDelayed_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "steps_forced" field.</summary>
+    public const int StepsForcedFieldNumber = 5;
+    private long stepsForced_;
+    /// <summary>
+    /// Steps that ran though they did not fit, so that answers go on, since the start.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long StepsForced {
+      get { return stepsForced_; }
+      set {
+        stepsForced_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "estimates_missed" field.</summary>
+    public const int EstimatesMissedFieldNumber = 6;
+    private long estimatesMissed_;
+    /// <summary>
+    /// Steps that took longer than was estimated, since the start.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long EstimatesMissed {
+      get { return estimatesMissed_; }
+      set {
+        estimatesMissed_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "frames_late" field.</summary>
+    public const int FramesLateFieldNumber = 7;
+    private long framesLate_;
+    /// <summary>
+    /// Frames that came half a target or more later than they should have, since the start.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long FramesLate {
+      get { return framesLate_; }
+      set {
+        framesLate_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "reporters" field.</summary>
+    public const int ReportersFieldNumber = 8;
+    private int reporters_;
+    /// <summary>
+    /// Games that report.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Reporters {
+      get { return reporters_; }
+      set {
+        reporters_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as FramePace);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(FramePace other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Policy != other.Policy) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(FrameMs, other.FrameMs)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(BudgetMs, other.BudgetMs)) return false;
+      if (StepsDelayed != other.StepsDelayed) return false;
+      if (StepsForced != other.StepsForced) return false;
+      if (EstimatesMissed != other.EstimatesMissed) return false;
+      if (FramesLate != other.FramesLate) return false;
+      if (Reporters != other.Reporters) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) hash ^= Policy.GetHashCode();
+      if (FrameMs != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(FrameMs);
+      if (BudgetMs != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(BudgetMs);
+      if (StepsDelayed != 0L) hash ^= StepsDelayed.GetHashCode();
+      if (StepsForced != 0L) hash ^= StepsForced.GetHashCode();
+      if (EstimatesMissed != 0L) hash ^= EstimatesMissed.GetHashCode();
+      if (FramesLate != 0L) hash ^= FramesLate.GetHashCode();
+      if (Reporters != 0) hash ^= Reporters.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        output.WriteRawTag(8);
+        output.WriteEnum((int) Policy);
+      }
+      if (FrameMs != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(FrameMs);
+      }
+      if (BudgetMs != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(BudgetMs);
+      }
+      if (StepsDelayed != 0L) {
+        output.WriteRawTag(32);
+        output.WriteInt64(StepsDelayed);
+      }
+      if (StepsForced != 0L) {
+        output.WriteRawTag(40);
+        output.WriteInt64(StepsForced);
+      }
+      if (EstimatesMissed != 0L) {
+        output.WriteRawTag(48);
+        output.WriteInt64(EstimatesMissed);
+      }
+      if (FramesLate != 0L) {
+        output.WriteRawTag(56);
+        output.WriteInt64(FramesLate);
+      }
+      if (Reporters != 0) {
+        output.WriteRawTag(64);
+        output.WriteInt32(Reporters);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        output.WriteRawTag(8);
+        output.WriteEnum((int) Policy);
+      }
+      if (FrameMs != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(FrameMs);
+      }
+      if (BudgetMs != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(BudgetMs);
+      }
+      if (StepsDelayed != 0L) {
+        output.WriteRawTag(32);
+        output.WriteInt64(StepsDelayed);
+      }
+      if (StepsForced != 0L) {
+        output.WriteRawTag(40);
+        output.WriteInt64(StepsForced);
+      }
+      if (EstimatesMissed != 0L) {
+        output.WriteRawTag(48);
+        output.WriteInt64(EstimatesMissed);
+      }
+      if (FramesLate != 0L) {
+        output.WriteRawTag(56);
+        output.WriteInt64(FramesLate);
+      }
+      if (Reporters != 0) {
+        output.WriteRawTag(64);
+        output.WriteInt32(Reporters);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Policy);
+      }
+      if (FrameMs != 0F) {
+        size += 1 + 4;
+      }
+      if (BudgetMs != 0F) {
+        size += 1 + 4;
+      }
+      if (StepsDelayed != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(StepsDelayed);
+      }
+      if (StepsForced != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(StepsForced);
+      }
+      if (EstimatesMissed != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(EstimatesMissed);
+      }
+      if (FramesLate != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(FramesLate);
+      }
+      if (Reporters != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Reporters);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(FramePace other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Policy != global::Townsfolk.V1.PacePolicy.Unspecified) {
+        Policy = other.Policy;
+      }
+      if (other.FrameMs != 0F) {
+        FrameMs = other.FrameMs;
+      }
+      if (other.BudgetMs != 0F) {
+        BudgetMs = other.BudgetMs;
+      }
+      if (other.StepsDelayed != 0L) {
+        StepsDelayed = other.StepsDelayed;
+      }
+      if (other.StepsForced != 0L) {
+        StepsForced = other.StepsForced;
+      }
+      if (other.EstimatesMissed != 0L) {
+        EstimatesMissed = other.EstimatesMissed;
+      }
+      if (other.FramesLate != 0L) {
+        FramesLate = other.FramesLate;
+      }
+      if (other.Reporters != 0) {
+        Reporters = other.Reporters;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            Policy = (global::Townsfolk.V1.PacePolicy) input.ReadEnum();
+            break;
+          }
+          case 21: {
+            FrameMs = input.ReadFloat();
+            break;
+          }
+          case 29: {
+            BudgetMs = input.ReadFloat();
+            break;
+          }
+          case 32: {
+            StepsDelayed = input.ReadInt64();
+            break;
+          }
+          case 40: {
+            StepsForced = input.ReadInt64();
+            break;
+          }
+          case 48: {
+            EstimatesMissed = input.ReadInt64();
+            break;
+          }
+          case 56: {
+            FramesLate = input.ReadInt64();
+            break;
+          }
+          case 64: {
+            Reporters = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            Policy = (global::Townsfolk.V1.PacePolicy) input.ReadEnum();
+            break;
+          }
+          case 21: {
+            FrameMs = input.ReadFloat();
+            break;
+          }
+          case 29: {
+            BudgetMs = input.ReadFloat();
+            break;
+          }
+          case 32: {
+            StepsDelayed = input.ReadInt64();
+            break;
+          }
+          case 40: {
+            StepsForced = input.ReadInt64();
+            break;
+          }
+          case 48: {
+            EstimatesMissed = input.ReadInt64();
+            break;
+          }
+          case 56: {
+            FramesLate = input.ReadInt64();
+            break;
+          }
+          case 64: {
+            Reporters = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Give the model's memory back.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ReleaseRequest : pb::IMessage<ReleaseRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ReleaseRequest> _parser = new pb::MessageParser<ReleaseRequest>(() => new ReleaseRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ReleaseRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReleaseRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReleaseRequest(ReleaseRequest other) : this() {
+      untilWarm_ = other.untilWarm_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReleaseRequest Clone() {
+      return new ReleaseRequest(this);
+    }
+
+    /// <summary>Field number for the "until_warm" field.</summary>
+    public const int UntilWarmFieldNumber = 1;
+    private bool untilWarm_;
+    /// <summary>
+    /// Keep the model away until Warm is called: requests wait, also those to come. Otherwise the next request that comes loads it.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool UntilWarm {
+      get { return untilWarm_; }
+      set {
+        untilWarm_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ReleaseRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ReleaseRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (UntilWarm != other.UntilWarm) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (UntilWarm != false) hash ^= UntilWarm.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (UntilWarm != false) {
+        output.WriteRawTag(8);
+        output.WriteBool(UntilWarm);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (UntilWarm != false) {
+        output.WriteRawTag(8);
+        output.WriteBool(UntilWarm);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (UntilWarm != false) {
+        size += 1 + 1;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ReleaseRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.UntilWarm != false) {
+        UntilWarm = other.UntilWarm;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            UntilWarm = input.ReadBool();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            UntilWarm = input.ReadBool();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The memory is given back.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ReleaseResponse : pb::IMessage<ReleaseResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ReleaseResponse> _parser = new pb::MessageParser<ReleaseResponse>(() => new ReleaseResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ReleaseResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReleaseResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReleaseResponse(ReleaseResponse other) : this() {
+      memoryUsedMib_ = other.memoryUsedMib_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ReleaseResponse Clone() {
+      return new ReleaseResponse(this);
+    }
+
+    /// <summary>Field number for the "memory_used_mib" field.</summary>
+    public const int MemoryUsedMibFieldNumber = 1;
+    private int memoryUsedMib_;
+    /// <summary>
+    /// Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int MemoryUsedMib {
+      get { return memoryUsedMib_; }
+      set {
+        memoryUsedMib_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ReleaseResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ReleaseResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (MemoryUsedMib != other.MemoryUsedMib) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(MemoryUsedMib);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(MemoryUsedMib);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (MemoryUsedMib != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(MemoryUsedMib);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ReleaseResponse other) {
+      if (other == null) {
+        return;
+      }
+      if (other.MemoryUsedMib != 0) {
+        MemoryUsedMib = other.MemoryUsedMib;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Load the model.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class WarmRequest : pb::IMessage<WarmRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<WarmRequest> _parser = new pb::MessageParser<WarmRequest>(() => new WarmRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<WarmRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public WarmRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public WarmRequest(WarmRequest other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public WarmRequest Clone() {
+      return new WarmRequest(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as WarmRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(WarmRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(WarmRequest other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The model is there.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class WarmResponse : pb::IMessage<WarmResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<WarmResponse> _parser = new pb::MessageParser<WarmResponse>(() => new WarmResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<WarmResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public WarmResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public WarmResponse(WarmResponse other) : this() {
+      memoryUsedMib_ = other.memoryUsedMib_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public WarmResponse Clone() {
+      return new WarmResponse(this);
+    }
+
+    /// <summary>Field number for the "memory_used_mib" field.</summary>
+    public const int MemoryUsedMibFieldNumber = 1;
+    private int memoryUsedMib_;
+    /// <summary>
+    /// Memory that is taken now, in MiB; see GetRuntimeInfoResponse.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int MemoryUsedMib {
+      get { return memoryUsedMib_; }
+      set {
+        memoryUsedMib_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as WarmResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(WarmResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (MemoryUsedMib != other.MemoryUsedMib) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(MemoryUsedMib);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (MemoryUsedMib != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(MemoryUsedMib);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (MemoryUsedMib != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(MemoryUsedMib);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(WarmResponse other) {
+      if (other == null) {
+        return;
+      }
+      if (other.MemoryUsedMib != 0) {
+        MemoryUsedMib = other.MemoryUsedMib;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
             MemoryUsedMib = input.ReadInt32();
             break;
           }

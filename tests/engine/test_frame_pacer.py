@@ -1,0 +1,252 @@
+"""Steps between the frames of a game whose clock is simulated."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from townsfolk.engine.pacing import (
+    MOST_REPORTERS,
+    Demand,
+    Frame,
+    FramePacer,
+    FrameReport,
+    PacePolicy,
+    StepLimit,
+)
+
+FRAME_S = 1 / 60
+WAITING = [policy for policy in PacePolicy if policy.waits]
+
+
+@dataclass
+class Game:
+    """Draws frames of a length, and reports them a few at a time, after a delay."""
+
+    busy_s: float
+    frame_s: float = FRAME_S
+    policy: PacePolicy = PacePolicy.BALANCED
+    phase_s: float = 0.0
+    name: str = "game"
+    clock_s: float = 1234.5  # what its clock says when ours says 0
+    delay_s: float = 0.0003
+    every: int = 6
+    reported: int = field(default=0)
+
+    def begins(self, number: int) -> float:
+        return self.phase_s + number * self.frame_s
+
+    def is_busy(self, now: float) -> bool:
+        return (now - self.phase_s) % self.frame_s < self.busy_s
+
+    def report(self, pacer: FramePacer, now: float) -> None:
+        """Report what frames have ended since the last report, if enough have."""
+        last = int((now - self.delay_s - self.phase_s - self.busy_s) // self.frame_s)
+        if last - self.reported < self.every:
+            return
+        sent = now - self.delay_s
+        numbers = range(self.reported + 1, last + 1)
+        frames = [Frame(sent - self.begins(number), self.busy_s) for number in numbers]
+        self.reported = last
+        pacer.report(
+            FrameReport(self.name, now, self.clock_s + sent, self.frame_s, self.policy, frames)
+        )
+
+
+@dataclass
+class Step:
+    """A step that ran."""
+
+    begin: float
+    end: float
+    limit: StepLimit
+
+
+def play(
+    games: list[Game],
+    takes: dict[str, float],
+    until: float = 3.0,
+    decodes: int = 4,
+    prompts: int = 0,
+) -> tuple[FramePacer, list[Step]]:
+    """Run steps as the pacer lets them; each takes a time by what it computes."""
+    pacer, now, steps = FramePacer(), 0.5, []
+    while now < until:
+        for game in games:
+            game.report(pacer, now)
+        if not pacer.is_paced(now):
+            now += 0.001
+            continue
+        decided = pacer.decide(now, Demand(decodes, prompts))
+        if isinstance(decided, float):
+            assert decided > 0
+            now += min(decided, 0.01)  # reports come in between
+            continue
+        assert decided.decodes <= decodes
+        assert decided.prompt_tokens <= prompts
+        assert decided.decodes + decided.prompt_tokens > 0
+        seconds = takes["step"] + takes["token"] * (decided.decodes + decided.prompt_tokens)
+        steps.append(Step(now, now + seconds, decided))
+        now += seconds
+        pacer.note(decided.decodes, decided.prompt_tokens, seconds, decided)
+    return pacer, steps
+
+
+games = st.builds(
+    Game,
+    busy_s=st.floats(0.001, 0.02),
+    frame_s=st.sampled_from([1 / 30, 1 / 60, 1 / 120, 1 / 144]),
+    policy=st.sampled_from(WAITING),
+    phase_s=st.floats(0, 0.03),
+    clock_s=st.floats(-1e5, 1e5),
+    delay_s=st.floats(0, 0.002),
+)
+costs = st.fixed_dictionaries({"step": st.floats(1e-4, 0.03), "token": st.floats(1e-7, 1e-4)})
+
+
+@settings(max_examples=60, deadline=None)
+@given(games, costs, st.integers(0, 32), st.integers(0, 4000))
+def test_a_step_runs_only_where_it_fits_and_nobody_starves(game, takes, decodes, prompts):
+    if not decodes and not prompts:
+        return
+    game.busy_s = min(game.busy_s, 1.5 * game.frame_s)
+    _pacer, steps = play([game], takes, 4.0, decodes, prompts)
+    # The least delay of its reports is all that the game's frames are misplaced by.
+    phase_s, slack = game.phase_s + game.delay_s, 1e-8
+    for step in steps:
+        if step.limit.is_forced:
+            continue
+        assert step.limit.estimate_s is not None
+        begin = (step.begin - phase_s) % game.frame_s
+        assert begin >= game.busy_s - slack
+        assert begin + step.limit.estimate_s <= game.frame_s + slack
+    longest = takes["step"] + takes["token"] * max(4096, decodes)
+    most = game.policy.patience_s + 2 * game.frame_s + 2 * longest
+    for helps in (
+        [step.begin for step in steps if step.limit.decodes == decodes] if decodes else None,
+        [step.begin for step in steps if step.limit.prompt_tokens] if prompts else None,
+    ):
+        if helps is None:
+            continue
+        times = [0.7, *helps, 4.0]
+        # Both kinds may be overdue at once, and take turns.
+        turns = 2 if decodes and prompts else 1
+        assert max(b - a for a, b in itertools.pairwise(times)) <= turns * most + 0.7
+
+
+@pytest.mark.parametrize("policy", WAITING)
+def test_short_steps_fill_what_frames_leave(policy):
+    _, steps = play([Game(0.008, policy=policy)], {"step": 0.001, "token": 0})
+    late = [step for step in steps if step.begin > 1]
+    # 8 ms of 16.7 are free: 7 steps of a millisecond and a guard.
+    assert len(late) / 2 * FRAME_S > 6
+    assert not any(step.limit.is_forced for step in late)
+
+
+def test_no_room_at_all_leaves_one_step_for_each_patience():
+    pacer, steps = play([Game(FRAME_S, policy=PacePolicy.SMOOTH)], {"step": 0.004, "token": 0})
+    gaps = [b.begin - a.begin for a, b in itertools.pairwise(steps)]
+    assert gaps
+    assert all(0.25 <= gap < 0.29 for gap in gaps)
+    assert all(step.limit.is_forced for step in steps)
+    assert pacer.stats(3.0).steps_forced == len(steps)
+
+
+def test_fast_waits_for_nothing():
+    _, steps = play([Game(0.015, policy=PacePolicy.FAST)], {"step": 0.003, "token": 0}, prompts=99)
+    late = [step for step in steps if step.begin > 1]
+    assert all(b.begin - a.end < 1e-9 for a, b in itertools.pairwise(late))
+    assert any(step.limit.prompt_tokens for step in late)
+    assert any(step.limit.decodes for step in late)
+
+
+def test_a_prompt_is_split_into_chunks_that_fit():
+    takes = {"step": 0.001, "token": 2e-5}
+    _, steps = play([Game(0.008)], takes, decodes=2, prompts=3000)
+    sizes = [step.limit.prompt_tokens for step in steps if step.begin > 1.5]
+    assert 128 < max(sizes) < 400  # 8.4 ms are 370 tokens
+
+
+def test_a_game_that_draws_more_than_it_aims_for_has_steps_at_any_time():
+    pacer = FramePacer()
+    pacer.note(1, 0, 0.002)
+    frames = [Frame((20 - number) * 0.003, 0.003) for number in range(20)]
+    pacer.report(FrameReport("game", 5.0, 5.0, FRAME_S, PacePolicy.SMOOTH, frames))
+    for number in range(10):
+        decided = pacer.decide(5.0 + number * 0.0007, Demand(1, 0))
+        assert isinstance(decided, StepLimit)
+        assert not decided.is_forced
+    assert 12.5 < pacer.stats(5.0).budget_ms < 13.7
+
+
+def test_two_games_share_what_both_leave():
+    one = Game(0.006, name="one", phase_s=0.0)
+    other = Game(0.004, name="other", phase_s=0.004, policy=PacePolicy.SMOOTH)
+    pacer, steps = play([one, other], {"step": 0.002, "token": 0})
+    late = [step for step in steps if step.begin > 1 and not step.limit.is_forced]
+    assert late
+    for step in late:
+        assert not one.is_busy(step.begin + 0.0004)
+        assert not other.is_busy(step.begin + 0.0004)
+    stats = pacer.stats(3.0)
+    assert stats.policy is PacePolicy.SMOOTH
+    assert stats.reporters == 2
+
+
+def test_a_game_that_falls_silent_paces_nothing_any_more():
+    pacer = FramePacer()
+    pacer.report(FrameReport("game", 10.0, 3.0, FRAME_S, PacePolicy.SMOOTH))
+    assert pacer.is_paced(10.4)
+    assert pacer.stats(10.4) is not None
+    assert not pacer.is_paced(10.6)
+    assert pacer.stats(10.6) is None
+    pacer.report(FrameReport("game", 11.0, 4.0, FRAME_S, PacePolicy.SMOOTH))
+    pacer.report(FrameReport("game", 11.1, 4.1, FRAME_S, PacePolicy.SMOOTH, done=True))
+    assert not pacer.is_paced(11.1)
+
+
+def test_reporters_beyond_the_most_are_not_listened_to():
+    pacer = FramePacer()
+    for number in range(MOST_REPORTERS):
+        assert pacer.has_room_for(str(number), 1.0)
+        pacer.report(FrameReport(str(number), 1.0, 0.0, FRAME_S, PacePolicy.FAST))
+    assert not pacer.has_room_for("more", 1.0)
+    assert pacer.has_room_for("3", 1.0)
+    assert pacer.has_room_for("more", 2.0)
+
+
+def test_a_report_that_comes_late_moves_no_frame():
+    pacer = FramePacer()
+    pacer.note(1, 0, 0.002)
+    for number in range(20):
+        begin = number * FRAME_S
+        delay = 0.04 if number == 19 else 0.0002  # the last one was held up
+        report = FrameReport(
+            "game", begin + 0.01 + delay, begin + 0.01, FRAME_S, PacePolicy.BALANCED,
+            [Frame(0.01, 0.008)],
+        )  # fmt: skip
+        pacer.report(report)
+    now = 19 * FRAME_S + 0.051
+    decided = pacer.decide(now, Demand(1, 0))
+    into = (now - 0.0002) % FRAME_S
+    assert into < 0.008  # a frame is under way, and the pacer knows when it ends
+    assert decided == pytest.approx(0.008 - into, abs=1e-4)
+
+
+def test_late_frames_and_missed_estimates_are_counted():
+    pacer = FramePacer()
+    begins = [0, 1, 2, 4, 5]  # the fourth is a whole frame late
+    frames = [Frame((10 - begin) * FRAME_S, 0.004) for begin in begins]
+    pacer.report(FrameReport("game", 0.0, 0.0, FRAME_S, PacePolicy.BALANCED))
+    pacer.report(FrameReport("game", 0.2, 0.2, FRAME_S, PacePolicy.BALANCED, frames))
+    pacer.note(1, 0, 0.001)
+    limit = StepLimit(1, 0, 0.00125)
+    pacer.note(1, 0, 0.0012, limit)
+    pacer.note(1, 0, 0.0013, limit)
+    stats = pacer.stats(0.2)
+    assert (stats.frames_late, stats.estimates_missed) == (1, 1)
+    assert stats.frame_ms == pytest.approx(1000 / 60)
+    assert 11 < stats.budget_ms < 13
