@@ -206,7 +206,9 @@ func attention() -> void:
 	npc.attention_anchor = place
 	for distance: float in [0.0, 50.0, 500.0]:
 		place.position.x = distance
-		await get_tree().create_timer(0.4).timeout
+		var session: NpcSession = npc.get("_session")
+		while session != null and session.priority != npc.call("_wanted_priority"):
+			await get_tree().process_frame
 		await npc.say("Hm?").wait()
 		await _report_session(npc)
 

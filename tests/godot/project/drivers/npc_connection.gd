@@ -1,6 +1,8 @@
 # What differs with the way to the runtime: transports, TLS, lost connections, exports.
 extends "res://drivers/npc.gd"
 
+const Dialogue := preload("res://addons/townsfolk/generated/dialogue.gd")
+
 
 # In a browser the rest waits, and everybody gets an answer.
 func twenty_over_six_connections() -> void:
@@ -46,12 +48,33 @@ func idle_for_long() -> void:
 		func(is_resumed: bool) -> void: report("session_opened", {"resumed": is_resumed})
 	)
 	await npc.say("First.").wait()
-	await get_tree().create_timer(2.5).timeout
+	await _expiry_of_another()
 	npc.notify("A dog barks.")
 	var turn := npc.say("Second.")
 	await turn.wait()
 	report("turn", _facts(turn))
 	await _report_session(npc)
+
+
+# A session that nobody holds is idle from now on: when it is gone, those that were idle before are.
+func _expiry_of_another() -> void:
+	var opening := Townsfolk.OpenSessionRequest.new()
+	opening.open = Townsfolk.OpenSession.new()
+	opening.open.config = Dialogue.SessionConfig.new()
+	opening.open.config.persona = Dialogue.Persona.new()
+	opening.open.config.persona.name = "Witness"
+	var opened: Townsfolk.OpenSessionResponse = await (
+		_runtime.client().open_session(opening).response()
+	)
+	var is_open := true
+	while is_open:
+		var listed: Townsfolk.ListSessionsResponse = await (
+			_runtime.client().list_sessions(Townsfolk.ListSessionsRequest.new()).response()
+		)
+		is_open = listed.sessions.any(
+			func(each: Townsfolk.SessionSummary) -> bool:
+				return each.session_id == opened.opened.session_id
+		)
 
 
 func connection_cut() -> void:

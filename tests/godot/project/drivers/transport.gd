@@ -233,7 +233,13 @@ func silence() -> void:
 	channel.keepalive_seconds = 0.2
 	channel.keepalive_timeout_seconds = 0.3
 	var call := _generate("hang")
-	await get_tree().create_timer(1.5).timeout
+	var answered := 0
+	var was_pinged := false
+	while call.status == null and answered < 3:
+		await get_tree().process_frame
+		var is_pinged: bool = channel.get("_is_pinged")
+		answered += int(was_pinged and not is_pinged and call.status == null)
+		was_pinged = is_pinged
 	if call.status == null:
 		report("still open", {"error": channel.error})
 	else:

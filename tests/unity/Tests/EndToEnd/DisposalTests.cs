@@ -64,8 +64,7 @@ namespace Townsfolk.Tests.EndToEnd
         {
             var client = SharedRuntime.Connect(_wire);
             var session = await client.OpenSessionAsync(Innkeeper(tokens: 400));
-            var reading = ReadAsync(session, "Tell me everything.");
-            await Task.Delay(100);
+            var reading = await BeginReadingAsync(session, "Tell me everything.");
             client.Dispose();
             Assert.CatchAsync<Exception>(() => reading);
             await session.DisposeAsync();
@@ -76,8 +75,7 @@ namespace Townsfolk.Tests.EndToEnd
         {
             using var client = SharedRuntime.Connect(_wire);
             var session = await client.OpenSessionAsync(Innkeeper(tokens: 400));
-            var reading = ReadAsync(session, "Tell me everything.");
-            await Task.Delay(100);
+            var reading = await BeginReadingAsync(session, "Tell me everything.");
             await session.DisposeAsync();
             try
             {

@@ -80,8 +80,10 @@ namespace Townsfolk.Tests.EndToEnd
         public async Task DisposingDuringTheStartEndsTheStart()
         {
             var runtime = new RuntimeProcess(Launch());
+            var begun = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            runtime.Log.LineAdded += _ => begun.TrySetResult(true);
             var starting = runtime.GetAsync();
-            await Task.Delay(300);
+            await begun.Task;
             runtime.Dispose();
             Assert.CatchAsync<OperationCanceledException>(() => starting);
         }

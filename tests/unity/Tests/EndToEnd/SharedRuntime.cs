@@ -75,6 +75,28 @@ namespace Townsfolk.Tests.EndToEnd
             return events;
         }
 
+        /// <summary>Begins to read an answer; returns, when its text has begun to come, what reads the rest.</summary>
+        public static async Task<Task<List<NpcEvent>>> BeginReadingAsync(NpcSession session, string text)
+        {
+            var begun = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var reading = Task.Run(async () =>
+            {
+                var events = new List<NpcEvent>();
+                await foreach (var happened in session.SayAsync(text))
+                {
+                    events.Add(happened);
+                    if (happened.Kind == NpcEventKind.Text)
+                    {
+                        begun.TrySetResult(true);
+                    }
+                }
+
+                return events;
+            });
+            await Task.WhenAny(begun.Task, reading);
+            return reading;
+        }
+
         [OneTimeSetUp]
         public async Task StartAsync()
         {
