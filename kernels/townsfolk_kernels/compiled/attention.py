@@ -1,6 +1,6 @@
 """Attention of sequences with one new token each, over paged keys and values.
 
-A sequence's positions are divided into splits of a fixed length, so that a lone sequence keeps all
+A sequence's positions are divided into splits of a fixed length, so that one sequence keeps all
 threads busy and its bits don't depend on who else is there. Each gives a partial result, with the
 maximum and the sum of its softmax (Dao et al. 2023, "Flash-Decoding").
 """

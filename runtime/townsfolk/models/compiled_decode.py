@@ -38,7 +38,7 @@ _FORMATS = {torch.bfloat16: products.Format.BF16}
 
 
 def can_compile(decoder: Decoder) -> bool:
-    """Whether `CompiledDecode` computes what the decoder's spec says, with these weights."""
+    """Return whether `CompiledDecode` computes what the decoder's spec says, with these weights."""
     return (
         decoder.device.type == "cpu"
         and decoder.dtype in (torch.bfloat16, torch.float32)
@@ -66,7 +66,7 @@ _Part = tuple[Tensor | InterleavedMatrix, Tensor | None]
 
 
 def _parts(weight: LinearWeight) -> list[_Part]:
-    """A weight's rows as compiled code can read them, and their biases; none if it can't."""
+    """Return a weight's rows as compiled code can read them, and their biases; none if it can't."""
     if not isinstance(weight, StackedWeight):
         plain = plain_parts(weight) or []
         return [part for part in plain if part[0].dtype in _FORMATS]
@@ -95,7 +95,7 @@ class CompiledDecode:
     """Decode steps of a decoder that `can_compile`; for one thread at a time."""
 
     def __init__(self, decoder: Decoder, kv: KvPages) -> None:
-        """Steps of as many sequences as `takes` says."""
+        """Prepare steps of as many sequences as `takes` says."""
         spec = decoder.spec
         self._decoder, self._kv = decoder, kv
         self._kept: list[Tensor | InterleavedMatrix] = []  # what the phases point to
@@ -132,7 +132,7 @@ class CompiledDecode:
         self._scratch = torch.empty(0, dtype=torch.uint8)
 
     def takes(self, batch: ModelBatch) -> bool:
-        """Whether it computes a batch: one new token of each sequence, of not too many."""
+        """Return whether it computes a batch: one new token of each sequence, of not too many."""
         count = len(batch.token_ids)
         return count <= self._most and count == len(batch.layout.kv_lengths)
 
@@ -193,7 +193,7 @@ class CompiledDecode:
         step.run_step(self._step, self._phases, self._part_table, thread)
 
     def _plan(self) -> NDArray[Any]:
-        """The phases of a step."""
+        """Return the phases of a step."""
         weights = self._decoder.weights
         phases: list[dict[str, Any]] = []
         for number, layer in enumerate(weights.layers):
@@ -252,7 +252,7 @@ class CompiledDecode:
     def _added(
         self, product: dict[str, Any], after: Norm | None, multiplier: float
     ) -> list[dict[str, Any]]:
-        """A product whose result is added to the residual stream, normalised where `after`."""
+        """Return a product that is added to the residual stream, normalised where `after`."""
         target = {"target": self._residual.data_ptr(), "multiplier": multiplier}
         if after is None:
             return [product | target | {"output": step.Output.ADD}]
@@ -299,7 +299,7 @@ class CompiledDecode:
         }
 
     def _address(self, vector: Tensor | None) -> int:
-        """Where a vector is, as fp32; 0 for none."""
+        """Return where a vector is, as fp32; 0 for none."""
         if vector is None:
             return 0
         kept = vector.float().contiguous()
@@ -307,7 +307,7 @@ class CompiledDecode:
         return kept.data_ptr()
 
     def _buffer(self, rows: int, columns: int) -> int:
-        """The address of a buffer of fp32 numbers."""
+        """Return the address of a buffer of fp32 numbers."""
         kept = torch.empty(rows, columns)
         self._kept.append(kept)
         return kept.data_ptr()

@@ -60,7 +60,7 @@ class DecodeStep(Protocol):
         """
 
     def is_dependent(self, batch: int) -> bool:
-        """Whether the kernel behind such a step starts while the step still runs."""
+        """Return whether the kernel behind such a step starts while the step still runs."""
 
 
 class PlainBatches:
@@ -73,13 +73,13 @@ class PlainBatches:
         max_batch: int,
         workspace: AttentionWorkspace | None,
     ) -> None:
-        """Batches of up to `max_batch` sequences; see `PlainDecode`."""
+        """Prepare batches of up to `max_batch` sequences; see `PlainDecode`."""
         self._block_size = kv.k[0].shape[2]
         self._workspace = workspace
         self._starts = torch.arange(max_batch + 1, dtype=torch.int32, device=decoder.device)
 
     def of(self, inputs: DecodeInputs) -> ModelBatch:
-        """The batch of a step; a place that is not used has a token without a slot."""
+        """Return the batch of a step; a place that is not used has a token without a slot."""
         block_size = self._block_size
         batch, is_used = inputs.rows.shape[0], inputs.rows >= 0
         rows = inputs.rows.clamp(min=0)
@@ -112,7 +112,7 @@ class PlainDecode:
         max_batch: int,
         workspace: AttentionWorkspace | None = None,
     ) -> None:
-        """Steps of up to `max_batch` sequences.
+        """Prepare steps of up to `max_batch` sequences.
 
         Args:
             decoder: the model.
@@ -138,25 +138,25 @@ _GATES = (Activation.SILU, Activation.GELU, Activation.GELU_TANH)
 
 
 def has_fused_steps(spec: DecoderSpec) -> bool:
-    """Whether `townsfolk.models.fused_decode` computes what the spec says, by fused kernels."""
+    """Return whether `townsfolk.models.fused_decode` computes what the spec says."""
     norms = {spec.norm.kind, *(layer.norm.kind for layer in spec.layers)}
     is_any = any(is_fused(layer) or is_fused_mlp(layer) for layer in spec.layers)
     return norms == {NormKind.RMS} and not spec.embedding.positions and is_any
 
 
 def is_fused(layer: LayerSpec) -> bool:
-    """Whether there are fused kernels for a layer's attention."""
+    """Return whether there are fused kernels for a layer's attention."""
     return not (layer.norm_after and layer.attention.output_bias)
 
 
 def is_fused_mlp(layer: LayerSpec) -> bool:
-    """Whether there are fused kernels for a layer's feed-forward block."""
+    """Return whether there are fused kernels for a layer's feed-forward block."""
     mlp = layer.mlp
     return mlp.gated and mlp.activation in _GATES and not (layer.norm_after and mlp.bias)
 
 
 def compile_steps(decoder: Decoder, kv: KvPages) -> CompiledDecode | None:
-    """Compiled steps on the CPU; None where they don't compute what the decoder's spec says."""
+    """Return compiled steps for a CPU; None where they don't compute what the spec says."""
     if decoder.device.type != "cpu" or not has_numba() or kv.k[0].dtype != decoder.dtype:
         return None
     from townsfolk.models.compiled_decode import CompiledDecode, can_compile
@@ -171,7 +171,7 @@ def choose_step(
     context_length: int,
     workspace: AttentionWorkspace,
 ) -> DecodeStep:
-    """The fastest steps that compute what the decoder's spec says."""
+    """Return the fastest steps that compute what the decoder's spec says."""
     if has_fused_steps(decoder.spec):
         from townsfolk.models.fused_decode import FusedDecode
         from townsfolk.models.fused_products import is_fusable

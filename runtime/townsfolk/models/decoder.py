@@ -41,7 +41,7 @@ class Decoder:
         device: torch.device,
         context_length: int | None = None,
     ) -> None:
-        """A decoder of weights that lie on `device`; see `load`."""
+        """Make a decoder of weights that lie on `device`; see `load`."""
         self.spec = spec
         self.device = device
         self.precision = precision
@@ -109,7 +109,7 @@ class Decoder:
 
     @classmethod
     def on_paper(cls, path: Path, dtype: torch.dtype | None = None) -> Decoder:
-        """A decoder of a model without its weights, on "meta": for what depends on shapes alone.
+        """Return a model's decoder without weights, on "meta": for what depends on shapes only.
 
         Args:
             path: as for `load`.
@@ -136,7 +136,7 @@ class Decoder:
         seed: int = 0,
         mix: Mix | None = None,
     ) -> Decoder:
-        """A decoder with random weights: normal with deviation 0.02, norms near one.
+        """Return a decoder with random weights: normal with deviation 0.02, norms near one.
 
         Args:
             spec: what it computes.
@@ -171,7 +171,7 @@ class Decoder:
         return run_layers(self.weights, residual, ops)
 
     def embed(self, token_ids: Tensor, positions: Tensor) -> Tensor:
-        """The residual stream of tokens before the first layer, [tokens, hidden]."""
+        """Return the residual stream of tokens before the first layer, [tokens, hidden]."""
         weights = self.weights
         residual = embedding(token_ids, weights.embedding, self.precision.residual)
         if self.embedding_multiplier != 1.0:
@@ -182,11 +182,11 @@ class Decoder:
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`'s result."""
+        """Return scores of the next token, [n, vocab] fp32, of rows [n, hidden] of `forward`."""
         return self.finish_logits(linear(hidden, self.weights.head).float())
 
     def finish_logits(self, logits: Tensor) -> Tensor:
-        """Scores [n, vocab] fp32 of the head's product with hidden states."""
+        """Return scores [n, vocab] fp32 of the head's product with hidden states."""
         head = self.spec.head
         if head.multiplier != 1.0:
             logits = logits * head.multiplier

@@ -97,11 +97,11 @@ class AttentionSpace:
         )
 
     def qkv(self, spec: AttentionSpec, batch: int) -> Tensor:
-        """[batch, (heads + 2 * kv_heads) * head_dim], fp32."""
+        """Return [batch, (heads + 2 * kv_heads) * head_dim], fp32."""
         return _rows(self._qkv, batch, spec.query_width + 2 * spec.kv_width)
 
     def out(self, spec: AttentionSpec, batch: int) -> Tensor:
-        """[batch, heads * head_dim], dtype of activations."""
+        """Return [batch, heads * head_dim], dtype of activations."""
         return _rows(self._out, batch, spec.query_width)
 
     def poison(self) -> None:
@@ -218,7 +218,7 @@ class PlainMlp:
 
 
 def heads_of(decoder: Decoder, kv: KvPages, number: int, rotation: Tensor) -> Heads:
-    """The heads of a layer, with their pages."""
+    """Return the heads of a layer, with their pages."""
     layer = decoder.weights.layers[number]
     spec, norm = layer.spec.attention, None
     if spec.qk_norm is not None:

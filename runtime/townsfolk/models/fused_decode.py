@@ -128,7 +128,7 @@ class FusedDecode:
             each.fill_(float("nan"))
 
     def _embedding_rows(self, table: QuantizedMatrix, inputs: DecodeInputs) -> Tensor:
-        """The embeddings of the tokens drawn last, place by place: [batch, hidden]."""
+        """Return the embeddings of the tokens drawn last, place by place: [batch, hidden]."""
         dtype = self._decoder.dtype
         if isinstance(table, PackedMatrix):
             return table.gather_drawn(inputs.rows, inputs.drawn, dtype)

@@ -56,11 +56,11 @@ class Stream:
 
     @classmethod
     def of_rows(cls, residual: Tensor, scaled: Tensor, squares: Tensor) -> Stream:
-        """A stream that nothing has been added to yet."""
+        """Return a stream that nothing has been added to yet."""
         return cls(residual, scaled, squares, RowNorm(squares[0, :0], residual.shape[1], 0.0))
 
     def add(self, place: int, parts: int, norm: Norm, multiplier: float) -> Addition:
-        """What a kernel adds, which leaves so many sums of squares, before `norm`."""
+        """Return what a kernel adds, which leaves so many sums of squares, before `norm`."""
         batch, width = self.residual.shape
         squares = self.squares[place, : parts * batch].view(parts, batch)
         self.norm = RowNorm(squares, width, norm.spec.eps)
@@ -85,7 +85,7 @@ class Joining:
 
 
 def packed_parts(weight: LinearWeight) -> tuple[PackedRows, ...]:
-    """The parts of a packed weight; none of one that is a tensor, or has such parts."""
+    """Return the parts of a packed weight; none of one that is a tensor, or has such parts."""
     if not isinstance(weight, StackedWeight):
         return ()
     parts = [part.packed for part in weight.parts if isinstance(part, PackedMatrix)]
@@ -93,12 +93,12 @@ def packed_parts(weight: LinearWeight) -> tuple[PackedRows, ...]:
 
 
 def is_fusable(weight: LinearWeight, most_parts: int = 1) -> bool:
-    """Whether there are fused kernels for a weight, which take so many packed parts at most."""
+    """Return whether there are fused kernels for a weight, of so many packed parts at most."""
     return not isinstance(weight, StackedWeight) or 0 < len(packed_parts(weight)) <= most_parts
 
 
 def bias_of(weight: LinearWeight) -> Tensor | None:
-    """The bias of a weight, without a copy of the rest."""
+    """Return the bias of a weight, without a copy of the rest."""
     return weight.bias if isinstance(weight, StackedWeight) else weight.dense()[1]
 
 
@@ -126,7 +126,7 @@ class Products:
         self.workspace = self._split_workspace(decoder, max_batch)
 
     def launch(self, op: str, shape: Sequence[int], batch: int) -> Launch:
-        """How to multiply `batch` rows with a weight of this shape; `op` as in `tuning.choose`."""
+        """Return how to multiply `batch` rows with a weight; `op` as in `tuning.choose`."""
         tiles = self._tiles(op, shape, batch)
         early = self.dependent and starts_early(op, shape[0], batch, tiles, self._device)
         return Launch(tiles, self.workspace, early)
@@ -204,7 +204,7 @@ class Products:
         return tiles if self._dtype.itemsize == 2 else tiles.in_full_precision()
 
     def _split_workspace(self, decoder: Decoder, max_batch: int) -> SplitWorkspace:
-        """What partial sums and their counters take at most, over all batches and products."""
+        """Take memory for partial sums and counters of any batch and product."""
         elements = counters = 0
         batches = range(1, max_batch + 1)
         if not decoder.weights.is_quantized:
@@ -222,7 +222,7 @@ class Products:
 
 
 def packed_products(decoder: Decoder) -> list[tuple[str, tuple[PackedRows, ...]]]:
-    """The products with packed weights of a decoder's steps, each shape and mix of formats once."""
+    """Return a decoder's products with packed weights, each shape and mix of formats once."""
     weights = decoder.weights
     named = [("head", weights.head)]
     for layer in weights.layers:
@@ -237,7 +237,7 @@ def packed_products(decoder: Decoder) -> list[tuple[str, tuple[PackedRows, ...]]
 
 
 def product_shapes(spec: DecoderSpec) -> list[tuple[str, tuple[int, int]]]:
-    """The products of a decoder's steps: ops as in `tuning.choose`, with rows and columns."""
+    """Return the products of a decoder's steps: ops as in `tuning.choose`, rows and columns."""
     hidden = spec.hidden_size
     shapes = {("head", (spec.vocab_size, hidden)): None}
     for layer in spec.layers:

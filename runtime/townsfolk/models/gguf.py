@@ -31,7 +31,7 @@ class _File:
         self.kind = self._get("general.architecture", str)
 
     def whole(self, field: str, otherwise: int | None = None) -> int:
-        """A whole number of the architecture's; arrays by layer must hold one value."""
+        """Return a whole number of the architecture's; arrays by layer must hold one value."""
         key = f"{self.kind}.{field}"
         value = self._metadata.get(key, otherwise)
         if hasattr(value, "tolist"):
@@ -44,7 +44,7 @@ class _File:
         return value
 
     def number(self, field: str, otherwise: float | None = None) -> float:
-        """A number of the architecture's."""
+        """Return a number of the architecture's."""
         key = f"{self.kind}.{field}"
         value = self._metadata.get(key, otherwise)
         if not isinstance(value, int | float) or isinstance(value, bool):
@@ -52,15 +52,15 @@ class _File:
         return float(value)
 
     def text(self, field: str, otherwise: str) -> str:
-        """A text of the architecture's."""
+        """Return a text of the architecture's."""
         return str(self._get(f"{self.kind}.{field}", str, otherwise))
 
     def has(self, field: str) -> bool:
-        """Whether the architecture has such a field."""
+        """Return whether the architecture has such a field."""
         return f"{self.kind}.{field}" in self._metadata
 
     def factors(self, name: str, count: int) -> list[float]:
-        """The values of a small tensor."""
+        """Return the values of a small tensor."""
         if self.checkpoint.shape(name) != (count,) or self.checkpoint.problem(name):
             shape = list(self.checkpoint.shape(name))
             raise UnsupportedModelError(f"{name} is {shape}; {count} numbers are needed")
@@ -95,7 +95,7 @@ class _File:
         return str(chosen).removeprefix("torch.")
 
     def token_ids(self, *fields: str) -> list[int]:
-        """Ids of named tokens, of those that the file names."""
+        """Return the ids of named tokens, of those that the file names."""
         found = (self._metadata.get(f"tokenizer.ggml.{field}") for field in fields)
         return [value for value in found if isinstance(value, int)]
 
@@ -145,7 +145,7 @@ def read_gguf(checkpoint: GgufCheckpoint) -> Architecture:
 
 
 def _common(file: _File) -> dict[str, Any]:
-    """What the `config.json` of every family has."""
+    """Return what the `config.json` of every family has."""
     hidden, heads = file.whole("embedding_length"), file.whole("attention.head_count")
     return {
         "vocab_size": file.vocab_size,
@@ -244,7 +244,7 @@ def _gemma3(file: _File) -> dict[str, Any]:
 
 
 def _without_offsets(spec: DecoderSpec, _: _File) -> DecoderSpec:
-    """The file holds whole norm weights, where the family's checkpoints hold them minus one."""
+    """Take one off norm weights that a file holds whole, as the family's checkpoints have them."""
 
     def whole(norm: NormSpec) -> NormSpec:
         return replace(norm, unit_offset=False)

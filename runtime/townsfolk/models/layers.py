@@ -19,18 +19,18 @@ class Ops(Protocol):
     """What a layer is made of. All tensors are [..., width], with the same tokens in front."""
 
     def linear(self, x: Tensor, weight: LinearWeight) -> Tensor:
-        """`x @ weight.T + bias`."""
+        """Return `x @ weight.T + bias`."""
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
-        """The rows normalised, ready for a product."""
+        """Return the rows normalised, ready for a product."""
 
     def add_norm(
         self, x: Tensor, residual: Tensor, norm: Norm, multiplier: float
     ) -> tuple[Tensor, Tensor]:
-        """`residual + multiplier * x`, normalised and as it is; `residual` may be overwritten."""
+        """Return `residual + multiplier * x`, normalised and as it is; may overwrite `residual`."""
 
     def attend(self, number: int, layer: Layer, qkv: Tensor) -> Tensor:
-        """Attention of layer `number`, of the fused projection [..., queries + keys + values].
+        """Compute attention of layer `number`, of its projection [..., queries + keys + values].
 
         Queries and keys are normalised and rotated as the layer's spec says.
 
@@ -39,11 +39,11 @@ class Ops(Protocol):
         """
 
     def activate(self, x: Tensor, mlp: MlpSpec) -> Tensor:
-        """What comes between the projections of the feed-forward block: [..., mlp.width]."""
+        """Return what comes between the projections of the feed-forward block: [..., mlp.width]."""
 
 
 def run_layers(weights: DecoderWeights, residual: Tensor, ops: Ops) -> Tensor:
-    """All layers and the last norm.
+    """Return all layers and the last norm.
 
     Args:
         weights: of the decoder.
@@ -63,7 +63,7 @@ def run_layers(weights: DecoderWeights, residual: Tensor, ops: Ops) -> Tensor:
 def run_layer(
     number: int, layer: Layer, next_norm: Norm, normed: Tensor, residual: Tensor, ops: Ops
 ) -> tuple[Tensor, Tensor]:
-    """One layer: attention and the feed-forward block, each added to the residual stream.
+    """Return one layer: attention and the feed-forward block, each added to the residual stream.
 
     Args:
         number: which layer it is.
@@ -88,12 +88,12 @@ def run_layer(
 
 
 def attention_output(number: int, layer: Layer, normed: Tensor, ops: Ops) -> Tensor:
-    """The output of a layer's attention, [..., hidden], of the normalised stream."""
+    """Return the output of a layer's attention, [..., hidden], of the normalised stream."""
     qkv = ops.linear(normed, layer.qkv)
     return ops.linear(ops.attend(number, layer, qkv), layer.output)
 
 
 def mlp_output(layer: Layer, normed: Tensor, ops: Ops) -> Tensor:
-    """The output of a layer's feed-forward block, [..., hidden], of the normalised stream."""
+    """Return the output of a layer's feed-forward block, [..., hidden], of normalised rows."""
     inner = ops.activate(ops.linear(normed, layer.up), layer.spec.mlp)
     return ops.linear(inner, layer.down)

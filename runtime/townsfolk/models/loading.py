@@ -84,7 +84,7 @@ def check_tensors(architecture: Architecture, checkpoint: TensorStore) -> Archit
 
 
 def stays_in_blocks(checkpoint: TensorStore, spec: TensorSpec) -> BlockFormat | None:
-    """The format in which a tensor is used; None for numbers.
+    """Return the format in which a tensor is used; None for numbers.
 
     What is stored transposed becomes numbers: its blocks run across the rows that are multiplied.
     """
@@ -114,7 +114,7 @@ class PaperTensors(BlockSource):
 
 
 def stored_as(checkpoint: TensorStore) -> str:
-    """In which types a checkpoint's tensors are, that of most bytes first."""
+    """Return in which types a checkpoint's tensors are, that of most bytes first."""
     sizes: Counter[str] = Counter()
     for name in checkpoint:
         if not checkpoint.problem(name):
@@ -128,7 +128,7 @@ def stored_as(checkpoint: TensorStore) -> str:
 
 
 def _widest_rows(spec: TensorSpec) -> int:
-    """Bytes of the rows that belong together, a head's or one, in fp32."""
+    """Return the bytes of the rows that belong together, a head's or one, in fp32."""
     unit = spec.rotary.head_dim if spec.rotary else 1
     return unit * math.prod(spec.shape[1:]) * torch.float32.itemsize
 
@@ -250,7 +250,7 @@ def _fill(matrix: QuantizedMatrix, begin: int, run: Run, raw: Tensor) -> None:
 
 
 def log_progress() -> Progress:
-    """Logs how far the loading has come, every few seconds."""
+    """Log how far the loading has come, every few seconds."""
     logged = time.monotonic()
 
     def report(done: int, total: int) -> None:

@@ -42,7 +42,7 @@ class Mix:
     finer: BlockFormat | None = None
 
     def format_of(self, tensor: TensorSpec, spec: DecoderSpec) -> BlockFormat | None:
-        """The format of a tensor of a decoder, by its name in a GGUF file; None for numbers.
+        """Return the format of a tensor of a decoder, by its name in a GGUF file; None for numbers.
 
         Vectors are numbers, and matrices whose rows no block fits.
         """
@@ -63,7 +63,7 @@ class Mix:
 
 
 def _has_more_bits(layer: int, layers: int) -> bool:
-    """The first and the last eighth of the layers, and every third between."""
+    """Return the first and the last eighth of the layers, and every third between."""
     eighth = layers // 8
     return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
 

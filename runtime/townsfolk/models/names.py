@@ -61,7 +61,7 @@ class TensorNames:
         return self.roots[0]
 
     def rooted(self, found: Container[str]) -> TensorNames:
-        """These names with the root that fits the names `found` in a checkpoint."""
+        """Return these names with the root that fits the names `found` in a checkpoint."""
         for root in self.roots:
             if f"{root}{self.embedding}.weight" in found:
                 return replace(self, roots=(root,))

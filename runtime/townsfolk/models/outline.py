@@ -42,14 +42,14 @@ class WeightOutline:
 
     @classmethod
     def of_numbers(cls, spec: DecoderSpec, dtype: torch.dtype) -> WeightOutline:
-        """Weights in one dtype."""
+        """Return weights in one dtype."""
         products = sum(product_parameters(layer, spec.hidden_size) for layer in spec.layers)
         products += spec.vocab_size * spec.hidden_size
         return cls(spec.num_parameters * dtype.itemsize, step_bytes=products * dtype.itemsize)
 
     @classmethod
     def of_weights(cls, weights: DecoderWeights) -> WeightOutline:
-        """Weights that are there."""
+        """Return weights that are there already."""
         read = sum(map(_stored_bytes, weights.projections))
         return cls(weights.nbytes, weights.is_quantized, read)
 
@@ -57,7 +57,7 @@ class WeightOutline:
     def of_mix(
         cls, spec: DecoderSpec, mix: Mix, dtype: torch.dtype, device: torch.device
     ) -> WeightOutline:
-        """Weights in the formats of a mix; what is none of its matrices is in `dtype`."""
+        """Return weights in the formats of a mix; what is none of its matrices is in `dtype`."""
         architecture = Architecture(spec, GGUF_NAMES)
         return cls._of(architecture, lambda each: mix.format_of(each, spec), dtype, device)
 
@@ -69,7 +69,7 @@ class WeightOutline:
         dtype: torch.dtype,
         device: torch.device,
     ) -> WeightOutline:
-        """Weights as `load_weights` would load them.
+        """Return weights as `load_weights` would load them.
 
         Raises:
             CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.

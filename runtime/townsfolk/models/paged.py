@@ -33,7 +33,7 @@ class PagedOps:
     def __init__(
         self, batch: ModelBatch, kv: KvPages, rotations: Sequence[Tensor], dtype: torch.dtype
     ) -> None:
-        """Operations on a batch.
+        """Take a batch to operate on.
 
         Args:
             batch: T tokens.

@@ -43,7 +43,7 @@ class BlockSource(Source):
 
     @abstractmethod
     def block_format(self, spec: TensorSpec) -> BlockFormat | None:
-        """The format of a tensor; None for one that is used as numbers."""
+        """Return the format of a tensor; None for one that is used as numbers."""
 
     @abstractmethod
     def fill(self, matrix: QuantizedMatrix, begin: int, spec: TensorSpec) -> None:
@@ -81,7 +81,7 @@ class BlockSource(Source):
         return super().table(spec) if kind is None else self._matrix(kind, [spec])
 
     def _kept(self, spec: TensorSpec) -> BlockFormat | None:
-        """The format in which a tensor stays; None where it becomes numbers."""
+        """Return the format in which a tensor stays; None where it becomes numbers."""
         return self.block_format(spec) if keeps_blocks(self._target.type) else None
 
     def _matrix(self, kind: BlockFormat, specs: Sequence[TensorSpec]) -> QuantizedMatrix:

@@ -17,7 +17,7 @@ class Rotations:
     def __init__(
         self, layers: Sequence[AttentionSpec], context_length: int, device: torch.device
     ) -> None:
-        """Computes the frequencies.
+        """Compute the frequencies.
 
         Args:
             layers: each layer's attention.
@@ -32,7 +32,7 @@ class Rotations:
         self._kinds = [kinds.index((layer.rope, layer.head_dim)) for layer in layers]
 
     def __call__(self, positions: Tensor) -> list[Tensor]:
-        """Each layer's rotation of `positions` [tokens] int64: [tokens, head_dim / 2, 2] fp32.
+        """Return each layer's rotation of positions [tokens] int64: [tokens, head_dim / 2, 2] fp32.
 
         Layers that turn alike share a tensor.
         """
@@ -68,7 +68,7 @@ class RotaryAngles:
             self._inverse = _frequencies(exponents, spec, context_length)
 
     def __call__(self, positions: Tensor) -> Tensor:
-        """Cosine and sine, [tokens, head_dim / 2, 2] fp32, of `positions` [tokens] int64."""
+        """Return cosines and sines, [tokens, head_dim / 2, 2] fp32, of positions [tokens] int64."""
         steps = positions[:, None].float()
         angles = steps * self._inverse_at(steps)
         turns = torch.stack((angles.cos(), angles.sin()), dim=-1)
@@ -91,7 +91,7 @@ class RotaryAngles:
 
 
 def _frequencies(exponents: Tensor, spec: RopeSpec, context_length: int) -> Tensor:
-    """Radians a position, [dim / 2]; of DYNAMIC those within the original context."""
+    """Return radians a position, [dim / 2]; of DYNAMIC those within the original context."""
     wavelengths = spec.theta**exponents
     inverse = 1.0 / wavelengths
     if spec.type is RopeType.LINEAR:
@@ -119,6 +119,6 @@ def _frequencies(exponents: Tensor, spec: RopeSpec, context_length: int) -> Tens
 
 
 def _yarn_dim(rotations: float, spec: RopeSpec) -> float:
-    """The (fractional) pair that turns so many times in the original context."""
+    """Return the (fractional) pair that turns so many times in the original context."""
     wavelength = spec.original_context / (rotations * 2 * math.pi)
     return spec.dim * math.log(wavelength) / (2 * math.log(spec.theta))

@@ -20,7 +20,7 @@ NAMED_SHAPES: Mapping[str, Mapping[str, Any]] = _load()
 
 
 def named_spec(name: str, **changes: Any) -> DecoderSpec:
-    """The decoder of a shape; `changes` are fields of its `config.json`.
+    """Return the decoder of a shape; `changes` are fields of its `config.json`.
 
     Raises:
         KeyError: there is no such shape.

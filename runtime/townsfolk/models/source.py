@@ -22,7 +22,7 @@ class ModelSource(Protocol):
     """A model in some file format."""
 
     def architecture(self) -> Architecture:
-        """What the model computes, and the names of its tensors.
+        """Return what the model computes, and the names of its tensors.
 
         Raises:
             UnsupportedModelError: its metadata are missing or malformed, or it has a feature that
@@ -30,24 +30,24 @@ class ModelSource(Protocol):
         """
 
     def checkpoint(self) -> TensorStore:
-        """Its tensors.
+        """Return its tensors.
 
         Raises:
             CheckpointError: they can't be read.
         """
 
     def tokenizer(self) -> TokenizerFiles:
-        """What it says of its tokenizer.
+        """Return what it says of its tokenizer.
 
         Raises:
             TokenizerError: there is none, or it is broken.
         """
 
     def generation(self) -> Mapping[str, Any]:
-        """What its authors recommend, as in a `generation_config.json`; empty where nothing."""
+        """Return what its authors recommend, as in a `generation_config.json`, or nothing."""
 
     def licence(self) -> str:
-        """Under which it may be used; empty where its files do not say."""
+        """Return the licence under which it may be used; empty where its files do not say."""
 
 
 class HuggingFaceDirectory:
@@ -128,7 +128,7 @@ _SAMPLING = {
 
 
 def open_source(path: Path) -> ModelSource:
-    """The model at `path`; nothing is read yet."""
+    """Return the model at `path`; nothing is read yet."""
     return GgufFile(path) if path.suffix == ".gguf" else HuggingFaceDirectory(path)
 
 

@@ -232,14 +232,14 @@ class DecoderSpec:
 
 
 def product_parameters(layer: LayerSpec, hidden: int) -> int:
-    """Weights of a layer's products, without biases."""
+    """Return weights of a layer's products, without biases."""
     attention, mlp = layer.attention, layer.mlp
     projections = 2 * (attention.query_width + attention.kv_width) * hidden
     return projections + (3 if mlp.gated else 2) * mlp.width * hidden
 
 
 def layer_parameters(layer: LayerSpec, hidden: int) -> int:
-    """Parameters of a layer."""
+    """Return parameters of a layer."""
     attention, mlp = layer.attention, layer.mlp
     count = product_parameters(layer, hidden)
     if attention.qkv_bias:

@@ -18,7 +18,7 @@ from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 from townsfolk.models.names import Architecture, TensorNames
 from townsfolk.models.spec import LayerSpec, NormKind, NormSpec
 
-# Up to this size weights may be kept in two layouts, if that makes a lone speaker faster.
+# Up to this size weights may be kept in two layouts, if that makes a single sequence faster.
 _ROOMY_BYTES = 512 * 1024 * 1024
 
 
@@ -113,7 +113,7 @@ class Run:
     rotary: Rotary | None
 
     def turned(self, rows: Tensor) -> Tensor:
-        """The rows [count, ...], of numbers or of blocks, in the order in which they are kept."""
+        """Return the rows [count, ...], of numbers or of blocks, in the order they are kept in."""
         if self.rotary is None:
             return rows
         dim = self.rotary.dim
@@ -128,7 +128,7 @@ class Source(ABC):
 
     @abstractmethod
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
-        """The tensors stacked along dimension 0, in a dtype (None: whatever costs nothing)."""
+        """Stack tensors along dimension 0, in a dtype (None: whatever costs nothing)."""
 
     def linear(
         self,
@@ -137,7 +137,7 @@ class Source(ABC):
         dtype: torch.dtype,
         roomy: bool,
     ) -> LinearWeight:
-        """The weights stacked along dimension 0, with their biases if there are any.
+        """Stack weights along dimension 0, with their biases if there are any.
 
         Weights in blocks stay so.
         """
@@ -145,11 +145,11 @@ class Source(ABC):
         return pack_linear(self.tensor(weights, dtype), bias, roomy=roomy)
 
     def table(self, spec: TensorSpec) -> Table:
-        """A table of which rows are taken, as it is."""
+        """Return a table of which rows are taken, as it is."""
         return self.tensor([spec], None)
 
     def tied(self, embedding: Table, dtype: torch.dtype, roomy: bool) -> LinearWeight:
-        """The embedding as the weight of the head."""
+        """Return the embedding as the weight of the head."""
         if isinstance(embedding, QuantizedMatrix):
             return StackedWeight([embedding], [embedding.rows])
         return pack_linear(embedding.to(dtype), roomy=roomy)
@@ -171,7 +171,7 @@ class Precision:
 
     @classmethod
     def choose(cls, weights: torch.dtype, device: torch.device) -> Precision:
-        """What goes with weights of this dtype on this device."""
+        """Return what goes with weights of this dtype on this device."""
         activations = activation_dtype(weights, device)
         # On the CPU fp32 is not only more exact here: its sums and norms take half the time.
         residual = torch.float32 if device.type == "cpu" else activations
@@ -365,7 +365,7 @@ class _Recorder(Source):
 
 
 def expected_tensors(architecture: Architecture) -> dict[str, TensorSpec]:
-    """All tensors that a checkpoint of this architecture holds, by name."""
+    """Return all tensors that a checkpoint of this architecture holds, by name."""
     recorder = _Recorder()
     anything = Precision.choose(torch.float32, torch.device("meta"))
     DecoderWeights.build(architecture, anything, recorder)

@@ -105,7 +105,7 @@ class DecoderFields(BaseModel):
         return NormSpec(self.rms_norm_eps)
 
     def attention(self, rope: RopeSpec | None, **changes: Any) -> AttentionSpec:
-        """Attention with heads of the usual scale; `changes` are fields of `AttentionSpec`."""
+        """Return attention with the usual scale; `changes` are fields of `AttentionSpec`."""
         usual = {"scale": self.width_of_head**-0.5}
         return AttentionSpec(
             self.num_attention_heads, self.kv_heads, self.width_of_head, rope=rope,
@@ -113,7 +113,7 @@ class DecoderFields(BaseModel):
         )  # fmt: skip
 
     def layer(self, attention: AttentionSpec, **changes: Any) -> LayerSpec:
-        """A layer with a gated feed-forward block; `changes` are fields of `LayerSpec`."""
+        """Return a layer with a gated feed-forward block; `changes` are fields of `LayerSpec`."""
         usual = {"mlp": MlpSpec(self.intermediate_size, self.activation), "norm": self.norm}
         return LayerSpec(attention, **{**usual, **changes})
 
@@ -126,7 +126,7 @@ class DecoderFields(BaseModel):
         head: HeadSpec | None = None,
         context_length: int | None = None,
     ) -> Architecture:
-        """The whole decoder."""
+        """Return the whole decoder."""
         spec = DecoderSpec(
             vocab_size=self.vocab_size,
             hidden_size=self.hidden_size,
@@ -142,7 +142,7 @@ class DecoderFields(BaseModel):
         return Architecture(spec, names or TensorNames())
 
     def windows(self, sliding_window: int | None, layer_types: list[str] | None) -> Windows:
-        """The window of each layer, by `layer_types` where the file has them.
+        """Return the window of each layer, by `layer_types` where the file has them.
 
         Raises:
             UnsupportedModelError: there are too few of them, or of an unknown kind.
@@ -196,7 +196,7 @@ Windows = list[int | None]
 
 
 def ids(value: Ids) -> frozenset[int]:
-    """Token ids of a field that holds none, one or several."""
+    """Return the token ids of a field that holds none, one or several."""
     if value is None:
         return frozenset()
     return frozenset(value) if isinstance(value, list) else frozenset((value,))

@@ -114,7 +114,7 @@ def read_rope(
 
 
 def stretched_context(config: DecoderFields, rope: RopeSpec) -> int:
-    """The longest sequence: `max_position_embeddings` counts what linear and dynamic stretch."""
+    """Return the longest sequence, with what linear and dynamic scaling stretch it to."""
     if rope.type in (RopeType.LINEAR, RopeType.DYNAMIC):
         return int(config.max_position_embeddings * rope.factor)
     return config.max_position_embeddings
@@ -135,7 +135,7 @@ def _factors(
 
 
 def _magnitude(fields: RopeFields, kind: RopeType, context: int, original: int) -> float:
-    """Factor of cosines and sines, by how many times longer the context has become."""
+    """Return the factor of cosines and sines, by how many times longer the context has become."""
     if kind not in (RopeType.YARN, RopeType.LONGROPE):
         return 1.0
     if fields.attention_factor is not None:
