@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -73,6 +74,25 @@ async def test_a_reply_ends_when_nothing_can_follow(engine):
     assert reply.text in ("aye", "nay")
     assert reply.finish_reason is FinishReason.END
     assert not {*reply.token_ids} & engine.tokenizer.eos_ids
+
+
+async def test_what_a_grammar_leaves_no_choice_of_is_not_drawn(engine, monkeypatch):
+    short = {"line": {"type": "string", "maxLength": 20}}
+    grammar = Grammar.json_schema(SCHEMA | {"properties": SCHEMA["properties"] | short})
+    params = SamplingParams(seed=4, max_new_tokens=100)
+    steps = []
+    engine.observe_steps(lambda now, tokens: steps.append(tokens))
+    forced = await engine.generate(PROMPT, params, grammar=grammar)
+    assert sum(steps) == len(forced.token_ids) == forced.usage.generated_tokens
+    assert len(forced.token_ids) - len(steps) >= 10
+    monkeypatch.setattr(EagerRunner, "least_forced", None)
+    drawn = await engine.generate(PROMPT, params, grammar=grammar)
+    assert json.loads(forced.text).keys() == json.loads(drawn.text).keys()
+    # What has log-probabilities is drawn, and so is what penalties are to count.
+    monkeypatch.setattr(EagerRunner, "least_forced", 4)
+    for other in (replace(params, logprobs=0), replace(params, repetition_penalty=1.000001)):
+        reply = await engine.generate(PROMPT, other, grammar=grammar)
+        assert reply.token_ids == drawn.token_ids
 
 
 async def test_log_probabilities_are_the_model_s_own(engine):

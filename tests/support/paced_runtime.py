@@ -61,6 +61,7 @@ class PacedRunner:
     """Steps that take as long as on a GPU, one after the other, two in flight."""
 
     depth = 2
+    least_forced: int | None = None
 
     def __init__(self, host_us: float) -> None:
         self._host_s = host_us / 1e6

@@ -102,6 +102,8 @@ class CudaRunner:
     """See the module; a step ahead of the host."""
 
     depth = 2
+    # A prompt in a step costs all who decode in it: what it would gain was not measured yet.
+    least_forced: int | None = None
 
     def __init__(
         self,

@@ -198,6 +198,7 @@ class EngineLoop:
             return
         self._unmasked = None
         handle = self._in_flight[0][1]
+        self._responder.fast_forward(step, runner.least_forced)
         places, masks = self._responder.masks(step)
         if not places:
             return

@@ -53,6 +53,7 @@ class Responder:
         self._eos_ids = eos_ids
         self._mask_rows = MaskRows(vocab_size)
         self._responses: dict[Sequence, Response] = {}
+        self._forced = 0  # tokens since the last step that was taken
 
     def __len__(self) -> int:
         return len(self._responses)
@@ -84,6 +85,25 @@ class Responder:
         for queue in lost:
             queue.cancel()  # nobody can read it any more
 
+    def fast_forward(self, step: ScheduledStep, least: int | None) -> None:
+        """Give replies the tokens of which their grammars leave no choice, instead of a draw.
+
+        Args:
+            step: the latest; all tokens before must have been taken.
+            least: how many they are at least, else they are drawn; None for never.
+        """
+        if least is None:
+            return
+        for sequence, item in step.live():
+            params = sequence.request.params
+            # What is not drawn has no log-probabilities, and penalties would not count it.
+            if item.masked and params.logprobs is None and not params.penalizes:
+                response = self._responses[sequence]
+                try:
+                    self._fast_forward(response, least)
+                except Exception as error:
+                    self.fail(response, error)
+
     def masks(self, step: ScheduledStep) -> tuple[list[int], Bits]:
         """Return among which tokens those of a step draw that are under a grammar.
 
@@ -97,7 +117,7 @@ class Responder:
             for place, (sequence, epoch, item) in enumerate(
                 zip(step.sequences, step.epochs, step.plan.items, strict=True)
             )
-            if item.masked and sequence.epoch == epoch
+            if item.masked and sequence.epoch == epoch and not sequence.is_extended
         ]
         matchers = [each.matcher for _, each in waiting if each.matcher is not None]
         masks, failed = self._mask_rows.fill(matchers)
@@ -117,7 +137,8 @@ class Responder:
                 tokens += self._take(response, item, output, now)
             except Exception as error:
                 self.fail(response, error)
-        self._meter.note_step(tokens)
+        self._meter.note_step(tokens + self._forced)
+        self._forced = 0
 
     def finish(
         self, response: Response, reason: FinishReason, last: TokenInfo | None = None
@@ -155,17 +176,36 @@ class Responder:
             self._scheduler.note_scored(sequence, response.prompt_known)
         if not tokens:
             return 0
-        if response.first_token_at is None:
-            response.first_token_at = now
-            waited = (now - sequence.request.arrived) * 1000
-            self._meter.note_first_token(waited, sequence.prompt_length, sequence.cached_tokens)
-        response.last_token_at = now
+        self._note_time(response, now)
         count = 0
         for token in tokens:
             count += 1
             if self._push(response, token):
                 break  # what was drawn behind the end is not of the reply
         return count
+
+    def _fast_forward(self, response: Response, least: int) -> None:
+        """Give one reply the tokens that must follow, if they are so many."""
+        assert response.matcher is not None
+        forced = response.matcher.forced()[: response.tokens_left]
+        if len(forced) < least:
+            return
+        self._note_time(response, time.monotonic())
+        self._scheduler.skip_draw(response.sequence)
+        for token_id in forced:
+            self._forced += 1
+            self._scheduler.extend(response.sequence, token_id)
+            if self._push(response, TokenInfo(token_id)):
+                return
+
+    def _note_time(self, response: Response, now: float) -> None:
+        """Note that tokens have come."""
+        sequence = response.sequence
+        if response.first_token_at is None:
+            response.first_token_at = now
+            waited = (now - sequence.request.arrived) * 1000
+            self._meter.note_first_token(waited, sequence.prompt_length, sequence.cached_tokens)
+        response.last_token_at = now
 
     def _push(self, response: Response, token: TokenInfo) -> bool:
         """Add a token to a reply; return whether that ends it."""

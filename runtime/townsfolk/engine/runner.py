@@ -49,6 +49,9 @@ class Runner(Protocol):
 
     depth: int
     """How many steps may be in flight at once."""
+    least_forced: int | None
+    """So many tokens are computed in one step, as a prompt's are, where a grammar leaves no choice
+    of them; fewer are drawn one after the other. None: however many."""
 
     def pace(self) -> Pacing:
         """Return what decides how much of prompts its steps get; a new one each time."""
@@ -119,6 +122,8 @@ class EagerStep:
 
 class EagerRunner:
     """Launches a step's operations one by one: for any device that PyTorch knows."""
+
+    least_forced: int | None = 4
 
     def __init__(
         self,

@@ -61,11 +61,14 @@ class StepDraft:
         draws = end == len(sequence.token_ids) + sequence.num_pending
         sequence.num_launched = end
         sequence.num_pending += draws
+        is_told = count > 1 or not draws or sequence.is_extended
+        if draws:
+            sequence.is_extended = False
         self.items[sequence] = StepItem(
             sequence.slot,
             start,
             count,
-            () if count == 1 and draws else sequence.token_ids[start:end],
+            sequence.token_ids[start:end] if is_told else (),
             draws,
             end - sequence.prompt_length,
             sequence.logprobs,

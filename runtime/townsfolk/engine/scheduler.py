@@ -154,6 +154,15 @@ class Scheduler:
         if end == sequence.prompt_length:
             sequence.table.publish()  # others with the same prompt can use it from now on
 
+    def skip_draw(self, sequence: Sequence) -> None:
+        """Note that its latest step draws nothing after all; see `extend`."""
+        sequence.num_pending -= 1
+
+    def extend(self, sequence: Sequence, token_id: int) -> None:
+        """Have a sequence that draws nothing go on by a token."""
+        sequence.token_ids.append(token_id)
+        sequence.is_extended = True
+
     def replace_last(self, sequence: Sequence, token_ids: Items[int]) -> None:
         """Have a sequence end with other tokens than the one drawn last; nothing comes of them."""
         sequence.token_ids[-1:] = token_ids

@@ -19,6 +19,7 @@ class Sequence:
         prompt_length: tokens of the prompt.
         logprobs: how many alternatives are reported with each token; None for nothing at all.
         is_masked: whether it draws under a grammar.
+        is_extended: whether its latest token was not drawn, so that no runner knows it.
         scores_prompt: whether the log-probabilities of the prompt's tokens are wanted.
         max_tokens: the longest that `token_ids` may become.
         priority: larger goes first.
@@ -36,6 +37,7 @@ class Sequence:
     __slots__ = (
         "cached_tokens",
         "epoch",
+        "is_extended",
         "is_masked",
         "last_turn",
         "logprobs",
@@ -64,6 +66,7 @@ class Sequence:
         self.prompt_length = len(request.prompt_ids)
         self.logprobs = request.params.logprobs
         self.is_masked = request.grammar is not None
+        self.is_extended = False
         self.scores_prompt = request.scores_prompt
         self.max_tokens = request.max_tokens
         self.priority = request.priority

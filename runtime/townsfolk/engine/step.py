@@ -36,7 +36,7 @@ class StepItem:
         start: position of the first token.
         count: tokens.
         token_ids: those of them that are known; the last is missing while an earlier step of the
-            same slot still draws it.
+            same slot still draws it. None for one alone that the slot drew last.
         draws: whether the last of them is the sequence's latest, so that another is drawn.
         index: how many tokens the sequence has drawn before.
         logprobs: how many alternatives to report with a drawn token; None for nothing at all.

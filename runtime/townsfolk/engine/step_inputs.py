@@ -29,7 +29,7 @@ PREFILLS = 16
 
 def is_decode(item: StepItem) -> bool:
     """Whether an item computes its slot's latest token alone: the one it drew last."""
-    return item.count == 1 and item.draws
+    return item.count == 1 and item.draws and not item.token_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ class Matcher:
         """Whether the reply could end here."""
         return self.raw.is_accepting()
 
+    def forced(self) -> list[int]:
+        """Return tokens of which the grammar leaves no choice; takes some microseconds."""
+        return self.raw.compute_ff_tokens()
+
     def accept(self, token_id: int) -> None:
         """Go on by a token.
 
