@@ -33,7 +33,7 @@ tavern: .venv/samples.stamp
 	@$(BIN)/python samples/python/tavern.py
 
 test: .venv/dev.stamp
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

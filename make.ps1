@@ -17,6 +17,6 @@ if (-not (Test-Path $Stamp)) {
 switch ($Command) {
     "talk" { & .venv/Scripts/townsfolk.exe talk }
     "tavern" { & .venv/Scripts/python.exe samples/python/tavern.py }
-    "test" { & .venv/Scripts/python.exe -m pytest -n auto --dist loadfile }
+    "test" { & .venv/Scripts/python.exe -m pytest -n auto --dist loadfile --no-loadscope-reorder }
 }
 exit $LASTEXITCODE

