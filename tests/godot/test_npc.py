@@ -66,6 +66,24 @@ def drive(godot, runtime: LaunchedRuntime, scenario: str, driver: str = "npc", *
     return godot.drive(driver, scenario, address, runtime.token, **options)
 
 
+def test_the_runtime_is_told_of_frames(godot, runtime):
+    events = drive(godot, runtime, "frames", "pacing")
+    assert kinds(events)[-3:] == ["paced", "unpaced", "paced again"]
+    paced = only(events, "paced")
+    assert paced["policy"] == 1
+    assert paced["error"] == ""
+    assert 1 <= paced["frame"] <= 1000
+
+
+def test_the_model_is_released_and_warmed(godot, runtime):
+    events = drive(godot, runtime, "release_and_warm", "pacing")
+    assert only(events, "early")["error"] != ""
+    assert only(events, "released")["error"] == ""
+    assert only(events, "model") == {"event": "model", "state": 2, "done": False}
+    assert only(events, "warm")["error"] == ""
+    assert only(events, "turn")["error"] == ""
+
+
 def named(events, *names: str):
     return [event for event in events if event["event"] in names]
 

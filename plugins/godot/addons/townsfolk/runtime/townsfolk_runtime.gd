@@ -24,6 +24,7 @@ enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
 const ConverseStream := preload("converse_stream.gd")
 const Dialogue := preload("../generated/dialogue.gd")
+const FrameReporter := preload("frame_reporter.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
 const GrpcChannel := preload("../transport/grpc_channel.gd")
 const GrpcStatus := preload("../transport/grpc_status.gd")
@@ -68,6 +69,16 @@ var watches_stats := false:
 		_watch_stats()
 ## Time that one frame may spend on the network, in milliseconds.
 var frame_budget_ms: float = TownsfolkSettings.read(TownsfolkSettings.FRAME_BUDGET)
+## Whether the runtime is told of the game's frames, so that it computes between them.
+var reports_frames: bool = TownsfolkSettings.read(TownsfolkSettings.REPORT_FRAMES):
+	set(value):
+		reports_frames = value
+		_report_frames()
+## What the runtime is to give up for frames: smooth, balanced or fast.
+var pace_policy: Townsfolk.PacePolicy = TownsfolkSettings.read(TownsfolkSettings.PACE_POLICY):
+	set(value):
+		pace_policy = value
+		_frames.policy = value
 ## How often the connection was made; each time the runtime may be another one.
 var connection_count := 0
 
@@ -84,6 +95,7 @@ var _was_ready := false
 var _stats_call: GrpcCall
 var _registered_lore: Dictionary[String, GrpcCall] = {}
 var _packs: Dictionary[String, LorePack] = {}  # the last one with each id
+var _frames := FrameReporter.new()
 var _checked_at_usec := 0
 var _polled_at_usec := 0
 var _spent_usec := 0  # beyond what the frames since have allowed
@@ -93,6 +105,8 @@ func _init() -> void:
 	process_mode = Node.PROCESS_MODE_ALWAYS
 	# Before the game's own nodes, so that what has come is there in the same frame.
 	process_priority = -1000
+	_frames.policy = pace_policy
+	add_child(_frames, false, Node.INTERNAL_MODE_FRONT)
 
 
 func _ready() -> void:
@@ -106,6 +120,7 @@ func _ready() -> void:
 
 
 func _process(_delta: float) -> void:
+	_frames.begin_frame()
 	if _child != null:
 		_child.poll()
 	if not _stopped_processes.is_empty():
@@ -246,6 +261,27 @@ func remove_lore(lore_id: String) -> String:
 	return "" if status.is_ok() else status.message
 
 
+## Has the runtime give its model's memory back, as for a loading screen. Answers under way pause,
+## and go on when the model is back: with the next line that is said, or with [method warm], and
+## with until_warm only then. Returns an error message, or an empty string.
+func release(until_warm := false) -> String:
+	if client() == null:
+		return message
+	var request := Townsfolk.ReleaseRequest.new()
+	request.until_warm = until_warm
+	var status := await client().release(request, INFO_TIMEOUT_SECONDS).wait()
+	return "" if status.is_ok() else status.message
+
+
+## Has the runtime load its model, and waits for that. Returns an error message, or an empty string.
+func warm() -> String:
+	if client() == null:
+		return message
+	var timeout: float = TownsfolkSettings.read(TownsfolkSettings.START_TIMEOUT)
+	var status := await client().warm(Townsfolk.WarmRequest.new(), timeout).wait()
+	return "" if status.is_ok() else status.message
+
+
 func _start_process(executable: String, model: String, arguments: PackedStringArray) -> void:
 	_child = RuntimeProcess.new()
 	_child.serves_grpc_web = TownsfolkSettings.uses_grpc_web()
@@ -340,6 +376,7 @@ func _greet() -> void:
 		_registered_lore.clear()
 		_set_state(State.READY, "%s on %s" % [info.model, info.device])
 		_watch_stats()
+		_report_frames()
 	elif call.status.code == GrpcStatus.Code.UNAUTHENTICATED:
 		_drop_channel()
 		_give_up("the runtime refuses the token: %s" % call.status.message)
@@ -413,6 +450,15 @@ func _drop_channel(reason := "") -> void:
 	_channel = null
 	_client = null
 	_stats_call = null
+	_frames.drop()
+
+
+# In the editor nothing is drawn that a game would miss.
+func _report_frames() -> void:
+	if not reports_frames or Engine.is_editor_hint():
+		_frames.stop()
+	elif is_ready():
+		_frames.start(client(), not info.device.begins_with("cpu"))
 
 
 func _watch_stats() -> void:

@@ -24,6 +24,8 @@ const EXPORT_BUNDLE := "townsfolk/export/bundle"
 const EXPORT_EXECUTABLE := "townsfolk/export/executable"
 const EXPORT_MODEL := "townsfolk/export/model"
 const FRAME_BUDGET := "townsfolk/connection/frame_budget_ms"
+const REPORT_FRAMES := "townsfolk/pacing/report_frames"
+const PACE_POLICY := "townsfolk/pacing/policy"
 
 ## What an export writes into the game.
 const LAUNCH_FILE := "res://townsfolk_launch.json"
@@ -40,6 +42,7 @@ const HINTS: Dictionary[String, Array] = {
 	TOKEN: [PROPERTY_HINT_PASSWORD, ""],
 	CA_CERTIFICATE: [PROPERTY_HINT_FILE, "*.crt,*.pem"],
 	FRAME_BUDGET: [PROPERTY_HINT_RANGE, "0.1,10,0.1,suffix:ms"],
+	PACE_POLICY: [PROPERTY_HINT_ENUM, "Smooth:1,Balanced:2,Fast:3"],
 }
 
 
@@ -62,6 +65,8 @@ static func defaults() -> Dictionary[String, Variant]:
 		EXPORT_EXECUTABLE: "runtime/townsfolk",
 		EXPORT_MODEL: "",
 		FRAME_BUDGET: 1.0,
+		REPORT_FRAMES: true,
+		PACE_POLICY: 2,
 	}
 
 
