@@ -119,7 +119,12 @@ class World:
                     for number in places
                 ]
             )
-            self.runner.mask(handle, places, masks)
+            biases = {  # they hold until there are others
+                number: {len(step.sequences[number].token_ids) % 7: 3.0, 9: -2.0}
+                for number in places
+                if len(step.sequences[number].token_ids) % 2
+            }
+            self.runner.mask(handle, places, masks, biases)
 
     def settle(self, step, handle):
         for sequence, epoch, item, output in step.parts(self.runner.collect(handle)):

@@ -117,6 +117,40 @@ def test_masked_draws_are_those_of_the_sampler(vocab):
         torch.testing.assert_close(drawn.logprobs, expected.logprobs, equal_nan=True)
 
 
+def test_adjusted_draws_are_those_of_the_sampler(vocab):
+    rows = list(range(len(ASKED)))
+    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    print("seed", generator.initial_seed())
+    sampler = Sampler(len(rows), vocab, EOS, CPU)
+    backend = TritonBackend(len(rows), vocab, EOS, CPU, len(rows))
+    joining = [
+        SlotSampling(row, params, 7 * row, [1, 2], is_masked=True)
+        for row, params in enumerate(ASKED.values())
+    ]
+    for each in joining:
+        sampler.admit(each.slot, each.params, each.seed, [1, 2])
+    assert backend.admit(joining) == {}
+    places = torch.tensor(rows, dtype=torch.int32)
+    best = None
+    for step in range(4):  # none, some, the likeliest of all, none again
+        logits = torch.randn(len(rows), vocab, generator=generator) * 3
+        biases = [{} for _ in rows]
+        if step == 1:
+            biases = [{row: -2.0, 7: 1.5, 40 + row: -100.0} for row in rows]
+        if step == 2:
+            best = logits.argmax(-1).tolist()
+            biases = [{token_id: -100.0} for token_id in best]
+        backend.adjust(rows, biases)
+        for row, own in zip(rows, biases, strict=True):
+            sampler.adjust(row, own)
+        indices = torch.full_like(places, step)
+        expected = sampler.sample(logits, rows, indices.tolist())
+        drawn = backend.draw(logits, places, indices)
+        assert drawn.token_ids.tolist() == expected.token_ids.tolist()
+        if step == 2:
+            assert not {*enumerate(best)} & {*enumerate(drawn.token_ids.tolist())}
+
+
 def packed(allowed: torch.Tensor) -> torch.Tensor:
     """[n, vocab] bool as bits: [n, words]."""
     short = -allowed.shape[1] % 32

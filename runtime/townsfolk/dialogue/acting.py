@@ -55,6 +55,8 @@ def action_params(params: SamplingParams) -> SamplingParams:
         repetition_penalty=1.0,
         presence_penalty=0.0,
         frequency_penalty=0.0,
+        dry_multiplier=0.0,
+        no_repeat_tokens=0,
     )
 
 

@@ -107,6 +107,8 @@ class TurnFinished:
     """The whole answer, without surrounding white space."""
     finish_reason: FinishReason
     usage: Usage
+    retries: int = 0
+    """How often what went round in circles was said anew."""
 
 
 @dataclass(frozen=True, slots=True)

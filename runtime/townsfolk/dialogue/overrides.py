@@ -28,6 +28,13 @@ class SamplingOverrides(Outside):
     seed: int | None = None
     logprobs: int | None = None
     stop_repetition: bool | None = None
+    retry_repetition: bool | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_breakers: tuple[str, ...] = ()
+    no_repeat_tokens: int | None = None
+    repeat_window: int | None = None
 
     def over(self, base: SamplingParams) -> SamplingParams:
         """`base` with what is set here.

@@ -66,6 +66,11 @@ class Transcript:
         """All lines."""
         return tuple(self._entries)
 
+    def own_lines(self, most: int) -> list[str]:
+        """Return the newest lines of the character itself, oldest first."""
+        own = [each.text for each in self._entries if each.kind is EntryKind.SPOKE and each.text]
+        return own[-most:] if most else []
+
     @property
     def speakers(self) -> set[str]:
         """Who has spoken to the character, the newest thousand of them."""

@@ -16,6 +16,7 @@ from townsfolk.dialogue.events import (
     TurnEnd,
     TurnEvent,
 )
+from townsfolk.dialogue.held import HeldText
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
@@ -90,6 +91,12 @@ class Turn:
         """What the engine makes of it, once the turn has started."""
         self.meter: ConfidenceMeter | None = None
         """What tells of each sentence how sure it was, where that is asked for."""
+        self.own_lines: list[str] = []
+        """What the character said before, as far as it is not to repeat it."""
+        self.retries = 0
+        """How often what went round in circles was said anew."""
+        self._held: HeldText | None = None
+        self._said = ""  # what the model has written of what was shown
         self.goes_on = False
         """Whether what comes next was drawn apart from what came before: a space goes between."""
         self.actions_taken = 0
@@ -124,16 +131,51 @@ class Turn:
         self._events.append(event)
         self._changed.set()
 
+    @property
+    def may_retry(self) -> bool:
+        """Whether a reply that goes round in circles goes on with other draws."""
+        asked = self.params.retry_repetition and self.params.temperature > 0
+        return asked and not self.retries and not self.interrupted
+
+    def hold(self) -> None:
+        """Send only sentences that are whole, until `let_go` or `drop_held`."""
+        self._held = HeldText()
+
+    def let_go(self) -> None:
+        """Send what is held, and hold nothing any more.
+
+        Raises:
+            UnreadLimitError: Too much waits for the reader.
+        """
+        held, self._held = self._held, None
+        if held is not None:
+            for text, tokens in held.rest():
+                self.take(text, tokens)
+
+    def drop_held(self) -> str:
+        """Forget what is held; return what the model has written of what was sent."""
+        self._held = None
+        self._tell(self._speech.finish())
+        return self._said
+
     def take(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
         """The character has said more: send it, and sentences that are whole.
 
         Raises:
             UnreadLimitError: Too much waits for the reader.
         """
+        if self._held is None:
+            self._send(text, tokens)
+            return
+        for piece, own in self._held.take(text, tokens):
+            self._send(piece, own)
+
+    def _send(self, text: str, tokens: tuple[TokenInfo, ...]) -> None:
         if self.goes_on and text:
             self.goes_on = False
             if self.text and not text[0].isspace():
                 text = " " + text
+        self._said += text
         if self.meter is not None:
             self.meter.take(text, tokens)
         reported = tokens if self.params.logprobs is not None else ()

@@ -84,6 +84,7 @@ class TurnRunner:
             # Once the request is on its way.
             asyncio.get_running_loop().call_soon(self._expect_next)
             speakers = self._transcript.speakers | self._turns.speakers
+            turn.own_lines = self._transcript.own_lines(turn.params.repeat_window)
             completion = await self._voice.answer(
                 turn, prompt, speakers, self.priority, self._acting(turn)
             )
@@ -163,7 +164,7 @@ class TurnRunner:
         if is_cut:
             turn.send(TurnInterrupted(turn.id, text, usage))
         else:
-            turn.send(TurnFinished(turn.id, text, reason, usage))
+            turn.send(TurnFinished(turn.id, text, reason, usage, turn.retries))
 
     def _fail(self, turn: Turn, error: Exception) -> None:
         if not isinstance(error, _EXPECTED):

@@ -75,7 +75,15 @@ class Voice:
         labels = SpeakerLabels(self._name, speakers | {DEFAULT_SPEAKER})
         begins = () if acting is None else (acting.begins,)
         reply, token_ids = self._reply_text(turn, labels, begins), prompt.token_ids
+        if turn.may_retry:
+            turn.hold()
         completion = await self._speak(turn, token_ids, reply, priority)
+        if completion.finish_reason is FinishReason.REPETITION and turn.may_retry:
+            if written := turn.drop_held():
+                token_ids = token_ids + self._encode_more(written)
+            reply = self._reply_text(turn, labels, begins)
+            completion = await self._retry(turn, token_ids, reply, priority, completion.usage)
+        turn.let_go()
         if reply.began_as_another and not turn.interrupted:
             token_ids += self._tokenizer.encode(f"{self._name}:", continues=True)
             reply = self._reply_text(turn, labels, begins)
@@ -88,6 +96,16 @@ class Voice:
         if completion.finish_reason is not FinishReason.INTERRUPTED:
             turn.end_sentence()
         return completion
+
+    async def _retry(
+        self, turn: Turn, token_ids: list[int], reply: ReplyText, priority: int, before: Usage
+    ) -> Completion:
+        """Go on with other draws behind the sentences that were whole."""
+        turn.retries += 1
+        turn.params = replace(turn.params, seed=(before.seed + 1) % 2**64)
+        turn.goes_on = bool(turn.text)
+        again = await self._speak(turn, token_ids, reply, priority)
+        return replace(again, token_ids=(), usage=_sum(before, again.usage))
 
     async def _act(
         self, turn: Turn, acting: Acting, said: "_Said", labels: SpeakerLabels, priority: int
@@ -221,6 +239,7 @@ class Voice:
                 penalizes_prompt=False,
                 text_filter=reply,
                 speaker=self._name,
+                own_lines=self._own_lines(turn) if grammar is None else (),
             ),
             grammar=grammar,
         )
@@ -231,6 +250,13 @@ class Voice:
         completion = turn.generation.completion
         assert completion is not None
         return completion
+
+    def _own_lines(self, turn: Turn) -> tuple[tuple[int, ...], ...]:
+        """What is not to be repeated, as tokens: what was said before, and in this turn."""
+        if not turn.params.looks_back:
+            return ()
+        lines = [*turn.own_lines, turn.text] if turn.text else turn.own_lines
+        return tuple(tuple(self._encode_more(line)) for line in lines)
 
     def _reply_text(
         self, turn: Turn, labels: SpeakerLabels, stops: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ from townsfolk.engine.cuda_steps import CudaSteps, Shape
 from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.graph_book import GraphBook
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.runner import add_scores, score_prompts
+from townsfolk.engine.runner import NO_BIASES, Biases, add_scores, score_prompts
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
     DECODES,
@@ -165,8 +165,13 @@ class CudaRunner:
         step.ready.record()
         return step
 
-    def mask(self, step: CudaStep, places: Sequence[int], masks: Bits) -> None:
+    def mask(
+        self, step: CudaStep, places: Sequence[int], masks: Bits, biases: Biases = NO_BIASES
+    ) -> None:
         """See `Runner`."""
+        if biases:
+            slots = [step.items[place].slot for place in biases]
+            self._resources.sampler.adjust(slots, list(biases.values()))
         rows = {place: number for number, place in enumerate(places)}
         for late in step.late:
             wanted = [(place, at) for place, at in late.places if place in rows]

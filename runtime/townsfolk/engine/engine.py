@@ -33,7 +33,7 @@ from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion
 from townsfolk.engine.pacing import MOST_REPORTERS, FramePacer, FrameReport
 from townsfolk.engine.pretrained import Pretrained
-from townsfolk.engine.repetition import filter_of
+from townsfolk.engine.repetition import filter_of, repeats_of
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
 from townsfolk.engine.residency import Residency, Resident
@@ -258,7 +258,7 @@ class Engine:
 
         generation = Generation(cancel, set_priority, self.unread.reader())
         queue = OutputQueue(event_loop, generation, cancel)
-        response = Response(sequence, reply, queue)
+        response = Response(sequence, reply, queue, repeats_of(request, self.tokenizer))
         self._open.add(request.number, queue, partial(post, partial(loop.submit, response)))
         return generation
 

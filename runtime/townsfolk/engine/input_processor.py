@@ -85,6 +85,7 @@ class InputProcessor:
             penalized_ids=self._penalized(token_ids, params, rules),
             grammar=grammar,
             scored_from=scored_from,
+            own_lines=rules.own_lines,
         )
 
     def encode(self, text: str) -> list[int]:

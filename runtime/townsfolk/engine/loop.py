@@ -200,10 +200,11 @@ class EngineLoop:
         handle = self._in_flight[0][1]
         self._responder.fast_forward(step, runner.least_forced)
         places, masks = self._responder.masks(step)
+        biases = self._responder.biases(step, places)
         if not places:
             return
         try:
-            runner.mask(handle, places, masks)
+            runner.mask(handle, places, masks, biases)
         except DeviceFailedError:
             raise
         except Exception as error:

@@ -1,11 +1,14 @@
-"""The end of replies that go round in circles."""
+"""What keeps replies from going round in circles, and the end of those that do."""
 
 from __future__ import annotations
 
 from townsfolk.engine.outputs import FinishReason
+from townsfolk.engine.request import Request
 from townsfolk.engine.rules import ReplyRules, TextFilter
 from townsfolk.sampling.params import SamplingParams
+from townsfolk.sampling.repeats import RepeatPenalty
 from townsfolk.text.repetition import RepetitionGuard
+from townsfolk.text.tokenizer import Tokenizer
 
 
 class RepetitionFilter:
@@ -31,6 +34,19 @@ class RepetitionFilter:
 def guard_of(params: SamplingParams) -> RepetitionGuard:
     """Return what looks for loops in a reply, which doesn't end before its minimum."""
     return RepetitionGuard(params.max_new_tokens - params.min_new_tokens)
+
+
+def repeats_of(request: Request, tokenizer: Tokenizer | None) -> RepeatPenalty | None:
+    """Return what makes it less likely that a reply repeats; None where nothing is to."""
+    params = request.params
+    if not params.looks_back or request.grammar is not None or request.scored_from is not None:
+        return None
+
+    def is_breaker(token_id: int) -> bool:
+        text = "" if tokenizer is None else tokenizer.whole_text(token_id) or ""
+        return any(breaker in text for breaker in params.dry_breakers)
+
+    return RepeatPenalty(params, request.own_lines, is_breaker)
 
 
 def filter_of(params: SamplingParams, rules: ReplyRules, *, is_free: bool) -> TextFilter | None:

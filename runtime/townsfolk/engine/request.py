@@ -28,6 +28,7 @@ class Request:
         grammar: what the reply must be; anything if not given.
         scored_from: the log-probabilities of the prompt's tokens from this one on, at least 1, are
             all that is wanted: no token is drawn. None for a reply.
+        own_lines: what whoever speaks has said before, as far as it must not be repeated.
     """
 
     number: int
@@ -44,6 +45,13 @@ class Request:
     penalized_ids: tuple[int, ...] = ()
     grammar: CompiledGrammar | None = None
     scored_from: int | None = None
+    own_lines: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def draws_late(self) -> bool:
+        """Whether each token waits for what the host makes of those before."""
+        looks_back = self.params.looks_back and self.scored_from is None
+        return self.grammar is not None or looks_back
 
     @property
     def scores_prompt(self) -> bool:

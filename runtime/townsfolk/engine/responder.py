@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection
+from collections.abc import Sequence as Items
+
+import numpy as np
 
 from townsfolk.engine.errors import EngineError, GenerationFailedError
 from townsfolk.engine.open_requests import OpenRequests
@@ -119,12 +122,28 @@ class Responder:
             )
             if item.masked and sequence.epoch == epoch and not sequence.is_extended
         ]
-        matchers = [each.matcher for _, each in waiting if each.matcher is not None]
+        # Those that only look back may draw any token.
+        free = [place for place, each in waiting if each.matcher is None]
+        bound = [(place, each) for place, each in waiting if each.matcher is not None]
+        matchers = [each.matcher for _, each in bound if each.matcher is not None]
         masks, failed = self._mask_rows.fill(matchers)
         for number, error in failed.items():
-            self.fail(waiting[number][1], error)
-        kept = [number for number in range(len(waiting)) if number not in failed]
-        return [waiting[number][0] for number in kept], masks[kept] if failed else masks
+            self.fail(bound[number][1], error)
+        kept = [number for number in range(len(bound)) if number not in failed]
+        masks = masks[kept] if failed else masks
+        if free:
+            all_tokens = np.full((len(free), masks.shape[1]), -1, dtype=masks.dtype)
+            masks = np.concatenate((masks, all_tokens))
+        return [*(bound[number][0] for number in kept), *free], masks
+
+    def biases(self, step: ScheduledStep, places: Items[int]) -> dict[int, dict[int, float]]:
+        """Return what is added to logits of items of a step that would else repeat themselves.
+
+        Returns:
+            by place, by token id; also where that is nothing any more.
+        """
+        repeats = ((place, self._responses[step.sequences[place]].repeats) for place in places)
+        return {place: each.biases() for place, each in repeats if each is not None}
 
     def take(self, step: ScheduledStep, outputs: list[ItemOutput], now: float) -> None:
         """Give each request what a step has given it, at this time of the monotonic clock."""
@@ -227,6 +246,8 @@ class Responder:
                     self._complete(response, end)
                     return True
             response.matcher.accept(token_id)
+        if response.repeats is not None:
+            response.repeats.accept(token_id)
         delta = reply.push(token, left)
         if delta is not None:
             self.outbox.put(response.queue, delta)

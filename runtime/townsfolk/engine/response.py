@@ -10,6 +10,7 @@ from townsfolk.engine.reply import Reply
 from townsfolk.engine.sequence import Sequence
 from townsfolk.grammar import Matcher
 from townsfolk.grammar.ending import Ender
+from townsfolk.sampling.repeats import RepeatPenalty
 
 
 class Response:
@@ -21,6 +22,7 @@ class Response:
         queue: where its caller is told.
         matcher: where it stands in its grammar, if it has one.
         ender: what ends it as the grammar allows before it reaches its limit, if it can.
+        repeats: what makes it less likely to repeat itself, if anything.
         prompt_infos: what is known of the prompt's tokens, where they are reported.
         num_tokens: tokens that the reply has.
         first_token_at: when its first token came, on the monotonic clock.
@@ -29,14 +31,21 @@ class Response:
 
     __slots__ = (
         "ender", "first_token_at", "last_token_at", "matcher", "num_tokens", "prompt_infos",
-        "queue", "reply", "sequence",
+        "queue", "repeats", "reply", "sequence",
     )  # fmt: skip
 
-    def __init__(self, sequence: Sequence, reply: Reply, queue: OutputQueue) -> None:
+    def __init__(
+        self,
+        sequence: Sequence,
+        reply: Reply,
+        queue: OutputQueue,
+        repeats: RepeatPenalty | None = None,
+    ) -> None:
         """Make the response to a request that nothing is computed of yet."""
         self.sequence = sequence
         self.reply = reply
         self.queue = queue
+        self.repeats = repeats
         grammar = sequence.request.grammar
         self.matcher: Matcher | None = None
         self.ender: Ender | None = None

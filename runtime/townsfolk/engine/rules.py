@@ -35,12 +35,15 @@ class ReplyRules:
         penalizes_prompt: whether the repetition penalty counts the prompt's tokens.
         text_filter: what the text goes through; one for each request.
         speaker: who says it, for engines that speak by a script.
+        own_lines: what it has said before, as tokens: what DRY and `no_repeat_tokens` count besides
+            the reply.
     """
 
     end_ids: frozenset[int] = frozenset()
     penalizes_prompt: bool = True
     text_filter: TextFilter | None = None
     speaker: str = ""
+    own_lines: tuple[tuple[int, ...], ...] = ()
 
 
 NO_RULES = ReplyRules()

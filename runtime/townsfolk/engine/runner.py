@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -32,6 +33,9 @@ from townsfolk.sampling import (
 from townsfolk.sampling.torch_backend import TorchBackend
 
 logger = logging.getLogger(__name__)
+
+Biases = Mapping[int, Mapping[int, float]]
+NO_BIASES: Biases = MappingProxyType({})
 
 # Rows of the vocabulary that are scored at once for `echo`: bounds the fp32 logits, which for a
 # vocabulary of 128,000 are 0.5 MB each.
@@ -64,13 +68,17 @@ class Runner(Protocol):
             Exception: the step can't be computed; none of its sequences can go on.
         """
 
-    def mask(self, step: Any, places: Sequence[int], masks: Bits) -> None:
+    def mask(
+        self, step: Any, places: Sequence[int], masks: Bits, biases: Biases = NO_BIASES
+    ) -> None:
         """Have items draw that are `masked`; what is left out never draws.
 
         Args:
             step: the handle; all steps before it were collected.
             places: of the items in the plan.
             masks: [places, ceil(vocab / 32)]: bits of the tokens that each may draw.
+            biases: what is added to logits, by token id, by place; nothing where a place is
+                missing.
 
         Raises:
             DeviceFailedError: as for `launch`.
@@ -173,8 +181,13 @@ class EagerRunner:
             step.seconds = time.perf_counter() - begin
         return step
 
-    def mask(self, step: EagerStep, places: Sequence[int], masks: Bits) -> None:
+    def mask(
+        self, step: EagerStep, places: Sequence[int], masks: Bits, biases: Biases = NO_BIASES
+    ) -> None:
         """See `Runner`."""
+        if biases:
+            slots = [step.items[place].slot for place in biases]
+            self._sampler.adjust(slots, list(biases.values()))
         undrawn = [place for place in places if place in step.undrawn]
         if undrawn:
             chosen = masks[[number for number, place in enumerate(places) if place in undrawn]]

@@ -18,7 +18,7 @@ class Sequence:
         token_ids: the prompt, then what was drawn.
         prompt_length: tokens of the prompt.
         logprobs: how many alternatives are reported with each token; None for nothing at all.
-        is_masked: whether it draws under a grammar.
+        is_masked: whether it draws late, once the host knows among which tokens.
         is_extended: whether its latest token was not drawn, so that no runner knows it.
         scores_prompt: whether the log-probabilities of the prompt's tokens are wanted.
         max_tokens: the longest that `token_ids` may become.
@@ -65,7 +65,7 @@ class Sequence:
         self.token_ids = list(request.prompt_ids)
         self.prompt_length = len(request.prompt_ids)
         self.logprobs = request.params.logprobs
-        self.is_masked = request.grammar is not None
+        self.is_masked = request.draws_late
         self.is_extended = False
         self.scores_prompt = request.scores_prompt
         self.max_tokens = request.max_tokens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +57,15 @@ class SamplerBackend(Protocol):
 
     def release(self, slot: int) -> None:
         """Take a slot back. One that is free already stays so."""
+
+    def adjust(self, slots: Sequence[int], biases: Sequence[Mapping[int, float]]) -> None:
+        """Set what is added to the logits of slots besides their biases, until it is set anew.
+
+        Args:
+            slots: each admitted.
+            biases: of each, by token id. Of more than there is room for beside its own biases, the
+                strongest count.
+        """
 
     def draw(
         self, logits: Tensor, slots: Tensor, indices: Tensor, masks: Tensor | None = None

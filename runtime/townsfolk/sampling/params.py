@@ -14,6 +14,8 @@ MAX_STOP_CHARACTERS = 256
 MAX_STOP_TOKENS = 64
 MAX_END_TOKENS = 64
 MAX_LOGPROBS = 20
+MAX_BREAKERS = 32
+MAX_BREAKER_CHARACTERS = 32
 
 
 class InvalidSamplingError(ValueError):
@@ -67,6 +69,22 @@ class SamplingParams:
     stop_repetition: bool | None = None
     """The reply ends where its text goes round in circles, but not before min_new_tokens nor under
     a grammar. None: what a character says does, other text does not."""
+    retry_repetition: bool = False
+    """A character's reply that goes round in circles goes on once with other draws."""
+    dry_multiplier: float = 0.0
+    """Subtracted from the logit of a token that would repeat earlier text further, times a power of
+    `dry_base`; not under a grammar. 0 to 10; 0 is off."""
+    dry_base: float = 1.75
+    """To the power of how many tokens more than `dry_allowed_length` repeat. 1 to 4."""
+    dry_allowed_length: int = 2
+    """How many tokens may repeat without a penalty for the next. 1 to 64."""
+    dry_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    """What repeats ends before tokens with one of these. At most 32, each of 1 to 32 characters."""
+    no_repeat_tokens: int = 0
+    """So many tokens in a row don't come again, as they were in earlier text; not under a grammar.
+    0, which is off, or 2 to 64."""
+    repeat_window: int = 8
+    """How many earlier lines of its own count as text that a character repeats. 0 to 64."""
 
     def __post_init__(self) -> None:
         _check_number("temperature", self.temperature, 0, 5)
@@ -99,10 +117,30 @@ class SamplingParams:
             _check_whole("logprobs", self.logprobs, 0, MAX_LOGPROBS)
         if self.stop_repetition not in (None, False, True):
             raise InvalidSamplingError("stop_repetition", "true or false", self.stop_repetition)
+        if self.retry_repetition not in (False, True):
+            raise InvalidSamplingError("retry_repetition", "true or false", self.retry_repetition)
+        self._check_repeats()
         # Own copies, so that nothing can change after the check.
         object.__setattr__(self, "logit_bias", MappingProxyType(dict(self.logit_bias)))
         object.__setattr__(self, "stop", tuple(self.stop))
         object.__setattr__(self, "stop_token_ids", tuple(self.stop_token_ids))
+        object.__setattr__(self, "dry_breakers", tuple(self.dry_breakers))
+
+    def _check_repeats(self) -> None:
+        _check_number("dry_multiplier", self.dry_multiplier, 0, 10)
+        _check_number("dry_base", self.dry_base, 1, 4)
+        _check_whole("dry_allowed_length", self.dry_allowed_length, 1, 64)
+        if isinstance(self.dry_breakers, str):
+            raise InvalidSamplingError("dry_breakers", "a list of texts", self.dry_breakers)
+        _check_length("dry_breakers", len(self.dry_breakers), MAX_BREAKERS)
+        for breaker in self.dry_breakers:
+            if not isinstance(breaker, str) or not 1 <= len(breaker) <= MAX_BREAKER_CHARACTERS:
+                allowed = f"texts of 1 to {MAX_BREAKER_CHARACTERS} characters"
+                raise InvalidSamplingError("dry_breakers", allowed, breaker)
+        _check_whole("no_repeat_tokens", self.no_repeat_tokens, 0, 64)
+        if self.no_repeat_tokens == 1:
+            raise InvalidSamplingError("no_repeat_tokens", "0, or from 2 to 64", 1)
+        _check_whole("repeat_window", self.repeat_window, 0, 64)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as what it was made from: a mapping proxy can't be."""
@@ -118,6 +156,11 @@ class SamplingParams:
         ):
             for token_id in ids:
                 _check_whole(field_name, token_id, 0, vocab_size - 1)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what it draws depends on how earlier text went on: DRY, or none to come again."""
+        return self.dry_multiplier != 0 or self.no_repeat_tokens != 0
 
     @property
     def penalizes(self) -> bool:

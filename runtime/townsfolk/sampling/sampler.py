@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -55,6 +55,7 @@ class Sampler:
         self._seeds = torch.zeros(max_rows, dtype=torch.int64, device=device)
         self._uniforms = torch.zeros(max_rows, DRAW_BLOCK, dtype=torch.float64, device=device)
         self._uniform_blocks: list[int | None] = [None] * max_rows
+        self._adjusted: dict[int, tuple[Tensor, Tensor]] = {}  # token ids and values, by row
 
     def admit(
         self,
@@ -94,8 +95,17 @@ class Sampler:
         self._uniform_blocks[row] = None
         self._params[row] = params
 
+    def adjust(self, row: int, biases: Mapping[int, float]) -> None:
+        """Sets what is added to a row's logits besides its bias, until it is set anew."""
+        self._adjusted.pop(row, None)
+        if biases:
+            ids = torch.tensor(list(biases), device=self._device)
+            values = torch.tensor(list(biases.values()), dtype=torch.float32, device=self._device)
+            self._adjusted[row] = ids, values
+
     def release(self, row: int) -> None:
         """Takes a row back. A row that is free already stays so."""
+        self._adjusted.pop(row, None)
         self._params[row] = None
         self._batch = None
 
@@ -144,7 +154,11 @@ class Sampler:
         early = [
             n for n, count in enumerate(generated_counts) if count < batch.params[n].min_new_tokens
         ]
-        if batch.penalized is None and batch.biased is None and not early and masks is None:
+        adjusted = [
+            (n, *self._adjusted[row]) for n, row in enumerate(batch.rows) if row in self._adjusted
+        ]
+        is_plain = batch.penalized is None and batch.biased is None and not adjusted
+        if is_plain and not early and masks is None:
             return logits
         edited = logits.clone(memory_format=torch.contiguous_format)
         if batch.penalized is not None:
@@ -153,6 +167,8 @@ class Sampler:
             rows = batch.row_ids[batch.biased]
             ids, values = self._bias_ids[rows], self._bias_values[rows]
             ops.add_at_(edited, batch.biased, ids, values)
+        for n, token_ids, values in adjusted:
+            edited[n, token_ids] += values
         if early:
             places = torch.tensor(early, device=self._device)
             rows = batch.row_ids[places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -48,6 +48,11 @@ class TorchBackend:
     def release(self, slot: int) -> None:
         """See `SamplerBackend`."""
         self._sampler.release(slot)
+
+    def adjust(self, slots: Sequence[int], biases: Sequence[Mapping[int, float]]) -> None:
+        """See `SamplerBackend`."""
+        for slot, own in zip(slots, biases, strict=True):
+            self._sampler.adjust(slot, own)
 
     def draw(
         self, logits: Tensor, slots: Tensor, indices: Tensor, masks: Tensor | None = None

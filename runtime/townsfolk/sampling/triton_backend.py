@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -54,6 +54,7 @@ class TritonBackend:
             places: the most slots that draw in one launch.
         """
         self._vocab_size = vocab_size
+        self._biases: dict[int, Mapping[int, float]] = {}  # own ones of slots that are adjusted
         self._eos_ids = tuple(each for each in eos_ids if each < vocab_size)
         self.space = SamplingSpace.allocate(places, vocab_size, device)
         self.rows = SamplingRows.allocate(
@@ -80,10 +81,37 @@ class TritonBackend:
                 refused[each.slot] = error
         if drafts:
             _write(self.rows, drafts)
+        for each in joining:
+            if each.params.logit_bias and each.is_masked:
+                self._biases[each.slot] = each.params.logit_bias
         return refused
 
     def release(self, slot: int) -> None:
         """See `SamplerBackend`."""
+        self._biases.pop(slot, None)
+
+    def adjust(self, slots: Sequence[int], biases: Sequence[Mapping[int, float]]) -> None:
+        """See `SamplerBackend`."""
+        most, device = self.rows.bias_ids.shape[1], self.rows.drawn.device
+        merged = []
+        for slot, added in zip(slots, biases, strict=True):
+            own = self._biases.get(slot, {})
+            both = {**own, **{each: own.get(each, 0.0) + value for each, value in added.items()}}
+            merged.append(sorted(both.items(), key=lambda each: -abs(each[1]))[:most])
+        # As wide as the longest: behind a row's number of biases nothing is read.
+        width = max(map(len, merged), default=0)
+        fields = np.zeros((len(slots), 2 + width), dtype=np.int64)
+        values = np.zeros((len(slots), width), dtype=np.float32)
+        for n, pairs in enumerate(merged):
+            fields[n, :2] = slots[n], len(pairs)
+            for place, (token_id, value) in enumerate(pairs):
+                fields[n, 2 + place], values[n, place] = token_id, value
+        on_device = upload(fields, device)
+        rows, counts = on_device[:, 0], on_device[:, 1]
+        self.rows.counts[rows, column.NUM_BIASES.value] = counts.int()
+        if width:
+            self.rows.bias_ids[rows, :width] = on_device[:, 2:].int()
+            self.rows.biases[rows, :width] = upload(values, device)
 
     def draw(
         self, logits: Tensor, slots: Tensor, indices: Tensor, masks: Tensor | None = None

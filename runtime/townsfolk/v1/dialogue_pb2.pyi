@@ -340,16 +340,18 @@ class Confidence(_message.Message):
     def __init__(self, mean_logprob: _Optional[float] = ..., peaks: _Optional[_Iterable[_Union[EntropyPeak, _Mapping]]] = ..., hesitated: _Optional[bool] = ...) -> None: ...
 
 class TurnFinished(_message.Message):
-    __slots__ = ("turn_id", "text", "finish_reason", "usage")
+    __slots__ = ("turn_id", "text", "finish_reason", "usage", "retries")
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     text: str
     finish_reason: _sampling_pb2.FinishReason
     usage: _sampling_pb2.Usage
-    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ...) -> None: ...
+    retries: int
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ..., retries: _Optional[int] = ...) -> None: ...
 
 class TurnInterrupted(_message.Message):
     __slots__ = ("turn_id", "text", "usage")

@@ -25,7 +25,7 @@ FINISH_REASON_DEADLINE: FinishReason
 FINISH_REASON_REPETITION: FinishReason
 
 class SamplingParams(_message.Message):
-    __slots__ = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "logit_bias", "stop", "stop_token_ids", "max_new_tokens", "min_new_tokens", "seed", "logprobs", "stop_repetition")
+    __slots__ = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "logit_bias", "stop", "stop_token_ids", "max_new_tokens", "min_new_tokens", "seed", "logprobs", "stop_repetition", "retry_repetition", "dry_multiplier", "dry_base", "dry_allowed_length", "dry_breakers", "no_repeat_tokens", "repeat_window")
     class LogitBiasEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,13 @@ class SamplingParams(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     LOGPROBS_FIELD_NUMBER: _ClassVar[int]
     STOP_REPETITION_FIELD_NUMBER: _ClassVar[int]
+    RETRY_REPETITION_FIELD_NUMBER: _ClassVar[int]
+    DRY_MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
+    DRY_BASE_FIELD_NUMBER: _ClassVar[int]
+    DRY_ALLOWED_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    DRY_BREAKERS_FIELD_NUMBER: _ClassVar[int]
+    NO_REPEAT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REPEAT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     temperature: float
     top_k: int
     top_p: float
@@ -63,7 +70,14 @@ class SamplingParams(_message.Message):
     seed: int
     logprobs: int
     stop_repetition: bool
-    def __init__(self, temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., stop: _Optional[_Iterable[str]] = ..., stop_token_ids: _Optional[_Iterable[int]] = ..., max_new_tokens: _Optional[int] = ..., min_new_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., logprobs: _Optional[int] = ..., stop_repetition: _Optional[bool] = ...) -> None: ...
+    retry_repetition: bool
+    dry_multiplier: float
+    dry_base: float
+    dry_allowed_length: int
+    dry_breakers: _containers.RepeatedScalarFieldContainer[str]
+    no_repeat_tokens: int
+    repeat_window: int
+    def __init__(self, temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., stop: _Optional[_Iterable[str]] = ..., stop_token_ids: _Optional[_Iterable[int]] = ..., max_new_tokens: _Optional[int] = ..., min_new_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., logprobs: _Optional[int] = ..., stop_repetition: _Optional[bool] = ..., retry_repetition: _Optional[bool] = ..., dry_multiplier: _Optional[float] = ..., dry_base: _Optional[float] = ..., dry_allowed_length: _Optional[int] = ..., dry_breakers: _Optional[_Iterable[str]] = ..., no_repeat_tokens: _Optional[int] = ..., repeat_window: _Optional[int] = ...) -> None: ...
 
 class Choices(_message.Message):
     __slots__ = ("options",)

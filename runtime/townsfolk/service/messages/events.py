@@ -52,6 +52,7 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
                 text=event.text,
                 finish_reason=FINISH_REASONS[event.finish_reason],
                 usage=usage_message(event.usage),
+                retries=event.retries,
             )
             return pb.SessionEvent(turn_finished=finished)
         case events.TurnInterrupted():

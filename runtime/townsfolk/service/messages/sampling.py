@@ -35,7 +35,7 @@ def sampling_fields(message: sampling_pb2.SamplingParams) -> dict[str, Any]:
         match descriptor.name:
             case "logit_bias":
                 fields["logit_bias"] = {token: widened(bias) for token, bias in value.items()}
-            case "stop" | "stop_token_ids":
+            case "stop" | "stop_token_ids" | "dry_breakers":
                 fields[descriptor.name] = tuple(value)
             case name:
                 fields[name] = widened(value) if isinstance(value, float) else value

@@ -1173,6 +1173,10 @@ class TurnFinished:
 	## What it cost.
 	var usage: Sampling.Usage = null
 
+	## How often what went round in circles was said anew; see SamplingParams.retry_repetition. The
+	## usage counts all, its seed is the last.
+	var retries: int = 0
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if turn_id != "":
 			writer.put_varint(10)
@@ -1186,6 +1190,9 @@ class TurnFinished:
 		if usage != null:
 			writer.put_varint(34)
 			writer.put_message(usage)
+		if retries != 0:
+			writer.put_varint(40)
+			writer.put_int32(retries)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1201,6 +1208,8 @@ class TurnFinished:
 					var usage_element := usage if usage != null else Sampling.Usage.new()
 					reader.read_message(usage_element)
 					usage = usage_element
+				40:
+					retries = reader.read_int32()
 				_:
 					reader.skip(tag)
 

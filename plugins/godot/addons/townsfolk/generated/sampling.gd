@@ -157,6 +157,67 @@ class SamplingParams:
 	## Whether [member stop_repetition] is set.
 	var has_stop_repetition := false
 
+	## A character's reply that goes round in circles goes on once with other draws, behind the
+	## sentences of it that were whole: text comes a sentence at a time until then, and what was
+	## begun is never shown. TurnFinished.retries says so. Means nothing at temperature 0, under a
+	## grammar, and for Generate. Default false.
+	var retry_repetition: bool = false:
+		set(value):
+			retry_repetition = value
+			has_retry_repetition = true
+	## Whether [member retry_repetition] is set.
+	var has_retry_repetition := false
+
+	## DRY: dry_multiplier * dry_base ^ (n - dry_allowed_length) is subtracted from the logit of a
+	## token that would go on as earlier text went on behind the same n tokens, n being at least
+	## dry_allowed_length. Earlier text is the reply, and what the character itself has said before
+	## (see repeat_window): never persona, lore, what others said, or end tokens. Not under a
+	## grammar. 0 to 10. Default 0 (off).
+	var dry_multiplier: float = 0.0:
+		set(value):
+			dry_multiplier = value
+			has_dry_multiplier = true
+	## Whether [member dry_multiplier] is set.
+	var has_dry_multiplier := false
+
+	## See dry_multiplier. 1 to 4. Default 1.75.
+	var dry_base: float = 0.0:
+		set(value):
+			dry_base = value
+			has_dry_base = true
+	## Whether [member dry_base] is set.
+	var has_dry_base := false
+
+	## See dry_multiplier. 1 to 64. Default 2.
+	var dry_allowed_length: int = 0:
+		set(value):
+			dry_allowed_length = value
+			has_dry_allowed_length = true
+	## Whether [member dry_allowed_length] is set.
+	var has_dry_allowed_length := false
+
+	## DRY looks no further back than tokens with one of these texts. At most 32, each of 1 to 32
+	## characters. Default: a line break, a colon, a double quote, an asterisk.
+	var dry_breakers: Array[String] = []
+
+	## So many tokens in a row never come again as they were in earlier text (see dry_multiplier),
+	## unless nothing else can. Not under a grammar. 0 (off), or 2 to 64. Default 0.
+	var no_repeat_tokens: int = 0:
+		set(value):
+			no_repeat_tokens = value
+			has_no_repeat_tokens = true
+	## Whether [member no_repeat_tokens] is set.
+	var has_no_repeat_tokens := false
+
+	## How many of its own latest lines a character is not to repeat, besides the reply itself. 0 to
+	## 64. Default 8.
+	var repeat_window: int = 0:
+		set(value):
+			repeat_window = value
+			has_repeat_window = true
+	## Whether [member repeat_window] is set.
+	var has_repeat_window := false
+
 	## Makes [member temperature] not set.
 	func clear_temperature() -> void:
 		temperature = 0.0
@@ -217,6 +278,36 @@ class SamplingParams:
 		stop_repetition = false
 		has_stop_repetition = false
 
+	## Makes [member retry_repetition] not set.
+	func clear_retry_repetition() -> void:
+		retry_repetition = false
+		has_retry_repetition = false
+
+	## Makes [member dry_multiplier] not set.
+	func clear_dry_multiplier() -> void:
+		dry_multiplier = 0.0
+		has_dry_multiplier = false
+
+	## Makes [member dry_base] not set.
+	func clear_dry_base() -> void:
+		dry_base = 0.0
+		has_dry_base = false
+
+	## Makes [member dry_allowed_length] not set.
+	func clear_dry_allowed_length() -> void:
+		dry_allowed_length = 0
+		has_dry_allowed_length = false
+
+	## Makes [member no_repeat_tokens] not set.
+	func clear_no_repeat_tokens() -> void:
+		no_repeat_tokens = 0
+		has_no_repeat_tokens = false
+
+	## Makes [member repeat_window] not set.
+	func clear_repeat_window() -> void:
+		repeat_window = 0
+		has_repeat_window = false
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if has_temperature:
 			writer.put_varint(13)
@@ -271,6 +362,27 @@ class SamplingParams:
 		if has_stop_repetition:
 			writer.put_varint(120)
 			writer.put_bool(stop_repetition)
+		if has_retry_repetition:
+			writer.put_varint(128)
+			writer.put_bool(retry_repetition)
+		if has_dry_multiplier:
+			writer.put_varint(141)
+			writer.put_float(dry_multiplier)
+		if has_dry_base:
+			writer.put_varint(149)
+			writer.put_float(dry_base)
+		if has_dry_allowed_length:
+			writer.put_varint(152)
+			writer.put_int32(dry_allowed_length)
+		for element in dry_breakers:
+			writer.put_varint(162)
+			writer.put_string(element)
+		if has_no_repeat_tokens:
+			writer.put_varint(168)
+			writer.put_int32(no_repeat_tokens)
+		if has_repeat_window:
+			writer.put_varint(176)
+			writer.put_int32(repeat_window)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -311,6 +423,20 @@ class SamplingParams:
 					logprobs = reader.read_int32()
 				120:
 					stop_repetition = reader.read_bool()
+				128:
+					retry_repetition = reader.read_bool()
+				141:
+					dry_multiplier = reader.read_float()
+				149:
+					dry_base = reader.read_float()
+				152:
+					dry_allowed_length = reader.read_int32()
+				162:
+					dry_breakers.append(reader.read_string())
+				168:
+					no_repeat_tokens = reader.read_int32()
+				176:
+					repeat_window = reader.read_int32()
 				_:
 					reader.skip(tag)
 

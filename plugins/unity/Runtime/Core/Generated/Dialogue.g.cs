@@ -79,59 +79,60 @@ namespace Townsfolk.V1 {
             "Bmxlbmd0aBgHIAEoBSI9CgtFbnRyb3B5UGVhaxINCgVzdGFydBgBIAEoBRIO",
             "CgZsZW5ndGgYAiABKAUSDwoHZW50cm9weRgDIAEoAiJfCgpDb25maWRlbmNl",
             "EhQKDG1lYW5fbG9ncHJvYhgBIAEoAhIoCgVwZWFrcxgCIAMoCzIZLnRvd25z",
-            "Zm9say52MS5FbnRyb3B5UGVhaxIRCgloZXNpdGF0ZWQYAyABKAgihAEKDFR1",
+            "Zm9say52MS5FbnRyb3B5UGVhaxIRCgloZXNpdGF0ZWQYAyABKAgilQEKDFR1",
             "cm5GaW5pc2hlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSMQoN",
             "ZmluaXNoX3JlYXNvbhgDIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFz",
-            "b24SIgoFdXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiVAoPVHVy",
-            "bkludGVycnVwdGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIi",
-            "CgV1c2FnZRgDIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJRCg5Db250ZXh0",
-            "VHJpbW1lZBIPCgd0dXJuX2lkGAEgASgJEi4KB2Ryb3BwZWQYAiADKAsyHS50",
-            "b3duc2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5IhgKCE5vdGlmaWVkEgwKBHRl",
-            "eHQYASABKAkiIwoPUHJpb3JpdHlVcGRhdGVkEhAKCHByaW9yaXR5GAEgASgF",
-            "Ih8KC0ludGVycnVwdGVkEhAKCHR1cm5faWRzGAEgAygJIlcKDFNlc3Npb25F",
-            "cnJvchIlCgRjb2RlGAEgASgOMhcudG93bnNmb2xrLnYxLkVycm9yQ29kZRIP",
-            "CgdtZXNzYWdlGAIgASgJEg8KB3R1cm5faWQYAyABKAkigQYKDFNlc3Npb25F",
-            "dmVudBItCgZvcGVuZWQYASABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbk9w",
-            "ZW5lZEgAEjEKDHR1cm5fc3RhcnRlZBgCIAEoCzIZLnRvd25zZm9say52MS5U",
-            "dXJuU3RhcnRlZEgAEi0KCnRleHRfZGVsdGEYAyABKAsyFy50b3duc2ZvbGsu",
-            "djEuVGV4dERlbHRhSAASPQoSc2VudGVuY2VfY29tcGxldGVkGAQgASgLMh8u",
-            "dG93bnNmb2xrLnYxLlNlbnRlbmNlQ29tcGxldGVkSAASMwoNdHVybl9maW5p",
-            "c2hlZBgFIAEoCzIaLnRvd25zZm9say52MS5UdXJuRmluaXNoZWRIABI5ChB0",
-            "dXJuX2ludGVycnVwdGVkGAYgASgLMh0udG93bnNmb2xrLnYxLlR1cm5JbnRl",
-            "cnJ1cHRlZEgAEjcKD2NvbnRleHRfdHJpbW1lZBgHIAEoCzIcLnRvd25zZm9s",
-            "ay52MS5Db250ZXh0VHJpbW1lZEgAEioKCG5vdGlmaWVkGAggASgLMhYudG93",
-            "bnNmb2xrLnYxLk5vdGlmaWVkSAASOQoQcHJpb3JpdHlfdXBkYXRlZBgJIAEo",
-            "CzIdLnRvd25zZm9say52MS5Qcmlvcml0eVVwZGF0ZWRIABIrCgVlcnJvchgK",
-            "IAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXJyb3JIABIwCgtpbnRlcnJ1",
-            "cHRlZBgLIAEoCzIZLnRvd25zZm9say52MS5JbnRlcnJ1cHRlZEgAEjkKEGFj",
-            "dGlvbl9yZXF1ZXN0ZWQYDCABKAsyHS50b3duc2ZvbGsudjEuQWN0aW9uUmVx",
-            "dWVzdGVkSAASNQoOYWN0aW9uX3NldHRsZWQYDSABKAsyGy50b3duc2ZvbGsu",
-            "djEuQWN0aW9uU2V0dGxlZEgAEjcKD2RpcmVjdGlvbl9naXZlbhgOIAEoCzIc",
-            "LnRvd25zZm9say52MS5EaXJlY3Rpb25HaXZlbkgAQgcKBWV2ZW50KlIKDk92",
-            "ZXJmbG93UG9saWN5Eh8KG09WRVJGTE9XX1BPTElDWV9VTlNQRUNJRklFRBAA",
-            "Eh8KG09WRVJGTE9XX1BPTElDWV9EUk9QX09MREVTVBABKmkKCUVudHJ5S2lu",
-            "ZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQRU5UUllfS0lORF9I",
-            "RUFSRBABEhQKEEVOVFJZX0tJTkRfU1BPS0UQAhIUChBFTlRSWV9LSU5EX0VW",
-            "RU5UEAMqnQEKDVBhcmFtZXRlclR5cGUSHgoaUEFSQU1FVEVSX1RZUEVfVU5T",
-            "UEVDSUZJRUQQABIZChVQQVJBTUVURVJfVFlQRV9TVFJJTkcQARIaChZQQVJB",
-            "TUVURVJfVFlQRV9JTlRFR0VSEAISGQoVUEFSQU1FVEVSX1RZUEVfTlVNQkVS",
-            "EAMSGgoWUEFSQU1FVEVSX1RZUEVfQk9PTEVBThAEKm0KD0FjdGlvblBsYWNl",
-            "bWVudBIgChxBQ1RJT05fUExBQ0VNRU5UX1VOU1BFQ0lGSUVEEAASGgoWQUNU",
-            "SU9OX1BMQUNFTUVOVF9BRlRFUhABEhwKGEFDVElPTl9QTEFDRU1FTlRfQkVU",
-            "V0VFThACKqEBCg9TdGFnZURpcmVjdGlvbnMSIAocU1RBR0VfRElSRUNUSU9O",
-            "U19VTlNQRUNJRklFRBAAEhkKFVNUQUdFX0RJUkVDVElPTlNfS0VFUBABEhoK",
-            "FlNUQUdFX0RJUkVDVElPTlNfQVBBUlQQAhIZChVTVEFHRV9ESVJFQ1RJT05T",
-            "X0RST1AQAxIaChZTVEFHRV9ESVJFQ1RJT05TX1NQRUFLEAQqowEKDURpcmVj",
-            "dGlvbk1hcmsSHgoaRElSRUNUSU9OX01BUktfVU5TUEVDSUZJRUQQABIcChhE",
-            "SVJFQ1RJT05fTUFSS19BU1RFUklTS1MQARIeChpESVJFQ1RJT05fTUFSS19Q",
-            "QVJFTlRIRVNFUxACEhsKF0RJUkVDVElPTl9NQVJLX0JSQUNLRVRTEAMSFwoT",
-            "RElSRUNUSU9OX01BUktfVEFHUxAEKoMCCglFcnJvckNvZGUSGgoWRVJST1Jf",
-            "Q09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdV",
-            "TUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09E",
-            "RV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9Q",
-            "UkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVE",
-            "EAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxS",
-            "RUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "b24SIgoFdXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USDwoHcmV0",
+            "cmllcxgFIAEoBSJUCg9UdXJuSW50ZXJydXB0ZWQSDwoHdHVybl9pZBgBIAEo",
+            "CRIMCgR0ZXh0GAIgASgJEiIKBXVzYWdlGAMgASgLMhMudG93bnNmb2xrLnYx",
+            "LlVzYWdlIlEKDkNvbnRleHRUcmltbWVkEg8KB3R1cm5faWQYASABKAkSLgoH",
+            "ZHJvcHBlZBgCIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50cnki",
+            "GAoITm90aWZpZWQSDAoEdGV4dBgBIAEoCSIjCg9Qcmlvcml0eVVwZGF0ZWQS",
+            "EAoIcHJpb3JpdHkYASABKAUiHwoLSW50ZXJydXB0ZWQSEAoIdHVybl9pZHMY",
+            "ASADKAkiVwoMU2Vzc2lvbkVycm9yEiUKBGNvZGUYASABKA4yFy50b3duc2Zv",
+            "bGsudjEuRXJyb3JDb2RlEg8KB21lc3NhZ2UYAiABKAkSDwoHdHVybl9pZBgD",
+            "IAEoCSKBBgoMU2Vzc2lvbkV2ZW50Ei0KBm9wZW5lZBgBIAEoCzIbLnRvd25z",
+            "Zm9say52MS5TZXNzaW9uT3BlbmVkSAASMQoMdHVybl9zdGFydGVkGAIgASgL",
+            "MhkudG93bnNmb2xrLnYxLlR1cm5TdGFydGVkSAASLQoKdGV4dF9kZWx0YRgD",
+            "IAEoCzIXLnRvd25zZm9say52MS5UZXh0RGVsdGFIABI9ChJzZW50ZW5jZV9j",
+            "b21wbGV0ZWQYBCABKAsyHy50b3duc2ZvbGsudjEuU2VudGVuY2VDb21wbGV0",
+            "ZWRIABIzCg10dXJuX2ZpbmlzaGVkGAUgASgLMhoudG93bnNmb2xrLnYxLlR1",
+            "cm5GaW5pc2hlZEgAEjkKEHR1cm5faW50ZXJydXB0ZWQYBiABKAsyHS50b3du",
+            "c2ZvbGsudjEuVHVybkludGVycnVwdGVkSAASNwoPY29udGV4dF90cmltbWVk",
+            "GAcgASgLMhwudG93bnNmb2xrLnYxLkNvbnRleHRUcmltbWVkSAASKgoIbm90",
+            "aWZpZWQYCCABKAsyFi50b3duc2ZvbGsudjEuTm90aWZpZWRIABI5ChBwcmlv",
+            "cml0eV91cGRhdGVkGAkgASgLMh0udG93bnNmb2xrLnYxLlByaW9yaXR5VXBk",
+            "YXRlZEgAEisKBWVycm9yGAogASgLMhoudG93bnNmb2xrLnYxLlNlc3Npb25F",
+            "cnJvckgAEjAKC2ludGVycnVwdGVkGAsgASgLMhkudG93bnNmb2xrLnYxLklu",
+            "dGVycnVwdGVkSAASOQoQYWN0aW9uX3JlcXVlc3RlZBgMIAEoCzIdLnRvd25z",
+            "Zm9say52MS5BY3Rpb25SZXF1ZXN0ZWRIABI1Cg5hY3Rpb25fc2V0dGxlZBgN",
+            "IAEoCzIbLnRvd25zZm9say52MS5BY3Rpb25TZXR0bGVkSAASNwoPZGlyZWN0",
+            "aW9uX2dpdmVuGA4gASgLMhwudG93bnNmb2xrLnYxLkRpcmVjdGlvbkdpdmVu",
+            "SABCBwoFZXZlbnQqUgoOT3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZMT1dfUE9M",
+            "SUNZX1VOU1BFQ0lGSUVEEAASHwobT1ZFUkZMT1dfUE9MSUNZX0RST1BfT0xE",
+            "RVNUEAEqaQoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQ",
+            "ABIUChBFTlRSWV9LSU5EX0hFQVJEEAESFAoQRU5UUllfS0lORF9TUE9LRRAC",
+            "EhQKEEVOVFJZX0tJTkRfRVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlwZRIeChpQ",
+            "QVJBTUVURVJfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVBBUkFNRVRFUl9UWVBF",
+            "X1NUUklORxABEhoKFlBBUkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZChVQQVJB",
+            "TUVURVJfVFlQRV9OVU1CRVIQAxIaChZQQVJBTUVURVJfVFlQRV9CT09MRUFO",
+            "EAQqbQoPQWN0aW9uUGxhY2VtZW50EiAKHEFDVElPTl9QTEFDRU1FTlRfVU5T",
+            "UEVDSUZJRUQQABIaChZBQ1RJT05fUExBQ0VNRU5UX0FGVEVSEAESHAoYQUNU",
+            "SU9OX1BMQUNFTUVOVF9CRVRXRUVOEAIqoQEKD1N0YWdlRGlyZWN0aW9ucxIg",
+            "ChxTVEFHRV9ESVJFQ1RJT05TX1VOU1BFQ0lGSUVEEAASGQoVU1RBR0VfRElS",
+            "RUNUSU9OU19LRUVQEAESGgoWU1RBR0VfRElSRUNUSU9OU19BUEFSVBACEhkK",
+            "FVNUQUdFX0RJUkVDVElPTlNfRFJPUBADEhoKFlNUQUdFX0RJUkVDVElPTlNf",
+            "U1BFQUsQBCqjAQoNRGlyZWN0aW9uTWFyaxIeChpESVJFQ1RJT05fTUFSS19V",
+            "TlNQRUNJRklFRBAAEhwKGERJUkVDVElPTl9NQVJLX0FTVEVSSVNLUxABEh4K",
+            "GkRJUkVDVElPTl9NQVJLX1BBUkVOVEhFU0VTEAISGwoXRElSRUNUSU9OX01B",
+            "UktfQlJBQ0tFVFMQAxIXChNESVJFQ1RJT05fTUFSS19UQUdTEAQqgwIKCUVy",
+            "cm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1Jf",
+            "Q09ERV9JTlZBTElEX0FSR1VNRU5UEAESGAoURVJST1JfQ09ERV9OT1RfRk9V",
+            "TkQQAhIhCh1FUlJPUl9DT0RFX1JFU09VUkNFX0VYSEFVU1RFRBADEiIKHkVS",
+            "Uk9SX0NPREVfRkFJTEVEX1BSRUNPTkRJVElPThAEEiAKHEVSUk9SX0NPREVf",
+            "REVBRExJTkVfRVhDRUVERUQQBRIXChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYS",
+            "HQoZRVJST1JfQ09ERV9BTFJFQURZX0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsu",
+            "VjFiBnByb3RvMw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -153,7 +154,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SentenceCompleted), global::Townsfolk.V1.SentenceCompleted.Parser, new[]{ "TurnId", "Index", "Text", "Confidence", "Speaker", "Offset", "Length" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.EntropyPeak), global::Townsfolk.V1.EntropyPeak.Parser, new[]{ "Start", "Length", "Entropy" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Confidence), global::Townsfolk.V1.Confidence.Parser, new[]{ "MeanLogprob", "Peaks", "Hesitated" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnFinished), global::Townsfolk.V1.TurnFinished.Parser, new[]{ "TurnId", "Text", "FinishReason", "Usage" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnFinished), global::Townsfolk.V1.TurnFinished.Parser, new[]{ "TurnId", "Text", "FinishReason", "Usage", "Retries" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnInterrupted), global::Townsfolk.V1.TurnInterrupted.Parser, new[]{ "TurnId", "Text", "Usage" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ContextTrimmed), global::Townsfolk.V1.ContextTrimmed.Parser, new[]{ "TurnId", "Dropped" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Notified), global::Townsfolk.V1.Notified.Parser, new[]{ "Text" }, null, null, null, null),
@@ -6822,6 +6823,7 @@ namespace Townsfolk.V1 {
       text_ = other.text_;
       finishReason_ = other.finishReason_;
       usage_ = other.usage_ != null ? other.usage_.Clone() : null;
+      retries_ = other.retries_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -6891,6 +6893,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "retries" field.</summary>
+    public const int RetriesFieldNumber = 5;
+    private int retries_;
+    /// <summary>
+    /// How often what went round in circles was said anew; see SamplingParams.retry_repetition. The usage counts all, its seed is the last.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Retries {
+      get { return retries_; }
+      set {
+        retries_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -6910,6 +6927,7 @@ namespace Townsfolk.V1 {
       if (Text != other.Text) return false;
       if (FinishReason != other.FinishReason) return false;
       if (!object.Equals(Usage, other.Usage)) return false;
+      if (Retries != other.Retries) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -6921,6 +6939,7 @@ namespace Townsfolk.V1 {
       if (Text.Length != 0) hash ^= Text.GetHashCode();
       if (FinishReason != global::Townsfolk.V1.FinishReason.Unspecified) hash ^= FinishReason.GetHashCode();
       if (usage_ != null) hash ^= Usage.GetHashCode();
+      if (Retries != 0) hash ^= Retries.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -6955,6 +6974,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(34);
         output.WriteMessage(Usage);
       }
+      if (Retries != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Retries);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -6981,6 +7004,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(34);
         output.WriteMessage(Usage);
       }
+      if (Retries != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(Retries);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -7002,6 +7029,9 @@ namespace Townsfolk.V1 {
       }
       if (usage_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Usage);
+      }
+      if (Retries != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Retries);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -7029,6 +7059,9 @@ namespace Townsfolk.V1 {
           Usage = new global::Townsfolk.V1.Usage();
         }
         Usage.MergeFrom(other.Usage);
+      }
+      if (other.Retries != 0) {
+        Retries = other.Retries;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -7068,6 +7101,10 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Usage);
             break;
           }
+          case 40: {
+            Retries = input.ReadInt32();
+            break;
+          }
         }
       }
     #endif
@@ -7104,6 +7141,10 @@ namespace Townsfolk.V1 {
               Usage = new global::Townsfolk.V1.Usage();
             }
             input.ReadMessage(Usage);
+            break;
+          }
+          case 40: {
+            Retries = input.ReadInt32();
             break;
           }
         }

@@ -24,8 +24,8 @@ namespace Townsfolk.V1 {
     static SamplingReflection() {
       byte[] descriptorData = global::System.Convert.FromBase64String(
           string.Concat(
-            "Cht0b3duc2ZvbGsvdjEvc2FtcGxpbmcucHJvdG8SDHRvd25zZm9say52MSKh",
-            "BQoOU2FtcGxpbmdQYXJhbXMSGAoLdGVtcGVyYXR1cmUYASABKAJIAIgBARIS",
+            "Cht0b3duc2ZvbGsvdjEvc2FtcGxpbmcucHJvdG8SDHRvd25zZm9say52MSLZ",
+            "BwoOU2FtcGxpbmdQYXJhbXMSGAoLdGVtcGVyYXR1cmUYASABKAJIAIgBARIS",
             "CgV0b3BfaxgCIAEoBUgBiAEBEhIKBXRvcF9wGAMgASgCSAKIAQESEgoFbWlu",
             "X3AYBCABKAJIA4gBARIfChJyZXBldGl0aW9uX3BlbmFsdHkYBSABKAJIBIgB",
             "ARIdChBwcmVzZW5jZV9wZW5hbHR5GAYgASgCSAWIAQESHgoRZnJlcXVlbmN5",
@@ -34,32 +34,39 @@ namespace Townsfolk.V1 {
             "b3AYCSADKAkSFgoOc3RvcF90b2tlbl9pZHMYCiADKAUSGwoObWF4X25ld190",
             "b2tlbnMYCyABKAVIB4gBARIbCg5taW5fbmV3X3Rva2VucxgMIAEoBUgIiAEB",
             "EhEKBHNlZWQYDSABKARICYgBARIVCghsb2dwcm9icxgOIAEoBUgKiAEBEhwK",
-            "D3N0b3BfcmVwZXRpdGlvbhgPIAEoCEgLiAEBGjAKDkxvZ2l0Qmlhc0VudHJ5",
-            "EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoAjoCOAFCDgoMX3RlbXBlcmF0",
-            "dXJlQggKBl90b3Bfa0IICgZfdG9wX3BCCAoGX21pbl9wQhUKE19yZXBldGl0",
-            "aW9uX3BlbmFsdHlCEwoRX3ByZXNlbmNlX3BlbmFsdHlCFAoSX2ZyZXF1ZW5j",
-            "eV9wZW5hbHR5QhEKD19tYXhfbmV3X3Rva2Vuc0IRCg9fbWluX25ld190b2tl",
-            "bnNCBwoFX3NlZWRCCwoJX2xvZ3Byb2JzQhIKEF9zdG9wX3JlcGV0aXRpb24i",
-            "GgoHQ2hvaWNlcxIPCgdvcHRpb25zGAEgAygJInMKB0dyYW1tYXISFQoLanNv",
-            "bl9zY2hlbWEYASABKAlIABIPCgVyZWdleBgCIAEoCUgAEg4KBGxhcmsYAyAB",
-            "KAlIABIoCgdjaG9pY2VzGAQgASgLMhUudG93bnNmb2xrLnYxLkNob2ljZXNI",
-            "AEIGCgRraW5kIkYKDFRva2VuTG9ncHJvYhIQCgh0b2tlbl9pZBgBIAEoBRIP",
-            "Cgdsb2dwcm9iGAIgASgCEhMKC3Rva2VuX2J5dGVzGAMgASgMIlsKBVRva2Vu",
-            "EikKBXRva2VuGAEgASgLMhoudG93bnNmb2xrLnYxLlRva2VuTG9ncHJvYhIn",
-            "CgN0b3AYAiADKAsyGi50b3duc2ZvbGsudjEuVG9rZW5Mb2dwcm9iIpgBCgVV",
-            "c2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgFEhUKDWNhY2hlZF90b2tlbnMY",
-            "AiABKAUSGAoQZ2VuZXJhdGVkX3Rva2VucxgDIAEoBRIeChZ0aW1lX3RvX2Zp",
-            "cnN0X3Rva2VuX21zGAQgASgCEhkKEXRva2Vuc19wZXJfc2Vjb25kGAUgASgC",
-            "EgwKBHNlZWQYBiABKAQqzwEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVB",
-            "U09OX1VOU1BFQ0lGSUVEEAASFQoRRklOSVNIX1JFQVNPTl9FTkQQARIWChJG",
-            "SU5JU0hfUkVBU09OX1NUT1AQAhIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBAD",
-            "Eh0KGUZJTklTSF9SRUFTT05fSU5URVJSVVBURUQQBBIaChZGSU5JU0hfUkVB",
-            "U09OX0RFQURMSU5FEAUSHAoYRklOSVNIX1JFQVNPTl9SRVBFVElUSU9OEAZC",
-            "D6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
+            "D3N0b3BfcmVwZXRpdGlvbhgPIAEoCEgLiAEBEh0KEHJldHJ5X3JlcGV0aXRp",
+            "b24YECABKAhIDIgBARIbCg5kcnlfbXVsdGlwbGllchgRIAEoAkgNiAEBEhUK",
+            "CGRyeV9iYXNlGBIgASgCSA6IAQESHwoSZHJ5X2FsbG93ZWRfbGVuZ3RoGBMg",
+            "ASgFSA+IAQESFAoMZHJ5X2JyZWFrZXJzGBQgAygJEh0KEG5vX3JlcGVhdF90",
+            "b2tlbnMYFSABKAVIEIgBARIaCg1yZXBlYXRfd2luZG93GBYgASgFSBGIAQEa",
+            "MAoOTG9naXRCaWFzRW50cnkSCwoDa2V5GAEgASgFEg0KBXZhbHVlGAIgASgC",
+            "OgI4AUIOCgxfdGVtcGVyYXR1cmVCCAoGX3RvcF9rQggKBl90b3BfcEIICgZf",
+            "bWluX3BCFQoTX3JlcGV0aXRpb25fcGVuYWx0eUITChFfcHJlc2VuY2VfcGVu",
+            "YWx0eUIUChJfZnJlcXVlbmN5X3BlbmFsdHlCEQoPX21heF9uZXdfdG9rZW5z",
+            "QhEKD19taW5fbmV3X3Rva2Vuc0IHCgVfc2VlZEILCglfbG9ncHJvYnNCEgoQ",
+            "X3N0b3BfcmVwZXRpdGlvbkITChFfcmV0cnlfcmVwZXRpdGlvbkIRCg9fZHJ5",
+            "X211bHRpcGxpZXJCCwoJX2RyeV9iYXNlQhUKE19kcnlfYWxsb3dlZF9sZW5n",
+            "dGhCEwoRX25vX3JlcGVhdF90b2tlbnNCEAoOX3JlcGVhdF93aW5kb3ciGgoH",
+            "Q2hvaWNlcxIPCgdvcHRpb25zGAEgAygJInMKB0dyYW1tYXISFQoLanNvbl9z",
+            "Y2hlbWEYASABKAlIABIPCgVyZWdleBgCIAEoCUgAEg4KBGxhcmsYAyABKAlI",
+            "ABIoCgdjaG9pY2VzGAQgASgLMhUudG93bnNmb2xrLnYxLkNob2ljZXNIAEIG",
+            "CgRraW5kIkYKDFRva2VuTG9ncHJvYhIQCgh0b2tlbl9pZBgBIAEoBRIPCgds",
+            "b2dwcm9iGAIgASgCEhMKC3Rva2VuX2J5dGVzGAMgASgMIlsKBVRva2VuEikK",
+            "BXRva2VuGAEgASgLMhoudG93bnNmb2xrLnYxLlRva2VuTG9ncHJvYhInCgN0",
+            "b3AYAiADKAsyGi50b3duc2ZvbGsudjEuVG9rZW5Mb2dwcm9iIpgBCgVVc2Fn",
+            "ZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgFEhUKDWNhY2hlZF90b2tlbnMYAiAB",
+            "KAUSGAoQZ2VuZXJhdGVkX3Rva2VucxgDIAEoBRIeChZ0aW1lX3RvX2ZpcnN0",
+            "X3Rva2VuX21zGAQgASgCEhkKEXRva2Vuc19wZXJfc2Vjb25kGAUgASgCEgwK",
+            "BHNlZWQYBiABKAQqzwEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09O",
+            "X1VOU1BFQ0lGSUVEEAASFQoRRklOSVNIX1JFQVNPTl9FTkQQARIWChJGSU5J",
+            "U0hfUkVBU09OX1NUT1AQAhIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBADEh0K",
+            "GUZJTklTSF9SRUFTT05fSU5URVJSVVBURUQQBBIaChZGSU5JU0hfUkVBU09O",
+            "X0RFQURMSU5FEAUSHAoYRklOSVNIX1JFQVNPTl9SRVBFVElUSU9OEAZCD6oC",
+            "DFRvd25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.FinishReason), }, null, new pbr::GeneratedClrTypeInfo[] {
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SamplingParams), global::Townsfolk.V1.SamplingParams.Parser, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "LogitBias", "Stop", "StopTokenIds", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs", "StopRepetition" }, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs", "StopRepetition" }, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SamplingParams), global::Townsfolk.V1.SamplingParams.Parser, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "LogitBias", "Stop", "StopTokenIds", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs", "StopRepetition", "RetryRepetition", "DryMultiplier", "DryBase", "DryAllowedLength", "DryBreakers", "NoRepeatTokens", "RepeatWindow" }, new[]{ "Temperature", "TopK", "TopP", "MinP", "RepetitionPenalty", "PresencePenalty", "FrequencyPenalty", "MaxNewTokens", "MinNewTokens", "Seed", "Logprobs", "StopRepetition", "RetryRepetition", "DryMultiplier", "DryBase", "DryAllowedLength", "NoRepeatTokens", "RepeatWindow" }, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Choices), global::Townsfolk.V1.Choices.Parser, new[]{ "Options" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Grammar), global::Townsfolk.V1.Grammar.Parser, new[]{ "JsonSchema", "Regex", "Lark", "Choices" }, new[]{ "Kind" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TokenLogprob), global::Townsfolk.V1.TokenLogprob.Parser, new[]{ "TokenId", "Logprob", "TokenBytes" }, null, null, null, null),
@@ -163,6 +170,13 @@ namespace Townsfolk.V1 {
       seed_ = other.seed_;
       logprobs_ = other.logprobs_;
       stopRepetition_ = other.stopRepetition_;
+      retryRepetition_ = other.retryRepetition_;
+      dryMultiplier_ = other.dryMultiplier_;
+      dryBase_ = other.dryBase_;
+      dryAllowedLength_ = other.dryAllowedLength_;
+      dryBreakers_ = other.dryBreakers_.Clone();
+      noRepeatTokens_ = other.noRepeatTokens_;
+      repeatWindow_ = other.repeatWindow_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -583,6 +597,206 @@ namespace Townsfolk.V1 {
       _hasBits0 &= ~2048;
     }
 
+    /// <summary>Field number for the "retry_repetition" field.</summary>
+    public const int RetryRepetitionFieldNumber = 16;
+    private readonly static bool RetryRepetitionDefaultValue = false;
+
+    private bool retryRepetition_;
+    /// <summary>
+    /// A character's reply that goes round in circles goes on once with other draws, behind the sentences of it that were whole: text comes
+    /// a sentence at a time until then, and what was begun is never shown. TurnFinished.retries says so. Means nothing at temperature 0, under a
+    /// grammar, and for Generate. Default false.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool RetryRepetition {
+      get { if ((_hasBits0 & 4096) != 0) { return retryRepetition_; } else { return RetryRepetitionDefaultValue; } }
+      set {
+        _hasBits0 |= 4096;
+        retryRepetition_ = value;
+      }
+    }
+    /// <summary>Gets whether the "retry_repetition" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasRetryRepetition {
+      get { return (_hasBits0 & 4096) != 0; }
+    }
+    /// <summary>Clears the value of the "retry_repetition" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearRetryRepetition() {
+      _hasBits0 &= ~4096;
+    }
+
+    /// <summary>Field number for the "dry_multiplier" field.</summary>
+    public const int DryMultiplierFieldNumber = 17;
+    private readonly static float DryMultiplierDefaultValue = 0F;
+
+    private float dryMultiplier_;
+    /// <summary>
+    /// DRY: dry_multiplier * dry_base ^ (n - dry_allowed_length) is subtracted from the logit of a token that would go on as earlier text went on
+    /// behind the same n tokens, n being at least dry_allowed_length. Earlier text is the reply, and what the character itself has said before
+    /// (see repeat_window): never persona, lore, what others said, or end tokens. Not under a grammar. 0 to 10. Default 0 (off).
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float DryMultiplier {
+      get { if ((_hasBits0 & 8192) != 0) { return dryMultiplier_; } else { return DryMultiplierDefaultValue; } }
+      set {
+        _hasBits0 |= 8192;
+        dryMultiplier_ = value;
+      }
+    }
+    /// <summary>Gets whether the "dry_multiplier" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasDryMultiplier {
+      get { return (_hasBits0 & 8192) != 0; }
+    }
+    /// <summary>Clears the value of the "dry_multiplier" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearDryMultiplier() {
+      _hasBits0 &= ~8192;
+    }
+
+    /// <summary>Field number for the "dry_base" field.</summary>
+    public const int DryBaseFieldNumber = 18;
+    private readonly static float DryBaseDefaultValue = 0F;
+
+    private float dryBase_;
+    /// <summary>
+    /// See dry_multiplier. 1 to 4. Default 1.75.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float DryBase {
+      get { if ((_hasBits0 & 16384) != 0) { return dryBase_; } else { return DryBaseDefaultValue; } }
+      set {
+        _hasBits0 |= 16384;
+        dryBase_ = value;
+      }
+    }
+    /// <summary>Gets whether the "dry_base" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasDryBase {
+      get { return (_hasBits0 & 16384) != 0; }
+    }
+    /// <summary>Clears the value of the "dry_base" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearDryBase() {
+      _hasBits0 &= ~16384;
+    }
+
+    /// <summary>Field number for the "dry_allowed_length" field.</summary>
+    public const int DryAllowedLengthFieldNumber = 19;
+    private readonly static int DryAllowedLengthDefaultValue = 0;
+
+    private int dryAllowedLength_;
+    /// <summary>
+    /// See dry_multiplier. 1 to 64. Default 2.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int DryAllowedLength {
+      get { if ((_hasBits0 & 32768) != 0) { return dryAllowedLength_; } else { return DryAllowedLengthDefaultValue; } }
+      set {
+        _hasBits0 |= 32768;
+        dryAllowedLength_ = value;
+      }
+    }
+    /// <summary>Gets whether the "dry_allowed_length" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasDryAllowedLength {
+      get { return (_hasBits0 & 32768) != 0; }
+    }
+    /// <summary>Clears the value of the "dry_allowed_length" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearDryAllowedLength() {
+      _hasBits0 &= ~32768;
+    }
+
+    /// <summary>Field number for the "dry_breakers" field.</summary>
+    public const int DryBreakersFieldNumber = 20;
+    private static readonly pb::FieldCodec<string> _repeated_dryBreakers_codec
+        = pb::FieldCodec.ForString(162);
+    private readonly pbc::RepeatedField<string> dryBreakers_ = new pbc::RepeatedField<string>();
+    /// <summary>
+    /// DRY looks no further back than tokens with one of these texts. At most 32, each of 1 to 32 characters. Default: a line break, a colon,
+    /// a double quote, an asterisk.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<string> DryBreakers {
+      get { return dryBreakers_; }
+    }
+
+    /// <summary>Field number for the "no_repeat_tokens" field.</summary>
+    public const int NoRepeatTokensFieldNumber = 21;
+    private readonly static int NoRepeatTokensDefaultValue = 0;
+
+    private int noRepeatTokens_;
+    /// <summary>
+    /// So many tokens in a row never come again as they were in earlier text (see dry_multiplier), unless nothing else can. Not under a grammar.
+    /// 0 (off), or 2 to 64. Default 0.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int NoRepeatTokens {
+      get { if ((_hasBits0 & 65536) != 0) { return noRepeatTokens_; } else { return NoRepeatTokensDefaultValue; } }
+      set {
+        _hasBits0 |= 65536;
+        noRepeatTokens_ = value;
+      }
+    }
+    /// <summary>Gets whether the "no_repeat_tokens" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasNoRepeatTokens {
+      get { return (_hasBits0 & 65536) != 0; }
+    }
+    /// <summary>Clears the value of the "no_repeat_tokens" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearNoRepeatTokens() {
+      _hasBits0 &= ~65536;
+    }
+
+    /// <summary>Field number for the "repeat_window" field.</summary>
+    public const int RepeatWindowFieldNumber = 22;
+    private readonly static int RepeatWindowDefaultValue = 0;
+
+    private int repeatWindow_;
+    /// <summary>
+    /// How many of its own latest lines a character is not to repeat, besides the reply itself. 0 to 64. Default 8.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int RepeatWindow {
+      get { if ((_hasBits0 & 131072) != 0) { return repeatWindow_; } else { return RepeatWindowDefaultValue; } }
+      set {
+        _hasBits0 |= 131072;
+        repeatWindow_ = value;
+      }
+    }
+    /// <summary>Gets whether the "repeat_window" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasRepeatWindow {
+      get { return (_hasBits0 & 131072) != 0; }
+    }
+    /// <summary>Clears the value of the "repeat_window" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearRepeatWindow() {
+      _hasBits0 &= ~131072;
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -613,6 +827,13 @@ namespace Townsfolk.V1 {
       if (Seed != other.Seed) return false;
       if (Logprobs != other.Logprobs) return false;
       if (StopRepetition != other.StopRepetition) return false;
+      if (RetryRepetition != other.RetryRepetition) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(DryMultiplier, other.DryMultiplier)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(DryBase, other.DryBase)) return false;
+      if (DryAllowedLength != other.DryAllowedLength) return false;
+      if(!dryBreakers_.Equals(other.dryBreakers_)) return false;
+      if (NoRepeatTokens != other.NoRepeatTokens) return false;
+      if (RepeatWindow != other.RepeatWindow) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -635,6 +856,13 @@ namespace Townsfolk.V1 {
       if (HasSeed) hash ^= Seed.GetHashCode();
       if (HasLogprobs) hash ^= Logprobs.GetHashCode();
       if (HasStopRepetition) hash ^= StopRepetition.GetHashCode();
+      if (HasRetryRepetition) hash ^= RetryRepetition.GetHashCode();
+      if (HasDryMultiplier) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(DryMultiplier);
+      if (HasDryBase) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(DryBase);
+      if (HasDryAllowedLength) hash ^= DryAllowedLength.GetHashCode();
+      hash ^= dryBreakers_.GetHashCode();
+      if (HasNoRepeatTokens) hash ^= NoRepeatTokens.GetHashCode();
+      if (HasRepeatWindow) hash ^= RepeatWindow.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -704,6 +932,31 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(120);
         output.WriteBool(StopRepetition);
       }
+      if (HasRetryRepetition) {
+        output.WriteRawTag(128, 1);
+        output.WriteBool(RetryRepetition);
+      }
+      if (HasDryMultiplier) {
+        output.WriteRawTag(141, 1);
+        output.WriteFloat(DryMultiplier);
+      }
+      if (HasDryBase) {
+        output.WriteRawTag(149, 1);
+        output.WriteFloat(DryBase);
+      }
+      if (HasDryAllowedLength) {
+        output.WriteRawTag(152, 1);
+        output.WriteInt32(DryAllowedLength);
+      }
+      dryBreakers_.WriteTo(output, _repeated_dryBreakers_codec);
+      if (HasNoRepeatTokens) {
+        output.WriteRawTag(168, 1);
+        output.WriteInt32(NoRepeatTokens);
+      }
+      if (HasRepeatWindow) {
+        output.WriteRawTag(176, 1);
+        output.WriteInt32(RepeatWindow);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -765,6 +1018,31 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(120);
         output.WriteBool(StopRepetition);
       }
+      if (HasRetryRepetition) {
+        output.WriteRawTag(128, 1);
+        output.WriteBool(RetryRepetition);
+      }
+      if (HasDryMultiplier) {
+        output.WriteRawTag(141, 1);
+        output.WriteFloat(DryMultiplier);
+      }
+      if (HasDryBase) {
+        output.WriteRawTag(149, 1);
+        output.WriteFloat(DryBase);
+      }
+      if (HasDryAllowedLength) {
+        output.WriteRawTag(152, 1);
+        output.WriteInt32(DryAllowedLength);
+      }
+      dryBreakers_.WriteTo(ref output, _repeated_dryBreakers_codec);
+      if (HasNoRepeatTokens) {
+        output.WriteRawTag(168, 1);
+        output.WriteInt32(NoRepeatTokens);
+      }
+      if (HasRepeatWindow) {
+        output.WriteRawTag(176, 1);
+        output.WriteInt32(RepeatWindow);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -813,6 +1091,25 @@ namespace Townsfolk.V1 {
       }
       if (HasStopRepetition) {
         size += 1 + 1;
+      }
+      if (HasRetryRepetition) {
+        size += 2 + 1;
+      }
+      if (HasDryMultiplier) {
+        size += 2 + 4;
+      }
+      if (HasDryBase) {
+        size += 2 + 4;
+      }
+      if (HasDryAllowedLength) {
+        size += 2 + pb::CodedOutputStream.ComputeInt32Size(DryAllowedLength);
+      }
+      size += dryBreakers_.CalculateSize(_repeated_dryBreakers_codec);
+      if (HasNoRepeatTokens) {
+        size += 2 + pb::CodedOutputStream.ComputeInt32Size(NoRepeatTokens);
+      }
+      if (HasRepeatWindow) {
+        size += 2 + pb::CodedOutputStream.ComputeInt32Size(RepeatWindow);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -864,6 +1161,25 @@ namespace Townsfolk.V1 {
       }
       if (other.HasStopRepetition) {
         StopRepetition = other.StopRepetition;
+      }
+      if (other.HasRetryRepetition) {
+        RetryRepetition = other.RetryRepetition;
+      }
+      if (other.HasDryMultiplier) {
+        DryMultiplier = other.DryMultiplier;
+      }
+      if (other.HasDryBase) {
+        DryBase = other.DryBase;
+      }
+      if (other.HasDryAllowedLength) {
+        DryAllowedLength = other.DryAllowedLength;
+      }
+      dryBreakers_.Add(other.dryBreakers_);
+      if (other.HasNoRepeatTokens) {
+        NoRepeatTokens = other.NoRepeatTokens;
+      }
+      if (other.HasRepeatWindow) {
+        RepeatWindow = other.RepeatWindow;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -945,6 +1261,34 @@ namespace Townsfolk.V1 {
             StopRepetition = input.ReadBool();
             break;
           }
+          case 128: {
+            RetryRepetition = input.ReadBool();
+            break;
+          }
+          case 141: {
+            DryMultiplier = input.ReadFloat();
+            break;
+          }
+          case 149: {
+            DryBase = input.ReadFloat();
+            break;
+          }
+          case 152: {
+            DryAllowedLength = input.ReadInt32();
+            break;
+          }
+          case 162: {
+            dryBreakers_.AddEntriesFrom(input, _repeated_dryBreakers_codec);
+            break;
+          }
+          case 168: {
+            NoRepeatTokens = input.ReadInt32();
+            break;
+          }
+          case 176: {
+            RepeatWindow = input.ReadInt32();
+            break;
+          }
         }
       }
     #endif
@@ -1023,6 +1367,34 @@ namespace Townsfolk.V1 {
           }
           case 120: {
             StopRepetition = input.ReadBool();
+            break;
+          }
+          case 128: {
+            RetryRepetition = input.ReadBool();
+            break;
+          }
+          case 141: {
+            DryMultiplier = input.ReadFloat();
+            break;
+          }
+          case 149: {
+            DryBase = input.ReadFloat();
+            break;
+          }
+          case 152: {
+            DryAllowedLength = input.ReadInt32();
+            break;
+          }
+          case 162: {
+            dryBreakers_.AddEntriesFrom(ref input, _repeated_dryBreakers_codec);
+            break;
+          }
+          case 168: {
+            NoRepeatTokens = input.ReadInt32();
+            break;
+          }
+          case 176: {
+            RepeatWindow = input.ReadInt32();
             break;
           }
         }
