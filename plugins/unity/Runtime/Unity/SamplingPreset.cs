@@ -47,6 +47,25 @@ namespace Townsfolk.Unity
         [Tooltip("End an answer that goes round in circles, as small models sometimes do.")]
         public bool stopRepetition = true;
 
+        /// <summary>Whether an answer that goes round in circles is said anew behind its whole sentences.</summary>
+        [Tooltip("Say anew what goes round in circles; text comes a sentence at a time until then.")]
+        public bool retryRepetition;
+
+        /// <summary>DRY: how much less likely words become that go on as the character's last lines did; 0 is off.</summary>
+        [Range(0f, 10f)]
+        [Tooltip("How much less likely words become that go on as the character's last lines did; 0 is off.")]
+        public float dryMultiplier;
+
+        /// <summary>So many tokens in a row never come again as the character said them; 0 is off, 1 means 2.</summary>
+        [Range(0, 64)]
+        [Tooltip("So many tokens in a row never come again as the character said them before; 0 is off.")]
+        public int noRepeatTokens;
+
+        /// <summary>How many of its latest lines the character is not to repeat.</summary>
+        [Range(0, 64)]
+        [Tooltip("How many of its latest lines the character is not to repeat, besides the answer itself.")]
+        public int repeatWindow = 8;
+
         /// <summary>The longest answer, in tokens.</summary>
         [Min(1)]
         [Tooltip("The longest answer, in tokens; a token is about three quarters of a word.")]
@@ -88,6 +107,10 @@ namespace Townsfolk.Unity
                 PresencePenalty = presencePenalty,
                 FrequencyPenalty = frequencyPenalty,
                 StopRepetition = stopRepetition,
+                RetryRepetition = retryRepetition,
+                DryMultiplier = dryMultiplier,
+                NoRepeatTokens = noRepeatTokens == 0 ? 0 : Math.Max(noRepeatTokens, 2),
+                RepeatWindow = repeatWindow,
                 MaxNewTokens = maxNewTokens,
                 MinNewTokens = minNewTokens,
             };

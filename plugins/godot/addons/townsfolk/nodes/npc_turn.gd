@@ -53,6 +53,8 @@ var state := State.WAITING
 var was_interrupted := false
 ## The answer went round in circles and was ended; see [member NpcSampling.stop_repetition].
 var was_repetition := false
+## How often what went round in circles was said anew; see [member NpcSampling.retry_repetition].
+var retries := 0
 ## The runtime had no answer and one of the agent's fallback lines was taken.
 var is_fallback := false
 ## Why there is no answer, or only a fallback; empty when all is well.

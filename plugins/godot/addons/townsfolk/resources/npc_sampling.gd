@@ -25,6 +25,16 @@ const Sampling := preload("../generated/sampling.gd")
 ## End a reply that goes round in circles, as small models sometimes do, with the sentence or word
 ## that was begun.
 @export var stop_repetition := true
+## Say a reply anew that goes round in circles, behind its whole sentences; text comes a sentence
+## at a time until then. See [member NpcTurn.retries].
+@export var retry_repetition := false
+## DRY: how much less likely words become that would go on as the character's last lines, or this
+## reply, went on before; the more, the longer the part that repeats. 0.4 to 0.8 is usual; 0 is off.
+@export_range(0.0, 10.0, 0.05) var dry_multiplier := 0.0
+## So many tokens in a row never come again as the character said them before. 0 is off, 1 means 2.
+@export_range(0, 64) var no_repeat_tokens := 0
+## How many of its latest lines the character is not to repeat, besides the reply itself.
+@export_range(0, 64) var repeat_window := 8
 ## Above 1: words that are already in the reply become less likely. 1 is off.
 @export_range(0.1, 2.0, 0.05, "or_greater") var repetition_penalty := 1.0
 ## Subtracted from words that are already in the reply.
@@ -50,6 +60,10 @@ func to_message() -> Sampling.SamplingParams:
 	message.min_new_tokens = min_new_tokens
 	message.stop.assign(stop)
 	message.stop_repetition = stop_repetition
+	message.retry_repetition = retry_repetition
+	message.dry_multiplier = dry_multiplier
+	message.no_repeat_tokens = 0 if no_repeat_tokens == 0 else maxi(no_repeat_tokens, 2)
+	message.repeat_window = repeat_window
 	message.repetition_penalty = repetition_penalty
 	message.presence_penalty = presence_penalty
 	message.frequency_penalty = frequency_penalty

@@ -279,6 +279,7 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			var pending := _find(finished.turn_id)
 			if pending != null:
 				var reason := finished.finish_reason
+				pending.turn.retries = finished.retries
 				pending.turn.was_repetition = reason == Sampling.FinishReason.REPETITION
 			_on_ended(pending, finished.text, finished.usage, false)
 		EventCase.TURN_INTERRUPTED:
