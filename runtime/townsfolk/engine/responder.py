@@ -99,6 +99,8 @@ class Responder:
             return
         for sequence, item in step.live():
             params = sequence.request.params
+            if sequence.request.grammar is None:
+                continue
             # What is not drawn has no log-probabilities, and penalties would not count it.
             if item.masked and params.logprobs is None and not params.penalizes:
                 response = self._responses[sequence]
