@@ -218,6 +218,14 @@ def test_reporters_beyond_the_most_are_not_listened_to():
     assert pacer.has_room_for("more", 2.0)
 
 
+def test_a_frame_that_a_step_met_leaves_no_less_for_steps():
+    pacer = FramePacer()
+    busy = [0.015 if number % 20 == 0 else 0.008 for number in range(60)]
+    frames = [Frame((60 - number) * FRAME_S, each) for number, each in enumerate(busy)]
+    pacer.report(FrameReport("game", 5.0, 5.0, FRAME_S, PacePolicy.SMOOTH, frames))
+    assert pacer.stats(5.0).budget_ms > 8
+
+
 def test_a_report_that_comes_late_moves_no_frame():
     pacer = FramePacer()
     pacer.note(1, 0, 0.002)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from townsfolk.bench.renderer import Drawn, Frames, Renderer
+from townsfolk.bench.renderer import LEAD_IN_S, Drawn, Frames, Renderer
 from townsfolk.bench.report import Row, percentile
 from townsfolk.bench.scene import Scene, pause_s, text
 from townsfolk.client import AsyncRuntime, Persona, SamplingParams
@@ -92,7 +92,7 @@ async def _talk_beside(
 ) -> tuple[_Heard, dict[str, object]]:
     async with AsyncRuntime.connect(endpoint.address, endpoint.token) as runtime:
         renderer.begin(frames)
-        heard, end = _Heard(), time.perf_counter() + frames.seconds
+        heard, end = _Heard(), time.perf_counter() + LEAD_IN_S + frames.seconds
         talks = [_talk(runtime, scene, number, end, heard) for number in range(scene.npcs)]
         talking = asyncio.gather(*talks)
         # While frames are reported still; they end with the talk.

@@ -22,6 +22,7 @@ from townsfolk.client.process import Endpoint
 
 _SIDE = {"cuda": 2048, "cpu": 256}  # of the matrices: a product takes a small part of a frame
 _CALIBRATED_S = 0.5
+LEAD_IN_S = 1.0  # before frames count: until the runtime knows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +178,20 @@ def _draw(runtime: Runtime, work: Work, times: int, frames: Frames) -> Drawn:
     found, missed = [], 0
     with _reported(runtime, frames) as report:
         begin = time.perf_counter()
-        end = begin + frames.seconds
+        counts_from = begin + LEAD_IN_S
+        end = counts_from + frames.seconds
         while begin < end:
             time.sleep(max(begin - time.perf_counter(), 0.0))
             report.begin()
             busy = work.run(times)
             report.end(busy)
             done = time.perf_counter()
-            found.append(done - begin)
+            counts = begin >= counts_from
+            if counts:
+                found.append(done - begin)
             begin += frames.frame_s
             if done > begin:  # it is shown with the next one
-                missed += 1
+                missed += counts
                 begin += frames.frame_s * ((done - begin) // frames.frame_s + 1)
     return Drawn(found, missed)
 

@@ -20,6 +20,8 @@ namespace Townsfolk.Tests
             [typeof(void)] = "void",
             [typeof(bool)] = "bool",
             [typeof(int)] = "int",
+            [typeof(uint)] = "uint",
+            [typeof(double)] = "double",
             [typeof(float)] = "float",
             [typeof(string)] = "string",
             [typeof(object)] = "object",

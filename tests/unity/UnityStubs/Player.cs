@@ -8,7 +8,7 @@ using Object = UnityEngine.Object;
 namespace UnityStubs
 {
     /// <summary>
-    /// Plays the part of Unity's player loop in tests: sends Awake, OnEnable, Start, Update, OnDisable and
+    /// Plays the part of Unity's player loop in tests: sends Awake, OnEnable, Start, Update, LateUpdate, OnDisable and
     /// OnDestroy in Unity's order, one frame at a time.
     /// </summary>
     public static class Player
@@ -53,6 +53,14 @@ namespace UnityStubs
                     entry.Update?.Invoke();
                 }
             }
+
+            for (var i = 0; i < Behaviours.Count; i++)
+            {
+                if (Behaviours[i].Behaviour.enabled)
+                {
+                    Behaviours[i].LateUpdate?.Invoke();
+                }
+            }
         }
 
         /// <summary>The player quits.</summary>
@@ -71,7 +79,7 @@ namespace UnityStubs
         {
             if (component is MonoBehaviour behaviour)
             {
-                Behaviours.Add(new Entry(behaviour, FindUpdate(behaviour)));
+                Behaviours.Add(new Entry(behaviour, FindUpdate(behaviour, "Update"), FindUpdate(behaviour, "LateUpdate")));
                 Send(behaviour, "Awake");
                 Send(behaviour, "OnEnable");
             }
@@ -113,8 +121,8 @@ namespace UnityStubs
             }
         }
 
-        private static Action? FindUpdate(MonoBehaviour behaviour) =>
-            (Action?)Find(behaviour.GetType(), "Update")?.CreateDelegate(typeof(Action), behaviour);
+        private static Action? FindUpdate(MonoBehaviour behaviour, string name) =>
+            (Action?)Find(behaviour.GetType(), name)?.CreateDelegate(typeof(Action), behaviour);
 
         private static MethodInfo? Find(Type type, string name)
         {
@@ -136,8 +144,9 @@ namespace UnityStubs
 
         private sealed class Entry
         {
-            public Entry(MonoBehaviour behaviour, Action? update)
+            public Entry(MonoBehaviour behaviour, Action? update, Action? lateUpdate)
             {
+                LateUpdate = lateUpdate;
                 Behaviour = behaviour;
                 Update = update;
             }
@@ -145,6 +154,8 @@ namespace UnityStubs
             public MonoBehaviour Behaviour { get; }
 
             public Action? Update { get; }
+
+            public Action? LateUpdate { get; }
 
             public bool Started { get; set; }
         }

@@ -19,6 +19,8 @@ namespace Townsfolk
     public sealed class TownsfolkClient : IDisposable
     {
         private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan LongestReport = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan LongestLoad = TimeSpan.FromMinutes(10);
 
         private readonly IEndpointSource _endpoints;
         private readonly ConcurrentDictionary<string, Lore> _lore = new ConcurrentDictionary<string, Lore>();
@@ -98,6 +100,31 @@ namespace Townsfolk
             WatchStatsRequest request, CancellationToken cancellation = default) =>
             StreamAsync(TownsfolkMethods.WatchStats, request, cancellation);
 
+        /// <summary>
+        /// Has the runtime give its model's memory back, as for a loading screen. Sessions stay; answers under way
+        /// pause and go on when the model is back.
+        /// </summary>
+        /// <param name="untilWarm">Keep it away until <see cref="WarmAsync"/>; else the next line that is said loads it.</param>
+        /// <param name="cancellation">Ends the wait.</param>
+        /// <returns>What the runtime takes then, in MiB.</returns>
+        public async Task<int> ReleaseAsync(bool untilWarm = false, CancellationToken cancellation = default)
+        {
+            var request = new ReleaseRequest { UntilWarm = untilWarm };
+            var response = await CallAsync(TownsfolkMethods.Release, request, cancellation).ConfigureAwait(false);
+            return response.MemoryUsedMib;
+        }
+
+        /// <summary>Has the runtime load its model, and waits for that.</summary>
+        /// <returns>What the runtime takes then, in MiB.</returns>
+        public async Task<int> WarmAsync(CancellationToken cancellation = default)
+        {
+            var options = new CallOptions(LongestLoad, null, cancellation);
+            var response = await RetryAsync(
+                channel => channel.UnaryAsync(TownsfolkMethods.Warm, new WarmRequest(), options),
+                cancellation).ConfigureAwait(false);
+            return response.MemoryUsedMib;
+        }
+
         /// <summary>Ends all calls and the connection. The runtime keeps the sessions until they expire.</summary>
         public void Dispose()
         {
@@ -110,6 +137,14 @@ namespace Townsfolk
             }
 
             channel?.Dispose();
+        }
+
+        /// <summary>Tells of frames, once: what comes late is of no use.</summary>
+        internal async Task ReportFramesAsync(ReportFramesRequest request)
+        {
+            var channel = await ChannelAsync(CancellationToken.None).ConfigureAwait(false);
+            var options = new CallOptions(LongestReport, null, CancellationToken.None);
+            await channel.UnaryAsync(TownsfolkMethods.ReportFrames, request, options).ConfigureAwait(false);
         }
 
         /// <summary>Makes a short call; tries again while the runtime can't be reached.</summary>

@@ -73,6 +73,18 @@ namespace Townsfolk
         public static readonly RpcMethod<WatchStatsRequest, WatchStatsResponse> WatchStats =
             Method<WatchStatsRequest, WatchStatsResponse>("WatchStats", WatchStatsResponse.Parser);
 
+        /// <summary>Tells the runtime of the game's frames.</summary>
+        public static readonly RpcMethod<ReportFramesRequest, ReportFramesResponse> ReportFrames =
+            Method<ReportFramesRequest, ReportFramesResponse>("ReportFrames", ReportFramesResponse.Parser);
+
+        /// <summary>Gives the model's memory back.</summary>
+        public static readonly RpcMethod<ReleaseRequest, ReleaseResponse> Release =
+            Method<ReleaseRequest, ReleaseResponse>("Release", ReleaseResponse.Parser);
+
+        /// <summary>Loads a released model.</summary>
+        public static readonly RpcMethod<WarmRequest, WarmResponse> Warm =
+            Method<WarmRequest, WarmResponse>("Warm", WarmResponse.Parser);
+
         private static RpcMethod<TRequest, TResponse> Method<TRequest, TResponse>(
             string name, Google.Protobuf.MessageParser<TResponse> parser)
             where TRequest : IMessage<TRequest>

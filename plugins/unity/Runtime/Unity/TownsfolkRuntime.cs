@@ -26,6 +26,8 @@ namespace Townsfolk.Unity
         private readonly Dictionary<string, LorePack> _packs = new Dictionary<string, LorePack>();
         private readonly CancellationTokenSource _ending = new CancellationTokenSource();
         private TimeSpan _frameBudget;
+        private FrameWatch? _frames;
+        private FramePolicy _framePolicy;
 
         /// <summary>The connection; made on first use.</summary>
         public static TownsfolkRuntime Instance
@@ -68,6 +70,30 @@ namespace Townsfolk.Unity
 
         /// <summary>The launched runtime; null when the settings name one that runs elsewhere.</summary>
         public RuntimeProcess? Process { get; private set; }
+
+        /// <summary>Whether the runtime is told of the game's frames, so that it computes between them.</summary>
+        public bool ReportsFrames
+        {
+            get => _frames != null;
+            set
+            {
+                if (value == ReportsFrames || IsEnding)
+                {
+                    return;
+                }
+
+                if (value)
+                {
+                    _frames = gameObject.AddComponent<FrameWatch>();
+                    _frames.Begin(Client, _framePolicy);
+                }
+                else
+                {
+                    Destroy(_frames!);
+                    _frames = null;
+                }
+            }
+        }
 
         internal MainThreadQueue Queue { get; } = new MainThreadQueue();
 
@@ -148,9 +174,17 @@ namespace Townsfolk.Unity
             Client = settings.Connect(out var process);
             Process = process;
             Application.quitting += Shutdown;
+            _framePolicy = settings.framePolicy;
+
+            // In the editor nothing is drawn that a game would miss.
+            ReportsFrames = settings.reportFrames && Application.isPlaying;
         }
 
-        private void Update() => Queue.Drain(_frameBudget);
+        private void Update()
+        {
+            _frames?.BeginFrame();
+            Queue.Drain(_frameBudget);
+        }
 
         private void OnDestroy() => End();
 
@@ -167,6 +201,7 @@ namespace Townsfolk.Unity
                 s_instance = null;
             }
 
+            _frames?.End();
             _ending.Cancel();
             Client.Dispose();
             Process?.Dispose();

@@ -15,6 +15,19 @@ namespace Townsfolk.Unity
         Grpc,
     }
 
+    /// <summary>What the runtime gives up for the game's frames.</summary>
+    public enum FramePolicy
+    {
+        /// <summary>Frames come first.</summary>
+        Smooth = 1,
+
+        /// <summary>Steps run where they usually fit.</summary>
+        Balanced = 2,
+
+        /// <summary>Answers come first.</summary>
+        Fast = 3,
+    }
+
     /// <summary>
     /// How this project reaches its runtime; Project Settings, Townsfolk. Lies in a Resources folder, so
     /// that builds have it.
@@ -96,6 +109,15 @@ namespace Townsfolk.Unity
         [Range(0.1f, 16f)]
         [Tooltip("How long events may be handled each frame, in milliseconds; the rest waits for the next.")]
         public float frameBudget = 2f;
+
+        /// <summary>Whether the runtime is told of the game's frames.</summary>
+        [Tooltip("Tell the runtime of the game's frames, so that it computes between them. Its GPU time is known "
+            + "with Frame Timing Stats on, in the Player Settings.")]
+        public bool reportFrames = true;
+
+        /// <summary>What the runtime is to give up for frames.</summary>
+        [Tooltip("What the runtime is to give up for frames. Smooth: no frame is late. Fast: no answer waits.")]
+        public FramePolicy framePolicy = FramePolicy.Balanced;
 
         /// <summary>The project's settings, or the defaults where there are none.</summary>
         public static TownsfolkSettings Load()

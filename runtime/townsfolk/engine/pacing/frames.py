@@ -18,6 +18,9 @@ _REPORTS = 64  # whose delays are
 _UNBOUND = 0.9  # of the target, below which frames come when they can and not as aimed for
 _LIKE_TARGET = 0.02  # part of the target by which frames may miss it and still be taken to keep it
 _UNKNOWN = 0.5  # part of the target that a frame is taken to be busy that does not say
+# Share of frames that are busy no longer than is reckoned with. Not all: a frame that a step met
+# took longer than the game's own work does, and less would be left for steps on its account.
+_BUSY = 0.9
 _JITTER = 0.9  # share of frames that begin with no more jitter than is reckoned with
 
 
@@ -25,7 +28,7 @@ class PacePolicy(Enum):
     """What is given up for frames; the most considerate first.
 
     Attributes:
-        quantile: share of the steps and frames like one that are to fit.
+        quantile: share of the steps like one that are to fit.
         guard_s: kept free before a frame begins, beside its own jitter, in seconds.
         patience_s: after so long a step runs though it does not fit, in seconds.
         waits: whether steps wait for frames at all.
@@ -163,7 +166,7 @@ class FrameClock:
         busy = sorted(
             seconds if seconds > 0 else _UNKNOWN * self._target_s for _, seconds in self._frames
         )
-        self._busy_s = quantile(busy, self.policy.quantile) if busy else _UNKNOWN * self._target_s
+        self._busy_s = quantile(busy, _BUSY) if busy else _UNKNOWN * self._target_s
         moved = 0.0
         if gaps and not self._is_unbound:
             jitter = sorted(abs(gap - round(gap / self.frame_s) * self.frame_s) for gap in gaps)

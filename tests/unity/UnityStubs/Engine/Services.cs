@@ -12,6 +12,8 @@ namespace UnityEngine
             remove => Player.Quitting -= value;
         }
 
+        public static int targetFrameRate { get; set; } = -1;
+
         public static bool isPlaying => Player.IsPlaying;
 
         public static bool isBatchMode => Player.IsBatchMode;
@@ -37,6 +39,42 @@ namespace UnityEngine
         public static float unscaledTime => Player.Time;
 
         public static float unscaledDeltaTime => Player.FrameTime;
+    }
+
+    public struct FrameTiming
+    {
+        public double gpuFrameTime;
+    }
+
+    public static class FrameTimingManager
+    {
+        public static void CaptureFrameTimings()
+        {
+        }
+
+        public static uint GetLatestTimings(uint numFrames, FrameTiming[] timings) => 0;
+    }
+
+    public static class QualitySettings
+    {
+        public static int vSyncCount { get; set; }
+    }
+
+    public struct RefreshRate
+    {
+        public double value => 60;
+    }
+
+    public struct Resolution
+    {
+        public int refreshRate { get => 60; set => _ = value; }
+
+        public RefreshRate refreshRateRatio { get => default; set => _ = value; }
+    }
+
+    public static class Screen
+    {
+        public static Resolution currentResolution => default;
     }
 
     public static class Resources
