@@ -70,4 +70,4 @@ def register() -> None:
     ROPE_AND_STORE.register("cuda")(rope_and_store)
     SWIGLU.register("cuda")(swiglu)
     PAGED_ATTENTION.register("cuda")(paged_attention)
-    QUANTIZED.register("cuda")(PackedMatrix)  # where `keeps_blocks` lets there be any
+    QUANTIZED.register("cuda")(PackedMatrix)

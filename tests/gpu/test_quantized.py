@@ -32,12 +32,6 @@ formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.n
 BOUNDS = {torch.bfloat16: 6e-3, torch.float16: 1e-3}
 
 
-@pytest.fixture(autouse=True)
-def packed(monkeypatch):
-    """They are not the default on a GPU."""
-    monkeypatch.setenv("TOWNSFOLK_PACKED_WEIGHTS", "1")
-
-
 def error(found, expected):
     return ((found.double() - expected.double()).norm() / expected.double().norm()).item()
 
@@ -151,23 +145,11 @@ def test_an_engine_speaks_as_its_decoder_does(tmp_path):
         chunk = Chunk([*prompt, *reply.token_ids[:-1]], 0, list(range(64)))
         with use_reference():
             hidden = decoder.forward(ModelBatch.build([chunk], BLOCK_SIZE, DEVICE), kv)
-            logits = decoder.logits(hidden)[len(prompt) - 1 :]
+            # A tensor of inference mode can't be changed outside of it.
+            logits = decoder.logits(hidden)[len(prompt) - 1 :].clone()
         logits[:, sorted(decoder.spec.eos_ids)] = logits.min()
         drawn = torch.tensor(reply.token_ids, device=DEVICE)[:, None]
         assert (logits.amax(1) - logits.gather(1, drawn)[:, 0]).max() < 2e-3 * logits.abs().max()
-
-
-def test_by_default_blocks_become_numbers(tmp_path, monkeypatch):
-    monkeypatch.delenv("TOWNSFOLK_PACKED_WEIGHTS")
-    spec = named_spec("llama-3.2-1b", num_hidden_layers=2, vocab_size=3000)
-    path = tmp_path / "model.gguf"
-    write_gguf(path, spec, MIXES["q4_k_m"], DEVICE)
-    found, expected = (Decoder.load(path, torch.bfloat16, each).weights for each in (DEVICE, CPU))
-    assert not found.is_quantized
-    for ours, theirs in zip(found.projections, expected.projections, strict=True):
-        numbers = theirs.dense()[0].bfloat16()
-        rounding = 2e-3 * numbers.abs().amax(1, keepdim=True)  # of the CPU's scales
-        assert ((ours.dense()[0].cpu() - numbers).abs() <= rounding + numbers.abs() / 128).all()
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ print(*({kernel.full_name for kernel in KERNELS} - launched), sep="\\n")
 
 def run(arguments, cache):
     """A process without Triton's interpreter, which tests/conftest.py chooses."""
-    environment = {**os.environ, "TRITON_CACHE_DIR": str(cache), "TOWNSFOLK_PACKED_WEIGHTS": "1"}
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(cache)}
     environment.pop("TRITON_INTERPRET", None)
     done = subprocess.run(
         [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False

@@ -36,9 +36,8 @@ def test_a_model_is_what_its_entry_says(model):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_a_file_has_the_bytes_of_its_mix_of_formats(model, monkeypatch):
+def test_a_file_has_the_bytes_of_its_mix_of_formats(model):
     """But for its vocabulary, which is large beside the smallest models."""
-    monkeypatch.setenv("TOWNSFOLK_PACKED_WEIGHTS", "1")
     mix, spec = MIXES[model.quantisation.lower()], named_spec(model.shape)
     with use_reference():  # whose layout is the file's
         outline = WeightOutline.of_mix(spec, mix, spec.dtype, torch.device("cuda"))

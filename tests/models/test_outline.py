@@ -108,20 +108,15 @@ def test_an_outline_of_a_mix_is_that_of_its_random_weights():
     assert outline.step_bytes < outline.nbytes < WeightOutline.of_numbers(spec, torch.int8).nbytes
 
 
-@pytest.mark.parametrize("switch", ["0", "1"])
-def test_on_a_gpu_blocks_become_numbers_unless_they_are_to_stay(monkeypatch, tmp_path, switch):
-    monkeypatch.setenv("TOWNSFOLK_PACKED_WEIGHTS", switch)
+def test_on_a_gpu_blocks_stay_as_on_the_cpu(tmp_path):
     spec, mix, gpu = named_spec("llama-tiny"), MIXES["q4_k_m"], torch.device("cuda")
     outline = WeightOutline.of_mix(spec, mix, torch.bfloat16, gpu)
-    assert outline.is_quantized is (switch == "1")
-    numbers = WeightOutline.of_numbers(spec, torch.bfloat16)
-    if switch == "0":
-        assert outline.step_bytes == numbers.step_bytes
-    assert (outline.nbytes < 0.6 * numbers.nbytes) is (switch == "1")
+    assert outline.is_quantized
+    assert outline.nbytes < 0.6 * WeightOutline.of_numbers(spec, torch.bfloat16).nbytes
     path = write_gguf(tmp_path / "m.gguf", random_model("llama"), "llama", Q8_0)
     source = open_source(path)
     found = WeightOutline.of_checkpoint(
         source.architecture(), source.checkpoint(), torch.bfloat16, gpu
     )
-    assert found.is_quantized is (switch == "1")
+    assert found.is_quantized
     assert WeightOutline.of_mix(spec, mix, torch.bfloat16, CPU).is_quantized

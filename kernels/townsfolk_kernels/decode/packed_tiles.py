@@ -30,7 +30,7 @@ def packed_tiles(op: str, parts: Sequence[PackedRows], batch: int, dtype: torch.
     """Return tiles for a product of `batch` rows with the parts of a weight.
 
     Args:
-        op: "qkv", "project", "gate_up" or "head"; "plain" for one that shares no tile's reduction.
+        op: "qkv", "project", "gate_up" or "head"; "plain" for one of a step with prompts.
         parts: of the weight.
         batch: rows of activations.
         dtype: of activations.
@@ -94,7 +94,7 @@ def _guess(op: str, parts: Sequence[PackedRows]) -> Tiles:
     rows = 32 if op == "gate_up" else 64
     tiles, splits = _tiles(op, parts, rows), 1
     wanted = _RESIDENT * card_of(parts[0].data.device).wave
-    while op != "plain" and 2 * tiles * splits <= wanted and splits < 8:
+    while 2 * tiles * splits <= wanted and splits < 8:
         if parts[0].columns // (2 * splits) < 512:
             break
         splits *= 2

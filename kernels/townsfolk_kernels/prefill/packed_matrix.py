@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from townsfolk_kernels.decode.operands import Launch
 from townsfolk_kernels.decode.packed_projection import PackedRows, project_packed
-from townsfolk_kernels.decode.packed_tiles import packed_tiles
+from townsfolk_kernels.decode.packed_tiles import packed_split_space, packed_tiles
 from townsfolk_kernels.gpu.launch import SplitWorkspace
 from townsfolk_kernels.prefill.dequantize import dequantize_packed
 from townsfolk_kernels.quantized.blocks import BlockFormat
@@ -16,10 +18,13 @@ from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 from townsfolk_kernels.quantized.packing import pack, packed_row_bytes, packed_table
 
 # Numbers that a product of many rows makes at once: 32 MiB of them stay in a large L2 cache until
-# they are multiplied with.
-_TILE_VALUES = 1 << 24
+# they are multiplied with. With so many rows that the cache matters little, and that the host
+# launches kernel by kernel, it makes more at once, as each launch takes the host's time.
+_TILE_VALUES, _LARGE_TILE_VALUES = 1 << 24, 1 << 25
+_CAPTURED = 512  # rows that graphs hold
 # Values of blocks that are packed at once: temporaries take some 8 bytes of each.
 _PACKED_AT_ONCE = 1 << 24
+_ROWS = 128  # of a tile, a multiple: what products in cuBLAS take at once
 _MOST_FEW = 64  # rows of activations that kernels take without making numbers in memory
 
 
@@ -72,14 +77,13 @@ class PackedMatrix(QuantizedMatrix):
             return
         if len(x) <= _MOST_FEW:
             tiles = packed_tiles("plain", (self.packed,), len(x), x.dtype)
-            space = SplitWorkspace.allocate(0, 1, self.device)
+            sizes = packed_split_space("plain", (self.packed,), len(x), tiles)
+            space = SplitWorkspace.allocate(*sizes, self.device)
             project_packed(x, (self.packed,), out, Launch(tiles, space, dependent=False))
             if bias is not None:
                 out += bias
             return
-        count = max(_TILE_VALUES // self.columns, 1)
-        for first in range(0, self.rows, count):
-            last = min(first + count, self.rows)
+        for first, last in self._tiles(len(x)):
             values, target = self.values(first, last - first, x.dtype), out[:, first:last]
             added = None if bias is None else bias[first:last]
             if out.dtype != x.dtype:
@@ -88,6 +92,15 @@ class PackedMatrix(QuantizedMatrix):
                 torch.mm(x, values.mT, out=target)
             else:
                 torch.addmm(added, x, values.mT, out=target)
+            del values  # so that the next tile takes the same memory
+
+    def _tiles(self, count: int) -> Iterator[tuple[int, int]]:
+        """Return runs of rows, about alike, that become numbers at once for `count` rows of `x`."""
+        most = _TILE_VALUES if count <= _CAPTURED else _LARGE_TILE_VALUES
+        tiles = -(-self.rows * self.columns // most)
+        step = -(-self.rows // (tiles * _ROWS)) * _ROWS
+        for first in range(0, self.rows, step):
+            yield first, min(first + step, self.rows)
 
     def _numbers(
         self,

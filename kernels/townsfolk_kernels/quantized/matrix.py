@@ -6,7 +6,6 @@ the bytes of the file and brings a few rows at a time into values.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -113,16 +112,6 @@ class RawMatrix(QuantizedMatrix):
     def gather(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """See `QuantizedMatrix`."""
         return dequantize(self.raw.index_select(0, ids), self.block_format, dtype)
-
-
-def keeps_blocks(device_type: str) -> bool:
-    """Return whether weights in blocks stay so on devices of a type.
-
-    On CUDA devices (and on "meta", which stands for them) only with TOWNSFOLK_PACKED_WEIGHTS=1: the
-    kernels for packed rows have ended with an illegal memory access on a GPU, and why is not known.
-    Without it weights in blocks become 16-bit numbers there.
-    """
-    return device_type == "cpu" or os.environ.get("TOWNSFOLK_PACKED_WEIGHTS") == "1"
 
 
 QUANTIZED: Implementations[Callable[[BlockFormat, int, int, torch.device], QuantizedMatrix]] = (

@@ -39,11 +39,9 @@ _GRAPH_TOKENS = 512
 # Workspaces of cuBLAS (on an H200 32 MiB for each of four threads and streams), those of attention
 # and split products, inputs of graphs, and what PyTorch's segments round up.
 _FIXED_WORK = 256 * MIB
-
-
-# Numbers that a prompt's product makes of quantised weights at once, twice: while one tile is
-# multiplied with, the allocator holds the one before.
-_TILE_VALUES = 2 << 24
+# Numbers that a product of a step with prompts makes of quantised weights at once: so many in
+# graphs, which keep that memory, and as many outside of them, there twice with longer steps.
+_TILE_VALUES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +308,8 @@ def _work_bytes(
     copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
-    values = _TILE_VALUES * dtype.itemsize if outline.is_quantized else 0
+    tiles = 3 if steps > _GRAPH_TOKENS else 2
+    values = tiles * _TILE_VALUES * dtype.itemsize if outline.is_quantized else 0
     masks = 2 * rows * spec.vocab_size // 8  # of grammars
     return activations + scores + said + values + masks + _FIXED_WORK
 

@@ -15,7 +15,6 @@ from townsfolk_kernels.quantized.matrix import (
     QUANTIZED,
     QuantizedMatrix,
     RawMatrix,
-    keeps_blocks,
 )
 
 from townsfolk.models.weights import Source, TensorSpec
@@ -63,7 +62,7 @@ class BlockSource(Source):
         roomy: bool,
     ) -> LinearWeight:
         """See `Source`."""
-        groups = [(kind, list(specs)) for kind, specs in groupby(weights, self._kept)]
+        groups = [(kind, list(specs)) for kind, specs in groupby(weights, self.block_format)]
         if all(kind is None for kind, _ in groups):
             return super().linear(weights, biases, dtype, roomy)
         parts: list[Part] = [
@@ -77,12 +76,8 @@ class BlockSource(Source):
 
     def table(self, spec: TensorSpec) -> Table:
         """See `Source`."""
-        kind = self._kept(spec)
+        kind = self.block_format(spec)
         return super().table(spec) if kind is None else self._matrix(kind, [spec])
-
-    def _kept(self, spec: TensorSpec) -> BlockFormat | None:
-        """Return the format in which a tensor stays; None where it becomes numbers."""
-        return self.block_format(spec) if keeps_blocks(self._target.type) else None
 
     def _matrix(self, kind: BlockFormat, specs: Sequence[TensorSpec]) -> QuantizedMatrix:
         matrix = self.allocate(kind, sum(spec.rows for spec in specs), specs[0].shape[1])
