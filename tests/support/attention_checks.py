@@ -119,6 +119,16 @@ def head_norm(shape: Heads, device: str) -> HeadNorm | None:
     return HeadNorm(*torch.randn(2, shape.head_dim, device=device), EPS)
 
 
+def rotations(positions: int, head_dim: int, device: str) -> Tensor:
+    """[positions, head_dim / 2, 2] cosines and sines.
+
+    Queries keep their size by them, as in models. That counts: where a query is rounded to its
+    other neighbour, scores differ by as much as it is large.
+    """
+    angles = 2 * torch.pi * torch.rand(positions, head_dim // 2, device=device)
+    return torch.stack((angles.cos(), angles.sin()), dim=-1)
+
+
 def check_step(
     shape: Heads, lengths: Sequence[int], splits: int, dtype: torch.dtype, device: str,
     *, ahead: bool = False, dependent: bool = False, has_bias: bool = False,
@@ -129,8 +139,8 @@ def check_step(
     width = (heads + 2 * kv_heads) * dim
     qkv, bias = (torch.randn(size, device=device) for size in ((batch, width), (width,)))
     bias = bias.to(dtype) if has_bias else None
-    squares, hidden = torch.rand(3, batch, device=device) + 0.5, 32
-    rotation = torch.randn(max(*lengths, 1), dim // 2, 2, device=device)
+    squares, hidden = torch.rand(3, batch, device=device) + 0.5, 3
+    rotation = rotations(max(*lengths, 1), dim, device)
     used = [b for b in range(batch) if lengths[b] > 0]
     rows = torch.arange(batch, dtype=torch.int32, device=device)
     rows[[b for b in range(batch) if lengths[b] == 0]] = -1
@@ -177,7 +187,7 @@ def check_single(
     heads, kv_heads, dim = shape.heads, shape.kv_heads, shape.head_dim
     x, out_features = Rows(1, width, dtype, device), (heads + 2 * kv_heads) * dim
     weight, bias = x.weight(out_features), x.normal(out_features) if has_bias else None
-    rotation = torch.randn(length, dim // 2, 2, device=device)
+    rotation = rotations(length, dim, device)
     position = torch.tensor([length - 1], dtype=torch.int32, device=device)
 
     norm = head_norm(shape, device)

@@ -45,6 +45,16 @@ def _load(at, mask, MASKED: tl.constexpr):
 
 
 @triton.jit
+def _load_two(at, mask, MASKED: tl.constexpr):
+    """Neighbouring words of rows, by one instruction.
+
+    Each lane that asks for a word of another row takes a turn of the cache, so neighbours ask for
+    those of one row.
+    """
+    return tl.split(_load(at[:, None] + tl.arange(0, 2)[None, :], mask, MASKED))
+
+
+@triton.jit
 def load_unit(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASKED: tl.constexpr):
     """Load what unit `unit` of some rows takes of each plane, for the functions below.
 
@@ -68,16 +78,14 @@ def load_unit(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASK
         a = _load(words_at + unit * 32, inside, MASKED)
         b = a
         c = a
-        p = _load(long + (UNITS * 8 + unit * 2), inside, MASKED)
-        q = _load(long + (UNITS * 8 + unit * 2 + 1), inside, MASKED)
+        p, q = _load_two(long + (UNITS * 8 + unit * 2), inside, MASKED)
         r = p
         s = p
     elif LAYOUT == AFFINE5:
         a = _load(words_at + unit * 32, inside, MASKED)
         b = _load(row[:, None] + (UNITS * 64 + unit * 16 + k % 16)[None, :], inside, MASKED)
         c = a
-        p = _load(long + (UNITS * 10 + unit * 2), inside, MASKED)
-        q = _load(long + (UNITS * 10 + unit * 2 + 1), inside, MASKED)
+        p, q = _load_two(long + (UNITS * 10 + unit * 2), inside, MASKED)
         r = p
         s = p
     elif LAYOUT == CODE4:
@@ -100,10 +108,11 @@ def load_unit(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASK
         a = _load(words_at + unit * 64, inside, MASKED)
         b = _load(words_at + (unit * 64 + 32), inside, MASKED)
         c = _load(words_at + (UNITS * 64 + unit * 32), inside, MASKED)
-        p = _load(long + (UNITS * 24 + unit * 4), inside, MASKED)
-        q = _load(long + (UNITS * 24 + unit * 4 + 1), inside, MASKED)
-        r = _load(long + (UNITS * 24 + unit * 4 + 2), inside, MASKED)
-        s = _load(long + (UNITS * 24 + unit * 4 + 3), inside, MASKED)
+        words = (long + (UNITS * 24 + unit * 4))[:, None] + tl.arange(0, 4)[None, :]
+        scales = tl.reshape(_load(words, inside, MASKED), [row.shape[0], 2, 2])
+        even, odd = tl.split(scales)
+        p, r = tl.split(even)
+        q, s = tl.split(odd)
     elif LAYOUT == AFFINE2:
         a = _load(bytes_at + unit * 32, inside, MASKED)
         b = a
