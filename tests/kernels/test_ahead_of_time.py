@@ -64,17 +64,24 @@ def test_the_largest_of_each_kernel_of_wide_heads_fits(capability, cache):
 
 
 @pytest.mark.timeout(900)
+def test_the_largest_of_each_kernel_of_packed_weights_and_8_bit_pages_fits(cache):
+    """On a card of the least shared memory."""
+    options = ("--quantization", "q4_k_m", "--kv-dtype", "int8")
+    assert check(cache, "8.6", ("llama-3.1-8b",), "decode", "prefill", options=options) >= 15
+
+
+@pytest.mark.timeout(900)
 def test_the_largest_of_each_kernel_that_draws_fits(cache):
     """Of one capability only: they know no tiles, and take longest."""
     assert check(cache, "12.0", ("llama-3.1-8b", "gemma-3-1b"), "sampling") >= 10
 
 
-def check(cache, capability, shapes, *rooms):
+def check(cache, capability, shapes, *rooms, options=()):
     """How many kernels were compiled, and none too large."""
     command = ["-m", "townsfolk", "kernels", "check", "--quick", "--capability", capability]
     for shape in shapes:
         command += ["--shape", shape]
-    done = run([*command, "--processes", "2", "--rooms", *rooms], cache)
+    done = run([*command, *options, "--processes", "2", "--rooms", *rooms], cache)
     assert done.returncode == 0, done.stderr
     version, count = LINE.match(done.stdout).groups()
     assert version == capability

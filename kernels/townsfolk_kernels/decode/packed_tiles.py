@@ -17,6 +17,7 @@ from townsfolk_kernels.gpu.tuning import tuned
 
 _HELD = 128  # integers that one thread holds; with 256 there are too many registers for most
 _RESIDENT = 4  # programs of a loop that fit on a multiprocessor
+_WANTED = 2  # of them, for as many as there are: splits beyond that took longer than they gave
 
 
 def packed_key(op: str, parts: Sequence[PackedRows], batch: int) -> str:
@@ -42,7 +43,7 @@ def packed_tiles(op: str, parts: Sequence[PackedRows], batch: int, dtype: torch.
     names = [packed_key(op, parts, size) for size in sizes]
     tiles = next((known[name] for name in names if name in known), None)
     if tiles is None:
-        tiles = _guess_held(op, parts[0]) if is_held else _guess(op, parts)
+        tiles = _guess_held(op, parts[0]) if is_held else _guess(op, parts, batch)
     limit = card_of(device).shared_memory
     while tiles.depth > parts[0].unit and _shared(op, tiles, batch, dtype) > limit:
         tiles = replace(tiles, depth=tiles.depth // 2)
@@ -90,13 +91,14 @@ def _guess_held(op: str, part: PackedRows) -> Tiles:
     return Tiles(max(rows, 1), depth=0, warps=warps)
 
 
-def _guess(op: str, parts: Sequence[PackedRows]) -> Tiles:
-    rows = 32 if op == "gate_up" else 64
+def _guess(op: str, parts: Sequence[PackedRows], batch: int) -> Tiles:
+    # A program's tile of gate and up has 128 rows, for more of `x` in twice as many warps.
+    rows, warps = 64, 8 if op == "gate_up" and batch > 32 else 4
     tiles, splits = _tiles(op, parts, rows), 1
-    wanted = _RESIDENT * card_of(parts[0].data.device).wave
+    wanted = _WANTED * card_of(parts[0].data.device).wave
     while 2 * tiles * splits <= wanted and splits < 8:
         if parts[0].columns // (2 * splits) < 512:
             break
         splits *= 2
     depth = max(128, parts[0].unit)
-    return Tiles(rows, depth, warps=4, stages=3 if depth == 128 else 2, splits=splits)
+    return Tiles(rows, depth, warps, stages=3 if depth == 128 else 2, splits=splits)

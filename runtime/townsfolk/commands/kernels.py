@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--quantization", metavar="MIX", help="of the weights of --shape, such as q4_k_m"
         )
+        action.add_argument(
+            "--kv-dtype",
+            choices=("auto", "int8"),
+            default="auto",
+            help="of keys and values, as the runtime is told. Default: that of activations",
+        )
         action.add_argument("--block-size", type=int, default=16, help="tokens in a KV block")
         action.add_argument(
             "--processes",
@@ -95,10 +101,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    import torch
     from townsfolk_kernels.gpu.card import capabilities, capability_of, sample_cards
 
     from townsfolk.engine.kernel_library import build_library, launches_of
 
+    kept = torch.int8 if options.kv_dtype == "int8" else None
     decoders = _decoders(options)
     chosen = [capability_of(version) for version in options.capability or ()] or capabilities()
     unknown = [capability for capability in chosen if not sample_cards(capability)]
@@ -108,7 +116,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.output if options.action == "build" else None
     fine = True
     for capability in chosen:
-        needed = launches_of(decoders, capability, options.block_size)
+        needed = launches_of(decoders, capability, options.block_size, kept)
         if options.action == "check":
             needed = needed.of_rooms(options.rooms)
             needed = needed.samples() if options.quick else needed

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from townsfolk_kernels.gpu import library
 from townsfolk_kernels.gpu.build import BuildError, Built, build_all
 from townsfolk_kernels.gpu.card import Capability, sample_cards
@@ -89,7 +90,10 @@ def build_library(
 
 
 def launches_of(
-    decoders: Sequence[Decoder], capability: Capability, block_size: int = 16
+    decoders: Sequence[Decoder],
+    capability: Capability,
+    block_size: int = 16,
+    kept: torch.dtype | None = None,
 ) -> LaunchList:
     """All that decoders on paper may launch on the cards of a capability.
 
@@ -97,8 +101,9 @@ def launches_of(
         decoders: the models.
         capability: of the cards.
         block_size: tokens in a block of keys and values.
+        kept: dtype of keys and values; None for that of the activations.
     """
     cards = sample_cards(capability)
     return LaunchList.joined(
-        launch_list(decoder, card, block_size) for decoder in decoders for card in cards
+        launch_list(decoder, card, block_size, kept) for decoder in decoders for card in cards
     )

@@ -92,18 +92,21 @@ def model_on_paper(path: Path, dtype: torch.dtype | None = None) -> Decoder:
     return Decoder.on_paper(path, dtype)
 
 
-def launch_list(decoder: Decoder, card: Card, block_size: int = 16) -> LaunchList:
+def launch_list(
+    decoder: Decoder, card: Card, block_size: int = 16, kept: torch.dtype | None = None
+) -> LaunchList:
     """List all that steps of a decoder may launch on a card.
 
     Args:
         decoder: the model, of `model_on_paper` or `random_on_paper`.
         card: what it would run on.
         block_size: tokens in a block of keys and values.
+        kept: dtype of keys and values; None for that of the activations.
     """
     spec, device = decoder.spec, decoder.device
     decoding: dict[str, Launch] = {}
     with recorded(card) as found, torch.inference_mode():
-        kv = KvCache.allocate(spec, _BLOCKS, block_size, decoder.dtype, device)
+        kv = KvCache.allocate(spec, _BLOCKS, block_size, kept or decoder.dtype, device)
         steps = CudaSteps.make(decoder, kv, spec.eos_ids, _MAX_BATCH, spec.context_length)
         for shape in sorted(steps.wanted, key=lambda shape: isinstance(shape, StepShape)):
             if isinstance(shape, StepShape) and not decoding:
