@@ -229,9 +229,26 @@ TOOL = {"type": "function", "function": {"name": "give", "parameters": {"type": 
         ({"top_p": 0}, "top_p", "invalid_value"),
         ({"n": 0}, "n", "invalid_value"),
         ({"max_tokens": 0}, "max_tokens", "invalid_value"),
-        ({"tools": [TOOL]}, "tools", "unsupported_parameter"),
+        ({"functions": [TOOL["function"]]}, "functions", "unsupported_parameter"),
+        ({"tools": [TOOL, TOOL]}, "tools", "invalid_value"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type", "invalid_value"),
+        ({"tool_choice": "required"}, "tool_choice", "invalid_value"),
+        (
+            {
+                "tools": [TOOL],
+                "tool_choice": {"type": "function", "function": {"name": "take"}},
+            },
+            "tool_choice",
+            "invalid_value",
+        ),
+        (
+            {"tools": [TOOL], "response_format": {"type": "json_object"}},
+            "response_format",
+            "invalid_value",
+        ),
         ({"messages": []}, "messages", "invalid_value"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0]", "invalid_value"),
         ({"messages": [{"role": "user"}]}, "messages[0].content", "missing_required_parameter"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},

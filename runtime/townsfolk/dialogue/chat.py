@@ -1,11 +1,12 @@
 """Answers to conversations that the caller keeps, in the model's own chat template."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.encoding import PromptEncoder
 from townsfolk.dialogue.limits import check_length
 from townsfolk.dialogue.prompt import Message
+from townsfolk.dialogue.tools import Tool, ToolBox, ToolReply
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import FinishReason
@@ -65,6 +66,47 @@ class Chat:
         if in_thought and grammar is not None:  # which holds from the first token on
             close = self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
             prompt_ids, in_thought = prompt_ids + close, False
+        spoken = None
+        if grammar is None:
+            spoken = _Spoken(self._template.stops, guard_of(params), in_thought=in_thought)
+        return self._begin(prompt_ids, params, spoken, grammar)
+
+    def toolbox(self, tools: Sequence[Tool], *, required: bool = False) -> ToolBox:
+        """Return functions as the model is told of them."""
+        return ToolBox(tools, self._tokenizer.chat_template, required=required)
+
+    def submit_with_tools(
+        self, prompt_ids: list[int], params: SamplingParams, box: ToolBox, grammar: CompiledGrammar
+    ) -> ToolReply:
+        """Begin a reply that may call functions; see `submit`. The grammar is the box's."""
+        begun = prompt_ids
+        if self._template.begins_in_thought:
+            close = self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
+            begun = prompt_ids + close
+
+        def speak() -> tuple[Generation, Callable[[], bool]]:
+            spoken = _Spoken(
+                (*self._template.stops, box.format.begins),
+                guard_of(params),
+                in_thought=self._template.begins_in_thought,
+            )
+            generation = self._begin(prompt_ids, params, spoken, None)
+            return generation, lambda: spoken.stopped == box.format.begins
+
+        def write(text: str, how: SamplingParams) -> Generation:
+            before = "" if self._tokenizer.renderer else " "
+            more = self._tokenizer.encode(before + text, continues=True) if text else []
+            return self._begin(begun + more, how, None, grammar)
+
+        return ToolReply(box, params, speak, write)
+
+    def _begin(
+        self,
+        prompt_ids: list[int],
+        params: SamplingParams,
+        spoken: "_Spoken | None",
+        grammar: CompiledGrammar | None,
+    ) -> Generation:
         return self._engine.submit(
             prompt_ids,
             params,
@@ -72,11 +114,7 @@ class Chat:
             rules=ReplyRules(
                 end_ids=frozenset(self._template.stop_token_ids),
                 penalizes_prompt=False,
-                text_filter=(
-                    _Spoken(self._template.stops, guard_of(params), in_thought=in_thought)
-                    if grammar is None
-                    else None
-                ),
+                text_filter=spoken,
                 speaker=SPEAKER,
             ),
             grammar=grammar,
@@ -92,6 +130,11 @@ class _Spoken:
         self._thoughts = ThoughtFilter(is_open=in_thought)
         self._stops = StopScanner(stops)
         self._begun = False
+
+    @property
+    def stopped(self) -> str | None:
+        """Which of the stops ended it, if one did."""
+        return self._stops.stopped
 
     def push(self, text: str, tokens_left: int) -> str:
         """Take more text; give what can be shown."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from townsfolk.dialogue.limits import check_length
+from townsfolk.dialogue.tools import ToolReply
 from townsfolk.engine.generation import Generation
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.service import http
@@ -29,7 +30,8 @@ _POSTS: dict[str, type[ChatRequest] | type[CompletionRequest]] = {
     "/v1/chat/completions": ChatRequest,
     "/v1/completions": CompletionRequest,
 }
-Submit = Callable[[SamplingParams], Generation]
+Reply = Generation | ToolReply
+Submit = Callable[[SamplingParams], Reply]
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 _EVENTS: Headers = [
@@ -87,7 +89,7 @@ class OpenAiApp:
         self._origins = frozenset(origins)
         self._max_message_bytes = max_message_bytes
         self._created = int(time.time())
-        self._generations: set[Generation] = set()
+        self._generations: set[Reply] = set()
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -206,7 +208,7 @@ class OpenAiApp:
             self._gate.end(work)
 
     async def _submit(
-        self, request: ChatRequest | CompletionRequest, generations: list[Generation]
+        self, request: ChatRequest | CompletionRequest, generations: list[Reply]
     ) -> None:
         """Begin all choices; those that began before an error are in the list, too."""
         backend = self._gate.backend
@@ -214,13 +216,24 @@ class OpenAiApp:
         params = request.params(engine.default_params, context)
         begin = partial(self._begin, generations, params, request.n)
         if isinstance(request, ChatRequest):
-            chat, messages = backend.sessions.chat, [each.message for each in request.messages]
+            chat, tools = backend.sessions.chat, request.callable
+            box = chat.toolbox(tools, required=request.must_call)
+            messages = [each.message(box) for each in request.messages]
+            if tools:
+                messages = [{"role": "system", "content": box.text}, *messages]
             wanted = None if request.response_format is None else request.response_format.grammar
+            if tools:
+                wanted = box.grammar
             grammar = None if wanted is None else await engine.compile(wanted)
             characters = sum(len(each["content"]) for each in messages)
             prompt_ids = await backend.encoding.run(characters, chat.encode, messages)
             self._gate.check_open()
-            begin(lambda each: chat.submit(prompt_ids, each, grammar))
+            if tools:
+                assert grammar is not None
+                calls = grammar
+                begin(lambda each: chat.submit_with_tools(prompt_ids, each, box, calls))
+            else:
+                begin(lambda each: chat.submit(prompt_ids, each, grammar))
             return
         for prompt in request.prompt:
             if isinstance(prompt, str):
@@ -233,7 +246,7 @@ class OpenAiApp:
 
     def _begin(
         self,
-        generations: list[Generation],
+        generations: list[Reply],
         params: SamplingParams,
         n: int,
         submit: Submit,

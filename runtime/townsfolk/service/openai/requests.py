@@ -6,26 +6,35 @@ import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from townsfolk.dialogue.prompt import Message
+from townsfolk.dialogue.tools import Tool, ToolBox, ToolCall
 from townsfolk.grammar import Grammar
 from townsfolk.sampling.params import MAX_LOGPROBS, SamplingParams
 from townsfolk.service.openai.errors import invalid, unsupported
 
 MAX_CHOICES = 128
 MAX_PROMPTS = 128
+MAX_TOOLS = 64
+_NAME = r"^[a-zA-Z0-9_-]{1,64}$"
 _SEEDS = 2**64
-_NO_TOOLS = "the runtime has no tool calls here; actions of its own contract are what it has"
+_NO_FUNCTIONS = "is what OpenAI had before tools; give tools and tool_choice"
 _NO_OTHER = "is not supported by this runtime; leave it out"
 
 # Parameters of OpenAI's that the runtime does not have, with the values that ask for nothing.
 _REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
-    "tools": (([],), _NO_TOOLS),
-    "tool_choice": (("none", "auto"), _NO_TOOLS),
-    "parallel_tool_calls": ((True, False), _NO_TOOLS),
-    "functions": (([],), _NO_TOOLS),
-    "function_call": (("none", "auto"), _NO_TOOLS),
+    "parallel_tool_calls": ((True, False), "must be true or false; a reply calls one function"),
+    "functions": (([],), _NO_FUNCTIONS),
+    "function_call": (("none", "auto"), _NO_FUNCTIONS),
     "audio": ((), _NO_OTHER),
     "modalities": ((["text"],), "only text is supported"),
     "prediction": ((), _NO_OTHER),
@@ -70,25 +79,122 @@ def _text(content: Any) -> Any:
     return "\n".join(texts)
 
 
+class CalledFunction(_Fields):
+    """What was called."""
+
+    name: str = Field(pattern=_NAME)
+    arguments: str
+
+    @property
+    def call(self) -> ToolCall:
+        """As the model has it.
+
+        Raises:
+            ApiError: The arguments are no JSON object.
+        """
+        try:
+            arguments = json.loads(self.arguments)
+        except (ValueError, RecursionError):
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise invalid("messages", f"the arguments of a call of {self.name} are no JSON object")
+        return ToolCall(self.name, arguments)
+
+
+class MessageCall(_Fields):
+    """A call in a message of the assistant's."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class ChatMessage(_Fields):
     """One message."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Annotated[str, BeforeValidator(_text)]
     name: str = ""
+    tool_calls: list[MessageCall] = []
+    tool_call_id: str = ""
 
-    @property
-    def message(self) -> Message:
+    @model_validator(mode="before")
+    @classmethod
+    def _may_only_call(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("tool_calls") and data.get("content") is None:
+            return data | {"content": ""}
+        return data
+
+    @model_validator(mode="after")
+    def _has_what_its_role_has(self) -> ChatMessage:
+        if (self.role == "tool") != bool(self.tool_call_id):
+            raise ValueError("tool_call_id belongs to the role tool, and must be there")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("tool_calls belong to the role assistant")
+        return self
+
+    def message(self, box: ToolBox) -> Message:
         """As the chat template takes it. Whoever has a name speaks a line of a script."""
+        if self.role == "tool":
+            return {"role": "user", "content": box.returned(self.content)}
+        if self.tool_calls:
+            calls = [box.called(each.function.call) for each in self.tool_calls]
+            return {"role": "assistant", "content": "\n".join([self.content, *calls]).strip()}
         role = "system" if self.role == "developer" else self.role
         named = self.name and role != "assistant"
         return {"role": role, "content": f"{self.name}: {self.content}" if named else self.content}
 
 
+class Function(_Fields):
+    """A function that may be called."""
+
+    name: str = Field(pattern=_NAME)
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object"})
+    strict: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        return data  # null is a value within a schema
+
+    @field_validator("description", "parameters", "strict", mode="before")
+    @classmethod
+    def _given(cls, value: Any, info: ValidationInfo) -> Any:
+        absent = {"description": "", "parameters": {"type": "object"}, "strict": True}
+        return absent[info.field_name or ""] if value is None else value
+
+
+class ChatTool(_Fields):
+    """A tool; functions are the only ones."""
+
+    type: Literal["function"]
+    function: Function
+
+    @property
+    def tool(self) -> Tool:
+        """As the runtime has it."""
+        own = self.function
+        return Tool(own.name, own.description, own.parameters)
+
+
+class ChosenFunction(_Fields):
+    """Which function must be called."""
+
+    name: str
+
+
+class ChosenTool(_Fields):
+    """Which tool must be called."""
+
+    type: Literal["function"]
+    function: ChosenFunction
+
+
 class JsonSchema(_Fields):
     """A schema by name."""
 
-    name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")
+    name: str = Field(pattern=_NAME)
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
     description: str = ""
     strict: bool = True
@@ -215,6 +321,35 @@ class ChatRequest(_Request):
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
     response_format: ResponseFormat | None = None
+    tools: list[ChatTool] = Field([], max_length=MAX_TOOLS)
+    tool_choice: Literal["none", "auto", "required"] | ChosenTool | None = None
+
+    @property
+    def callable(self) -> list[Tool]:
+        """The functions that the reply may call."""
+        if self.tool_choice == "none":
+            return []
+        tools = [each.tool for each in self.tools]
+        if isinstance(self.tool_choice, ChosenTool):
+            return [each for each in tools if each.name == self.tool_choice.function.name]
+        return tools
+
+    @property
+    def must_call(self) -> bool:
+        """Whether the reply is a call."""
+        return self.tool_choice == "required" or isinstance(self.tool_choice, ChosenTool)
+
+    @model_validator(mode="after")
+    def _calls_what_there_is(self) -> ChatRequest:
+        names = [each.function.name for each in self.tools]
+        if len(set(names)) < len(names):
+            raise invalid("tools", "has a function twice")
+        if self.must_call and not self.callable:
+            raise invalid("tool_choice", "asks for a function that is not among the tools")
+        text_only = self.response_format is None or self.response_format.type == "text"
+        if self.callable and not text_only:
+            raise invalid("response_format", "can't be kept to beside tools; give one of them")
+        return self
 
     @model_validator(mode="after")
     def _agrees(self) -> ChatRequest:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from townsfolk import __version__
+from townsfolk.dialogue.tools import ToolCall
 from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -169,6 +170,16 @@ def finish_reason(completion: Completion) -> str:
     """Return why a reply ended. One that the runtime's own end cut off is not whole either."""
     ended = completion.finish_reason in (FinishReason.END, FinishReason.STOP)
     return "stop" if ended else "length"
+
+
+def call_fields(call: ToolCall) -> Fields:
+    """Return a call of a function."""
+    arguments = json.dumps(call.arguments, ensure_ascii=False)
+    return {
+        "id": f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": arguments},
+    }
 
 
 def usage_fields(usages: Iterable[Sequence[Usage]]) -> Fields:

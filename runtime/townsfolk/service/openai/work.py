@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from townsfolk.dialogue.tools import ToolReply
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import Completion, TokenInfo
 from townsfolk.service.openai import responses
@@ -31,7 +32,7 @@ class Work:
     model: str
     tokenizer: Tokenizer
     make_form: Callable[[], Form]
-    generations: list[Generation] = field(default_factory=list)
+    generations: list[Generation | ToolReply] = field(default_factory=list)
 
     async def whole(self) -> bytes:
         """Return the answer to a request that does not stream.
@@ -74,7 +75,11 @@ class Work:
             text += delta.text
             tokens += self._shown(delta.tokens)
         finish = responses.finish_reason(_completion(generation))
-        return responses.placed(index, self.make_form().choice(text, tokens), finish)
+        choice = self.make_form().choice(text, tokens)
+        if (call := _call(generation)) is not None:
+            finish = "tool_calls"
+            choice["message"] |= {"content": text or None, "tool_calls": [call]}
+        return responses.placed(index, choice, finish)
 
     async def _send(self, index: int, send: Callable[[Fields], Awaitable[None]]) -> None:
         generation, form = self.generations[index], self.make_form()
@@ -86,6 +91,10 @@ class Work:
             if delta.text or tokens:
                 await send(responses.placed(index, form.delta(delta.text, tokens), None))
         finish = responses.finish_reason(_completion(generation))
+        if (call := _call(generation)) is not None:
+            finish = "tool_calls"
+            calls = {"delta": {"tool_calls": [{"index": 0} | call]}, "logprobs": None}
+            await send(responses.placed(index, calls, None))
         await send(responses.placed(index, form.end(), finish))
 
     def _shown(self, tokens: tuple[TokenInfo, ...]) -> list[TokenInfo]:
@@ -98,6 +107,13 @@ class Work:
         return responses.usage_fields(usages[i : i + self.n] for i in places)
 
 
-def _completion(generation: Generation) -> Completion:
+def _call(generation: Generation | ToolReply) -> Fields | None:
+    """What a reply calls, if anything."""
+    if not isinstance(generation, ToolReply) or generation.call is None:
+        return None
+    return responses.call_fields(generation.call)
+
+
+def _completion(generation: Generation | ToolReply) -> Completion:
     assert generation.completion is not None
     return generation.completion
