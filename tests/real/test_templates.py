@@ -1,9 +1,13 @@
 """Prompts are those of the models' own chat templates, with and without thoughts."""
 
+import json
+from functools import partial
+
 import pytest
 from jinja2 import Environment
 from real_files import packaged
 from tokenizers import Tokenizer as Reference
+from townsfolk.dialogue.actions import Action, ActionParameter
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.encoding import PromptEncoder
 from townsfolk.text import Tokenizer
@@ -18,13 +22,12 @@ MESSAGES = [
 
 def written_by(tokenizer, **variables):
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tojson"] = partial(json.dumps, ensure_ascii=False)  # as transformers'
     template = environment.from_string(tokenizer.chat_template)
     return template.render(
         messages=MESSAGES,
         add_generation_prompt=True,
-        tools=None,
-        **tokenizer.named_tokens,
-        **variables,
+        **{"tools": None} | tokenizer.named_tokens | variables,
     )
 
 
@@ -59,3 +62,13 @@ def test_marks_of_thoughts_are_seen_in_a_reply(qwen3):
     template = ChatTemplate(qwen3)
     assert not {151667, 151668} & set(template.stop_token_ids)
     assert qwen3.decode([151667, 33, 151668]) == "<think>B</think>"
+
+
+def test_tools_are_told_in_the_template_s_own_words(qwen3):
+    section = ChatTemplate(qwen3).tools
+    assert section is not None
+    action = Action(name="give", parameters=(ActionParameter(name="item"),))
+    written = written_by(qwen3, tools=[action.tool], enable_thinking=False)
+    system = {"role": "system", "content": f"You are Mira.\n\n{section.text([action.tool])}"}
+    units = ChatTemplate(qwen3).render([system, *MESSAGES[1:]], "Mira")
+    assert "".join(f"{unit.control or ''}{unit.text}" for unit in units) == written

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from townsfolk.dialogue.errors import InvalidFieldError
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.persona import Line
+from townsfolk.dialogue.tool_section import ToolSection
 from townsfolk.grammar import Grammar
 
 MAX_ACTIONS = 64
@@ -18,6 +19,11 @@ MAX_PARAMETERS = 16
 NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 NONE = "none"
 """What a model does that finds no action fitting after all."""
+# Behind what a template says of tools, which is for assistants that are there to call them.
+_MANNERS = (
+    "These are what you can do. Call one behind what you say, and only where it fits; mostly just "
+    "speak."
+)
 _NAME_RULE = "a letter or underscore, then up to 63 letters, digits or underscores"
 
 
@@ -110,6 +116,14 @@ class Action(Outside):
         }
 
     @property
+    def tool(self) -> dict[str, Any]:
+        """As chat templates have tools: OpenAI's notation, which Hugging Face took up."""
+        when = f"When: {self.condition}" if self.condition else ""
+        about = " ".join(filter(None, [self.description, when]))
+        function = {"name": self.name, "description": about, "parameters": self.schema_}
+        return {"type": "function", "function": function}
+
+    @property
     def line(self) -> str:
         """For the model."""
         takes = ", ".join(each.signature for each in self.parameters)
@@ -163,8 +177,8 @@ class ActionFormat:
     """Around what came of it."""
 
     @classmethod
-    def of(cls, template: str | None) -> Self:
-        """The one that a chat template has, or ours."""
+    def of(cls, template: str | None) -> Self | None:
+        """The one that a chat template has; None where it has none that is known here."""
         template = template or ""
         if "<tool_call>" in template:  # Hermes, Qwen 2.5 and 3, SmolLM3
             return cls(
@@ -173,13 +187,17 @@ class ActionFormat:
             )  # fmt: skip
         if '"parameters"' in template and '{"name"' in template:  # Llama 3.1 to 3.3
             return cls('{"name":', "", "parameters", "", "\n[{}]\n")
-        return cls("<action>", "<action>", "arguments", "</action>", "\n[{}]\n")
+        return None
 
     @property
     def example(self) -> str:
         """For the model."""
         call = f'{{"name": "...", "{self.arguments}": {{...}}}}'
         return f"{self.opens}{call}{self.closes}".replace("\n", "")
+
+
+OURS = ActionFormat("<action>", "<action>", "arguments", "</action>", "\n[{}]\n")
+"""For models whose template has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +232,20 @@ class Outcome:
 class ActionBook:
     """The actions of one session, in the words of its model."""
 
-    def __init__(self, actions: Sequence[Action], template: str | None) -> None:
-        """Take actions and the model's chat template."""
+    def __init__(
+        self, actions: Sequence[Action], template: str | None, tools: ToolSection | None = None
+    ) -> None:
+        """Take actions.
+
+        Args:
+            actions: What the character can do.
+            template: The model's chat template.
+            tools: What it says of tools, if it does.
+        """
         self._actions = {action.name: action for action in actions}
-        self.format = ActionFormat.of(template)
+        own = ActionFormat.of(template)
+        self.format = own or OURS
+        self._tools = tools if own is not None else None
 
     def __bool__(self) -> bool:
         return bool(self._actions)
@@ -227,6 +255,9 @@ class ActionBook:
         """What the model is told of them; empty where there are none."""
         if not self._actions:
             return ""
+        if self._tools is not None:
+            section = self._tools.text([action.tool for action in self._actions.values()])
+            return f"{section}\n\n{_MANNERS}"
         lines = "\n".join(action.line for action in self._actions.values())
         return (
             f"To act, write {self.format.example} behind what you say. Act only where it fits; "

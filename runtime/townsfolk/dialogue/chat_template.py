@@ -19,6 +19,7 @@ from functools import partial
 
 from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.prompt import Message
+from townsfolk.dialogue.tool_section import ToolSection
 from townsfolk.sampling.params import MAX_END_TOKENS
 from townsfolk.text.renderer import RenderingError
 from townsfolk.text.thoughts import is_thinking, without_thought
@@ -66,6 +67,8 @@ class ChatTemplate:
     """Texts that end a reply, for templates whose turns don't end with a control token."""
     stop_token_ids: tuple[int, ...]
     """The control tokens that the template writes: where the model draws one, the reply ends."""
+    tools: ToolSection | None
+    """What it says of tools; None for a template that knows of none."""
     begins_in_thought: bool
     """Whether a prompt ends within a thought, which the model goes on with."""
 
@@ -107,6 +110,7 @@ class ChatTemplate:
         # anew with each line.
         self._is_plain = len([1 for numbers in shown if numbers]) == 1
         plain = _SENTINEL.sub("\n", "\n".join(text for _, text in written))
+        self.tools = ToolSection.of(tokenizer)
         self._markers = _any_of(_MARKER.findall(plain), re.IGNORECASE)
 
     def is_ready(self, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> bool:

@@ -65,7 +65,7 @@ class Session:
         self._config = config
         self._engine = engine
         self._tokenizer = tokenizer
-        self._actions = ActionBook(config.actions, tokenizer.chat_template)
+        self._actions = ActionBook(config.actions, tokenizer.chat_template, template.tools)
         self._prewarming = _prewarmed(engine, self._actions)
         self._max_history_bytes = max_history_bytes
         self._context_tokens = engine.info.context_length

@@ -112,7 +112,7 @@ class Sessions:
             self._engine.info.context_length,
             config.history,
             self._spellings,
-            ActionBook(config.actions, self._tokenizer.chat_template).text,
+            ActionBook(config.actions, self._tokenizer.chat_template, self._template.tools).text,
         )
 
     def open(self, config: SessionConfig, window: ContextWindow | None = None) -> Session:

@@ -77,6 +77,7 @@ class TemplateRenderer:
         messages: Sequence[Mapping[str, object]],
         *,
         add_generation_prompt: bool,
+        tools: Sequence[object] | None = None,
         **variables: str | bool,
     ) -> str:
         """Return the rendered text.
@@ -89,7 +90,7 @@ class TemplateRenderer:
             **variables,
             "messages": list(messages),
             "add_generation_prompt": add_generation_prompt,
-            "tools": None,
+            "tools": tools,
             "documents": None,
         }
         with self._lock:
