@@ -177,8 +177,8 @@ class ActionFormat:
     """Around what came of it."""
 
     @classmethod
-    def of(cls, template: str | None) -> Self | None:
-        """The one that a chat template has; None where it has none that is known here."""
+    def of(cls, template: str | None) -> "ActionFormat":
+        """The one that a chat template has, or `OURS`."""
         template = template or ""
         if "<tool_call>" in template:  # Hermes, Qwen 2.5 and 3, SmolLM3
             return cls(
@@ -187,7 +187,7 @@ class ActionFormat:
             )  # fmt: skip
         if '"parameters"' in template and '{"name"' in template:  # Llama 3.1 to 3.3
             return cls('{"name":', "", "parameters", "", "\n[{}]\n")
-        return None
+        return OURS
 
     @property
     def example(self) -> str:
@@ -243,9 +243,8 @@ class ActionBook:
             tools: What it says of tools, if it does.
         """
         self._actions = {action.name: action for action in actions}
-        own = ActionFormat.of(template)
-        self.format = own or OURS
-        self._tools = tools if own is not None else None
+        self.format = ActionFormat.of(template)
+        self._tools = tools if self.format is not OURS else None
 
     def __bool__(self) -> bool:
         return bool(self._actions)
