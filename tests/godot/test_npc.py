@@ -167,6 +167,53 @@ def test_a_method_is_an_action(godot, runtime):
     assert [line for line in session["entries"] if "give_item" in line[2]]
 
 
+TURNS = """
+context_tokens = 1024
+
+[[lines]]
+heard = "Take your time"
+says = "Well now, that is a long tale."
+words_per_second = 4
+
+[[lines]]
+heard = "Fail"
+fails = "overloaded"
+
+[[lines]]
+says = "I keep the Lantern, as my mother did."
+"""
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[LaunchedRuntime]:
+    script = tmp_path / "turns.toml"
+    script.write_text(TURNS, encoding="utf-8")
+    with launch_runtime("--model", str(script)) as launched:
+        yield launched
+
+
+def test_a_turn_says_how_it_ended(godot, scripted):
+    events = drive(godot, scripted, "endings", driver="turns")
+    endings = {event["event"]: event for event in events if "reason" in event}
+    assert {name: (each["reason"], each["is_cut"]) for name, each in endings.items()} == {
+        "whole": ("END", False),
+        "long": ("LENGTH", True),
+        "late": ("DEADLINE", True),
+        "cut": ("INTERRUPTED", True),
+        "heard": ("INTERRUPTED", True),
+        "fallback": ("UNSPECIFIED", False),
+    }
+    assert endings["cut"]["text"] == "We"
+    assert endings["heard"]["text"] == "I k"
+
+
+def test_the_game_is_told_what_a_character_forgets(godot, scripted):
+    event = only(drive(godot, scripted, "forgetting", driver="turns"), "forgotten")
+    heard = [line["text"] for line in event["lines"] + event["kept"] if line["kind"] == HEARD]
+    assert event["lines"]
+    assert heard == event["said"]
+
+
 def test_stage_directions_are_told_apart_from_speech(godot, tmp_path):
     reply = "*slams the tankard* Get out! I *never* lie. (laughs) Really."
     script = tmp_path / "tavern.toml"

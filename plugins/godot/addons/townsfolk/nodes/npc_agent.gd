@@ -28,6 +28,9 @@ signal action_requested(action: NpcAction)
 signal reply_finished(turn: NpcTurn)
 ## The answer was cut off.
 signal interrupted(turn: NpcTurn)
+## The character remembers these lines no more, as its context was full; they are not in
+## [method transcript] any longer. Each has kind, speaker, text, cut and turn_id.
+signal lines_forgotten(lines: Array[Dictionary])
 ## There is no answer, or the session has a problem; the message says what to do.
 signal failed(message: String)
 ## The session was opened, or re-opened after the runtime was lost.
@@ -307,6 +310,7 @@ func open() -> void:
 		_session.direction_given.connect(direction_given.emit)
 		_session.action_requested.connect(_on_action_requested)
 		_session.turn_ended.connect(_finish)
+		_session.lines_forgotten.connect(lines_forgotten.emit)
 		_session.problem_reported.connect(failed.emit)
 		_session.opened.connect(session_opened.emit)
 		_session.update_priority(_wanted_priority())

@@ -22,6 +22,9 @@ signal finished
 ## WAITING: for the runtime or for earlier turns. SPEAKING: the answer has begun. DONE: it is over.
 enum State { WAITING, SPEAKING, DONE }
 
+const Sampling := preload("../generated/sampling.gd")
+const FinishReason := Sampling.FinishReason
+
 ## The turn's name in transcripts; empty until it was sent to the runtime.
 var id := ""
 ## Who spoke to the character.
@@ -51,6 +54,9 @@ var direction_places: Array[Vector2i] = []
 var state := State.WAITING
 ## The answer was cut off.
 var was_interrupted := false
+## Why the answer ended, such as END, LENGTH, DEADLINE or INTERRUPTED; UNSPECIFIED until it is over,
+## and where there was none: it failed, or is a fallback line.
+var finish_reason := FinishReason.UNSPECIFIED
 ## The answer went round in circles and was ended; see [member NpcSampling.stop_repetition].
 var was_repetition := false
 ## How often what went round in circles was said anew; see [member NpcSampling.retry_repetition].
@@ -102,17 +108,25 @@ func add_text(piece: String) -> void:
 	text_streamed.emit(piece)
 
 
+## Whether the answer is not what the character would have said in full: it was cut off, or its
+## time or its tokens were up.
+func is_cut() -> bool:
+	return was_interrupted or finish_reason in [FinishReason.DEADLINE, FinishReason.LENGTH]
+
+
 ## For sessions: only so much of an answer that was whole was heard.
 func shorten(heard_characters: int) -> void:
 	if heard_characters < text.length():
 		text = text.left(heard_characters)
 		was_interrupted = true
+		finish_reason = FinishReason.INTERRUPTED
 
 
 ## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this
 ## frame, or, when the game ends, is gone by then.
 static func abandon(turn: NpcTurn) -> void:
 	turn.was_interrupted = true
+	turn.finish_reason = FinishReason.INTERRUPTED
 	turn.state = State.DONE
 	_emit_finished.call_deferred(turn)
 

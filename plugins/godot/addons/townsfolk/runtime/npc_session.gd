@@ -14,6 +14,8 @@ signal action_requested(action: NpcAction)
 signal turn_ended(turn: NpcTurn)
 ## The session can be spoken to; for the first time or again.
 signal opened(is_resumed: bool)
+## The character remembers these lines no more: its context was full.
+signal lines_forgotten(lines: Array[Dictionary])
 ## Something failed that concerns no turn.
 signal problem_reported(message: String)
 
@@ -159,6 +161,7 @@ func interrupt(turn: NpcTurn, heard_characters: int) -> void:
 	for unsent: PendingTurn in _turns.duplicate():
 		if not unsent.is_sent and (turn == null or unsent == pending):
 			unsent.turn.was_interrupted = true
+			unsent.turn.finish_reason = NpcTurn.FinishReason.INTERRUPTED
 			# From the next frame on, so that nothing ends inside interrupt().
 			_end.call_deferred(unsent)
 
@@ -280,6 +283,7 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			if pending != null:
 				var reason := finished.finish_reason
 				pending.turn.retries = finished.retries
+				pending.turn.finish_reason = reason as NpcTurn.FinishReason
 				pending.turn.was_repetition = reason == Sampling.FinishReason.REPETITION
 			_on_ended(pending, finished.text, finished.usage, false)
 		EventCase.TURN_INTERRUPTED:
@@ -290,6 +294,7 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			_on_opened(event.opened)
 		EventCase.CONTEXT_TRIMMED:
 			transcript.drop(event.context_trimmed.dropped)
+			lines_forgotten.emit(NpcTranscript.as_data(event.context_trimmed.dropped))
 		EventCase.NOTIFIED:
 			transcript.add_event(event.notified.text)
 		EventCase.ERROR:
@@ -394,6 +399,8 @@ func _on_ended(pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut
 		return
 	pending.turn.text = text
 	pending.turn.was_interrupted = is_cut
+	if is_cut:
+		pending.turn.finish_reason = NpcTurn.FinishReason.INTERRUPTED
 	if usage != null:
 		pending.turn.generated_tokens = usage.generated_tokens
 		pending.turn.time_to_first_token_ms = usage.time_to_first_token_ms

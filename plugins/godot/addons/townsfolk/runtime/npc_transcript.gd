@@ -99,8 +99,13 @@ func drop(dropped: Array[Dialogue.TranscriptEntry]) -> void:
 
 ## The entries as plain data.
 func to_array() -> Array[Dictionary]:
+	return as_data(entries)
+
+
+## Lines as plain data, such as a saved game takes.
+static func as_data(lines: Array[Dialogue.TranscriptEntry]) -> Array[Dictionary]:
 	var saved: Array[Dictionary] = []
-	for entry in entries:
+	for entry in lines:
 		(
 			saved
 			. append(
