@@ -409,6 +409,25 @@ class TestOverflow:
         assert last.usage.prompt_tokens > 0.75 * 508
         assert session.transcript[0].text.startswith("x ")
 
+    async def test_a_question_that_pushes_all_else_out_is_kept(self, start: Start) -> None:
+        sessions = start(context=512)
+        pushed_out = 0
+        for words in range(30, 120, 2):
+            session = open_session(
+                sessions,
+                history=[{"kind": "heard", "text": "word " * 20}],
+                actions=[{"name": "wave"}, {"name": "bow"}],
+            )
+            question = ("word " * words).strip()
+            turn = say(session, question, actions={"names": ["wave"]})
+            events = await events_of(turn)
+            await session.close()
+            if isinstance(events[-1], TurnFailed):
+                break  # too long for the context
+            assert question in [entry.text for entry in session.transcript]
+            pushed_out += isinstance(events[0], ContextTrimmed)
+        assert pushed_out > 0
+
     async def test_what_the_character_says_unasked_may_come_first(self, start: Start) -> None:
         history = [{"kind": "spoke", "text": f"And then, part {n} of my story."} for n in range(60)]
         session = open_session(start(context=512), history=history)

@@ -113,7 +113,8 @@ class TurnRunner:
             fit = self._window.fit_at_once(entries, most)
             if fit is None:  # not here: others speak
                 fit = await asyncio.to_thread(self._window.fit, entries, most)
-        if dropped := excess + fit.dropped:
+        # What was told of actions is no line of the transcript, and the question stays in any case.
+        if dropped := min(excess + fit.dropped, len(self._transcript.entries) - 1):
             turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
         return fit.prompt
 
