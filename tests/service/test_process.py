@@ -280,10 +280,10 @@ FAILING_ENGINE = """
 from pathlib import Path
 from townsfolk.engine.scheduler import Scheduler
 plan = Scheduler.plan
-def failing(self):
+def failing(self, *args):
     if Path({flag!r}).exists():
         raise SystemExit("no order")
-    return plan(self)
+    return plan(self, *args)
 Scheduler.plan = failing
 """
 

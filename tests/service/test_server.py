@@ -347,7 +347,9 @@ async def test_metrics_are_those_of_the_contract(model):
         text = await asyncio.to_thread(scrape)
     values = dict(re.findall(r"^(townsfolk_\S+) (\S+)$", text, re.MULTILINE))
     for field in pb.WatchStatsResponse.DESCRIPTOR.fields:
-        assert f"townsfolk_{field.name}" in values
+        inner = [] if field.message_type is None else field.message_type.fields
+        for name in [f"{field.name}_{each.name}" for each in inner] or [field.name]:
+            assert f"townsfolk_{name}" in values
     assert float(values["townsfolk_generated_tokens_total"]) == 7
     assert float(values["townsfolk_sessions"]) == 1
     assert float(values['townsfolk_calls_total{code="OK",method="Generate"}']) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -29,13 +30,20 @@ class StatsCollector(Collector):
         stats = self._stats()
         if stats is None:
             return
-        for field in WatchStatsResponse.DESCRIPTOR.fields:
-            name, value = f"townsfolk_{field.name}", float(getattr(stats, field.name))
-            description = f"See {field.full_name} in the contract."
-            if field.name.endswith(_TOTAL):
-                yield CounterMetricFamily(name.removesuffix(_TOTAL), description, value)
-            else:
-                yield GaugeMetricFamily(name, description, value)
+        yield from _metrics("townsfolk", stats)
+
+
+def _metrics(prefix: str, message: Message) -> Iterator[Metric]:
+    """Give one metric a number of a message; one in it puts its name before its numbers."""
+    for field in message.DESCRIPTOR.fields:
+        name, value = f"{prefix}_{field.name}", getattr(message, field.name)
+        description = f"See {field.full_name} in the contract."
+        if isinstance(value, Message):
+            yield from _metrics(name, value)
+        elif field.name.endswith(_TOTAL):
+            yield CounterMetricFamily(name.removesuffix(_TOTAL), description, float(value))
+        else:
+            yield GaugeMetricFamily(name, description, float(value))
 
 
 class MetricsServer:
