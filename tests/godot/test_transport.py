@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tls_proxy import make_certificate, tls_proxy
+from townsfolk.v1 import townsfolk_pb2 as pb
 
 SERVER = Path(__file__).with_name("transport_server.py")
 OK, CANCELLED, UNKNOWN, INVALID, DEADLINE_EXCEEDED, NOT_FOUND = range(6)
@@ -164,8 +166,76 @@ def test_messages_larger_than_every_window(godot, either):
 
 def test_more_streams_than_can_be_open_at_once(godot, either):
     assert godot.drive("transport", "many_streams", either) == [
-        {"event": "all done", "right": True, "left": 0}
+        {"event": "all done", "wrong": [], "left": 0}
     ]
+
+
+@contextmanager
+def refusing(refusals: int) -> Iterator[tuple[str, list[bytes]]]:
+    """An HTTP/2 server that refuses the first calls unseen and answers the next with its request.
+
+    Yield its address and the bodies of all calls, refused or not, which come in as they arrive.
+    """
+    bodies: list[bytes] = []
+
+    def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+        return (
+            struct.pack(">I", len(payload))[1:]
+            + bytes([kind, flags])
+            + stream.to_bytes(4)
+            + payload
+        )
+
+    def header(name: bytes, value: bytes) -> bytes:
+        return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+
+    def serve(connection: socket.socket) -> None:
+        stream = connection.makefile("rb")
+        stream.read(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+        connection.sendall(frame(4, 0, 0))
+        while head := stream.read(9):
+            payload = stream.read(int.from_bytes(head[:3]))
+            kind, flags, number = head[3], head[4], int.from_bytes(head[5:])
+            if kind != 0 or not flags & 1:  # the end of a request is DATA with END_STREAM
+                continue
+            bodies.append(payload)
+            if len(bodies) <= refusals:
+                connection.sendall(frame(3, 0, number, struct.pack(">I", 7)))
+                continue
+            request = pb.GenerateRequest.FromString(payload[5:])
+            answer = pb.GenerateResponse(text=pb.GeneratedText(text=request.text))
+            data = answer.SerializeToString()
+            connection.sendall(
+                frame(1, 4, number, b"\x88" + header(b"content-type", b"application/grpc"))
+                + frame(0, 0, number, b"\0" + struct.pack(">I", len(data)) + data)
+                + frame(1, 5, number, header(b"grpc-status", b"0"))
+            )
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                serve(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}", bodies
+
+
+def test_a_call_that_is_refused_unseen_is_made_again(godot):
+    with refusing(3) as (address, bodies):
+        [status] = godot.drive("transport", "echo", address)
+    assert (status["code"], status["texts"]) == (OK, ["say it again"])
+    assert len(bodies) == 4
+    assert len(set(bodies)) == 1
+
+
+def test_a_server_that_refuses_every_call_is_unavailable(godot):
+    with refusing(1000) as (address, bodies):
+        [status] = godot.drive("transport", "echo", address)
+    assert status["code"] == UNAVAILABLE
+    assert "REFUSED_STREAM" in status["message"]
+    assert 2 <= len(bodies) <= 20
 
 
 def test_a_fast_server_is_held_back_by_the_time_budget(godot, either):

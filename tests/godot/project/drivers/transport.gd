@@ -147,11 +147,23 @@ func many_streams() -> void:
 		calls.append(call)
 	for call in calls:
 		await call.wait()
-	var is_right := true
+	var wrong: Array[String] = []
 	for number in 250:
-		is_right = is_right and counts[number] == number % 7 + 1 and calls[number].status.is_ok()
+		if counts[number] != number % 7 + 1 or not calls[number].status.is_ok():
+			var status := calls[number].status
+			wrong.append("%d: %d answers, %s" % [number, counts[number], status.message])
 	await get_tree().process_frame
-	report("all done", {"right": is_right, "left": _channel.call_count()})
+	report("all done", {"wrong": wrong, "left": _channel.call_count()})
+
+
+func echo() -> void:
+	var call := _generate("say it again")
+	var texts: Array[String] = []
+	call.message_received.connect(
+		func(piece: Townsfolk.GenerateResponse) -> void: texts.append(piece.text.text)
+	)
+	await call.wait()
+	_report_status(call, {"texts": texts})
 
 
 # Every frame must come back within the budget although the server sends as fast as it can.

@@ -23,6 +23,8 @@ const Code := GrpcStatus.Code
 ## Answers larger than this end the call.
 const MAX_MESSAGE_SIZE := 16 << 20
 const FRAME_HEADER_SIZE := 5
+## Requests beyond this are not kept for another try.
+const MAX_KEPT_SIZE := 1 << 18
 
 ## Path of the method: "/package.Service/Method".
 var path: String
@@ -42,10 +44,19 @@ var streams_answers := true
 ## func(buffer: PackedByteArray, start: int, stop: int) -> bool. Is called before an answer becomes
 ## a message, with its bytes; true says that they were read, and no message is made.
 var take_answer := Callable()
+## For channels: func(call: GrpcCall) -> bool. Is called when the server has refused the call unseen
+## and it can be made once more; true says that it will be attached to another stream.
+var try_again := Callable()
+## For channels: how often the server has refused the call unseen.
+var refusals := 0
+## For channels: when a refused call may go out again, on the clock of Time.get_ticks_usec().
+var waits_until_usec := 0
 
 var _response_type: GDScript
 var _stream: RefCounted  # an Http2Stream or anything with its signals, send() and reset()
 var _unsent := PackedByteArray()
+var _kept := PackedByteArray()  # what was sent, as long as all of it is there and may be needed
+var _is_kept_whole := true
 var _is_send_closed := false
 var _received := PackedByteArray()
 var _early_status: GrpcStatus
@@ -100,9 +111,10 @@ func attach(stream: RefCounted) -> void:
 	stream.headers_received.connect(_on_headers_received)
 	stream.take_data = _take_data
 	stream.closed.connect(_on_stream_closed)
-	if not _unsent.is_empty() or _is_send_closed:
-		stream.send(_unsent, _is_send_closed)
+	var unsent := _unsent
 	_unsent = PackedByteArray()
+	if not unsent.is_empty() or _is_send_closed:
+		_write(unsent)
 
 
 ## For channels: whether the call has a stream already.
@@ -139,11 +151,32 @@ func finish_if_due(now_usec: int) -> bool:
 func _write(framed: PackedByteArray) -> void:
 	if _stream == null:
 		_unsent.append_array(framed)
+		return
+	_is_kept_whole = _is_kept_whole and _kept.size() + framed.size() <= MAX_KEPT_SIZE
+	if _is_kept_whole:
+		_kept.append_array(framed)
 	else:
-		_stream.send(framed, _is_send_closed)
+		_kept = PackedByteArray()
+	_stream.send(framed, _is_send_closed)
+
+
+# Gives the stream up and makes what was sent unsent again. Returns false when that can't be.
+func _take_back() -> bool:
+	if not _is_kept_whole or not try_again.is_valid():
+		return false
+	refusals += 1
+	if not try_again.call(self):
+		return false
+	_stream = null
+	_unsent = _kept
+	_kept = PackedByteArray()
+	return true
 
 
 func _on_headers_received(headers: PackedStringArray) -> void:
+	# The server has begun: from here on it can't say that it has seen nothing.
+	_is_kept_whole = false
+	_kept = PackedByteArray()
 	var fields: Dictionary[String, String] = {}
 	for place in range(0, headers.size(), 2):
 		fields[headers[place]] = headers[place + 1]
@@ -207,6 +240,8 @@ func _on_stream_closed(error_code: int, message: String) -> void:
 		_finish(_early_status)
 	elif trailing_metadata.has("grpc-status"):
 		_finish(GrpcStatus.from_trailers(trailing_metadata) as GrpcStatus)
+	elif error_code == Http2Frame.ErrorCode.REFUSED_STREAM and _take_back():
+		pass
 	elif error_code != Http2Frame.ErrorCode.NO_ERROR:
 		_finish(GrpcStatus.from_http2_error(error_code, message) as GrpcStatus)
 	else:
@@ -219,6 +254,8 @@ func _finish(final_status: GrpcStatus) -> void:
 	_stream = null
 	_is_send_closed = true
 	_received = PackedByteArray()
+	_kept = PackedByteArray()
+	try_again = Callable()
 	status = final_status
 	due.emit()
 	finished.emit(status)

@@ -14,6 +14,10 @@ const DEFAULT_PORT := 50151
 const KEEPALIVE_SECONDS := 15.0
 ## A server that has not answered a ping after this is gone, whatever its connection says.
 const KEEPALIVE_TIMEOUT_SECONDS := 10.0
+## A call that the server refuses unseen goes out again so many times, each after twice the wait. A
+## server under load refuses what its own limit allows: it counts calls whose end it has sent.
+const MAX_REFUSALS := 9
+const FIRST_WAIT_USEC := 10_000
 const ALPN_HINT := (
 	" A server that insists on ALPN, as Townsfolk's gRPC port does, needs a proxy that takes TLS off, "
 	+ "or the transport gRPC-Web."
@@ -68,9 +72,10 @@ func _poll_network(now: int, deadline_usec: int) -> void:
 	if state == State.CONNECTING and connection.has_settings and connection.error == "":
 		_set_state(State.READY)
 		_start_waiting_calls()
-		if _connection != connection:
-			return
-	_check_connection(now)
+	elif not _waiting.is_empty():
+		_start_waiting_calls()
+	if _connection == connection:
+		_check_connection(now)
 
 
 func _check_connection(now: int) -> void:
@@ -121,9 +126,26 @@ func _shut(reason: String, is_orderly: bool) -> void:
 
 
 func _start_waiting_calls() -> void:
-	while state == State.READY and not _waiting.is_empty() and _connection.has_room():
-		var call: GrpcCall = _waiting.pop_front()
+	var now := Time.get_ticks_usec()
+	var at := 0
+	while state == State.READY and at < _waiting.size() and _connection.has_room():
+		var call := _waiting[at]
+		if now < call.waits_until_usec:
+			at += 1
+			continue
+		_waiting.remove_at(at)
+		call.try_again = _wait_once_more
 		call.attach(_connection.open_stream(_request_headers(call)))
+
+
+# Transparent retry (gRPC's proposal A6): nothing of a refused call was done, so that it is safe.
+func _wait_once_more(call: GrpcCall) -> bool:
+	if _connection == null or _connection.is_going_away or call.refusals > MAX_REFUSALS:
+		return false
+	var wait_usec := FIRST_WAIT_USEC << (call.refusals - 1)
+	call.waits_until_usec = Time.get_ticks_usec() + wait_usec
+	_waiting.push_front(call)
+	return true
 
 
 func _request_headers(call: GrpcCall) -> PackedStringArray:
