@@ -1,5 +1,7 @@
 """Reading weights."""
 
+from townsfolk.checkpoint.adapter import Adapter, LowRank, read_adapter, write_adapter
+from townsfolk.checkpoint.adapter_config import AdapterConfig, AdapterError
 from townsfolk.checkpoint.gguf import GgufCheckpoint, GgufError
 from townsfolk.checkpoint.reader import Checkpoint
 from townsfolk.checkpoint.store import (
@@ -12,13 +14,19 @@ from townsfolk.checkpoint.store import (
 from townsfolk.checkpoint.upload import Upload
 
 __all__ = [
+    "Adapter",
+    "AdapterConfig",
+    "AdapterError",
     "Checkpoint",
     "CheckpointError",
     "Encoding",
     "FileTensor",
     "GgufCheckpoint",
     "GgufError",
+    "LowRank",
     "StoredTensor",
     "TensorStore",
     "Upload",
+    "read_adapter",
+    "write_adapter",
 ]

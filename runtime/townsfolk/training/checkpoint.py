@@ -1,8 +1,6 @@
 """What a run leaves on disk: the model in Hugging Face's layout, and all it takes to go on."""
 
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from townsfolk.checkpoint import Checkpoint
+from townsfolk.checkpoint.replacing import replace_file
 from townsfolk.models import Architecture, UnsupportedModelError, open_source
 from townsfolk.models.weights import expected_tensors
 from townsfolk.training.model import TrainableDecoder
@@ -28,7 +27,9 @@ def save_model(
         name: tensor.detach().to("cpu", DTYPES[dtype]).contiguous()
         for name, tensor in model.weights().items()
     }
-    _replace(folder / "model.safetensors", lambda path: save_file(weights, path, {"format": "pt"}))
+    replace_file(
+        folder / "model.safetensors", lambda path: save_file(weights, path, {"format": "pt"})
+    )
     kept = {name: value for name, value in model.shape.items() if name != "torch_dtype"}
     ends = {name: generation[name] for name in ("bos_token_id", "eos_token_id")}
     config = {**kept, **ends, "dtype": dtype}
@@ -78,9 +79,9 @@ def save_progress(
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
-    _replace(folder / "weights.safetensors", lambda path: save_file(weights, path))
-    _replace(folder / "optimizer.safetensors", lambda path: save_file(moments, path))
-    _replace(folder / "progress.json", lambda path: Path(path).write_text(json.dumps(progress)))
+    replace_file(folder / "weights.safetensors", lambda path: save_file(weights, path))
+    replace_file(folder / "optimizer.safetensors", lambda path: save_file(moments, path))
+    replace_file(folder / "progress.json", lambda path: Path(path).write_text(json.dumps(progress)))
 
 
 def load_progress(model: TrainableDecoder, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
@@ -96,17 +97,3 @@ def load_progress(model: TrainableDecoder, optimizer: Optimizer, folder: Path) -
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
     return progress
-
-
-def _replace(path: Path, write: Any) -> None:
-    """Write beside the file and put it in its place at once: a crash leaves the old one whole.
-
-    It gets the mode of any new file; safetensors makes files that only their owner can read.
-    """
-    beside = path.with_suffix(".new")
-    beside.unlink(missing_ok=True)
-    beside.touch()
-    mode = stat.S_IMODE(beside.stat().st_mode)
-    write(str(beside))
-    beside.chmod(mode)
-    os.replace(beside, path)
