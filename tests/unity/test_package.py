@@ -134,6 +134,15 @@ SERIALIZED = re.compile(
 )
 
 
+def serialized(script: Path) -> set[str]:
+    """Return the fields that Unity keeps of a script, with those of what its class derives from."""
+    source = script.read_text(encoding="utf-8")
+    names = set(SERIALIZED.findall(source))
+    base = re.search(rf"class {script.stem} : (\w+)", source)
+    parents = PACKAGE.rglob(f"{base[1]}.cs") if base else ()
+    return names.union(*(serialized(parent) for parent in parents))
+
+
 @pytest.mark.parametrize("path", YAML_ASSETS, ids=relative)
 def test_serialized_fields_exist_in_the_scripts(path):
     known = guids()
@@ -144,7 +153,7 @@ def test_serialized_fields_exist_in_the_scripts(path):
         script = known.get(fields["m_Script"]["guid"])
         if script is None:
             continue  # a component of Unity's own
-        names = set(SERIALIZED.findall(script.read_text(encoding="utf-8")))
+        names = serialized(script)
         own = {name for name in fields if not name.startswith("m_")}
         assert own, f"{script.name}: no field is set"
         assert own <= names, f"{script.name} has no field {own - names}"

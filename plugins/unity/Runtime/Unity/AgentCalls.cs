@@ -1,7 +1,5 @@
 using System;
-using System.Threading;
 using System.Threading.Tasks;
-using Townsfolk.V1;
 using UnityEngine;
 
 namespace Townsfolk.Unity
@@ -12,69 +10,33 @@ namespace Townsfolk.Unity
     /// </summary>
     internal static class AgentCalls
     {
-        public static async Task InterruptAsync(Task<NpcSession> opening, NpcTurn turn, string? heard)
+        /// <summary>Makes a call on a thread of the pool, and logs its failure.</summary>
+        /// <param name="what">What does not reach the runtime when it fails.</param>
+        /// <param name="call">The call.</param>
+        public static Task WatchAsync(string what, Func<Task> call) => Task.Run(async () =>
         {
             try
             {
-                var session = await opening.ConfigureAwait(false);
-                if ((await session.InterruptAsync(heard, turn.Id).ConfigureAwait(false)).Count > 0)
-                {
-                    return;
-                }
-            }
-            catch (Exception exception)
-            {
-                Debug.LogWarning("Townsfolk: an interrupt did not reach the runtime: " + exception.Message);
-            }
-
-            // The runtime has not heard of the turn yet.
-            turn.Cancel();
-        }
-
-        public static async Task<NpcChoice> ChooseAsync(
-            Task before, Task<NpcSession> opening, ChooseRequest request, CancellationToken cancellation)
-        {
-            await before.ConfigureAwait(false);
-            var session = await opening.ConfigureAwait(false);
-            return await session.ChooseAsync(request, cancellation).ConfigureAwait(false);
-        }
-
-        public static async Task AnswerActionAsync(NpcSession session, string actionId, bool accepted, string text)
-        {
-            try
-            {
-                await session.AnswerActionAsync(actionId, accepted, text).ConfigureAwait(false);
-            }
-            catch (Exception exception)
-            {
-                Debug.LogWarning("Townsfolk: the answer to an action did not reach the runtime: " + exception.Message);
-            }
-        }
-
-        public static async Task NotifyAsync(
-            Task before, Task<NpcSession> opening, string text, CancellationToken cancellation)
-        {
-            await before.ConfigureAwait(false);
-            try
-            {
-                var session = await opening.ConfigureAwait(false);
-                await session.NotifyAsync(text, cancellation).ConfigureAwait(false);
+                await call().ConfigureAwait(false);
             }
             catch (Exception exception) when (!(exception is OperationCanceledException))
             {
-                Debug.LogWarning("Townsfolk: an event did not reach the runtime: " + exception.Message);
+                Debug.LogWarning($"Townsfolk: {what} did not reach the runtime: {exception.Message}");
             }
-        }
+        });
 
-        public static async Task SetPriorityAsync(NpcSession session, int priority)
+        public static async Task InterruptAsync(Task<NpcSession> opening, NpcTurn turn, string? heard)
         {
-            try
+            var reached = false;
+            await WatchAsync("an interrupt", async () =>
             {
-                await session.SetPriorityAsync(priority).ConfigureAwait(false);
-            }
-            catch (Exception exception)
+                var session = await opening.ConfigureAwait(false);
+                reached = (await session.InterruptAsync(heard, turn.Id).ConfigureAwait(false)).Count > 0;
+            }).ConfigureAwait(false);
+            if (!reached)
             {
-                Debug.LogWarning("Townsfolk: a priority did not reach the runtime: " + exception.Message);
+                // The runtime has not heard of the turn yet.
+                turn.Cancel();
             }
         }
 

@@ -47,6 +47,27 @@ namespace Townsfolk.Unity
         public Task<NpcSession> Open(CharacterSetup setup, int priority) =>
             Current.Open(Runtime!, setup, priority, LastTurn);
 
+        /// <summary>Does something in the session when all that was asked of the character before is over.</summary>
+        public Task<T> InTurn<T>(Task<NpcSession> opening, Func<NpcSession, Task<T>> action)
+        {
+            var before = LastTurn;
+            var doing = Task.Run(async () =>
+            {
+                await before.ConfigureAwait(false);
+                return await action(await opening.ConfigureAwait(false)).ConfigureAwait(false);
+            });
+            LastTurn = doing.ContinueWith(_ => { }, TaskScheduler.Default);
+            return doing;
+        }
+
+        /// <inheritdoc cref="InTurn{T}"/>
+        public Task InTurn(Task<NpcSession> opening, Func<NpcSession, Task> action) =>
+            InTurn(opening, async session =>
+            {
+                await action(session).ConfigureAwait(false);
+                return true;
+            });
+
         /// <summary>The conversation for a saved game.</summary>
         public byte[] Save(CharacterSetup? setup) => Current.Save(setup);
 

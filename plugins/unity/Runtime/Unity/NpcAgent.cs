@@ -16,39 +16,8 @@ namespace Townsfolk.Unity
     /// <summary>Makes a game object a character that can be spoken to. Use it from the main thread.</summary>
     [AddComponentMenu("Townsfolk/NPC Agent")]
     [DisallowMultipleComponent]
-    public sealed class NpcAgent : MonoBehaviour
+    public sealed class NpcAgent : NpcCharacter
     {
-        [Header("Character")]
-        [Tooltip("Who the character is.")]
-        [SerializeField] private NpcPersona? persona;
-
-        [Tooltip("What the character knows of the world. The same packs in the same order share memory.")]
-        [SerializeField] private LorePack[] lore = Array.Empty<LorePack>();
-
-        [Tooltip("How words are chosen; empty takes the model's defaults.")]
-        [SerializeField] private SamplingPreset? sampling;
-
-        [Header("Conversation")]
-        [Tooltip("Who speaks to the character when Say is not told otherwise.")]
-        [SerializeField] private string playerName = "Player";
-
-        [Min(0)]
-        [Tooltip("An answer ends after this many milliseconds, with what was said until then; 0: no limit.")]
-        [SerializeField] private int deadlineMs;
-
-        [Tooltip("One of these is said when the runtime fails, so that the game goes on.")]
-        [SerializeField] private string[] fallbackLines = Array.Empty<string>();
-
-        [Range(0, 20)]
-        [Tooltip("Tells of sentences where the entropy of what could be said reaches so many nats; 0: of none.")]
-        [SerializeField] private float hesitationEntropy;
-
-        [Tooltip("What becomes of stage directions in the answers: *slams the tankard*.")]
-        [SerializeField] private StageDirections stageDirections = StageDirections.Keep;
-
-        [Header("Priority")]
-        [SerializeField] private DistancePriority priority = new DistancePriority();
-
         [Header("Events")]
         [SerializeField] private UnityEvent onThinkingStarted = new UnityEvent();
         [SerializeField] private UnityEvent<string> onTextStreamed = new UnityEvent<string>();
@@ -58,9 +27,9 @@ namespace Townsfolk.Unity
         [SerializeField] private UnityEvent<string> onInterrupted = new UnityEvent<string>();
         [SerializeField] private UnityEvent<string> onFailed = new UnityEvent<string>();
 
-        private readonly NpcActions _actions = new NpcActions();
         private readonly AgentTurns _turns = new AgentTurns();
         private readonly AgentConversation _conversation = new AgentConversation();
+        private readonly AgentActions _actions = new AgentActions();
         private readonly CancellationTokenSource _destroyed = new CancellationTokenSource();
         private int _fallback;
 
@@ -93,63 +62,6 @@ namespace Townsfolk.Unity
 
         /// <summary>The answer failed, and there is no fallback line; the character can still be spoken to.</summary>
         public event Action<Exception>? Failed;
-
-        /// <summary>
-        /// Who the character is. Another persona begins a conversation of its own with the next line; an edited one
-        /// goes on with the same memories.
-        /// </summary>
-        public NpcPersona? Persona
-        {
-            get => persona;
-            set => persona = value;
-        }
-
-        /// <summary>What the character knows of the world. A change takes effect with the next line.</summary>
-        public LorePack[] Lore
-        {
-            get => lore;
-            set => lore = value;
-        }
-
-        /// <summary>How words are chosen. A change takes effect with the next line.</summary>
-        public SamplingPreset? Sampling
-        {
-            get => sampling;
-            set => sampling = value;
-        }
-
-        /// <summary>One of these is said when the runtime fails.</summary>
-        public string[] FallbackLines
-        {
-            get => fallbackLines;
-            set => fallbackLines = value;
-        }
-
-        /// <summary>An answer's time limit in milliseconds; 0 means none.</summary>
-        public int DeadlineMs
-        {
-            get => deadlineMs;
-            set => deadlineMs = value;
-        }
-
-        /// <summary>
-        /// What becomes of stage directions in the answers. A change takes effect with the next line.
-        /// </summary>
-        public StageDirections StageDirections
-        {
-            get => stageDirections;
-            set => stageDirections = value;
-        }
-
-        /// <summary>From which entropy on, in nats, the character hesitates; 0 tells nothing.</summary>
-        public float HesitationEntropy
-        {
-            get => hesitationEntropy;
-            set => hesitationEntropy = value;
-        }
-
-        /// <summary>Who goes first when the runtime is short of room or time.</summary>
-        public DistancePriority Priority => priority;
 
         /// <summary>Whether an answer is under way or awaited.</summary>
         public bool IsBusy => _turns.IsBusy;
@@ -216,13 +128,8 @@ namespace Townsfolk.Unity
         }
 
         /// <summary>Says what came of an action without a method.</summary>
-        public void AnswerAction(ActionRequested action, bool accepted, string text = "")
-        {
-            if (_conversation.Session is { } session)
-            {
-                _ = Task.Run(() => AgentCalls.AnswerActionAsync(session, action.ActionId, accepted, text));
-            }
-        }
+        public void AnswerAction(ActionRequested action, bool accepted, string text = "") =>
+            _actions.Answer(_conversation.Session, action, accepted, text);
 
         /// <summary>
         /// The character chooses among authored texts, when the lines said before are answered. Nothing is generated,
@@ -233,35 +140,30 @@ namespace Townsfolk.Unity
         /// <param name="remember">Whether the chosen text is said, and becomes part of the conversation.</param>
         public Task<NpcChoice> ChooseAsync(string[] options, string? text = null, bool remember = false)
         {
-            var opening = OpenSession();
             var request = new ChooseRequest { Remember = remember };
             request.Options.AddRange(options);
             if (text != null)
             {
-                request.Utterance = new Utterance { Text = text, Speaker = playerName };
+                request.Utterance = new Utterance { Text = text, Speaker = PlayerName };
             }
 
             var cancellation = _destroyed.Token;
-            var before = _conversation.LastTurn;
-            var choosing = Task.Run(() => AgentCalls.ChooseAsync(before, opening, request, cancellation));
-            _conversation.LastTurn = choosing.ContinueWith(_ => { }, TaskScheduler.Default);
-            return choosing;
+            return _conversation.InTurn(OpenSession(), session => session.ChooseAsync(request, cancellation));
         }
 
         /// <summary>The character learns of an event in the world, without answering.</summary>
         public void Notify(string text)
         {
-            var opening = OpenSession();
             var cancellation = _destroyed.Token;
-            var before = _conversation.LastTurn;
-            _conversation.LastTurn = Task.Run(() => AgentCalls.NotifyAsync(before, opening, text, cancellation));
+            var telling = _conversation.InTurn(OpenSession(), session => session.NotifyAsync(text, cancellation));
+            _ = AgentCalls.WatchAsync("an event", () => telling);
         }
 
         /// <summary>
         /// The conversation, to be kept in a saved game; give it to <see cref="Restore"/>. No call: it works while
         /// the runtime is gone, and in OnDestroy. Of an answer under way it has what was said until now.
         /// </summary>
-        public byte[] Save() => _conversation.Save(persona != null ? Setup(persona) : null);
+        public byte[] Save() => _conversation.Save(Persona != null ? Setup(Persona) : null);
 
         /// <summary>
         /// Goes on where a saved conversation ended. What was said since then is forgotten, and an answer under
@@ -269,10 +171,7 @@ namespace Townsfolk.Unity
         /// </summary>
         /// <param name="saved">What <see cref="Save"/> returned.</param>
         /// <exception cref="ArgumentException">It is no saved conversation.</exception>
-        public void Restore(byte[] saved)
-        {
-            _conversation.Restore(saved, _turns);
-        }
+        public void Restore(byte[] saved) => _conversation.Restore(saved, _turns);
 
         /// <summary>
         /// Ends the conversation: an answer under way is cut off, and the character forgets all that was said. The
@@ -310,7 +209,8 @@ namespace Townsfolk.Unity
                     onDirectionGiven.Invoke(happened.Text);
                     break;
                 case NpcEventKind.Action:
-                    Act(happened.Action!);
+                    _actions.Invoke(_conversation.Session, happened.Action!);
+                    ActionRequested?.Invoke(happened.Action!);
                     break;
                 case NpcEventKind.Finished:
                 case NpcEventKind.Interrupted:
@@ -319,30 +219,6 @@ namespace Townsfolk.Unity
                     Finish(turn);
                     break;
             }
-        }
-
-        private void Act(ActionRequested action)
-        {
-            bool? done;
-            string outcome;
-            try
-            {
-                done = _actions.Invoke(action, out outcome);
-            }
-            catch (Exception failure)
-            {
-                // The game's own fault: the character must not wait for ever.
-                Debug.LogException(failure);
-                done = false;
-                outcome = "it failed";
-            }
-
-            if (done is { } accepted)
-            {
-                AnswerAction(action, accepted, outcome);
-            }
-
-            ActionRequested?.Invoke(action);
         }
 
         internal void HandleFailure(NpcTurn turn, Exception failure)
@@ -355,7 +231,7 @@ namespace Townsfolk.Unity
                 return;
             }
 
-            if (fallbackLines.Length > 0)
+            if (FallbackLines.Length > 0)
             {
                 Debug.LogWarning($"Townsfolk: {name} says a fallback line: {failure.Message}");
                 SayFallback(turn, failure);
@@ -369,7 +245,7 @@ namespace Townsfolk.Unity
 
         private void SayFallback(NpcTurn turn, Exception failure)
         {
-            var line = fallbackLines[_fallback++ % fallbackLines.Length];
+            var line = FallbackLines[_fallback++ % FallbackLines.Length];
             _turns.Replace(line);
             TextStreamed?.Invoke(line);
             onTextStreamed.Invoke(line);
@@ -383,7 +259,7 @@ namespace Townsfolk.Unity
         private void Update()
         {
             if (_conversation.Session is { } session
-                && priority.TryUpdate(transform.position, Time.unscaledTime, out var now))
+                && Priority.TryUpdate(transform.position, Time.unscaledTime, out var now))
             {
                 TellPriority(session, now);
             }
@@ -391,7 +267,7 @@ namespace Townsfolk.Unity
 
         // A method of its own: Update would make the lambda's closure in every frame.
         private static void TellPriority(NpcSession session, int now) =>
-            _ = Task.Run(() => AgentCalls.SetPriorityAsync(session, now));
+            _ = AgentCalls.WatchAsync("a priority", () => session.SetPriorityAsync(now));
 
         private void OnDisable() => Interrupt();
 
@@ -413,8 +289,8 @@ namespace Townsfolk.Unity
             var utterance = new Utterance
             {
                 Text = text,
-                Speaker = playerName,
-                DeadlineMs = deadlineMs,
+                Speaker = PlayerName,
+                DeadlineMs = DeadlineMs,
                 TurnId = Guid.NewGuid().ToString("N"),
                 Grammar = grammar,
                 Actions = actions,
@@ -429,17 +305,17 @@ namespace Townsfolk.Unity
 
         private Task<NpcSession> OpenSession()
         {
-            if (persona == null)
+            if (Persona == null)
             {
                 throw new InvalidOperationException($"{name} has no persona: give its NPC Agent one");
             }
 
-            _conversation.Begin(persona, EndTurns).CheckPacks(lore);
-            return _conversation.Open(Setup(persona), priority.Current);
+            _conversation.Begin(Persona, EndTurns).CheckPacks(Lore);
+            return _conversation.Open(Setup(Persona), Priority.Current);
         }
 
         private CharacterSetup Setup(NpcPersona who) =>
-            new CharacterSetup(who, lore, sampling, _actions, hesitationEntropy, stageDirections);
+            new CharacterSetup(who, Lore, Sampling, _actions.Known, HesitationEntropy, StageDirections);
 
         // The oldest turn is being answered now, if there is one.
         private void Think()
