@@ -42,11 +42,12 @@ signal session_opened(is_resumed: bool)
 enum StageDirections { KEEP, APART, DROP, SPEAK }
 
 const Attention := preload("attention.gd")
+const CharacterSetup := preload("character_setup.gd")
 const Dialogue := preload("../generated/dialogue.gd")
-const NpcActions := preload("../runtime/npc_actions.gd")
 const NpcSession := preload("../runtime/npc_session.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
+const TurnQueue := preload("turn_queue.gd")
 
 const ATTENTION_INTERVAL_SECONDS := 0.25
 ## Changes of the priority smaller than this are not worth a message.
@@ -107,18 +108,31 @@ const ATTENTION_STEP := 5
 @export var fallback_lines: PackedStringArray = []
 
 ## The turn that is being answered; null when none is.
-var current_turn: NpcTurn
+var current_turn: NpcTurn:
+	get:
+		return _turns.current
 ## The runtime to use; by default the autoload.
 var runtime: TownsfolkRuntime
 
-var _actions := NpcActions.new()
-var _session: NpcSession
-var _queue: Array[NpcTurn] = []
-var _saved_transcript: Array = []
+var _setup := CharacterSetup.new(self)
+var _turns := TurnQueue.new()
+var _session := NpcSession.new(_setup.open, _setup.collect_lore)
 var _attention_wait := 0.0
-# What the session was opened with.
-var _opened_as := PackedByteArray()
-var _opened_persona: NpcPersona
+
+
+func _init() -> void:
+	_turns.began.connect(thinking_started.emit)
+	_turns.ended.connect(_on_turn_ended)
+	_turns.fell_back.connect(_on_fell_back)
+	_session.text_streamed.connect(text_streamed.emit)
+	_session.sentence_ready.connect(_on_sentence_ready)
+	_session.hesitated.connect(hesitated.emit)
+	_session.direction_given.connect(direction_given.emit)
+	_session.action_requested.connect(_on_action_requested)
+	_session.turn_ended.connect(_finish)
+	_session.lines_forgotten.connect(lines_forgotten.emit)
+	_session.problem_reported.connect(failed.emit)
+	_session.opened.connect(session_opened.emit)
 
 
 func _ready() -> void:
@@ -138,27 +152,12 @@ func _process(delta: float) -> void:
 
 
 func _exit_tree() -> void:
-	if _session != null:
-		_session.turn_ended.disconnect(_finish)
-	for turn in _queue:
-		NpcTurn.abandon(turn)
-	_queue.clear()
-	current_turn = null
+	_turns.abandon()
 	close()
 
 
 func _get_configuration_warnings() -> PackedStringArray:
-	var warnings := PackedStringArray()
-	if persona == null:
-		warnings.append("The character has no persona: add an NpcPersona to speak to it.")
-	elif persona.problem() != "":
-		warnings.append(persona.problem())
-	for pack in lore:
-		var problem := "A lore pack is empty." if pack == null else pack.problem()
-		if problem != "":
-			warnings.append(problem)
-	if attention_anchor != null and not (attention_anchor is Node2D or attention_anchor is Node3D):
-		warnings.append("The attention anchor must be a Node2D or a Node3D.")
+	var warnings := _setup.warnings()
 	if not ProjectSettings.has_setting("autoload/" + TownsfolkRuntime.AUTOLOAD):
 		warnings.append("Enable the Townsfolk plugin in Project Settings > Plugins.")
 	return warnings
@@ -176,14 +175,14 @@ func say(
 	actions: Variant = null,
 	must_act := false
 ) -> NpcTurn:
-	var turn := NpcTurn.new(speaker, text, _interrupt_turn)
-	_queue.append(turn)
+	var turn := NpcTurn.new(speaker, text, _session.interrupt)
+	_turns.add(turn)
 	var problem := _problem()
 	if problem != "":
 		turn.error = problem
 		_finish.call_deferred(turn)
 		return turn
-	if _queue.size() == 1:
+	if _turns.is_alone():
 		_follow_changes()
 	open()
 	var utterance := Dialogue.Utterance.new()
@@ -193,10 +192,10 @@ func say(
 	if grammar != null:
 		utterance.grammar = grammar.to_message()
 	if actions != null or acts_between or must_act:
-		utterance.actions = _actions_now(actions, must_act)
+		utterance.actions = _setup.actions.select(actions, acts_between, must_act)
 	_session.say(turn, utterance)
-	if _queue.size() == 1:
-		_begin_next.call_deferred()
+	if _turns.is_alone():
+		_turns.begin_next.call_deferred()
 	return turn
 
 
@@ -222,7 +221,7 @@ func choose(
 	var problem := _problem()
 	if problem != "":
 		return NpcChoice.failed(problem)
-	if _queue.is_empty():
+	if _turns.is_empty():
 		_follow_changes()
 	open()
 	var request := Townsfolk.ChooseRequest.new()
@@ -253,7 +252,7 @@ func choose(
 ## [method NpcAction.refuse], means that it is not done. [param condition] tells the model when the
 ## character may do it, and [param options] which texts a parameter can be.
 func add_action(callable: Callable, description: String, condition := "", options := {}) -> void:
-	var problem := _actions.add(callable, description, condition, options)
+	var problem := _setup.actions.add(callable, description, condition, options)
 	if problem != "":
 		push_error("Townsfolk: %s" % problem)
 
@@ -262,17 +261,12 @@ func add_action(callable: Callable, description: String, condition := "", option
 ## [method NpcAction.accept] or [method NpcAction.reject]. [param schema] is the JSON Schema of its
 ## arguments.
 func add_action_schema(action: String, description: String, schema := {}, condition := "") -> void:
-	var message := Dialogue.ActionSpec.new()
-	message.name = action
-	message.description = description
-	message.condition = condition
-	message.json_schema = "" if schema.is_empty() else JSON.stringify(schema)
-	_actions.add_message(message)
+	_setup.actions.add_schema(action, description, schema, condition)
 
 
 ## Takes an action away from the character.
 func remove_action(action: String) -> void:
-	_actions.remove(action)
+	_setup.actions.remove(action)
 
 
 ## Lets the character learn of an event in the world, without an answer: "The door bursts open."
@@ -291,8 +285,7 @@ func notify(event: String) -> void:
 ## The character remembers only the first [param heard_characters] of the answer, exactly: what the
 ## player has seen or heard of it. Negative: all that was generated.
 func interrupt(heard_characters := -1) -> void:
-	if _session != null:
-		_session.interrupt(null, heard_characters)
+	_session.interrupt(null, heard_characters)
 
 
 ## Opens the session now, rather than when something is first said.
@@ -301,68 +294,41 @@ func open() -> void:
 	if problem != "":
 		failed.emit(problem)
 		return
-	if _session == null:
-		_session = NpcSession.new(_find_runtime(), _make_first_config, _collect_lore)
-		_session.transcript.from_array(_saved_transcript)
-		_session.text_streamed.connect(text_streamed.emit)
-		_session.sentence_ready.connect(_on_sentence_ready)
-		_session.hesitated.connect(hesitated.emit)
-		_session.direction_given.connect(direction_given.emit)
-		_session.action_requested.connect(_on_action_requested)
-		_session.turn_ended.connect(_finish)
-		_session.lines_forgotten.connect(lines_forgotten.emit)
-		_session.problem_reported.connect(failed.emit)
-		_session.opened.connect(session_opened.emit)
-		_session.update_priority(_wanted_priority())
-	_session.open()
+	_session.update_priority(_wanted_priority())
+	_session.open(_find_runtime())
 	_update_processing()
 
 
 ## Ends the session; the runtime forgets it. [method transcript] still has what was said, and
 ## the next [method say] goes on from there.
 func close() -> void:
-	if _session == null:
-		return
 	_session.close()
-	_saved_transcript = _session.transcript.to_array()
-	_session = null
-	_opened_as.clear()
+	_setup.close()
 	_update_processing()
 
 
 ## Whether an answer is under way or waiting.
 func is_busy() -> bool:
-	return not _queue.is_empty()
+	return not _turns.is_empty()
 
 
 ## What the character remembers of all that it has heard and said, as plain data for a saved game:
 ## pass it to [method restore]. When the model's context is full, the oldest entries are forgotten.
 ## Each entry has kind, speaker, text, cut and turn_id.
 func transcript() -> Array[Dictionary]:
-	if _session != null:
-		return _session.transcript.to_array()
-	var saved: Array[Dictionary] = []
-	saved.assign(_saved_transcript)
-	return saved
+	return _session.transcript.to_array()
 
 
 ## Goes on from a saved game's [method transcript]. The current session is closed.
 func restore(saved: Array) -> void:
 	close()
-	_opened_persona = null
-	_saved_transcript = saved.duplicate(true)
+	_setup.forget_persona()
+	_session.transcript.from_array(saved)
 
 
 func _problem() -> String:
-	if persona == null:
-		return "%s has no persona: give it an NpcPersona" % name
-	if persona.problem() != "":
-		return persona.problem()
-	for pack in lore:
-		if pack == null:
-			return "%s has an empty lore pack" % name
-		if pack.problem() != "":
-			return pack.problem()
+	if _setup.problem() != "":
+		return _setup.problem()
 	if not is_inside_tree():
 		return "%s is not in the scene tree" % name
 	if _find_runtime() == null:
@@ -378,73 +344,12 @@ func _find_runtime() -> TownsfolkRuntime:
 
 # Opens the session anew where the character was changed since.
 func _follow_changes() -> void:
-	var is_another := _opened_persona != null and _opened_persona != persona
-	if is_another or (not _opened_as.is_empty() and _opened_as != _setup()):
+	var is_another := _setup.is_another()
+	if is_another or _setup.has_changed():
 		close()
 	if is_another:
 		# Who speaks now was not there.
 		restore([])
-
-
-func _actions_now(names: Variant, must_act: bool) -> Dialogue.ActionsNow:
-	var now := Dialogue.ActionsNow.new()
-	if names == null:
-		for action in _actions.messages:
-			now.names.append(action.name)
-	else:
-		now.names.assign(names)
-	if acts_between:
-		now.placement = Dialogue.ActionPlacement.BETWEEN
-	now.required = must_act
-	return now
-
-
-func _setup() -> PackedByteArray:
-	var setup := _make_config().to_bytes()
-	for message in _collect_lore():
-		setup.append_array(message.to_bytes())
-	return setup
-
-
-func _make_first_config() -> Dialogue.SessionConfig:
-	_opened_as = _setup()
-	_opened_persona = persona
-	return _make_config()
-
-
-func _make_config() -> Dialogue.SessionConfig:
-	var config := Dialogue.SessionConfig.new()
-	config.persona = persona.to_message()
-	if sampling != null:
-		config.sampling = sampling.to_message()
-	if hesitation_entropy > 0.0:
-		config.hesitation_entropy = hesitation_entropy
-	config.actions = _actions.messages
-	config.speech = _make_speech()
-	return config
-
-
-func _make_speech() -> Dialogue.SpeechSettings:
-	var speech := Dialogue.SpeechSettings.new()
-	speech.directions = (stage_directions + 1) as Dialogue.StageDirections
-	for index in 4:
-		if direction_marks & 1 << index:
-			speech.marks.append((index + 1) as Dialogue.DirectionMark)
-	return speech
-
-
-func _collect_lore() -> Array[Dialogue.Lore]:
-	var messages: Array[Dialogue.Lore] = []
-	for pack in lore:
-		if _find_runtime() != null:
-			_find_runtime().check_pack(pack)
-		messages.append(pack.to_message())
-	return messages
-
-
-func _interrupt_turn(turn: NpcTurn, heard_characters: int) -> void:
-	if _session != null:
-		_session.interrupt(turn, heard_characters)
 
 
 func _wanted_priority() -> int:
@@ -456,27 +361,19 @@ func _wanted_priority() -> int:
 
 # Without deadlines and attention nothing is done each frame.
 func _update_processing() -> void:
-	set_process(_session != null and (deadline_seconds > 0.0 or attention_anchor != null))
+	set_process(_session.is_open() and (deadline_seconds > 0.0 or attention_anchor != null))
 
 
 func _update_priority() -> void:
-	if _session == null:
-		return
 	var wanted := _wanted_priority()
 	if absi(wanted - _session.priority) >= ATTENTION_STEP or attention_anchor == null:
 		_session.update_priority(wanted)
 
 
-func _begin_next() -> void:
-	if not _queue.is_empty() and current_turn != _queue[0]:
-		current_turn = _queue[0]
-		thinking_started.emit(current_turn)
-
-
 func _on_action_requested(action: NpcAction) -> void:
 	action_requested.emit(action)
-	if not action.is_answered and _actions.has_method_of(action.name):
-		_actions.run(action)
+	if not action.is_answered and _setup.actions.has_method_of(action.name):
+		_setup.actions.run(action)
 
 
 func _on_sentence_ready(_turn: NpcTurn, sentence: String) -> void:
@@ -484,29 +381,18 @@ func _on_sentence_ready(_turn: NpcTurn, sentence: String) -> void:
 
 
 func _finish(turn: NpcTurn) -> void:
-	if current_turn != turn and not turn.was_interrupted:
-		current_turn = turn
-		thinking_started.emit(turn)
-	_queue.erase(turn)
-	current_turn = null
-	if turn.error != "" and turn.text == "" and not fallback_lines.is_empty():
-		_say_fallback(turn)
-	turn.state = NpcTurn.State.DONE
+	_turns.finish(turn, fallback_lines)
+
+
+func _on_fell_back(line: String) -> void:
+	text_streamed.emit(line)
+	sentence_ready.emit(line)
+
+
+func _on_turn_ended(turn: NpcTurn) -> void:
 	if turn.error != "" and not turn.is_fallback:
 		failed.emit(turn.error)
 	elif turn.was_interrupted:
 		interrupted.emit(turn)
 	else:
 		reply_finished.emit(turn)
-	turn.finished.emit()
-	_begin_next()
-
-
-func _say_fallback(turn: NpcTurn) -> void:
-	turn.is_fallback = true
-	turn.text = fallback_lines[randi() % fallback_lines.size()]
-	turn.sentences.append(turn.text)
-	turn.text_streamed.emit(turn.text)
-	text_streamed.emit(turn.text)
-	turn.sentence_ready.emit(turn.text)
-	sentence_ready.emit(turn.text)

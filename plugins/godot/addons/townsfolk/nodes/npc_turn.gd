@@ -122,6 +122,16 @@ func shorten(heard_characters: int) -> void:
 		finish_reason = FinishReason.INTERRUPTED
 
 
+## For agents: there is no answer, and this line is said instead.
+func fall_back(line: String) -> void:
+	is_fallback = true
+	text = line
+	sentences.append(line)
+	sentence_ends.append(line.length())
+	text_streamed.emit(line)
+	sentence_ready.emit(line)
+
+
 ## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this
 ## frame, or, when the game ends, is gone by then.
 static func abandon(turn: NpcTurn) -> void:

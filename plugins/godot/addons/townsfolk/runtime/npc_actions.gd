@@ -50,8 +50,13 @@ func add(callable: Callable, description: String, condition: String, options: Di
 	return ""
 
 
-## Takes an action without a method.
-func add_message(action: Dialogue.ActionSpec) -> void:
+## Takes an action without a method; the schema is the JSON Schema of its arguments.
+func add_schema(name: String, description: String, schema: Dictionary, condition: String) -> void:
+	var action := Dialogue.ActionSpec.new()
+	action.name = name
+	action.description = description
+	action.condition = condition
+	action.json_schema = "" if schema.is_empty() else JSON.stringify(schema)
 	remove(action.name)
 	messages.append(action)
 
@@ -63,6 +68,20 @@ func remove(name: String) -> void:
 	)
 	_methods.erase(name)
 	_callables.erase(name)
+
+
+## Which of the actions one turn may take; null as names means all.
+func select(names: Variant, acts_between: bool, must_act: bool) -> Dialogue.ActionsNow:
+	var now := Dialogue.ActionsNow.new()
+	if names == null:
+		for action in messages:
+			now.names.append(action.name)
+	else:
+		now.names.assign(names)
+	if acts_between:
+		now.placement = Dialogue.ActionPlacement.BETWEEN
+	now.required = must_act
+	return now
 
 
 ## Whether a method is behind an action.

@@ -63,8 +63,7 @@ class PendingTurn:
 	var is_started := false
 
 
-func _init(runtime: TownsfolkRuntime, make_config: Callable, collect_lore: Callable) -> void:
-	_runtime = runtime
+func _init(make_config: Callable, collect_lore: Callable) -> void:
 	_make_config = make_config
 	_collect_lore = collect_lore
 	# Turn ids must differ from those in a transcript that comes from a saved game.
@@ -72,9 +71,10 @@ func _init(runtime: TownsfolkRuntime, make_config: Callable, collect_lore: Calla
 
 
 ## Opens the session, as soon as the runtime is ready. The lore is registered before it.
-func open() -> void:
+func open(runtime: TownsfolkRuntime) -> void:
 	if state != State.CLOSED:
 		return
+	_runtime = runtime
 	state = State.WAITING_FOR_RUNTIME
 	_runtime.ready_changed.connect(_on_runtime_ready_changed)
 	_runtime.state_changed.connect(_on_runtime_state_changed)
@@ -82,7 +82,13 @@ func open() -> void:
 	_open_stream.call_deferred()
 
 
-## Ends the session and forgets it in the runtime; turns under way are cut off.
+## Whether the session is open, or will be as soon as it can.
+func is_open() -> bool:
+	return state != State.CLOSED
+
+
+## Ends the session and forgets it in the runtime; turns under way are cut off. What was said stays
+## in the transcript, and goes into the next session.
 func close() -> void:
 	if state == State.CLOSED:
 		return
