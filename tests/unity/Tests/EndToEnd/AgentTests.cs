@@ -252,9 +252,6 @@ namespace Townsfolk.Tests.EndToEnd
         {
             const int From = 10;
             const int To = 60;
-
-            // Reports of frames, five a second whether anybody speaks or not, allocate on this thread.
-            TownsfolkRuntime.Instance.ReportsFrames = false;
             var agent = Scene.Character(tokens: 120);
             var texts = 0;
             var before = 0L;
