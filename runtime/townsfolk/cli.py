@@ -26,6 +26,7 @@ COMMANDS = {
     "kernels": ("townsfolk.commands.kernels", "compile kernels for players' GPUs"),
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
+    "corpus": ("townsfolk.commands.corpus", "check or show what the starter model learns from"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
     "fake": ("townsfolk.commands.fake", "play a script instead of a model, for a game's tests"),
     "bundle": ("townsfolk.commands.bundle", "make a runtime that ships with a game"),

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from townsfolk.starter.corpus import lexicon, names
-from townsfolk.starter.corpus.grammar import expand, phrases, pick, with_article
+from townsfolk.starter.corpus.book import book
+from townsfolk.starter.corpus.grammar import expand, pick, with_article
 from townsfolk.starter.corpus.names import Name
 from townsfolk.starter.corpus.scene import SCENES, Scene
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.style import PLAIN, Style, any_style
+
+_TEXT = book("character")
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Good:
 
 @dataclass(slots=True)
 class Errand:
-    """Something the character wants done: bring ``thing`` from ``place`` for ``reward``, or get rid of ``foe``."""
+    """Work for ``reward``: bring ``thing`` from ``place``, or get rid of ``foe``."""
 
     thing: str | None
     foe: str | None
@@ -82,17 +85,6 @@ class Character:
         return f"{self.scene.at} {self.work}"
 
 
-FATES = phrases("""
-    went missing at sea / died last {season} / left for {place} / died in the war / was taken by
-    {foes} / lives in {place} / sits in prison / never writes / ran away with {a trade} / went to
-    war / is ill / sleeps all day / was killed by {foes} / owes everyone money / fell ill last
-    {season} / serves in the army / wants to become {a trade} / collects {things} / vanished
-    near {place} / stole {a thing} / moved to {place} / hates {food} / is afraid of {foes} / drinks
-    too much
-""")
-"""What became of a relative."""
-
-
 def _maybe(rng: Random, share: float) -> bool:
     return rng.random() < share
 
@@ -136,7 +128,7 @@ def relative(rng: Random, split: Split) -> Relative:
         self.trade = lexicon.trade(rng, split)
     elif draw < 0.75:
         slots = {
-            "season": pick(rng, ("spring", "summer", "autumn", "winter", "year")),
+            "season": pick(rng, _TEXT["seasons"]),
             "place": names.place(rng, split),
             "foes": lexicon.monsters(rng, split),
             "trade": lexicon.trade(rng, split),
@@ -144,7 +136,7 @@ def relative(rng: Random, split: Split) -> Relative:
             "things": lexicon.plural(lexicon.thing(rng, split)),
             "food": lexicon.food(rng, split),
         }
-        fate = expand(pick(rng, FATES), rng, slots)
+        fate = expand(pick(rng, _TEXT["fates"]), rng, slots)
         self.fate = fate[0].lower() + fate[1:]
     return self
 

@@ -7,97 +7,24 @@ from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import names
 from townsfolk.starter.corpus.aims import aims
+from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character, character
-from townsfolk.starter.corpus.grammar import phrases, pick
+from townsfolk.starter.corpus.grammar import pick
 from townsfolk.starter.corpus.portrait import persona
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.talk import Talk
-from townsfolk.starter.corpus.topics import (
-    company,
-    events,
-    identity,
-    life,
-    lore,
-    memory,
-    services,
-    smalltalk,
-    strange,
-    trade,
-)
+from townsfolk.starter.corpus.topics import events, identity, lore, memory, smalltalk
+from townsfolk.starter.corpus.topics.catalogue import topic
 from townsfolk.starter.corpus.world import World, world
 
-_TOPICS = (
-    (6, identity.name),
-    (7, identity.trade),
-    (7, identity.home),
-    (2, identity.work),
-    (1, identity.birthplace),
-    (2, identity.age),
-    (2, identity.itself),
-    (2, identity.doubt),
-    (2, identity.two_at_once),
-    (5, life.taste),
-    (2, life.guess),
-    (4, life.family),
-    (3, life.companions),
-    (2, life.wishes),
-    (3, life.rules),
-    (3, life.thought),
-    (4, trade.goods),
-    (2, trade.price),
-    (1, trade.missing),
-    (1, trade.order),
-    (5, services.service),
-    (4, trade.errand),
-    (2, smalltalk.health),
-    (2, smalltalk.business),
-    (1, smalltalk.weather),
-    (4, smalltalk.manners),
-    (1, smalltalk.entertainment),
-    (2, company.plea),
-    (1, company.surroundings),
-    (2, company.opinion),
-    (2, company.personal),
-    (1, smalltalk.greeting),
-    (0.4, smalltalk.farewell),
-    (1.5, strange.outside),
-    (1.5, strange.role),
-    (3, strange.statement),
-    (0.6, strange.nonsense),
-    (0.3, events.nothing),
-)
-_WEIGHTS = tuple(weight for weight, _ in _TOPICS)
-_COURSES = tuple(topic for _, topic in _TOPICS)
-
-_LINES = phrases("""
-    Mind the step. / What'll it be? / You look tired, friend. / Not from around here, are you? /
-    Welcome to {work}! / Everything has its price. / Keep your hands where I can see them. / By the
-    gods, what a day. / Don't touch that. / In {home} we keep our word. / Speak, I'm listening. /
-    Another one? Come in. / I've seen worse. / State your business. / Blessings on you. / Fresh
-    {food}! / Time is money. / Well, well, who do we have here? / Careful, it's hot. / You there!
-    Stop! / No credit. / Ask, and be quick. / Fine day for it. / The sea gives and the sea takes. /
-    Hush, they can hear us.
-""")
-_INTERRUPTIONS = phrases("""
-    Wait. / Stop. / Hold on. / Quiet! / Enough. / Never mind. / Sorry to interrupt. / Shh! / Wait,
-    wait. / Let me stop you there.
-""")
-_AFTER_INTERRUPTION = phrases("""
-    Yes? What is it? / As you wish. / You cut me off, {addr}. / Fine, I'm quiet. / What now? / All
-    right. What do you want to know? / I was not finished, {addr}.
-""")
-_CONTINUE = phrases("""
-    Go on. / Please continue. / Sorry, go on. / You were saying? / What were you saying? / Please
-    finish. / continue
-""")
-_CONTINUED = phrases("""
-    As I was saying: {last} / I was saying: {last} / {last} / Where was I? {last}
-""")
+_TEXT = book("conversation")
+_TOPICS = tuple(topic(_TEXT.section("topics"), name) for name in _TEXT.section("topics").texts)
+_WEIGHTS = tuple(_TEXT.section("topics").number(name) for name in _TEXT.section("topics").texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A persona, what it knows of the world, and what was said; ``character`` holds the facts behind them."""
+    """A persona, what it knows of the world, what was said, and the facts behind them."""
 
     character: Character
     world: World
@@ -106,7 +33,7 @@ class Conversation:
 
 
 def _fill_lines(self: Character, rng: Random) -> None:
-    for line in rng.sample(_LINES, pick(rng, (1, 1, 2, 3))):
+    for line in rng.sample(_TEXT["lines"], pick(rng, (1, 1, 2, 3))):
         if ("{work}" in line and not self.work) or ("{home}" in line and not self.home):
             continue
         self.lines.append(line.format(work=self.work, home=self.home, food="bread"))
@@ -122,10 +49,10 @@ def _interrupt(talk: Talk, rng: Random) -> None:
     talk.entries[-1] = TranscriptEntry(kind=EntryKind.SPOKE, text=kept, cut=True)
     draw = rng.random()
     if draw < 0.35:
-        talk.exchange(_INTERRUPTIONS, _AFTER_INTERRUPTION)
+        talk.exchange(_TEXT["interruptions"], _TEXT["after interruption"])
     elif draw < 0.7:
-        talk.hear(_CONTINUE)
-        talk.respeak(pick(rng, _CONTINUED).replace("{last}", last.text))
+        talk.hear(_TEXT["continue"])
+        talk.respeak(pick(rng, _TEXT["continued"]).replace("{last}", last.text))
 
 
 def _other_speaker(talk: Talk, rng: Random) -> None:
@@ -149,7 +76,7 @@ def _topic(talk: Talk, where: World, rng: Random) -> None:
     elif draw < 0.22 and not any(str(talk.character.home) in text for text in where.lore):
         identity.own_places(talk)
     else:
-        rng.choices(_COURSES, _WEIGHTS)[0](talk)
+        rng.choices(_TOPICS, _WEIGHTS)[0](talk)
 
 
 def _course(talk: Talk, where: World, rng: Random) -> None:

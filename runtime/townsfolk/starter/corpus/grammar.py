@@ -3,14 +3,14 @@
 A template is plain text with two kinds of holes:
 
 - ``[a|b|c]`` is a choice, each option equally likely; options nest and may be empty.
-- ``{slot}`` is filled from the slots. ``{Slot}`` capitalises the value's first letter, ``{a slot}`` and
-  ``{A slot}`` put the right indefinite article before it.
+- ``{slot}`` is filled from the slots. ``{Slot}`` capitalises the value's first letter, ``{a slot}``
+  and ``{A slot}`` put the right indefinite article before it.
 - ``{live/lives}`` picks a verb form: the first for a "you" subject, the second for a "she" subject
   (the slot ``person`` holds ``second`` or ``third``).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from random import Random
 from typing import TypeAlias, TypeVar
@@ -52,6 +52,15 @@ class Choice:
 Node: TypeAlias = str | Hole | Choice
 
 
+class TemplateError(ValueError):
+    """A template can't be filled: a bracket is open, or a slot is not known where it is used."""
+
+    def __init__(self, template: str, reason: str) -> None:
+        super().__init__(f"{reason} in {template!r}")
+        self.template = template
+        self.reason = reason
+
+
 def capitalise(text: str) -> str:
     """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
@@ -68,11 +77,19 @@ _SPOKEN_CONSONANTS = ("one", "uni", "use", "eu")
 
 @cache
 def parse(template: str) -> tuple[Node, ...]:
-    """The template as nodes; raises ValueError when brackets don't match."""
-    nodes, end = _parse_sequence(template, 0, "")
-    if end != len(template):
-        raise ValueError(f"unbalanced bracket at {end} in {template!r}")
+    """The template as nodes; raises TemplateError when brackets don't match."""
+    nodes, _ = _parse_sequence(template, 0, "")
     return nodes
+
+
+def holes(nodes: tuple[Node, ...]) -> Iterator[Hole]:
+    """The holes of a template, those of its choices among them."""
+    for node in nodes:
+        if isinstance(node, Hole):
+            yield node
+        elif isinstance(node, Choice):
+            for option in node.options:
+                yield from holes(option)
 
 
 def _parse_sequence(template: str, at: int, stops: str) -> tuple[tuple[Node, ...], int]:
@@ -86,7 +103,10 @@ def _parse_sequence(template: str, at: int, stops: str) -> tuple[tuple[Node, ...
         if at > start:
             nodes.append(template[start:at])
         if character == "{":
-            close = template.index("}", at)
+            close = template.find("}", at)
+            if close <= at + 1:
+                reason = "a brace is not closed" if close < 0 else "empty braces"
+                raise TemplateError(template, reason)
             nodes.append(Hole(template[at + 1 : close]))
             at = close + 1
         else:
@@ -94,7 +114,7 @@ def _parse_sequence(template: str, at: int, stops: str) -> tuple[tuple[Node, ...
             while template[at] != "]":
                 option, at = _parse_sequence(template, at + 1, "|]")
                 if at == len(template):
-                    raise ValueError(f"unbalanced bracket in {template!r}")
+                    raise TemplateError(template, "a bracket is not closed")
                 options.append(option)
             nodes.append(Choice(options))
             at += 1
@@ -118,7 +138,10 @@ def _write(nodes: tuple[Node, ...], rng: Random, slots: Mapping[str, str], out: 
 def fill(template: str, rng: Random, slots: Mapping[str, str]) -> str:
     """One text of the template, as it is: for parts of sentences."""
     out: list[str] = []
-    _write(parse(template), rng, slots, out)
+    try:
+        _write(parse(template), rng, slots, out)
+    except KeyError as error:
+        raise TemplateError(template, f"{{{error.args[0]}}} is not known here") from None
     return "".join(out)
 
 
@@ -145,5 +168,5 @@ def pick(rng: Random, options: Sequence[T]) -> T:
 
 
 def phrases(text: str) -> tuple[str, ...]:
-    """The templates of a text block, in which `` / `` stands between them and line breaks mean nothing."""
+    """The templates of a block, with `` / `` between them; line breaks mean nothing."""
     return tuple(" ".join(text.split()).split(" / "))

@@ -1,7 +1,8 @@
 """Which invented values are kept out of training.
 
-Names, trades, homes and facts come from generators that can make many thousands of each. A value belongs to the
-held-out set by its hash, so both sides are endless and never meet, however the corpus is seeded.
+Names, trades, homes and facts come from generators that can make many thousands of each. A value
+belongs to the held-out set by its hash, so both sides are endless and never meet, however the
+corpus is seeded.
 """
 
 from collections.abc import Callable

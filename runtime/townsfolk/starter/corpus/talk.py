@@ -6,122 +6,30 @@ from random import Random
 
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import lexicon, names
+from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character
-from townsfolk.starter.corpus.grammar import expand, phrases, pick
+from townsfolk.starter.corpus.grammar import expand, pick
 from townsfolk.starter.corpus.split import Split
 
-NAMELESS = phrases("""
-    Player / Player / Player / Player / Traveler / Stranger / Hero / Adventurer / Guest / You /
-    User
-""")
+_TEXT = book("talk")
+
+NAMELESS = _TEXT["nameless"]
 """Speaker labels that are not a name."""
 
-_TYPOS = {
-    "what": "waht",
-    "your": "yuor",
-    "name": "nmae",
-    "where": "wher",
-    "you": "yuo",
-    "the": "teh",
-    "hello": "helo",
-    "who": "hwo",
-    "do": "od",
-    "live": "liv",
-    "from": "form",
-    "have": "hav",
-    "remember": "rember",
-    "called": "caled",
-    "much": "mcuh",
-    "about": "abuot",
-    "tell": "tel",
-    "work": "wrok",
-    "please": "plese",
-    "thanks": "thnaks",
-}
-_SHORTHAND = {
-    "you": "u",
-    "your": "ur",
-    "are": "r",
-    "please": "pls",
-    "thanks": "thx",
-    "okay": "ok",
-    "because": "cuz",
-}
-_GREETINGS = (
-    "Hello! ",
-    "Hi! ",
-    "Hi, ",
-    "Hello, ",
-    "Hey, ",
-    "Good day. ",
-    "Excuse me, ",
-    "Hey there! ",
-    "Greetings. ",
-    "Sorry, ",
-)
-
-
-_PREAMBLES = phrases("""
-    I just arrived. / It was a long walk. / I've heard a lot about this place. / The road was
-    muddy. / What a day. / I'm new here. / It's good to be inside. / My feet hurt. / I have all
-    day. / I was just passing by. / Don't be afraid. / You look like someone who knows things. / I
-    didn't sleep last night. / Nobody else wants to talk to me. / I came by ship. / It's my first
-    time here. / I have a question for you. / Listen, I don't have much time. / Finally somebody to
-    talk to! / Oh, it's you. / I don't want any trouble. / I've been looking everywhere for someone
-    to talk to. / This place is bigger than I thought. / I like it here. / Let's change the
-    subject. / Enough of that. / That's good to hear. / Interesting. / I understand. / I see, thank
-    you. / Haha, good one. / Never mind that.
-""")
-_LEADS = phrases("""
-    So, / So / And / Hey, / Tell me, / Say, / Well, / Excuse me, / I wonder, / One question: / Now
-    then, / Listen, / Hm, / Okay, / Right. / I see. / Oh, / But / Look, / Just curious, / Pardon
-    me, / I'd like to know: / Alright, / I have a question. / If you don't mind, / Sorry, /
-    Quickly, / Good. / Thanks. And / Wait, / Ah. / Also, / Actually,
-""")
-_TAILS = (
-    ", friend",
-    ", my friend",
-    ", {short}",
-    ", {trade}",
-    ", good sir",
-    ", my lady",
-    ", if I may ask",
-    ", please",
-    " then",
-    ", by the way",
-    " exactly",
-    ", if you don't mind",
-    ", buddy",
-    ", old friend",
-    " anyway",
-    ", really",
-    ", again",
-    " today",
-    ", kind soul",
-    ", mate",
-    ", I wonder",
-    " these days",
-    ", hm",
-    ", eh",
-    ", if you don't mind me asking",
-)
+_TYPOS = dict(_TEXT.pairs("typos"))
+_SHORTHAND = dict(_TEXT.pairs("shorthand"))
 
 
 def lower_question(text: str, first: str) -> str:
-    """The question as it goes on after a lead: a question word loses its capital, a name does not."""
-    return text[0].lower() + text[1:] if first in _QUESTION_WORDS else text
-
-
-_QUESTION_WORDS = frozenset(
-    "What What's Where Where's Who Who's How Why When Which Do Does Did Are Is Am Can Could Will Would Have Has May "
-    "Any Anything Got And Should Whom Whose Was Were You You're So".split()
-)
+    """The question after a lead: a question word loses its capital, a name does not."""
+    return text[0].lower() + text[1:] if first in _TEXT["question words"] else text
 
 
 class Talk:
     """A conversation with one character.
 
-    ``slots`` holds what templates may use: the character's facts and ``addr``, what the player is called.
+    ``slots`` holds what templates may use: the character's facts and ``addr``, what the player is
+    called.
     """
 
     def __init__(self, rng: Random, split: Split, character: Character) -> None:
@@ -142,9 +50,17 @@ class Talk:
     def _facts(self) -> dict[str, str]:
         self_ = self.character
         facts = {"name": self_.name.full, "short": self_.name.short}
-        for key in phrases("""
-            trade / work / home / birthplace / trait / like / hate / fear / keepsake
-        """):
+        for key in (
+            "trade",
+            "work",
+            "home",
+            "birthplace",
+            "trait",
+            "like",
+            "hate",
+            "fear",
+            "keepsake",
+        ):
             if value := getattr(self_, key):
                 facts[key] = value
         if self_.secret:
@@ -169,14 +85,14 @@ class Talk:
         merged = self.slots | slots
         merged.setdefault("addr", self.address)
         text = expand(pick(self.rng, templates), self.rng, merged)
-        # "your majesty, you, ..." needs no care here; a nameless "you" as an address reads badly at the end.
+        # A nameless "you" as an address reads badly at the end.
         return re.sub(r", you([.!?])", r"\1", text)
 
     def hear(self, templates: Sequence[str], **slots: str) -> str:
         """Somebody speaks to the character; returns the line as typed."""
         text = self._expand(templates, slots)
         if self.rng.random() < 0.05:
-            text = f"{pick(self.rng, _PREAMBLES)} {text}"
+            text = f"{pick(self.rng, _TEXT['preambles'])} {text}"
         text = self._sloppy(text)
         self.entries.append(TranscriptEntry(kind=EntryKind.HEARD, speaker=self.speaker, text=text))
         return text
@@ -211,7 +127,7 @@ class Talk:
             return text
         draw = rng.random()
         if draw < 0.18:
-            lead = pick(rng, _LEADS)
+            lead = pick(rng, _TEXT["leads"])
             first = text.split(" ", 1)[0]
             text = (
                 f"{lead} {text}"
@@ -219,7 +135,7 @@ class Talk:
                 else f"{lead} {lower_question(text, first)}"
             )
         elif draw < 0.3:
-            tail = pick(rng, _TAILS)
+            tail = pick(rng, _TEXT["tails"])
             tail = tail.replace("{short}", self.character.name.short).replace(
                 "{trade}", self.character.trade or "friend"
             )
@@ -229,8 +145,12 @@ class Talk:
     def _sloppy(self, text: str) -> str:
         rng = self.rng
         text = self._phrased(text)
-        if len(self.entries) < 2 and rng.random() < 0.12 and not text.startswith(_GREETINGS):
-            text = pick(rng, _GREETINGS) + text
+        if (
+            len(self.entries) < 2
+            and rng.random() < 0.12
+            and not text.startswith(_TEXT["greetings"])
+        ):
+            text = pick(rng, _TEXT["greetings"]) + text
         if self.lowercase:
             text = text.lower()
         if self.careless:
@@ -247,7 +167,7 @@ class Talk:
             if rng.random() < 0.6:
                 text = text.rstrip(".?!")
             elif rng.random() < 0.1:
-                text += pick(rng, ("!", "??", "...", " :)", "!!", " lol"))
+                text += pick(rng, _TEXT["careless ends"])
         elif rng.random() < 0.05:
             text = text.rstrip(".")
         return text or "..."

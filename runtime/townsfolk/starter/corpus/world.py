@@ -1,33 +1,18 @@
-"""What everyone in a place knows: invented worlds, written as lore, with questions that it answers."""
+"""What everyone in a place knows: invented worlds as lore, with questions that it answers."""
 
 from dataclasses import dataclass, field
 from random import Random
 
 from townsfolk.starter.corpus import lexicon, names
-from townsfolk.starter.corpus.grammar import expand, phrases, pick
+from townsfolk.starter.corpus.book import book
+from townsfolk.starter.corpus.grammar import expand, pick
 from townsfolk.starter.corpus.split import Split
 from townsfolk.starter.corpus.tales import tale
 from townsfolk.starter.corpus.truths import TRUTHS, Known, Truth
 
-_COLOUR = phrases("""
-    Most people here live from {work}. / The winters are long and the summers are short. /
-    Strangers are welcome but watched. / The old folk still tell stories of the giants. / Nobody
-    goes out after dark. / Coins from {place} are not accepted here. / The bells of {place} can be
-    heard for miles. / There has been peace for {years} years. / Magic is forbidden. / Magic is
-    common and cheap. / The sea is half a day away. / The forest is old and full of {beasts}. /
-    Taxes are paid in {work}. / The harvest was poor this year. / Everyone knows everyone. / The
-    law is strict: thieves lose a hand. / Ships come and go every week. / The stars are different
-    here, say the sailors.
-""")
-_WORKS = phrases("""
-    fishing / farming / mining / trade / wool / timber / salt / wine / grain / smuggling
-""")
+_TEXT = book("world")
 
-ASK_ABOUT = phrases("""
-    What do you know about {matter}? / Tell me about {matter}. / Have you heard of {matter}? / What
-    can you tell me about {matter}? / Do you know {matter}? / What is {matter}? / What about
-    {matter}? / who or what is {matter}
-""")
+ASK_ABOUT = _TEXT["ask about"]
 
 
 @dataclass(slots=True)
@@ -57,12 +42,14 @@ def world(rng: Random, split: Split, home: str | None) -> World:
     sentences = [fact.sentence for fact in self.facts]
     for _ in range(pick(rng, (0, 0, 1, 1, 2, 3))):
         slots = {
-            "work": pick(rng, _WORKS),
+            "work": pick(rng, _TEXT["works"]),
             "place": names.place(rng, split),
             "years": str(rng.randint(2, 300)),
             "beasts": lexicon.beasts(rng, split),
         }
-        sentences.insert(rng.randint(0, len(sentences)), expand(pick(rng, _COLOUR), rng, slots))
+        sentences.insert(
+            rng.randint(0, len(sentences)), expand(pick(rng, _TEXT["colour"]), rng, slots)
+        )
     lores = pick(rng, (1, 1, 1, 2, 3))
     size = -(-len(sentences) // lores)
     self.lore = [" ".join(sentences[at : at + size]) for at in range(0, len(sentences), size)]

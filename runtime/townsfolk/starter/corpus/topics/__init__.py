@@ -1,1 +1,1 @@
-"""What people talk about: each module adds exchanges on one family of subjects to a conversation."""
+"""What people talk about: each module adds exchanges on one family of subjects."""

@@ -4,33 +4,14 @@ from dataclasses import dataclass
 
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus import lexicon
-from townsfolk.starter.corpus.facts import KINDS
-from townsfolk.starter.corpus.grammar import expand, phrases, pick
+from townsfolk.starter.corpus.book import book
+from townsfolk.starter.corpus.exchange import exchanges
+from townsfolk.starter.corpus.grammar import expand, pick
 from townsfolk.starter.corpus.talk import Talk
+from townsfolk.starter.corpus.told import KINDS
 
-_TELL_LEADS = (
-    "",
-    "",
-    "",
-    "",
-    "By the way, ",
-    "You know, ",
-    "Oh, and ",
-    "I should tell you: ",
-    "Listen. ",
-)
-_ASK_LEADS = (
-    "",
-    "",
-    "",
-    "",
-    "",
-    "Tell me, ",
-    "So, ",
-    "Quick question: ",
-    "Wait, ",
-    "One more thing. ",
-)
+_TEXT = book("topics/memory")
+_OF_OTHERS = exchanges(_TEXT.section("of others"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +56,7 @@ def fresh(talk: Talk, taken: set[tuple[str, str]]) -> Told:
         if talk.rng.random() < 0.25:
             key = "name"
         kind = KINDS[key]
-        word = pick(talk.rng, kind.with_word) if kind.with_word else ""
+        word = pick(talk.rng, kind.words) if kind.words else ""
         if (key, word) in taken or (key == "name" and talk.speaker in talk.player_names):
             continue
         taken.add((key, word))
@@ -86,7 +67,7 @@ def tell(talk: Talk, told: Told) -> None:
     """The player tells the fact, the character takes note."""
     kind = KINDS[told.kind]
     slots = told.slots(talk)
-    talk.hear(_lead(_TELL_LEADS, kind.tell, talk), **slots)
+    talk.hear(_lead(_TEXT["tell leads"], kind.tell, talk), **slots)
     if told.kind == "name":
         talk.player_names[talk.speaker] = told.value
     talk.say(kind.react, **slots)
@@ -111,14 +92,8 @@ def tell_and_ask_name(talk: Talk, told: Told) -> None:
     """The player tells a name and asks for the character's."""
     talk.player_names[talk.speaker] = told.value
     talk.exchange(
-        phrases("""
-            I'm {x}. And you? / My name is {x}. What's yours? / I'm {x}. Who are you? / My name is
-            {x}. What is your name? / They call me {x}. And you are?
-        """),
-        phrases("""
-            Well met, {x}. I'm {name}. / I'm {name}. Nice to meet you, {x}. / {name}. Good to meet
-            you, {x}. / Welcome, {x}. My name is {name}.
-        """),
+        _TEXT["tell and ask name"],
+        _TEXT["tell name and greet"],
         **told.slots(talk),
     )
 
@@ -127,39 +102,22 @@ def recall(talk: Talk, told: Told) -> None:
     """The player asks for what was told."""
     kind = KINDS[told.kind]
     slots = told.slots(talk)
-    talk.hear(_lead(_ASK_LEADS, kind.ask, talk), **slots)
+    talk.hear(_lead(_TEXT["ask leads"], kind.ask, talk), **slots)
     talk.say(kind.recall, **slots)
 
 
 def recall_other(talk: Talk, told: Told, by: str) -> None:
     """Somebody asks for what another one told."""
-    asks = {
-        "home": ("Where is {by} from?", "Where does {by} live?"),
-        "trade": ("What does {by} do?", "What is {by}'s trade?"),
-        "pet": ("What is {by}'s {b} called?", "What's the name of {by}'s {b}?"),
-        "lost": ("What did {by} lose?", "What is {by} looking for?"),
-        "food": phrases("""
-            What does {by} like to eat? / What is {by}'s favourite food?
-        """),
-        "fear": ("What is {by} afraid of?", "What does {by} fear?"),
-    }
-    answers = {
-        "home": ("{by} is from {x}.", "{x}, {by} said."),
-        "trade": ("{by} is {a x}.", "{A x}, as far as I know."),
-        "pet": ("{by}'s {b} is called {x}.", "{x}."),
-        "lost": ("{by} lost {a x}.", "{A x}. {by} told me."),
-        "food": ("{by} likes {x}.", "{X}, {by} said."),
-        "fear": ("{by} is afraid of {x}.", "{X}, {by} said."),
-    }
-    if told.kind in asks:
-        talk.exchange(asks[told.kind], answers[told.kind], by=by, **told.slots(talk))
+    if told.kind in _OF_OTHERS:
+        each = _OF_OTHERS[told.kind]
+        talk.exchange(each.ask, each.tell, by=by, **told.slots(talk))
 
 
 def ask_untold(talk: Talk, taken: set[tuple[str, str]]) -> None:
     """The player asks for something never told."""
     key = pick(talk.rng, tuple(KINDS))
     kind = KINDS[key]
-    word = pick(talk.rng, kind.with_word) if kind.with_word else ""
+    word = pick(talk.rng, kind.words) if kind.words else ""
     if any(key == other for other, _ in taken):
         return
     if key == "name" and talk.speaker in talk.player_names:
@@ -175,30 +133,14 @@ def ask_untold(talk: Talk, taken: set[tuple[str, str]]) -> None:
     talk.exchange(kind.ask, kind.untold, **slots)
 
 
-_ASK_LAST = phrases("""
-    What did you say? / What did you just say? / Can you repeat that? / Say that again. / Pardon? /
-    Come again? / I didn't hear you. / What? / Sorry, what was that? / repeat that
-""")
-_SAY_AGAIN = phrases("""
-    I said: {last} / As I said: {last} / {last} / {last} / Listen this time. {last}
-""")
-_ASK_MINE = phrases("""
-    What did I just say? / What did I say? / What did I ask you? / Did you hear what I said? /
-    Repeat what I said.
-""")
-_YOU_SAID = phrases("""
-    You said: "{last}" / Your words were: "{last}" / "{last}" / You said "{last}", {addr}.
-""")
-
-
 def echo(talk: Talk) -> None:
     """The last line again, the character's or the player's."""
     rng = talk.rng
     if rng.random() < 0.65:
         spoken = [entry for entry in talk.entries if entry.kind is EntryKind.SPOKE]
         if spoken and not spoken[-1].cut and len(spoken[-1].text) < 160:
-            talk.hear(_ASK_LAST)
-            talk.respeak(pick(rng, _SAY_AGAIN).replace("{last}", spoken[-1].text))
+            talk.hear(_TEXT["ask last"])
+            talk.respeak(pick(rng, _TEXT["say again"]).replace("{last}", spoken[-1].text))
     else:
         heard = [entry for entry in talk.entries if entry.kind is EntryKind.HEARD]
         if (
@@ -209,8 +151,8 @@ def echo(talk: Talk) -> None:
         ):
             last = heard[-1].text
             last += "" if last[-1] in ".!?" else "."
-            talk.hear(_ASK_MINE)
-            template = pick(rng, _YOU_SAID)
+            talk.hear(_TEXT["ask mine"])
+            template = pick(rng, _TEXT["you said"])
             if "{addr}" in template:
                 last = last.rstrip(".!?")
             talk.respeak(template.replace("{last}", last).replace("{addr}", talk.address))
