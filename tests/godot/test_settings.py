@@ -107,3 +107,7 @@ def test_the_picker_takes_files_names_and_what_the_runtime_lists(godot, monkeypa
     assert listed["tooltip"].startswith("0.8 GiB, ")
     assert listed["filters"] == ["*.gguf;GGUF models"]
     assert 'runtime/model="starter"' in saved or "runtime/model" not in saved
+
+
+def test_what_nobody_has_touched_shows_no_change(godot):
+    assert godot.drive("settings", "untouched") == [{"event": "untouched", "changed": []}]

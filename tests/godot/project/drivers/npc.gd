@@ -207,7 +207,7 @@ func attention() -> void:
 	for distance: float in [0.0, 50.0, 500.0]:
 		place.position.x = distance
 		var session: NpcSession = npc.get("_session")
-		while session != null and session.priority != npc.call("_wanted_priority"):
+		while session != null and session.priority != npc.get("_attention").priority():
 			await get_tree().process_frame
 		await npc.say("Hm?").wait()
 		await _report_session(npc)

@@ -55,3 +55,21 @@ func pick() -> void:
 	var tooltip := menu.get_popup().get_item_tooltip(names.find("llama-3.2-1b"))
 	report("listed", {"names": names, "tooltip": tooltip, "filters": Array(files.filters)})
 	picker.queue_free()
+
+
+# What the inspector marks as changed on a node or resource that nobody has touched.
+func untouched() -> void:
+	var changed: Array[String] = []
+	for made: Object in [
+		NpcAgent.new(), NpcDialogueBox.new(), NpcPersona.new(), LorePack.new(), NpcSampling.new()
+	]:
+		var script: GDScript = made.get_script()
+		for property: Dictionary in script.get_script_property_list():
+			if property["usage"] & PROPERTY_USAGE_STORAGE:
+				var name: String = property["name"]
+				var usual: Variant = script.get_property_default_value(name)
+				if typeof(usual) != typeof(made.get(name)) or usual != made.get(name):
+					changed.append("%s.%s" % [script.get_global_name(), name])
+		if made is Node:
+			(made as Node).free()
+	report("untouched", {"changed": changed})

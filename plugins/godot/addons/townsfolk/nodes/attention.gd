@@ -1,4 +1,4 @@
-## How near a character is to whoever listens, as a priority: who is near goes first.
+## A character's priority: its own, and more for how near it is to whoever listens.
 @tool
 extends RefCounted
 
@@ -6,6 +6,43 @@ extends RefCounted
 const LISTENER_GROUP := &"townsfolk_listener"
 ## What nearness adds to the priority at most.
 const NEAREST_BONUS := 50
+const INTERVAL_SECONDS := 0.25
+## Changes of the priority smaller than this are not worth a message.
+const STEP := 5
+
+const NpcSession := preload("../runtime/npc_session.gd")
+
+var _agent: NpcAgent
+var _session: NpcSession
+var _wait := 0.0
+
+
+func _init(agent: NpcAgent, session: NpcSession) -> void:
+	_agent = agent
+	_session = session
+
+
+## Tells the session now and then of the priority that nearness makes. Call it every frame.
+func poll(delta: float) -> void:
+	_wait -= delta
+	if _wait <= 0.0:
+		_wait = INTERVAL_SECONDS
+		update()
+
+
+## Tells the session of the priority.
+func update() -> void:
+	var wanted := priority()
+	if absi(wanted - _session.priority) >= STEP or _agent.attention_anchor == null:
+		_session.update_priority(wanted)
+
+
+## The priority, -100 to 100.
+func priority() -> int:
+	var anchor := _agent.attention_anchor
+	var is_there := anchor != null and anchor.is_inside_tree()
+	var nearness := bonus(anchor, _agent.attention_range) if is_there else 0
+	return clampi(_agent.priority + nearness, -100, 100)
 
 
 ## What to add to the priority of a character at this anchor: NEAREST_BONUS right beside the

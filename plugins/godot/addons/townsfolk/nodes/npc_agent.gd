@@ -45,13 +45,10 @@ const Attention := preload("attention.gd")
 const CharacterSetup := preload("character_setup.gd")
 const Dialogue := preload("../generated/dialogue.gd")
 const NpcSession := preload("../runtime/npc_session.gd")
+const NpcTranscript := preload("../runtime/npc_transcript.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
 const TurnQueue := preload("turn_queue.gd")
-
-const ATTENTION_INTERVAL_SECONDS := 0.25
-## Changes of the priority smaller than this are not worth a message.
-const ATTENTION_STEP := 5
 
 ## Who the character is. A change of persona, lore or sampling takes effect with the next line that
 ## is said while no other is answered; the character goes on with the same memories. Another persona
@@ -83,12 +80,18 @@ const ATTENTION_STEP := 5
 ## The character acts anywhere in its answer and goes on speaking behind each action, instead of
 ## acting behind what it says.
 @export var acts_between := false
+## While this node is paused with its tree, nothing is said: what the character says and does
+## meanwhile comes when the game goes on. [member Node.process_mode] says when it is.
+@export var pauses_with_tree := false:
+	set(value):
+		pauses_with_tree = value
+		_update_hold()
 @export_group("Priority")
 ## Larger goes first when the runtime is short of time. -100 to 100.
 @export_range(-100, 100) var priority := 0:
 	set(value):
 		priority = value
-		_update_priority()
+		_attention.update()
 ## The nearer this node is to the listener, the higher the priority. A Node2D or Node3D. The
 ## listener is the first node of the group "townsfolk_listener", or the current camera.
 @export_custom(PROPERTY_HINT_NODE_TYPE, "Node2D,Node3D") var attention_anchor: Node:
@@ -105,7 +108,7 @@ const ATTENTION_STEP := 5
 		deadline_seconds = value
 		_update_processing()
 ## What the character says when there is no answer: no runtime, no time, an error.
-@export var fallback_lines: PackedStringArray = []
+@export var fallback_lines: PackedStringArray
 
 ## The turn that is being answered; null when none is.
 var current_turn: NpcTurn:
@@ -117,7 +120,7 @@ var runtime: TownsfolkRuntime
 var _setup := CharacterSetup.new(self)
 var _turns := TurnQueue.new()
 var _session := NpcSession.new(_setup.open, _setup.collect_lore)
-var _attention_wait := 0.0
+var _attention := Attention.new(self, _session)
 
 
 func _init() -> void:
@@ -145,10 +148,13 @@ func _ready() -> void:
 
 func _process(delta: float) -> void:
 	_session.poll()
-	_attention_wait -= delta
-	if _attention_wait <= 0.0:
-		_attention_wait = ATTENTION_INTERVAL_SECONDS
-		_update_priority()
+	_attention.poll(delta)
+
+
+func _notification(what: int) -> void:
+	match what:
+		NOTIFICATION_ENTER_TREE, NOTIFICATION_PAUSED, NOTIFICATION_UNPAUSED:
+			_update_hold()
 
 
 func _exit_tree() -> void:
@@ -294,7 +300,7 @@ func open() -> void:
 	if problem != "":
 		failed.emit(problem)
 		return
-	_session.update_priority(_wanted_priority())
+	_attention.update()
 	_session.open(_find_runtime())
 	_update_processing()
 
@@ -319,11 +325,17 @@ func transcript() -> Array[Dictionary]:
 	return _session.transcript.to_array()
 
 
-## Goes on from a saved game's [method transcript]. The current session is closed.
-func restore(saved: Array) -> void:
+## Goes on from a saved game's [method transcript]. The current session is closed. Returns whether
+## it is one: if not, [signal failed] says what is wrong, and nothing has changed.
+func restore(saved: Array) -> bool:
+	var problem := NpcTranscript.new().from_array(saved)
+	if problem != "":
+		failed.emit("%s can't go on from what was saved: %s" % [name, problem])
+		return false
 	close()
 	_setup.forget_persona()
 	_session.transcript.from_array(saved)
+	return true
 
 
 func _problem() -> String:
@@ -352,22 +364,13 @@ func _follow_changes() -> void:
 		restore([])
 
 
-func _wanted_priority() -> int:
-	var bonus := 0
-	if attention_anchor != null and attention_anchor.is_inside_tree():
-		bonus = Attention.bonus(attention_anchor, attention_range)
-	return clampi(priority + bonus, -100, 100)
+func _update_hold() -> void:
+	_session.is_held = pauses_with_tree and is_inside_tree() and not can_process()
 
 
 # Without deadlines and attention nothing is done each frame.
 func _update_processing() -> void:
 	set_process(_session.is_open() and (deadline_seconds > 0.0 or attention_anchor != null))
-
-
-func _update_priority() -> void:
-	var wanted := _wanted_priority()
-	if absi(wanted - _session.priority) >= ATTENTION_STEP or attention_anchor == null:
-		_session.update_priority(wanted)
 
 
 func _on_action_requested(action: NpcAction) -> void:

@@ -14,14 +14,14 @@ const Dialogue := preload("../generated/dialogue.gd")
 ## Who the character is: trade, home, history. "You are a blacksmith from Ferrow…" or "He is…".
 @export_multiline var description := ""
 ## What the character wants.
-@export var goals: PackedStringArray = []
+@export var goals: PackedStringArray
 @export_group("Voice")
 ## How the character speaks: "gruff, in short sentences".
 @export_multiline var speaking_style := ""
 ## Lines the character could have said; two or three are worth more than a long description.
-@export var example_lines: PackedStringArray = []
+@export var example_lines: PackedStringArray
 ## What the character never does or says.
-@export var taboos: PackedStringArray = []
+@export var taboos: PackedStringArray
 @export_group("Look")
 ## Color of the character's name in dialogue boxes and bubbles.
 @export var color := Color("e8b04a")

@@ -20,7 +20,7 @@ const Sampling := preload("../generated/sampling.gd")
 ## No end before so many tokens.
 @export_range(0, 1024, 1, "or_greater") var min_new_tokens := 0
 ## The reply ends before the first of these texts. At most 16.
-@export var stop: PackedStringArray = []
+@export var stop: PackedStringArray
 @export_group("Repetition")
 ## End a reply that goes round in circles, as small models sometimes do, with the sentence or word
 ## that was begun.

@@ -40,6 +40,12 @@ var state := State.CLOSED
 var session_id := ""
 var transcript := NpcTranscript.new()
 var priority := 0
+## Whether what comes from the runtime waits here, as the game is paused.
+var is_held := false:
+	set(value):
+		is_held = value
+		if not is_held:
+			_let_go()
 
 var _runtime: TownsfolkRuntime
 var _make_config: Callable  # () -> Dialogue.SessionConfig, without history
@@ -49,6 +55,7 @@ var _stream: SessionStream
 var _turns: Array[PendingTurn] = []  # the first is being answered
 var _speaking: PendingTurn  # whose answer has begun
 var _unsent: Array[Townsfolk.ConverseRequest] = []  # events that wait for the stream
+var _held: Array[Callable] = []  # what came meanwhile, in its order
 var _turn_count := 0
 var _turn_prefix := ""
 var _last_turn: NpcTurn
@@ -92,7 +99,10 @@ func is_open() -> bool:
 func close() -> void:
 	if state == State.CLOSED:
 		return
+	var was_held := is_held
+	is_held = false
 	_drop_stream()
+	is_held = was_held
 	state = State.CLOSED
 	session_id = ""
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
@@ -252,14 +262,24 @@ func _send_open(resumes: bool) -> void:
 
 # Nearly all that comes. The turn needs no look-up: a session's answers come one after the other.
 func _take_text(buffer: PackedByteArray, start: int, stop: int) -> bool:
-	var text := TextEvent.read(buffer, start, stop)
+	var text := "" if is_held else TextEvent.read(buffer, start, stop)
 	if text == "":
 		return false
 	_on_text(_speaking, text)
 	return true
 
 
+func _let_go() -> void:
+	var held := _held
+	_held = []
+	for handle in held:
+		handle.call()
+
+
 func _on_event(event: Dialogue.SessionEvent) -> void:
+	if is_held:
+		_held.append(_on_event.bind(event))
+		return
 	match event.event_case:
 		EventCase.TEXT_DELTA:
 			_on_text(_find(event.text_delta.turn_id), event.text_delta.text)
@@ -381,6 +401,9 @@ func _send_interrupt(turn_id: String, heard_characters: int) -> void:
 
 
 func _on_cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
+	if is_held:
+		_held.append(_on_cut.bind(turn_ids, heard_characters))
+		return
 	transcript.cut(turn_ids, heard_characters)
 	if _last_turn != null and not turn_ids.is_empty() and turn_ids[0] in ["", _last_turn.id]:
 		_last_turn.shorten(heard_characters)
@@ -432,6 +455,9 @@ func _break_off(pending: PendingTurn) -> void:
 
 
 func _on_stream_finished(status: GrpcStatus) -> void:
+	if is_held:
+		_held.append(_on_stream_finished.bind(status))
+		return
 	var was_open := state == State.OPEN
 	_forget_stream()
 	state = State.WAITING_FOR_RUNTIME

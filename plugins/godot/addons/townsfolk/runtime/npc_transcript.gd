@@ -121,14 +121,40 @@ static func as_data(lines: Array[Dialogue.TranscriptEntry]) -> Array[Dictionary]
 	return saved
 
 
-## Replaces all entries by what to_array() gave.
-func from_array(saved: Array) -> void:
+## Replaces all entries by what to_array() gave. Returns what is wrong with it, and then leaves the
+## entries as they are; or an empty string.
+func from_array(saved: Array) -> String:
+	for place in saved.size():
+		var wrong := _problem_of(saved[place])
+		if wrong != "":
+			return "entry %d of the transcript %s" % [place, wrong]
 	entries.clear()
 	for fields: Dictionary in saved:
-		var kind := int(fields["kind"]) as EntryKind
-		var entry := _entry(kind, fields["speaker"], fields["text"], fields["turn_id"])
-		entry.cut = fields["cut"]
+		var entry := Dialogue.TranscriptEntry.new()
+		entry.kind = int(fields["kind"]) as EntryKind
+		entry.text = fields["text"]
+		entry.speaker = fields.get("speaker", "")
+		entry.cut = fields.get("cut", false)
+		entry.turn_id = fields.get("turn_id", "")
 		entries.append(entry)
+	return ""
+
+
+# A saved game may come from anywhere: another version, or a player's text editor.
+static func _problem_of(saved: Variant) -> String:
+	if saved is not Dictionary:
+		return "is no Dictionary"
+	var fields: Dictionary = saved
+	var kind: Variant = fields.get("kind")
+	var is_number: bool = kind is int or (kind is float and kind == floorf(kind))  # JSON has floats.
+	if not is_number or int(kind) not in [EntryKind.HEARD, EntryKind.SPOKE, EntryKind.EVENT]:
+		return "has no kind that is 1 (heard), 2 (spoke) or 3 (an event)"
+	if fields.get("text") is not String:
+		return "has no text"
+	for name: String in ["speaker", "turn_id"]:
+		if fields.get(name, "") is not String:
+			return "has a %s that is no String" % name
+	return "" if fields.get("cut", false) is bool else "has a cut that is neither true nor false"
 
 
 static func _shorten(entry: Dialogue.TranscriptEntry, heard_characters: int) -> void:

@@ -137,7 +137,7 @@ func _exit_tree() -> void:
 
 ## Starts a runtime of this game's own. What is left empty comes from the Project Settings.
 func launch(executable := "", model := "", arguments := PackedStringArray()) -> void:
-	stop()
+	_let_go()
 	if OS.has_feature("web"):
 		_give_up(
 			(
@@ -157,7 +157,7 @@ func launch(executable := "", model := "", arguments := PackedStringArray()) -> 
 
 ## Connects to a runtime that runs already. What is left empty comes from the Project Settings.
 func connect_to_runtime(address := "", token := "") -> void:
-	stop()
+	_let_go()
 	var is_web := TownsfolkSettings.uses_grpc_web()
 	var setting := TownsfolkSettings.WEB_ADDRESS if is_web else TownsfolkSettings.ADDRESS
 	_address = TownsfolkSettings.read(setting) if address == "" else address
@@ -167,15 +167,7 @@ func connect_to_runtime(address := "", token := "") -> void:
 
 ## Ends the connection, and the runtime if this game started it.
 func stop() -> void:
-	_launch = Callable()
-	_address = ""
-	_attempts = 0
-	_was_ready = false
-	_drop_channel()
-	if _child != null:
-		_child.stop()
-		_stopped_processes.append(_child)
-		_child = null
+	_let_go()
 	_set_state(State.STOPPED, "")
 
 
@@ -280,6 +272,19 @@ func warm() -> String:
 	var timeout: float = TownsfolkSettings.read(TownsfolkSettings.START_TIMEOUT)
 	var status := await client().warm(Townsfolk.WarmRequest.new(), timeout).wait()
 	return "" if status.is_ok() else status.message
+
+
+# Another runtime, or none, comes next. What waits for an answer goes on waiting.
+func _let_go() -> void:
+	_launch = Callable()
+	_address = ""
+	_attempts = 0
+	_was_ready = false
+	_drop_channel()
+	if _child != null:
+		_child.stop()
+		_stopped_processes.append(_child)
+		_child = null
 
 
 func _start_process(executable: String, model: String, arguments: PackedStringArray) -> void:
