@@ -1,6 +1,7 @@
 """Generate the Python, C# and GDScript code of the contract: `make proto`.
 
-With --check, generate into a temporary folder and exit 1 when the checked-in code differs.
+With --check, generate into a temporary folder and exit 1 when the checked-in code differs. With
+--release, write the list of what the contract has, which later versions must keep.
 """
 
 from __future__ import annotations
@@ -87,11 +88,32 @@ def differences(generated: Path) -> list[str]:
     return found
 
 
+def release() -> Path:
+    """Write the list of the contract as it is now; return where it lies."""
+    import listing
+
+    values = {
+        value.name: value.number
+        for file in listing.descriptors().file
+        for enum in file.enum_type
+        for value in enum.value
+    }
+    version = f"{values['CONTRACT_MAJOR_CURRENT']}.{values['CONTRACT_MINOR_CURRENT']}"
+    path = PROTO / "released" / f"{version}.txt"
+    path.write_text("\n".join(listing.listing()) + "\n", encoding="utf-8")
+    return path
+
+
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare")
-    check = parser.parse_args().check
+    parser.add_argument("--release", action="store_true", help="write the list of the contract")
+    options = parser.parse_args()
+    check = options.check
+    if options.release:
+        print(release().relative_to(ROOT))
+        return 0
     with tempfile.TemporaryDirectory() as name:
         generated = Path(name)
         generate(generated)

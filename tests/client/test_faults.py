@@ -19,6 +19,7 @@ import grpc
 import grpc.aio
 import pytest
 from runtime_process import LaunchedRuntime, launch_runtime
+from townsfolk import contract
 from townsfolk.client import (
     AsyncNpc,
     AsyncRuntime,
@@ -32,7 +33,7 @@ from townsfolk.client import (
     SamplingParams,
     TranscriptEntry,
 )
-from townsfolk.v1 import townsfolk_pb2_grpc
+from townsfolk.v1 import townsfolk_pb2, townsfolk_pb2_grpc
 from townsfolk.v1.dialogue_pb2 import EntryKind
 
 MIRA = Persona(name="Mira Holloway", description="The innkeeper of the Salted Herring.")
@@ -340,7 +341,10 @@ class TestTranscript:
 
 
 class Silent(townsfolk_pb2_grpc.TownsfolkServiceServicer):
-    """Accepts every call and answers none."""
+    """Accepts every stream and answers none."""
+
+    async def GetRuntimeInfo(self, request: object, context: object) -> object:  # noqa: N802
+        return townsfolk_pb2.GetRuntimeInfoResponse(contract=contract.OWN.message())
 
     async def Converse(self, requests: object, context: object) -> None:  # noqa: N802
         await asyncio.Event().wait()

@@ -73,7 +73,7 @@ async def test_a_method_that_does_not_exist_says_so(runtime):
     for name in ("/townsfolk.v1.TownsfolkService/Sing", "/nobody.Service/Get", "/x"):
         call = runtime.channel.unary_unary(name)(b"")
         assert await call.code() is StatusCode.UNIMPLEMENTED
-        assert "no such method" in await call.details()
+        assert "no such call" in await call.details()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from townsfolk.client.errors import (
     RuntimeUnavailableError,
     TownsfolkError,
     UnauthenticatedError,
+    VersionMismatchError,
 )
 from townsfolk.client.grammars import choices, json_schema, lark, regex
 from townsfolk.client.npc import AsyncNpc
@@ -76,6 +77,7 @@ __all__ = [
     "Turn",
     "UnauthenticatedError",
     "Usage",
+    "VersionMismatchError",
     "action",
     "choices",
     "json_schema",

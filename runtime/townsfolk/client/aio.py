@@ -10,14 +10,23 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from townsfolk import contract
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.choice import Choice, choose_request
-from townsfolk.client.errors import RuntimeUnavailableError, from_status, typed_errors
+from townsfolk.client.errors import (
+    FailedPreconditionError,
+    RuntimeUnavailableError,
+    TownsfolkError,
+    VersionMismatchError,
+    from_status,
+    typed_errors,
+)
 from townsfolk.client.frames import AsyncFrames
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
+from townsfolk.client.version import check_version
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import (
     ActionSpec,
@@ -119,6 +128,11 @@ class AsyncRuntime:
             raise RuntimeUnavailableError(
                 f"no runtime answers at {self._endpoint.address}; start one with `townsfolk serve`"
             ) from None
+        try:
+            await self._check_version()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -355,6 +369,7 @@ class AsyncRuntime:
             if self._channel is not None:
                 await self._channel.close()
                 self._connect(endpoint)
+            await self._check_version()
             await self.restore_lore()
 
     def remember(self, npc: AsyncNpc) -> None:
@@ -392,7 +407,18 @@ class AsyncRuntime:
         else:
             self._channel = grpc.aio.insecure_channel(endpoint.address, options)
         self.stub = TownsfolkServiceStub(self._channel)
-        self.metadata = (("authorization", f"Bearer {endpoint.token}"),) if endpoint.token else ()
+        self.metadata = ((contract.HEADER, str(contract.OWN)),)
+        if endpoint.token:
+            self.metadata += (("authorization", f"Bearer {endpoint.token}"),)
+
+    async def _check_version(self) -> None:
+        try:
+            request = pb.GetRuntimeInfoRequest()
+            check_version(await self._call(self.stub.GetRuntimeInfo, request, CONNECT_TIMEOUT_S))
+        except FailedPreconditionError as error:
+            raise VersionMismatchError(str(error)) from None
+        except TownsfolkError:
+            pass  # the token, or a model that still loads: whoever calls next learns of it
 
     async def _start(self, process: RuntimeProcess) -> Endpoint:
         # Whoever waits may leave; the start goes on, and `close` ends what comes of it.

@@ -32,6 +32,10 @@ class FailedPreconditionError(TownsfolkError):
     """Not possible in this state; the message says what is needed first."""
 
 
+class VersionMismatchError(FailedPreconditionError):
+    """Client and runtime speak unlike contracts; the message says which is to be upgraded."""
+
+
 class ResourceExhaustedError(TownsfolkError):
     """A limit of the runtime is reached; the message says which."""
 
@@ -57,6 +61,7 @@ _BY_STATUS: dict[grpc.StatusCode, type[TownsfolkError]] = {
     grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
+    grpc.StatusCode.UNIMPLEMENTED: VersionMismatchError,
     grpc.StatusCode.FAILED_PRECONDITION: FailedPreconditionError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhaustedError,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceededError,

@@ -12,12 +12,16 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
-from townsfolk.service.errors import InvalidRequestError, status_of
+from townsfolk.service.auth import refusal
+from townsfolk.service.errors import InvalidRequestError, VersionError, status_of
+from townsfolk.service.versions import ClientVersions, check_known
 from townsfolk.v1 import townsfolk_pb2
 
 logger = logging.getLogger(__name__)
 
 SERVICE = townsfolk_pb2.DESCRIPTOR.services_by_name["TownsfolkService"]
+OWN_PATHS = "/townsfolk."
+"""How the path of a call begins that is for this contract, of whatever version."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic for type checkers only
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -54,25 +58,37 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Tell the observer of every call that ends."""
         self._observer = observer
         self._prefix = f"/{SERVICE.full_name}/"
-        self._wrapped: dict[str, Handler] = {}
+        self._versions = ClientVersions()
+        self._wrapped: dict[tuple[str, bool], Handler] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """Return the method's handler, wrapped."""
+        """Return the method's handler, wrapped; or one that refuses the client's version."""
         path = handler_call_details.method
-        if path not in self._wrapped:
+        if not path.startswith(OWN_PATHS):
+            return await continuation(handler_call_details)
+        try:
+            is_newer = self._versions.is_newer(handler_call_details)
+        except VersionError as error:
+            return refusal(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        except ValueError as error:
+            return refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if (path, is_newer) not in self._wrapped:
             handler = await continuation(handler_call_details)
             if handler is None or not path.startswith(self._prefix):
                 return handler
-            self._wrapped[path] = self._wrap(path.removeprefix(self._prefix), handler)
-        return self._wrapped[path]
+            name = path.removeprefix(self._prefix)
+            self._wrapped[path, is_newer] = self._wrap(name, handler, is_strict=is_newer)
+        return self._wrapped[path, is_newer]
 
-    def _wrap(self, name: str, handler: Handler) -> Handler:
+    def _wrap(self, name: str, handler: Handler, *, is_strict: bool) -> Handler:
         method = SERVICE.methods_by_name[name]
         parse = _parser(method.input_type.full_name, handler.request_deserializer)
+        if is_strict:
+            parse = _strict(parse)
         make: Any
         if method.client_streaming:
             behaviour: Any = handler.stream_stream
@@ -136,6 +152,17 @@ def _parser(message: str, deserialize: Parse | None) -> Parse:
             raise InvalidRequestError(f"the request is no valid {message} message") from None
 
     return parse
+
+
+def _strict(parse: Parse) -> Parse:
+    """Return a parser that refuses what it does not understand, instead of leaving it out."""
+
+    def parse_strictly(data: bytes) -> Any:
+        request = parse(data)
+        check_known(request)
+        return request
+
+    return parse_strictly
 
 
 class _Parsed:

@@ -10,7 +10,12 @@ from townsfolk.dialogue.errors import AlreadyExistsError
 from townsfolk.dialogue.events import Interrupted, SessionOpened
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.turn import Turn
-from townsfolk.service.errors import InvalidRequestError, StreamOrderError, is_fault
+from townsfolk.service.errors import (
+    InvalidRequestError,
+    StreamOrderError,
+    UnknownFieldsError,
+    is_fault,
+)
 from townsfolk.service.gate import Gate
 from townsfolk.service.messages import events, turns
 from townsfolk.service.messages.sessions import session_config
@@ -118,6 +123,12 @@ class Conversation:
                 request = await anext(self._requests, None)
             except InvalidRequestError as error:
                 await self._send(events.error_message(error))
+                continue
+            except UnknownFieldsError as error:
+                turn_id = (
+                    error.request.say.turn_id if isinstance(error.request, ConverseRequest) else ""
+                )
+                await self._send(events.error_message(error, turn_id))
                 continue
             if request is None:
                 return

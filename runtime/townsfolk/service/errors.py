@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc
+from google.protobuf.message import Message
 
 from townsfolk.dialogue import errors as dialogue
 from townsfolk.engine import errors as engine
@@ -27,12 +28,26 @@ class StreamOrderError(Exception):
     """A request came at the wrong place in a stream; the message says what comes first."""
 
 
+class VersionError(Exception):
+    """The client's version of the contract is no match; the message says who is to be upgraded."""
+
+
+class UnknownFieldsError(VersionError):
+    """A request says more than this runtime understands."""
+
+    def __init__(self, message: str, request: Message) -> None:
+        """Keep what is understood of the request."""
+        super().__init__(message)
+        self.request = request
+
+
 Code = grpc.StatusCode
 
 # The first class that an error is an instance of tells its status.
 _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (UnavailableError, Code.UNAVAILABLE),
     (StreamOrderError, Code.FAILED_PRECONDITION),
+    (VersionError, Code.FAILED_PRECONDITION),
     (InvalidRequestError, Code.INVALID_ARGUMENT),
     (InvalidSamplingError, Code.INVALID_ARGUMENT),
     (InvalidGrammarError, Code.INVALID_ARGUMENT),

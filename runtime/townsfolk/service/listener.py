@@ -19,6 +19,7 @@ import grpc.aio
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
+from townsfolk import contract
 from townsfolk.service.address import Address, Place
 from townsfolk.service.auth import refusal
 from townsfolk.service.errors import StartError
@@ -72,7 +73,8 @@ class _Server(_server.Server):
         self._server = _Core(self._loop, None, (), interceptors, tuple(options), None)
         unknown = refusal(
             grpc.StatusCode.UNIMPLEMENTED,
-            "there is no such method here; perhaps the caller is of another version",
+            f"{contract.this_runtime()} has no such call: upgrade the runtime if the caller is "
+            f"newer, else the caller; {contract.HELP}",
         )
         self.add_registered_method_handlers(_UNKNOWN_SERVICE, {_UNKNOWN_METHOD: unknown})
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from townsfolk import __version__
+from townsfolk import __version__, contract
 from townsfolk.dialogue.choice import decide
 from townsfolk.dialogue.limits import check_length
 from townsfolk.engine.generation import Generation
@@ -233,6 +233,7 @@ class TownsfolkServicer:
             model_state=MODEL_STATES[stats.model_state],
             memory_used_mib=stats.memory_used_mib,
             memory_limit_mib=info.memory_limit_mib,
+            contract=contract.OWN.message(),
         )
 
     async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:

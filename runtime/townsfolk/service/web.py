@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
+from townsfolk import contract
 from townsfolk.service import http
 from townsfolk.service import web_frames as frames
 from townsfolk.service.http import DisconnectedError, Headers, Receive, Send
@@ -24,7 +25,11 @@ Call = grpc.aio.UnaryStreamCall[bytes, bytes]
 
 _BINARY = frozenset({"application/grpc-web", "application/grpc-web+proto"})
 _TEXT = frozenset({"application/grpc-web-text", "application/grpc-web-text+proto"})
-_ALLOWED_HEADERS = b"authorization, content-type, grpc-timeout, x-grpc-web, x-user-agent"
+# Of what a request says about itself, this goes on to the gRPC server.
+_FORWARDED = ("authorization", contract.HEADER)
+_ALLOWED_HEADERS = ", ".join(
+    (*_FORWARDED, "content-type", "grpc-timeout", "x-grpc-web", "x-user-agent")
+).encode()
 _SERVICE = townsfolk_pb2.DESCRIPTOR.services_by_name["TownsfolkService"]
 _CLIENT_STREAMING = frozenset(
     f"/{_SERVICE.full_name}/{method.name}" for method in _SERVICE.methods if method.client_streaming
@@ -148,12 +153,16 @@ class GrpcWebApp:
             )
         except frames.BrokenFrameError as error:
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
-        token = headers.get("authorization", "")
-        metadata = [("authorization", token)] if token.isascii() and token.isprintable() else []
+        said = ((name, headers.get(name, "")) for name in _FORWARDED)
+        metadata = [(name, value) for name, value in said if value and _can_travel(value)]
         # A unary answer is, on the wire, a stream of one message: one kind of call serves both.
         method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
         method = self._channel.unary_stream(path, None, None)
         return method(message, timeout=timeout, metadata=grpc.aio.Metadata(*metadata))
+
+
+def _can_travel(value: str) -> bool:
+    return value.isascii() and value.isprintable()
 
 
 async def _forward(call: Call, receive: Receive, reply: Reply) -> None:

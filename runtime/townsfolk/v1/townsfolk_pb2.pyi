@@ -22,6 +22,16 @@ class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_STATE_RELEASED: _ClassVar[ModelState]
     MODEL_STATE_LOADING: _ClassVar[ModelState]
 
+class ContractMajor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTRACT_MAJOR_UNSPECIFIED: _ClassVar[ContractMajor]
+    CONTRACT_MAJOR_CURRENT: _ClassVar[ContractMajor]
+
+class ContractMinor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTRACT_MINOR_UNSPECIFIED: _ClassVar[ContractMinor]
+    CONTRACT_MINOR_CURRENT: _ClassVar[ContractMinor]
+
 class PacePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PACE_POLICY_UNSPECIFIED: _ClassVar[PacePolicy]
@@ -35,6 +45,10 @@ MODEL_STATE_UNSPECIFIED: ModelState
 MODEL_STATE_LOADED: ModelState
 MODEL_STATE_RELEASED: ModelState
 MODEL_STATE_LOADING: ModelState
+CONTRACT_MAJOR_UNSPECIFIED: ContractMajor
+CONTRACT_MAJOR_CURRENT: ContractMajor
+CONTRACT_MINOR_UNSPECIFIED: ContractMinor
+CONTRACT_MINOR_CURRENT: ContractMinor
 PACE_POLICY_UNSPECIFIED: PacePolicy
 PACE_POLICY_SMOOTH: PacePolicy
 PACE_POLICY_BALANCED: PacePolicy
@@ -342,12 +356,20 @@ class ChooseResponse(_message.Message):
     turn_id: str
     def __init__(self, chosen: _Optional[int] = ..., options: _Optional[_Iterable[_Union[ScoredOption, _Mapping]]] = ..., seed: _Optional[int] = ..., prompt_tokens: _Optional[int] = ..., cached_tokens: _Optional[int] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
+class ContractVersion(_message.Message):
+    __slots__ = ("major", "minor")
+    MAJOR_FIELD_NUMBER: _ClassVar[int]
+    MINOR_FIELD_NUMBER: _ClassVar[int]
+    major: int
+    minor: int
+    def __init__(self, major: _Optional[int] = ..., minor: _Optional[int] = ...) -> None: ...
+
 class GetRuntimeInfoRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetRuntimeInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "parameters", "device", "dtype", "context_tokens", "kv_memory_mib", "kv_capacity_tokens", "max_sessions", "max_batch", "max_message_bytes", "model_state", "memory_used_mib", "memory_limit_mib")
+    __slots__ = ("version", "model", "parameters", "device", "dtype", "context_tokens", "kv_memory_mib", "kv_capacity_tokens", "max_sessions", "max_batch", "max_message_bytes", "model_state", "memory_used_mib", "memory_limit_mib", "contract")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -362,6 +384,7 @@ class GetRuntimeInfoResponse(_message.Message):
     MODEL_STATE_FIELD_NUMBER: _ClassVar[int]
     MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
     MEMORY_LIMIT_MIB_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: str
     parameters: int
@@ -376,7 +399,8 @@ class GetRuntimeInfoResponse(_message.Message):
     model_state: ModelState
     memory_used_mib: int
     memory_limit_mib: int
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., kv_memory_mib: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., max_sessions: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ..., memory_limit_mib: _Optional[int] = ...) -> None: ...
+    contract: ContractVersion
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., kv_memory_mib: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., max_sessions: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ..., memory_limit_mib: _Optional[int] = ..., contract: _Optional[_Union[ContractVersion, _Mapping]] = ...) -> None: ...
 
 class WatchStatsRequest(_message.Message):
     __slots__ = ("interval_ms",)

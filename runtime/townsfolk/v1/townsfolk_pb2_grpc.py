@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class TownsfolkServiceStub:
     """One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what to do.
-    With authentication on, every call carries the metadata "authorization: Bearer TOKEN".
+    With authentication on, every call carries the metadata "authorization: Bearer TOKEN". A client of this contract says so with each call:
+    "townsfolk-contract: MAJOR.MINOR"; see ContractMinor.
     """
 
     def __init__(self, channel):
@@ -135,7 +136,8 @@ class TownsfolkServiceStub:
 
 class TownsfolkServiceServicer:
     """One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what to do.
-    With authentication on, every call carries the metadata "authorization: Bearer TOKEN".
+    With authentication on, every call carries the metadata "authorization: Bearer TOKEN". A client of this contract says so with each call:
+    "townsfolk-contract: MAJOR.MINOR"; see ContractMinor.
     """
 
     def Converse(self, request_iterator, context):
@@ -384,7 +386,8 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class TownsfolkService:
     """One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what to do.
-    With authentication on, every call carries the metadata "authorization: Bearer TOKEN".
+    With authentication on, every call carries the metadata "authorization: Bearer TOKEN". A client of this contract says so with each call:
+    "townsfolk-contract: MAJOR.MINOR"; see ContractMinor.
     """
 
     @staticmethod

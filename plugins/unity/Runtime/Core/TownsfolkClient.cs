@@ -27,6 +27,7 @@ namespace Townsfolk
         private readonly object _lock = new object();
         private RuntimeEndpoint? _endpoint;
         private RpcChannel? _channel;
+        private Task<bool>? _versionCheck;
         private bool _disposed;
 
         /// <summary>Creates a client. Nothing is sent before the first call.</summary>
@@ -200,6 +201,8 @@ namespace Townsfolk
         {
             var endpoint = await _endpoints.GetAsync(cancellation).ConfigureAwait(false);
             RpcChannel? old = null;
+            RpcChannel channel;
+            Task<bool> check;
             try
             {
                 lock (_lock)
@@ -214,15 +217,36 @@ namespace Townsfolk
                         old = _channel;
                         _channel = Options.Transport.Connect(endpoint, Options.MaxMessageBytes);
                         _endpoint = endpoint;
+                        _versionCheck = null;
                     }
 
-                    return _channel;
+                    channel = _channel;
+                    check = _versionCheck ??= CheckVersionAsync(channel);
                 }
             }
             finally
             {
                 old?.Dispose();
             }
+
+            await check.ConfigureAwait(false);
+            return channel;
+        }
+
+        // Where the runtime does not say its version yet, the next call asks again.
+        private async Task<bool> CheckVersionAsync(RpcChannel channel)
+        {
+            var isKnown = await Contract.CheckAsync(channel, ShortCall(CancellationToken.None), Options.Warn)
+                .ConfigureAwait(false);
+            if (!isKnown)
+            {
+                lock (_lock)
+                {
+                    _versionCheck = ReferenceEquals(channel, _channel) ? null : _versionCheck;
+                }
+            }
+
+            return isKnown;
         }
 
         private async IAsyncEnumerable<TResponse> StreamAsync<TRequest, TResponse>(

@@ -24,6 +24,9 @@ namespace Townsfolk
         /// <summary>The largest message that is taken, in bytes.</summary>
         public int MaxMessageBytes { get; set; } = RpcChannel.DefaultMaxMessageBytes;
 
+        /// <summary>Is told, on any thread, of a runtime that is older than this package.</summary>
+        public Action<string> Warn { get; set; } = Console.Error.WriteLine;
+
         internal TownsfolkClientOptions Copy() => (TownsfolkClientOptions)MemberwiseClone();
     }
 }

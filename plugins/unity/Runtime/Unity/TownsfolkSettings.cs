@@ -171,6 +171,7 @@ namespace Townsfolk.Unity
                 {
                     Transport = UnityTransport.For(wire),
                     ReconnectTimeout = TimeSpan.FromSeconds(reconnectTimeout),
+                    Warn = advice => Debug.LogWarning("Townsfolk: " + advice),
                 };
                 if (!launchRuntime)
                 {

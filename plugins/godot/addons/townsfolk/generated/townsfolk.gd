@@ -26,6 +26,26 @@ enum ModelState {
 	LOADING = 3,
 }
 
+## The contract's major version: a client and a runtime of unlike ones can't speak with each other.
+## It changes with the package's name.
+enum ContractMajor {
+	## Not set.
+	UNSPECIFIED = 0,
+	## That of this file.
+	CURRENT = 1,
+}
+
+## The contract's minor version: it grows with each release that adds to the contract. A client says
+## it with each call, as metadata "townsfolk-contract: 1.1". A runtime serves clients of its own
+## minor version and of older ones; of a newer one it serves what it knows, and refuses requests
+## that hold what it does not. docs/upgrading.md has the rules.
+enum ContractMinor {
+	## That of runtimes and clients which do not say one.
+	UNSPECIFIED = 0,
+	## That of this file.
+	CURRENT = 1,
+}
+
 ## What a runtime that is paced gives up for frames.
 enum PacePolicy {
 	## Balanced.
@@ -1422,6 +1442,36 @@ class ChooseResponse:
 					reader.skip(tag)
 
 
+## A version of the contract.
+class ContractVersion:
+	extends ProtoMessage
+
+	## See ContractMajor.
+	var major: int = 0
+
+	## See ContractMinor.
+	var minor: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if major != 0:
+			writer.put_varint(8)
+			writer.put_int32(major)
+		if minor != 0:
+			writer.put_varint(16)
+			writer.put_int32(minor)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					major = reader.read_int32()
+				16:
+					minor = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
 ## Ask what runs here.
 class GetRuntimeInfoRequest:
 	extends ProtoMessage
@@ -1474,6 +1524,9 @@ class GetRuntimeInfoResponse:
 	## Limit of what the runtime takes on the GPU, in MiB. 0: none is set.
 	var memory_limit_mib: int = 0
 
+	## The contract that it speaks. Not set: 1.0.
+	var contract: ContractVersion = null
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if version != "":
 			writer.put_varint(10)
@@ -1517,6 +1570,9 @@ class GetRuntimeInfoResponse:
 		if memory_limit_mib != 0:
 			writer.put_varint(112)
 			writer.put_int32(memory_limit_mib)
+		if contract != null:
+			writer.put_varint(122)
+			writer.put_message(contract)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1550,6 +1606,10 @@ class GetRuntimeInfoResponse:
 					memory_used_mib = reader.read_int32()
 				112:
 					memory_limit_mib = reader.read_int32()
+				122:
+					var contract_element := contract if contract != null else ContractVersion.new()
+					reader.read_message(contract_element)
+					contract = contract_element
 				_:
 					reader.skip(tag)
 
@@ -1997,7 +2057,9 @@ class WarmResponse:
 
 
 ## One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what
-## to do. With authentication on, every call carries the metadata "authorization: Bearer TOKEN".
+## to do. With authentication on, every call carries the metadata "authorization: Bearer TOKEN". A
+## client of this contract says so with each call: "townsfolk-contract: MAJOR.MINOR"; see
+## ContractMinor.
 class TownsfolkServiceClient:
 	extends RefCounted
 

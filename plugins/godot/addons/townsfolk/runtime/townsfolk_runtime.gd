@@ -22,6 +22,7 @@ signal stats_updated(stats: Townsfolk.WatchStatsResponse)
 ## that runs. READY: it can be spoken to. WAITING: for the next attempt. FAILED: given up.
 enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
+const Contract := preload("contract.gd")
 const ConverseStream := preload("converse_stream.gd")
 const Dialogue := preload("../generated/dialogue.gd")
 const FrameReporter := preload("frame_reporter.gd")
@@ -44,6 +45,12 @@ const LONGEST_BACKOFF_SECONDS := 8.0
 ## A runtime that was started and ended so many times in a row is not started again.
 const MAX_RESTARTS := 5
 const INFO_TIMEOUT_SECONDS := 10.0
+## How a runtime ends the first call that would end so again: the token, the contract's version.
+const REFUSALS := [
+	GrpcStatus.Code.UNAUTHENTICATED,
+	GrpcStatus.Code.FAILED_PRECONDITION,
+	GrpcStatus.Code.UNIMPLEMENTED,
+]
 ## gRPC-Web has no connection whose end would be noticed: when it is silent for so long, the runtime
 ## is asked whether it is there.
 const WEB_CHECK_SECONDS := 5.0
@@ -340,6 +347,7 @@ func _connect_channel() -> void:
 	else:
 		_channel = Http2Channel.new(_address, tls_options)
 	_channel.token = _token.strip_edges()
+	_channel.metadata = Contract.metadata()
 	_channel.state_changed.connect(_on_channel_state_changed)
 	_set_state(State.CONNECTING, "connecting to %s" % _address)
 	_channel.connect_to_server()
@@ -373,7 +381,10 @@ func _greet() -> void:
 	var answer := await call.response()
 	if channel != _channel:
 		return
-	if answer != null:
+	var advice := "" if answer == null else Contract.advice(answer)
+	if answer != null and Contract.works(Contract.OWN, Contract.of_runtime(answer)):
+		if advice != "":
+			push_warning("Townsfolk: %s" % advice)
 		info = answer
 		_attempts = 0
 		_was_ready = true
@@ -382,9 +393,12 @@ func _greet() -> void:
 		_set_state(State.READY, "%s on %s" % [info.model, info.device])
 		_watch_stats()
 		_report_frames()
-	elif call.status.code == GrpcStatus.Code.UNAUTHENTICATED:
-		_drop_channel()
-		_give_up("the runtime refuses the token: %s" % call.status.message)
+	elif answer != null or call.status.code in REFUSALS:
+		_let_go()
+		var refused := call.status.message
+		if call.status.code == GrpcStatus.Code.UNAUTHENTICATED:
+			refused = "the runtime refuses the token: %s" % refused
+		_give_up(refused if advice == "" else advice)
 	else:
 		_drop_channel()
 		_lose_connection(call.status.message)

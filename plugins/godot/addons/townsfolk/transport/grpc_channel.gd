@@ -20,6 +20,8 @@ var state := State.IDLE
 var error := ""
 ## Goes with every call as "authorization: Bearer TOKEN", when not empty.
 var token := ""
+## Goes with every call besides.
+var metadata: Dictionary[String, String] = {}
 ## How long a connection attempt may take.
 var connect_timeout_seconds := 5.0
 
@@ -68,11 +70,11 @@ func start_call(
 	path: String,
 	response_type: GDScript,
 	timeout_seconds := 0.0,
-	metadata: Dictionary[String, String] = {},
+	call_metadata: Dictionary[String, String] = {},
 	streams_answers := true
 ) -> GrpcCall:
 	var call := GrpcCall.new(path, response_type)
-	call.metadata = metadata
+	call.metadata = metadata.merged(call_metadata, true)
 	call.streams_answers = streams_answers
 	call.due.connect(_on_call_due)
 	if timeout_seconds > 0.0:

@@ -93,86 +93,92 @@ namespace Townsfolk.V1 {
             "IAEoBSKaAQoOQ2hvb3NlUmVzcG9uc2USDgoGY2hvc2VuGAEgASgFEisKB29w",
             "dGlvbnMYAiADKAsyGi50b3duc2ZvbGsudjEuU2NvcmVkT3B0aW9uEgwKBHNl",
             "ZWQYAyABKAQSFQoNcHJvbXB0X3Rva2VucxgEIAEoBRIVCg1jYWNoZWRfdG9r",
-            "ZW5zGAUgASgFEg8KB3R1cm5faWQYBiABKAkiFwoVR2V0UnVudGltZUluZm9S",
-            "ZXF1ZXN0ItwCChZHZXRSdW50aW1lSW5mb1Jlc3BvbnNlEg8KB3ZlcnNpb24Y",
-            "ASABKAkSDQoFbW9kZWwYAiABKAkSEgoKcGFyYW1ldGVycxgDIAEoAxIOCgZk",
-            "ZXZpY2UYBCABKAkSDQoFZHR5cGUYBSABKAkSFgoOY29udGV4dF90b2tlbnMY",
-            "BiABKAUSFQoNa3ZfbWVtb3J5X21pYhgHIAEoBRIaChJrdl9jYXBhY2l0eV90",
-            "b2tlbnMYCCABKAUSFAoMbWF4X3Nlc3Npb25zGAkgASgFEhEKCW1heF9iYXRj",
-            "aBgKIAEoBRIZChFtYXhfbWVzc2FnZV9ieXRlcxgLIAEoBRItCgttb2RlbF9z",
-            "dGF0ZRgMIAEoDjIYLnRvd25zZm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9y",
-            "eV91c2VkX21pYhgNIAEoBRIYChBtZW1vcnlfbGltaXRfbWliGA4gASgFIj0K",
-            "EVdhdGNoU3RhdHNSZXF1ZXN0EhgKC2ludGVydmFsX21zGAEgASgFSACIAQFC",
-            "DgoMX2ludGVydmFsX21zItMDChJXYXRjaFN0YXRzUmVzcG9uc2USDwoHcnVu",
-            "bmluZxgBIAEoBRIPCgd3YWl0aW5nGAIgASgFEhkKEXRva2Vuc19wZXJfc2Vj",
-            "b25kGAMgASgCEhYKDmt2X2Jsb2Nrc191c2VkGAQgASgFEhgKEGt2X2Jsb2Nr",
-            "c19jYWNoZWQYBSABKAUSFgoOa3ZfYmxvY2tzX2ZyZWUYBiABKAUSEwoLdHRm",
-            "dF9wNTBfbXMYByABKAISEwoLdHRmdF9wOTlfbXMYCCABKAISEAoIc2Vzc2lv",
-            "bnMYCSABKAUSHgoWZ2VuZXJhdGVkX3Rva2Vuc190b3RhbBgKIAEoAxIbChNw",
-            "cm9tcHRfdG9rZW5zX3RvdGFsGAsgASgDEhsKE2NhY2hlZF90b2tlbnNfdG90",
-            "YWwYDCABKAMSFgoOcmVxdWVzdHNfdG90YWwYDSABKAMSGQoRcHJlZW1wdGlv",
-            "bnNfdG90YWwYDiABKAMSLQoLbW9kZWxfc3RhdGUYDyABKA4yGC50b3duc2Zv",
-            "bGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYECABKAUSJQoE",
-            "cGFjZRgUIAEoCzIXLnRvd25zZm9say52MS5GcmFtZVBhY2UiKAoFRnJhbWUS",
-            "DgoGYWdlX3VzGAEgASgNEg8KB2J1c3lfdXMYAiABKA0iqQEKE1JlcG9ydEZy",
-            "YW1lc1JlcXVlc3QSEAoIcmVwb3J0ZXIYASABKAkSEAoIY2xvY2tfdXMYAiAB",
-            "KAQSEQoJdGFyZ2V0X3VzGAMgASgNEigKBnBvbGljeRgEIAEoDjIYLnRvd25z",
-            "Zm9say52MS5QYWNlUG9saWN5EiMKBmZyYW1lcxgFIAMoCzITLnRvd25zZm9s",
-            "ay52MS5GcmFtZRIMCgRkb25lGAYgASgIIhYKFFJlcG9ydEZyYW1lc1Jlc3Bv",
-            "bnNlIskBCglGcmFtZVBhY2USKAoGcG9saWN5GAEgASgOMhgudG93bnNmb2xr",
-            "LnYxLlBhY2VQb2xpY3kSEAoIZnJhbWVfbXMYAiABKAISEQoJYnVkZ2V0X21z",
-            "GAMgASgCEhUKDXN0ZXBzX2RlbGF5ZWQYBCABKAMSFAoMc3RlcHNfZm9yY2Vk",
-            "GAUgASgDEhgKEGVzdGltYXRlc19taXNzZWQYBiABKAMSEwoLZnJhbWVzX2xh",
-            "dGUYByABKAMSEQoJcmVwb3J0ZXJzGAggASgFIiQKDlJlbGVhc2VSZXF1ZXN0",
-            "EhIKCnVudGlsX3dhcm0YASABKAgiKgoPUmVsZWFzZVJlc3BvbnNlEhcKD21l",
-            "bW9yeV91c2VkX21pYhgBIAEoBSINCgtXYXJtUmVxdWVzdCInCgxXYXJtUmVz",
-            "cG9uc2USFwoPbWVtb3J5X3VzZWRfbWliGAEgASgFKl8KC0Nob2ljZVNjb3Jl",
-            "EhwKGENIT0lDRV9TQ09SRV9VTlNQRUNJRklFRBAAEhYKEkNIT0lDRV9TQ09S",
-            "RV9UT1RBTBABEhoKFkNIT0lDRV9TQ09SRV9QRVJfVE9LRU4QAip0CgpNb2Rl",
-            "bFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSTU9ERUxf",
-            "U1RBVEVfTE9BREVEEAESGAoUTU9ERUxfU1RBVEVfUkVMRUFTRUQQAhIXChNN",
-            "T0RFTF9TVEFURV9MT0FESU5HEAMqcQoKUGFjZVBvbGljeRIbChdQQUNFX1BP",
-            "TElDWV9VTlNQRUNJRklFRBAAEhYKElBBQ0VfUE9MSUNZX1NNT09USBABEhgK",
-            "FFBBQ0VfUE9MSUNZX0JBTEFOQ0VEEAISFAoQUEFDRV9QT0xJQ1lfRkFTVBAD",
-            "MqgMChBUb3duc2ZvbGtTZXJ2aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xr",
-            "LnYxLkNvbnZlcnNlUmVxdWVzdBoeLnRvd25zZm9say52MS5Db252ZXJzZVJl",
-            "c3BvbnNlKAEwARJSCgtPcGVuU2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVu",
-            "U2Vzc2lvblJlcXVlc3QaIS50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNw",
-            "b25zZRI8CgNTYXkSGC50b3duc2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25z",
-            "Zm9say52MS5TYXlSZXNwb25zZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50",
-            "b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2Zv",
-            "bGsudjEuSW50ZXJydXB0U2Vzc2lvblJlc3BvbnNlElUKDEFuc3dlckFjdGlv",
-            "bhIhLnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25SZXF1ZXN0GiIudG93bnNm",
-            "b2xrLnYxLkFuc3dlckFjdGlvblJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24S",
-            "Ii50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2Zv",
-            "bGsudjEuTm90aWZ5U2Vzc2lvblJlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24S",
-            "Ii50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2Zv",
-            "bGsudjEuVXBkYXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50",
-            "b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEu",
-            "R2V0U2Vzc2lvblJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9s",
-            "ay52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RT",
-            "ZXNzaW9uc1Jlc3BvbnNlElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52",
-            "MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vz",
-            "c2lvblJlc3BvbnNlElUKDFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5S",
-            "ZWdpc3RlckxvcmVSZXF1ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9y",
-            "ZVJlc3BvbnNlEk8KClJlbW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3Zl",
-            "TG9yZVJlcXVlc3QaIC50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNl",
-            "EksKCEdlbmVyYXRlEh0udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoe",
-            "LnRvd25zZm9say52MS5HZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsu",
-            "dG93bnNmb2xrLnYxLkNob29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hv",
-            "b3NlUmVzcG9uc2USWwoOR2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEu",
-            "R2V0UnVudGltZUluZm9SZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRp",
-            "bWVJbmZvUmVzcG9uc2USUQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5X",
-            "YXRjaFN0YXRzUmVxdWVzdBogLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVz",
-            "cG9uc2UwARJVCgxSZXBvcnRGcmFtZXMSIS50b3duc2ZvbGsudjEuUmVwb3J0",
-            "RnJhbWVzUmVxdWVzdBoiLnRvd25zZm9say52MS5SZXBvcnRGcmFtZXNSZXNw",
-            "b25zZRJGCgdSZWxlYXNlEhwudG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1ZXN0",
-            "Gh0udG93bnNmb2xrLnYxLlJlbGVhc2VSZXNwb25zZRI9CgRXYXJtEhkudG93",
-            "bnNmb2xrLnYxLldhcm1SZXF1ZXN0GhoudG93bnNmb2xrLnYxLldhcm1SZXNw",
-            "b25zZUIPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "ZW5zGAUgASgFEg8KB3R1cm5faWQYBiABKAkiLwoPQ29udHJhY3RWZXJzaW9u",
+            "Eg0KBW1ham9yGAEgASgFEg0KBW1pbm9yGAIgASgFIhcKFUdldFJ1bnRpbWVJ",
+            "bmZvUmVxdWVzdCKNAwoWR2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJz",
+            "aW9uGAEgASgJEg0KBW1vZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMS",
+            "DgoGZGV2aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9r",
+            "ZW5zGAYgASgFEhUKDWt2X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNp",
+            "dHlfdG9rZW5zGAggASgFEhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhf",
+            "YmF0Y2gYCiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9k",
+            "ZWxfc3RhdGUYDCABKA4yGC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9t",
+            "ZW1vcnlfdXNlZF9taWIYDSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEo",
+            "BRIvCghjb250cmFjdBgPIAEoCzIdLnRvd25zZm9say52MS5Db250cmFjdFZl",
+            "cnNpb24iPQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASAB",
+            "KAVIAIgBAUIOCgxfaW50ZXJ2YWxfbXMi0wMKEldhdGNoU3RhdHNSZXNwb25z",
+            "ZRIPCgdydW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5z",
+            "X3Blcl9zZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQ",
+            "a3ZfYmxvY2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEo",
+            "BRITCgt0dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQ",
+            "CghzZXNzaW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAog",
+            "ASgDEhsKE3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rv",
+            "a2Vuc190b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFw",
+            "cmVlbXB0aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIY",
+            "LnRvd25zZm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQ",
+            "IAEoBRIlCgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZSIo",
+            "CgVGcmFtZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91cxgCIAEoDSKpAQoT",
+            "UmVwb3J0RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgBIAEoCRIQCghjbG9j",
+            "a191cxgCIAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoGcG9saWN5GAQgASgO",
+            "MhgudG93bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJhbWVzGAUgAygLMhMu",
+            "dG93bnNmb2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgiFgoUUmVwb3J0RnJh",
+            "bWVzUmVzcG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xpY3kYASABKA4yGC50",
+            "b3duc2ZvbGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9tcxgCIAEoAhIRCgli",
+            "dWRnZXRfbXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgEIAEoAxIUCgxzdGVw",
+            "c19mb3JjZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3NlZBgGIAEoAxITCgtm",
+            "cmFtZXNfbGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCABKAUiJAoOUmVsZWFz",
+            "ZVJlcXVlc3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9SZWxlYXNlUmVzcG9u",
+            "c2USFwoPbWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dhcm1SZXF1ZXN0IicK",
+            "DFdhcm1SZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIYASABKAUqXwoLQ2hv",
+            "aWNlU2NvcmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoSQ0hP",
+            "SUNFX1NDT1JFX1RPVEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tFThAC",
+            "KnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIW",
+            "ChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNF",
+            "RBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAypLCg1Db250cmFjdE1ham9y",
+            "Eh4KGkNPTlRSQUNUX01BSk9SX1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1Rf",
+            "TUFKT1JfQ1VSUkVOVBABKksKDUNvbnRyYWN0TWlub3ISHgoaQ09OVFJBQ1Rf",
+            "TUlOT1JfVU5TUEVDSUZJRUQQABIaChZDT05UUkFDVF9NSU5PUl9DVVJSRU5U",
+            "EAEqcQoKUGFjZVBvbGljeRIbChdQQUNFX1BPTElDWV9VTlNQRUNJRklFRBAA",
+            "EhYKElBBQ0VfUE9MSUNZX1NNT09USBABEhgKFFBBQ0VfUE9MSUNZX0JBTEFO",
+            "Q0VEEAISFAoQUEFDRV9QT0xJQ1lfRkFTVBADMqgMChBUb3duc2ZvbGtTZXJ2",
+            "aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNlUmVxdWVz",
+            "dBoeLnRvd25zZm9say52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJSCgtPcGVu",
+            "U2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIS50",
+            "b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkSGC50b3du",
+            "c2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlSZXNwb25z",
+            "ZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEuSW50ZXJy",
+            "dXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vz",
+            "c2lvblJlc3BvbnNlElUKDEFuc3dlckFjdGlvbhIhLnRvd25zZm9say52MS5B",
+            "bnN3ZXJBY3Rpb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkFuc3dlckFjdGlv",
+            "blJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24SIi50b3duc2ZvbGsudjEuTm90",
+            "aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lv",
+            "blJlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24SIi50b3duc2ZvbGsudjEuVXBk",
+            "YXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lv",
+            "blJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50b3duc2ZvbGsudjEuR2V0U2Vz",
+            "c2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlc3BvbnNl",
+            "ElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNS",
+            "ZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlElUK",
+            "DENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXF1",
+            "ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlElUKDFJl",
+            "Z2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXF1ZXN0",
+            "GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNlEk8KClJlbW92",
+            "ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVlc3QaIC50b3du",
+            "c2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVyYXRlEh0udG93",
+            "bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoeLnRvd25zZm9say52MS5HZW5l",
+            "cmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsudG93bnNmb2xrLnYxLkNob29z",
+            "ZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9uc2USWwoOR2V0",
+            "UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9SZXF1",
+            "ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVzcG9uc2USUQoK",
+            "V2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVxdWVzdBog",
+            "LnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJVCgxSZXBvcnRG",
+            "cmFtZXMSIS50b3duc2ZvbGsudjEuUmVwb3J0RnJhbWVzUmVxdWVzdBoiLnRv",
+            "d25zZm9say52MS5SZXBvcnRGcmFtZXNSZXNwb25zZRJGCgdSZWxlYXNlEhwu",
+            "dG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1ZXN0Gh0udG93bnNmb2xrLnYxLlJl",
+            "bGVhc2VSZXNwb25zZRI9CgRXYXJtEhkudG93bnNmb2xrLnYxLldhcm1SZXF1",
+            "ZXN0GhoudG93bnNmb2xrLnYxLldhcm1SZXNwb25zZUIPqgIMVG93bnNmb2xr",
+            "LlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.ContractMajor), typeof(global::Townsfolk.V1.ContractMinor), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSession), global::Townsfolk.V1.OpenSession.Parser, new[]{ "Config", "Resume" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupt), global::Townsfolk.V1.Interrupt.Parser, new[]{ "TurnId", "HeardCharacters" }, new[]{ "HeardCharacters" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseRequest), global::Townsfolk.V1.ConverseRequest.Parser, new[]{ "Open", "Say", "Notify", "Interrupt", "UpdatePriority", "Close" }, new[]{ "Request" }, null, null, null),
@@ -209,8 +215,9 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseRequest), global::Townsfolk.V1.ChooseRequest.Parser, new[]{ "SessionId", "Text", "TokenIds", "Options", "Utterance", "Remember", "Score", "Draw", "Temperature", "Seed", "Priority" }, new[]{ "Subject", "Temperature", "Seed" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ScoredOption), global::Townsfolk.V1.ScoredOption.Parser, new[]{ "Text", "Logprob", "LogprobPerToken", "Probability", "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseResponse), global::Townsfolk.V1.ChooseResponse.Parser, new[]{ "Chosen", "Options", "Seed", "PromptTokens", "CachedTokens", "TurnId" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ContractVersion), global::Townsfolk.V1.ContractVersion.Parser, new[]{ "Major", "Minor" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoRequest), global::Townsfolk.V1.GetRuntimeInfoRequest.Parser, null, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes", "ModelState", "MemoryUsedMib", "MemoryLimitMib" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes", "ModelState", "MemoryUsedMib", "MemoryLimitMib", "Contract" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsRequest), global::Townsfolk.V1.WatchStatsRequest.Parser, new[]{ "IntervalMs" }, new[]{ "IntervalMs" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal", "ModelState", "MemoryUsedMib", "Pace" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Frame), global::Townsfolk.V1.Frame.Parser, new[]{ "AgeUs", "BusyUs" }, null, null, null, null),
@@ -265,6 +272,36 @@ namespace Townsfolk.V1 {
     /// It is being loaded again; requests wait for it.
     /// </summary>
     [pbr::OriginalName("MODEL_STATE_LOADING")] Loading = 3,
+  }
+
+  /// <summary>
+  /// The contract's major version: a client and a runtime of unlike ones can't speak with each other. It changes with the package's name.
+  /// </summary>
+  public enum ContractMajor {
+    /// <summary>
+    /// Not set.
+    /// </summary>
+    [pbr::OriginalName("CONTRACT_MAJOR_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// That of this file.
+    /// </summary>
+    [pbr::OriginalName("CONTRACT_MAJOR_CURRENT")] Current = 1,
+  }
+
+  /// <summary>
+  /// The contract's minor version: it grows with each release that adds to the contract. A client says it with each call, as metadata
+  /// "townsfolk-contract: 1.1". A runtime serves clients of its own minor version and of older ones; of a newer one it serves what it knows, and
+  /// refuses requests that hold what it does not. docs/upgrading.md has the rules.
+  /// </summary>
+  public enum ContractMinor {
+    /// <summary>
+    /// That of runtimes and clients which do not say one.
+    /// </summary>
+    [pbr::OriginalName("CONTRACT_MINOR_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// That of this file.
+    /// </summary>
+    [pbr::OriginalName("CONTRACT_MINOR_CURRENT")] Current = 1,
   }
 
   /// <summary>
@@ -9871,6 +9908,250 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// A version of the contract.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ContractVersion : pb::IMessage<ContractVersion>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ContractVersion> _parser = new pb::MessageParser<ContractVersion>(() => new ContractVersion());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ContractVersion> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ContractVersion() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ContractVersion(ContractVersion other) : this() {
+      major_ = other.major_;
+      minor_ = other.minor_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ContractVersion Clone() {
+      return new ContractVersion(this);
+    }
+
+    /// <summary>Field number for the "major" field.</summary>
+    public const int MajorFieldNumber = 1;
+    private int major_;
+    /// <summary>
+    /// See ContractMajor.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Major {
+      get { return major_; }
+      set {
+        major_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "minor" field.</summary>
+    public const int MinorFieldNumber = 2;
+    private int minor_;
+    /// <summary>
+    /// See ContractMinor.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Minor {
+      get { return minor_; }
+      set {
+        minor_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ContractVersion);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ContractVersion other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Major != other.Major) return false;
+      if (Minor != other.Minor) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Major != 0) hash ^= Major.GetHashCode();
+      if (Minor != 0) hash ^= Minor.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Major != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Major);
+      }
+      if (Minor != 0) {
+        output.WriteRawTag(16);
+        output.WriteInt32(Minor);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Major != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Major);
+      }
+      if (Minor != 0) {
+        output.WriteRawTag(16);
+        output.WriteInt32(Minor);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Major != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Major);
+      }
+      if (Minor != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Minor);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ContractVersion other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Major != 0) {
+        Major = other.Major;
+      }
+      if (other.Minor != 0) {
+        Minor = other.Minor;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            Major = input.ReadInt32();
+            break;
+          }
+          case 16: {
+            Minor = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            Major = input.ReadInt32();
+            break;
+          }
+          case 16: {
+            Minor = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Ask what runs here.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -9888,7 +10169,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10052,7 +10333,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10086,6 +10367,7 @@ namespace Townsfolk.V1 {
       modelState_ = other.modelState_;
       memoryUsedMib_ = other.memoryUsedMib_;
       memoryLimitMib_ = other.memoryLimitMib_;
+      contract_ = other.contract_ != null ? other.contract_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -10305,6 +10587,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "contract" field.</summary>
+    public const int ContractFieldNumber = 15;
+    private global::Townsfolk.V1.ContractVersion contract_;
+    /// <summary>
+    /// The contract that it speaks. Not set: 1.0.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.ContractVersion Contract {
+      get { return contract_; }
+      set {
+        contract_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -10334,6 +10631,7 @@ namespace Townsfolk.V1 {
       if (ModelState != other.ModelState) return false;
       if (MemoryUsedMib != other.MemoryUsedMib) return false;
       if (MemoryLimitMib != other.MemoryLimitMib) return false;
+      if (!object.Equals(Contract, other.Contract)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -10355,6 +10653,7 @@ namespace Townsfolk.V1 {
       if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) hash ^= ModelState.GetHashCode();
       if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
       if (MemoryLimitMib != 0) hash ^= MemoryLimitMib.GetHashCode();
+      if (contract_ != null) hash ^= Contract.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -10429,6 +10728,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(112);
         output.WriteInt32(MemoryLimitMib);
       }
+      if (contract_ != null) {
+        output.WriteRawTag(122);
+        output.WriteMessage(Contract);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -10495,6 +10798,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(112);
         output.WriteInt32(MemoryLimitMib);
       }
+      if (contract_ != null) {
+        output.WriteRawTag(122);
+        output.WriteMessage(Contract);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -10546,6 +10853,9 @@ namespace Townsfolk.V1 {
       }
       if (MemoryLimitMib != 0) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(MemoryLimitMib);
+      }
+      if (contract_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Contract);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -10600,6 +10910,12 @@ namespace Townsfolk.V1 {
       }
       if (other.MemoryLimitMib != 0) {
         MemoryLimitMib = other.MemoryLimitMib;
+      }
+      if (other.contract_ != null) {
+        if (contract_ == null) {
+          Contract = new global::Townsfolk.V1.ContractVersion();
+        }
+        Contract.MergeFrom(other.Contract);
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -10674,6 +10990,13 @@ namespace Townsfolk.V1 {
           }
           case 112: {
             MemoryLimitMib = input.ReadInt32();
+            break;
+          }
+          case 122: {
+            if (contract_ == null) {
+              Contract = new global::Townsfolk.V1.ContractVersion();
+            }
+            input.ReadMessage(Contract);
             break;
           }
         }
@@ -10751,6 +11074,13 @@ namespace Townsfolk.V1 {
             MemoryLimitMib = input.ReadInt32();
             break;
           }
+          case 122: {
+            if (contract_ == null) {
+              Contract = new global::Townsfolk.V1.ContractVersion();
+            }
+            input.ReadMessage(Contract);
+            break;
+          }
         }
       }
     }
@@ -10777,7 +11107,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10997,7 +11327,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -11850,7 +12180,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12095,7 +12425,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12489,7 +12819,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12653,7 +12983,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13137,7 +13467,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13341,7 +13671,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13545,7 +13875,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13709,7 +14039,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[48]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]

@@ -43,7 +43,8 @@ namespace Townsfolk.Rpc
             }
 
             var address = new UriBuilder(endpoint.UseTls ? "https" : "http", endpoint.Host, port).Uri;
-            return new RpcChannel(address, Wire, _createHandler(endpoint), endpoint.Token, maxMessageBytes);
+            return new RpcChannel(
+                address, Wire, _createHandler(endpoint), endpoint.Token, maxMessageBytes, Contract.Metadata);
         }
     }
 }

@@ -17,6 +17,7 @@ namespace Townsfolk.Rpc
         private readonly Uri _address;
         private readonly string? _token;
         private readonly int _maxMessageBytes;
+        private readonly IReadOnlyDictionary<string, string>? _metadata;
         private readonly CancellationTokenSource _closed = new CancellationTokenSource();
 
         /// <summary>Creates a channel. Nothing is sent before the first call.</summary>
@@ -25,12 +26,14 @@ namespace Townsfolk.Rpc
         /// <param name="handler">Carries the requests; the channel disposes it.</param>
         /// <param name="token">Sent with every call as "authorization: Bearer TOKEN"; null for none.</param>
         /// <param name="maxMessageBytes">A longer message fails its call with ResourceExhausted.</param>
+        /// <param name="metadata">Sent with every call besides; null for none.</param>
         public RpcChannel(
             Uri address,
             RpcWire wire,
             HttpMessageHandler handler,
             string? token = null,
-            int maxMessageBytes = DefaultMaxMessageBytes)
+            int maxMessageBytes = DefaultMaxMessageBytes,
+            IReadOnlyDictionary<string, string>? metadata = null)
         {
             if (maxMessageBytes < 1)
             {
@@ -42,6 +45,7 @@ namespace Townsfolk.Rpc
             _http = new HttpMessageInvoker(handler, disposeHandler: true);
             _token = string.IsNullOrEmpty(token) ? null : token;
             _maxMessageBytes = maxMessageBytes;
+            _metadata = metadata;
         }
 
         /// <summary>How calls lie in HTTP.</summary>
@@ -104,6 +108,17 @@ namespace Townsfolk.Rpc
             _http.Dispose();
         }
 
+        private static void AddTo(HttpRequestMessage request, IReadOnlyDictionary<string, string>? metadata)
+        {
+            if (metadata != null)
+            {
+                foreach (var pair in metadata)
+                {
+                    Metadata.Add(request.Headers, pair.Key, pair.Value);
+                }
+            }
+        }
+
         private RpcCall<TRequest, TResponse> Start<TRequest, TResponse>(
             RpcMethod<TRequest, TResponse> method, HttpContent content, CallOptions options)
         {
@@ -119,14 +134,8 @@ namespace Townsfolk.Rpc
                 Metadata.Add(request.Headers, "authorization", "Bearer " + _token);
             }
 
-            if (options.Metadata != null)
-            {
-                foreach (var pair in options.Metadata)
-                {
-                    Metadata.Add(request.Headers, pair.Key, pair.Value);
-                }
-            }
-
+            AddTo(request, _metadata);
+            AddTo(request, options.Metadata);
             if (options.Timeout is { } timeout)
             {
                 request.Headers.TryAddWithoutValidation("grpc-timeout", Metadata.Timeout(timeout));

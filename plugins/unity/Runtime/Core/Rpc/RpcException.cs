@@ -84,6 +84,16 @@ namespace Townsfolk.Rpc
         }
     }
 
+    /// <summary>Package and runtime speak unlike contracts; the message says which to upgrade.</summary>
+    public sealed class VersionMismatchException : RpcException
+    {
+        /// <summary>Creates the exception.</summary>
+        public VersionMismatchException(string message)
+            : base(StatusCode.FailedPrecondition, message)
+        {
+        }
+    }
+
     /// <summary>The answer is not what gRPC allows: a broken frame, a missing status, another server.</summary>
     public sealed class ProtocolException : RpcException
     {
