@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -22,6 +23,14 @@ class EngineSettings(BaseModel):
             'hub id, "starter" for the one that comes with Townsfolk, or "auto" for the largest '
             'that fits. What is not here is downloaded. In a bundle "bundled" is its own, and '
             "nothing is downloaded."
+        ),
+    )
+    adapter: Path | None = Field(
+        default=None,
+        description=(
+            "Folder of a low-rank adapter (LoRA), as PEFT writes it: everybody speaks with it. It "
+            "becomes part of the weights while they are loaded, and costs nothing then; beside "
+            "quantised weights it is computed apart."
         ),
     )
     device: Literal["auto", "cpu", "cuda"] = Field(

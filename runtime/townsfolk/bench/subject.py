@@ -18,6 +18,7 @@ from townsfolk.bench.gguf_checkpoint import write_gguf
 from townsfolk.bench.report import Row
 from townsfolk.bench.service_stage import ServiceStage
 from townsfolk.bench.vocabulary import MadeUpVocabulary
+from townsfolk.checkpoint import read_adapter
 from townsfolk.client import RuntimeProcess
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
@@ -26,8 +27,10 @@ from townsfolk.engine.threads import run_in_new_thread
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.library import resolve
 from townsfolk.models import NAMED_SHAPES, Decoder, DecoderSpec, named_spec, open_source
+from townsfolk.models.adapters import bind_adapter
 from townsfolk.models.mixes import MIXES
 from townsfolk.models.outline import WeightOutline
+from townsfolk.models.weights import Precision
 
 _LEAST_KV_MIB = 256
 _BLOCK_TOKENS = 16
@@ -46,6 +49,7 @@ class Subject:
         spec: what it computes.
         outline: what its weights take.
         path: where its checkpoint is or will be.
+        adapter: the folder of one that is merged into its weights.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Subject:
     threads: int | None
     step_tokens: int | None
     path: Path
+    adapter: Path | None = None
 
     @classmethod
     @contextlib.contextmanager
@@ -119,6 +124,9 @@ class Subject:
             dtype = architecture.spec.dtype
             checkpoint = source.checkpoint()
             outline = WeightOutline.of_checkpoint(architecture, checkpoint, dtype, device)
+            if options.adapter:
+                bound = bind_adapter(read_adapter(Path(options.adapter)), architecture)
+                outline = outline.with_adapter(bound, Precision.choose(dtype, device))
         except LOAD_ERRORS as error:
             raise ValueError(str(error)) from error
         return cls(
@@ -133,6 +141,7 @@ class Subject:
             threads=options.threads,
             step_tokens=options.step_tokens,
             path=path,
+            adapter=Path(options.adapter) if options.adapter else None,
         )
 
     @property
@@ -149,6 +158,7 @@ class Subject:
             "kv_dtype": self.kv_dtype,
             "weights_mib": self.outline.nbytes / MIB,
             "device": self.device.type,
+            **({"adapter": self.adapter.name} if self.adapter else {}),
         }
 
     def engine_stage(self, requests: int, tokens: int) -> EngineStage:
@@ -184,6 +194,7 @@ class Subject:
         self._write()
         arguments = {
             "--model": self.path,
+            "--adapter": self.adapter,
             "--device": self.device.type,
             "--kv-dtype": self.kv_dtype,
             "--kv-memory-mib": self._kv_memory_mib(requests, tokens),
@@ -204,7 +215,8 @@ class Subject:
 
     def _decoder(self) -> Decoder:
         if self.shape is None:
-            return Decoder.load(self.path, self.dtype, self.device)
+            adapter = None if self.adapter is None else read_adapter(self.adapter)
+            return Decoder.load(self.path, self.dtype, self.device, adapter=adapter)
         mix = None if self.quantization is None else MIXES[self.quantization]
         return Decoder.random(self.spec, self.dtype, self.device, mix=mix)
 

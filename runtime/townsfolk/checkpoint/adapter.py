@@ -29,6 +29,7 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 
 _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
+_COPY = ".base_layer.weight"  # PEFT adds those of an adapted head, which are the model's own
 _DTYPES = ("BF16", "F16", "F32")
 # What tensors of other kinds of adapters are for, by what their names hold.
 _REFUSED = {
@@ -189,6 +190,8 @@ def _read_tensors(directory: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (safe_open is no mapping)
+                if name.endswith(_COPY):
+                    continue
                 for part, reason in _REFUSED.items():
                     if part in name:
                         raise AdapterError(f"{path} holds {name}: {reason}")

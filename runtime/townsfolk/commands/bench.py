@@ -27,11 +27,13 @@ _USUAL_SESSIONS = 256
 # ignored. `--threads`, `--rounds`, `--turns` and `--new-tokens` may be given for all.
 _FOR_ALL = {"threads", "rounds", "turns", "new_tokens"}
 _CHARACTERS = "characters of a model"
-_OF_SHAPES = {"model", "device", "dtype", "quantization", "kv_dtype", "step_tokens", "keep"}
+_OF_SHAPES = {
+    "model", "adapter", "device", "dtype", "quantization", "kv_dtype", "step_tokens", "keep",
+}  # fmt: skip
 # These make no sense for a model that is there.
 _RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
 _READS = {
-    _CHARACTERS: {"connect", "token", "model", "npcs"},
+    _CHARACTERS: {"connect", "token", "model", "adapter", "npcs"},
     "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer", "grammar"},
     "--prefill": _OF_SHAPES,
     "--through": _OF_SHAPES | {"batch", "prompt_tokens"},
@@ -200,6 +202,8 @@ def _refuse_unread(options: argparse.Namespace) -> None:
         )
     if options.shape and options.model:
         raise ValueError("--shape is of random weights, --model of a model: give one of them")
+    if options.adapter and (options.shape or options.connect):
+        raise ValueError("--adapter is of a --model that is started here")
     measurement = asked or ("decode speed" if of_weights else _CHARACTERS)
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -244,6 +248,8 @@ async def _npcs(options: argparse.Namespace) -> None:
 
     turns, new_tokens = options.turns or 4, options.new_tokens or 64
     arguments = ["--model", options.model or "starter"]
+    if options.adapter:
+        arguments += ["--adapter", options.adapter]
     if options.threads is not None:
         arguments += ["--threads", str(options.threads)]
     if max(options.npcs) > _USUAL_SESSIONS:

@@ -31,14 +31,25 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         help="the model of a started runtime: a file, a directory, a name that `townsfolk models` "
         f"lists, a hub id, or auto. Default {DEFAULT_MODEL}.",
     )
+    parser.add_argument(
+        "--adapter",
+        metavar="FOLDER",
+        help="a low-rank adapter (LoRA) of that model, as PEFT writes it",
+    )
 
 
 def open_runtime(options: argparse.Namespace) -> Runtime:
     """Return the runtime that the options name; use it as a context manager."""
     if options.connect:
+        if options.adapter:
+            raise TownsfolkError(
+                "--adapter is of a started runtime: give it to the one that listens at "
+                f"{options.connect} when that is started"
+            )
         return Runtime.connect(options.connect, options.token)
     _fetch(options.model)
-    return Runtime.launch("--model", options.model)
+    adapter = ("--adapter", options.adapter) if options.adapter else ()
+    return Runtime.launch("--model", options.model, *adapter)
 
 
 def _fetch(model: str) -> None:

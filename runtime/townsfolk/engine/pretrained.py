@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from townsfolk.checkpoint import read_adapter
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
 from townsfolk.engine.choice import choose
@@ -17,8 +18,10 @@ from townsfolk.engine.errors import DeviceNotFoundError
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.models import Decoder, open_source
+from townsfolk.models.adapters import bind_adapter
 from townsfolk.models.loading import Progress, log_progress
 from townsfolk.models.outline import WeightOutline
+from townsfolk.models.weights import Precision
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -60,6 +63,12 @@ class Pretrained:
         spec = architecture.spec
         dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
         outline = WeightOutline.of_checkpoint(architecture, source.checkpoint(), dtype, device)
+        adapter = None
+        if settings.adapter is not None:
+            adapter = read_adapter(settings.adapter)
+            bound = bind_adapter(adapter, architecture)
+            outline = outline.with_adapter(bound, Precision.choose(dtype, device))
+            logger.info("the adapter %s becomes part of the weights", settings.adapter.name)
         plan = MemoryPlan.make(spec, dtype, device, settings, outline)
         if plan.context_length < (settings.max_context or spec.context_length):
             logger.info(
@@ -77,7 +86,7 @@ class Pretrained:
             plan.hold(device)
             plan.check_free(device)
             try:
-                return Decoder.load(path, dtype, device, report, plan.context_length)
+                return Decoder.load(path, dtype, device, report, plan.context_length, adapter)
             except torch.OutOfMemoryError as error:
                 raise out_of_memory(error) from None
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import embedding, linear
 
+from townsfolk.checkpoint import Adapter
+from townsfolk.models.adapters import bind_adapter, merge_adapter
 from townsfolk.models.batch import KvPages, ModelBatch
 from townsfolk.models.layers import run_layers
 from townsfolk.models.loading import PaperTensors, Progress, check_tensors, load_weights
@@ -79,6 +81,7 @@ class Decoder:
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
         context_length: int | None = None,
+        adapter: Adapter | None = None,
     ) -> Decoder:
         """Load a model.
 
@@ -95,16 +98,21 @@ class Decoder:
             progress: called with bytes read and bytes in all.
             context_length: the longest sequence it will be given, in tokens, on which the
                 frequencies of LongRoPE depend; None for the model's.
+            adapter: becomes part of the weights; see `merge_adapter`.
 
         Raises:
             UnsupportedModelError: the model has a feature that is not implemented.
             CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
+            AdapterError: the adapter is for another model.
         """
         source = open_source(path)
         architecture = source.architecture()
         spec, target = architecture.spec, torch.device(device)
+        bound = None if adapter is None else bind_adapter(adapter, architecture)
         precision = Precision.choose(dtype or spec.dtype, target)
         weights = load_weights(architecture, precision, source.checkpoint(), target, progress)
+        if bound is not None:
+            weights = merge_adapter(weights, bound, spec, precision)
         return cls(spec, weights, precision, target, context_length)
 
     @classmethod

@@ -25,6 +25,7 @@ from townsfolk_kernels.decode.packed_tiles import (
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
 from townsfolk_kernels.gpu.tuning import split_space, starts_early
+from townsfolk_kernels.ops.low_rank import AdaptedWeight
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 
@@ -94,6 +95,8 @@ def packed_parts(weight: LinearWeight) -> tuple[PackedRows, ...]:
 
 def is_fusable(weight: LinearWeight, most_parts: int = 1) -> bool:
     """Return whether there are fused kernels for a weight, of so many packed parts at most."""
+    if isinstance(weight, AdaptedWeight):
+        return False
     return not isinstance(weight, StackedWeight) or 0 < len(packed_parts(weight)) <= most_parts
 
 

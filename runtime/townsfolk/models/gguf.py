@@ -141,7 +141,7 @@ def read_gguf(checkpoint: GgufCheckpoint) -> Architecture:
     if file.whole("expert_count", 0):
         raise UnsupportedModelError("the model is a mixture of experts, which is not supported")
     found = read_config({**_common(file), **family.fields(file)})
-    return Architecture(family.finish(found.spec, file), family.names)
+    return Architecture(family.finish(found.spec, file), family.names, found.names)
 
 
 def _common(file: _File) -> dict[str, Any]:

@@ -92,7 +92,19 @@ GGUF_NAMES = TensorNames(
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A decoder, and where its tensors are."""
+    """A decoder, and where its tensors are.
+
+    Attributes:
+        spec: what it computes.
+        names: of its tensors in the checkpoint.
+        published: what transformers calls them, where the checkpoint has names of its own.
+    """
 
     spec: DecoderSpec
     names: TensorNames = TensorNames()
+    published: TensorNames | None = None
+
+    @property
+    def modules(self) -> TensorNames:
+        """What transformers calls the tensors, and with them those who train on it."""
+        return self.published or self.names

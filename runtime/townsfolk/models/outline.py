@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from townsfolk_kernels.quantized.blocks import BlockFormat
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.checkpoint import TensorStore
+from townsfolk.models.adapters import BoundAdapter
 from townsfolk.models.loading import check_tensors, stays_in_blocks
 from townsfolk.models.mixes import Mix
 from townsfolk.models.names import GGUF_NAMES, Architecture
@@ -52,6 +53,14 @@ class WeightOutline:
         """Return weights that are there already."""
         read = sum(map(_stored_bytes, weights.projections))
         return cls(weights.nbytes, weights.is_quantized, read)
+
+    def with_adapter(self, adapter: BoundAdapter, precision: Precision) -> WeightOutline:
+        """Return these weights with an adapter merged into them; see `merge_adapter`."""
+        if not self.is_quantized:
+            return self
+        beside = adapter.nbytes * precision.activations.itemsize // torch.float32.itemsize
+        read = None if self.step_bytes is None else self.step_bytes + beside
+        return replace(self, nbytes=self.nbytes + beside, step_bytes=read)
 
     @classmethod
     def of_mix(

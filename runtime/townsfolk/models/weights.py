@@ -12,11 +12,12 @@ from torch import Tensor
 from townsfolk_kernels import LinearWeight, activation_dtype, pack_linear
 from townsfolk_kernels.ops.embedding import Table
 from townsfolk_kernels.ops.linear import PlainWeight
+from townsfolk_kernels.ops.low_rank import AdaptedWeight
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.models.names import Architecture, TensorNames
-from townsfolk.models.spec import LayerSpec, NormKind, NormSpec
+from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind, NormSpec
 
 # Up to this size weights may be kept in two layouts, if that makes a single sequence faster.
 _ROOMY_BYTES = 512 * 1024 * 1024
@@ -123,6 +124,11 @@ class Run:
         return torch.cat((pairs, heads[:, dim:]), dim=1).flatten(0, 1)
 
 
+def is_roomy(spec: DecoderSpec, precision: Precision) -> bool:
+    """Return whether a decoder's weights may be kept in two layouts."""
+    return spec.num_parameters * precision.weights.itemsize <= _ROOMY_BYTES
+
+
 class Source(ABC):
     """Where weights come from."""
 
@@ -224,7 +230,7 @@ class DecoderWeights:
     def is_quantized(self) -> bool:
         """Whether any weight is in blocks."""
         return isinstance(self.embedding, QuantizedMatrix) or any(
-            isinstance(each, StackedWeight) for each in self.projections
+            isinstance(each, StackedWeight | AdaptedWeight) for each in self.projections
         )
 
     @property
@@ -243,7 +249,7 @@ class DecoderWeights:
     ) -> DecoderWeights:
         """Ask `source` for every tensor, in the order of the forward pass."""
         spec, names = architecture.spec, architecture.names
-        roomy = spec.num_parameters * precision.weights.itemsize <= _ROOMY_BYTES
+        roomy = is_roomy(spec, precision)
         builder = _Builder(spec.hidden_size, names, precision, source, roomy)
         table = TensorSpec(
             f"{names.root}{names.embedding}.weight", (spec.vocab_size, spec.hidden_size)
