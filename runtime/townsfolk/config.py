@@ -33,6 +33,21 @@ class EngineSettings(BaseModel):
             "quantised weights it is computed apart."
         ),
     )
+    adapters: Path | None = Field(
+        default=None,
+        description=(
+            "Folder with a folder for each adapter that sessions and completions may name, many at "
+            "once. Nothing outside of it is read."
+        ),
+    )
+    adapter_memory_mib: int = Field(
+        default=128,
+        ge=1,
+        description=(
+            "Memory that all adapters of that folder may take which are loaded at once, in MiB; on "
+            "a GPU it is set aside."
+        ),
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the model runs; auto takes CUDA where there is one."
     )
@@ -108,6 +123,13 @@ class EngineSettings(BaseModel):
             "second from one thread, 285 from two."
         ),
     )
+
+    @field_validator("adapters")
+    @classmethod
+    def _check_adapters(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"{folder} is no folder")
+        return folder
 
     @field_validator("threads")
     @classmethod

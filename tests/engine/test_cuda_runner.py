@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
+from peft_adapters import adapt, save
+from townsfolk.checkpoint import read_adapter
 from townsfolk.engine import cuda_runner
 from townsfolk.engine.cuda_runner import CudaRunner
 from townsfolk.engine.cuda_steps import CudaSteps
@@ -19,13 +21,16 @@ from townsfolk.engine.request import Request
 from townsfolk.engine.runner import EagerRunner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
+from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.slot_tables import SlotTables
 from townsfolk.engine.step_inputs import PREFILLS
 from townsfolk.grammar import mask_words
 from townsfolk.kv import BlockPool, BlockTable, KvCache
-from townsfolk.models import Decoder
+from townsfolk.models import Decoder, open_source
+from townsfolk.models.adapters import bind_adapter
 from townsfolk.sampling import SamplingParams, triton_backend
 from townsfolk.sampling.triton_backend import TritonBackend
+from transformers import LlamaForCausalLM
 
 CPU = torch.device("cpu")
 EOS = (0,)
@@ -55,6 +60,7 @@ def make_cuda(decoder, monkeypatch):
         runner._resources = StepResources(decoder, kv, tables, sampler, masks)
         runner._steps = CudaSteps(SimpleNamespace(step=runner._resources), None, ())
         runner._is_plain = [True] * MAX_BATCH
+        runner.adapters = SlotAdapters(decoder, MAX_BATCH)
         runner._long_from = None
         runner._book = SimpleNamespace(get=lambda shape: None)
         runner._launched = 0
@@ -76,12 +82,12 @@ class World:
         self.in_flight, self.sequences, self.errors, self.scores = [], [], {}, {}
         self.masked = {}  # steps that have their masks
 
-    def add(self, prompt, *, echo=False, grammar=None, **params):
+    def add(self, prompt, *, echo=False, grammar=None, adapter=0, **params):
         number = len(self.sequences)
         request = Request(
             number=number, prompt_ids=tuple(prompt), params=SamplingParams(**params), seed=number,
             max_tokens=len(prompt) + 3, namespace=str(number), penalized_ids=tuple(prompt),
-            echo=echo, grammar=grammar,
+            echo=echo, grammar=grammar, adapter=adapter,
         )  # fmt: skip
         self.sequences.append(Sequence(request, BlockTable(self.pool, request.namespace)))
         self.scheduler.add(self.sequences[-1])
@@ -176,6 +182,33 @@ def test_draws_under_masks_are_those_of_the_eager_runner(decoder, make_cuda):
 
     expected = filled(eager(decoder, 1)).run()
     assert filled(eager(decoder, 2)).run() == expected
+    found = filled(make_cuda)
+    assert found.run() == expected
+    assert not found.errors
+
+
+def test_steps_with_adapters_are_those_of_the_eager_runner(decoder, make_cuda, directory, tmp_path):
+    model = LlamaForCausalLM.from_pretrained(directory)
+    adapter = read_adapter(save(adapt(model, "llama"), tmp_path))
+    bound = bind_adapter(adapter, open_source(directory).architecture())
+    graphs = []
+
+    def filled(make, adapters=(1, 0, 1, 2)):
+        world = World(decoder, make)
+        world.runner._book = SimpleNamespace(get=graphs.append)
+        world.runner.adapters.add(1, bound)
+        world.runner.adapters.add(2, bound)
+        for number, prompt in enumerate(([1, 2, 3], range(4, 34), [9, 9, 8], range(50, 63))):
+            world.add(prompt, temperature=0, logprobs=2, echo=True, adapter=adapters[number])
+        return world
+
+    plain = filled(eager(decoder, 1), (0,) * 4).run()
+    expected = filled(eager(decoder, 1)).run()
+    assert [plain[number] == expected[number] for number in range(4)] == [False, True, False, False]
+    found = filled(make_cuda, (1, 1, 1, 2))
+    others = filled(eager(decoder, 1), (1, 1, 1, 2)).run()
+    assert found.run() == others
+    assert not graphs  # they know no adapters
     found = filled(make_cuda)
     assert found.run() == expected
     assert not found.errors

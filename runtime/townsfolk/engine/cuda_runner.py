@@ -34,6 +34,7 @@ from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.graph_book import GraphBook
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.runner import NO_BIASES, Biases, add_scores, score_prompts
+from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
     DECODES,
@@ -123,6 +124,7 @@ class CudaRunner:
         self._steps = CudaSteps.make(decoder, kv, eos_ids, max_batch, context_length)
         self._resources = self._steps.resources
         self._is_plain = [True] * max_batch
+        self.adapters = SlotAdapters(decoder, max_batch)
         self._long_from = self._steps.long_from
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
             self._steps.graph, self._steps.wanted, KernelCompiler()
@@ -141,6 +143,7 @@ class CudaRunner:
         refused = self._admit(plan) if plan.admitted else {}
         if plan.admitted or plan.grown:
             self._resources.tables.update(plan)
+        self.adapters.update(plan)
         decodes: list[int] = []
         prompts: list[int] = []
         scored: list[int] = []
@@ -279,7 +282,9 @@ class CudaRunner:
         chunks = [step.items[place] for place in prompts]
         shape: Shape | None
         is_late = any(item.masked for item in (*items, *chunks))
-        if any(chunk.scoring is not None for chunk in chunks) or (
+        if self.adapters.any_of((*items, *chunks)):
+            shape = None  # graphs know no adapters
+        elif any(chunk.scoring is not None for chunk in chunks) or (
             is_late and not step.keeps_logits
         ):
             shape = None
@@ -316,7 +321,7 @@ class CudaRunner:
         shape = StepShape.exact(items, chunks, multiple=_ALIGNED)
         inputs = upload(StepInputs.pack(shape, items, chunks).flat, self._device)
         mixed = self._steps.eager(shape, inputs)
-        hidden, logits = mixed.run()
+        hidden, logits = mixed.run(self.adapters.rows((*items, *chunks)))
         ends = np.cumsum([len(items), *(chunk.count for chunk in chunks)]).tolist()
         scored = [
             (place, chunk, hidden[begin:end])

@@ -18,6 +18,7 @@ import torch
 
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
+from townsfolk.engine.adapters import AdapterShelf
 from townsfolk.engine.errors import (
     EngineFailedError,
     InvalidPromptError,
@@ -48,7 +49,7 @@ from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler, Vocabulary
 from townsfolk.kv import BlockPool, BlockTable
 from townsfolk.kv.cache import MIB
-from townsfolk.models import Decoder
+from townsfolk.models import Architecture, Decoder
 from townsfolk.models.loading import Progress
 from townsfolk.models.outline import WeightOutline
 from townsfolk.sampling.params import SamplingParams
@@ -70,6 +71,7 @@ class Engine:
         weight_files: the files that the weights are mapped from; None where none are.
         default_params: how to sample where a request doesn't say.
         unread: what was generated and waits for readers, of all of them.
+        adapters: those that requests may name.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Engine:
         default_params: SamplingParams | None = None,
         plan: MemoryPlan | None = None,
         load: Callable[[Progress], Decoder] | None = None,
+        architecture: Architecture | None = None,
         vocabulary: Vocabulary | None = None,
     ) -> None:
         """Runs a decoder that is in memory already; see `from_pretrained` for the usual way.
@@ -95,6 +98,8 @@ class Engine:
             plan: the memory it takes, where that is known.
             vocabulary: what grammars are about; the tokenizer's where none is given.
             load: loads the decoder again after `settings.idle_release_s`; without it, it stays.
+            architecture: the decoder's, with the names of its tensors; without it requests can name
+                no adapters.
 
         Raises:
             NotEnoughMemoryError: the memory doesn't hold a single sequence of 32 tokens, or another
@@ -143,6 +148,9 @@ class Engine:
             self._loop, settings.threads or max(torch.get_num_threads() - 1, 1)
         )
         self._loop.post = self._thread.post
+        self.adapters = AdapterShelf(
+            settings.adapters, plan.adapters, architecture, decoder.dtype, self._loop, self._done
+        )
         open_requests = self._open
         self._thread.failed.add_done_callback(lambda failed: open_requests.fail(failed.result()))
         self._thread.start()
@@ -180,6 +188,7 @@ class Engine:
                 default_params=pretrained.default_params,
                 plan=pretrained.plan,
                 load=pretrained.reload,
+                architecture=pretrained.architecture,
             )
         except BaseException:
             pretrained.plan.let_go(pretrained.decoder.device)
@@ -199,6 +208,7 @@ class Engine:
         rules: ReplyRules = NO_RULES,
         grammar: CompiledGrammar | None = None,
         scored_from: int | None = None,
+        adapter: str = "",
     ) -> Generation:
         """Queues a request and gives its handle, to be read in this event loop.
 
@@ -215,29 +225,34 @@ class Engine:
             grammar: from `compile`: what the reply must be.
             scored_from: draw nothing, but report the log-probabilities of the prompt's tokens from
                 this one on, in `Completion.prompt_tokens`.
+            adapter: a loaded adapter, which answers; the model alone if not given. Requests with
+                different adapters share no KV.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
             PromptTooLongError: the prompt leaves no room for a reply.
             InvalidSamplingError: a parameter doesn't fit the model.
+            AdapterNotFoundError: no such adapter is loaded.
             EngineOverloadedError: too many requests are open.
             EngineClosedError: the engine is closed.
             EngineFailedError: the engine has failed.
             RuntimeError: no event loop runs in this thread.
         """
         event_loop = asyncio.get_running_loop()
-        request = self._inputs.request(
-            prompt,
-            params or self.default_params,
-            priority=priority,
-            deadline_s=deadline_s,
-            namespace=namespace,
-            echo=echo,
-            rules=rules,
-            grammar=grammar,
-            scored_from=scored_from,
-        )
-        return self._post(request, rules, event_loop)
+        with self.adapters.using(adapter) as number:
+            request = self._inputs.request(
+                prompt,
+                params or self.default_params,
+                priority=priority,
+                deadline_s=deadline_s,
+                namespace=namespace,
+                echo=echo,
+                rules=rules,
+                grammar=grammar,
+                scored_from=scored_from,
+                adapter=number,
+            )
+            return self._post(request, rules, event_loop)
 
     def _post(
         self, request: Request, rules: ReplyRules, event_loop: asyncio.AbstractEventLoop
@@ -297,6 +312,7 @@ class Engine:
         namespace: str = "",
         echo: bool = False,
         grammar: Grammar | None = None,
+        adapter: str = "",
     ) -> Completion:
         """Submits a request and waits for the whole reply; see `submit`.
 
@@ -313,6 +329,7 @@ class Engine:
             namespace=namespace,
             echo=echo,
             grammar=compiled,
+            adapter=adapter,
         )
         return await generation.result()
 

@@ -115,6 +115,44 @@ class TooManyReportersError(EngineError):
         )
 
 
+class AdapterNotFoundError(EngineError):
+    """No adapter of this name is loaded, or is there to be loaded.
+
+    Attributes:
+        name: the name.
+    """
+
+    def __init__(self, name: str, others: list[str], *, is_there: bool) -> None:
+        shown = ", ".join(others) or "none"
+        if is_there:
+            message = f"no adapter {name!r} is loaded (loaded: {shown}): load it first"
+        else:
+            message = f"the folder of adapters has no {name!r} (it has: {shown})"
+        super().__init__(f"adapter: {message}")
+        self.name = name
+
+
+class NoAdaptersError(EngineError):
+    """An adapter is asked for, and the settings name no folder of adapters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "adapter: this runtime has no folder of adapters: start it with --adapters FOLDER"
+        )
+
+
+class AdapterMemoryError(EngineError):
+    """An adapter does not fit beside those that are loaded."""
+
+    def __init__(self, name: str, nbytes: int, held: int, limit: int) -> None:
+        mib = 1024 * 1024
+        super().__init__(
+            f"adapter: {name!r} takes {nbytes / mib:.1f} MiB, and those that are loaded, or still "
+            f"spoken with, take {held / mib:.1f} of {limit / mib:.0f}: unload one, or set "
+            "adapter_memory_mib to more"
+        )
+
+
 class ModelStaysError(EngineError):
     """The model can't be released, as nothing could load it again."""
 

@@ -53,8 +53,11 @@ class InputProcessor:
         rules: ReplyRules,
         grammar: CompiledGrammar | None,
         scored_from: int | None,
+        adapter: int,
     ) -> Request:
         """Return a request; see `Engine.submit` for the arguments.
+
+        Of the adapter, this is the number of its loading.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
@@ -76,7 +79,7 @@ class InputProcessor:
                 len(token_ids) + (params.max_new_tokens if scored_from is None else 0),
                 self._context_length,
             ),
-            namespace=namespace,
+            namespace=f"{namespace}\nadapter {adapter}" if adapter else namespace,
             priority=priority,
             arrived=arrived,
             deadline=None if deadline_s is None else arrived + deadline_s,
@@ -86,6 +89,7 @@ class InputProcessor:
             grammar=grammar,
             scored_from=scored_from,
             own_lines=rules.own_lines,
+            adapter=adapter,
         )
 
     def encode(self, text: str) -> list[int]:

@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+import torch
+
 from townsfolk.engine.errors import (
     DeadlineExceededError,
     DeviceFailedError,
@@ -18,6 +20,7 @@ from townsfolk.engine.errors import (
     ModelReloadError,
     ModelStaysError,
 )
+from townsfolk.engine.memory import out_of_memory
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.engine.pacing import FramePacer, StepLimit
 from townsfolk.engine.residency import Loaded, Residency
@@ -27,6 +30,7 @@ from townsfolk.engine.runner import Runner
 from townsfolk.engine.scheduled_step import ScheduledStep
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import ModelState
+from townsfolk.models.adapters import BoundAdapter
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +69,8 @@ class EngineLoop:
         self._releasing: list[Future[None]] = []  # those who wait for the memory to be given back
         self._warming: list[Future[None]] = []  # those who wait for the model
         self._waits_for_warm = False
+        self._adapters: dict[int, BoundAdapter] = {}  # by number; they outlast the resident model
+        self._leaving: dict[int, Callable[[], None]] = {}  # once nobody speaks with them
         self._deadlines: list[tuple[float, int, Response]] = []  # heap
         self._in_flight: deque[tuple[ScheduledStep, Any]] = deque()
         self._unmasked: ScheduledStep | None = None  # the latest, while draws of it wait
@@ -91,6 +97,24 @@ class EngineLoop:
         """Change a request's rank from the next step on."""
         self._scheduler.set_priority(response.sequence, priority)
 
+    def load_adapter(self, number: int, adapter: BoundAdapter, done: Future[None]) -> None:
+        """Have an adapter ready for steps. Sets `done` then, or why it could not be."""
+        resident = self._residency.resident
+        if resident is not None:
+            try:
+                resident.runner.adapters.add(number, adapter)
+            except torch.OutOfMemoryError as error:
+                done.set_exception(out_of_memory(error))
+                return
+        self._adapters[number] = adapter
+        done.set_result(None)
+
+    def unload_adapter(self, number: int, gone: Callable[[], None], done: Future[None]) -> None:
+        """Let go of an adapter once nobody speaks with it, and then call `gone`; sets `done`."""
+        self._leaving[number] = gone
+        self._let_adapters_go()
+        done.set_result(None)
+
     def check(self, done: Future[None]) -> None:
         """Check that blocks and slots are where they should be.
 
@@ -109,6 +133,8 @@ class EngineLoop:
         """Run one step, as far as there is something to do; see `Work.turn`."""
         if self._deadlines:
             self._expire()
+        if self._leaving:
+            self._let_adapters_go()
         if (idle_until := self._idle_until()) is not None and idle_until <= time.monotonic():
             self._residency.release()
         if self._releasing and self._residency.state is not ModelState.LOADING:
@@ -176,6 +202,15 @@ class EngineLoop:
     def note_wait(self, seconds: float) -> None:
         """Note that the thread has waited for a command, not worked."""
         self._responder.outbox.note_wait(seconds)
+
+    def _let_adapters_go(self) -> None:
+        """Forget adapters that are leaving and that no request speaks with any more."""
+        spoken = {each.request.adapter for each in self._responder.sequences()}
+        for number in self._leaving.keys() - spoken:
+            del self._adapters[number]
+            if (resident := self._residency.resident) is not None:
+                resident.runner.adapters.remove(number)
+            self._leaving.pop(number)()
 
     def _launch(self, runner: Runner, step: ScheduledStep) -> None:
         if any(item.count > 1 for item in step.plan.items):
@@ -296,6 +331,9 @@ class EngineLoop:
 
     def _settle_model(self, loaded: Loaded) -> None:
         """Take the model, which was loaded; when it could not be, tell those who wait why."""
+        if not isinstance(loaded, ModelReloadError):
+            for number, adapter in self._adapters.items():
+                loaded.runner.adapters.add(number, adapter)
         self._residency.settle(loaded)
         warming, self._warming = self._warming, []
         for done in warming:

@@ -59,6 +59,7 @@ class MemoryPlan:
         step_tokens: tokens that one step computes at most.
         limit: of all of it together, on a GPU; None where none is set.
         kv_dtype: of keys and values; int8 with scales.
+        adapters: what adapters may take that requests name; on the CPU only that is limited.
     """
 
     weights: int
@@ -71,6 +72,7 @@ class MemoryPlan:
     step_tokens: int
     limit: int | None
     kv_dtype: torch.dtype
+    adapters: int = 0
 
     @classmethod
     def make(
@@ -104,12 +106,15 @@ class MemoryPlan:
         weights, cuda = outline.nbytes, own_bytes(device) if on_gpu else 0
         if on_gpu and settings.idle_release_s:
             cuda += _RELOADED
+        adapters = settings.adapter_memory_mib * MIB if settings.adapters else 0
         limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
         set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib else None
         wanted = set_kv or _USUAL_KV
         for steps in _step_sizes(settings, device):
             work = _work_bytes(spec, dtype, outline, steps, settings.max_batch) if on_gpu else 0
-            room = wanted if limit is None else max(limit - weights - work - cuda, 0)
+            work += _adapter_work_bytes(spec, dtype, steps) if on_gpu and adapters else 0
+            taken = weights + work + cuda + adapters
+            room = wanted if limit is None else max(limit - taken, 0)
             if room >= wanted:
                 break
         if set_kv is not None:
@@ -131,6 +136,7 @@ class MemoryPlan:
             step_tokens=steps,
             limit=limit,
             kv_dtype=kept,
+            adapters=adapters,
         )
         least = min(_LEAST_CONTEXT, spec.context_length, settings.max_context or _LEAST_CONTEXT)
         if plan.context_length < least:
@@ -177,7 +183,7 @@ class MemoryPlan:
                 raise self.too_much_kv()
             return
         free, total = torch.cuda.mem_get_info(device)
-        needed = self.weights + self.work + self.kv
+        needed = self.weights + self.work + self.adapters + self.kv
         if needed <= free:
             return
         parts = f"{self._parts()} + conversations {_mib(self.kv)} MiB"
@@ -185,7 +191,7 @@ class MemoryPlan:
             f"the GPU has {_mib(free)} of {_mib(total)} MiB free, but {_mib(needed)} are needed: "
             f"{parts}. End other programs that use it, or take a smaller model"
         )
-        most_kv = free - self.weights - self.work
+        most_kv = free - self.weights - self.work - self.adapters
         if most_kv > self.kv // 8:
             lower = "kv_memory_mib" if self.limit is None else "gpu_memory_mib"
             most = most_kv if self.limit is None else free + self.cuda
@@ -204,12 +210,12 @@ class MemoryPlan:
     def _shortage(self, block_bytes: int, least_context: int) -> str:
         """Says what fits."""
         each = block_bytes / self.block_size
-        if self.limit is None or self.limit - self.weights - self.work - self.cuda > self.kv:
+        taken = self.weights + self.work + self.cuda + self.adapters
+        if self.limit is None or self.limit - taken > self.kv:
             return (
                 f"kv_memory_mib holds {self.num_blocks * self.block_size} tokens of conversation, "
                 f"and {least_context} are the least: a token takes {each / 1024:.1f} KiB"
             )
-        taken = self.weights + self.work + self.cuda
         least = taken + -(-least_context // self.block_size) * block_bytes
         return (
             f"{self._parts()} + CUDA itself {_mib(self.cuda)} MiB leave nothing of "
@@ -221,14 +227,15 @@ class MemoryPlan:
 
     def __str__(self) -> str:
         parts = [("weights", self.weights), ("work space", self.work), ("CUDA itself", self.cuda)]
-        parts.append(("conversations", self.kv))
+        parts += [("adapters", self.adapters), ("conversations", self.kv)]
         shown = " + ".join(f"{name} {_mib(count)} MiB" for name, count in parts if count)
         limit = "" if self.limit is None else f", limit {_mib(self.limit)} MiB"
-        total = self.weights + self.work + self.cuda + self.kv
+        total = self.weights + self.work + self.cuda + self.adapters + self.kv
         return f"{shown} = {_mib(total)} MiB{limit}; {self.context_length:,} tokens a conversation"
 
     def _parts(self) -> str:
-        return f"weights {_mib(self.weights)} MiB + work space {_mib(self.work)} MiB"
+        parts = f"weights {_mib(self.weights)} MiB + work space {_mib(self.work)} MiB"
+        return parts + (f" + adapters {_mib(self.adapters)} MiB" if self.adapters else "")
 
 
 def out_of_memory(error: torch.OutOfMemoryError) -> NotEnoughMemoryError:
@@ -312,6 +319,13 @@ def _work_bytes(
     values = tiles * _TILE_VALUES * dtype.itemsize if outline.is_quantized else 0
     masks = 2 * rows * spec.vocab_size // 8  # of grammars
     return activations + scores + said + values + masks + _FIXED_WORK
+
+
+def _adapter_work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int) -> int:
+    """A bound of what steps with adapters work in beside that: copies of rows and of products."""
+    inner = max(layer.mlp.width for layer in spec.layers)
+    heads = max(layer.attention.query_width + layer.attention.kv_width for layer in spec.layers)
+    return 2 * steps * (3 * inner + 2 * heads + spec.hidden_size) * dtype.itemsize
 
 
 def _is_lean(layer: LayerSpec) -> bool:

@@ -16,6 +16,7 @@ from townsfolk.engine.slot_tables import SlotTables
 from townsfolk.engine.step_inputs import StepInputs, StepShape
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
+from townsfolk.models.adapters import RowAdapters
 from townsfolk.sampling.triton_backend import TritonBackend
 
 
@@ -73,8 +74,11 @@ class MixedStep:
         self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=device)
         self.flat, self.report = Report.allocate(shape.sequences, device)
 
-    def run(self) -> tuple[Tensor, Tensor]:
+    def run(self, adapters: RowAdapters | None = None) -> tuple[Tensor, Tensor]:
         """Launch the step's operations one by one.
+
+        Args:
+            adapters: of its rows; a graph has none.
 
         Returns:
             [tokens, hidden]: what the model made of each token; and [sequences, vocab], fp32, the
@@ -106,7 +110,7 @@ class MixedStep:
             singles=shape.decodes,
             workspace=self._workspace,
         )
-        batch = ModelBatch(token_ids, wide_positions, places, layout)
+        batch = ModelBatch(token_ids, wide_positions, places, layout, adapters)
         hidden = own.decoder.forward(batch, own.kv)  # [tokens, hidden]
         logits = own.decoder.logits(hidden.index_select(0, last))
         own.sampler.draw_into(logits, draws, indices, self.report.part(slice(0, shape.sequences)))

@@ -17,7 +17,7 @@ from townsfolk.engine.choice import choose
 from townsfolk.engine.errors import DeviceNotFoundError
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.threads import compute_with, run_in_new_thread
-from townsfolk.models import Decoder, open_source
+from townsfolk.models import Architecture, Decoder, open_source
 from townsfolk.models.adapters import bind_adapter
 from townsfolk.models.loading import Progress, log_progress
 from townsfolk.models.outline import WeightOutline
@@ -39,6 +39,7 @@ class Pretrained:
         default_params: how its authors would sample.
         plan: the memory it takes; it is held, to be let go of by whoever ends the model.
         reload: loads the decoder again, after it was given up.
+        architecture: what it computes, with the names of its tensors.
         weight_files: the files that the weights are mapped from; None where none are.
     """
 
@@ -48,6 +49,7 @@ class Pretrained:
     default_params: SamplingParams
     plan: MemoryPlan
     reload: Callable[[Progress], Decoder]
+    architecture: Architecture
     weight_files: FileMarks | None
 
     @classmethod
@@ -97,7 +99,7 @@ class Pretrained:
         except BaseException:
             plan.let_go(device)
             raise
-        return cls(choice.name, decoder, tokenizer, params, plan, load, marks)
+        return cls(choice.name, decoder, tokenizer, params, plan, load, architecture, marks)
 
 
 def _device(settings: EngineSettings) -> torch.device:

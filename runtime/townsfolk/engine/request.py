@@ -29,6 +29,7 @@ class Request:
         scored_from: the log-probabilities of the prompt's tokens from this one on, at least 1, are
             all that is wanted: no token is drawn. None for a reply.
         own_lines: what whoever speaks has said before, as far as it must not be repeated.
+        adapter: number of the adapter that answers; 0 for the model alone.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Request:
     grammar: CompiledGrammar | None = None
     scored_from: int | None = None
     own_lines: tuple[tuple[int, ...], ...] = ()
+    adapter: int = 0
 
     @property
     def draws_late(self) -> bool:

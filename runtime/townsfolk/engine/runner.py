@@ -15,6 +15,7 @@ from torch import Tensor
 
 from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.pace import Pacing
+from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import StepInputs, StepShape, is_decode
@@ -56,6 +57,8 @@ class Runner(Protocol):
     least_forced: int | None
     """So many tokens are computed in one step, as a prompt's are, where a grammar leaves no choice
     of them; fewer are drawn one after the other. None: however many."""
+    adapters: SlotAdapters
+    """What sequences may speak with."""
 
     def pace(self) -> Pacing:
         """Return what decides how much of prompts its steps get; a new one each time."""
@@ -150,6 +153,7 @@ class EagerRunner:
         self._tables = SlotTables(
             max_batch, table_width(context_length, kv.block_size), self._device
         )
+        self.adapters = SlotAdapters(decoder, max_batch)
         self._launched = 0
         self._compiled = compile_steps(decoder, kv)
 
@@ -167,6 +171,7 @@ class EagerRunner:
         if plan.admitted:
             refused = self._sampler.admit([each.sampling for each in plan.admitted])
         self._tables.update(plan)
+        self.adapters.update(plan)
         places = []  # of the items that are computed
         for place, item in enumerate(plan.items):
             if item.slot in refused:
@@ -238,6 +243,7 @@ class EagerRunner:
             batch = inputs.to_batch(
                 self._tables.blocks, self._sampler.drawn, self._kv.block_size, self._device
             )
+            batch.adapters = self.adapters.rows(items)
             hidden = logits = None
             if self._compiled is not None and self._compiled.takes(batch) and not special:
                 logits = self._compiled.logits(batch)

@@ -120,4 +120,4 @@ def _admission(sequence: Sequence) -> Admission:
         sequence.token_ids[-1],
         sequence.is_masked,
     )
-    return Admission(sampling, list(sequence.table.block_ids))
+    return Admission(sampling, list(sequence.table.block_ids), request.adapter)

@@ -65,10 +65,12 @@ class Admission:
     Attributes:
         sampling: its slot, and how it draws.
         block_ids: its block table.
+        adapter: number of the adapter it speaks with; 0 for none.
     """
 
     sampling: SlotSampling
     block_ids: list[int]
+    adapter: int = 0
 
 
 @dataclass(slots=True)

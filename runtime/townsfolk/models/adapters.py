@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -44,6 +44,43 @@ class BoundAdapter:
         return BoundAdapter(
             tuple(None if each is None else each.to(device, dtype) for each in self.updates)
         )
+
+    def of(self, weights: DecoderWeights) -> ProjectionUpdates:
+        """Return what is added to each of a decoder's projections, by the weight's `id`."""
+        pairs = zip(weights.projections, self.updates, strict=True)
+        return {id(weight): update for weight, update in pairs if update is not None}
+
+
+ProjectionUpdates = Mapping[int, LowRankUpdate]
+
+
+class RowAdapters:
+    """Adapters of some rows of a batch, each of one row at most."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self, groups: Sequence[tuple[ProjectionUpdates, slice | Tensor]]) -> None:
+        """Take each adapter's updates, and which rows have it: as a slice, or by number."""
+        self._groups = groups
+
+    def add(self, x: Tensor, weight: LinearWeight, out: Tensor) -> None:
+        """Add to a product of the batch what the adapters of its rows change.
+
+        Args:
+            x: [rows, in_features], of the adapters' dtype.
+            weight: what they were multiplied with, a projection of the decoder.
+            out: [rows, out_features]; changed in place.
+        """
+        for updates, rows in self._groups:
+            update = updates.get(id(weight))
+            if update is None:
+                continue
+            if isinstance(rows, slice):
+                update.add(x[rows], out[rows])
+            else:
+                own = out.index_select(0, rows)
+                update.add(x.index_select(0, rows), own)
+                out.index_copy_(0, rows, own)
 
 
 def bind_adapter(adapter: Adapter, architecture: Architecture) -> BoundAdapter:

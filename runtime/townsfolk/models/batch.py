@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import PagedLayout
 
+from townsfolk.models.adapters import RowAdapters
+
 
 class KvPages(Protocol):
     """Keys and values of every layer, each [num_blocks, kv_heads, block_size, head_dim]."""
@@ -47,12 +49,14 @@ class ModelBatch:
         positions: [tokens], int64, in the token's own sequence.
         slots: [tokens], int64: where its keys and values go, block * block_size + offset.
         layout: the sequences.
+        adapters: of its rows; None where no row has any.
     """
 
     token_ids: Tensor
     positions: Tensor
     slots: Tensor
     layout: PagedLayout
+    adapters: RowAdapters | None = None
 
     @classmethod
     def build(

@@ -132,8 +132,13 @@ class CompiledDecode:
         self._scratch = torch.empty(0, dtype=torch.uint8)
 
     def takes(self, batch: ModelBatch) -> bool:
-        """Return whether it computes a batch: one new token of each sequence, of not too many."""
+        """Return whether it computes a batch: one new token of each sequence, of not too many.
+
+        It knows no adapters.
+        """
         count = len(batch.token_ids)
+        if batch.adapters is not None:
+            return False
         return count <= self._most and count == len(batch.layout.kv_lengths)
 
     @torch.inference_mode()

@@ -49,7 +49,10 @@ class PagedOps:
 
     def linear(self, x: Tensor, weight: LinearWeight) -> Tensor:
         """See `Ops`."""
-        return linear(x, weight)
+        out = linear(x, weight)
+        if self._batch.adapters is not None:
+            self._batch.adapters.add(x, weight, out)
+        return out
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         """See `Ops`."""

@@ -1,0 +1,72 @@
+"""Which adapter each slot of the batch speaks with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from townsfolk_kernels import upload
+
+from townsfolk.engine.step import StepItem, StepPlan
+from townsfolk.models import Decoder
+from townsfolk.models.adapters import BoundAdapter, ProjectionUpdates, RowAdapters
+
+
+class SlotAdapters:
+    """Adapters on the device, by number, and the number of each slot; 0 for none."""
+
+    def __init__(self, decoder: Decoder, max_slots: int) -> None:
+        """Make it for a decoder, without adapters."""
+        self._decoder = decoder
+        self._updates: dict[int, ProjectionUpdates] = {}
+        self._of_slot = [0] * max_slots
+
+    def add(self, number: int, adapter: BoundAdapter) -> None:
+        """Take an adapter to the device."""
+        device = self._decoder.device
+        own = adapter.to(device, self._decoder.dtype)
+        self._updates[number] = own.of(self._decoder.weights)
+
+    def remove(self, number: int) -> None:
+        """Let go of an adapter; no sequence of the steps to come has it."""
+        self._updates.pop(number, None)
+
+    def update(self, plan: StepPlan) -> None:
+        """Note the adapters of those who join."""
+        for each in plan.admitted:
+            self._of_slot[each.sampling.slot] = each.adapter
+
+    def any_of(self, items: Sequence[StepItem]) -> bool:
+        """Return whether any of some items has an adapter."""
+        return bool(self._updates) and any(self._of_slot[item.slot] for item in items)
+
+    def rows(self, items: Sequence[StepItem]) -> RowAdapters | None:
+        """Return the adapters of a flat batch's rows; None where there are none.
+
+        Args:
+            items: of the batch, in the order of their tokens.
+        """
+        if not self.any_of(items):
+            return None
+        places: dict[int, list[int]] = {}
+        end = 0
+        for item in items:
+            if number := self._of_slot[item.slot]:
+                places.setdefault(number, []).extend(range(end, end + item.count))
+            end += item.count
+        return RowAdapters(
+            [(self._updates[number], self._rows(own, end)) for number, own in places.items()]
+        )
+
+    def _rows(self, places: list[int], count: int) -> slice | Tensor:
+        """Return some of `count` rows as a slice, where they are one, else as their numbers."""
+        if len(places) == count:
+            return slice(None)  # what lies behind them is not used
+        if places[-1] - places[0] == len(places) - 1:
+            return slice(places[0], places[-1] + 1)
+        device = self._decoder.device
+        if device.type == "cpu":
+            return torch.tensor(places)
+        return upload(np.array(places, dtype=np.int64), device)
