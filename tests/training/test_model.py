@@ -7,7 +7,8 @@ from gguf_files import random_model
 from quantized_checkpoints import write_quantized
 from townsfolk.models import Decoder, UnsupportedModelError
 from townsfolk.training.checkpoint import load_model, save_model
-from townsfolk.training.model import TrainableDecoder, document_masks, document_positions
+from townsfolk.training.model import TrainableDecoder
+from townsfolk.training.ops import document_masks, document_positions
 from transformers import AutoModelForCausalLM
 
 GENERATION = {"bos_token_id": 0, "eos_token_id": [4, 1]}

@@ -3,6 +3,7 @@
 import json
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,18 +166,18 @@ def _new_shape(args: Namespace) -> dict[str, Any]:
     return recipe.CONFIG | shape | {"vocab_size": vocabulary}
 
 
-def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source, Batch | None]:
+def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source, Sequence[Batch]]:
     encoder = Encoder.from_directory(args.out)
     source: Source
-    validation = None
+    validation: list[Batch] = []
     if documents is None:
         make = partial(recipe.batch, args.out, args.seed, args.rows, args.length)
         source = WorkerSource(make, args.workers)
-        validation = recipe.validation_batch(args.out, args.rows, args.length)
+        validation = [recipe.validation_batch(args.out, args.rows, args.length)]
     else:
         source = ScriptSource(documents, encoder, args.rows, args.length, args.seed)
     if args.validation:
-        validation = pack(map(encoder, read([args.validation])), args.length, args.rows)
+        validation = [pack(map(encoder, read([args.validation])), args.length, args.rows)]
     return source, validation
 
 

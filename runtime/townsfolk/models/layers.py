@@ -6,6 +6,7 @@ It runs over operations that differ in where keys and values are: in pages for i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
@@ -42,24 +43,6 @@ class Ops(Protocol):
         """Return what comes between the projections of the feed-forward block: [..., mlp.width]."""
 
 
-def run_layers(weights: DecoderWeights, residual: Tensor, ops: Ops) -> Tensor:
-    """Return all layers and the last norm.
-
-    Args:
-        weights: of the decoder.
-        residual: [..., hidden], the embeddings. May be overwritten.
-        ops: the operations.
-
-    Returns:
-        [..., hidden], ready for the head.
-    """
-    normed = ops.norm(residual, weights.layers[0].attention_norm)
-    next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
-    for number, (layer, next_norm) in enumerate(zip(weights.layers, next_norms, strict=True)):
-        normed, residual = run_layer(number, layer, next_norm, normed, residual, ops)
-    return normed
-
-
 def run_layer(
     number: int, layer: Layer, next_norm: Norm, normed: Tensor, residual: Tensor, ops: Ops
 ) -> tuple[Tensor, Tensor]:
@@ -85,6 +68,31 @@ def run_layer(
     if layer.after_mlp is not None:
         out = ops.norm(out, layer.after_mlp)
     return ops.add_norm(out, residual, next_norm, multiplier)
+
+
+RunLayer = Callable[[int, Layer, Norm, Tensor, Tensor, Ops], tuple[Tensor, Tensor]]
+"""Computes one layer, as `run_layer` does."""
+
+
+def run_layers(
+    weights: DecoderWeights, residual: Tensor, ops: Ops, run: RunLayer = run_layer
+) -> Tensor:
+    """Return all layers and the last norm.
+
+    Args:
+        weights: of the decoder.
+        residual: [..., hidden], the embeddings. May be overwritten.
+        ops: the operations.
+        run: computes each layer.
+
+    Returns:
+        [..., hidden], ready for the head.
+    """
+    normed = ops.norm(residual, weights.layers[0].attention_norm)
+    next_norms = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
+    for number, (layer, next_norm) in enumerate(zip(weights.layers, next_norms, strict=True)):
+        normed, residual = run(number, layer, next_norm, normed, residual, ops)
+    return normed
 
 
 def attention_output(number: int, layer: Layer, normed: Tensor, ops: Ops) -> Tensor:

@@ -14,6 +14,7 @@ from townsfolk.checkpoint.replacing import replace_file
 from townsfolk.models import Architecture, UnsupportedModelError, open_source
 from townsfolk.models.weights import expected_tensors
 from townsfolk.training.model import TrainableDecoder
+from townsfolk.training.module import DecoderModule
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -69,22 +70,32 @@ def require_progress(folder: Path) -> None:
 
 
 def save_progress(
-    model: TrainableDecoder, optimizer: Optimizer, progress: dict[str, Any], folder: Path
+    model: DecoderModule, optimizer: Optimizer, progress: dict[str, Any], folder: Path
 ) -> None:
     """Write weights in fp32, the optimizer's state and the run's progress."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.weights().items()}
     moments = {
         f"{index}.{name}": value.detach().cpu().contiguous()
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
-    replace_file(folder / "weights.safetensors", lambda path: save_file(weights, path))
+    _save_weights(model, folder / "weights.safetensors")
     replace_file(folder / "optimizer.safetensors", lambda path: save_file(moments, path))
     replace_file(folder / "progress.json", lambda path: Path(path).write_text(json.dumps(progress)))
 
 
-def load_progress(model: TrainableDecoder, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
+def save_best(model: DecoderModule, folder: Path) -> None:
+    """Write weights in fp32 beside those of ``save_progress``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_weights(model, folder / "best.safetensors")
+
+
+def load_best(model: DecoderModule, folder: Path) -> None:
+    """Restore what ``save_best`` wrote."""
+    model.load_weights(load_file(folder / "best.safetensors"))
+
+
+def load_progress(model: DecoderModule, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
     """Restore what ``save_progress`` wrote; returns the progress. Raises FileNotFoundError."""
     require_progress(folder)
     progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
@@ -97,3 +108,8 @@ def load_progress(model: TrainableDecoder, optimizer: Optimizer, folder: Path) -
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
     return progress
+
+
+def _save_weights(model: DecoderModule, path: Path) -> None:
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.weights().items()}
+    replace_file(path, lambda beside: save_file(weights, beside))

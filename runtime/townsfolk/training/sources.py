@@ -1,7 +1,7 @@
 """Where batches come from: functions of seed and step, so that a run resumes exactly."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
@@ -17,7 +17,7 @@ from townsfolk.training.script import Script
 class Source(Protocol):
     """An endless, repeatable stream of batches."""
 
-    def batches(self, first_step: int) -> Iterator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """The batches of this step and all later ones."""
         ...
 
@@ -36,7 +36,7 @@ class ScriptSource:
         self._rows = rows
         self._seed = seed
 
-    def batches(self, first_step: int) -> Iterator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """See ``Source``."""
         order = self._order(first_step * self._rows)
         while True:
@@ -59,7 +59,7 @@ class WorkerSource:
         self._make = make
         self._workers = workers
 
-    def batches(self, first_step: int) -> Iterator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """See ``Source``. The workers end with the iterator."""
         # "spawn": CUDA does not survive a fork.
         with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:

@@ -2,23 +2,25 @@
 
 import math
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from townsfolk.training.checkpoint import load_progress, save_progress
-from townsfolk.training.encoding import PROMPT, REPLY
-from townsfolk.training.model import (
-    Masks,
-    TrainableDecoder,
-    document_masks,
-    document_positions,
+from townsfolk.training.checkpoint import (
+    load_best,
+    load_progress,
+    save_best,
+    save_progress,
 )
+from townsfolk.training.encoding import PADDING, PROMPT, REPLY
+from townsfolk.training.module import DecoderModule
+from townsfolk.training.ops import document_masks, document_positions
 from townsfolk.training.packing import Batch
 from townsfolk.training.sources import Source
 
@@ -46,6 +48,12 @@ class TrainerSettings:
     """Steps between checkpoints."""
     log_every: int = 50
     """Steps between entries of the history."""
+    patience: int | None = None
+    """End after so many entries in a row whose validation loss was no better than the best."""
+    keep_best: bool = False
+    """Keep the weights whose validation loss was the best beside the checkpoint."""
+    seed: int = 0
+    """Of what is drawn in a step: dropout."""
 
 
 @dataclass(slots=True)
@@ -57,7 +65,17 @@ class History:
     """Mean loss on replies since the last entry, nats per token."""
     validation_step: list[int] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
-    """Mean loss on the replies of the validation batch, nats per token."""
+    """Mean loss on the replies of the validation batches, nats per token."""
+
+    @property
+    def since_best(self) -> int:
+        """How many entries there are behind the one with the best validation loss."""
+        losses = self.validation_loss
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+class DivergedError(ValueError):
+    """The loss is no number any more."""
 
 
 class Trainer:
@@ -65,11 +83,11 @@ class Trainer:
 
     def __init__(
         self,
-        model: TrainableDecoder,
+        model: DecoderModule,
         source: Source,
         settings: TrainerSettings,
         folder: Path,
-        validation: Batch | None = None,
+        validation: Sequence[Batch] = (),
     ) -> None:
         self.model = model.to(settings.device)
         self.settings = settings
@@ -91,11 +109,12 @@ class Trainer:
             fused=settings.device.startswith("cuda"),
         )
         self._blockwise = settings.compile and settings.device.startswith("cuda")
-        self._losses = torch.compile(self._plain_losses) if settings.compile else self._plain_losses
+        losses = self.model.losses
+        self._losses = torch.compile(losses) if settings.compile else losses
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model consists of."""
+        """How many numbers are trained."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     def resume(self) -> None:
@@ -104,43 +123,59 @@ class Trainer:
         self._step, self._seconds = progress["step"], progress["seconds"]
         self.history = History(**progress["history"])
 
+    def restore_best(self) -> None:
+        """Give the model the weights whose validation loss was the best."""
+        load_best(self.model, self._folder)
+
     def run(self) -> None:
-        """Train to the end; on Ctrl-C, save and raise KeyboardInterrupt."""
-        settings = self.settings
-        began = time.monotonic() - self._seconds
-        batches = self._source.batches(self._step)
-        sums = torch.zeros(2, device=settings.device)  # reply loss, reply tokens
-        logged = (self._step, self._seconds)
-        tokens = 0
+        """Train to the end; on Ctrl-C, save and raise KeyboardInterrupt.
+
+        Raises:
+            DivergedError: The loss is no number any more; the last checkpoint stays as it was.
+        """
         with _progress() as progress:
             task = progress.add_task(
-                "training", total=settings.steps, completed=self._step, note=""
+                "training", total=self.settings.steps, completed=self._step, note=""
             )
             try:
-                while (used := self._used()) < 1.0:
-                    batch = next(batches)
-                    tokens += batch.tokens.size
-                    sums += self._update(batch, used)
-                    self._step += 1
-                    self._seconds = time.monotonic() - began
-                    if self._step % settings.log_every == 0 or self._used() >= 1.0:
-                        self._log(sums)
-                        speed = tokens / max(self._seconds - logged[1], 1e-9)
-                        logged, tokens = (self._step, self._seconds), 0
-                        sums.zero_()
-                        note = f"loss {self.history.loss[-1]:.4f}  {speed:,.0f} tokens/s"
-                        if self.history.validation_loss:
-                            note += f"  validation {self.history.validation_loss[-1]:.4f}"
-                        progress.update(task, completed=self._step, note=note)
-                        if not progress.console.is_terminal:
-                            progress.console.print(
-                                f"step {self._step}  {self._seconds:.0f} s  {note}"
-                            )
-                    if self._step % settings.save_every == 0:
-                        self.save()
-            finally:
-                batches.close()  # type: ignore[attr-defined]
+                for note in self._course():
+                    progress.update(task, completed=self._step, note=note)
+                    if not progress.console.is_terminal:
+                        progress.console.print(f"step {self._step}  {self._seconds:.0f} s  {note}")
+            except DivergedError:
+                raise
+            except BaseException:
                 self.save()
+                raise
+            self.save()
+
+    def _course(self) -> Iterator[str]:
+        """Train to the end; a note for each entry of the history."""
+        settings = self.settings
+        began = time.monotonic() - self._seconds
+        sums = torch.zeros(2, device=settings.device)  # reply loss, reply tokens
+        logged, tokens = self._seconds, 0
+        with closing(self._source.batches(self._step)) as batches:
+            while (used := self._used()) < 1.0:
+                batch = next(batches)
+                tokens += batch.tokens.size
+                sums += self._update(batch, used)
+                self._step += 1
+                self._seconds = time.monotonic() - began
+                if self._step % settings.log_every == 0 or self._used() >= 1.0:
+                    self._log(sums)
+                    speed = tokens / max(self._seconds - logged, 1e-9)
+                    logged, tokens = self._seconds, 0
+                    sums.zero_()
+                    yield self._note(speed)
+                if self._step % settings.save_every == 0:
+                    self.save()
+
+    def _note(self, speed: float) -> str:
+        note = f"loss {self.history.loss[-1]:.4f}  {speed:,.0f} tokens/s"
+        if self.history.validation_loss:
+            note += f"  validation {self.history.validation_loss[-1]:.4f}"
+        return note
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -152,11 +187,12 @@ class Trainer:
         save_progress(self.model, self._optimizer, state, self._folder)
 
     def _used(self) -> float:
-        """The share of the run that is over, by steps or by time, whichever is further."""
-        by_time = (
-            self._seconds / (60 * self.settings.max_minutes) if self.settings.max_minutes else 0.0
-        )
-        return max(self._step / self.settings.steps, by_time)
+        """The share of the run that is over, by steps, time or patience, whichever is further."""
+        settings = self.settings
+        if settings.patience is not None and self.history.since_best >= settings.patience:
+            return 1.0
+        by_time = self._seconds / (60 * settings.max_minutes) if settings.max_minutes else 0.0
+        return max(self._step / settings.steps, by_time)
 
     def _update(self, batch: Batch, used: float) -> Tensor:
         """One optimizer step; returns the reply loss' sum and the number of reply tokens."""
@@ -165,6 +201,7 @@ class Trainer:
         floor = self.settings.final_learning_rate
         for group in self._optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * warm * (floor + (1 - floor) * cosine)
+        torch.manual_seed(self.settings.seed * 1_000_003 + self._step)
         losses, kinds = self._forward(batch)
         replies = (kinds == REPLY).float()
         weights = replies + self.settings.prompt_weight * (kinds == PROMPT)
@@ -185,26 +222,38 @@ class Trainer:
         kinds = kinds[:, 1:] * (documents[:, 1:] == documents[:, :-1])
         documents = documents[:, :-1].contiguous()
         masks = document_masks(documents, self.model.spec, self._blockwise)
+        wanted = kinds != PADDING if self.settings.prompt_weight else kinds == REPLY
         with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
-            losses = self._losses(tokens, document_positions(documents), masks)
+            losses = self._losses(tokens, document_positions(documents), masks, wanted)
         return losses, kinds
-
-    def _plain_losses(self, tokens: Tensor, positions: Tensor, masks: Masks) -> Tensor:
-        logits = self.model(tokens[:, :-1], positions, masks)
-        losses = F.cross_entropy(
-            logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
-        )
-        return losses.view_as(positions)
 
     def _log(self, sums: Tensor) -> None:
         total, count = sums.tolist()
+        if not math.isfinite(total):
+            raise DivergedError(
+                f"the loss is no number any more, between step {self._step} and the "
+                f"{self.settings.log_every} before it: lower the learning rate"
+            )
         self.history.step.append(self._step)
         self.history.loss.append(total / max(count, 1.0))
-        if self._validation is not None:
-            # Not under no_grad: a compiled model would be compiled once more for it.
-            losses, kinds = self._forward(self._validation)
+        if self._validation:
             self.history.validation_step.append(self._step)
-            self.history.validation_loss.append(float(losses.detach()[kinds == REPLY].mean()))
+            self.history.validation_loss.append(self._validation_loss())
+            if self.settings.keep_best and self.history.since_best == 0:
+                save_best(self.model, self._folder)
+
+    def _validation_loss(self) -> float:
+        """Mean loss on the validation's replies, nats per token."""
+        total, count = 0.0, 0
+        self.model.eval()
+        # A compiled model would be compiled once more for no_grad.
+        with nullcontext() if self.settings.compile else torch.no_grad():
+            for batch in self._validation:
+                losses, kinds = self._forward(batch)
+                replies = losses.detach()[kinds == REPLY]
+                total, count = total + float(replies.sum()), count + len(replies)
+        self.model.train()
+        return total / max(count, 1)
 
 
 def _progress() -> Progress:
