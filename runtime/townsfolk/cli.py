@@ -25,6 +25,7 @@ COMMANDS = {
     "tune": ("townsfolk.commands.tune", "measure how a model runs fastest on this GPU"),
     "kernels": ("townsfolk.commands.kernels", "compile kernels for players' GPUs"),
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
+    "train lora": ("townsfolk.commands.train_lora", "train an adapter for a model on dialogues"),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "corpus": ("townsfolk.commands.corpus", "check or show what the starter model learns from"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    arguments = _joined(arguments)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(
         prog="townsfolk", description="Townsfolk makes a game's characters talk."
@@ -75,6 +77,14 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     status: int = importlib.import_module(COMMANDS[options.command][0]).run(options)
     return status
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with a command of two words as one."""
+    words = list(arguments)
+    if (both := " ".join(words[:2])) in COMMANDS:
+        words[:2] = [both]
+    return words
 
 
 def _nobody_reads(stream: TextIO) -> bool:

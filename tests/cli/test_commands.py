@@ -29,7 +29,7 @@ def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command() -> None:
     shown = run("--help").stdout
     for name in COMMANDS:
-        assert f"    {name} " in shown
+        assert re.search(rf"^    {name}\s", shown, re.MULTILINE), name
 
 
 def test_talk_reads_piped_input() -> None:

@@ -3,13 +3,13 @@ from contextlib import suppress
 
 import torch
 from townsfolk.training.model import TrainableDecoder
-from townsfolk.training.sources import ScriptSource, WorkerSource
+from townsfolk.training.sources import PackedSource, WorkerSource
 from townsfolk.training.trainer import Trainer, TrainerSettings
 
 
 def trainer(config, scripts, encoder, folder, **settings):
     torch.manual_seed(0)
-    source = ScriptSource(scripts, encoder, rows=2, length=192, seed=3)
+    source = PackedSource(map(encoder, scripts), rows=2, length=192, seed=3)
     chosen = {"learning_rate": 3e-3, "warmup_steps": 2, "log_every": 10} | settings
     return Trainer(TrainableDecoder(config), source, TrainerSettings(**chosen), folder)
 
@@ -64,7 +64,7 @@ def test_time_ends_a_run(config, scripts, encoder, tmp_path):
 
 
 def test_every_epoch_has_every_row_once(scripts, encoder):
-    source = ScriptSource(scripts, encoder, rows=1, length=192, seed=0)
+    source = PackedSource(map(encoder, scripts), rows=1, length=192, seed=0)
     size = len(source._all.tokens)
     order = [next(source.batches(step)).tokens[0].tolist() for step in range(2 * size)]
     assert sorted(order[:size]) == sorted(order[size:]) == sorted(source._all.tokens.tolist())

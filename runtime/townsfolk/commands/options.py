@@ -34,6 +34,17 @@ def positive(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Return a number from 0 to 1: a type of argument."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
+    return number
+
+
 def add_settings(parser: argparse.ArgumentParser, settings: type[BaseModel]) -> None:
     """Add an option for each field of the settings, `--field-name`."""
     concern = settings.__name__.removesuffix("Settings").lower()

@@ -15,12 +15,12 @@ from townsfolk.commands.options import positive, whole_number
 from townsfolk.starter import recipe
 from townsfolk.training import tokenizer as tokenizers
 from townsfolk.training.checkpoint import DTYPES, load_model, require_progress, save_model
-from townsfolk.training.encoding import Encoder
+from townsfolk.training.encoding import Encoder, Example
 from townsfolk.training.model import TrainableDecoder
-from townsfolk.training.packing import Batch, pack
+from townsfolk.training.packing import Batch, pack, pieces
 from townsfolk.training.plot import PlottingUnavailableError, plot_losses
 from townsfolk.training.script import InvalidScriptError, Script, read
-from townsfolk.training.sources import ScriptSource, Source, WorkerSource
+from townsfolk.training.sources import PackedSource, Source, WorkerSource
 from townsfolk.training.trainer import Trainer, TrainerSettings
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
@@ -118,6 +118,18 @@ def _run(args: Namespace) -> int:
     return 0
 
 
+def compute_device(name: str) -> str:
+    """Return where to compute; "auto" is a GPU where there is one.
+
+    Raises:
+        ValueError: PyTorch can't compute there.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    _check_device(name)
+    return name
+
+
 def _check_device(name: str) -> None:
     """Raise ValueError where PyTorch can't compute there."""
     try:
@@ -175,10 +187,16 @@ def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source
         source = WorkerSource(make, args.workers)
         validation = [recipe.validation_batch(args.out, args.rows, args.length)]
     else:
-        source = ScriptSource(documents, encoder, args.rows, args.length, args.seed)
+        examples = [each for document in documents for each in _examples(document, encoder, args)]
+        source = PackedSource(examples, args.rows, args.length, args.seed)
     if args.validation:
         validation = [pack(map(encoder, read([args.validation])), args.length, args.rows)]
     return source, validation
+
+
+def _examples(document: Script | str, encoder: Encoder, args: Namespace) -> list[Example]:
+    example = encoder(document)
+    return pieces(example, args.length) if isinstance(document, str) else [example]
 
 
 def _settings(args: Namespace) -> TrainerSettings:

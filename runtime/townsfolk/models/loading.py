@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -74,7 +75,7 @@ def check_tensors(architecture: Architecture, checkpoint: TensorStore) -> Archit
     Raises:
         CheckpointError: a tensor is missing, unexpected or of the wrong shape or dtype.
     """
-    found = Architecture(architecture.spec, architecture.names.rooted(checkpoint))
+    found = replace(architecture, names=architecture.names.rooted(checkpoint))
     ignored = found.names.ignored
     if found.spec.head.tied:
         ignored = (*ignored, f"{found.names.head}.weight")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +14,17 @@ from townsfolk_kernels import LinearWeight
 from townsfolk_kernels.ops.embedding import Table
 from townsfolk_kernels.quantized.matrix import RawMatrix
 
-from townsfolk.checkpoint import Adapter, AdapterConfig, LowRank
+from townsfolk.checkpoint import Adapter, AdapterConfig, AdapterError, LowRank
+from townsfolk.checkpoint.store import listed
 from townsfolk.models import Architecture, open_source
 from townsfolk.models.loading import check_tensors
-from townsfolk.models.weights import DecoderWeights, Precision, Source, TensorSpec
+from townsfolk.models.weights import (
+    DecoderWeights,
+    Precision,
+    Source,
+    TensorSpec,
+    expected_tensors,
+)
 from townsfolk.training.frozen import FrozenMatrix, FrozenTensors
 from townsfolk.training.module import DecoderModule, register
 from townsfolk.training.ops import Masks
@@ -82,6 +89,21 @@ class AdaptedWeight:
         return products[0] if len(products) == 1 else torch.cat(products, dim=-1)
 
 
+def module_names(architecture: Architecture) -> dict[str, str]:
+    """What transformers calls the modules that can be adapted, by their weights' names in files.
+
+    These are all products within the layers.
+    """
+    named = architecture.modules
+    first = Architecture(architecture.spec, named)
+    theirs, layers = expected_tensors(first), f"{named.root}{named.layer.split('{')[0]}"
+    return {
+        ours: each.removesuffix(".weight")
+        for ours, each in zip(expected_tensors(architecture), theirs, strict=True)
+        if each.startswith(layers) and len(theirs[each].shape) == 2
+    }
+
+
 class LoraDecoder(DecoderModule):
     """A frozen decoder with an adapter, whose weights are all of its parameters.
 
@@ -97,14 +119,14 @@ class LoraDecoder(DecoderModule):
 
         Args:
             path: A Hugging Face directory or a GGUF file, in any format that the engine runs.
-            config: Of the adapter; its target_modules may be None for all of the layers.
+            config: Of the adapter. Of the modules that it targets, those of the layers are adapted.
             device: Where the model goes.
             seed: Of the adapter's first weights.
 
         Raises:
             UnsupportedModelError: The model has a feature that is not implemented.
             CheckpointError: Its weights are broken.
-            AdapterError: The config names no module of the model.
+            AdapterError: The config targets no module of the model.
         """
         source = open_source(path)
         checkpoint = source.checkpoint()
@@ -113,9 +135,14 @@ class LoraDecoder(DecoderModule):
         self.config = config
         self.scales: dict[str, float] = {}
         tensors = FrozenTensors(checkpoint, device, found.names.neighbours)
-        weights = _Weights(self, tensors, device, seed)
         apart = Architecture(found.spec, replace(found.names, neighbours=False))
-        self.use(DecoderWeights.build(apart, _FULL, weights))
+        modules = module_names(found)
+        self.use(DecoderWeights.build(apart, _FULL, _Weights(self, tensors, modules, device, seed)))
+        if not self.scales:
+            ends = {name.rsplit(".", 1)[1] for name in modules.values()}
+            raise AdapterError(
+                f"nothing is adapted: the model's modules are {listed(sorted(ends))}"
+            )
 
     def adapter(self) -> Adapter:
         """The adapter as it is now, in fp32, on the CPU."""
@@ -159,9 +186,14 @@ class _Weights(Source):
     """Gives a decoder's weights as they are in its files, with parameters of an adapter."""
 
     def __init__(
-        self, module: LoraDecoder, tensors: FrozenTensors, device: torch.device, seed: int
+        self,
+        module: LoraDecoder,
+        tensors: FrozenTensors,
+        names: Mapping[str, str],
+        device: torch.device,
+        seed: int,
     ) -> None:
-        self._module, self._tensors = module, tensors
+        self._module, self._tensors, self._names = module, tensors, names
         self._dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         self._generator = torch.Generator().manual_seed(seed)
         rate = module.config.lora_dropout
@@ -192,8 +224,8 @@ class _Weights(Source):
     def _part(self, spec: TensorSpec, bias: Tensor | None) -> AdaptedPart:
         base = FrozenMatrix(self._tensors.matrix(spec), bias, self._dtype)
         module, config = self._module, self._module.config
-        name = spec.name.removesuffix(".weight")
-        if not config.targets(name):
+        name = self._names.get(spec.name)
+        if name is None or not config.targets(name):
             return AdaptedPart(base)
         columns, rank = spec.row_shape[0], config.rank_of(name)
         a = nn.init.kaiming_uniform_(

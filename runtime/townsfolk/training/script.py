@@ -16,13 +16,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from townsfolk.dialogue.errors import InvalidFieldError
+from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.prompt import Message, messages, system_text
 from townsfolk.dialogue.transcript import TranscriptEntry
 from townsfolk.text.utf8 import read_text
+
+Part = TypeVar("Part", bound=Outside)
 
 
 class InvalidScriptError(ValueError):
@@ -54,20 +57,35 @@ class Script:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Script":
         """Raises InvalidFieldError naming the field."""
-        unknown = values.keys() - {"persona", "lore", "transcript"}
-        if unknown or "persona" not in values or not values.get("transcript"):
-            raise InvalidFieldError(
-                'needs "persona", "transcript" with at least one entry, and optionally "lore"'
-            )
+        needs = 'needs "persona", "transcript" with at least one entry, and optionally "lore"'
+        if unknown := values.keys() - {"persona", "lore", "transcript"}:
+            raise InvalidFieldError(f"{min(unknown)}: there is no such field; a dialogue {needs}")
+        if "persona" not in values or not values.get("transcript"):
+            absent = "persona" if "persona" not in values else "transcript"
+            raise InvalidFieldError(f"{absent}: is missing; a dialogue {needs}")
         lore = values.get("lore", [])
         if not isinstance(lore, list) or not all(isinstance(text, str) for text in lore):
             raise InvalidFieldError("lore: must be a list of texts")
-        if not isinstance(values["persona"], dict) or not isinstance(values["transcript"], list):
-            raise InvalidFieldError("persona: must be an object; transcript: must be a list")
-        if not all(isinstance(entry, dict) for entry in values["transcript"]):
-            raise InvalidFieldError("transcript: every entry must be an object")
-        entries = tuple(TranscriptEntry.checked(**entry) for entry in values["transcript"])
-        return cls(Persona.checked(**values["persona"]), tuple(lore), entries)
+        if not isinstance(values["persona"], dict):
+            raise InvalidFieldError("persona: must be an object")
+        if not isinstance(values["transcript"], list):
+            raise InvalidFieldError("transcript: must be a list of objects")
+        entries = tuple(_entry(*numbered) for numbered in enumerate(values["transcript"]))
+        return cls(_within("persona", Persona, values["persona"]), tuple(lore), entries)
+
+
+def _entry(number: int, values: Any) -> TranscriptEntry:
+    if not isinstance(values, dict):
+        raise InvalidFieldError(f"transcript[{number}]: must be an object")
+    return _within(f"transcript[{number}]", TranscriptEntry, values)
+
+
+def _within(place: str, kind: type[Part], values: dict[str, Any]) -> Part:
+    """Build a part of a script, whose place its errors name."""
+    try:
+        return kind.checked(**values)
+    except InvalidFieldError as error:
+        raise InvalidFieldError(f"{place}.{error}") from None
 
 
 def read(paths: Iterable[Path]) -> list[Script | str]:

@@ -1,7 +1,7 @@
 """Where batches come from: functions of seed and step, so that a run resumes exactly."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
@@ -9,9 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from townsfolk.training.encoding import Encoder
-from townsfolk.training.packing import Batch, pack, pieces
-from townsfolk.training.script import Script
+from townsfolk.training.encoding import Example
+from townsfolk.training.packing import Batch, pack
 
 
 class Source(Protocol):
@@ -22,17 +21,17 @@ class Source(Protocol):
         ...
 
 
-class ScriptSource:
-    """Scripts and texts, packed once; every epoch goes through the rows in another order."""
+class PackedSource:
+    """Examples, packed once; every epoch goes through the rows in another order.
 
-    def __init__(
-        self, documents: Sequence[Script | str], encoder: Encoder, rows: int, length: int, seed: int
-    ) -> None:
-        examples = []
-        for document in documents:
-            example = encoder(document)
-            examples += pieces(example, length) if isinstance(document, str) else [example]
+    Attributes:
+        size: How many rows there are.
+    """
+
+    def __init__(self, examples: Iterable[Example], rows: int, length: int, seed: int) -> None:
+        """Pack examples into rows of a length, so many of them in a batch."""
         self._all = pack(examples, length)
+        self.size = len(self._all.tokens)
         self._rows = rows
         self._seed = seed
 
@@ -44,10 +43,9 @@ class ScriptSource:
 
     def _order(self, position: int) -> Iterator[int]:
         """Row numbers from this position of the endless sequence of shuffled epochs."""
-        size = len(self._all.tokens)
-        epoch, at = divmod(position, size)
+        epoch, at = divmod(position, self.size)
         while True:
-            yield from np.random.default_rng((self._seed, epoch)).permutation(size)[at:]
+            yield from np.random.default_rng((self._seed, epoch)).permutation(self.size)[at:]
             epoch, at = epoch + 1, 0
 
 
