@@ -223,14 +223,10 @@ def test_a_killed_client_takes_its_runtime_along() -> None:
         pid = int(game.stdout.readline())
     game.kill()
     game.wait()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
+    with suppress(ProcessLookupError):  # when it is gone; the test's time limit ends it otherwise
+        while True:
             os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    pytest.fail("the runtime outlived its game by a minute")
+            time.sleep(0.05)
 
 
 def test_a_client_can_come_back_to_its_session() -> None:
@@ -253,10 +249,10 @@ async def test_a_runtime_behind_a_dead_line_is_given_up(
 ) -> None:
     """Nothing arrives any more, not even the end of the connection; keepalive finds out."""
     monkeypatch.setattr(aio, "KEEPALIVE_S", 1.0)
-    monkeypatch.setattr(aio, "KEEPALIVE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(aio, "KEEPALIVE_TIMEOUT_S", 3.0)
     line = await DeadableLine.start(runtime.port)
     far = AsyncRuntime.connect(f"127.0.0.1:{line.port}", runtime.token)
-    async with far, asyncio.timeout(60):
+    async with far, asyncio.timeout(300):
         npc = await far.npc(MIRA, sampling=LONG).open()
         turn = npc.say("Tell me a long story.")
         await anext(turn)

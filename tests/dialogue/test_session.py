@@ -315,12 +315,14 @@ class TestWorld:
     async def test_a_new_priority_holds_for_the_answer_under_way(self, start: Start) -> None:
         """With room for one in the batch, who has become more important goes first."""
         sessions = start(engine={"max_batch": 1})
-        first, low, high = (open_session(sessions, max_new_tokens=100) for _ in range(3))
+        first, low, high = (open_session(sessions, max_new_tokens=n) for n in (900, 100, 100))
         blocking = say(first)
         await until_text(blocking)
         waiting, favoured = say(low), say(high)
-        await asyncio.sleep(0.01)
+        while first._engine.stats().waiting < 2:
+            await asyncio.sleep(0.002)
         high.set_priority(100)
+        first.interrupt()
         await events_of(favoured)
         assert not waiting.is_over
         await finish(waiting)

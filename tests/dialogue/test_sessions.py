@@ -217,7 +217,7 @@ class TestSessions:
                 call()
 
     async def test_idle_sessions_end_unless_somebody_holds_them(self, start: Start) -> None:
-        sessions = start(idle_timeout_s=0.2)
+        sessions = start(idle_timeout_s=0.5)
         idle, held = open_session(sessions), open_session(sessions)
         with held.held():
             while idle in sessions.list():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from tiny_models import write_llama
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
+from townsfolk.models import Decoder
 from transformers import LlamaForCausalLM
 
 
@@ -64,3 +66,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def slow_load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], threading.Event]]:
+    """Holds each load back until the event is set; it then goes on reading."""
+    release = threading.Event()
+    load = Decoder.load.__func__
+
+    def wait_and_load(cls, directory, dtype, device, progress, *rest):
+        def report(done, total):
+            while not release.wait(0.01):
+                progress(done, total)
+
+        return load(cls, directory, dtype, device, report, *rest)
+
+    def hold():
+        monkeypatch.setattr(Decoder, "load", classmethod(wait_and_load))
+        return release
+
+    yield hold
+    release.set()

@@ -69,10 +69,7 @@ async def test_a_storm_of_cancellations_returns_all_blocks(start, prompts):
 
     await asyncio.gather(*(visitor() for _ in range(300)))
     gc.collect()
-    for _ in range(100):
-        if engine.stats().requests_total == 300:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: engine.stats().requests_total == 300)
     await engine.check()
     stats = engine.stats()
     assert (stats.requests_total, stats.running, stats.waiting) == (300, 0, 0)
@@ -254,10 +251,13 @@ async def test_an_engine_that_nobody_holds_ends_its_thread(directory):
 async def test_an_idle_engine_uses_no_cpu(start):
     engine = start()
     await engine.generate([1], SHORT)
-    await asyncio.sleep(0.1)
-    before = time.process_time()
-    await asyncio.sleep(0.5)
-    assert time.process_time() - before < 0.02
+    for _ in range(20):  # until what came before, such as other tests' threads, has ended
+        before = time.process_time()
+        await asyncio.sleep(0.5)
+        used = time.process_time() - before
+        if used < 0.02:
+            break
+    assert used < 0.02
 
 
 async def test_stats_count_what_happened(start, prompts):
@@ -279,6 +279,6 @@ async def test_stats_count_what_happened(start, prompts):
 
 async def until(condition):
     """Waits for something that the engine's thread is about to do."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ LONG = SamplingParams(temperature=0, max_new_tokens=200, min_new_tokens=200)
 
 
 async def until(engine, state):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while engine.stats().model_state is not state:
             await asyncio.sleep(0.005)
 
@@ -79,13 +79,16 @@ async def test_both_may_be_asked_again_and_at_once(start, prompts):
     await engine.generate(prompts[0], LONG)
 
 
-async def test_a_release_while_it_loads_comes_after(start, prompts):
+async def test_a_release_while_it_loads_comes_after(start, slow_load):
     engine = start()
     await engine.release()
+    go_on = slow_load()
     warming = asyncio.create_task(engine.warm())
     await until(engine, ModelState.LOADING)
-    await engine.release()
-    await warming
+    releasing = asyncio.create_task(engine.release())
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(warming, releasing)
     assert engine.stats().model_state is ModelState.RELEASED
 
 

@@ -32,7 +32,7 @@ def godot(godot_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Go
 def oracle(godot: Godot) -> Iterator[Oracle]:
     """One Godot that answers the questions of all tests."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
+        listener.settimeout(300)
         port = listener.getsockname()[1]
         with godot.start("-s", "res://drivers/oracle.gd", "--", str(port)) as process:
             try:
@@ -40,10 +40,10 @@ def oracle(godot: Godot) -> Iterator[Oracle]:
             except TimeoutError:
                 process.kill()
                 pytest.fail(f"the oracle did not start:\n{process.communicate()[0]}")
-            connection.settimeout(60)
+            connection.settimeout(300)
             with connection:
                 yield Oracle(connection)
-            output, _ = process.communicate(timeout=20)
+            output, _ = process.communicate(timeout=300)
             assert problems(output) == ""
 
 

@@ -14,7 +14,6 @@ TOWNSFOLK = Path(sys.executable).with_name("townsfolk")
 def test_the_dock_starts_a_runtime_and_talks_to_the_selected_persona(godot):
     output = godot.run(
         "--editor",
-        timeout=120,
         TOWNSFOLK_PROBE="dock",
         TOWNSFOLK_EXECUTABLE=str(TOWNSFOLK),
         OMP_NUM_THREADS="1",
@@ -35,7 +34,7 @@ def test_the_dock_starts_a_runtime_and_talks_to_the_selected_persona(godot):
 
 
 def export(godot, preset: str, target: Path) -> str:
-    return godot.run("--export-pack", preset, str(target), timeout=120, check=False)
+    return godot.run("--export-pack", preset, str(target), check=False)
 
 
 def test_an_export_carries_the_launch_settings_and_warns_of_what_is_missing(exporting, tmp_path):

@@ -39,11 +39,11 @@ def test_an_exported_game_starts_the_runtime_beside_it(exporting, tmp_path):
     runtime.parent.mkdir()
     runtime.write_text(f'#!/bin/sh\nexec "{TOWNSFOLK}" "$@"\n')
     runtime.chmod(0o755)
-    exporting.run("--export-release", "Linux", str(game), timeout=120)
+    exporting.run("--export-release", "Linux", str(game))
     environment = {**exporting.environment(), "OMP_NUM_THREADS": "1"}
     environment.pop("TOWNSFOLK_EXECUTABLE", None)
     played = subprocess.run(
-        ["timeout", "60", str(game), "--headless", "--", "npc_connection", "exported"],
+        ["timeout", "300", str(game), "--headless", "--", "npc_connection", "exported"],
         env=environment,
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -69,7 +69,7 @@ def bundled_game(exporting, game_bundle, tmp_path) -> Path:
     folder = tmp_path / "Spiele/Schänke am Fluß"
     folder.mkdir(parents=True)
     game = folder / "Schänke.x86_64"
-    exporting.run("--export-release", "Linux", str(game), timeout=300)
+    exporting.run("--export-release", "Linux", str(game))
     settings.write_text(before)
     return game
 

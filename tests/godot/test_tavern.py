@@ -43,7 +43,7 @@ def tour(godot_executable: str, folder: Path, **environment: str) -> list[dict]:
     visit = str(Path(__file__).with_name("tavern_tour.gd"))
     godot = ["--godot", godot_executable, "--", "--headless", "-s", visit]
     done = subprocess.run(
-        ["timeout", "160", sys.executable, run, *godot],
+        ["timeout", "400", sys.executable, run, *godot],
         env={**os.environ, "HOME": str(home), "OMP_NUM_THREADS": "1", **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -40,7 +40,7 @@ def start_server(*arguments: str, **environment: str) -> Iterator[str]:
     finally:
         process.stdin.close()
         process.stdout.close()
-        process.wait(timeout=10)
+        process.wait(timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -268,17 +268,17 @@ def test_server_shuts_down_in_order(godot):
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("data", "patience_s", "message"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "speaks HTTP/1"),
-        (b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + b"\xff" * 9, "over the limit"),
-        (b"hello", "no gRPC answer"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "over the limit"),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", 3600, "speaks HTTP/1"),
+        (b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + b"\xff" * 9, 3600, "over the limit"),
+        (b"hello", 0.5, "no gRPC answer"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", 3600, "over the limit"),
     ],
 )
-def test_a_server_that_speaks_something_else(godot, data, message):
+def test_a_server_that_speaks_something_else(godot, data, patience_s, message):
     with answering(data) as address:
-        [status] = godot.drive("transport", "garbage", address)
+        [status] = godot.drive("transport", "garbage", address, str(patience_s))
     assert status["code"] in (INTERNAL, UNAVAILABLE)
     assert message in status["message"]
 
@@ -316,13 +316,15 @@ def test_tls_refuses_a_certificate_that_is_not_trusted(godot, tmp_path):
 def test_a_server_that_falls_silent_is_given_up(godot):
     # An empty SETTINGS frame, and then nothing.
     with answering(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00") as address:
-        [status] = godot.drive("transport", "silence", address)
+        [status] = godot.drive("transport", "silence", address, "0.3")
     assert status["code"] == UNAVAILABLE
     assert "does not answer any more" in status["message"]
 
 
 def test_a_server_that_answers_pings_is_not_given_up(godot, server):
-    assert godot.drive("transport", "silence", server) == [{"event": "still open", "error": ""}]
+    assert godot.drive("transport", "silence", server, "3600") == [
+        {"event": "still open", "error": ""}
+    ]
 
 
 def test_grpc_web_leaves_a_connection_to_short_calls(godot, web_server):
@@ -364,6 +366,6 @@ def web_answer(
 )
 def test_grpc_web_answers_that_are_broken(godot, data, code, message):
     with answering(data) as address:
-        [status] = godot.drive("transport", "garbage", f"web:{address}", check=False)
+        [status] = godot.drive("transport", "garbage", f"web:{address}", "3600", check=False)
     assert status["code"] == code
     assert message in status["message"]

@@ -46,20 +46,19 @@ async def draw(runtime, busy_us, policy, until):
 async def test_stats_show_the_pace_until_the_game_falls_silent_or_is_done(runtime):
     assert await pace(runtime) is None
     frames = [pb.Frame(age_us=(5 - n) * FRAME_US, busy_us=6000) for n in range(5)]
-    await runtime.stub.ReportFrames(report(policy=pb.PACE_POLICY_SMOOTH, frames=frames))
-    async with asyncio.timeout(10):
-        while (shown := await pace(runtime)) is None:
-            await asyncio.sleep(0.01)
+    async with asyncio.timeout(300):
+        while (shown := await pace(runtime)) is None:  # it falls silent half a second later
+            await runtime.stub.ReportFrames(report(policy=pb.PACE_POLICY_SMOOTH, frames=frames))
     assert shown.policy == pb.PACE_POLICY_SMOOTH
     assert shown.frame_ms == pytest.approx(FRAME_US / 1000)
     assert 9 < shown.budget_ms < 10.7
     assert shown.reporters == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while await pace(runtime) is not None:
             await asyncio.sleep(0.02)
     await runtime.stub.ReportFrames(report())
     await runtime.stub.ReportFrames(pb.ReportFramesRequest(reporter="game", done=True))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while await pace(runtime) is not None:
             await asyncio.sleep(0.02)
 
@@ -73,7 +72,7 @@ async def test_answers_beside_frames_are_those_without(starter, policy):
         drawing = None
         if busy_us is not None:
             drawing = asyncio.create_task(draw(starter, busy_us, policy, over))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(300):
                 while await pace(starter) is None:
                     await asyncio.sleep(0.01)
         stream = Stream(starter)
@@ -117,7 +116,7 @@ async def test_what_can_not_be_is_refused(runtime, fields, message):
 async def test_a_ninth_game_is_told_that_nobody_listens(runtime):
     for number in range(8):
         await runtime.stub.ReportFrames(report(reporter=str(number)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while (shown := await pace(runtime)) is None or shown.reporters < 8:
             for number in range(8):
                 await runtime.stub.ReportFrames(report(reporter=str(number)))

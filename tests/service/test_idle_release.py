@@ -15,7 +15,7 @@ GREEDY = sampling_pb2.SamplingParams(temperature=0, max_new_tokens=24)
 
 
 async def released(runtime):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while (info := await runtime.stub.GetRuntimeInfo(pb.GetRuntimeInfoRequest())).model_state:
             if info.model_state == pb.MODEL_STATE_RELEASED:
                 return info

@@ -109,7 +109,7 @@ async def test_a_client_that_never_reads_is_not_heard_and_slows_nobody(runtime):
             stream = Stream(runtime)
             await stream.open(sampling=exactly(10, seed=number))
             await stream.send(say=dialogue.Utterance(text="Hi"))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(300):
                 await stream.next("turn_finished")
         assert sent == before
         assert len(runtime.backend.sessions.get("slow").transcript) == heard
@@ -176,7 +176,7 @@ async def test_when_a_client_dies_its_answer_is_cut_and_its_session_waits(runtim
 
 async def test_a_client_behind_a_dead_line_is_given_up(model):
     """Nothing arrives any more, not even the end of the connection; keepalive finds out."""
-    settings = ServiceSettings(port=0, keepalive_s=1, keepalive_timeout_s=1)
+    settings = ServiceSettings(port=0, keepalive_s=1, keepalive_timeout_s=3)
     async with serving(model, settings) as runtime:
         line = await DeadableLine.start(runtime.server.port)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{line.port}") as channel:

@@ -15,6 +15,7 @@ import grpc
 import http2_frames
 import pytest
 import tiny_models
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from serve_process import ENDS_WITHIN_S, Serve, serve, stub_of
 from service_runtime import exactly
 from townsfolk.v1 import dialogue_pb2 as dialogue
@@ -56,9 +57,8 @@ def test_the_ready_file_tells_how_to_call_and_only_its_owner(model, tmp_path):
 def test_it_ends_with_its_parent(model, tmp_path):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
         flags = ("--exit-with-parent", str(parent.pid))
-        with serve(model, tmp_path, *flags) as (child, _):
-            time.sleep(0.3)
-            assert child.process.poll() is None
+        with serve(model, tmp_path, *flags) as (child, ready):
+            calls_of(child, ready, 10)  # it serves as long as its parent lives
             parent.kill()
             parent.wait()
             code, log = child.ended()
@@ -75,16 +75,24 @@ def test_it_ends_when_its_parent_is_gone_already(model):
 
 def test_it_ends_when_standard_input_is_closed(model, tmp_path):
     flags = ("--exit-with-stdin",)
-    with serve(model, tmp_path, *flags, stdin=subprocess.PIPE) as (child, _):
+    with serve(model, tmp_path, *flags, stdin=subprocess.PIPE) as (child, ready):
         child.process.stdin.write("anything\n")
         child.process.stdin.flush()
-        time.sleep(0.3)
-        assert child.process.poll() is None
+        calls_of(child, ready, 10)
         child.process.stdin.close()
         child.process.stdin = None
         code, log = child.ended()
         assert code == 0
         assert "standard input" in log
+
+
+def wait_until_it_ends(ready: dict) -> None:
+    """Wait until health says that nothing new is taken."""
+    with grpc.insecure_channel(f"{ready['address']}:{ready['port']}") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for answer in health.Watch(health_pb2.HealthCheckRequest()):
+            if answer.status == health_pb2.HealthCheckResponse.NOT_SERVING:
+                return
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to another process are POSIX's")
@@ -100,8 +108,7 @@ def test_a_signal_lets_the_answer_end_and_a_second_one_does_not(model, tmp_path)
         call = stub.Say(say("inn", "Go on."), metadata=metadata)
         next(call)
         child.process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
-        assert child.process.poll() is None
+        wait_until_it_ends(ready)
         child.process.send_signal(signal.SIGINT)
         last = list(call)[-1].event
         assert last.HasField("turn_interrupted")

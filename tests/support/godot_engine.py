@@ -48,7 +48,7 @@ class Godot:
         return {**kept, "HOME": str(home)}
 
     def run(
-        self, *arguments: str, timeout: float = 60, check: bool = True, **environment: str
+        self, *arguments: str, timeout: float = 300, check: bool = True, **environment: str
     ) -> str:
         """Run the engine to its end; return its output. With check, no error may be in it."""
         done = subprocess.run(
@@ -65,7 +65,7 @@ class Godot:
         return done.stdout
 
     def drive(
-        self, driver: str, scenario: str, *arguments: str, timeout: float = 60, check: bool = True
+        self, driver: str, scenario: str, *arguments: str, timeout: float = 300, check: bool = True
     ) -> list[dict[str, Any]]:
         """Run one scenario of a driver; return the events that it reported, in order."""
         scene = "res://drivers/main.tscn"
@@ -166,5 +166,5 @@ def make_project(executable: str, folder: Path) -> Godot:
     shutil.copytree(ROOT / "plugins/godot/addons", project / "addons", dirs_exist_ok=True)
     generate_test_messages(project / "generated_for_tests")
     engine = Godot(executable, project, homes)
-    engine.run("--import", timeout=120)
+    engine.run("--import")
     return engine

@@ -29,7 +29,7 @@ class Runtime:
     channel: grpc.aio.Channel
     stub: TownsfolkServiceStub
 
-    async def settled(self, timeout_s: float = 60.0) -> pb.WatchStatsResponse:
+    async def settled(self, timeout_s: float = 300.0) -> pb.WatchStatsResponse:
         """Wait until no request is alive, over WatchStats; check that every block is back."""
         call = self.stub.WatchStats(pb.WatchStatsRequest(interval_ms=50))
         async with asyncio.timeout(timeout_s):
@@ -48,7 +48,7 @@ class Runtime:
 
     async def speaking(self, count: int = 1) -> None:
         """Wait until so many answers are under way."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while self.backend.engine.stats().running < count:
                 await asyncio.sleep(0.005)
 

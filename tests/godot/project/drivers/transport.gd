@@ -213,7 +213,7 @@ func drained() -> void:
 
 
 func garbage() -> void:
-	_channel.connect_timeout_seconds = 0.5
+	_channel.connect_timeout_seconds = arguments[1].to_float()
 	var call := _info()
 	await call.wait()
 	_report_status(call)
@@ -239,11 +239,12 @@ func _report_status(call: GrpcCall, details := {}) -> void:
 	report("status", {"code": call.status.code, "message": call.status.message}.merged(details))
 
 
-# A server that was heard of and then is silent is given up; one that answers pings is not.
+# A server that was heard of and then is silent is given up; one that answers pings is not. The
+# second argument is how long it may take to answer.
 func silence() -> void:
 	var channel := _channel as Http2Channel
 	channel.keepalive_seconds = 0.2
-	channel.keepalive_timeout_seconds = 0.3
+	channel.keepalive_timeout_seconds = arguments[1].to_float()
 	var call := _generate("hang")
 	var answered := 0
 	var was_pinged := false

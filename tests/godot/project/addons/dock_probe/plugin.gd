@@ -15,7 +15,8 @@ func _enter_tree() -> void:
 
 
 func _use_dock() -> void:
-	await get_tree().create_timer(2.0).timeout
+	while _find_dock() == null or EditorInterface.get_resource_filesystem().is_scanning():
+		await get_tree().process_frame
 	var dock := _find_dock()
 	var tabs := dock.get_parent().get_parent() as TabContainer
 	if tabs != null:
