@@ -9,10 +9,20 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import ParseDict
 from townsfolk.client.transcript import Transcript
-from townsfolk.v1.dialogue_pb2 import EntryKind, SessionEvent, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import (
+    EntryKind,
+    SessionEvent,
+    TranscriptEntry,
+    TurnCue,
+    Utterance,
+)
 
-TABLE = Path(__file__).parents[1] / "support" / "transcript_cases.json"
-CASES = json.loads(TABLE.read_text("utf-8"))["cases"]
+SUPPORT = Path(__file__).parents[1] / "support"
+CASES = [
+    case
+    for table in ("transcript_cases.json", "cue_cases.json")
+    for case in json.loads((SUPPORT / table).read_text("utf-8"))["cases"]
+]
 
 
 def entries(lines: list[dict[str, Any]]) -> list[TranscriptEntry]:
@@ -26,7 +36,7 @@ def test_the_table_of_all_clients(case: dict[str, Any]) -> None:
         ((kind, content),) = step.items()
         match kind:
             case "ask":
-                transcript.ask(content["turn_id"], content.get("speaker", ""), content["text"])
+                transcript.ask(ParseDict(content, Utterance()))
             case "event":
                 transcript.follow(ParseDict(content, SessionEvent()))
             case "cut" if content["heard_characters"] is not None:
@@ -36,9 +46,20 @@ def test_the_table_of_all_clients(case: dict[str, Any]) -> None:
     assert transcript.entries == entries(case["expected"])
 
 
+def test_an_answer_under_way_is_saved_as_far_as_it_has_come() -> None:
+    transcript = Transcript("Mira", [])
+    transcript.ask(Utterance(turn_id="a", cue=TurnCue.TURN_CUE_NONE))
+    transcript.follow(SessionEvent(turn_started={"turn_id": "a"}))
+    transcript.follow(SessionEvent(text_delta={"turn_id": "a", "text": "Welcome, fr"}))
+    transcript.follow(SessionEvent(notified={"text": "It rains."}))
+    spoke, event = transcript.saved()
+    assert (spoke.text, spoke.cut, spoke.turn_id) == ("Welcome, fr", True, "a")
+    assert [event] == transcript.entries
+
+
 def test_a_connection_opened_again_takes_over_the_runtimes_lines() -> None:
     transcript = Transcript("Mira", [])
-    transcript.ask("a", "Tom", "Hello!")
+    transcript.ask(Utterance(turn_id="a", speaker="Tom", text="Hello!"))
     theirs = [TranscriptEntry(kind=EntryKind.ENTRY_KIND_EVENT, text="It rains.")]
     transcript.replace(theirs)
     assert transcript.entries == theirs

@@ -51,6 +51,24 @@ def test_a_question_without_an_answer_leaves_no_trace() -> None:
     assert transcript.entries == (RAIN, RAIN)
 
 
+def test_an_answer_to_nothing_comes_where_it_was_begun() -> None:
+    transcript = Transcript([RAIN])
+    transcript.ask(None)
+    transcript.note(RAIN)
+    assert transcript.with_answer(spoke(1)) == (RAIN, spoke(1), RAIN)
+    transcript.answer(spoke(1))
+    assert transcript.entries == (RAIN, spoke(1), RAIN)
+
+
+def test_an_answer_to_nothing_that_never_comes_takes_no_line_along() -> None:
+    transcript = Transcript([RAIN])
+    transcript.ask(None)
+    assert transcript.forget(1) == (RAIN,)
+    transcript.note(RAIN)
+    transcript.unask()
+    assert transcript.entries == (RAIN,)
+
+
 @given(st.text(min_size=1).filter(str.strip), st.integers(0, 100))
 def test_a_cut_keeps_exactly_so_many_code_points(text: str, count: int) -> None:
     transcript = Transcript([heard(1), spoke(1, text), heard(2), spoke(2, "other")])

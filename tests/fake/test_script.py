@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from townsfolk.dialogue.turn import TurnCue
 from townsfolk.fake import Script, ScriptError
 from townsfolk.fake.vocabulary import Heard, last_heard, make_tokenizer
 
@@ -31,15 +32,38 @@ def test_the_first_line_that_fits_is_said(tmp_path):
         """,
     )
     one, two, four = found.lines
-    assert found.find("Mira", "Who is the MAYOR?") is one
-    assert found.find("Brann", "Who is the mayor?") is two
-    assert found.find("Mira", "Good evening!") is four
+    assert found.find("Mira", Heard("Tom", "Who is the MAYOR?")) is one
+    assert found.find("Brann", Heard("Tom", "Who is the mayor?")) is two
+    assert found.find("Mira", Heard("Tom", "Good evening!")) is four
     assert two.says == ("Two.", "Three.")
 
 
 def test_where_no_line_fits_there_is_none(tmp_path):
     found = script(tmp_path, '[[lines]]\ncharacter = "Mira"\nsays = "One."')
-    assert found.find("Brann", "Hello.") is None
+    assert found.find("Brann", Heard("Tom", "Hello.")) is None
+
+
+def test_a_line_can_be_for_one_cue_alone(tmp_path):
+    found = script(
+        tmp_path,
+        """
+        [[lines]]
+        cue = "none"
+        says = "One."
+        [[lines]]
+        cue = "event"
+        heard = "bell"
+        says = "Two."
+        [[lines]]
+        cue = "said"
+        says = "Three."
+        """,
+    )
+    none, event, said = found.lines
+    assert found.find("Mira", Heard("", "", TurnCue.NONE)) is none
+    assert found.find("Mira", Heard("", "[The bell rings.]", TurnCue.EVENT)) is event
+    assert found.find("Mira", Heard("", "[It rains.]", TurnCue.EVENT)) is None
+    assert found.find("Mira", Heard("Tom", "The bell!")) is said
 
 
 def test_a_lines_own_pace_goes_before_the_defaults(tmp_path):
@@ -90,7 +114,7 @@ def test_a_missing_script_is_said(tmp_path):
         ("<|begin|>user<|says|>Tom: Hello: you!<|end|>", Heard("Tom", "Hello: you!")),
         (
             "<|begin|>user<|says|>[A door: it opens.]<|end|><|begin|>assistant<|says|>",
-            Heard("", "[A door: it opens.]"),
+            Heard("", "[A door: it opens.]", TurnCue.EVENT),
         ),
         (
             "<|begin|>user<|says|>Tom: One.<|end|><|begin|>assistant<|says|>Ha.<|end|>"
@@ -98,6 +122,10 @@ def test_a_missing_script_is_said(tmp_path):
             Heard("Änne", "Zwei?"),
         ),
         ("Once upon a time", Heard("", "Once upon a time")),
+        (
+            "<|begin|>user<|says|>[You speak first.]<|end|><|begin|>assistant<|says|>",
+            Heard("", "", TurnCue.NONE),
+        ),
     ],
 )
 def test_the_last_line_of_a_prompt_is_what_was_heard(prompt, heard):

@@ -25,7 +25,9 @@ from townsfolk.client.errors import (
     VersionMismatchError,
 )
 from townsfolk.client.grammars import choices, json_schema, lark, regex
+from townsfolk.client.lines import happened, heard, spoken
 from townsfolk.client.npc import AsyncNpc
+from townsfolk.client.options import TurnOptions
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.speech import speech
 from townsfolk.client.sync import Runtime
@@ -75,13 +77,17 @@ __all__ = [
     "TownsfolkError",
     "TranscriptEntry",
     "Turn",
+    "TurnOptions",
     "UnauthenticatedError",
     "Usage",
     "VersionMismatchError",
     "action",
     "choices",
+    "happened",
+    "heard",
     "json_schema",
     "lark",
     "regex",
     "speech",
+    "spoken",
 ]

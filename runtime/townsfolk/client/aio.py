@@ -14,6 +14,7 @@ from townsfolk import contract
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.arguments import token as checked_token
+from townsfolk.client.cast import Cast
 from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import (
     FailedPreconditionError,
@@ -79,6 +80,7 @@ class AsyncRuntime:
         self._channel: grpc.aio.Channel | None = None
         self._lore: dict[str, Lore] = {}
         self._npcs: set[AsyncNpc] = set()  # whose sessions are to be closed at the end
+        self._cast = Cast(self._npcs.__contains__)
         self._reconnecting = asyncio.Lock()
         self._starting: asyncio.Task[Endpoint] | None = None
         self.stub = TownsfolkServiceStub(_NoChannel())
@@ -169,6 +171,7 @@ class AsyncRuntime:
         hesitation_entropy: float | None = None,
         actions: Iterable[ActionSpec | Function] = (),
         speech: SpeechSettings | None = None,
+        save_key: str = "",
     ) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 
@@ -186,6 +189,7 @@ class AsyncRuntime:
                 hesitates where the entropy reaches so many nats.
             speech: What of its replies is said aloud, and what becomes of stage directions; see
                 `speech`.
+            save_key: What the character is called in a saved game; empty means the persona's name.
 
         Raises:
             InvalidArgumentError: A field can't hold its value.
@@ -197,12 +201,36 @@ class AsyncRuntime:
             lore_ids=list(lore),
             sampling=sampling,
             priority=priority,
-            history=list(history),
+            history=list(history) or self._cast.take_history(save_key or persona.name),
             hesitation_entropy=hesitation_entropy,
             actions=(own := Actions(actions)).messages,
             speech=speech,
         )
-        return AsyncNpc(self, config, own)
+        npc = AsyncNpc(self, config, own, save_key)
+        self._cast.add(npc)
+        return npc
+
+    def save(self) -> bytes:
+        """Return what all characters remember, for a saved game.
+
+        Those that were restored and not made again yet are in it as they were.
+
+        Raises:
+            InvalidArgumentError: Two characters with open sessions have the same `save_key`.
+        """
+        return self._cast.save()
+
+    async def restore(self, saved: bytes) -> None:
+        """Have all characters go on from a saved game.
+
+        Those that are there close their sessions and open them with what they remembered then;
+        those that the saved game does not know begin anew. Those that `npc` makes later without a
+        history take theirs from it, by their `save_key`.
+
+        Raises:
+            InvalidArgumentError: This is no saved game of `save`.
+        """
+        await self._cast.restore(saved)
 
     async def register_lore(self, lore_id: str, text: str) -> int:
         """Register world knowledge that characters can share; return its length in tokens."""
@@ -375,6 +403,7 @@ class AsyncRuntime:
     def remember(self, npc: AsyncNpc) -> None:
         """Take note of a session to be closed at the end; called by the character."""
         self._npcs.add(npc)
+        self._cast.add(npc)
 
     def forget(self, npc: AsyncNpc) -> None:
         """Leave a session as it is at the end; called by the character."""

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Message)
 MAX_MILLISECONDS = 2**31 - 1
 
 
-def message(kind: type[M], **fields: Any) -> M:
+def message(kind: type[M], /, **fields: Any) -> M:
     """Make a message of these fields.
 
     Raises:

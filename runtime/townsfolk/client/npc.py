@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from townsfolk.client.actions import Actions, actions_now
-from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.actions import Actions
+from townsfolk.client.arguments import message
 from townsfolk.client.attachment import Attachment
 from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.errors import (
@@ -20,21 +20,25 @@ from townsfolk.client.errors import (
     RuntimeUnavailableError,
     TownsfolkError,
 )
+from townsfolk.client.hold import Hold
+from townsfolk.client.lines import spoken
+from townsfolk.client.options import TurnOptions, utterance
 from townsfolk.client.stream import ANSWER_TIMEOUT_S
 from townsfolk.client.transcript import Transcript
 from townsfolk.client.turn import AsyncTurn
 from townsfolk.v1.dialogue_pb2 import (
     ActionRequested,
-    ActionsNow,
     SessionConfig,
     SessionEvent,
+    TranscriptEntry,
+    TurnCue,
     Utterance,
 )
-from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2 import (
     AnswerActionRequest,
     ConverseRequest,
     Interrupt,
+    RecordedLines,
 )
 
 if TYPE_CHECKING:
@@ -49,15 +53,24 @@ MAX_OUTCOME = 2048
 class AsyncNpc:
     """A character to talk to. Several turns queue up and are answered in order.
 
+    A turn takes options: overrides of its sampling, a deadline, a grammar, actions; see
+    `TurnOptions`.
+
     The stream opens with the first use. When the connection or the runtime is lost, answers under
     way raise `RuntimeUnavailableError` and the next call connects again: to the session that
     waits in the runtime, or to a new one with the transcript so far.
     """
 
     def __init__(
-        self, runtime: AsyncRuntime, config: SessionConfig, actions: Actions | None = None
+        self,
+        runtime: AsyncRuntime,
+        config: SessionConfig,
+        actions: Actions | None = None,
+        save_key: str = "",
     ) -> None:
         """Made by `AsyncRuntime.npc`."""
+        self.save_key = save_key or config.persona.name
+        """What it is called in a saved game."""
         self._actions = actions or Actions()
         self._running: set[asyncio.Task[None]] = set()  # functions of actions
         self.transcript = Transcript(config.persona.name, config.history)
@@ -66,6 +79,7 @@ class AsyncNpc:
         self._attachment = Attachment(self, runtime, config, self._follow, self._lose)
         self._turns: dict[str, AsyncTurn] = {}
         self._last: AsyncTurn | None = None  # the newest turn that is over
+        self._hold = Hold()
         self._sending = asyncio.Lock()  # first come, first served: turns keep their order
         self._deliveries: dict[asyncio.Task[None], AsyncTurn] = {}
 
@@ -84,50 +98,83 @@ class AsyncNpc:
             await self._attachment.connected()
         return self
 
-    def say(
-        self,
-        text: str,
-        speaker: str = "",
-        *,
-        sampling: SamplingParams | None = None,
-        deadline_s: float | None = None,
-        grammar: Grammar | None = None,
-        actions: ActionsNow | Iterable[str] | None = None,
-    ) -> AsyncTurn:
+    def say(self, text: str, speaker: str = "", **options: Unpack[TurnOptions]) -> AsyncTurn:
         """Say something to the character; iterate over the returned turn for the answer.
 
         Args:
             text: What is said.
             speaker: Who says it; empty means "Player".
-            sampling: Overrides of the session's sampling for this turn.
-            deadline_s: The answer ends within this many seconds from now, whole or not. When the
-                runtime does not say so within a second more, the turn raises
-                `DeadlineExceededError`, and what had come is in its `text`.
-            grammar: What the answer must be; see `json_schema`, `regex`, `lark` and `choices`. Not
-                given: speech.
-            actions: Names of the actions that the character may take now, or how; all of its own
-                if not given.
+            options: See `TurnOptions`.
 
         Raises:
-            InvalidArgumentError: `deadline_s` is no time, or a text is no Unicode text.
+            InvalidArgumentError: An option has a value that it can't have, or a text is none.
         """
-        deadline_ms = milliseconds("deadline_s", deadline_s)
+        return self._begin(TurnCue.TURN_CUE_SAID, options, text, speaker)
+
+    def greet(self, **options: Unpack[TurnOptions]) -> AsyncTurn:
+        """Have the character speak of its own accord: first, or again; see `say` for the rest."""
+        return self._begin(TurnCue.TURN_CUE_NONE, options)
+
+    def react(self, event: str, **options: Unpack[TurnOptions]) -> AsyncTurn:
+        """Have the character say something to what happens; see `say` for the rest."""
+        return self._begin(TurnCue.TURN_CUE_EVENT, options, event)
+
+    async def record(self, *lines: str | TranscriptEntry) -> None:
+        """Have the character remember lines that the game's script has spoken.
+
+        Args:
+            lines: Texts that the character itself spoke, or lines of `spoken`, `heard` and
+                `happened`. All of them are taken, or none.
+
+        Raises:
+            InvalidArgumentError: A line is empty or too long, or there are none.
+            TownsfolkError: As `open`.
+        """
+        entries = [spoken(line) if isinstance(line, str) else line for line in lines]
+        await self._ask(ConverseRequest(record=message(RecordedLines, lines=entries)))
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Keep the character busy: what it is to answer waits, and its deadlines with it don't.
+
+        An answer under way goes on; interrupt it where it is in the way. Events and recorded lines
+        reach the character all the same.
+        """
+        self._hold.take()
+        try:
+            yield
+        finally:
+            self._hold.let_go()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody keeps it busy; see `busy`."""
+        return self._hold.is_held
+
+    def save(self) -> SessionConfig:
+        """Return what a saved game keeps of the character, an answer under way as far as it is."""
+        saved = SessionConfig()
+        saved.CopyFrom(self._attachment.config)
+        del saved.history[:]
+        saved.history.extend(self.transcript.saved())
+        return saved
+
+    async def restore(self, history: Iterable[TranscriptEntry]) -> None:
+        """Go on from the history of a saved game; the session is closed, and opens with it anew."""
+        entries = [*history]
+        await self.close()
+        self.transcript.replace(entries)
+
+    def _begin(
+        self, cue: TurnCue, options: TurnOptions, text: str = "", speaker: str = ""
+    ) -> AsyncTurn:
         turn = AsyncTurn(uuid.uuid4().hex, self.interrupt)
-        utterance = message(
-            Utterance,
-            text=text,
-            speaker=speaker,
-            turn_id=turn.turn_id,
-            sampling=sampling,
-            deadline_ms=deadline_ms,
-            grammar=grammar,
-            actions=actions_now(actions),
-        )
+        said = utterance(cue, options, turn_id=turn.turn_id, text=text, speaker=speaker)
         loop = asyncio.get_running_loop()
-        if deadline_ms:
-            turn.expires_at = loop.time() + deadline_ms / 1000
+        if said.deadline_ms:
+            turn.expires_at = loop.time() + said.deadline_ms / 1000
             turn.expiry = loop.call_at(turn.expires_at, self._expire, turn)
-        delivery = loop.create_task(self._deliver(turn, utterance))
+        delivery = loop.create_task(self._deliver(turn, said))
         self._deliveries[delivery] = turn
         delivery.add_done_callback(self._deliveries.pop)
         return turn
@@ -279,6 +326,7 @@ class AsyncNpc:
 
     async def _deliver(self, turn: AsyncTurn, utterance: Utterance) -> None:
         try:
+            await self._hold.over()
             async with self._sending:
                 stream = await self._attachment.connected()
                 if turn.is_over:  # its time was up while the runtime was waited for
@@ -287,7 +335,7 @@ class AsyncNpc:
                     left = turn.expires_at - asyncio.get_running_loop().time()
                     utterance.deadline_ms = max(1, round(left * 1000))
                 self._turns[turn.turn_id] = turn
-                self.transcript.ask(turn.turn_id, utterance.speaker, utterance.text)
+                self.transcript.ask(utterance)
                 await stream.send(ConverseRequest(say=utterance))
         except TownsfolkError as error:
             self._fail(turn, error)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # What a runtime may take to answer a request that no model is involved in, in seconds.
 ANSWER_TIMEOUT_S = 30.0
-ANSWERS = ("notified", "interrupted", "priority_updated")
+ANSWERS = ("notified", "interrupted", "priority_updated", "recorded")
 
 
 class SessionStream:

@@ -78,6 +78,7 @@ class Runtime:
         hesitation_entropy: float | None = None,
         actions: Iterable[ActionSpec | Function] = (),
         speech: SpeechSettings | None = None,
+        save_key: str = "",
     ) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
         make = call_in_loop(
@@ -91,8 +92,18 @@ class Runtime:
             hesitation_entropy=hesitation_entropy,
             actions=actions,
             speech=speech,
+            save_key=save_key,
         )
         return Npc(self._portal, self._portal.run(make))
+
+    def save(self) -> bytes:
+        """Return what all characters remember, for a saved game; see `AsyncRuntime.save`."""
+        saved: bytes = self._portal.run(call_in_loop(self._runtime.save))
+        return saved
+
+    def restore(self, saved: bytes) -> None:
+        """Have all characters go on from a saved game; see `AsyncRuntime.restore`."""
+        self._portal.run(self._runtime.restore(saved))
 
     def register_lore(self, lore_id: str, text: str) -> int:
         """Register world knowledge that characters can share; return its length in tokens."""

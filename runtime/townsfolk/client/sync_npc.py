@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Unpack
 
 from townsfolk.client.choice import Choice
 from townsfolk.client.npc import AsyncNpc
+from townsfolk.client.options import TurnOptions
 from townsfolk.client.portal import Portal, call_in_loop
 from townsfolk.client.turn import AsyncTurn
-from townsfolk.v1.dialogue_pb2 import ActionsNow, SessionEvent, TranscriptEntry
-from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
+from townsfolk.v1.dialogue_pb2 import SessionConfig, SessionEvent, TranscriptEntry
+from townsfolk.v1.sampling_pb2 import FinishReason, Usage
 
 
 class Turn:
@@ -95,27 +98,46 @@ class Npc:
         self._portal.run(self._npc.open())
         return self
 
-    def say(
-        self,
-        text: str,
-        speaker: str = "",
-        *,
-        sampling: SamplingParams | None = None,
-        deadline_s: float | None = None,
-        grammar: Grammar | None = None,
-        actions: ActionsNow | Iterable[str] | None = None,
-    ) -> Turn:
+    def say(self, text: str, speaker: str = "", **options: Unpack[TurnOptions]) -> Turn:
         """Say something to the character; iterate over the returned turn for the answer."""
-        say = call_in_loop(
-            self._npc.say,
-            text,
-            speaker,
-            sampling=sampling,
-            deadline_s=deadline_s,
-            grammar=grammar,
-            actions=actions,
-        )
+        say = call_in_loop(self._npc.say, text, speaker, **options)
         return Turn(self._portal, self._portal.run(say))
+
+    def greet(self, **options: Unpack[TurnOptions]) -> Turn:
+        """Have the character speak of its own accord: first, or again; see `AsyncNpc.greet`."""
+        return Turn(self._portal, self._portal.run(call_in_loop(self._npc.greet, **options)))
+
+    def react(self, event: str, **options: Unpack[TurnOptions]) -> Turn:
+        """Have the character say something to what happens; see `AsyncNpc.react`."""
+        return Turn(self._portal, self._portal.run(call_in_loop(self._npc.react, event, **options)))
+
+    def record(self, *lines: str | TranscriptEntry) -> None:
+        """Have the character remember lines of the game's script; see `AsyncNpc.record`."""
+        self._portal.run(self._npc.record(*lines))
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Keep the character busy: what it is to answer waits; see `AsyncNpc.busy`."""
+        busy = self._npc.busy()
+        self._portal.run(call_in_loop(busy.__enter__))
+        try:
+            yield
+        finally:
+            self._portal.run(call_in_loop(busy.__exit__, None, None, None))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody keeps it busy; see `busy`."""
+        return self._npc.is_busy
+
+    def save(self) -> SessionConfig:
+        """Return what a saved game keeps of the character; see `AsyncNpc.save`."""
+        saved: SessionConfig = self._portal.run(call_in_loop(self._npc.save))
+        return saved
+
+    def restore(self, history: Iterable[TranscriptEntry]) -> None:
+        """Go on from the history of a saved game; see `AsyncNpc.restore`."""
+        self._portal.run(self._npc.restore(history))
 
     def accept(self, action_id: str, result: str = "") -> None:
         """Say that an action is done; see `AsyncNpc.accept`."""

@@ -146,6 +146,14 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """Lines that nobody generated reached the character's transcript."""
+
+    lines: tuple[TranscriptEntry, ...]
+    """As the transcript has them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """Answers were cut off, as asked."""
 
@@ -171,4 +179,4 @@ TurnEvent = (
     | ActionSettled
     | TurnEnd
 )
-SessionEvent = SessionOpened | TurnEvent | Notified | Interrupted | PriorityUpdated
+SessionEvent = SessionOpened | TurnEvent | Notified | Recorded | Interrupted | PriorityUpdated

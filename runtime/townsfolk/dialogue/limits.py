@@ -4,6 +4,8 @@ from townsfolk.dialogue.errors import InvalidFieldError
 
 MAX_CHARACTERS_PER_TOKEN = 16
 """More than any real text has on average."""
+MAX_EVENT_CHARACTERS = 4096
+"""The longest line of what happens, or of a script."""
 
 
 def check_length(what: str, characters: int, tokens: int) -> None:

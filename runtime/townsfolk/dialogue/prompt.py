@@ -13,6 +13,7 @@ from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 
 DEFAULT_SPEAKER = "Player"
 CUT_MARK = " —"
+SPEAKS_FIRST, SPEAKS_AGAIN = "You speak first.", "You speak again."
 
 
 class Message(TypedDict):
@@ -42,11 +43,17 @@ def messages(system: str, transcript: Iterable[TranscriptEntry]) -> list[Message
     """The conversation as messages: the system message, then user and assistant in turn.
 
     Consecutive entries of one side become one message, a line each. Replies of which nothing was
-    heard are left out.
+    heard are left out. A turn in which the character spoke of its own accord has a line of the
+    user's side before it, as `opening` had when it was begun: templates insist on turns.
     """
     result: list[Message] = [{"role": "system", "content": system}]
     for entry in transcript:
         role: Literal["user", "assistant"] = "user"
+        if entry.kind is EntryKind.SPOKE and entry.turn_id and entry.text.strip():
+            before = result[-1]["role"]
+            if before != "user":
+                text = SPEAKS_AGAIN if before == "assistant" else SPEAKS_FIRST
+                result.append({"role": "user", "content": f"[{text}]"})
         if entry.kind is EntryKind.SPOKE:
             role = "assistant"
             text = entry.text.strip()
@@ -63,6 +70,18 @@ def messages(system: str, transcript: Iterable[TranscriptEntry]) -> list[Message
         else:
             result.append({"role": role, "content": text})
     return result
+
+
+def opening(transcript: Sequence[TranscriptEntry]) -> TranscriptEntry | None:
+    """Return what the model is told where the character speaks of its own accord.
+
+    That is nothing where the last line is one that it may go on from: what it heard or what
+    happened, and nobody has answered.
+    """
+    shown = [each for each in transcript if each.kind is not EntryKind.SPOKE or each.text.strip()]
+    if shown and shown[-1].kind is not EntryKind.SPOKE:
+        return None
+    return TranscriptEntry(kind=EntryKind.EVENT, text=SPEAKS_AGAIN if shown else SPEAKS_FIRST)
 
 
 def _filled(texts: Iterable[str]) -> list[str]:

@@ -18,15 +18,13 @@ from townsfolk.dialogue.errors import (
     NotFoundError,
     SessionClosedError,
 )
-from townsfolk.dialogue.events import (
-    Notified,
-    PriorityUpdated,
-    SessionOpened,
-)
-from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
+from townsfolk.dialogue.events import Notified, PriorityUpdated, Recorded, SessionOpened
+from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
+from townsfolk.dialogue.script import ScriptLines
+from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry, size_of
 from townsfolk.dialogue.turn import Turn, Utterance
 from townsfolk.dialogue.turn_queue import TurnQueue
-from townsfolk.dialogue.turn_runner import MAX_EVENT_CHARACTERS, TurnRunner, heard_entry
+from townsfolk.dialogue.turn_runner import TurnRunner
 from townsfolk.dialogue.voice import Voice
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
@@ -158,7 +156,7 @@ class Session:
         return SessionOpened(self.id, resumed, self._window.system_tokens, self._context_tokens)
 
     def say(self, utterance: Utterance) -> Turn:
-        """Speak to the character. The turn joins the queue at once; iterate over it for its events.
+        """Have the character speak. The turn joins the queue at once; iterate it for its events.
 
         Raises:
             InvalidFieldError: Sampling is out of range.
@@ -209,17 +207,23 @@ class Session:
             raise InvalidFieldError(
                 f"text: has {len(text.strip())} characters (allowed: 1 to {MAX_EVENT_CHARACTERS})"
             )
-        entry = TranscriptEntry(kind=EntryKind.EVENT, text=text)
-        is_full = self._transcript.size + len(text.encode()) > self._max_history_bytes
-        if is_full or len(self._transcript) >= MAX_ENTRIES - 1:  # one is for an answer under way
-            raise LimitReachedError(
-                f"the transcript has {len(self._transcript)} lines, {self._transcript.size} bytes, "
-                "and can't take more: the oldest are forgotten only when somebody speaks to the "
-                "character"
-            )
-        self._transcript.note(entry)
-        self._active_at = asyncio.get_running_loop().time()
+        self._append((TranscriptEntry(kind=EntryKind.EVENT, text=text),))
         return Notified(text)
+
+    def record(self, script: ScriptLines) -> Recorded:
+        """Have the character remember lines that were spoken without it: those of a script.
+
+        They enter the transcript together, or none does; during an answer they come after it.
+
+        Raises:
+            InvalidFieldError: A line that the character spoke has another's name.
+            LimitReachedError: The transcript is full.
+            SessionClosedError: The session is closed.
+        """
+        self._check_open()
+        lines = script.entries(self.name)
+        self._append(lines)
+        return Recorded(lines)
 
     def interrupt(self, turn_id: str = "", heard_characters: int | None = None) -> list[str]:
         """Cut answers off.
@@ -278,7 +282,8 @@ class Session:
             await self._turns.join()
             self._check_open()
         turn_id = self._new_turn_id(utterance.turn_id if utterance else "")
-        heard = () if utterance is None else (heard_entry(utterance, turn_id),)
+        said = None if utterance is None else utterance.entry(turn_id)
+        heard = () if said is None else (said,)
         entries = (*self._transcript.entries, *heard)
         if not entries or entries[-1].kind is EntryKind.SPOKE:
             raise InvalidFieldError(
@@ -337,6 +342,23 @@ class Session:
         finally:
             self._active_at = asyncio.get_running_loop().time()
 
+    def _append(self, lines: tuple[TranscriptEntry, ...]) -> None:
+        """Have lines in the transcript that nobody has to answer.
+
+        Raises:
+            LimitReachedError: The transcript is full.
+        """
+        size = self._transcript.size + sum(map(size_of, lines))
+        # One line is for an answer under way.
+        if size > self._max_history_bytes or len(self._transcript) + len(lines) >= MAX_ENTRIES:
+            raise LimitReachedError(
+                f"the transcript has {len(self._transcript)} lines, {self._transcript.size} bytes, "
+                f"and can't take {len(lines)} more: the oldest are forgotten only when the "
+                "character speaks"
+            )
+        self._transcript.append(lines)
+        self._active_at = asyncio.get_running_loop().time()
+
     def _check_open(self) -> None:
         if self._closed:
             raise SessionClosedError(f"session {self.id!r} is closed: open a new one")
@@ -355,7 +377,7 @@ class Session:
         return params
 
     def _new_turn_id(self, wanted: str) -> str:
-        taken = self._transcript.turn_ids | {turn.id for turn in self._turns.waiting}
+        taken = self._transcript.turn_ids | {turn.id for turn in self._turns.live}
         if wanted in taken:
             raise AlreadyExistsError(f"turn_id: this session has a turn {wanted!r}; choose another")
         while not wanted or wanted in taken:

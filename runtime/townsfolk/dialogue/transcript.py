@@ -45,16 +45,17 @@ class TranscriptEntry(Outside):
 class Transcript:
     """What a character remembers, oldest first.
 
-    At most one utterance at a time is being answered. Its answer comes right behind it, also when
-    something happens in the world meanwhile.
+    At most one turn at a time is being answered. Its answer comes right behind what began it, or
+    where it began of its own accord, also when something happens in the world meanwhile.
     """
 
     def __init__(self, entries: Iterable[TranscriptEntry] = ()) -> None:
         """Begin with what happened before."""
         self._entries = list(entries)
-        self.size = sum(map(_size, self._entries))
+        self.size = sum(map(size_of, self._entries))
         """About how many bytes all lines take in a message."""
-        self._asked = 0  # where the utterance is that is being answered
+        self._place = 0  # where the answer comes that is under way
+        self._asked = False  # whether what it answers is the line before
         # Also of lines that were forgotten since: the model may have them from one that was not.
         self._speakers = dict.fromkeys(entry.speaker for entry in self._entries)
 
@@ -84,7 +85,7 @@ class Transcript:
     def note(self, event: TranscriptEntry) -> None:
         """Something has happened in the world."""
         self._entries.append(event)
-        self.size += _size(event)
+        self.size += size_of(event)
 
     def append(self, entries: Iterable[TranscriptEntry]) -> None:
         """Something was said that nobody has to answer."""
@@ -93,34 +94,38 @@ class Transcript:
                 self._speakers[entry.speaker] = None
             self.note(entry)
 
-    def ask(self, utterance: TranscriptEntry) -> None:
-        """Somebody has said what is answered next."""
-        self._speakers.pop(utterance.speaker, None)
-        self._speakers[utterance.speaker] = None
-        if len(self._speakers) > MAX_SPEAKERS:
-            del self._speakers[next(iter(self._speakers))]
-        self._asked = len(self._entries)
-        self._entries.append(utterance)
-        self.size += _size(utterance)
+    def ask(self, cue: TranscriptEntry | None) -> None:
+        """Somebody has said what is answered next, or it has happened; None is nothing."""
+        if cue is not None:
+            self._speakers.pop(cue.speaker, None)
+            self._speakers[cue.speaker] = None
+            if len(self._speakers) > MAX_SPEAKERS:
+                del self._speakers[next(iter(self._speakers))]
+            self._entries.append(cue)
+            self.size += size_of(cue)
+        self._place = len(self._entries)
+        self._asked = cue is not None
 
     def answer(self, reply: TranscriptEntry) -> None:
         """The character has answered."""
-        self._entries.insert(self._asked + 1, reply)
-        self.size += _size(reply)
+        self._entries.insert(self._place, reply)
+        self.size += size_of(reply)
 
     def unask(self) -> None:
         """There will be no answer, as if nobody had asked."""
-        self.size -= _size(self._entries.pop(self._asked))
+        if self._asked:
+            self._place -= 1
+            self.size -= size_of(self._entries.pop(self._place))
 
     def with_answer(self, reply: TranscriptEntry) -> tuple[TranscriptEntry, ...]:
         """All lines, as if the character had answered this."""
-        return (*self._entries[: self._asked + 1], reply, *self._entries[self._asked + 1 :])
+        return (*self._entries[: self._place], reply, *self._entries[self._place :])
 
     def excess(self, most: int) -> int:
         """How many of the oldest lines are too many for so many bytes; never the last line."""
         size, count = self.size, 0
         while size > most and count < len(self._entries) - 1:
-            size -= _size(self._entries[count])
+            size -= size_of(self._entries[count])
             count += 1
         return count
 
@@ -128,8 +133,8 @@ class Transcript:
         """Drop the oldest lines, and give them."""
         dropped = tuple(self._entries[:count])
         del self._entries[:count]
-        self.size -= sum(map(_size, dropped))
-        self._asked -= count
+        self.size -= sum(map(size_of, dropped))
+        self._place -= count
         return dropped
 
     def cut(self, turn_id: str, heard: int) -> str | None:
@@ -149,12 +154,12 @@ class Transcript:
                     return None
                 update = {"text": entry.text[:heard], "cut": True}
                 self._entries[index] = entry.model_copy(update=update)
-                self.size += _size(self._entries[index]) - _size(entry)
+                self.size += size_of(self._entries[index]) - size_of(entry)
                 return entry.turn_id
         return None
 
 
-def _size(entry: TranscriptEntry) -> int:
-    """The bytes of a line's texts in UTF-8, and of what is between them in a message."""
+def size_of(entry: TranscriptEntry) -> int:
+    """Return the bytes of a line's texts in UTF-8, and of what is between them in a message."""
     texts = (entry.text, entry.speaker, entry.turn_id)
     return 24 + sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)

@@ -1,11 +1,12 @@
-"""One utterance and the answer to it."""
+"""One turn: what has a character speak, and what it says."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from enum import Enum
 from typing import get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from townsfolk.dialogue.actions import ActionsNow, Outcome
 from townsfolk.dialogue.confidence import ConfidenceMeter, HesitationEntropy
@@ -17,9 +18,11 @@ from townsfolk.dialogue.events import (
     TurnEvent,
 )
 from townsfolk.dialogue.held import HeldText
+from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
+from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.speech import (
     Described,
     Shown,
@@ -28,6 +31,7 @@ from townsfolk.dialogue.speech import (
     Spoken,
     StageDirections,
 )
+from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.outputs import TokenInfo
 from townsfolk.engine.unread import Unread, size
@@ -35,10 +39,22 @@ from townsfolk.grammar import Grammar
 from townsfolk.sampling.params import SamplingParams
 
 
-class Utterance(Outside):
-    """What somebody says to a character."""
+class TurnCue(Enum):
+    """What a turn begins with."""
 
-    text: str = Field(description="at least 1 character besides white space")
+    SAID = "said"
+    """Somebody speaks to the character."""
+    EVENT = "event"
+    """Something happens, which the character says something to."""
+    NONE = "none"
+    """Nothing: the character speaks of its own accord."""
+
+
+class Utterance(Outside):
+    """What has a character speak: what somebody says to it, or what happens."""
+
+    cue: TurnCue = Field(default=TurnCue.SAID, description="said, event or none")
+    text: str = Field(default="", validate_default=True)
     speaker: Line = Field(default="", max_length=64, description="at most 64 characters, one line")
     turn_id: str = Field(default="", max_length=128, description="at most 128 characters")
     sampling: SamplingOverrides = Field(default_factory=SamplingOverrides)
@@ -51,10 +67,36 @@ class Utterance(Outside):
 
     @field_validator("text")
     @classmethod
-    def _says_something(cls, text: str) -> str:
-        if not text.strip():
-            raise ValueError("must not be empty")
+    def _is_text_of_its_cue(cls, text: str, others: ValidationInfo) -> str:
+        match others.data.get("cue"):
+            case TurnCue.SAID if not text.strip():
+                raise ValueError("must not be empty: it is what somebody says")
+            case TurnCue.EVENT if not text.strip() or len(text) > MAX_EVENT_CHARACTERS:
+                raise ValueError(
+                    f"has {len(text.strip())} characters, but is what happens "
+                    f"(allowed: 1 to {MAX_EVENT_CHARACTERS})"
+                )
+            case TurnCue.NONE if text:
+                raise ValueError("must be empty where the character speaks of its own accord")
         return text
+
+    @field_validator("speaker")
+    @classmethod
+    def _speaks(cls, speaker: str, others: ValidationInfo) -> str:
+        if speaker and others.data.get("cue") in (TurnCue.EVENT, TurnCue.NONE):
+            raise ValueError("must be empty where nobody speaks to the character")
+        return speaker
+
+    def entry(self, turn_id: str) -> TranscriptEntry | None:
+        """Return the line of the transcript for what is said or happens; None for nothing."""
+        match self.cue:
+            case TurnCue.SAID:
+                kind, speaker = EntryKind.HEARD, self.speaker or DEFAULT_SPEAKER
+            case TurnCue.EVENT:
+                kind, speaker = EntryKind.EVENT, ""
+            case TurnCue.NONE:
+                return None
+        return TranscriptEntry(kind=kind, speaker=speaker, text=self.text, turn_id=turn_id)
 
 
 class Turn:

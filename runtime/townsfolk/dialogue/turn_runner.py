@@ -19,9 +19,10 @@ from townsfolk.dialogue.events import (
     TurnFinished,
     TurnInterrupted,
 )
-from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
+from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
+from townsfolk.dialogue.prompt import opening
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
-from townsfolk.dialogue.turn import Turn, Utterance
+from townsfolk.dialogue.turn import Turn, TurnCue
 from townsfolk.dialogue.turn_queue import TurnQueue
 from townsfolk.dialogue.voice import Voice
 from townsfolk.engine.errors import EngineError
@@ -31,7 +32,6 @@ from townsfolk.sampling.params import InvalidSamplingError
 
 logger = logging.getLogger(__name__)
 
-MAX_EVENT_CHARACTERS = 4096
 _EXPECTED = (
     DialogueError, EngineError, GrammarFailedError, InvalidGrammarError, InvalidSamplingError,
 )  # fmt: skip
@@ -78,11 +78,12 @@ class TurnRunner:
 
     async def answer(self, turn: Turn) -> None:
         """Answer a turn; it is told of what fails, and nobody else."""
-        self._transcript.ask(heard_entry(turn.utterance, turn.id))
+        self._transcript.ask(turn.utterance.entry(turn.id))
+        told = self._opening(turn)
         try:
-            prompt = await self._fit(turn)
+            prompt = await self._fit(turn, told)
             # Once the request is on its way.
-            asyncio.get_running_loop().call_soon(self._expect_next)
+            asyncio.get_running_loop().call_soon(self._expect_next, told)
             speakers = self._transcript.speakers | self._turns.speakers
             turn.own_lines = self._transcript.own_lines(turn.params.repeat_window)
             completion = await self._voice.answer(
@@ -100,21 +101,30 @@ class TurnRunner:
             kind=EntryKind.SPOKE, speaker=self._name, text=text, cut=cut, turn_id=turn.id
         )
 
-    async def _fit(self, turn: Turn) -> EncodedPrompt:
+    def _opening(self, turn: Turn) -> tuple[TranscriptEntry, ...]:
+        """What the model is told, and no transcript, where nothing began the turn."""
+        if turn.utterance.cue is not TurnCue.NONE:
+            return ()
+        line = opening(self._transcript.entries)
+        return () if line is None else (line,)
+
+    async def _fit(self, turn: Turn, told: tuple[TranscriptEntry, ...]) -> EncodedPrompt:
         """The turn's prompt; forgets old lines when it would be too long."""
         excess = self._transcript.excess(self._max_history_bytes)
-        entries, most = self._transcript.entries[excess:], turn.params.max_new_tokens
+        entries = (*self._transcript.entries[excess:], *told)
+        most = turn.params.max_new_tokens
         names = self._actions.names(turn.utterance.actions.names)
         if not self._actions.is_all(names):  # else the character knows what it can do
             possible = ", ".join(names) or "none"
-            told = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
-            entries = (*entries[:-1], told, entries[-1])
+            hint = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
+            entries = (*entries[:-1], hint, entries[-1])
         async with self._fitting:
             fit = self._window.fit_at_once(entries, most)
             if fit is None:  # not here: others speak
                 fit = await asyncio.to_thread(self._window.fit, entries, most)
-        # What was told of actions is no line of the transcript, and the question stays in any case.
-        if dropped := min(excess + fit.dropped, len(self._transcript.entries) - 1):
+        # What was told beside is no line of the transcript. What is answered stays in any case.
+        most_dropped = len(self._transcript.entries) - (not told)
+        if dropped := min(excess + fit.dropped, most_dropped):
             turn.send(ContextTrimmed(turn.id, self._transcript.forget(dropped)))
         return fit.prompt
 
@@ -142,9 +152,9 @@ class TurnRunner:
             fit = await asyncio.to_thread(self._window.fit, entries, room)
         return fit.prompt.token_ids
 
-    def _expect_next(self) -> None:
+    def _expect_next(self, told: tuple[TranscriptEntry, ...]) -> None:
         """Prepare for the line after this answer, while the model speaks."""
-        entries = self._transcript.entries
+        entries = (*self._transcript.entries, *told)
         if not self._window.expects(entries) and (not self._expecting or self._expecting.done()):
             self._expecting = asyncio.create_task(self._expect(entries))
 
@@ -178,11 +188,3 @@ class TurnRunner:
         else:
             self._transcript.unask()
         turn.send(TurnFailed(turn.id, error))
-
-
-def heard_entry(utterance: Utterance, turn_id: str) -> TranscriptEntry:
-    """Return the line of the transcript for what somebody says."""
-    speaker = utterance.speaker or DEFAULT_SPEAKER
-    return TranscriptEntry(
-        kind=EntryKind.HEARD, speaker=speaker, text=utterance.text, turn_id=turn_id
-    )

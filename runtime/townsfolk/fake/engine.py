@@ -118,10 +118,12 @@ class ScriptedEngine:
         if scored_from is not None:
             return self._scored(ids, scored_from)
         heard = last_heard(ids, self.tokenizer)
-        line = self._script.find(rules.speaker, heard.text)
+        line = self._script.find(rules.speaker, heard)
         if line is None:
             who = rules.speaker or "a plain prompt"
-            raise InvalidPromptError(f"the script has no line for {who} after {heard.text!r}")
+            raise InvalidPromptError(
+                f"the script has no line for {who} after {heard.text or heard.cue.value!r}"
+            )
         if line.fails is Failure.OVERLOADED:
             raise EngineOverloadedError(_MAX_BATCH)
         params = params or self.default_params
@@ -139,7 +141,7 @@ class ScriptedEngine:
     def _scored(self, ids: Sequence[int], scored_from: int) -> Generation:
         """Say how likely an option is: much more so if it is what the script answers there."""
         heard = last_heard(ids[:scored_from], self.tokenizer)
-        line = self._script.find(None, heard.text)
+        line = self._script.find(None, heard)
         wanted = [] if line is None else [text.strip() for text in line.says]
         option = list(ids[scored_from:])
         logprob = LIKELY if self.tokenizer.decode(option).strip() in wanted else UNLIKELY

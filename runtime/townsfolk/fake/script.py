@@ -10,6 +10,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from townsfolk.dialogue.turn import TurnCue
+from townsfolk.fake.vocabulary import Heard
+
 
 class ScriptError(ValueError):
     """A script can't be read; the message says where and why."""
@@ -54,6 +57,11 @@ class Line(Pace):
         description="A regular expression that is looked for in what was said, in any letter case; "
         "empty: whatever it was.",
     )
+    cue: TurnCue | None = Field(
+        default=None,
+        description='What it answers: "said", somebody; "event", what happens; "none", nothing, as '
+        "the character speaks of its own accord. Not set: any of them.",
+    )
     says: tuple[str, ...] = Field(
         default=(),
         description="What the character answers; of several, one after the other, and then the "
@@ -84,10 +92,13 @@ class Line(Pace):
             raise ValueError("says nothing: set says, or fails")
         return self
 
-    def fits(self, character: str | None, heard: str) -> bool:
+    def fits(self, character: str | None, heard: Heard) -> bool:
         """Whether this is the line for such a turn; None is any character."""
         is_theirs = character is None or self.character in ("", character)
-        return is_theirs and re.search(self.heard, heard, re.IGNORECASE) is not None
+        is_such = self.cue in (None, heard.cue)
+        return (
+            is_theirs and is_such and re.search(self.heard, heard.text, re.IGNORECASE) is not None
+        )
 
 
 class Script(_Data):
@@ -127,7 +138,7 @@ class Script(_Data):
             ]
             raise ScriptError(f"{path}: " + "; ".join(problems)) from error
 
-    def find(self, character: str | None, heard: str) -> Line | None:
+    def find(self, character: str | None, heard: Heard) -> Line | None:
         """Return the line for a turn; None where the script has none. No character is any."""
         return next((line for line in self.lines if line.fits(character, heard)), None)
 

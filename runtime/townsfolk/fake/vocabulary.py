@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from townsfolk.dialogue.prompt import SPEAKS_AGAIN, SPEAKS_FIRST
+from townsfolk.dialogue.turn import TurnCue
 from townsfolk.text.files import TokenizerFiles
 from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.text.vocabulary import BYTE_ALPHABET
@@ -19,10 +21,11 @@ _BEGIN_ID, _MIDDLE_ID, _END_ID = 256, 257, 258
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a turn answers: who said what. An event in the world has no speaker."""
+    """What a turn answers: who said what. An event has no speaker, and nothing has no text."""
 
     speaker: str
     text: str
+    cue: TurnCue = TurnCue.SAID
 
 
 def make_tokenizer() -> Tokenizer:
@@ -71,4 +74,8 @@ def last_heard(token_ids: Sequence[int], tokenizer: Tokenizer) -> Heard:
             message = ids[middle + 1 : ids.index(_END_ID, middle)]
     line = tokenizer.decode(message).rpartition("\n")[2]
     speaker, colon, text = line.partition(": ")
-    return Heard(speaker, text) if colon and not line.startswith("[") else Heard("", line)
+    if line in (f"[{SPEAKS_FIRST}]", f"[{SPEAKS_AGAIN}]"):
+        return Heard("", "", TurnCue.NONE)
+    if line.startswith("["):
+        return Heard("", line, TurnCue.EVENT)
+    return Heard(speaker, text) if colon else Heard("", line)

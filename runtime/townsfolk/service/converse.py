@@ -18,7 +18,7 @@ from townsfolk.service.errors import (
 )
 from townsfolk.service.gate import Gate
 from townsfolk.service.messages import events, turns
-from townsfolk.service.messages.sessions import session_config
+from townsfolk.service.messages.sessions import script_lines, session_config
 from townsfolk.v1.dialogue_pb2 import SessionEvent
 from townsfolk.v1.townsfolk_pb2 import ConverseRequest, ConverseResponse, OpenSession
 
@@ -154,6 +154,9 @@ class Conversation:
             case "notify":
                 notified = session.notify(request.notify)
                 await self._send(events.event_message(notified, self._tokenizer))
+            case "record":
+                recorded = session.record(script_lines(request.record))
+                await self._send(events.event_message(recorded, self._tokenizer))
             case "interrupt":
                 cut = session.interrupt(*turns.interruption(request.interrupt))
                 await self._send(events.event_message(Interrupted(tuple(cut)), self._tokenizer))
@@ -169,7 +172,7 @@ class Conversation:
                 )
             case _:
                 raise InvalidRequestError(
-                    "request: set one of say, notify, interrupt, update_priority, close"
+                    "request: set one of say, notify, record, interrupt, update_priority, close"
                 )
         return True
 

@@ -27,6 +27,7 @@ from townsfolk.service.messages import choices, completions, events, sampling, t
 from townsfolk.service.messages.frames import frame_report
 from townsfolk.service.messages.sessions import (
     checked_lore,
+    script_lines,
     session_config_message,
     summary_message,
 )
@@ -98,6 +99,13 @@ class TownsfolkServicer:
     ) -> pb.NotifySessionResponse:
         self._gate.backend.sessions.get(request.session_id).notify(request.text)
         return pb.NotifySessionResponse()
+
+    async def RecordLines(
+        self, request: pb.RecordLinesRequest, _: Context
+    ) -> pb.RecordLinesResponse:
+        session = self._gate.backend.sessions.get(request.session_id)
+        recorded = session.record(script_lines(request.recorded))
+        return pb.RecordLinesResponse(recorded=events.recorded_message(recorded))
 
     async def UpdateSession(
         self, request: pb.UpdateSessionRequest, _: Context

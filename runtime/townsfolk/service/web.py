@@ -145,7 +145,7 @@ class GrpcWebApp:
             raise RefusedError(
                 grpc.StatusCode.UNIMPLEMENTED,
                 "gRPC-Web can't stream both ways: use OpenSession, Say, InterruptSession, "
-                "NotifySession, UpdateSession and CloseSession, or the gRPC port",
+                "NotifySession, RecordLines, UpdateSession and CloseSession, or the gRPC port",
             )
         try:
             timeout = (

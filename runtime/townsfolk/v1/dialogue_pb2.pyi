@@ -50,6 +50,13 @@ class DirectionMark(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIRECTION_MARK_BRACKETS: _ClassVar[DirectionMark]
     DIRECTION_MARK_TAGS: _ClassVar[DirectionMark]
 
+class TurnCue(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TURN_CUE_UNSPECIFIED: _ClassVar[TurnCue]
+    TURN_CUE_SAID: _ClassVar[TurnCue]
+    TURN_CUE_EVENT: _ClassVar[TurnCue]
+    TURN_CUE_NONE: _ClassVar[TurnCue]
+
 class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ERROR_CODE_UNSPECIFIED: _ClassVar[ErrorCode]
@@ -84,6 +91,10 @@ DIRECTION_MARK_ASTERISKS: DirectionMark
 DIRECTION_MARK_PARENTHESES: DirectionMark
 DIRECTION_MARK_BRACKETS: DirectionMark
 DIRECTION_MARK_TAGS: DirectionMark
+TURN_CUE_UNSPECIFIED: TurnCue
+TURN_CUE_SAID: TurnCue
+TURN_CUE_EVENT: TurnCue
+TURN_CUE_NONE: TurnCue
 ERROR_CODE_UNSPECIFIED: ErrorCode
 ERROR_CODE_INVALID_ARGUMENT: ErrorCode
 ERROR_CODE_NOT_FOUND: ErrorCode
@@ -235,8 +246,21 @@ class SessionConfig(_message.Message):
     speech: SpeechSettings
     def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ...) -> None: ...
 
+class SavedGame(_message.Message):
+    __slots__ = ("characters",)
+    class CharactersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: SessionConfig
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[SessionConfig, _Mapping]] = ...) -> None: ...
+    CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    characters: _containers.MessageMap[str, SessionConfig]
+    def __init__(self, characters: _Optional[_Mapping[str, SessionConfig]] = ...) -> None: ...
+
 class Utterance(_message.Message):
-    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar", "hesitation_entropy", "actions")
+    __slots__ = ("text", "speaker", "turn_id", "sampling", "deadline_ms", "grammar", "hesitation_entropy", "actions", "cue")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -245,6 +269,7 @@ class Utterance(_message.Message):
     GRAMMAR_FIELD_NUMBER: _ClassVar[int]
     HESITATION_ENTROPY_FIELD_NUMBER: _ClassVar[int]
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    CUE_FIELD_NUMBER: _ClassVar[int]
     text: str
     speaker: str
     turn_id: str
@@ -253,7 +278,8 @@ class Utterance(_message.Message):
     grammar: _sampling_pb2.Grammar
     hesitation_entropy: float
     actions: ActionsNow
-    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Union[ActionsNow, _Mapping]] = ...) -> None: ...
+    cue: TurnCue
+    def __init__(self, text: _Optional[str] = ..., speaker: _Optional[str] = ..., turn_id: _Optional[str] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Union[ActionsNow, _Mapping]] = ..., cue: _Optional[_Union[TurnCue, str]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
     __slots__ = ("session_id", "resumed", "system_tokens", "context_tokens")
@@ -377,6 +403,12 @@ class Notified(_message.Message):
     text: str
     def __init__(self, text: _Optional[str] = ...) -> None: ...
 
+class Recorded(_message.Message):
+    __slots__ = ("lines",)
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[TranscriptEntry]
+    def __init__(self, lines: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ...) -> None: ...
+
 class PriorityUpdated(_message.Message):
     __slots__ = ("priority",)
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
@@ -400,7 +432,7 @@ class SessionError(_message.Message):
     def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
 
 class SessionEvent(_message.Message):
-    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted", "action_requested", "action_settled", "direction_given")
+    __slots__ = ("opened", "turn_started", "text_delta", "sentence_completed", "turn_finished", "turn_interrupted", "context_trimmed", "notified", "priority_updated", "error", "interrupted", "action_requested", "action_settled", "direction_given", "recorded")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
     TEXT_DELTA_FIELD_NUMBER: _ClassVar[int]
@@ -415,6 +447,7 @@ class SessionEvent(_message.Message):
     ACTION_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     ACTION_SETTLED_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_GIVEN_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
     opened: SessionOpened
     turn_started: TurnStarted
     text_delta: TextDelta
@@ -429,4 +462,5 @@ class SessionEvent(_message.Message):
     action_requested: ActionRequested
     action_settled: ActionSettled
     direction_given: DirectionGiven
-    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., action_requested: _Optional[_Union[ActionRequested, _Mapping]] = ..., action_settled: _Optional[_Union[ActionSettled, _Mapping]] = ..., direction_given: _Optional[_Union[DirectionGiven, _Mapping]] = ...) -> None: ...
+    recorded: Recorded
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[TextDelta, _Mapping]] = ..., sentence_completed: _Optional[_Union[SentenceCompleted, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., turn_interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., context_trimmed: _Optional[_Union[ContextTrimmed, _Mapping]] = ..., notified: _Optional[_Union[Notified, _Mapping]] = ..., priority_updated: _Optional[_Union[PriorityUpdated, _Mapping]] = ..., error: _Optional[_Union[SessionError, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., action_requested: _Optional[_Union[ActionRequested, _Mapping]] = ..., action_settled: _Optional[_Union[ActionSettled, _Mapping]] = ..., direction_given: _Optional[_Union[DirectionGiven, _Mapping]] = ..., recorded: _Optional[_Union[Recorded, _Mapping]] = ...) -> None: ...

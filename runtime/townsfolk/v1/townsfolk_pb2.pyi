@@ -70,21 +70,29 @@ class Interrupt(_message.Message):
     heard_characters: int
     def __init__(self, turn_id: _Optional[str] = ..., heard_characters: _Optional[int] = ...) -> None: ...
 
+class RecordedLines(_message.Message):
+    __slots__ = ("lines",)
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[_dialogue_pb2.TranscriptEntry]
+    def __init__(self, lines: _Optional[_Iterable[_Union[_dialogue_pb2.TranscriptEntry, _Mapping]]] = ...) -> None: ...
+
 class ConverseRequest(_message.Message):
-    __slots__ = ("open", "say", "notify", "interrupt", "update_priority", "close")
+    __slots__ = ("open", "say", "notify", "interrupt", "update_priority", "close", "record")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     SAY_FIELD_NUMBER: _ClassVar[int]
     NOTIFY_FIELD_NUMBER: _ClassVar[int]
     INTERRUPT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_PRIORITY_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
     open: OpenSession
     say: _dialogue_pb2.Utterance
     notify: str
     interrupt: Interrupt
     update_priority: int
     close: bool
-    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., say: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ..., notify: _Optional[str] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., update_priority: _Optional[int] = ..., close: _Optional[bool] = ...) -> None: ...
+    record: RecordedLines
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., say: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ..., notify: _Optional[str] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., update_priority: _Optional[int] = ..., close: _Optional[bool] = ..., record: _Optional[_Union[RecordedLines, _Mapping]] = ...) -> None: ...
 
 class ConverseResponse(_message.Message):
     __slots__ = ("event",)
@@ -159,6 +167,20 @@ class NotifySessionRequest(_message.Message):
 class NotifySessionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class RecordLinesRequest(_message.Message):
+    __slots__ = ("session_id", "recorded")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    recorded: RecordedLines
+    def __init__(self, session_id: _Optional[str] = ..., recorded: _Optional[_Union[RecordedLines, _Mapping]] = ...) -> None: ...
+
+class RecordLinesResponse(_message.Message):
+    __slots__ = ("recorded",)
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    recorded: _dialogue_pb2.Recorded
+    def __init__(self, recorded: _Optional[_Union[_dialogue_pb2.Recorded, _Mapping]] = ...) -> None: ...
 
 class UpdateSessionRequest(_message.Message):
     __slots__ = ("session_id", "priority")

@@ -67,6 +67,11 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionResponse.FromString,
                 _registered_method=True)
+        self.RecordLines = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/RecordLines',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.RecordLinesRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.RecordLinesResponse.FromString,
+                _registered_method=True)
         self.UpdateSession = channel.unary_unary(
                 '/townsfolk.v1.TownsfolkService/UpdateSession',
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.UpdateSessionRequest.SerializeToString,
@@ -156,7 +161,7 @@ class TownsfolkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Say(self, request, context):
-        """Speaks to a session and streams the answer. Cancelling the call interrupts the answer.
+        """Speaks to a session, or has it speak for another reason, and streams the answer. Cancelling the call interrupts the answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,6 +183,13 @@ class TownsfolkServiceServicer:
 
     def NotifySession(self, request, context):
         """Tells a session's character of an event in the world, without an answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordLines(self, request, context):
+        """Records lines that the game's script has spoken, without an answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -310,6 +322,11 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.NotifySession,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionResponse.SerializeToString,
+            ),
+            'RecordLines': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordLines,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.RecordLinesRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.RecordLinesResponse.SerializeToString,
             ),
             'UpdateSession': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateSession,
@@ -542,6 +559,33 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/NotifySession',
             townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.NotifySessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/RecordLines',
+            townsfolk_dot_v1_dot_townsfolk__pb2.RecordLinesRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.RecordLinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,8 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
             return pb.SessionEvent(context_trimmed=trimmed)
         case events.Notified():
             return pb.SessionEvent(notified=pb.Notified(text=event.text))
+        case events.Recorded():
+            return pb.SessionEvent(recorded=recorded_message(event))
         case events.Interrupted():
             return pb.SessionEvent(interrupted=pb.Interrupted(turn_ids=event.turn_ids))
         case events.PriorityUpdated():
@@ -83,6 +85,11 @@ def opened_message(event: events.SessionOpened) -> dialogue_pb2.SessionOpened:
         system_tokens=event.system_tokens,
         context_tokens=event.context_tokens,
     )
+
+
+def recorded_message(event: events.Recorded) -> dialogue_pb2.Recorded:
+    """Return lines that entered a transcript."""
+    return dialogue_pb2.Recorded(lines=map(entry_message, event.lines))
 
 
 def error_message(error: Exception, turn_id: str = "") -> dialogue_pb2.SessionEvent:

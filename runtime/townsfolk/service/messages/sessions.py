@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from townsfolk.dialogue.actions import Action, ParameterType
 from townsfolk.dialogue.config import OverflowPolicy, SessionConfig
 from townsfolk.dialogue.lore import Lore
+from townsfolk.dialogue.script import ScriptLines
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.service.errors import InvalidRequestError
@@ -60,7 +61,7 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
         lore_ids=tuple(message.lore_ids),
         sampling=sampling_fields(message.sampling),
         priority=message.priority,
-        history=tuple(_entry_fields(index, entry) for index, entry in enumerate(message.history)),
+        history=_entries_fields("history", message.history),
         overflow_policy=_OVERFLOW_POLICIES[message.overflow_policy],
         actions=tuple(_action_fields(index, each) for index, each in enumerate(message.actions)),
         hesitation_entropy=hesitation(message),
@@ -123,10 +124,26 @@ def summary_message(session: Session) -> townsfolk_pb2.SessionSummary:
     )
 
 
-def _entry_fields(index: int, message: dialogue_pb2.TranscriptEntry) -> dict[str, Any]:
+def script_lines(message: townsfolk_pb2.RecordedLines) -> ScriptLines:
+    """Return what a script has spoken, checked.
+
+    Raises:
+        InvalidFieldError: A field's value is not allowed; the message names it.
+        InvalidRequestError: As above, for an enum.
+    """
+    return ScriptLines.checked(lines=_entries_fields("lines", message.lines))
+
+
+def _entries_fields(
+    field: str, messages: Iterable[dialogue_pb2.TranscriptEntry]
+) -> tuple[dict[str, Any], ...]:
+    return tuple(_entry_fields(f"{field}.{n}", entry) for n, entry in enumerate(messages))
+
+
+def _entry_fields(where: str, message: dialogue_pb2.TranscriptEntry) -> dict[str, Any]:
     if message.kind not in _KINDS_OF_ENTRIES:
         raise InvalidRequestError(
-            f"history.{index}.kind: is {message.kind} "
+            f"{where}.kind: is {message.kind} "
             "(allowed: ENTRY_KIND_HEARD, ENTRY_KIND_SPOKE, ENTRY_KIND_EVENT)"
         )
     return {

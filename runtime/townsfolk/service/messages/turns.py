@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from townsfolk.dialogue.actions import Outcome, Placement
-from townsfolk.dialogue.turn import Utterance
+from townsfolk.dialogue.turn import TurnCue, Utterance
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.messages.sampling import grammar, hesitation, sampling_fields
 from townsfolk.v1 import dialogue_pb2, townsfolk_pb2
@@ -18,14 +18,28 @@ _PLACEMENTS: Mapping[int, Placement] = {
 }
 
 
+_CUES: Mapping[int, TurnCue] = {
+    dialogue_pb2.TURN_CUE_UNSPECIFIED: TurnCue.SAID,
+    dialogue_pb2.TURN_CUE_SAID: TurnCue.SAID,
+    dialogue_pb2.TURN_CUE_EVENT: TurnCue.EVENT,
+    dialogue_pb2.TURN_CUE_NONE: TurnCue.NONE,
+}
+
+
 def utterance(message: dialogue_pb2.Utterance) -> Utterance:
-    """Return what somebody says, checked.
+    """Return what has a character speak, checked.
 
     Raises:
         InvalidFieldError: A field's value is not allowed; the message names it.
         InvalidGrammarError: As above, for what the answer must be.
+        InvalidRequestError: As above, for an enum.
     """
+    if message.cue not in _CUES:
+        raise InvalidRequestError(
+            f"cue: is {message.cue} (allowed: TURN_CUE_SAID, TURN_CUE_EVENT, TURN_CUE_NONE)"
+        )
     return Utterance.checked(
+        cue=_CUES[message.cue],
         text=message.text,
         speaker=message.speaker,
         turn_id=message.turn_id,

@@ -81,6 +81,23 @@ enum DirectionMark {
 	TAGS = 4,
 }
 
+## What a turn begins with.
+enum TurnCue {
+	## Somebody speaks to the character.
+	UNSPECIFIED = 0,
+	## Somebody speaks to the character: text is what is said.
+	SAID = 1,
+	## Something happens in the world, and the character says something to it: text is what happens,
+	## 1 to 4096 characters. Nobody speaks, so speaker must be empty. The transcript has it as an
+	## event of the turn.
+	EVENT = 2,
+	## Nothing: the character speaks of its own accord, first or again. Text and speaker must be
+	## empty. The transcript has the answer alone. The model is told that the character speaks now,
+	## unless the last line is one that nobody has answered, such as an event: then it goes on from
+	## that.
+	NONE = 3,
+}
+
 ## What kind of failure an error is.
 enum ErrorCode {
 	## Not set.
@@ -217,7 +234,8 @@ class TranscriptEntry:
 	## The character was cut off here: text is what was said until then.
 	var cut: bool = false
 
-	## The turn this line belongs to; empty for events.
+	## The turn this line belongs to; empty for lines of no turn: what was recorded, and events that
+	## nobody asked an answer to.
 	var turn_id: String = ""
 
 	func write_fields(writer: ProtoWriter) -> void:
@@ -719,11 +737,56 @@ class SessionConfig:
 					reader.skip(tag)
 
 
-## A turn: somebody speaks, the character answers.
+## All characters of a game, as a saved game keeps them. Clients write and read it; no call takes
+## it.
+class SavedGame:
+	extends ProtoMessage
+
+	## Each character by a name that the game gives it, with the whole transcript as history.
+	var characters: Dictionary[String, SessionConfig] = {}
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for key in characters:
+			var entry := ProtoWriter.new()
+			entry.put_varint(10)
+			entry.put_string(key)
+			entry.put_varint(18)
+			entry.put_message(characters[key])
+			writer.put_varint(10)
+			writer.put_bytes(entry.bytes)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					_read_characters_entry(reader)
+				_:
+					reader.skip(tag)
+
+	func _read_characters_entry(reader: ProtoReader) -> void:
+		var key: String = ""
+		var value: SessionConfig = SessionConfig.new()
+		var outer := reader.enter()
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					key = reader.read_string()
+				18:
+					reader.read_message(value)
+				_:
+					reader.skip(tag)
+		reader.leave(outer)
+		characters[key] = value
+
+
+## A turn: somebody speaks or something happens, and the character answers; or it speaks of its own
+## accord.
 class Utterance:
 	extends ProtoMessage
 
-	## What is said. Control tokens of the model in it are plain text.
+	## What is said, or happens. Control tokens of the model in it are plain text.
 	var text: String = ""
 
 	## Who says it; empty means "Player". At most 64 characters, one line.
@@ -757,6 +820,9 @@ class Utterance:
 	## nothing beside a grammar.
 	var actions: ActionsNow = null
 
+	## What begins the turn. Not set: somebody speaks.
+	var cue: TurnCue = TurnCue.UNSPECIFIED
+
 	## Makes [member hesitation_entropy] not set.
 	func clear_hesitation_entropy() -> void:
 		hesitation_entropy = 0.0
@@ -787,6 +853,9 @@ class Utterance:
 		if actions != null:
 			writer.put_varint(66)
 			writer.put_message(actions)
+		if cue != 0:
+			writer.put_varint(96)
+			writer.put_int32(cue)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -816,6 +885,8 @@ class Utterance:
 					var actions_element := actions if actions != null else ActionsNow.new()
 					reader.read_message(actions_element)
 					actions = actions_element
+				96:
+					cue = reader.read_int32() as TurnCue
 				_:
 					reader.skip(tag)
 
@@ -1310,6 +1381,30 @@ class Notified:
 					reader.skip(tag)
 
 
+## Lines that nobody generated entered the character's transcript.
+class Recorded:
+	extends ProtoMessage
+
+	## The lines, as the transcript has them.
+	var lines: Array[TranscriptEntry] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in lines:
+			writer.put_varint(10)
+			writer.put_message(element)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var lines_element := TranscriptEntry.new()
+					reader.read_message(lines_element)
+					lines.append(lines_element)
+				_:
+					reader.skip(tag)
+
+
 ## The session's priority has changed.
 class PriorityUpdated:
 	extends ProtoMessage
@@ -1395,8 +1490,8 @@ class SessionError:
 
 ## Anything that happens in a session. A turn sends turn_started, deltas and sentences, and ends
 ## with exactly one of turn_finished, turn_interrupted, or an error that names it. Each notify,
-## interrupt and update_priority on a stream is answered, in their order, by exactly one of
-## notified, interrupted, priority_updated, or an error that names no turn.
+## interrupt, update_priority and record on a stream is answered, in their order, by exactly one of
+## notified, interrupted, priority_updated, recorded, or an error that names no turn.
 class SessionEvent:
 	extends ProtoMessage
 
@@ -1416,7 +1511,8 @@ class SessionEvent:
 		INTERRUPTED = 11,
 		ACTION_REQUESTED = 12,
 		ACTION_SETTLED = 13,
-		DIRECTION_GIVEN = 14
+		DIRECTION_GIVEN = 14,
+		RECORDED = 20
 	}
 
 	## Which member of event is set; changes when one is assigned.
@@ -1533,6 +1629,14 @@ class SessionEvent:
 		set(value):
 			_event_value = value
 			event_case = EventCase.DIRECTION_GIVEN if value != null else EventCase.NONE
+
+	## Lines that nobody generated reached the transcript.
+	var recorded: Recorded:
+		get:
+			return _event_value if event_case == EventCase.RECORDED else null
+		set(value):
+			_event_value = value
+			event_case = EventCase.RECORDED if value != null else EventCase.NONE
 	var _event_value: Variant
 
 	## Makes no member of event set.
@@ -1583,6 +1687,9 @@ class SessionEvent:
 		if event_case == EventCase.DIRECTION_GIVEN:
 			writer.put_varint(114)
 			writer.put_message(direction_given)
+		if event_case == EventCase.RECORDED:
+			writer.put_varint(162)
+			writer.put_message(recorded)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1702,5 +1809,12 @@ class SessionEvent:
 					reader.read_message(direction_given_element)
 					_event_value = direction_given_element
 					event_case = EventCase.DIRECTION_GIVEN
+				162:
+					var recorded_element: Recorded = (
+						_event_value if event_case == EventCase.RECORDED else Recorded.new()
+					)
+					reader.read_message(recorded_element)
+					_event_value = recorded_element
+					event_case = EventCase.RECORDED
 				_:
 					reader.skip(tag)

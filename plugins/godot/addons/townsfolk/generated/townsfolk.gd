@@ -149,13 +149,50 @@ class Interrupt:
 					reader.skip(tag)
 
 
+## Lines that were spoken without the runtime: a script's, in a cut scene. The character remembers
+## them as if it had said, heard or seen them. All of them enter the transcript at once, or none.
+## During an answer they come after it.
+class RecordedLines:
+	extends ProtoMessage
+
+	## The lines, oldest first. 1 to 256, each of 1 to 4096 characters. A line that the character
+	## spoke has no speaker, or its name; one that was heard and has no speaker is the player's; an
+	## event has none. `cut` says that the character was cut off there. `turn_id` must be empty:
+	## what is heard of such a line is told by an Interrupt with no turn_id, while it is the newest
+	## that the character spoke.
+	var lines: Array[Dialogue.TranscriptEntry] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in lines:
+			writer.put_varint(10)
+			writer.put_message(element)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var lines_element := Dialogue.TranscriptEntry.new()
+					reader.read_message(lines_element)
+					lines.append(lines_element)
+				_:
+					reader.skip(tag)
+
+
 ## One event from the client on a session's stream.
 class ConverseRequest:
 	extends ProtoMessage
 
 	## Which member of request is set.
 	enum RequestCase {
-		NONE = 0, OPEN = 1, SAY = 2, NOTIFY = 3, INTERRUPT = 4, UPDATE_PRIORITY = 5, CLOSE = 6
+		NONE = 0,
+		OPEN = 1,
+		SAY = 2,
+		NOTIFY = 3,
+		INTERRUPT = 4,
+		UPDATE_PRIORITY = 5,
+		CLOSE = 6,
+		RECORD = 10
 	}
 
 	## Which member of request is set; changes when one is assigned.
@@ -169,7 +206,8 @@ class ConverseRequest:
 			_request_value = value
 			request_case = RequestCase.OPEN if value != null else RequestCase.NONE
 
-	## Somebody speaks to the character. Several turns queue up and are answered in order.
+	## Somebody speaks to the character, or something else has it speak: see TurnCue. Several turns
+	## queue up and are answered in order.
 	var say: Dialogue.Utterance:
 		get:
 			return _request_value if request_case == RequestCase.SAY else null
@@ -208,6 +246,14 @@ class ConverseRequest:
 		set(value):
 			_request_value = value
 			request_case = RequestCase.CLOSE
+
+	## Lines that the game's script has spoken become part of the conversation.
+	var record: RecordedLines:
+		get:
+			return _request_value if request_case == RequestCase.RECORD else null
+		set(value):
+			_request_value = value
+			request_case = RequestCase.RECORD if value != null else RequestCase.NONE
 	var _request_value: Variant
 
 	## Makes no member of request set.
@@ -234,6 +280,9 @@ class ConverseRequest:
 		if request_case == RequestCase.CLOSE:
 			writer.put_varint(48)
 			writer.put_bool(close)
+		if request_case == RequestCase.RECORD:
+			writer.put_varint(82)
+			writer.put_message(record)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -268,6 +317,15 @@ class ConverseRequest:
 					update_priority = reader.read_int32()
 				48:
 					close = reader.read_bool()
+				82:
+					var record_element: RecordedLines = (
+						_request_value
+						if request_case == RequestCase.RECORD
+						else RecordedLines.new()
+					)
+					reader.read_message(record_element)
+					_request_value = record_element
+					request_case = RequestCase.RECORD
 				_:
 					reader.skip(tag)
 
@@ -564,6 +622,64 @@ class NotifySessionRequest:
 ## The event is in the transcript.
 class NotifySessionResponse:
 	extends ProtoMessage
+
+
+## Record lines of a script.
+class RecordLinesRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	## The lines.
+	var recorded: RecordedLines = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if recorded != null:
+			writer.put_varint(18)
+			writer.put_message(recorded)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				18:
+					var recorded_element := recorded if recorded != null else RecordedLines.new()
+					reader.read_message(recorded_element)
+					recorded = recorded_element
+				_:
+					reader.skip(tag)
+
+
+## The lines are in the transcript.
+class RecordLinesResponse:
+	extends ProtoMessage
+
+	## The lines, as the transcript has them.
+	var recorded: Dialogue.Recorded = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if recorded != null:
+			writer.put_varint(10)
+			writer.put_message(recorded)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var recorded_element := (
+						recorded if recorded != null else Dialogue.Recorded.new()
+					)
+					reader.read_message(recorded_element)
+					recorded = recorded_element
+				_:
+					reader.skip(tag)
 
 
 ## Change a session.
@@ -2097,7 +2213,8 @@ class TownsfolkServiceClient:
 		call.close_send()
 		return call
 
-	## Speaks to a session and streams the answer. Cancelling the call interrupts the answer.
+	## Speaks to a session, or has it speak for another reason, and streams the answer. Cancelling
+	## the call interrupts the answer.
 	func say(
 		request: SayRequest, timeout_seconds := 0.0, metadata: Dictionary[String, String] = {}
 	) -> GrpcCall:
@@ -2151,6 +2268,23 @@ class TownsfolkServiceClient:
 		var call := _channel.start_call(
 			"/townsfolk.v1.TownsfolkService/NotifySession",
 			NotifySessionResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Records lines that the game's script has spoken, without an answer.
+	func record_lines(
+		request: RecordLinesRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/RecordLines",
+			RecordLinesResponse,
 			timeout_seconds,
 			metadata,
 			false

@@ -58,84 +58,92 @@ namespace Townsfolk.V1 {
             "b2xpY3kSHwoSaGVzaXRhdGlvbl9lbnRyb3B5GAggASgCSACIAQESKQoHYWN0",
             "aW9ucxgJIAMoCzIYLnRvd25zZm9say52MS5BY3Rpb25TcGVjEiwKBnNwZWVj",
             "aBgKIAEoCzIcLnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5nc0IVChNfaGVz",
-            "aXRhdGlvbl9lbnRyb3B5IosCCglVdHRlcmFuY2USDAoEdGV4dBgBIAEoCRIP",
-            "CgdzcGVha2VyGAIgASgJEg8KB3R1cm5faWQYAyABKAkSLgoIc2FtcGxpbmcY",
-            "BCABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEwoLZGVhZGxp",
-            "bmVfbXMYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRvd25zZm9say52MS5H",
-            "cmFtbWFyEh8KEmhlc2l0YXRpb25fZW50cm9weRgHIAEoAkgAiAEBEikKB2Fj",
-            "dGlvbnMYCCABKAsyGC50b3duc2ZvbGsudjEuQWN0aW9uc05vd0IVChNfaGVz",
-            "aXRhdGlvbl9lbnRyb3B5ImMKDVNlc3Npb25PcGVuZWQSEgoKc2Vzc2lvbl9p",
-            "ZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgIEhUKDXN5c3RlbV90b2tlbnMYAyAB",
-            "KAUSFgoOY29udGV4dF90b2tlbnMYBCABKAUiHgoLVHVyblN0YXJ0ZWQSDwoH",
-            "dHVybl9pZBgBIAEoCSJiCglUZXh0RGVsdGESDwoHdHVybl9pZBgBIAEoCRIM",
-            "CgR0ZXh0GAIgASgJEiMKBnRva2VucxgDIAMoCzITLnRvd25zZm9say52MS5U",
-            "b2tlbhIRCglkaXJlY3Rpb24YBCABKAgiiwEKDkRpcmVjdGlvbkdpdmVuEg8K",
-            "B3R1cm5faWQYASABKAkSDwoHc3BlYWtlchgCIAEoCRIMCgR0ZXh0GAMgASgJ",
-            "EikKBG1hcmsYBCABKA4yGy50b3duc2ZvbGsudjEuRGlyZWN0aW9uTWFyaxIO",
-            "CgZvZmZzZXQYBSABKAUSDgoGbGVuZ3RoGAYgASgFIqABChFTZW50ZW5jZUNv",
-            "bXBsZXRlZBIPCgd0dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRl",
-            "eHQYAyABKAkSLAoKY29uZmlkZW5jZRgEIAEoCzIYLnRvd25zZm9say52MS5D",
-            "b25maWRlbmNlEg8KB3NwZWFrZXIYBSABKAkSDgoGb2Zmc2V0GAYgASgFEg4K",
-            "Bmxlbmd0aBgHIAEoBSI9CgtFbnRyb3B5UGVhaxINCgVzdGFydBgBIAEoBRIO",
-            "CgZsZW5ndGgYAiABKAUSDwoHZW50cm9weRgDIAEoAiJfCgpDb25maWRlbmNl",
-            "EhQKDG1lYW5fbG9ncHJvYhgBIAEoAhIoCgVwZWFrcxgCIAMoCzIZLnRvd25z",
-            "Zm9say52MS5FbnRyb3B5UGVhaxIRCgloZXNpdGF0ZWQYAyABKAgilQEKDFR1",
-            "cm5GaW5pc2hlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSMQoN",
-            "ZmluaXNoX3JlYXNvbhgDIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFz",
-            "b24SIgoFdXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USDwoHcmV0",
-            "cmllcxgFIAEoBSJUCg9UdXJuSW50ZXJydXB0ZWQSDwoHdHVybl9pZBgBIAEo",
-            "CRIMCgR0ZXh0GAIgASgJEiIKBXVzYWdlGAMgASgLMhMudG93bnNmb2xrLnYx",
-            "LlVzYWdlIlEKDkNvbnRleHRUcmltbWVkEg8KB3R1cm5faWQYASABKAkSLgoH",
-            "ZHJvcHBlZBgCIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50cnki",
-            "GAoITm90aWZpZWQSDAoEdGV4dBgBIAEoCSIjCg9Qcmlvcml0eVVwZGF0ZWQS",
-            "EAoIcHJpb3JpdHkYASABKAUiHwoLSW50ZXJydXB0ZWQSEAoIdHVybl9pZHMY",
-            "ASADKAkiVwoMU2Vzc2lvbkVycm9yEiUKBGNvZGUYASABKA4yFy50b3duc2Zv",
-            "bGsudjEuRXJyb3JDb2RlEg8KB21lc3NhZ2UYAiABKAkSDwoHdHVybl9pZBgD",
-            "IAEoCSKBBgoMU2Vzc2lvbkV2ZW50Ei0KBm9wZW5lZBgBIAEoCzIbLnRvd25z",
-            "Zm9say52MS5TZXNzaW9uT3BlbmVkSAASMQoMdHVybl9zdGFydGVkGAIgASgL",
-            "MhkudG93bnNmb2xrLnYxLlR1cm5TdGFydGVkSAASLQoKdGV4dF9kZWx0YRgD",
-            "IAEoCzIXLnRvd25zZm9say52MS5UZXh0RGVsdGFIABI9ChJzZW50ZW5jZV9j",
-            "b21wbGV0ZWQYBCABKAsyHy50b3duc2ZvbGsudjEuU2VudGVuY2VDb21wbGV0",
-            "ZWRIABIzCg10dXJuX2ZpbmlzaGVkGAUgASgLMhoudG93bnNmb2xrLnYxLlR1",
-            "cm5GaW5pc2hlZEgAEjkKEHR1cm5faW50ZXJydXB0ZWQYBiABKAsyHS50b3du",
-            "c2ZvbGsudjEuVHVybkludGVycnVwdGVkSAASNwoPY29udGV4dF90cmltbWVk",
-            "GAcgASgLMhwudG93bnNmb2xrLnYxLkNvbnRleHRUcmltbWVkSAASKgoIbm90",
-            "aWZpZWQYCCABKAsyFi50b3duc2ZvbGsudjEuTm90aWZpZWRIABI5ChBwcmlv",
-            "cml0eV91cGRhdGVkGAkgASgLMh0udG93bnNmb2xrLnYxLlByaW9yaXR5VXBk",
-            "YXRlZEgAEisKBWVycm9yGAogASgLMhoudG93bnNmb2xrLnYxLlNlc3Npb25F",
-            "cnJvckgAEjAKC2ludGVycnVwdGVkGAsgASgLMhkudG93bnNmb2xrLnYxLklu",
-            "dGVycnVwdGVkSAASOQoQYWN0aW9uX3JlcXVlc3RlZBgMIAEoCzIdLnRvd25z",
-            "Zm9say52MS5BY3Rpb25SZXF1ZXN0ZWRIABI1Cg5hY3Rpb25fc2V0dGxlZBgN",
-            "IAEoCzIbLnRvd25zZm9say52MS5BY3Rpb25TZXR0bGVkSAASNwoPZGlyZWN0",
-            "aW9uX2dpdmVuGA4gASgLMhwudG93bnNmb2xrLnYxLkRpcmVjdGlvbkdpdmVu",
-            "SABCBwoFZXZlbnQqUgoOT3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZMT1dfUE9M",
-            "SUNZX1VOU1BFQ0lGSUVEEAASHwobT1ZFUkZMT1dfUE9MSUNZX0RST1BfT0xE",
-            "RVNUEAEqaQoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQ",
-            "ABIUChBFTlRSWV9LSU5EX0hFQVJEEAESFAoQRU5UUllfS0lORF9TUE9LRRAC",
-            "EhQKEEVOVFJZX0tJTkRfRVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlwZRIeChpQ",
-            "QVJBTUVURVJfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVBBUkFNRVRFUl9UWVBF",
-            "X1NUUklORxABEhoKFlBBUkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZChVQQVJB",
-            "TUVURVJfVFlQRV9OVU1CRVIQAxIaChZQQVJBTUVURVJfVFlQRV9CT09MRUFO",
-            "EAQqbQoPQWN0aW9uUGxhY2VtZW50EiAKHEFDVElPTl9QTEFDRU1FTlRfVU5T",
-            "UEVDSUZJRUQQABIaChZBQ1RJT05fUExBQ0VNRU5UX0FGVEVSEAESHAoYQUNU",
-            "SU9OX1BMQUNFTUVOVF9CRVRXRUVOEAIqoQEKD1N0YWdlRGlyZWN0aW9ucxIg",
-            "ChxTVEFHRV9ESVJFQ1RJT05TX1VOU1BFQ0lGSUVEEAASGQoVU1RBR0VfRElS",
-            "RUNUSU9OU19LRUVQEAESGgoWU1RBR0VfRElSRUNUSU9OU19BUEFSVBACEhkK",
-            "FVNUQUdFX0RJUkVDVElPTlNfRFJPUBADEhoKFlNUQUdFX0RJUkVDVElPTlNf",
-            "U1BFQUsQBCqjAQoNRGlyZWN0aW9uTWFyaxIeChpESVJFQ1RJT05fTUFSS19V",
-            "TlNQRUNJRklFRBAAEhwKGERJUkVDVElPTl9NQVJLX0FTVEVSSVNLUxABEh4K",
-            "GkRJUkVDVElPTl9NQVJLX1BBUkVOVEhFU0VTEAISGwoXRElSRUNUSU9OX01B",
-            "UktfQlJBQ0tFVFMQAxIXChNESVJFQ1RJT05fTUFSS19UQUdTEAQqgwIKCUVy",
-            "cm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1Jf",
-            "Q09ERV9JTlZBTElEX0FSR1VNRU5UEAESGAoURVJST1JfQ09ERV9OT1RfRk9V",
-            "TkQQAhIhCh1FUlJPUl9DT0RFX1JFU09VUkNFX0VYSEFVU1RFRBADEiIKHkVS",
-            "Uk9SX0NPREVfRkFJTEVEX1BSRUNPTkRJVElPThAEEiAKHEVSUk9SX0NPREVf",
-            "REVBRExJTkVfRVhDRUVERUQQBRIXChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYS",
-            "HQoZRVJST1JfQ09ERV9BTFJFQURZX0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsu",
-            "VjFiBnByb3RvMw=="));
+            "aXRhdGlvbl9lbnRyb3B5IpgBCglTYXZlZEdhbWUSOwoKY2hhcmFjdGVycxgB",
+            "IAMoCzInLnRvd25zZm9say52MS5TYXZlZEdhbWUuQ2hhcmFjdGVyc0VudHJ5",
+            "Gk4KD0NoYXJhY3RlcnNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiAB",
+            "KAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbkNvbmZpZzoCOAEirwIKCVV0dGVy",
+            "YW5jZRIMCgR0ZXh0GAEgASgJEg8KB3NwZWFrZXIYAiABKAkSDwoHdHVybl9p",
+            "ZBgDIAEoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9say52MS5TYW1w",
+            "bGluZ1BhcmFtcxITCgtkZWFkbGluZV9tcxgFIAEoBRImCgdncmFtbWFyGAYg",
+            "ASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXISHwoSaGVzaXRhdGlvbl9lbnRy",
+            "b3B5GAcgASgCSACIAQESKQoHYWN0aW9ucxgIIAEoCzIYLnRvd25zZm9say52",
+            "MS5BY3Rpb25zTm93EiIKA2N1ZRgMIAEoDjIVLnRvd25zZm9say52MS5UdXJu",
+            "Q3VlQhUKE19oZXNpdGF0aW9uX2VudHJvcHkiYwoNU2Vzc2lvbk9wZW5lZBIS",
+            "CgpzZXNzaW9uX2lkGAEgASgJEg8KB3Jlc3VtZWQYAiABKAgSFQoNc3lzdGVt",
+            "X3Rva2VucxgDIAEoBRIWCg5jb250ZXh0X3Rva2VucxgEIAEoBSIeCgtUdXJu",
+            "U3RhcnRlZBIPCgd0dXJuX2lkGAEgASgJImIKCVRleHREZWx0YRIPCgd0dXJu",
+            "X2lkGAEgASgJEgwKBHRleHQYAiABKAkSIwoGdG9rZW5zGAMgAygLMhMudG93",
+            "bnNmb2xrLnYxLlRva2VuEhEKCWRpcmVjdGlvbhgEIAEoCCKLAQoORGlyZWN0",
+            "aW9uR2l2ZW4SDwoHdHVybl9pZBgBIAEoCRIPCgdzcGVha2VyGAIgASgJEgwK",
+            "BHRleHQYAyABKAkSKQoEbWFyaxgEIAEoDjIbLnRvd25zZm9say52MS5EaXJl",
+            "Y3Rpb25NYXJrEg4KBm9mZnNldBgFIAEoBRIOCgZsZW5ndGgYBiABKAUioAEK",
+            "EVNlbnRlbmNlQ29tcGxldGVkEg8KB3R1cm5faWQYASABKAkSDQoFaW5kZXgY",
+            "AiABKAUSDAoEdGV4dBgDIAEoCRIsCgpjb25maWRlbmNlGAQgASgLMhgudG93",
+            "bnNmb2xrLnYxLkNvbmZpZGVuY2USDwoHc3BlYWtlchgFIAEoCRIOCgZvZmZz",
+            "ZXQYBiABKAUSDgoGbGVuZ3RoGAcgASgFIj0KC0VudHJvcHlQZWFrEg0KBXN0",
+            "YXJ0GAEgASgFEg4KBmxlbmd0aBgCIAEoBRIPCgdlbnRyb3B5GAMgASgCIl8K",
+            "CkNvbmZpZGVuY2USFAoMbWVhbl9sb2dwcm9iGAEgASgCEigKBXBlYWtzGAIg",
+            "AygLMhkudG93bnNmb2xrLnYxLkVudHJvcHlQZWFrEhEKCWhlc2l0YXRlZBgD",
+            "IAEoCCKVAQoMVHVybkZpbmlzaGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4",
+            "dBgCIAEoCRIxCg1maW5pc2hfcmVhc29uGAMgASgOMhoudG93bnNmb2xrLnYx",
+            "LkZpbmlzaFJlYXNvbhIiCgV1c2FnZRgEIAEoCzITLnRvd25zZm9say52MS5V",
+            "c2FnZRIPCgdyZXRyaWVzGAUgASgFIlQKD1R1cm5JbnRlcnJ1cHRlZBIPCgd0",
+            "dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIgoFdXNhZ2UYAyABKAsyEy50",
+            "b3duc2ZvbGsudjEuVXNhZ2UiUQoOQ29udGV4dFRyaW1tZWQSDwoHdHVybl9p",
+            "ZBgBIAEoCRIuCgdkcm9wcGVkGAIgAygLMh0udG93bnNmb2xrLnYxLlRyYW5z",
+            "Y3JpcHRFbnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0GAEgASgJIjgKCFJlY29y",
+            "ZGVkEiwKBWxpbmVzGAEgAygLMh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRF",
+            "bnRyeSIjCg9Qcmlvcml0eVVwZGF0ZWQSEAoIcHJpb3JpdHkYASABKAUiHwoL",
+            "SW50ZXJydXB0ZWQSEAoIdHVybl9pZHMYASADKAkiVwoMU2Vzc2lvbkVycm9y",
+            "EiUKBGNvZGUYASABKA4yFy50b3duc2ZvbGsudjEuRXJyb3JDb2RlEg8KB21l",
+            "c3NhZ2UYAiABKAkSDwoHdHVybl9pZBgDIAEoCSKtBgoMU2Vzc2lvbkV2ZW50",
+            "Ei0KBm9wZW5lZBgBIAEoCzIbLnRvd25zZm9say52MS5TZXNzaW9uT3BlbmVk",
+            "SAASMQoMdHVybl9zdGFydGVkGAIgASgLMhkudG93bnNmb2xrLnYxLlR1cm5T",
+            "dGFydGVkSAASLQoKdGV4dF9kZWx0YRgDIAEoCzIXLnRvd25zZm9say52MS5U",
+            "ZXh0RGVsdGFIABI9ChJzZW50ZW5jZV9jb21wbGV0ZWQYBCABKAsyHy50b3du",
+            "c2ZvbGsudjEuU2VudGVuY2VDb21wbGV0ZWRIABIzCg10dXJuX2ZpbmlzaGVk",
+            "GAUgASgLMhoudG93bnNmb2xrLnYxLlR1cm5GaW5pc2hlZEgAEjkKEHR1cm5f",
+            "aW50ZXJydXB0ZWQYBiABKAsyHS50b3duc2ZvbGsudjEuVHVybkludGVycnVw",
+            "dGVkSAASNwoPY29udGV4dF90cmltbWVkGAcgASgLMhwudG93bnNmb2xrLnYx",
+            "LkNvbnRleHRUcmltbWVkSAASKgoIbm90aWZpZWQYCCABKAsyFi50b3duc2Zv",
+            "bGsudjEuTm90aWZpZWRIABI5ChBwcmlvcml0eV91cGRhdGVkGAkgASgLMh0u",
+            "dG93bnNmb2xrLnYxLlByaW9yaXR5VXBkYXRlZEgAEisKBWVycm9yGAogASgL",
+            "MhoudG93bnNmb2xrLnYxLlNlc3Npb25FcnJvckgAEjAKC2ludGVycnVwdGVk",
+            "GAsgASgLMhkudG93bnNmb2xrLnYxLkludGVycnVwdGVkSAASOQoQYWN0aW9u",
+            "X3JlcXVlc3RlZBgMIAEoCzIdLnRvd25zZm9say52MS5BY3Rpb25SZXF1ZXN0",
+            "ZWRIABI1Cg5hY3Rpb25fc2V0dGxlZBgNIAEoCzIbLnRvd25zZm9say52MS5B",
+            "Y3Rpb25TZXR0bGVkSAASNwoPZGlyZWN0aW9uX2dpdmVuGA4gASgLMhwudG93",
+            "bnNmb2xrLnYxLkRpcmVjdGlvbkdpdmVuSAASKgoIcmVjb3JkZWQYFCABKAsy",
+            "Fi50b3duc2ZvbGsudjEuUmVjb3JkZWRIAEIHCgVldmVudCpSCg5PdmVyZmxv",
+            "d1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5TUEVDSUZJRUQQABIfChtP",
+            "VkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASppCglFbnRyeUtpbmQSGgoW",
+            "RU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVOVFJZX0tJTkRfSEVBUkQQ",
+            "ARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5UUllfS0lORF9FVkVOVBAD",
+            "Kp0BCg1QYXJhbWV0ZXJUeXBlEh4KGlBBUkFNRVRFUl9UWVBFX1VOU1BFQ0lG",
+            "SUVEEAASGQoVUEFSQU1FVEVSX1RZUEVfU1RSSU5HEAESGgoWUEFSQU1FVEVS",
+            "X1RZUEVfSU5URUdFUhACEhkKFVBBUkFNRVRFUl9UWVBFX05VTUJFUhADEhoK",
+            "FlBBUkFNRVRFUl9UWVBFX0JPT0xFQU4QBCptCg9BY3Rpb25QbGFjZW1lbnQS",
+            "IAocQUNUSU9OX1BMQUNFTUVOVF9VTlNQRUNJRklFRBAAEhoKFkFDVElPTl9Q",
+            "TEFDRU1FTlRfQUZURVIQARIcChhBQ1RJT05fUExBQ0VNRU5UX0JFVFdFRU4Q",
+            "AiqhAQoPU3RhZ2VEaXJlY3Rpb25zEiAKHFNUQUdFX0RJUkVDVElPTlNfVU5T",
+            "UEVDSUZJRUQQABIZChVTVEFHRV9ESVJFQ1RJT05TX0tFRVAQARIaChZTVEFH",
+            "RV9ESVJFQ1RJT05TX0FQQVJUEAISGQoVU1RBR0VfRElSRUNUSU9OU19EUk9Q",
+            "EAMSGgoWU1RBR0VfRElSRUNUSU9OU19TUEVBSxAEKqMBCg1EaXJlY3Rpb25N",
+            "YXJrEh4KGkRJUkVDVElPTl9NQVJLX1VOU1BFQ0lGSUVEEAASHAoYRElSRUNU",
+            "SU9OX01BUktfQVNURVJJU0tTEAESHgoaRElSRUNUSU9OX01BUktfUEFSRU5U",
+            "SEVTRVMQAhIbChdESVJFQ1RJT05fTUFSS19CUkFDS0VUUxADEhcKE0RJUkVD",
+            "VElPTl9NQVJLX1RBR1MQBCpdCgdUdXJuQ3VlEhgKFFRVUk5fQ1VFX1VOU1BF",
+            "Q0lGSUVEEAASEQoNVFVSTl9DVUVfU0FJRBABEhIKDlRVUk5fQ1VFX0VWRU5U",
+            "EAISEQoNVFVSTl9DVUVfTk9ORRADKoMCCglFcnJvckNvZGUSGgoWRVJST1Jf",
+            "Q09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdV",
+            "TUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09E",
+            "RV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9Q",
+            "UkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVE",
+            "EAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxS",
+            "RUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.TurnCue), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Persona), global::Townsfolk.V1.Persona.Parser, new[]{ "Name", "Description", "Goals", "SpeakingStyle", "Taboos", "ExampleLines" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Lore), global::Townsfolk.V1.Lore.Parser, new[]{ "LoreId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
@@ -146,7 +154,8 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SpeechSettings), global::Townsfolk.V1.SpeechSettings.Parser, new[]{ "Directions", "Marks" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech" }, new[]{ "HesitationEntropy" }, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions" }, new[]{ "HesitationEntropy" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SavedGame), global::Townsfolk.V1.SavedGame.Parser, new[]{ "Characters" }, null, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions", "Cue" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnStarted), global::Townsfolk.V1.TurnStarted.Parser, new[]{ "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TextDelta), global::Townsfolk.V1.TextDelta.Parser, new[]{ "TurnId", "Text", "Tokens", "Direction" }, null, null, null, null),
@@ -158,10 +167,11 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnInterrupted), global::Townsfolk.V1.TurnInterrupted.Parser, new[]{ "TurnId", "Text", "Usage" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ContextTrimmed), global::Townsfolk.V1.ContextTrimmed.Parser, new[]{ "TurnId", "Dropped" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Notified), global::Townsfolk.V1.Notified.Parser, new[]{ "Text" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Recorded), global::Townsfolk.V1.Recorded.Parser, new[]{ "Lines" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PriorityUpdated), global::Townsfolk.V1.PriorityUpdated.Parser, new[]{ "Priority" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupted), global::Townsfolk.V1.Interrupted.Parser, new[]{ "TurnIds" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionError), global::Townsfolk.V1.SessionError.Parser, new[]{ "Code", "Message", "TurnId" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted", "ActionRequested", "ActionSettled", "DirectionGiven" }, new[]{ "Event" }, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionEvent), global::Townsfolk.V1.SessionEvent.Parser, new[]{ "Opened", "TurnStarted", "TextDelta", "SentenceCompleted", "TurnFinished", "TurnInterrupted", "ContextTrimmed", "Notified", "PriorityUpdated", "Error", "Interrupted", "ActionRequested", "ActionSettled", "DirectionGiven", "Recorded" }, new[]{ "Event" }, null, null, null)
           }));
     }
     #endregion
@@ -298,6 +308,31 @@ namespace Townsfolk.V1 {
     /// "&lt;bows>", and "&lt;action>bows&lt;/action>"; what other elements hold, such as &lt;whisper>, is said. "&lt;b>" and the like are none.
     /// </summary>
     [pbr::OriginalName("DIRECTION_MARK_TAGS")] Tags = 4,
+  }
+
+  /// <summary>
+  /// What a turn begins with.
+  /// </summary>
+  public enum TurnCue {
+    /// <summary>
+    /// Somebody speaks to the character.
+    /// </summary>
+    [pbr::OriginalName("TURN_CUE_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// Somebody speaks to the character: text is what is said.
+    /// </summary>
+    [pbr::OriginalName("TURN_CUE_SAID")] Said = 1,
+    /// <summary>
+    /// Something happens in the world, and the character says something to it: text is what happens, 1 to 4096 characters. Nobody speaks, so
+    /// speaker must be empty. The transcript has it as an event of the turn.
+    /// </summary>
+    [pbr::OriginalName("TURN_CUE_EVENT")] Event = 2,
+    /// <summary>
+    /// Nothing: the character speaks of its own accord, first or again. Text and speaker must be empty. The transcript has the answer alone. The
+    /// model is told that the character speaks now, unless the last line is one that nobody has answered, such as an event: then it goes on
+    /// from that.
+    /// </summary>
+    [pbr::OriginalName("TURN_CUE_NONE")] None = 3,
   }
 
   /// <summary>
@@ -1072,7 +1107,7 @@ namespace Townsfolk.V1 {
     public const int TurnIdFieldNumber = 5;
     private string turnId_ = "";
     /// <summary>
-    /// The turn this line belongs to; empty for events.
+    /// The turn this line belongs to; empty for lines of no turn: what was recorded, and events that nobody asked an answer to.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -3993,7 +4028,200 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
-  /// A turn: somebody speaks, the character answers.
+  /// All characters of a game, as a saved game keeps them. Clients write and read it; no call takes it.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class SavedGame : pb::IMessage<SavedGame>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<SavedGame> _parser = new pb::MessageParser<SavedGame>(() => new SavedGame());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<SavedGame> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SavedGame() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SavedGame(SavedGame other) : this() {
+      characters_ = other.characters_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public SavedGame Clone() {
+      return new SavedGame(this);
+    }
+
+    /// <summary>Field number for the "characters" field.</summary>
+    public const int CharactersFieldNumber = 1;
+    private static readonly pbc::MapField<string, global::Townsfolk.V1.SessionConfig>.Codec _map_characters_codec
+        = new pbc::MapField<string, global::Townsfolk.V1.SessionConfig>.Codec(pb::FieldCodec.ForString(10, ""), pb::FieldCodec.ForMessage(18, global::Townsfolk.V1.SessionConfig.Parser), 10);
+    private readonly pbc::MapField<string, global::Townsfolk.V1.SessionConfig> characters_ = new pbc::MapField<string, global::Townsfolk.V1.SessionConfig>();
+    /// <summary>
+    /// Each character by a name that the game gives it, with the whole transcript as history.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::MapField<string, global::Townsfolk.V1.SessionConfig> Characters {
+      get { return characters_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as SavedGame);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(SavedGame other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (!Characters.Equals(other.Characters)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= Characters.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      characters_.WriteTo(output, _map_characters_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      characters_.WriteTo(ref output, _map_characters_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += characters_.CalculateSize(_map_characters_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(SavedGame other) {
+      if (other == null) {
+        return;
+      }
+      characters_.MergeFrom(other.characters_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            characters_.AddEntriesFrom(input, _map_characters_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            characters_.AddEntriesFrom(ref input, _map_characters_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// A turn: somebody speaks or something happens, and the character answers; or it speaks of its own accord.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
   public sealed partial class Utterance : pb::IMessage<Utterance>
@@ -4011,7 +4239,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4040,6 +4268,7 @@ namespace Townsfolk.V1 {
       grammar_ = other.grammar_ != null ? other.grammar_.Clone() : null;
       hesitationEntropy_ = other.hesitationEntropy_;
       actions_ = other.actions_ != null ? other.actions_.Clone() : null;
+      cue_ = other.cue_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -4053,7 +4282,7 @@ namespace Townsfolk.V1 {
     public const int TextFieldNumber = 1;
     private string text_ = "";
     /// <summary>
-    /// What is said. Control tokens of the model in it are plain text.
+    /// What is said, or happens. Control tokens of the model in it are plain text.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -4185,6 +4414,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "cue" field.</summary>
+    public const int CueFieldNumber = 12;
+    private global::Townsfolk.V1.TurnCue cue_ = global::Townsfolk.V1.TurnCue.Unspecified;
+    /// <summary>
+    /// What begins the turn. Not set: somebody speaks.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.TurnCue Cue {
+      get { return cue_; }
+      set {
+        cue_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -4208,6 +4452,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Grammar, other.Grammar)) return false;
       if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(HesitationEntropy, other.HesitationEntropy)) return false;
       if (!object.Equals(Actions, other.Actions)) return false;
+      if (Cue != other.Cue) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -4223,6 +4468,7 @@ namespace Townsfolk.V1 {
       if (grammar_ != null) hash ^= Grammar.GetHashCode();
       if (HasHesitationEntropy) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(HesitationEntropy);
       if (actions_ != null) hash ^= Actions.GetHashCode();
+      if (Cue != global::Townsfolk.V1.TurnCue.Unspecified) hash ^= Cue.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -4273,6 +4519,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(66);
         output.WriteMessage(Actions);
       }
+      if (Cue != global::Townsfolk.V1.TurnCue.Unspecified) {
+        output.WriteRawTag(96);
+        output.WriteEnum((int) Cue);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -4315,6 +4565,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(66);
         output.WriteMessage(Actions);
       }
+      if (Cue != global::Townsfolk.V1.TurnCue.Unspecified) {
+        output.WriteRawTag(96);
+        output.WriteEnum((int) Cue);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -4348,6 +4602,9 @@ namespace Townsfolk.V1 {
       }
       if (actions_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Actions);
+      }
+      if (Cue != global::Townsfolk.V1.TurnCue.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) Cue);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -4393,6 +4650,9 @@ namespace Townsfolk.V1 {
           Actions = new global::Townsfolk.V1.ActionsNow();
         }
         Actions.MergeFrom(other.Actions);
+      }
+      if (other.Cue != global::Townsfolk.V1.TurnCue.Unspecified) {
+        Cue = other.Cue;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -4452,6 +4712,10 @@ namespace Townsfolk.V1 {
               Actions = new global::Townsfolk.V1.ActionsNow();
             }
             input.ReadMessage(Actions);
+            break;
+          }
+          case 96: {
+            Cue = (global::Townsfolk.V1.TurnCue) input.ReadEnum();
             break;
           }
         }
@@ -4514,6 +4778,10 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Actions);
             break;
           }
+          case 96: {
+            Cue = (global::Townsfolk.V1.TurnCue) input.ReadEnum();
+            break;
+          }
         }
       }
     }
@@ -4539,7 +4807,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4863,7 +5131,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5067,7 +5335,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5381,7 +5649,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5785,7 +6053,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6239,7 +6507,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6523,7 +6791,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6799,7 +7067,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7172,7 +7440,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7465,7 +7733,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7698,7 +7966,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7885,6 +8153,199 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Lines that nobody generated entered the character's transcript.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Recorded : pb::IMessage<Recorded>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Recorded> _parser = new pb::MessageParser<Recorded>(() => new Recorded());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Recorded> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Recorded() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Recorded(Recorded other) : this() {
+      lines_ = other.lines_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Recorded Clone() {
+      return new Recorded(this);
+    }
+
+    /// <summary>Field number for the "lines" field.</summary>
+    public const int LinesFieldNumber = 1;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.TranscriptEntry> _repeated_lines_codec
+        = pb::FieldCodec.ForMessage(10, global::Townsfolk.V1.TranscriptEntry.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry> lines_ = new pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry>();
+    /// <summary>
+    /// The lines, as the transcript has them.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry> Lines {
+      get { return lines_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Recorded);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Recorded other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!lines_.Equals(other.lines_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= lines_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      lines_.WriteTo(output, _repeated_lines_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      lines_.WriteTo(ref output, _repeated_lines_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += lines_.CalculateSize(_repeated_lines_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Recorded other) {
+      if (other == null) {
+        return;
+      }
+      lines_.Add(other.lines_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            lines_.AddEntriesFrom(input, _repeated_lines_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            lines_.AddEntriesFrom(ref input, _repeated_lines_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// The session's priority has changed.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -7902,7 +8363,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[24]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8106,7 +8567,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[25]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8299,7 +8760,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[24]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[26]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8568,8 +9029,8 @@ namespace Townsfolk.V1 {
   /// <summary>
   /// Anything that happens in a session. A turn sends turn_started, deltas and sentences,
   /// and ends with exactly one of turn_finished, turn_interrupted, or an error that names it.
-  /// Each notify, interrupt and update_priority on a stream is answered, in their order, by exactly one of notified,
-  /// interrupted, priority_updated, or an error that names no turn.
+  /// Each notify, interrupt, update_priority and record on a stream is answered, in their order, by exactly one of notified,
+  /// interrupted, priority_updated, recorded, or an error that names no turn.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
   public sealed partial class SessionEvent : pb::IMessage<SessionEvent>
@@ -8586,7 +9047,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[25]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[27]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8648,6 +9109,9 @@ namespace Townsfolk.V1 {
           break;
         case EventOneofCase.DirectionGiven:
           DirectionGiven = other.DirectionGiven.Clone();
+          break;
+        case EventOneofCase.Recorded:
+          Recorded = other.Recorded.Clone();
           break;
       }
 
@@ -8870,6 +9334,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "recorded" field.</summary>
+    public const int RecordedFieldNumber = 20;
+    /// <summary>
+    /// Lines that nobody generated reached the transcript.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Recorded Recorded {
+      get { return eventCase_ == EventOneofCase.Recorded ? (global::Townsfolk.V1.Recorded) event_ : null; }
+      set {
+        event_ = value;
+        eventCase_ = value == null ? EventOneofCase.None : EventOneofCase.Recorded;
+      }
+    }
+
     private object event_;
     /// <summary>Enum of possible cases for the "event" oneof.</summary>
     public enum EventOneofCase {
@@ -8888,6 +9367,7 @@ namespace Townsfolk.V1 {
       ActionRequested = 12,
       ActionSettled = 13,
       DirectionGiven = 14,
+      Recorded = 20,
     }
     private EventOneofCase eventCase_ = EventOneofCase.None;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8932,6 +9412,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(ActionRequested, other.ActionRequested)) return false;
       if (!object.Equals(ActionSettled, other.ActionSettled)) return false;
       if (!object.Equals(DirectionGiven, other.DirectionGiven)) return false;
+      if (!object.Equals(Recorded, other.Recorded)) return false;
       if (EventCase != other.EventCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -8954,6 +9435,7 @@ namespace Townsfolk.V1 {
       if (eventCase_ == EventOneofCase.ActionRequested) hash ^= ActionRequested.GetHashCode();
       if (eventCase_ == EventOneofCase.ActionSettled) hash ^= ActionSettled.GetHashCode();
       if (eventCase_ == EventOneofCase.DirectionGiven) hash ^= DirectionGiven.GetHashCode();
+      if (eventCase_ == EventOneofCase.Recorded) hash ^= Recorded.GetHashCode();
       hash ^= (int) eventCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -9029,6 +9511,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(114);
         output.WriteMessage(DirectionGiven);
       }
+      if (eventCase_ == EventOneofCase.Recorded) {
+        output.WriteRawTag(162, 1);
+        output.WriteMessage(Recorded);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -9095,6 +9581,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(114);
         output.WriteMessage(DirectionGiven);
       }
+      if (eventCase_ == EventOneofCase.Recorded) {
+        output.WriteRawTag(162, 1);
+        output.WriteMessage(Recorded);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -9146,6 +9636,9 @@ namespace Townsfolk.V1 {
       }
       if (eventCase_ == EventOneofCase.DirectionGiven) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(DirectionGiven);
+      }
+      if (eventCase_ == EventOneofCase.Recorded) {
+        size += 2 + pb::CodedOutputStream.ComputeMessageSize(Recorded);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -9243,6 +9736,12 @@ namespace Townsfolk.V1 {
             DirectionGiven = new global::Townsfolk.V1.DirectionGiven();
           }
           DirectionGiven.MergeFrom(other.DirectionGiven);
+          break;
+        case EventOneofCase.Recorded:
+          if (Recorded == null) {
+            Recorded = new global::Townsfolk.V1.Recorded();
+          }
+          Recorded.MergeFrom(other.Recorded);
           break;
       }
 
@@ -9391,6 +9890,15 @@ namespace Townsfolk.V1 {
             DirectionGiven = subBuilder;
             break;
           }
+          case 162: {
+            global::Townsfolk.V1.Recorded subBuilder = new global::Townsfolk.V1.Recorded();
+            if (eventCase_ == EventOneofCase.Recorded) {
+              subBuilder.MergeFrom(Recorded);
+            }
+            input.ReadMessage(subBuilder);
+            Recorded = subBuilder;
+            break;
+          }
         }
       }
     #endif
@@ -9534,6 +10042,15 @@ namespace Townsfolk.V1 {
             }
             input.ReadMessage(subBuilder);
             DirectionGiven = subBuilder;
+            break;
+          }
+          case 162: {
+            global::Townsfolk.V1.Recorded subBuilder = new global::Townsfolk.V1.Recorded();
+            if (eventCase_ == EventOneofCase.Recorded) {
+              subBuilder.MergeFrom(Recorded);
+            }
+            input.ReadMessage(subBuilder);
+            Recorded = subBuilder;
             break;
           }
         }

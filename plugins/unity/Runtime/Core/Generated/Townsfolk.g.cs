@@ -29,159 +29,167 @@ namespace Townsfolk.V1 {
             "bXBsaW5nLnByb3RvIkoKC09wZW5TZXNzaW9uEisKBmNvbmZpZxgBIAEoCzIb",
             "LnRvd25zZm9say52MS5TZXNzaW9uQ29uZmlnEg4KBnJlc3VtZRgCIAEoCCJQ",
             "CglJbnRlcnJ1cHQSDwoHdHVybl9pZBgBIAEoCRIdChBoZWFyZF9jaGFyYWN0",
-            "ZXJzGAIgASgFSACIAQFCEwoRX2hlYXJkX2NoYXJhY3RlcnMi2wEKD0NvbnZl",
-            "cnNlUmVxdWVzdBIpCgRvcGVuGAEgASgLMhkudG93bnNmb2xrLnYxLk9wZW5T",
-            "ZXNzaW9uSAASJgoDc2F5GAIgASgLMhcudG93bnNmb2xrLnYxLlV0dGVyYW5j",
-            "ZUgAEhAKBm5vdGlmeRgDIAEoCUgAEiwKCWludGVycnVwdBgEIAEoCzIXLnRv",
-            "d25zZm9say52MS5JbnRlcnJ1cHRIABIZCg91cGRhdGVfcHJpb3JpdHkYBSAB",
-            "KAVIABIPCgVjbG9zZRgGIAEoCEgAQgkKB3JlcXVlc3QiPQoQQ29udmVyc2VS",
-            "ZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9u",
-            "RXZlbnQiPQoST3BlblNlc3Npb25SZXF1ZXN0EicKBG9wZW4YASABKAsyGS50",
-            "b3duc2ZvbGsudjEuT3BlblNlc3Npb24iQgoTT3BlblNlc3Npb25SZXNwb25z",
-            "ZRIrCgZvcGVuZWQYASABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbk9wZW5l",
-            "ZCJMCgpTYXlSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSKgoJdXR0ZXJh",
-            "bmNlGAIgASgLMhcudG93bnNmb2xrLnYxLlV0dGVyYW5jZSI4CgtTYXlSZXNw",
-            "b25zZRIpCgVldmVudBgBIAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXZl",
-            "bnQiWQoXSW50ZXJydXB0U2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgB",
-            "IAEoCRIqCglpbnRlcnJ1cHQYAiABKAsyFy50b3duc2ZvbGsudjEuSW50ZXJy",
-            "dXB0IiwKGEludGVycnVwdFNlc3Npb25SZXNwb25zZRIQCgh0dXJuX2lkcxgB",
-            "IAMoCSJrChNBbnN3ZXJBY3Rpb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASAB",
-            "KAkSEQoJYWN0aW9uX2lkGAIgASgJEhAKBmFjY2VwdBgDIAEoCUgAEhAKBnJl",
-            "amVjdBgEIAEoCUgAQgkKB291dGNvbWUiFgoUQW5zd2VyQWN0aW9uUmVzcG9u",
-            "c2UiOAoUTm90aWZ5U2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEo",
-            "CRIMCgR0ZXh0GAIgASgJIhcKFU5vdGlmeVNlc3Npb25SZXNwb25zZSJOChRV",
-            "cGRhdGVTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEhUKCHBy",
-            "aW9yaXR5GAIgASgFSACIAQFCCwoJX3ByaW9yaXR5IhcKFVVwZGF0ZVNlc3Np",
-            "b25SZXNwb25zZSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lk",
-            "GAEgASgJInAKEkdldFNlc3Npb25SZXNwb25zZRIrCgZjb25maWcYASABKAsy",
-            "Gy50b3duc2ZvbGsudjEuU2Vzc2lvbkNvbmZpZxIXCg9jdXJyZW50X3R1cm5f",
-            "aWQYAiABKAkSFAoMcXVldWVkX3R1cm5zGAMgASgFIhUKE0xpc3RTZXNzaW9u",
-            "c1JlcXVlc3QiegoOU2Vzc2lvblN1bW1hcnkSEgoKc2Vzc2lvbl9pZBgBIAEo",
-            "CRIUCgxwZXJzb25hX25hbWUYAiABKAkSEAoIcHJpb3JpdHkYAyABKAUSGgoS",
-            "dHJhbnNjcmlwdF9lbnRyaWVzGAQgASgFEhAKCHNwZWFraW5nGAUgASgIIkYK",
-            "FExpc3RTZXNzaW9uc1Jlc3BvbnNlEi4KCHNlc3Npb25zGAEgAygLMhwudG93",
-            "bnNmb2xrLnYxLlNlc3Npb25TdW1tYXJ5IikKE0Nsb3NlU2Vzc2lvblJlcXVl",
-            "c3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIWChRDbG9zZVNlc3Npb25SZXNwb25z",
-            "ZSI3ChNSZWdpc3RlckxvcmVSZXF1ZXN0EiAKBGxvcmUYASABKAsyEi50b3du",
-            "c2ZvbGsudjEuTG9yZSImChRSZWdpc3RlckxvcmVSZXNwb25zZRIOCgZ0b2tl",
-            "bnMYASABKAUiJAoRUmVtb3ZlTG9yZVJlcXVlc3QSDwoHbG9yZV9pZBgBIAEo",
-            "CSIUChJSZW1vdmVMb3JlUmVzcG9uc2UiFwoIVG9rZW5JZHMSCwoDaWRzGAEg",
-            "AygFItABCg9HZW5lcmF0ZVJlcXVlc3QSDgoEdGV4dBgBIAEoCUgAEisKCXRv",
-            "a2VuX2lkcxgCIAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEi4KCHNh",
-            "bXBsaW5nGAMgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEgwK",
-            "BGVjaG8YBCABKAgSEAoIcHJpb3JpdHkYBSABKAUSJgoHZ3JhbW1hchgGIAEo",
-            "CzIVLnRvd25zZm9say52MS5HcmFtbWFyQggKBnByb21wdCKsAQoQR2VuZXJh",
-            "dGVSZXNwb25zZRIsCgZwcm9tcHQYASABKAsyGi50b3duc2ZvbGsudjEuRWNo",
-            "b2VkUHJvbXB0SAASKwoEdGV4dBgCIAEoCzIbLnRvd25zZm9say52MS5HZW5l",
-            "cmF0ZWRUZXh0SAASNAoIZmluaXNoZWQYAyABKAsyIC50b3duc2ZvbGsudjEu",
-            "R2VuZXJhdGlvbkZpbmlzaGVkSABCBwoFZXZlbnQiMwoMRWNob2VkUHJvbXB0",
-            "EiMKBnRva2VucxgBIAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJCCg1HZW5l",
-            "cmF0ZWRUZXh0EgwKBHRleHQYASABKAkSIwoGdG9rZW5zGAIgAygLMhMudG93",
-            "bnNmb2xrLnYxLlRva2VuIn4KEkdlbmVyYXRpb25GaW5pc2hlZBIxCg1maW5p",
-            "c2hfcmVhc29uGAEgASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIi",
-            "CgV1c2FnZRgCIAEoCzITLnRvd25zZm9say52MS5Vc2FnZRIRCglzdG9wX3Rl",
-            "eHQYAyABKAkizAIKDUNob29zZVJlcXVlc3QSFAoKc2Vzc2lvbl9pZBgBIAEo",
-            "CUgAEg4KBHRleHQYAiABKAlIABIrCgl0b2tlbl9pZHMYAyABKAsyFi50b3du",
-            "c2ZvbGsudjEuVG9rZW5JZHNIABIPCgdvcHRpb25zGAQgAygJEioKCXV0dGVy",
-            "YW5jZRgFIAEoCzIXLnRvd25zZm9say52MS5VdHRlcmFuY2USEAoIcmVtZW1i",
-            "ZXIYBiABKAgSKAoFc2NvcmUYByABKA4yGS50b3duc2ZvbGsudjEuQ2hvaWNl",
-            "U2NvcmUSDAoEZHJhdxgIIAEoCBIYCgt0ZW1wZXJhdHVyZRgJIAEoAkgBiAEB",
-            "EhEKBHNlZWQYCiABKARIAogBARIQCghwcmlvcml0eRgLIAEoBUIJCgdzdWJq",
-            "ZWN0Qg4KDF90ZW1wZXJhdHVyZUIHCgVfc2VlZCJtCgxTY29yZWRPcHRpb24S",
-            "DAoEdGV4dBgBIAEoCRIPCgdsb2dwcm9iGAIgASgCEhkKEWxvZ3Byb2JfcGVy",
-            "X3Rva2VuGAMgASgCEhMKC3Byb2JhYmlsaXR5GAQgASgCEg4KBnRva2VucxgF",
-            "IAEoBSKaAQoOQ2hvb3NlUmVzcG9uc2USDgoGY2hvc2VuGAEgASgFEisKB29w",
-            "dGlvbnMYAiADKAsyGi50b3duc2ZvbGsudjEuU2NvcmVkT3B0aW9uEgwKBHNl",
-            "ZWQYAyABKAQSFQoNcHJvbXB0X3Rva2VucxgEIAEoBRIVCg1jYWNoZWRfdG9r",
-            "ZW5zGAUgASgFEg8KB3R1cm5faWQYBiABKAkiLwoPQ29udHJhY3RWZXJzaW9u",
-            "Eg0KBW1ham9yGAEgASgFEg0KBW1pbm9yGAIgASgFIhcKFUdldFJ1bnRpbWVJ",
-            "bmZvUmVxdWVzdCKNAwoWR2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJz",
-            "aW9uGAEgASgJEg0KBW1vZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMS",
-            "DgoGZGV2aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9r",
-            "ZW5zGAYgASgFEhUKDWt2X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNp",
-            "dHlfdG9rZW5zGAggASgFEhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhf",
-            "YmF0Y2gYCiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9k",
-            "ZWxfc3RhdGUYDCABKA4yGC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9t",
-            "ZW1vcnlfdXNlZF9taWIYDSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEo",
-            "BRIvCghjb250cmFjdBgPIAEoCzIdLnRvd25zZm9say52MS5Db250cmFjdFZl",
-            "cnNpb24iPQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASAB",
-            "KAVIAIgBAUIOCgxfaW50ZXJ2YWxfbXMi0wMKEldhdGNoU3RhdHNSZXNwb25z",
-            "ZRIPCgdydW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5z",
-            "X3Blcl9zZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQ",
-            "a3ZfYmxvY2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEo",
-            "BRITCgt0dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQ",
-            "CghzZXNzaW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAog",
-            "ASgDEhsKE3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rv",
-            "a2Vuc190b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFw",
-            "cmVlbXB0aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIY",
-            "LnRvd25zZm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQ",
-            "IAEoBRIlCgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZSIo",
-            "CgVGcmFtZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91cxgCIAEoDSKpAQoT",
-            "UmVwb3J0RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgBIAEoCRIQCghjbG9j",
-            "a191cxgCIAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoGcG9saWN5GAQgASgO",
-            "MhgudG93bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJhbWVzGAUgAygLMhMu",
-            "dG93bnNmb2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgiFgoUUmVwb3J0RnJh",
-            "bWVzUmVzcG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xpY3kYASABKA4yGC50",
-            "b3duc2ZvbGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9tcxgCIAEoAhIRCgli",
-            "dWRnZXRfbXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgEIAEoAxIUCgxzdGVw",
-            "c19mb3JjZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3NlZBgGIAEoAxITCgtm",
-            "cmFtZXNfbGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCABKAUiJAoOUmVsZWFz",
-            "ZVJlcXVlc3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9SZWxlYXNlUmVzcG9u",
-            "c2USFwoPbWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dhcm1SZXF1ZXN0IicK",
-            "DFdhcm1SZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIYASABKAUqXwoLQ2hv",
-            "aWNlU2NvcmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoSQ0hP",
-            "SUNFX1NDT1JFX1RPVEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tFThAC",
-            "KnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIW",
-            "ChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNF",
-            "RBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAypLCg1Db250cmFjdE1ham9y",
-            "Eh4KGkNPTlRSQUNUX01BSk9SX1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1Rf",
-            "TUFKT1JfQ1VSUkVOVBABKksKDUNvbnRyYWN0TWlub3ISHgoaQ09OVFJBQ1Rf",
-            "TUlOT1JfVU5TUEVDSUZJRUQQABIaChZDT05UUkFDVF9NSU5PUl9DVVJSRU5U",
-            "EAEqcQoKUGFjZVBvbGljeRIbChdQQUNFX1BPTElDWV9VTlNQRUNJRklFRBAA",
-            "EhYKElBBQ0VfUE9MSUNZX1NNT09USBABEhgKFFBBQ0VfUE9MSUNZX0JBTEFO",
-            "Q0VEEAISFAoQUEFDRV9QT0xJQ1lfRkFTVBADMqgMChBUb3duc2ZvbGtTZXJ2",
-            "aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNlUmVxdWVz",
-            "dBoeLnRvd25zZm9say52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJSCgtPcGVu",
-            "U2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIS50",
-            "b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkSGC50b3du",
-            "c2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlSZXNwb25z",
-            "ZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEuSW50ZXJy",
-            "dXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vz",
-            "c2lvblJlc3BvbnNlElUKDEFuc3dlckFjdGlvbhIhLnRvd25zZm9say52MS5B",
-            "bnN3ZXJBY3Rpb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkFuc3dlckFjdGlv",
-            "blJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24SIi50b3duc2ZvbGsudjEuTm90",
-            "aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lv",
-            "blJlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24SIi50b3duc2ZvbGsudjEuVXBk",
-            "YXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lv",
-            "blJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50b3duc2ZvbGsudjEuR2V0U2Vz",
-            "c2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlc3BvbnNl",
-            "ElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNS",
-            "ZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlElUK",
-            "DENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXF1",
-            "ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlElUKDFJl",
-            "Z2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXF1ZXN0",
-            "GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNlEk8KClJlbW92",
-            "ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVlc3QaIC50b3du",
-            "c2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVyYXRlEh0udG93",
-            "bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoeLnRvd25zZm9say52MS5HZW5l",
-            "cmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsudG93bnNmb2xrLnYxLkNob29z",
-            "ZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9uc2USWwoOR2V0",
-            "UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9SZXF1",
-            "ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVzcG9uc2USUQoK",
-            "V2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVxdWVzdBog",
-            "LnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJVCgxSZXBvcnRG",
-            "cmFtZXMSIS50b3duc2ZvbGsudjEuUmVwb3J0RnJhbWVzUmVxdWVzdBoiLnRv",
-            "d25zZm9say52MS5SZXBvcnRGcmFtZXNSZXNwb25zZRJGCgdSZWxlYXNlEhwu",
-            "dG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1ZXN0Gh0udG93bnNmb2xrLnYxLlJl",
-            "bGVhc2VSZXNwb25zZRI9CgRXYXJtEhkudG93bnNmb2xrLnYxLldhcm1SZXF1",
-            "ZXN0GhoudG93bnNmb2xrLnYxLldhcm1SZXNwb25zZUIPqgIMVG93bnNmb2xr",
-            "LlYxYgZwcm90bzM="));
+            "ZXJzGAIgASgFSACIAQFCEwoRX2hlYXJkX2NoYXJhY3RlcnMiPQoNUmVjb3Jk",
+            "ZWRMaW5lcxIsCgVsaW5lcxgBIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2Ny",
+            "aXB0RW50cnkiigIKD0NvbnZlcnNlUmVxdWVzdBIpCgRvcGVuGAEgASgLMhku",
+            "dG93bnNmb2xrLnYxLk9wZW5TZXNzaW9uSAASJgoDc2F5GAIgASgLMhcudG93",
+            "bnNmb2xrLnYxLlV0dGVyYW5jZUgAEhAKBm5vdGlmeRgDIAEoCUgAEiwKCWlu",
+            "dGVycnVwdBgEIAEoCzIXLnRvd25zZm9say52MS5JbnRlcnJ1cHRIABIZCg91",
+            "cGRhdGVfcHJpb3JpdHkYBSABKAVIABIPCgVjbG9zZRgGIAEoCEgAEi0KBnJl",
+            "Y29yZBgKIAEoCzIbLnRvd25zZm9say52MS5SZWNvcmRlZExpbmVzSABCCQoH",
+            "cmVxdWVzdCI9ChBDb252ZXJzZVJlc3BvbnNlEikKBWV2ZW50GAEgASgLMhou",
+            "dG93bnNmb2xrLnYxLlNlc3Npb25FdmVudCI9ChJPcGVuU2Vzc2lvblJlcXVl",
+            "c3QSJwoEb3BlbhgBIAEoCzIZLnRvd25zZm9say52MS5PcGVuU2Vzc2lvbiJC",
+            "ChNPcGVuU2Vzc2lvblJlc3BvbnNlEisKBm9wZW5lZBgBIAEoCzIbLnRvd25z",
+            "Zm9say52MS5TZXNzaW9uT3BlbmVkIkwKClNheVJlcXVlc3QSEgoKc2Vzc2lv",
+            "bl9pZBgBIAEoCRIqCgl1dHRlcmFuY2UYAiABKAsyFy50b3duc2ZvbGsudjEu",
+            "VXR0ZXJhbmNlIjgKC1NheVJlc3BvbnNlEikKBWV2ZW50GAEgASgLMhoudG93",
+            "bnNmb2xrLnYxLlNlc3Npb25FdmVudCJZChdJbnRlcnJ1cHRTZXNzaW9uUmVx",
+            "dWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEioKCWludGVycnVwdBgCIAEoCzIX",
+            "LnRvd25zZm9say52MS5JbnRlcnJ1cHQiLAoYSW50ZXJydXB0U2Vzc2lvblJl",
+            "c3BvbnNlEhAKCHR1cm5faWRzGAEgAygJImsKE0Fuc3dlckFjdGlvblJlcXVl",
+            "c3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCglhY3Rpb25faWQYAiABKAkSEAoG",
+            "YWNjZXB0GAMgASgJSAASEAoGcmVqZWN0GAQgASgJSABCCQoHb3V0Y29tZSIW",
+            "ChRBbnN3ZXJBY3Rpb25SZXNwb25zZSI4ChROb3RpZnlTZXNzaW9uUmVxdWVz",
+            "dBISCgpzZXNzaW9uX2lkGAEgASgJEgwKBHRleHQYAiABKAkiFwoVTm90aWZ5",
+            "U2Vzc2lvblJlc3BvbnNlIlcKElJlY29yZExpbmVzUmVxdWVzdBISCgpzZXNz",
+            "aW9uX2lkGAEgASgJEi0KCHJlY29yZGVkGAIgASgLMhsudG93bnNmb2xrLnYx",
+            "LlJlY29yZGVkTGluZXMiPwoTUmVjb3JkTGluZXNSZXNwb25zZRIoCghyZWNv",
+            "cmRlZBgBIAEoCzIWLnRvd25zZm9say52MS5SZWNvcmRlZCJOChRVcGRhdGVT",
+            "ZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEhUKCHByaW9yaXR5",
+            "GAIgASgFSACIAQFCCwoJX3ByaW9yaXR5IhcKFVVwZGF0ZVNlc3Npb25SZXNw",
+            "b25zZSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJ",
+            "InAKEkdldFNlc3Npb25SZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50b3du",
+            "c2ZvbGsudjEuU2Vzc2lvbkNvbmZpZxIXCg9jdXJyZW50X3R1cm5faWQYAiAB",
+            "KAkSFAoMcXVldWVkX3R1cm5zGAMgASgFIhUKE0xpc3RTZXNzaW9uc1JlcXVl",
+            "c3QiegoOU2Vzc2lvblN1bW1hcnkSEgoKc2Vzc2lvbl9pZBgBIAEoCRIUCgxw",
+            "ZXJzb25hX25hbWUYAiABKAkSEAoIcHJpb3JpdHkYAyABKAUSGgoSdHJhbnNj",
+            "cmlwdF9lbnRyaWVzGAQgASgFEhAKCHNwZWFraW5nGAUgASgIIkYKFExpc3RT",
+            "ZXNzaW9uc1Jlc3BvbnNlEi4KCHNlc3Npb25zGAEgAygLMhwudG93bnNmb2xr",
+            "LnYxLlNlc3Npb25TdW1tYXJ5IikKE0Nsb3NlU2Vzc2lvblJlcXVlc3QSEgoK",
+            "c2Vzc2lvbl9pZBgBIAEoCSIWChRDbG9zZVNlc3Npb25SZXNwb25zZSI3ChNS",
+            "ZWdpc3RlckxvcmVSZXF1ZXN0EiAKBGxvcmUYASABKAsyEi50b3duc2ZvbGsu",
+            "djEuTG9yZSImChRSZWdpc3RlckxvcmVSZXNwb25zZRIOCgZ0b2tlbnMYASAB",
+            "KAUiJAoRUmVtb3ZlTG9yZVJlcXVlc3QSDwoHbG9yZV9pZBgBIAEoCSIUChJS",
+            "ZW1vdmVMb3JlUmVzcG9uc2UiFwoIVG9rZW5JZHMSCwoDaWRzGAEgAygFItAB",
+            "Cg9HZW5lcmF0ZVJlcXVlc3QSDgoEdGV4dBgBIAEoCUgAEisKCXRva2VuX2lk",
+            "cxgCIAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEi4KCHNhbXBsaW5n",
+            "GAMgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEgwKBGVjaG8Y",
+            "BCABKAgSEAoIcHJpb3JpdHkYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRv",
+            "d25zZm9say52MS5HcmFtbWFyQggKBnByb21wdCKsAQoQR2VuZXJhdGVSZXNw",
+            "b25zZRIsCgZwcm9tcHQYASABKAsyGi50b3duc2ZvbGsudjEuRWNob2VkUHJv",
+            "bXB0SAASKwoEdGV4dBgCIAEoCzIbLnRvd25zZm9say52MS5HZW5lcmF0ZWRU",
+            "ZXh0SAASNAoIZmluaXNoZWQYAyABKAsyIC50b3duc2ZvbGsudjEuR2VuZXJh",
+            "dGlvbkZpbmlzaGVkSABCBwoFZXZlbnQiMwoMRWNob2VkUHJvbXB0EiMKBnRv",
+            "a2VucxgBIAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJCCg1HZW5lcmF0ZWRU",
+            "ZXh0EgwKBHRleHQYASABKAkSIwoGdG9rZW5zGAIgAygLMhMudG93bnNmb2xr",
+            "LnYxLlRva2VuIn4KEkdlbmVyYXRpb25GaW5pc2hlZBIxCg1maW5pc2hfcmVh",
+            "c29uGAEgASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIiCgV1c2Fn",
+            "ZRgCIAEoCzITLnRvd25zZm9say52MS5Vc2FnZRIRCglzdG9wX3RleHQYAyAB",
+            "KAkizAIKDUNob29zZVJlcXVlc3QSFAoKc2Vzc2lvbl9pZBgBIAEoCUgAEg4K",
+            "BHRleHQYAiABKAlIABIrCgl0b2tlbl9pZHMYAyABKAsyFi50b3duc2ZvbGsu",
+            "djEuVG9rZW5JZHNIABIPCgdvcHRpb25zGAQgAygJEioKCXV0dGVyYW5jZRgF",
+            "IAEoCzIXLnRvd25zZm9say52MS5VdHRlcmFuY2USEAoIcmVtZW1iZXIYBiAB",
+            "KAgSKAoFc2NvcmUYByABKA4yGS50b3duc2ZvbGsudjEuQ2hvaWNlU2NvcmUS",
+            "DAoEZHJhdxgIIAEoCBIYCgt0ZW1wZXJhdHVyZRgJIAEoAkgBiAEBEhEKBHNl",
+            "ZWQYCiABKARIAogBARIQCghwcmlvcml0eRgLIAEoBUIJCgdzdWJqZWN0Qg4K",
+            "DF90ZW1wZXJhdHVyZUIHCgVfc2VlZCJtCgxTY29yZWRPcHRpb24SDAoEdGV4",
+            "dBgBIAEoCRIPCgdsb2dwcm9iGAIgASgCEhkKEWxvZ3Byb2JfcGVyX3Rva2Vu",
+            "GAMgASgCEhMKC3Byb2JhYmlsaXR5GAQgASgCEg4KBnRva2VucxgFIAEoBSKa",
+            "AQoOQ2hvb3NlUmVzcG9uc2USDgoGY2hvc2VuGAEgASgFEisKB29wdGlvbnMY",
+            "AiADKAsyGi50b3duc2ZvbGsudjEuU2NvcmVkT3B0aW9uEgwKBHNlZWQYAyAB",
+            "KAQSFQoNcHJvbXB0X3Rva2VucxgEIAEoBRIVCg1jYWNoZWRfdG9rZW5zGAUg",
+            "ASgFEg8KB3R1cm5faWQYBiABKAkiLwoPQ29udHJhY3RWZXJzaW9uEg0KBW1h",
+            "am9yGAEgASgFEg0KBW1pbm9yGAIgASgFIhcKFUdldFJ1bnRpbWVJbmZvUmVx",
+            "dWVzdCKNAwoWR2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEg",
+            "ASgJEg0KBW1vZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMSDgoGZGV2",
+            "aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9rZW5zGAYg",
+            "ASgFEhUKDWt2X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNpdHlfdG9r",
+            "ZW5zGAggASgFEhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhfYmF0Y2gY",
+            "CiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9kZWxfc3Rh",
+            "dGUYDCABKA4yGC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlf",
+            "dXNlZF9taWIYDSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEoBRIvCghj",
+            "b250cmFjdBgPIAEoCzIdLnRvd25zZm9say52MS5Db250cmFjdFZlcnNpb24i",
+            "PQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgB",
+            "AUIOCgxfaW50ZXJ2YWxfbXMi0wMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
+            "dW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9z",
+            "ZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxv",
+            "Y2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0",
+            "dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNz",
+            "aW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsK",
+            "E3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190",
+            "b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0",
+            "aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25z",
+            "Zm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQIAEoBRIl",
+            "CgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZSIoCgVGcmFt",
+            "ZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91cxgCIAEoDSKpAQoTUmVwb3J0",
+            "RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgBIAEoCRIQCghjbG9ja191cxgC",
+            "IAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoGcG9saWN5GAQgASgOMhgudG93",
+            "bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJhbWVzGAUgAygLMhMudG93bnNm",
+            "b2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgiFgoUUmVwb3J0RnJhbWVzUmVz",
+            "cG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xpY3kYASABKA4yGC50b3duc2Zv",
+            "bGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9tcxgCIAEoAhIRCglidWRnZXRf",
+            "bXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgEIAEoAxIUCgxzdGVwc19mb3Jj",
+            "ZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3NlZBgGIAEoAxITCgtmcmFtZXNf",
+            "bGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCABKAUiJAoOUmVsZWFzZVJlcXVl",
+            "c3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9SZWxlYXNlUmVzcG9uc2USFwoP",
+            "bWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dhcm1SZXF1ZXN0IicKDFdhcm1S",
+            "ZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIYASABKAUqXwoLQ2hvaWNlU2Nv",
+            "cmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoSQ0hPSUNFX1ND",
+            "T1JFX1RPVEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tFThACKnQKCk1v",
+            "ZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJNT0RF",
+            "TF9TVEFURV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNFRBACEhcK",
+            "E01PREVMX1NUQVRFX0xPQURJTkcQAypLCg1Db250cmFjdE1ham9yEh4KGkNP",
+            "TlRSQUNUX01BSk9SX1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1RfTUFKT1Jf",
+            "Q1VSUkVOVBABKksKDUNvbnRyYWN0TWlub3ISHgoaQ09OVFJBQ1RfTUlOT1Jf",
+            "VU5TUEVDSUZJRUQQABIaChZDT05UUkFDVF9NSU5PUl9DVVJSRU5UEAEqcQoK",
+            "UGFjZVBvbGljeRIbChdQQUNFX1BPTElDWV9VTlNQRUNJRklFRBAAEhYKElBB",
+            "Q0VfUE9MSUNZX1NNT09USBABEhgKFFBBQ0VfUE9MSUNZX0JBTEFOQ0VEEAIS",
+            "FAoQUEFDRV9QT0xJQ1lfRkFTVBADMvwMChBUb3duc2ZvbGtTZXJ2aWNlEk0K",
+            "CENvbnZlcnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNlUmVxdWVzdBoeLnRv",
+            "d25zZm9say52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJSCgtPcGVuU2Vzc2lv",
+            "bhIgLnRvd25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIS50b3duc2Zv",
+            "bGsudjEuT3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkSGC50b3duc2ZvbGsu",
+            "djEuU2F5UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlSZXNwb25zZTABEmEK",
+            "EEludGVycnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vz",
+            "c2lvblJlcXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJl",
+            "c3BvbnNlElUKDEFuc3dlckFjdGlvbhIhLnRvd25zZm9say52MS5BbnN3ZXJB",
+            "Y3Rpb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkFuc3dlckFjdGlvblJlc3Bv",
+            "bnNlElgKDU5vdGlmeVNlc3Npb24SIi50b3duc2ZvbGsudjEuTm90aWZ5U2Vz",
+            "c2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlc3Bv",
+            "bnNlElIKC1JlY29yZExpbmVzEiAudG93bnNmb2xrLnYxLlJlY29yZExpbmVz",
+            "UmVxdWVzdBohLnRvd25zZm9say52MS5SZWNvcmRMaW5lc1Jlc3BvbnNlElgK",
+            "DVVwZGF0ZVNlc3Npb24SIi50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJl",
+            "cXVlc3QaIy50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJlc3BvbnNlEk8K",
+            "CkdldFNlc3Npb24SHy50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlcXVlc3Qa",
+            "IC50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlc3BvbnNlElUKDExpc3RTZXNz",
+            "aW9ucxIhLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiIudG93",
+            "bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlElUKDENsb3NlU2Vzc2lv",
+            "bhIhLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiIudG93bnNm",
+            "b2xrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlElUKDFJlZ2lzdGVyTG9yZRIh",
+            "LnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXF1ZXN0GiIudG93bnNmb2xr",
+            "LnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNlEk8KClJlbW92ZUxvcmUSHy50b3du",
+            "c2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVlc3QaIC50b3duc2ZvbGsudjEuUmVt",
+            "b3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVyYXRlEh0udG93bnNmb2xrLnYxLkdl",
+            "bmVyYXRlUmVxdWVzdBoeLnRvd25zZm9say52MS5HZW5lcmF0ZVJlc3BvbnNl",
+            "MAESQwoGQ2hvb3NlEhsudG93bnNmb2xrLnYxLkNob29zZVJlcXVlc3QaHC50",
+            "b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9uc2USWwoOR2V0UnVudGltZUluZm8S",
+            "Iy50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9SZXF1ZXN0GiQudG93bnNm",
+            "b2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVzcG9uc2USUQoKV2F0Y2hTdGF0cxIf",
+            "LnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVxdWVzdBogLnRvd25zZm9say52",
+            "MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJVCgxSZXBvcnRGcmFtZXMSIS50b3du",
+            "c2ZvbGsudjEuUmVwb3J0RnJhbWVzUmVxdWVzdBoiLnRvd25zZm9say52MS5S",
+            "ZXBvcnRGcmFtZXNSZXNwb25zZRJGCgdSZWxlYXNlEhwudG93bnNmb2xrLnYx",
+            "LlJlbGVhc2VSZXF1ZXN0Gh0udG93bnNmb2xrLnYxLlJlbGVhc2VSZXNwb25z",
+            "ZRI9CgRXYXJtEhkudG93bnNmb2xrLnYxLldhcm1SZXF1ZXN0GhoudG93bnNm",
+            "b2xrLnYxLldhcm1SZXNwb25zZUIPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.ContractMajor), typeof(global::Townsfolk.V1.ContractMinor), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSession), global::Townsfolk.V1.OpenSession.Parser, new[]{ "Config", "Resume" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupt), global::Townsfolk.V1.Interrupt.Parser, new[]{ "TurnId", "HeardCharacters" }, new[]{ "HeardCharacters" }, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseRequest), global::Townsfolk.V1.ConverseRequest.Parser, new[]{ "Open", "Say", "Notify", "Interrupt", "UpdatePriority", "Close" }, new[]{ "Request" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RecordedLines), global::Townsfolk.V1.RecordedLines.Parser, new[]{ "Lines" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseRequest), global::Townsfolk.V1.ConverseRequest.Parser, new[]{ "Open", "Say", "Notify", "Interrupt", "UpdatePriority", "Close", "Record" }, new[]{ "Request" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ConverseResponse), global::Townsfolk.V1.ConverseResponse.Parser, new[]{ "Event" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSessionRequest), global::Townsfolk.V1.OpenSessionRequest.Parser, new[]{ "Open" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSessionResponse), global::Townsfolk.V1.OpenSessionResponse.Parser, new[]{ "Opened" }, null, null, null, null),
@@ -193,6 +201,8 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.AnswerActionResponse), global::Townsfolk.V1.AnswerActionResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.NotifySessionRequest), global::Townsfolk.V1.NotifySessionRequest.Parser, new[]{ "SessionId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.NotifySessionResponse), global::Townsfolk.V1.NotifySessionResponse.Parser, null, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RecordLinesRequest), global::Townsfolk.V1.RecordLinesRequest.Parser, new[]{ "SessionId", "Recorded" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RecordLinesResponse), global::Townsfolk.V1.RecordLinesResponse.Parser, new[]{ "Recorded" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.UpdateSessionRequest), global::Townsfolk.V1.UpdateSessionRequest.Parser, new[]{ "SessionId", "Priority" }, new[]{ "Priority" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.UpdateSessionResponse), global::Townsfolk.V1.UpdateSessionResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetSessionRequest), global::Townsfolk.V1.GetSessionRequest.Parser, new[]{ "SessionId" }, null, null, null, null),
@@ -850,6 +860,202 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Lines that were spoken without the runtime: a script's, in a cut scene. The character remembers them as if it had said, heard or seen them.
+  /// All of them enter the transcript at once, or none. During an answer they come after it.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class RecordedLines : pb::IMessage<RecordedLines>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<RecordedLines> _parser = new pb::MessageParser<RecordedLines>(() => new RecordedLines());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<RecordedLines> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[2]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordedLines() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordedLines(RecordedLines other) : this() {
+      lines_ = other.lines_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordedLines Clone() {
+      return new RecordedLines(this);
+    }
+
+    /// <summary>Field number for the "lines" field.</summary>
+    public const int LinesFieldNumber = 1;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.TranscriptEntry> _repeated_lines_codec
+        = pb::FieldCodec.ForMessage(10, global::Townsfolk.V1.TranscriptEntry.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry> lines_ = new pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry>();
+    /// <summary>
+    /// The lines, oldest first. 1 to 256, each of 1 to 4096 characters. A line that the character spoke has no speaker, or its name; one that was
+    /// heard and has no speaker is the player's; an event has none. `cut` says that the character was cut off there. `turn_id` must be empty:
+    /// what is heard of such a line is told by an Interrupt with no turn_id, while it is the newest that the character spoke.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.TranscriptEntry> Lines {
+      get { return lines_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as RecordedLines);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(RecordedLines other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!lines_.Equals(other.lines_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= lines_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      lines_.WriteTo(output, _repeated_lines_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      lines_.WriteTo(ref output, _repeated_lines_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += lines_.CalculateSize(_repeated_lines_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(RecordedLines other) {
+      if (other == null) {
+        return;
+      }
+      lines_.Add(other.lines_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            lines_.AddEntriesFrom(input, _repeated_lines_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            lines_.AddEntriesFrom(ref input, _repeated_lines_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// One event from the client on a session's stream.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -867,7 +1073,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[2]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[3]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -906,6 +1112,9 @@ namespace Townsfolk.V1 {
         case RequestOneofCase.Close:
           Close = other.Close;
           break;
+        case RequestOneofCase.Record:
+          Record = other.Record.Clone();
+          break;
       }
 
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
@@ -935,7 +1144,7 @@ namespace Townsfolk.V1 {
     /// <summary>Field number for the "say" field.</summary>
     public const int SayFieldNumber = 2;
     /// <summary>
-    /// Somebody speaks to the character. Several turns queue up and are answered in order.
+    /// Somebody speaks to the character, or something else has it speak: see TurnCue. Several turns queue up and are answered in order.
     /// </summary>
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
@@ -1049,6 +1258,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "record" field.</summary>
+    public const int RecordFieldNumber = 10;
+    /// <summary>
+    /// Lines that the game's script has spoken become part of the conversation.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.RecordedLines Record {
+      get { return requestCase_ == RequestOneofCase.Record ? (global::Townsfolk.V1.RecordedLines) request_ : null; }
+      set {
+        request_ = value;
+        requestCase_ = value == null ? RequestOneofCase.None : RequestOneofCase.Record;
+      }
+    }
+
     private object request_;
     /// <summary>Enum of possible cases for the "request" oneof.</summary>
     public enum RequestOneofCase {
@@ -1059,6 +1283,7 @@ namespace Townsfolk.V1 {
       Interrupt = 4,
       UpdatePriority = 5,
       Close = 6,
+      Record = 10,
     }
     private RequestOneofCase requestCase_ = RequestOneofCase.None;
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1095,6 +1320,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Interrupt, other.Interrupt)) return false;
       if (UpdatePriority != other.UpdatePriority) return false;
       if (Close != other.Close) return false;
+      if (!object.Equals(Record, other.Record)) return false;
       if (RequestCase != other.RequestCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -1109,6 +1335,7 @@ namespace Townsfolk.V1 {
       if (requestCase_ == RequestOneofCase.Interrupt) hash ^= Interrupt.GetHashCode();
       if (HasUpdatePriority) hash ^= UpdatePriority.GetHashCode();
       if (HasClose) hash ^= Close.GetHashCode();
+      if (requestCase_ == RequestOneofCase.Record) hash ^= Record.GetHashCode();
       hash ^= (int) requestCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -1152,6 +1379,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(48);
         output.WriteBool(Close);
       }
+      if (requestCase_ == RequestOneofCase.Record) {
+        output.WriteRawTag(82);
+        output.WriteMessage(Record);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -1186,6 +1417,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(48);
         output.WriteBool(Close);
       }
+      if (requestCase_ == RequestOneofCase.Record) {
+        output.WriteRawTag(82);
+        output.WriteMessage(Record);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -1213,6 +1448,9 @@ namespace Townsfolk.V1 {
       }
       if (HasClose) {
         size += 1 + 1;
+      }
+      if (requestCase_ == RequestOneofCase.Record) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Record);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -1253,6 +1491,12 @@ namespace Townsfolk.V1 {
           break;
         case RequestOneofCase.Close:
           Close = other.Close;
+          break;
+        case RequestOneofCase.Record:
+          if (Record == null) {
+            Record = new global::Townsfolk.V1.RecordedLines();
+          }
+          Record.MergeFrom(other.Record);
           break;
       }
 
@@ -1314,6 +1558,15 @@ namespace Townsfolk.V1 {
             Close = input.ReadBool();
             break;
           }
+          case 82: {
+            global::Townsfolk.V1.RecordedLines subBuilder = new global::Townsfolk.V1.RecordedLines();
+            if (requestCase_ == RequestOneofCase.Record) {
+              subBuilder.MergeFrom(Record);
+            }
+            input.ReadMessage(subBuilder);
+            Record = subBuilder;
+            break;
+          }
         }
       }
     #endif
@@ -1372,6 +1625,15 @@ namespace Townsfolk.V1 {
             Close = input.ReadBool();
             break;
           }
+          case 82: {
+            global::Townsfolk.V1.RecordedLines subBuilder = new global::Townsfolk.V1.RecordedLines();
+            if (requestCase_ == RequestOneofCase.Record) {
+              subBuilder.MergeFrom(Record);
+            }
+            input.ReadMessage(subBuilder);
+            Record = subBuilder;
+            break;
+          }
         }
       }
     }
@@ -1397,7 +1659,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[3]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[4]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1610,7 +1872,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[4]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[5]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -1823,7 +2085,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[5]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[6]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2036,7 +2298,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[6]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[7]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2289,7 +2551,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[7]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[8]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2502,7 +2764,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[8]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[9]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2755,7 +3017,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[9]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[10]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -2948,7 +3210,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[10]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[11]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3333,7 +3595,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[11]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[12]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3497,7 +3759,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[12]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[13]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3741,7 +4003,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[13]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[14]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3888,6 +4150,472 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Record lines of a script.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class RecordLinesRequest : pb::IMessage<RecordLinesRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<RecordLinesRequest> _parser = new pb::MessageParser<RecordLinesRequest>(() => new RecordLinesRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<RecordLinesRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[15]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordLinesRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordLinesRequest(RecordLinesRequest other) : this() {
+      sessionId_ = other.sessionId_;
+      recorded_ = other.recorded_ != null ? other.recorded_.Clone() : null;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordLinesRequest Clone() {
+      return new RecordLinesRequest(this);
+    }
+
+    /// <summary>Field number for the "session_id" field.</summary>
+    public const int SessionIdFieldNumber = 1;
+    private string sessionId_ = "";
+    /// <summary>
+    /// The session.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string SessionId {
+      get { return sessionId_; }
+      set {
+        sessionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "recorded" field.</summary>
+    public const int RecordedFieldNumber = 2;
+    private global::Townsfolk.V1.RecordedLines recorded_;
+    /// <summary>
+    /// The lines.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.RecordedLines Recorded {
+      get { return recorded_; }
+      set {
+        recorded_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as RecordLinesRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(RecordLinesRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (SessionId != other.SessionId) return false;
+      if (!object.Equals(Recorded, other.Recorded)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (SessionId.Length != 0) hash ^= SessionId.GetHashCode();
+      if (recorded_ != null) hash ^= Recorded.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (recorded_ != null) {
+        output.WriteRawTag(18);
+        output.WriteMessage(Recorded);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (recorded_ != null) {
+        output.WriteRawTag(18);
+        output.WriteMessage(Recorded);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (SessionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(SessionId);
+      }
+      if (recorded_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Recorded);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(RecordLinesRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.SessionId.Length != 0) {
+        SessionId = other.SessionId;
+      }
+      if (other.recorded_ != null) {
+        if (recorded_ == null) {
+          Recorded = new global::Townsfolk.V1.RecordedLines();
+        }
+        Recorded.MergeFrom(other.Recorded);
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 18: {
+            if (recorded_ == null) {
+              Recorded = new global::Townsfolk.V1.RecordedLines();
+            }
+            input.ReadMessage(Recorded);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 18: {
+            if (recorded_ == null) {
+              Recorded = new global::Townsfolk.V1.RecordedLines();
+            }
+            input.ReadMessage(Recorded);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The lines are in the transcript.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class RecordLinesResponse : pb::IMessage<RecordLinesResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<RecordLinesResponse> _parser = new pb::MessageParser<RecordLinesResponse>(() => new RecordLinesResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<RecordLinesResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[16]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordLinesResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordLinesResponse(RecordLinesResponse other) : this() {
+      recorded_ = other.recorded_ != null ? other.recorded_.Clone() : null;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public RecordLinesResponse Clone() {
+      return new RecordLinesResponse(this);
+    }
+
+    /// <summary>Field number for the "recorded" field.</summary>
+    public const int RecordedFieldNumber = 1;
+    private global::Townsfolk.V1.Recorded recorded_;
+    /// <summary>
+    /// The lines, as the transcript has them.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Recorded Recorded {
+      get { return recorded_; }
+      set {
+        recorded_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as RecordLinesResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(RecordLinesResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (!object.Equals(Recorded, other.Recorded)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (recorded_ != null) hash ^= Recorded.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (recorded_ != null) {
+        output.WriteRawTag(10);
+        output.WriteMessage(Recorded);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (recorded_ != null) {
+        output.WriteRawTag(10);
+        output.WriteMessage(Recorded);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (recorded_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Recorded);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(RecordLinesResponse other) {
+      if (other == null) {
+        return;
+      }
+      if (other.recorded_ != null) {
+        if (recorded_ == null) {
+          Recorded = new global::Townsfolk.V1.Recorded();
+        }
+        Recorded.MergeFrom(other.Recorded);
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            if (recorded_ == null) {
+              Recorded = new global::Townsfolk.V1.Recorded();
+            }
+            input.ReadMessage(Recorded);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            if (recorded_ == null) {
+              Recorded = new global::Townsfolk.V1.Recorded();
+            }
+            input.ReadMessage(Recorded);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Change a session.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -3906,7 +4634,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[17]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4166,7 +4894,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[18]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4330,7 +5058,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[16]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[19]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4534,7 +5262,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[17]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[20]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4827,7 +5555,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[18]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[21]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4991,7 +5719,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[19]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[22]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5355,7 +6083,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[20]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[23]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5548,7 +6276,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[21]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5752,7 +6480,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[22]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5916,7 +6644,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[23]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6129,7 +6857,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6333,7 +7061,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6537,7 +7265,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6701,7 +7429,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6896,7 +7624,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7378,7 +8106,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7737,7 +8465,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7930,7 +8658,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8163,7 +8891,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8457,7 +9185,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9168,7 +9896,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9532,7 +10260,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9925,7 +10653,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10169,7 +10897,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10333,7 +11061,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -11107,7 +11835,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -11327,7 +12055,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12180,7 +12908,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12425,7 +13153,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12819,7 +13547,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12983,7 +13711,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13467,7 +14195,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[48]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13671,7 +14399,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[49]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13875,7 +14603,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[50]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -14039,7 +14767,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[48]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[51]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
