@@ -231,7 +231,7 @@ class TestScripts:
 
     async def test_a_full_transcript_takes_none_of_it(self, start: Start) -> None:
         session = open_session(start(max_history_bytes=2000))
-        with pytest.raises(LimitReachedError, match="can't take 20 more"):
+        with pytest.raises(LimitReachedError, match="can't take more, here 20"):
             record(session, *[("spoke", "x" * 100)] * 20)
         assert session.transcript == ()
 

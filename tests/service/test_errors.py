@@ -41,6 +41,16 @@ INVALID = StatusCode.INVALID_ARGUMENT
 NAN = float("nan")
 
 # (method, request, status, what the message must say)
+EVENT, NONE = dialogue.TURN_CUE_EVENT, dialogue.TURN_CUE_NONE
+LINE = dialogue.TranscriptEntry(kind=dialogue.ENTRY_KIND_SPOKE, text="Welcome!")
+LINES = pb.RecordedLines(lines=[LINE])
+
+
+def recorded(**line) -> pb.RecordLinesRequest:
+    lines = pb.RecordedLines(lines=[dialogue.TranscriptEntry(**line)])
+    return pb.RecordLinesRequest(session_id="inn", recorded=lines)
+
+
 CASES = [
     ("OpenSession", pb.OpenSessionRequest(), INVALID, r"persona\.name.*1 to 64"),
     ("OpenSession", open_with(persona=dialogue.Persona(name="x" * 65)), INVALID, r"persona\.name.*1 to 64"),
@@ -74,6 +84,18 @@ CASES = [
     ("NotifySession", pb.NotifySessionRequest(session_id="x", text="a"), StatusCode.NOT_FOUND, r"session_id"),
     ("NotifySession", pb.NotifySessionRequest(session_id="inn"), INVALID, r"text.*1 to 4096"),
     ("NotifySession", pb.NotifySessionRequest(session_id="inn", text="x" * 4097), INVALID, r"text.*1 to 4096"),
+    ("Say", say(cue=9), INVALID, r"cue.*9.*TURN_CUE_SAID"),
+    ("Say", say(cue=EVENT), INVALID, r"text.*0 characters.*1 to 4096"),
+    ("Say", say(cue=EVENT, text="x" * 4097), INVALID, r"text.*4097 characters.*1 to 4096"),
+    ("Say", say(cue=EVENT, text="x", speaker="Tom"), INVALID, r"speaker.*must be empty"),
+    ("Say", say(cue=NONE, text="x"), INVALID, r"text.*must be empty"),
+    ("Say", say(cue=NONE, speaker="Tom"), INVALID, r"speaker.*must be empty"),
+    ("Choose", pb.ChooseRequest(session_id="inn", options=["a"], utterance=dialogue.Utterance(cue=NONE)), INVALID, r"utterance\.cue"),
+    ("RecordLines", pb.RecordLinesRequest(session_id="x", recorded=LINES), StatusCode.NOT_FOUND, r"session_id"),
+    ("RecordLines", pb.RecordLinesRequest(session_id="inn"), INVALID, r"lines.*are 0.*1 to 256"),
+    ("RecordLines", recorded(text="x"), INVALID, r"lines\.0\.kind.*ENTRY_KIND_HEARD"),
+    ("RecordLines", recorded(kind=dialogue.ENTRY_KIND_SPOKE, text="x", speaker="Tom"), INVALID, r"lines\.0\.speaker.*'Tom'.*'Mira'"),
+    ("RecordLines", recorded(kind=dialogue.ENTRY_KIND_SPOKE, text="x", turn_id="t"), INVALID, r"number 0 has a turn_id"),
     ("UpdateSession", pb.UpdateSessionRequest(session_id="x", priority=1), StatusCode.NOT_FOUND, r"session_id"),
     ("UpdateSession", pb.UpdateSessionRequest(session_id="inn"), INVALID, r"priority.*-100 to 100"),
     ("UpdateSession", pb.UpdateSessionRequest(session_id="inn", priority=101), INVALID, r"priority.*-100 to 100"),
@@ -129,6 +151,8 @@ STREAM_CASES = [
     ({"say": dialogue.Utterance(text="x", turn_id="told")}, "ALREADY_EXISTS", "turn_id.*told", ""),
     ({"notify": ""}, "INVALID_ARGUMENT", "text.*1 to 4096", ""),
     ({"interrupt": pb.Interrupt(turn_id="x")}, "NOT_FOUND", "turn_id.*x", ""),
+    ({"record": pb.RecordedLines()}, "INVALID_ARGUMENT", "lines.*1 to 256", ""),
+    ({"say": dialogue.Utterance(cue=NONE, text="x", turn_id="t")}, "INVALID_ARGUMENT", "text", "t"),
     ({"update_priority": 101}, "INVALID_ARGUMENT", "priority.*-100 to 100", ""),
     ({"open": pb.OpenSession()}, "FAILED_PRECONDITION", "has its session", ""),
     ({}, "INVALID_ARGUMENT", "request.*say, notify", ""),

@@ -353,8 +353,8 @@ class Session:
         if size > self._max_history_bytes or len(self._transcript) + len(lines) >= MAX_ENTRIES:
             raise LimitReachedError(
                 f"the transcript has {len(self._transcript)} lines, {self._transcript.size} bytes, "
-                f"and can't take {len(lines)} more: the oldest are forgotten only when the "
-                "character speaks"
+                f"and can't take more, here {len(lines)} lines: the oldest are forgotten only when "
+                "the character speaks"
             )
         self._transcript.append(lines)
         self._active_at = asyncio.get_running_loop().time()
