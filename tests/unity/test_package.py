@@ -19,6 +19,7 @@ OUTSIDE = {
     "UnityEngine.TestRunner",
     "UnityEditor.TestRunner",
     "Cysharp.Net.Http.YetAnotherHttpHandler",
+    "Unity.TextMeshPro",
 }
 ASMDEFS = sorted(PACKAGE.rglob("*.asmdef"))
 YAML_ASSETS = sorted([*PACKAGE.rglob("*.asset"), *PACKAGE.rglob("*.unity")])

@@ -48,6 +48,9 @@ namespace UnityStubs
                 case "VisualElement":
                     element = new VisualElement();
                     break;
+                case "ScrollView":
+                    element = new ScrollView();
+                    break;
                 case "Label":
                     element = new Label();
                     break;

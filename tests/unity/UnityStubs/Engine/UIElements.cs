@@ -8,6 +8,7 @@ namespace UnityEngine
     {
         None = 0,
         Return = 13,
+        Escape = 27,
         KeypadEnter = 271,
     }
 }
@@ -49,6 +50,10 @@ namespace UnityEngine.UIElements
             EventCallback<TEventType> callback, TrickleDown useTrickleDown = TrickleDown.NoTrickleDown)
             where TEventType : EventBase<TEventType>, new() => _callbacks.Add(callback);
 
+        public void UnregisterCallback<TEventType>(
+            EventCallback<TEventType> callback, TrickleDown useTrickleDown = TrickleDown.NoTrickleDown)
+            where TEventType : EventBase<TEventType>, new() => _callbacks.Remove(callback);
+
         internal void Send<TEventType>(TEventType evt)
             where TEventType : EventBase<TEventType>, new()
         {
@@ -66,6 +71,7 @@ namespace UnityEngine.UIElements
     public class VisualElement : Focusable
     {
         private readonly List<VisualElement> _children = new List<VisualElement>();
+        private readonly HashSet<string> _classes = new HashSet<string>();
 
         public string name { get; set; } = string.Empty;
 
@@ -75,10 +81,21 @@ namespace UnityEngine.UIElements
 
         public void Clear() => _children.Clear();
 
-        public void AddToClassList(string className)
+        public void AddToClassList(string className) => _classes.Add(className);
+
+        public void EnableInClassList(string className, bool enable)
         {
-            // Nothing is drawn here.
+            if (enable)
+            {
+                _classes.Add(className);
+            }
+            else
+            {
+                _classes.Remove(className);
+            }
         }
+
+        public bool ClassListContains(string cls) => _classes.Contains(cls);
     }
 
     public class BindableElement : VisualElement
@@ -88,6 +105,12 @@ namespace UnityEngine.UIElements
     public class TextElement : BindableElement
     {
         public string text { get; set; } = string.Empty;
+
+        public bool enableRichText { get; set; } = true;
+    }
+
+    public class ScrollView : VisualElement
+    {
     }
 
     public class Label : TextElement
