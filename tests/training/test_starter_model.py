@@ -14,7 +14,7 @@ from townsfolk.starter import form, interview
 from townsfolk.starter.cast import cast
 from townsfolk.starter.wild import named, wild
 from townsfolk.training.checkpoint import load_model
-from townsfolk.training.model import document_masks, document_positions
+from townsfolk.training.ops import document_masks, document_positions
 from transformers import LlamaForCausalLM
 
 MODEL = Path(townsfolk.starter.__file__).parent / "model"
