@@ -32,8 +32,9 @@ from townsfolk.engine.cuda_graphs import (
 from townsfolk.engine.cuda_steps import CudaSteps, Shape
 from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.graph_book import GraphBook
+from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.runner import NO_BIASES, Biases, add_scores, score_prompts
+from townsfolk.engine.runner import add_scores, score_prompts
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
@@ -63,12 +64,14 @@ class LateDraws:
     Attributes:
         places: in a plan's items, with places in the report.
         draw: starts them, once the masks are on the device.
+        logits: [rows, vocab], by place in the report; None where a graph has them.
         flat: the report, as one tensor.
         report: gets what is drawn.
     """
 
     places: list[tuple[int, int]]
     draw: Callable[[], None]
+    logits: Tensor | None
     flat: Tensor
     report: Report
 
@@ -97,6 +100,15 @@ class CudaStep:
     keeps_logits: bool = True
     begin: torch.cuda.Event | None = None
     ready: torch.cuda.Event | None = None
+
+    def late_logits(self) -> dict[int, Tensor]:
+        """Return those that are drawn from late, [1, vocab] each, by place in `items`."""
+        return {
+            place: each.logits[at : at + 1]
+            for each in self.late
+            if each.logits is not None
+            for place, at in each.places
+        }
 
 
 class CudaRunner:
@@ -169,12 +181,14 @@ class CudaRunner:
         return step
 
     def mask(
-        self, step: CudaStep, places: Sequence[int], masks: Bits, biases: Biases = NO_BIASES
+        self, step: CudaStep, places: Sequence[int], masks: Bits, changes: LateChanges = UNCHANGED
     ) -> None:
         """See `Runner`."""
-        if biases:
-            slots = [step.items[place].slot for place in biases]
-            self._resources.sampler.adjust(slots, list(biases.values()))
+        if changes.biases:
+            slots = [step.items[place].slot for place in changes.biases]
+            self._resources.sampler.adjust(slots, list(changes.biases.values()))
+        if changes.contrasts:
+            contrast_rows(step.late_logits(), changes.contrasts)
         rows = {place: number for number, place in enumerate(places)}
         for late in step.late:
             wanted = [(place, at) for place, at in late.places if place in rows]
@@ -189,6 +203,7 @@ class CudaRunner:
             except Exception as error:
                 raise_if_failed(self._device, error)
                 step.errors.update((place, error) for place, _ in wanted)
+        share_draws(self._resources.sampler.drawn, step.items, changes.contrasts)
         step.late.clear()
         step.ready = _event(timed=step.begin is not None)
         step.ready.record()
@@ -282,10 +297,12 @@ class CudaRunner:
         chunks = [step.items[place] for place in prompts]
         shape: Shape | None
         is_late = any(item.masked for item in (*items, *chunks))
-        if self.adapters.any_of((*items, *chunks)):
-            shape = None  # graphs know no adapters
-        elif any(chunk.scoring is not None for chunk in chunks) or (
-            is_late and not step.keeps_logits
+        if (
+            self.adapters.any_of((*items, *chunks))  # graphs know no adapters
+            or any(chunk.scoring is not None for chunk in chunks)
+            or (is_late and not step.keeps_logits)
+            # Its logits are changed before they are drawn from, and those of graphs have no owner.
+            or any(item.paired for item in (*items, *chunks))
         ):
             shape = None
         elif not prompts and len(decodes) <= MOST_FUSED:
@@ -312,7 +329,7 @@ class CudaRunner:
             graph.launch(items, chunks)
             first = graph.shape.decodes
             places += zip(prompts, range(first, first + len(prompts)), strict=True)
-        self._take(step, places, graph.flat, graph.report, graph.replay_masked)
+        self._take(step, LateDraws(places, graph.replay_masked, None, graph.flat, graph.report))
 
     def _run_eagerly(self, step: CudaStep, decodes: list[int], prompts: list[int]) -> None:
         """Run a mixed step at the exact size of these items, operation by operation."""
@@ -333,29 +350,17 @@ class CudaRunner:
             scores = score_prompts(self._decoder, asking, parts)
             step.scores += [(scored[number][0], each) for number, each in scores]
         places = decodes + prompts
-        self._take(
-            step,
-            list(zip(places, range(len(places)), strict=True)),
-            mixed.flat,
-            mixed.report,
-            partial(mixed.draw_masked, logits),
-        )
+        rows = list(zip(places, range(len(places)), strict=True))
+        draw_masked = partial(mixed.draw_masked, logits)
+        self._take(step, LateDraws(rows, draw_masked, logits, mixed.flat, mixed.report))
 
-    def _take(
-        self,
-        step: CudaStep,
-        places: list[tuple[int, int]],
-        flat: Tensor,
-        report: Report,
-        draw_masked: Callable[[], None],
-    ) -> None:
+    def _take(self, step: CudaStep, launched: LateDraws) -> None:
         """Have what a launch draws copied to the host, and note what it draws late."""
-        self._download(
-            step, [each for each in places if not step.items[each[0]].masked], flat, report
-        )
-        late = [each for each in places if step.items[each[0]].masked]
+        late = [each for each in launched.places if step.items[each[0]].masked]
+        now = [each for each in launched.places if not step.items[each[0]].masked]
+        self._download(step, now, launched.flat, launched.report)
         if late:
-            step.late.append(LateDraws(late, draw_masked, flat, report))
+            step.late.append(replace(launched, places=late))
 
     def _download(
         self, step: CudaStep, places: list[tuple[int, int]], flat: Tensor, report: Report

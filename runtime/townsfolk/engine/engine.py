@@ -26,7 +26,7 @@ from townsfolk.engine.errors import (
 )
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
-from townsfolk.engine.input_processor import InputProcessor, check_priority
+from townsfolk.engine.input_processor import InputProcessor, KvRoom, check_priority
 from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.memory import MemoryPlan
 from townsfolk.engine.open_requests import OpenRequests
@@ -120,7 +120,10 @@ class Engine:
             device += f" ({torch.cuda.get_device_name(decoder.device)})"
         self.info = EngineInfo.of(name, device, decoder, plan, settings)
         eos_ids = spec.eos_ids | (tokenizer.eos_ids if tokenizer is not None else frozenset())
-        self._inputs = InputProcessor(tokenizer, spec.vocab_size, plan.context_length, eos_ids)
+        room = KvRoom(settings.max_batch, plan.num_blocks * plan.block_size, plan.block_size)
+        self._inputs = InputProcessor(
+            tokenizer, spec.vocab_size, plan.context_length, eos_ids, room
+        )
         make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
         resident = make(decoder)
         self._pool = BlockPool(plan.num_blocks, plan.block_size, resident.kv.copy_block)
@@ -260,6 +263,8 @@ class Engine:
         """Hand a request to the engine's thread."""
         post, loop = self._thread.post, self._loop
         sequence = Sequence(request, BlockTable(self._pool, request.namespace))
+        if request.contrast is not None:
+            sequence.pair_with(BlockTable(self._pool, request.namespace))
         params = request.params
         text_filter = filter_of(params, rules, is_free=request.grammar is None)
         reply = Reply(self.tokenizer, request.prompt_ids, params.stop, text_filter)

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import itertools
+import math
 import secrets
 import time
 from collections.abc import Sequence as Items
+from dataclasses import dataclass
 
 from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
 from townsfolk.engine.request import Request
-from townsfolk.engine.rules import ReplyRules
+from townsfolk.engine.rules import Contrast, ReplyRules
 from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
 _MAX_PRIORITY = 100
+MAX_CONTRAST = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class KvRoom:
+    """How much an engine has room for at once.
+
+    Attributes:
+        sequences: in a step.
+        tokens: whose keys and values it holds.
+        block: tokens of a KV block.
+    """
+
+    sequences: int
+    tokens: int
+    block: int
 
 
 class InputProcessor:
@@ -26,6 +44,7 @@ class InputProcessor:
         vocab_size: int,
         context_length: int,
         eos_ids: frozenset[int],
+        room: KvRoom,
     ) -> None:
         """Make requests for one model.
 
@@ -34,7 +53,9 @@ class InputProcessor:
             vocab_size: token ids are below it.
             context_length: the most tokens of prompt and reply.
             eos_ids: tokens that end a reply.
+            room: for how much the engine has room at once.
         """
+        self._room = room
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
         self._context_length = context_length
@@ -69,6 +90,9 @@ class InputProcessor:
             raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
         params.check_vocabulary(self._vocab_size)
         token_ids = self._prompt_ids(prompt)
+        longest = self._context_length
+        if rules.contrast is not None:
+            longest = self._longest_contrasted(token_ids, rules.contrast, scored_from)
         arrived = time.monotonic()
         return Request(
             number=next(self._numbers),
@@ -77,7 +101,7 @@ class InputProcessor:
             seed=params.seed if params.seed is not None else secrets.randbits(64),
             max_tokens=min(
                 len(token_ids) + (params.max_new_tokens if scored_from is None else 0),
-                self._context_length,
+                longest,
             ),
             namespace=f"{namespace}\nadapter {adapter}" if adapter else namespace,
             priority=priority,
@@ -90,6 +114,7 @@ class InputProcessor:
             scored_from=scored_from,
             own_lines=rules.own_lines,
             adapter=adapter,
+            contrast=rules.contrast,
         )
 
     def encode(self, text: str) -> list[int]:
@@ -104,6 +129,32 @@ class InputProcessor:
             return [*self._tokenizer.prefix_ids, *self._tokenizer.encode(text)]
         except ValueError as error:
             raise InvalidPromptError(f"the prompt can't be used: {error}") from error
+
+    def _longest_contrasted(
+        self, token_ids: tuple[int, ...], contrast: Contrast, scored_from: int | None
+    ) -> int:
+        """How long prompt and reply may become where a second one is computed beside them.
+
+        Raises:
+            InvalidPromptError: there is none, or it can't be used.
+            PromptTooLongError: the two leave no room for a reply.
+        """
+        if scored_from is not None:
+            raise InvalidPromptError("where nothing is drawn there is nothing to contrast")
+        if self._room.sequences < 2:
+            raise InvalidPromptError("contrast takes two places in the batch: set max_batch to 2")
+        if not (math.isfinite(contrast.strength) and 0 < contrast.strength <= MAX_CONTRAST):
+            raise InvalidPromptError(
+                f"the contrast's strength must be above 0 and at most {MAX_CONTRAST:g}, "
+                f"but is {contrast.strength!r}"
+            )
+        other = self._prompt_ids(contrast.prompt_ids)
+        room = self._context_length - max(len(token_ids), len(other))
+        # Each may leave its last block unfilled.
+        room = min(room, (self._room.tokens - len(token_ids) - len(other)) // 2 - self._room.block)
+        if room < 1:
+            raise PromptTooLongError(len(token_ids) + len(other), self._room.tokens)
+        return len(token_ids) + room
 
     def _penalized(
         self, prompt_ids: tuple[int, ...], params: SamplingParams, rules: ReplyRules

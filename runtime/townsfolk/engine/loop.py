@@ -20,6 +20,7 @@ from townsfolk.engine.errors import (
     ModelReloadError,
     ModelStaysError,
 )
+from townsfolk.engine.late_changes import LateChanges
 from townsfolk.engine.memory import out_of_memory
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.engine.pacing import FramePacer, StepLimit
@@ -122,7 +123,8 @@ class EngineLoop:
         """
         try:
             self._scheduler.check()
-            if self._responder.sequences() != {*self._scheduler.running, *self._scheduler.waiting}:
+            known = {each.leader for each in (*self._scheduler.running, *self._scheduler.waiting)}
+            if self._responder.sequences() != known:
                 raise RuntimeError("the loop and the scheduler know different requests")
         except RuntimeError as error:
             done.set_exception(error)
@@ -236,10 +238,11 @@ class EngineLoop:
         self._responder.fast_forward(step, runner.least_forced)
         places, masks = self._responder.masks(step)
         biases = self._responder.biases(step, places)
+        contrasts = self._responder.contrasts(step, places)
         if not places:
             return
         try:
-            runner.mask(handle, places, masks, biases)
+            runner.mask(handle, places, masks, LateChanges(biases, contrasts))
         except DeviceFailedError:
             raise
         except Exception as error:

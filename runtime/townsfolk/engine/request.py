@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from townsfolk.engine.rules import Contrast
 from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
 
@@ -30,6 +31,7 @@ class Request:
             all that is wanted: no token is drawn. None for a reply.
         own_lines: what whoever speaks has said before, as far as it must not be repeated.
         adapter: number of the adapter that answers; 0 for the model alone.
+        contrast: a prompt that the reply is drawn in contrast to.
     """
 
     number: int
@@ -48,12 +50,13 @@ class Request:
     scored_from: int | None = None
     own_lines: tuple[tuple[int, ...], ...] = ()
     adapter: int = 0
+    contrast: Contrast | None = None
 
     @property
     def draws_late(self) -> bool:
         """Whether each token waits for what the host makes of those before."""
         looks_back = self.params.looks_back and self.scored_from is None
-        return self.grammar is not None or looks_back
+        return self.grammar is not None or looks_back or self.contrast is not None
 
     @property
     def scores_prompt(self) -> bool:

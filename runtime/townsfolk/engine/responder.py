@@ -18,7 +18,7 @@ from townsfolk.engine.scheduled_step import ScheduledStep
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import Meter
-from townsfolk.engine.step import ItemOutput, StepItem
+from townsfolk.engine.step import Against, ItemOutput, StepItem
 from townsfolk.grammar import GrammarFailedError, MaskRows
 from townsfolk.grammar.matcher import Bits
 
@@ -75,7 +75,7 @@ class Responder:
 
     def of(self, sequence: Sequence) -> Response:
         """Return the response that a sequence is computed for."""
-        return self._responses[sequence]
+        return self._responses[sequence.leader]
 
     def add(self, response: Response) -> None:
         """Take another request."""
@@ -118,11 +118,12 @@ class Responder:
             places in the step's plan, and [places, words], the masks.
         """
         waiting = [
-            (place, self._responses[sequence])
+            (place, self.of(sequence))
             for place, (sequence, epoch, item) in enumerate(
                 zip(step.sequences, step.epochs, step.plan.items, strict=True)
             )
             if item.masked and sequence.epoch == epoch and not sequence.is_extended
+            if not sequence.follows
         ]
         # Those that only look back may draw any token.
         free = [place for place, each in waiting if each.matcher is None]
@@ -147,15 +148,30 @@ class Responder:
         repeats = ((place, self._responses[step.sequences[place]].repeats) for place in places)
         return {place: each.biases() for place, each in repeats if each is not None}
 
+    def contrasts(self, step: ScheduledStep, places: Items[int]) -> dict[int, Against]:
+        """Return, by place, what items of a step are drawn in contrast to."""
+        chosen = [place for place in places if step.sequences[place].partner is not None]
+        if not chosen:
+            return {}
+        place_of = {sequence: place for place, sequence in enumerate(step.sequences)}
+        found: dict[int, Against] = {}
+        for place in chosen:
+            sequence = step.sequences[place]
+            contrast, partner = sequence.request.contrast, sequence.partner
+            assert contrast is not None
+            assert partner is not None
+            found[place] = Against(place_of[partner], contrast.strength)
+        return found
+
     def take(self, step: ScheduledStep, outputs: list[ItemOutput], now: float) -> None:
         """Give each request what a step has given it, at this time of the monotonic clock."""
         tokens, responses = 0, self._responses
         for sequence, epoch, item, output in step.parts(outputs):
             if sequence.epoch != epoch:  # it has left the batch since
                 continue
-            response = responses[sequence]
+            response = responses[sequence.leader]
             try:
-                tokens += self._take(response, item, output, now)
+                tokens += self._take(response, item, output, now, sequence.follows)
             except Exception as error:
                 self.fail(response, error)
         self._meter.note_step(tokens + self._forced)
@@ -181,11 +197,17 @@ class Responder:
             self._leave(response)
             self._end(response, _failure(error))
 
-    def _take(self, response: Response, item: StepItem, output: ItemOutput, now: float) -> int:
+    def _take(
+        self, response: Response, item: StepItem, output: ItemOutput, now: float, follows: bool
+    ) -> int:
         """Give one request what it has got; return how many tokens its reply has got."""
         if output.error is not None:
             raise output.error
         sequence, tokens = response.sequence, output.tokens
+        if follows:
+            assert sequence.partner is not None
+            self._scheduler.advance(sequence.partner, item, ())
+            return 0
         self._scheduler.advance(sequence, item, tokens)
         if sequence.request.is_reported:
             whole = response.note_prompt(output.prompt_infos)

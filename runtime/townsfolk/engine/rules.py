@@ -27,6 +27,19 @@ class TextFilter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Contrast:
+    """What a reply is drawn in contrast to; see `sampling.contrast`.
+
+    Attributes:
+        prompt_ids: the prompt without something, which the reply then shows more of.
+        strength: how much more; above 0.
+    """
+
+    prompt_ids: tuple[int, ...]
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyRules:
     """Rules of whoever submits a request, in places of their own: nothing in it pushes them out.
 
@@ -37,6 +50,7 @@ class ReplyRules:
         speaker: who says it, for engines that speak by a script.
         own_lines: what it has said before, as tokens: what DRY and `no_repeat_tokens` count besides
             the reply.
+        contrast: a prompt that the reply is drawn in contrast to.
     """
 
     end_ids: frozenset[int] = frozenset()
@@ -44,6 +58,7 @@ class ReplyRules:
     text_filter: TextFilter | None = None
     speaker: str = ""
     own_lines: tuple[tuple[int, ...], ...] = ()
+    contrast: Contrast | None = None
 
 
 NO_RULES = ReplyRules()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from townsfolk.engine.device_failure import raise_if_failed
+from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
 from townsfolk.engine.pace import Pacing
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.slot_tables import SlotTables, table_width
@@ -35,8 +35,6 @@ from townsfolk.sampling.torch_backend import TorchBackend
 
 logger = logging.getLogger(__name__)
 
-Biases = Mapping[int, Mapping[int, float]]
-NO_BIASES: Biases = MappingProxyType({})
 
 # Rows of the vocabulary that are scored at once for `echo`: bounds the fp32 logits, which for a
 # vocabulary of 128,000 are 0.5 MB each.
@@ -72,7 +70,7 @@ class Runner(Protocol):
         """
 
     def mask(
-        self, step: Any, places: Sequence[int], masks: Bits, biases: Biases = NO_BIASES
+        self, step: Any, places: Sequence[int], masks: Bits, changes: LateChanges = UNCHANGED
     ) -> None:
         """Have items draw that are `masked`; what is left out never draws.
 
@@ -80,8 +78,7 @@ class Runner(Protocol):
             step: the handle; all steps before it were collected.
             places: of the items in the plan.
             masks: [places, ceil(vocab / 32)]: bits of the tokens that each may draw.
-            biases: what is added to logits, by token id, by place; nothing where a place is
-                missing.
+            changes: what becomes of their logits; nothing where a place is missing.
 
         Raises:
             DeviceFailedError: as for `launch`.
@@ -187,17 +184,19 @@ class EagerRunner:
         return step
 
     def mask(
-        self, step: EagerStep, places: Sequence[int], masks: Bits, biases: Biases = NO_BIASES
+        self, step: EagerStep, places: Sequence[int], masks: Bits, changes: LateChanges = UNCHANGED
     ) -> None:
         """See `Runner`."""
-        if biases:
-            slots = [step.items[place].slot for place in biases]
-            self._sampler.adjust(slots, list(biases.values()))
+        if changes.biases:
+            slots = [step.items[place].slot for place in changes.biases]
+            self._sampler.adjust(slots, list(changes.biases.values()))
+        contrast_rows(step.undrawn, changes.contrasts)
         undrawn = [place for place in places if place in step.undrawn]
         if undrawn:
             chosen = masks[[number for number, place in enumerate(places) if place in undrawn]]
             logits = torch.cat([step.undrawn[place] for place in undrawn])
             self._draw(step, undrawn, logits, torch.from_numpy(chosen).to(self._device))
+            share_draws(self._sampler.drawn, step.items, changes.contrasts)
         step.undrawn.clear()
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:

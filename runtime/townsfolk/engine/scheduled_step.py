@@ -75,6 +75,7 @@ class StepDraft:
             0,
             _scoring(sequence, start, end) if sequence.scores_prompt else None,
             draws and sequence.is_masked,
+            draws and sequence.partner is not None,
         )
 
     def note_growth(self, sequence: Sequence, known: int) -> None:

@@ -86,7 +86,8 @@ class Scheduler:
         waits = sequence in self.waiting
         if waits:
             self.waiting.remove(sequence)
-        sequence.priority = priority
+        for each in sequence.members:
+            each.priority = priority
         self._is_sorted = False
         if waits:
             self.waiting.add(sequence)
@@ -95,13 +96,13 @@ class Scheduler:
         """Return what there is to compute."""
         decoding, prompts = self._split_running()
         wanted = islice(chain(prompts, self.waiting), _COUNTED)
-        return Demand(len(decoding), sum(sequence.num_remaining for sequence in wanted))
+        return Demand(len(decoding), sum(sequence.num_computable for sequence in wanted))
 
     def suspend(self) -> None:
         """Have all sequences wait; what was computed of them is computed again later."""
         draft = StepDraft()
-        for sequence in [*self.running]:
-            self._preempt(sequence, draft)
+        while self.running:
+            self._preempt(self.running[-1], draft)
 
     def plan(self, limit: StepLimit | None = None) -> ScheduledStep:
         """Decide the next step; it has no items when there is nothing to compute now.
@@ -142,8 +143,9 @@ class Scheduler:
         """
         end = item.start + item.count
         if tokens:
-            sequence.num_pending -= 1
-            sequence.token_ids.append(tokens[0].token_id)
+            for each in sequence.members:
+                each.num_pending -= 1
+                each.token_ids.append(tokens[0].token_id)
             if item.drafts:
                 sequence.token_ids += [token.token_id for token in tokens[1:]]
                 # What follows the last draft that was kept is not of this text.
@@ -156,12 +158,14 @@ class Scheduler:
 
     def skip_draw(self, sequence: Sequence) -> None:
         """Note that its latest step draws nothing after all; see `extend`."""
-        sequence.num_pending -= 1
+        for each in sequence.members:
+            each.num_pending -= 1
 
     def extend(self, sequence: Sequence, token_id: int) -> None:
         """Have a sequence that draws nothing go on by a token."""
-        sequence.token_ids.append(token_id)
-        sequence.is_extended = True
+        for each in sequence.members:
+            each.token_ids.append(token_id)
+            each.is_extended = True
 
     def replace_last(self, sequence: Sequence, token_ids: Items[int]) -> None:
         """Have a sequence end with other tokens than the one drawn last; nothing comes of them."""
@@ -187,11 +191,14 @@ class Scheduler:
 
     def _first_turns(self, decoding: list[Sequence], count: int) -> list[Sequence]:
         """The most important of those who decode; among equals those whose last turn is oldest."""
-        decoding.sort(key=lambda each: (-each.priority, each.last_turn))
+        decoding.sort(key=lambda each: (-each.priority, each.leader.last_turn, each.number))
         first = decoding[:count]
+        last = first[-1:]
+        if last and last[0].partner is not None and last[0].partner not in first:
+            first.append(last[0].partner)  # else a pair would never have a turn of one
         for sequence in first:
             self._turns += 1
-            sequence.last_turn = self._turns
+            sequence.leader.last_turn = self._turns
         return sorted(first, key=rank)
 
     def _add_prompts(self, draft: StepDraft, budget: int, prompts: list[Sequence]) -> None:
@@ -201,10 +208,10 @@ class Scheduler:
             budget,
             len(draft.items),
             len(prompts) + len(self.waiting),
-            lambda: sum(sequence.num_remaining for sequence in wanted),
+            lambda: sum(sequence.num_computable for sequence in wanted),
         )
         for sequence in self._prompts(allowance.tokens, draft, prompts):
-            count = allowance.take(sequence.num_launched, sequence.num_remaining)
+            count = allowance.take(sequence.num_launched, sequence.num_computable)
             if count > 0 and self._make_room(sequence, count, draft):
                 draft.compute(sequence, count)
 
@@ -263,7 +270,7 @@ class Scheduler:
             last = sequence.max_tokens - 1
             remaining = (length if length < last else last) - sequence.num_launched
             if remaining == 1:
-                if not sequence.num_drafted:
+                if not sequence.num_drafted and sequence.num_computable:
                     decoding.append(sequence)
             elif remaining > 1:
                 prompts.append(sequence)
@@ -272,13 +279,13 @@ class Scheduler:
     def _prompts(self, budget: int, draft: StepDraft, running: list[Sequence]) -> list[Sequence]:
         """Sequences with prompts to compute, `running` and newcomers, in order."""
         prompts = [sequence for sequence in running if sequence.slot is not None]
-        wanted = sum(sequence.num_remaining for sequence in prompts)
+        wanted = sum(sequence.num_computable for sequence in prompts)
         while budget > 0 and (len(prompts) < PROMPTS_AT_ONCE or wanted < budget):
             newcomer = self._admit(draft)
             if newcomer is None:
                 break
-            prompts.append(newcomer)
-            wanted += newcomer.num_remaining
+            prompts += newcomer.members
+            wanted += sum(each.num_computable for each in newcomer.members)
         prompts.sort(key=lambda each: (-each.priority, each.num_remaining, each.number))
         return prompts
 
@@ -298,49 +305,68 @@ class Scheduler:
                 return None
             self._preempt(max(lesser, key=rank), draft)
         self.waiting.remove(sequence)
-        self.running.append(sequence)
         self._is_sorted = False
-        sequence.slot = self._free_slots.pop()
-        draft.admit(sequence)
+        for each in sequence.members:
+            self.running.append(each)
+            each.slot = self._free_slots.pop()
+            draft.admit(each)
         return sequence
 
     def _seat(self, sequence: Sequence) -> bool:
         """Take a place in the batch and blocks for all tokens so far, or nothing."""
-        if not self._free_slots:
+        if len(self._free_slots) < len(sequence.members):
             return False
         available, running = self._pool.num_available, len(self.running)
         if self._blocked is not None:
             blocked, available_then, running_then = self._blocked
             if blocked is sequence and available <= available_then and running >= running_then:
                 return False
-        capacity = min(len(sequence.token_ids) + 1, sequence.max_tokens - 1)
         try:
-            # A block to spare for everyone who runs: else the newcomer would be the next victim.
-            cached = sequence.table.open(
-                sequence.token_ids, capacity, sequence.reusable_tokens, spare=running
-            )
+            for each in sequence.members:
+                self._open(each, running)
         except OutOfBlocksError:
+            for each in sequence.members:
+                each.table.release()
             self._blocked = (sequence, available, running)
             return False
         self._blocked = None
-        sequence.num_launched = cached
-        if sequence.waits:
-            sequence.waits = False
-            sequence.cached_tokens = cached
+        for each in sequence.members:
+            if each.waits:
+                each.waits = False
+                each.cached_tokens = each.num_launched
         return True
 
+    def _open(self, sequence: Sequence, spare: int) -> None:
+        """Take blocks for all tokens of a sequence so far.
+
+        Args:
+            sequence: has none.
+            spare: blocks that must be left: else the newcomer would be the next victim.
+
+        Raises:
+            OutOfBlocksError: there are too few.
+        """
+        capacity = min(len(sequence.token_ids) + 1, sequence.max_tokens - 1)
+        sequence.num_launched = sequence.table.open(
+            sequence.token_ids, capacity, sequence.reusable_tokens, spare=spare
+        )
+
     def _blocks_wanted(self, sequence: Sequence) -> int:
-        return -(-(len(sequence.token_ids) + 1) // self._pool.block_size)
+        size = self._pool.block_size
+        return sum(-(-(len(each.token_ids) + 1) // size) for each in sequence.members)
 
     def _preempt(self, sequence: Sequence, draft: StepDraft) -> None:
-        draft.drop(sequence)
+        for each in sequence.members:
+            draft.drop(each)
         self._vacate(sequence)
-        self.waiting.add(sequence)
+        self.waiting.add(sequence.leader)
         self.num_preemptions += 1
 
     def _vacate(self, sequence: Sequence) -> None:
-        assert sequence.slot is not None
-        self.running.remove(sequence)
-        self._free_slots.append(sequence.slot)
-        self._vacated.append(sequence.slot)
-        sequence.leave()
+        """Let go of the place and the blocks of a sequence, and of its partner's."""
+        for each in sequence.members:
+            assert each.slot is not None
+            self.running.remove(each)
+            self._free_slots.append(each.slot)
+            self._vacated.append(each.slot)
+            each.leave()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from townsfolk.engine.request import Request
 from townsfolk.kv import BlockTable
+from townsfolk.sampling.params import SamplingParams
 
 
 class Sequence:
@@ -11,6 +14,10 @@ class Sequence:
 
     Owned by the scheduler, which alone changes it. Nothing in it is known to a runner but what
     step plans say.
+
+    One that is drawn in contrast to another prompt has a partner, which has that prompt and gets
+    each token that is drawn for it. The two join and leave the batch together, and the steps in
+    which they draw are the same.
 
     Attributes:
         request: what was asked.
@@ -32,11 +39,14 @@ class Sequence:
         epoch: goes up when the sequence leaves the batch; results of older steps are void.
         waits: whether it was never in the batch.
         cached_tokens: prompt tokens found in the cache when it first ran.
+        partner: the other of a pair; None for all others.
+        follows: whether it is the one of a pair for which nothing is drawn.
     """
 
     __slots__ = (
         "cached_tokens",
         "epoch",
+        "follows",
         "is_extended",
         "is_masked",
         "last_turn",
@@ -47,6 +57,7 @@ class Sequence:
         "num_pending",
         "num_scored",
         "number",
+        "partner",
         "priority",
         "prompt_length",
         "request",
@@ -79,6 +90,36 @@ class Sequence:
         self.epoch = 0
         self.waits = True
         self.cached_tokens = 0
+        self.partner: Sequence | None = None
+        self.follows = False
+
+    def pair_with(self, table: BlockTable) -> None:
+        """Give it a partner with the prompt that it is drawn in contrast to."""
+        contrast = self.request.contrast
+        assert contrast is not None
+        request = replace(
+            self.request,
+            params=SamplingParams(max_new_tokens=self.request.params.max_new_tokens),
+            prompt_ids=contrast.prompt_ids,
+            max_tokens=len(contrast.prompt_ids) + self.max_tokens - self.prompt_length,
+            grammar=None,
+            penalized_ids=(),
+            own_lines=(),
+            echo=False,
+        )
+        self.partner = Sequence(request, table)
+        self.partner.partner = self
+        self.partner.follows = True
+
+    @property
+    def leader(self) -> Sequence:
+        """The one that replies: itself, or the one that it follows."""
+        return self.partner if self.follows and self.partner is not None else self
+
+    @property
+    def members(self) -> tuple[Sequence, ...]:
+        """All that join and leave the batch together with it."""
+        return (self,) if self.partner is None else (self.leader, self.leader.partner or self)
 
     @property
     def num_generated(self) -> int:
@@ -91,6 +132,14 @@ class Sequence:
         length = len(self.token_ids) + self.num_pending
         # The last token of the longest reply is drawn but never computed.
         return min(length, self.max_tokens - 1) - self.num_launched
+
+    @property
+    def num_computable(self) -> int:
+        """Those of them that need not wait: a pair draws in the same step or not at all."""
+        remaining = self.num_remaining
+        if self.partner is None or remaining == 0:
+            return remaining
+        return 1 if remaining == self.partner.num_remaining == 1 else remaining - 1
 
     @property
     def reusable_tokens(self) -> int:

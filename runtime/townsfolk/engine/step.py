@@ -44,6 +44,7 @@ class StepItem:
             that is drawn in its place, and the first that is not is replaced by what is.
         scoring: tokens of the prompt to score.
         masked: whether it draws only once the runner is told among which tokens.
+        paired: whether its logits are needed for a draw in contrast, as `Against` says.
     """
 
     slot: int
@@ -56,6 +57,20 @@ class StepItem:
     drafts: int = 0
     scoring: Scoring | None = None
     masked: bool = False
+    paired: bool = False
+
+
+@dataclass(slots=True)
+class Against:
+    """What an item's draw is contrasted with.
+
+    Attributes:
+        place: of the item in the plan that has the other prompt; it goes on by the same token.
+        strength: see `sampling.contrast`.
+    """
+
+    place: int
+    strength: float
 
 
 @dataclass(slots=True)

@@ -1,0 +1,54 @@
+"""What becomes of logits between a step and the draws of it that wait for the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from townsfolk.engine.step import Against, StepItem
+from townsfolk.sampling.contrast import contrast_
+
+
+@dataclass(frozen=True, slots=True)
+class LateChanges:
+    """What becomes of logits before tokens are drawn from them late, by place in the plan.
+
+    Attributes:
+        biases: what is added to some, by token id.
+        contrasts: what they are moved away from, before that; see `sampling.contrast`.
+    """
+
+    biases: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    contrasts: Mapping[int, Against] = field(default_factory=dict)
+
+
+UNCHANGED = LateChanges()
+
+
+def contrast_rows(rows: Mapping[int, Tensor], contrasts: Mapping[int, Against]) -> None:
+    """Move logits away from those of other prompts.
+
+    Args:
+        rows: [1, vocab] each, by place in a plan; those that failed are missing.
+        contrasts: by place.
+    """
+    for place, against in contrasts.items():
+        if place in rows and against.place in rows:
+            contrast_(rows[place][0], rows[against.place][0], against.strength)
+
+
+def share_draws(drawn: Tensor, items: Sequence[StepItem], contrasts: Mapping[int, Against]) -> None:
+    """Have those with other prompts go on by the tokens that were drawn in contrast to them.
+
+    Args:
+        drawn: [slots], the token that each has drawn last.
+        items: of the plan.
+        contrasts: by place.
+    """
+    if contrasts:
+        pairs = [[items[n].slot, items[each.place].slot] for n, each in contrasts.items()]
+        leaders, others = torch.tensor(pairs, device=drawn.device).T
+        drawn[others] = drawn[leaders]
