@@ -16,13 +16,16 @@ from townsfolk.engine import cuda_runner
 from townsfolk.engine.cuda_runner import CudaRunner
 from townsfolk.engine.cuda_steps import CudaSteps
 from townsfolk.engine.device_masks import DeviceMasks
+from townsfolk.engine.late_changes import LateChanges
 from townsfolk.engine.mixed_step import StepResources
 from townsfolk.engine.request import Request
+from townsfolk.engine.rules import Contrast
 from townsfolk.engine.runner import EagerRunner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.slot_tables import SlotTables
+from townsfolk.engine.step import Against
 from townsfolk.engine.step_inputs import PREFILLS
 from townsfolk.grammar import mask_words
 from townsfolk.kv import BlockPool, BlockTable, KvCache
@@ -82,14 +85,16 @@ class World:
         self.in_flight, self.sequences, self.errors, self.scores = [], [], {}, {}
         self.masked = {}  # steps that have their masks
 
-    def add(self, prompt, *, echo=False, grammar=None, adapter=0, **params):
+    def add(self, prompt, *, echo=False, grammar=None, adapter=0, contrast=None, **params):
         number = len(self.sequences)
         request = Request(
             number=number, prompt_ids=tuple(prompt), params=SamplingParams(**params), seed=number,
             max_tokens=len(prompt) + 3, namespace=str(number), penalized_ids=tuple(prompt),
-            echo=echo, grammar=grammar, adapter=adapter,
+            echo=echo, grammar=grammar, adapter=adapter, contrast=contrast,
         )  # fmt: skip
         self.sequences.append(Sequence(request, BlockTable(self.pool, request.namespace)))
+        if contrast is not None:
+            self.sequences[-1].pair_with(BlockTable(self.pool, request.namespace))
         self.scheduler.add(self.sequences[-1])
         self.scores[number] = []
 
@@ -114,7 +119,11 @@ class World:
             return
         step, handle = self.in_flight[0]
         self.masked[id(step)] = step
-        places = [place for place, item in enumerate(step.plan.items) if item.masked]
+        places = [
+            place
+            for place, item in enumerate(step.plan.items)
+            if item.masked and not step.sequences[place].follows
+        ]
         if places:
             words = mask_words(self.runner._decoder.spec.vocab_size)
             masks = np.stack(
@@ -130,7 +139,12 @@ class World:
                 for number in places
                 if len(step.sequences[number].token_ids) % 2
             }
-            self.runner.mask(handle, places, masks, biases)
+            contrasts = {
+                number: Against(step.sequences.index(sequence.partner), 1.5)
+                for number in places
+                if (sequence := step.sequences[number]).partner is not None
+            }
+            self.runner.mask(handle, places, masks, LateChanges(biases, contrasts))
 
     def settle(self, step, handle):
         for sequence, epoch, item, output in step.parts(self.runner.collect(handle)):
@@ -140,8 +154,10 @@ class World:
                 self.errors[sequence.number] = output.error
                 self.scheduler.remove(sequence)
                 continue
-            assert len(output.tokens) == item.draws
+            assert len(output.tokens) == (item.draws and not sequence.follows)
             self.scheduler.advance(sequence, item, output.tokens)
+            if sequence.follows:
+                continue
             self.scores[sequence.number] += output.prompt_infos
             self.scheduler.note_scored(
                 sequence, len(self.scores[sequence.number]) + sequence.request.scores_prompt
@@ -209,6 +225,19 @@ def test_steps_with_adapters_are_those_of_the_eager_runner(decoder, make_cuda, d
     others = filled(eager(decoder, 1), (1, 1, 1, 2)).run()
     assert found.run() == others
     assert not graphs  # they know no adapters
+
+
+def test_draws_in_contrast_are_those_of_the_eager_runner(decoder, make_cuda):
+    def filled(make):
+        world = World(decoder, make)
+        world.add([1, 2, 3], temperature=0, contrast=Contrast((7, 8), 1.5))
+        world.add(range(4, 34), seed=1)
+        world.add([9, 9, 8], temperature=2, contrast=Contrast(tuple(range(40)), 1.5))
+        world.add(range(50, 63), temperature=0)
+        return world
+
+    expected = filled(eager(decoder, 1)).run()
+    assert filled(eager(decoder, 2)).run() == expected
     found = filled(make_cuda)
     assert found.run() == expected
     assert not found.errors
