@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from townsfolk.checkpoint import Adapter, AdapterConfig, LowRank, write_adapter
+from townsfolk.client import NotFoundError, Persona, Runtime, SamplingParams
 from townsfolk.library import resolve
 from townsfolk.models import Decoder
 
@@ -46,6 +48,25 @@ def test_a_folder_without_an_adapter_is_told(tmp_path: Path) -> None:
     found = run(*GENERATE, "--adapter", str(tmp_path))
     assert found.returncode == 1
     assert "adapter_config.json does not exist" in found.stderr
-    found = run(*GENERATE, "--adapter", str(tmp_path), "--connect", "127.0.0.1:1")
-    assert found.returncode == 1
-    assert "--adapter is of a started runtime" in found.stderr
+
+
+def test_characters_of_one_runtime_speak_with_adapters_of_its_folder(tmp_path: Path) -> None:
+    """By Python's client and by the command line, which names one."""
+    starter_adapter(tmp_path / "strange")
+    with Runtime.launch("--threads", "1", "--adapters", str(tmp_path)) as runtime:
+        assert [(each.name, each.loaded) for each in runtime.adapters()] == [("strange", False)]
+        assert runtime.load_adapter("strange").rank == 4
+        greedy = SamplingParams(temperature=0, max_new_tokens=12)
+        persona = Persona(name="Mira", description="An innkeeper.")
+        said = [
+            runtime.npc(persona, sampling=greedy, adapter=name).say("Hello!").wait().text
+            for name in ("", "strange", "")
+        ]
+        assert said[0] == said[2] != said[1]
+        runtime.unload_adapter("strange")
+        with pytest.raises(NotFoundError, match="load it first"):
+            runtime.unload_adapter("strange")
+        pieces = list(runtime.generate("Once", greedy, adapter="strange"))  # loads it
+        assert pieces[-1].HasField("finished")
+        with pytest.raises(NotFoundError, match="it has: strange"):
+            list(runtime.generate("Once", greedy, adapter="nobody"))

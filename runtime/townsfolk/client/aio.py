@@ -172,6 +172,7 @@ class AsyncRuntime:
         actions: Iterable[ActionSpec | Function] = (),
         speech: SpeechSettings | None = None,
         save_key: str = "",
+        adapter: str = "",
     ) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 
@@ -190,6 +191,8 @@ class AsyncRuntime:
             speech: What of its replies is said aloud, and what becomes of stage directions; see
                 `speech`.
             save_key: What the character is called in a saved game; empty means the persona's name.
+            adapter: The adapter (LoRA) that the character speaks with, by its name in the runtime's
+                folder of adapters; the model alone if not given.
 
         Raises:
             InvalidArgumentError: A field can't hold its value.
@@ -205,6 +208,7 @@ class AsyncRuntime:
             hesitation_entropy=hesitation_entropy,
             actions=(own := Actions(actions)).messages,
             speech=speech,
+            adapter=adapter,
         )
         npc = AsyncNpc(self, config, own, save_key)
         self._cast.add(npc)
@@ -259,6 +263,7 @@ class AsyncRuntime:
         priority: int = 0,
         timeout_s: float | None = None,
         grammar: Grammar | None = None,
+        adapter: str = "",
     ) -> AsyncIterator[pb.GenerateResponse]:
         """Complete a prompt, as text or token ids, with no character involved; yield the pieces.
 
@@ -269,9 +274,15 @@ class AsyncRuntime:
             priority: Larger goes first. -100 to 100.
             timeout_s: What the whole call may take.
             grammar: What the completion must be; see `json_schema`, `regex`, `lark`, `choices`.
+            adapter: The adapter that completes it; see `npc`.
         """
         request = message(
-            pb.GenerateRequest, sampling=sampling, echo=echo, priority=priority, grammar=grammar
+            pb.GenerateRequest,
+            sampling=sampling,
+            echo=echo,
+            priority=priority,
+            grammar=grammar,
+            adapter=adapter,
         )
         if isinstance(prompt, str):
             request.MergeFrom(message(pb.GenerateRequest, text=prompt))
@@ -291,6 +302,7 @@ class AsyncRuntime:
         temperature: float | None = None,
         seed: int | None = None,
         priority: int = 0,
+        adapter: str = "",
     ) -> Choice:
         """Say how likely each of some texts is behind a prompt, and choose one.
 
@@ -302,8 +314,11 @@ class AsyncRuntime:
             temperature: Divides the scores before they become probabilities.
             seed: Of the draw.
             priority: Larger goes first. -100 to 100.
+            adapter: The adapter by which they are likely; see `npc`.
         """
-        request = choose_request(options, per_token, draw, temperature, seed, priority=priority)
+        request = choose_request(
+            options, per_token, draw, temperature, seed, priority=priority, adapter=adapter
+        )
         if isinstance(prompt, str):
             request.MergeFrom(message(pb.ChooseRequest, text=prompt))
         else:
@@ -362,6 +377,35 @@ class AsyncRuntime:
         """Have the runtime load its model, and wait for that; return what it takes then, in MiB."""
         response: pb.WarmResponse = await self._call(self.stub.Warm, pb.WarmRequest(), timeout_s)
         return response.memory_used_mib
+
+    async def load_adapter(self, name: str) -> pb.Adapter:
+        """Load an adapter of the runtime's folder, as its files are now; return what it takes.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            FailedPreconditionError: It can't be used; the message says why.
+            ResourceExhaustedError: There is no room for it.
+        """
+        request = message(pb.LoadAdapterRequest, name=name)
+        response: pb.LoadAdapterResponse = await self._call(
+            self.stub.LoadAdapter, request, LOAD_TIMEOUT_S
+        )
+        return response.adapter
+
+    async def unload_adapter(self, name: str) -> None:
+        """Let go of an adapter; answers under way end with it.
+
+        Raises:
+            NotFoundError: None of this name is loaded.
+        """
+        await self._call(self.stub.UnloadAdapter, message(pb.UnloadAdapterRequest, name=name))
+
+    async def adapters(self) -> list[pb.Adapter]:
+        """Return the adapters of the runtime's folder, loaded or not."""
+        response: pb.ListAdaptersResponse = await self._call(
+            self.stub.ListAdapters, pb.ListAdaptersRequest()
+        )
+        return list(response.adapters)
 
     async def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""

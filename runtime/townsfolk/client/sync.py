@@ -79,6 +79,7 @@ class Runtime:
         actions: Iterable[ActionSpec | Function] = (),
         speech: SpeechSettings | None = None,
         save_key: str = "",
+        adapter: str = "",
     ) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
         make = call_in_loop(
@@ -93,6 +94,7 @@ class Runtime:
             actions=actions,
             speech=speech,
             save_key=save_key,
+            adapter=adapter,
         )
         return Npc(self._portal, self._portal.run(make))
 
@@ -122,6 +124,7 @@ class Runtime:
         priority: int = 0,
         timeout_s: float | None = None,
         grammar: Grammar | None = None,
+        adapter: str = "",
     ) -> Iterator[pb.GenerateResponse]:
         """Complete a prompt with no character involved; yield the pieces."""
         pieces = self._runtime.generate(
@@ -131,6 +134,7 @@ class Runtime:
             priority=priority,
             timeout_s=timeout_s,
             grammar=grammar,
+            adapter=adapter,
         )
         return self._portal.iterate(pieces)
 
@@ -144,6 +148,7 @@ class Runtime:
         temperature: float | None = None,
         seed: int | None = None,
         priority: int = 0,
+        adapter: str = "",
     ) -> Choice:
         """Choose among texts behind a prompt; see `AsyncRuntime.choose`."""
         choice = self._runtime.choose(
@@ -154,6 +159,7 @@ class Runtime:
             temperature=temperature,
             seed=seed,
             priority=priority,
+            adapter=adapter,
         )
         return self._portal.run(choice)
 
@@ -176,6 +182,18 @@ class Runtime:
     def warm(self) -> int:
         """Have the runtime load its model, and wait for that; see `AsyncRuntime.warm`."""
         return self._portal.run(self._runtime.warm())
+
+    def load_adapter(self, name: str) -> pb.Adapter:
+        """Load an adapter of the runtime's folder; see `AsyncRuntime.load_adapter`."""
+        return self._portal.run(self._runtime.load_adapter(name))
+
+    def unload_adapter(self, name: str) -> None:
+        """Let go of an adapter; answers under way end with it."""
+        self._portal.run(self._runtime.unload_adapter(name))
+
+    def adapters(self) -> list[pb.Adapter]:
+        """Return the adapters of the runtime's folder, loaded or not."""
+        return self._portal.run(self._runtime.adapters())
 
     def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""

@@ -34,22 +34,23 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapter",
         metavar="FOLDER",
-        help="a low-rank adapter (LoRA) of that model, as PEFT writes it",
+        help="a low-rank adapter (LoRA) of that model, as PEFT writes it; with --connect, the name "
+        "of one in the folder of adapters of that runtime",
     )
 
 
 def open_runtime(options: argparse.Namespace) -> Runtime:
     """Return the runtime that the options name; use it as a context manager."""
     if options.connect:
-        if options.adapter:
-            raise TownsfolkError(
-                "--adapter is of a started runtime: give it to the one that listens at "
-                f"{options.connect} when that is started"
-            )
         return Runtime.connect(options.connect, options.token)
     _fetch(options.model)
     adapter = ("--adapter", options.adapter) if options.adapter else ()
     return Runtime.launch("--model", options.model, *adapter)
+
+
+def named_adapter(options: argparse.Namespace) -> str:
+    """Return the adapter to name in requests; one that is part of the weights has no name."""
+    return (options.adapter or "") if options.connect else ""
 
 
 def _fetch(model: str) -> None:

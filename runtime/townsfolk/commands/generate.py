@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from townsfolk.client import Grammar, TownsfolkError, choices, json_schema, lark, regex
-from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
+from townsfolk.commands.connection import (
+    add_connection,
+    add_sampling,
+    named_adapter,
+    open_runtime,
+    sampling,
+)
 from townsfolk.commands.standard_input import is_text, read_input
 from townsfolk.v1.sampling_pb2 import Token
 
@@ -46,7 +52,13 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError("the prompt is not UTF-8 text")
         params = sampling(options, stop=options.stop, logprobs=options.logprobs)
         with open_runtime(options) as runtime:
-            pieces = runtime.generate(prompt, params, echo=options.echo, grammar=_grammar(options))
+            pieces = runtime.generate(
+                prompt,
+                params,
+                echo=options.echo,
+                grammar=_grammar(options),
+                adapter=named_adapter(options),
+            )
             for response in pieces:
                 match response.WhichOneof("event"):
                     case "prompt" if by_token:

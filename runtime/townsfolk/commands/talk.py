@@ -12,7 +12,13 @@ from pathlib import Path
 from google.protobuf.json_format import ParseDict, ParseError
 
 from townsfolk.client import Npc, Persona, TownsfolkError, Turn
-from townsfolk.commands.connection import add_connection, add_sampling, open_runtime, sampling
+from townsfolk.commands.connection import (
+    add_connection,
+    add_sampling,
+    named_adapter,
+    open_runtime,
+    sampling,
+)
 from townsfolk.commands.standard_input import is_text, keep_bad_bytes
 from townsfolk.starter.cast import LORE, innkeeper
 from townsfolk.text.utf8 import read_text
@@ -39,7 +45,9 @@ def run(options: argparse.Namespace) -> int:
         lore = read_text(options.lore) if options.lore else LORE
         with open_runtime(options) as runtime:
             runtime.register_lore("here", lore)
-            npc = runtime.npc(persona, lore=["here"], sampling=sampling(options)).open()
+            npc = runtime.npc(
+                persona, lore=["here"], sampling=sampling(options), adapter=named_adapter(options)
+            ).open()
             model = runtime.info().model
             print(f"{persona.name} is here (model: {model}). Ctrl-C interrupts, /quit leaves.\n")
             _converse(npc, persona.name, options)

@@ -45,6 +45,7 @@ class SessionConfig(Outside):
     actions: tuple[Action, ...] = Field(
         default=(), max_length=MAX_ACTIONS, description=f"at most {MAX_ACTIONS}, each name once"
     )
+    adapter: str = Field(default="", max_length=128, description="at most 128 characters")
 
     @field_validator("actions")
     @classmethod

@@ -74,7 +74,7 @@ class Session:
         self._transcript = Transcript(config.history)
         self._unread = engine.unread.reader()
         self._turns = TurnQueue(f"session {session_id}", self._answer)
-        voice = Voice(config.persona.name, engine, tokenizer, template, namespace)
+        voice = Voice(config.persona.name, engine, tokenizer, template, namespace, config.adapter)
         self._runner = TurnRunner(
             config,
             self._transcript,

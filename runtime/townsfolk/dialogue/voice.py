@@ -37,13 +37,15 @@ class Voice:
         tokenizer: Tokenizer,
         template: ChatTemplate,
         namespace: str,
+        adapter: str = "",
     ) -> None:
-        """Speak as the character of this name; see `Sessions` for the namespace."""
+        """Speak as the character of this name; see `Sessions` for namespaces."""
         self._name = name
         self._engine = engine
         self._tokenizer = tokenizer
         self._template = template
         self._namespace = namespace
+        self._adapter = adapter
 
     async def answer(
         self,
@@ -165,6 +167,7 @@ class Voice:
                 namespace=self._namespace,
                 rules=ReplyRules(penalizes_prompt=False),
                 grammar=grammar,
+                adapter=self._adapter,
             )
             return await turn.generation.result()
         except (DeadlineExceededError, PromptTooLongError):
@@ -196,7 +199,12 @@ class Voice:
         if self._template.begins_in_thought:
             prompt += self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
         scored = await score(
-            self._engine, prompt, options, priority=priority, namespace=self._namespace
+            self._engine,
+            prompt,
+            options,
+            priority=priority,
+            namespace=self._namespace,
+            adapter=self._adapter,
         )
         return decide(question, len(prompt), scored)
 
@@ -242,6 +250,7 @@ class Voice:
                 own_lines=self._own_lines(turn) if grammar is None else (),
             ),
             grammar=grammar,
+            adapter=self._adapter,
         )
         if begins:
             turn.send(TurnStarted(turn.id))

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +18,7 @@ import torch
 
 from townsfolk.checkpoint import Adapter, AdapterError, read_adapter
 from townsfolk.checkpoint.adapter import CONFIG_FILE
+from townsfolk.engine.adapter_info import AdapterInfo
 from townsfolk.engine.errors import (
     AdapterMemoryError,
     AdapterNotFoundError,
@@ -44,28 +44,6 @@ class AdapterCommands(Protocol):
 
     def unload_adapter(self, number: int, gone: Callable[[], None], done: Future[None]) -> None:
         """Let go of an adapter once nobody speaks with it, and then call `gone`."""
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterInfo:
-    """An adapter, for others to read.
-
-    Attributes:
-        name: of its folder.
-        number: of its loading, from 1 on; 0 where it is not loaded.
-        rank: the largest of its modules.
-        nbytes: memory that it takes.
-    """
-
-    name: str
-    number: int = 0
-    rank: int = 0
-    nbytes: int = 0
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether requests can name it."""
-        return self.number > 0
 
 
 class AdapterShelf:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol
 
+from townsfolk.engine.adapter_info import AdapterInfo
 from townsfolk.engine.errors import EngineFailedError
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
@@ -19,6 +20,22 @@ from townsfolk.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from townsfolk.checkpoint.marks import FileMarks
+
+
+class Adapters(Protocol):
+    """The adapters of an engine; see `AdapterShelf`."""
+
+    def list(self) -> list[AdapterInfo]:
+        """Return those that are there."""
+
+    async def need(self, name: str) -> AdapterInfo:
+        """Load an adapter unless it is loaded."""
+
+    async def load(self, name: str) -> AdapterInfo:
+        """Load an adapter as its files are now."""
+
+    async def unload(self, name: str) -> None:
+        """Let go of an adapter."""
 
 
 class TextEngine(Protocol):
@@ -45,6 +62,10 @@ class TextEngine(Protocol):
         """What was generated and waits for readers."""
 
     @property
+    def adapters(self) -> Adapters:
+        """Those that requests may name."""
+
+    @property
     def failed(self) -> Future[EngineFailedError]:
         """Done once the engine has failed for good."""
 
@@ -60,6 +81,7 @@ class TextEngine(Protocol):
         rules: ReplyRules = NO_RULES,
         grammar: CompiledGrammar | None = None,
         scored_from: int | None = None,
+        adapter: str = "",
     ) -> Generation:
         """Begin a reply."""
 

@@ -22,6 +22,7 @@ async def score(
     *,
     priority: int = 0,
     namespace: str = "",
+    adapter: str = "",
 ) -> list[Completion]:
     """Return how likely the tokens of each option are behind a prompt.
 
@@ -33,6 +34,7 @@ async def score(
         options: tokens of each, at least one.
         priority: larger goes first; -100 to 100.
         namespace: see `Engine.submit`.
+        adapter: likewise.
 
     Returns:
         for each option its tokens with log-probabilities, in nats, as `prompt_tokens`; and what it
@@ -49,7 +51,7 @@ async def score(
     completions: list[Completion] = []
     for first in range(0, len(options), _AT_ONCE):
         completions += await _score(
-            engine, prompt_ids, options[first : first + _AT_ONCE], priority, namespace
+            engine, prompt_ids, options[first : first + _AT_ONCE], priority, namespace, adapter
         )
     return completions
 
@@ -60,6 +62,7 @@ async def _score(
     options: Sequence[Sequence[int]],
     priority: int,
     namespace: str,
+    adapter: str,
 ) -> list[Completion]:
     generations: list[Generation] = []
     try:
@@ -70,6 +73,7 @@ async def _score(
                     _SCORED,
                     priority=priority,
                     namespace=namespace,
+                    adapter=adapter,
                     scored_from=len(prompt_ids),
                 )
             )

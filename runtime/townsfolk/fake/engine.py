@@ -11,7 +11,9 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from townsfolk.engine.adapter_info import NoAdapters
 from townsfolk.engine.errors import (
+    AdapterNotFoundError,
     DeadlineExceededError,
     EngineClosedError,
     EngineError,
@@ -55,6 +57,7 @@ class ScriptedEngine:
         self.weight_files = None
         self.default_params = SamplingParams()
         self.unread = Unread(MOST_OF_ALL)
+        self.adapters = NoAdapters()
         self.failed: Future[EngineFailedError] = Future()
         self.info = EngineInfo(
             model=name,
@@ -101,6 +104,7 @@ class ScriptedEngine:
         rules: ReplyRules = NO_RULES,
         grammar: CompiledGrammar | None = None,
         scored_from: int | None = None,
+        adapter: str = "",
     ) -> Generation:
         """Begin a reply; see `Engine.submit`. Of options to be scored, the script's is likeliest.
 
@@ -111,6 +115,8 @@ class ScriptedEngine:
             raise EngineClosedError
         if self.failed.done():
             raise self.failed.result()
+        if adapter:
+            raise AdapterNotFoundError(adapter, [], is_there=True)
         self._state = ModelState.LOADED
         ids = self.encode(prompt) if isinstance(prompt, str) else list(prompt)
         if len(ids) >= self.info.context_length:

@@ -43,14 +43,27 @@ async def open_session(gate: Gate, request: OpenSession) -> tuple[Session, Sessi
     sessions = gate.backend.sessions
     if request.resume:
         session = sessions.get(request.config.session_id)
+        await need_adapter(gate, session.config.adapter)
     else:
         config = session_config(request.config)
         # Not here: others speak. To encode 4,000 tokens takes 10 ms.
         characters = sessions.characters(config)
         window = await gate.backend.encoding.run(characters, sessions.window, config)
+        await need_adapter(gate, config.adapter)
         gate.check_open()
         session = sessions.open(config, window)
     return session, session.opened(resumed=request.resume)
+
+
+async def need_adapter(gate: Gate, name: str) -> None:
+    """Load an adapter that is named, unless it is loaded.
+
+    Raises:
+        EngineError: There is none of this name, or no room for it.
+        AdapterError: It can't be used.
+    """
+    if name:
+        await gate.backend.engine.adapters.need(name)
 
 
 class Conversation:

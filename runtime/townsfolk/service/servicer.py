@@ -20,10 +20,11 @@ from townsfolk.engine.generation import Generation
 from townsfolk.engine.scoring import score
 from townsfolk.grammar import CompiledGrammar
 from townsfolk.service.calls import Context, writer
-from townsfolk.service.converse import Conversation, open_session
+from townsfolk.service.converse import Conversation, need_adapter, open_session
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
 from townsfolk.service.messages import choices, completions, events, sampling, turns
+from townsfolk.service.messages.adapters import adapter_message
 from townsfolk.service.messages.frames import frame_report
 from townsfolk.service.messages.sessions import (
     checked_lore,
@@ -161,6 +162,7 @@ class TownsfolkServicer:
             case _:
                 raise InvalidRequestError("prompt: set text or token_ids")
         grammar = await self._compiled(request.grammar)
+        await need_adapter(self._gate, request.adapter)
         self._gate.check_open()
         generation = backend.engine.submit(
             prompt,
@@ -168,6 +170,7 @@ class TownsfolkServicer:
             priority=request.priority,
             echo=request.echo,
             grammar=grammar,
+            adapter=request.adapter,
         )
         write = writer(context)
         self._gate.begin(generation)
@@ -198,6 +201,8 @@ class TownsfolkServicer:
         question = choices.question(request)
         match request.WhichOneof("subject"):
             case "session_id":
+                if request.adapter:
+                    raise InvalidRequestError("adapter: a character chooses with its own")
                 utterance = choices.asked(request)
                 session = backend.sessions.get(request.session_id)
                 choice = await session.choose(question, utterance, remember=request.remember)
@@ -212,7 +217,14 @@ class TownsfolkServicer:
             raise InvalidRequestError("utterance, remember: mean nothing without a session")
         encode = backend.tokenizer.encode
         options = [encode(text, continues=True) for text in question.options]
-        scored = await score(backend.engine, prompt, options, priority=request.priority)
+        await need_adapter(self._gate, request.adapter)
+        scored = await score(
+            backend.engine,
+            prompt,
+            options,
+            priority=request.priority,
+            adapter=request.adapter,
+        )
         return choices.choice_message(decide(question, len(prompt), scored))
 
     async def _encoded(self, text: str) -> list[int]:
@@ -282,6 +294,25 @@ class TownsfolkServicer:
         await engine.warm()
         return pb.WarmResponse(memory_used_mib=engine.stats().memory_used_mib)
 
+    async def LoadAdapter(
+        self, request: pb.LoadAdapterRequest, _: Context
+    ) -> pb.LoadAdapterResponse:
+        self._gate.check_open()
+        info = await self._gate.backend.engine.adapters.load(_adapter_name(request))
+        return pb.LoadAdapterResponse(adapter=adapter_message(info))
+
+    async def UnloadAdapter(
+        self, request: pb.UnloadAdapterRequest, _: Context
+    ) -> pb.UnloadAdapterResponse:
+        await self._gate.backend.engine.adapters.unload(_adapter_name(request))
+        return pb.UnloadAdapterResponse()
+
+    async def ListAdapters(
+        self, request: pb.ListAdaptersRequest, _: Context
+    ) -> pb.ListAdaptersResponse:
+        found = await asyncio.to_thread(self._gate.backend.engine.adapters.list)
+        return pb.ListAdaptersResponse(adapters=map(adapter_message, found))
+
     def stats(self) -> pb.WatchStatsResponse | None:
         """Return the counters as they are now, from any thread; None while the model loads."""
         if not self._gate.loaded:
@@ -296,3 +327,9 @@ class TownsfolkServicer:
         if self._gate.loaded:
             for session in self._gate.backend.sessions.list():
                 session.interrupt()
+
+
+def _adapter_name(request: pb.LoadAdapterRequest | pb.UnloadAdapterRequest) -> str:
+    if not request.name:
+        raise InvalidRequestError("name: is empty (allowed: that of an adapter)")
+    return request.name

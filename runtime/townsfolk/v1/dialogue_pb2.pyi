@@ -223,7 +223,7 @@ class SpeechSettings(_message.Message):
     def __init__(self, directions: _Optional[_Union[StageDirections, str]] = ..., marks: _Optional[_Iterable[_Union[DirectionMark, str]]] = ...) -> None: ...
 
 class SessionConfig(_message.Message):
-    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech")
+    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech", "adapter")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PERSONA_FIELD_NUMBER: _ClassVar[int]
     LORE_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -234,6 +234,7 @@ class SessionConfig(_message.Message):
     HESITATION_ENTROPY_FIELD_NUMBER: _ClassVar[int]
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
     SPEECH_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     persona: Persona
     lore_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -244,7 +245,8 @@ class SessionConfig(_message.Message):
     hesitation_entropy: float
     actions: _containers.RepeatedCompositeFieldContainer[ActionSpec]
     speech: SpeechSettings
-    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ...) -> None: ...
+    adapter: str
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ..., adapter: _Optional[str] = ...) -> None: ...
 
 class SavedGame(_message.Message):
     __slots__ = ("characters",)

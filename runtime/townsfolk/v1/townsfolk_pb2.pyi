@@ -273,20 +273,22 @@ class TokenIds(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("text", "token_ids", "sampling", "echo", "priority", "grammar")
+    __slots__ = ("text", "token_ids", "sampling", "echo", "priority", "grammar", "adapter")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     ECHO_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     GRAMMAR_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     text: str
     token_ids: TokenIds
     sampling: _sampling_pb2.SamplingParams
     echo: bool
     priority: int
     grammar: _sampling_pb2.Grammar
-    def __init__(self, text: _Optional[str] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., echo: _Optional[bool] = ..., priority: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ...) -> None: ...
+    adapter: str
+    def __init__(self, text: _Optional[str] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., echo: _Optional[bool] = ..., priority: _Optional[int] = ..., grammar: _Optional[_Union[_sampling_pb2.Grammar, _Mapping]] = ..., adapter: _Optional[str] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
     __slots__ = ("prompt", "text", "finished")
@@ -323,7 +325,7 @@ class GenerationFinished(_message.Message):
     def __init__(self, finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ..., stop_text: _Optional[str] = ...) -> None: ...
 
 class ChooseRequest(_message.Message):
-    __slots__ = ("session_id", "text", "token_ids", "options", "utterance", "remember", "score", "draw", "temperature", "seed", "priority")
+    __slots__ = ("session_id", "text", "token_ids", "options", "utterance", "remember", "score", "draw", "temperature", "seed", "priority", "adapter")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -335,6 +337,7 @@ class ChooseRequest(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     text: str
     token_ids: TokenIds
@@ -346,7 +349,8 @@ class ChooseRequest(_message.Message):
     temperature: float
     seed: int
     priority: int
-    def __init__(self, session_id: _Optional[str] = ..., text: _Optional[str] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., options: _Optional[_Iterable[str]] = ..., utterance: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ..., remember: _Optional[bool] = ..., score: _Optional[_Union[ChoiceScore, str]] = ..., draw: _Optional[bool] = ..., temperature: _Optional[float] = ..., seed: _Optional[int] = ..., priority: _Optional[int] = ...) -> None: ...
+    adapter: str
+    def __init__(self, session_id: _Optional[str] = ..., text: _Optional[str] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., options: _Optional[_Iterable[str]] = ..., utterance: _Optional[_Union[_dialogue_pb2.Utterance, _Mapping]] = ..., remember: _Optional[bool] = ..., score: _Optional[_Union[ChoiceScore, str]] = ..., draw: _Optional[bool] = ..., temperature: _Optional[float] = ..., seed: _Optional[int] = ..., priority: _Optional[int] = ..., adapter: _Optional[str] = ...) -> None: ...
 
 class ScoredOption(_message.Message):
     __slots__ = ("text", "logprob", "logprob_per_token", "probability", "tokens")
@@ -537,3 +541,47 @@ class WarmResponse(_message.Message):
     MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
     memory_used_mib: int
     def __init__(self, memory_used_mib: _Optional[int] = ...) -> None: ...
+
+class LoadAdapterRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class LoadAdapterResponse(_message.Message):
+    __slots__ = ("adapter",)
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    adapter: Adapter
+    def __init__(self, adapter: _Optional[_Union[Adapter, _Mapping]] = ...) -> None: ...
+
+class UnloadAdapterRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class UnloadAdapterResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListAdaptersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Adapter(_message.Message):
+    __slots__ = ("name", "loaded", "rank", "memory_bytes")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    loaded: bool
+    rank: int
+    memory_bytes: int
+    def __init__(self, name: _Optional[str] = ..., loaded: _Optional[bool] = ..., rank: _Optional[int] = ..., memory_bytes: _Optional[int] = ...) -> None: ...
+
+class ListAdaptersResponse(_message.Message):
+    __slots__ = ("adapters",)
+    ADAPTERS_FIELD_NUMBER: _ClassVar[int]
+    adapters: _containers.RepeatedCompositeFieldContainer[Adapter]
+    def __init__(self, adapters: _Optional[_Iterable[_Union[Adapter, _Mapping]]] = ...) -> None: ...

@@ -137,6 +137,21 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmResponse.FromString,
                 _registered_method=True)
+        self.LoadAdapter = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/LoadAdapter',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.LoadAdapterRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.LoadAdapterResponse.FromString,
+                _registered_method=True)
+        self.UnloadAdapter = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/UnloadAdapter',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.UnloadAdapterRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.UnloadAdapterResponse.FromString,
+                _registered_method=True)
+        self.ListAdapters = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/ListAdapters',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersResponse.FromString,
+                _registered_method=True)
 
 
 class TownsfolkServiceServicer:
@@ -290,6 +305,30 @@ class TownsfolkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LoadAdapter(self, request, context):
+        """Loads an adapter (LoRA) of the runtime's folder of adapters beside the model, also one that is loaded: answers to come are spoken with
+        its files as they are now. Nobody's answer waits. FAILED_PRECONDITION when it is not of this model or can't be used, or when the runtime
+        has no such folder; RESOURCE_EXHAUSTED when there is no room for it; the message says what to do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadAdapter(self, request, context):
+        """Lets go of an adapter. Answers under way end with it; then its memory is given back. Sessions that have it stay, and can't be answered
+        until it is loaded again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAdapters(self, request, context):
+        """The adapters of the runtime's folder, loaded or not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TownsfolkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -392,6 +431,21 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.Warm,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.WarmResponse.SerializeToString,
+            ),
+            'LoadAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadAdapter,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.LoadAdapterRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.LoadAdapterResponse.SerializeToString,
+            ),
+            'UnloadAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadAdapter,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.UnloadAdapterRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.UnloadAdapterResponse.SerializeToString,
+            ),
+            'ListAdapters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAdapters,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -937,6 +991,87 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/Warm',
             townsfolk_dot_v1_dot_townsfolk__pb2.WarmRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.WarmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/LoadAdapter',
+            townsfolk_dot_v1_dot_townsfolk__pb2.LoadAdapterRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.LoadAdapterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/UnloadAdapter',
+            townsfolk_dot_v1_dot_townsfolk__pb2.UnloadAdapterRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.UnloadAdapterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAdapters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/ListAdapters',
+            townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersResponse.FromString,
             options,
             channel_credentials,
             insecure,

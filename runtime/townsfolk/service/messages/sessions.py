@@ -66,6 +66,7 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
         actions=tuple(_action_fields(index, each) for index, each in enumerate(message.actions)),
         hesitation_entropy=hesitation(message),
         speech=speech_fields(message.speech),
+        adapter=message.adapter,
     )
 
 
@@ -90,6 +91,7 @@ def session_config_message(config: SessionConfig) -> dialogue_pb2.SessionConfig:
         actions=map(_action_message, config.actions),
         hesitation_entropy=config.hesitation_entropy,
         speech=speech_message(config.speech),
+        adapter=config.adapter,
     )
 
 

@@ -660,6 +660,11 @@ class SessionConfig:
 	## What of its replies is said aloud.
 	var speech: SpeechSettings = null
 
+	## The adapter that the character speaks with, by its name in the runtime's folder of adapters;
+	## it is loaded if it is not. Empty: the model alone. NOT_FOUND when there is none of this name.
+	## At most 128 characters.
+	var adapter: String = ""
+
 	## Makes [member hesitation_entropy] not set.
 	func clear_hesitation_entropy() -> void:
 		hesitation_entropy = 0.0
@@ -696,6 +701,9 @@ class SessionConfig:
 		if speech != null:
 			writer.put_varint(82)
 			writer.put_message(speech)
+		if adapter != "":
+			writer.put_varint(90)
+			writer.put_string(adapter)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -733,6 +741,8 @@ class SessionConfig:
 					var speech_element := speech if speech != null else SpeechSettings.new()
 					reader.read_message(speech_element)
 					speech = speech_element
+				90:
+					adapter = reader.read_string()
 				_:
 					reader.skip(tag)
 

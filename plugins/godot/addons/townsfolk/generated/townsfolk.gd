@@ -1041,6 +1041,9 @@ class GenerateRequest:
 
 	## What the completion must be. Not set: any text.
 	var grammar: Sampling.Grammar = null
+
+	## The adapter that completes it; see SessionConfig.
+	var adapter: String = ""
 	var _prompt_value: Variant
 
 	## Makes no member of prompt set.
@@ -1067,6 +1070,9 @@ class GenerateRequest:
 		if grammar != null:
 			writer.put_varint(50)
 			writer.put_message(grammar)
+		if adapter != "":
+			writer.put_varint(58)
+			writer.put_string(adapter)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1095,6 +1101,8 @@ class GenerateRequest:
 					var grammar_element := grammar if grammar != null else Sampling.Grammar.new()
 					reader.read_message(grammar_element)
 					grammar = grammar_element
+				58:
+					adapter = reader.read_string()
 				_:
 					reader.skip(tag)
 
@@ -1349,6 +1357,10 @@ class ChooseRequest:
 
 	## Without a session: larger goes first. -100 to 100.
 	var priority: int = 0
+
+	## Without a session: the adapter by which the options are likely; see SessionConfig. A
+	## character chooses with its own.
+	var adapter: String = ""
 	var _subject_value: Variant
 
 	## Makes [member temperature] not set.
@@ -1400,6 +1412,9 @@ class ChooseRequest:
 		if priority != 0:
 			writer.put_varint(88)
 			writer.put_int32(priority)
+		if adapter != "":
+			writer.put_varint(98)
+			writer.put_string(adapter)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -1436,6 +1451,8 @@ class ChooseRequest:
 					seed = reader.read_varint()
 				88:
 					priority = reader.read_int32()
+				98:
+					adapter = reader.read_string()
 				_:
 					reader.skip(tag)
 
@@ -2172,6 +2189,154 @@ class WarmResponse:
 					reader.skip(tag)
 
 
+## Load an adapter.
+class LoadAdapterRequest:
+	extends ProtoMessage
+
+	## Its name: that of its folder within the runtime's folder of adapters.
+	var name: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if name != "":
+			writer.put_varint(10)
+			writer.put_string(name)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					name = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## The adapter is loaded.
+class LoadAdapterResponse:
+	extends ProtoMessage
+
+	## It.
+	var adapter: Adapter = null
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if adapter != null:
+			writer.put_varint(10)
+			writer.put_message(adapter)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var adapter_element := adapter if adapter != null else Adapter.new()
+					reader.read_message(adapter_element)
+					adapter = adapter_element
+				_:
+					reader.skip(tag)
+
+
+## Let go of an adapter.
+class UnloadAdapterRequest:
+	extends ProtoMessage
+
+	## Its name. NOT_FOUND when none of this name is loaded.
+	var name: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if name != "":
+			writer.put_varint(10)
+			writer.put_string(name)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					name = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## Nobody can begin to speak with it any more.
+class UnloadAdapterResponse:
+	extends ProtoMessage
+
+
+## Ask for the adapters.
+class ListAdaptersRequest:
+	extends ProtoMessage
+
+
+## An adapter.
+class Adapter:
+	extends ProtoMessage
+
+	## Its name.
+	var name: String = ""
+
+	## Whether it is loaded.
+	var loaded: bool = false
+
+	## The rank of its matrices, the largest; 0 where it is not loaded.
+	var rank: int = 0
+
+	## Memory that it takes, in bytes; 0 where it is not loaded.
+	var memory_bytes: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if name != "":
+			writer.put_varint(10)
+			writer.put_string(name)
+		if loaded:
+			writer.put_varint(16)
+			writer.put_bool(loaded)
+		if rank != 0:
+			writer.put_varint(24)
+			writer.put_int32(rank)
+		if memory_bytes != 0:
+			writer.put_varint(32)
+			writer.put_varint(memory_bytes)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					name = reader.read_string()
+				16:
+					loaded = reader.read_bool()
+				24:
+					rank = reader.read_int32()
+				32:
+					memory_bytes = reader.read_varint()
+				_:
+					reader.skip(tag)
+
+
+## All adapters, by name.
+class ListAdaptersResponse:
+	extends ProtoMessage
+
+	## The adapters.
+	var adapters: Array[Adapter] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in adapters:
+			writer.put_varint(10)
+			writer.put_message(element)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var adapters_element := Adapter.new()
+					reader.read_message(adapters_element)
+					adapters.append(adapters_element)
+				_:
+					reader.skip(tag)
+
+
 ## One runtime: a model, its sessions and its lore. Errors are gRPC statuses whose message says what
 ## to do. With authentication on, every call carries the metadata "authorization: Bearer TOKEN". A
 ## client of this contract says so with each call: "townsfolk-contract: MAJOR.MINOR"; see
@@ -2505,6 +2670,61 @@ class TownsfolkServiceClient:
 	) -> GrpcCall:
 		var call := _channel.start_call(
 			"/townsfolk.v1.TownsfolkService/Warm", WarmResponse, timeout_seconds, metadata, false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Loads an adapter (LoRA) of the runtime's folder of adapters beside the model, also one that
+	## is loaded: answers to come are spoken with its files as they are now. Nobody's answer waits.
+	## FAILED_PRECONDITION when it is not of this model or can't be used, or when the runtime has no
+	## such folder; RESOURCE_EXHAUSTED when there is no room for it; the message says what to do.
+	func load_adapter(
+		request: LoadAdapterRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/LoadAdapter",
+			LoadAdapterResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Lets go of an adapter. Answers under way end with it; then its memory is given back. Sessions
+	## that have it stay, and can't be answered until it is loaded again.
+	func unload_adapter(
+		request: UnloadAdapterRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/UnloadAdapter",
+			UnloadAdapterResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## The adapters of the runtime's folder, loaded or not.
+	func list_adapters(
+		request: ListAdaptersRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/ListAdapters",
+			ListAdaptersResponse,
+			timeout_seconds,
+			metadata,
+			false
 		)
 		call.send(request)
 		call.close_send()

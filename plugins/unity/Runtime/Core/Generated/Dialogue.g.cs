@@ -49,7 +49,7 @@ namespace Townsfolk.V1 {
             "EhAKCGFjY2VwdGVkGAMgASgIEgwKBHRleHQYBCABKAkibwoOU3BlZWNoU2V0",
             "dGluZ3MSMQoKZGlyZWN0aW9ucxgBIAEoDjIdLnRvd25zZm9say52MS5TdGFn",
             "ZURpcmVjdGlvbnMSKgoFbWFya3MYAiADKA4yGy50b3duc2ZvbGsudjEuRGly",
-            "ZWN0aW9uTWFyayKXAwoNU2Vzc2lvbkNvbmZpZxISCgpzZXNzaW9uX2lkGAEg",
+            "ZWN0aW9uTWFyayKoAwoNU2Vzc2lvbkNvbmZpZxISCgpzZXNzaW9uX2lkGAEg",
             "ASgJEiYKB3BlcnNvbmEYAiABKAsyFS50b3duc2ZvbGsudjEuUGVyc29uYRIQ",
             "Cghsb3JlX2lkcxgDIAMoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9s",
             "ay52MS5TYW1wbGluZ1BhcmFtcxIQCghwcmlvcml0eRgFIAEoBRIuCgdoaXN0",
@@ -57,90 +57,91 @@ namespace Townsfolk.V1 {
             "dmVyZmxvd19wb2xpY3kYByABKA4yHC50b3duc2ZvbGsudjEuT3ZlcmZsb3dQ",
             "b2xpY3kSHwoSaGVzaXRhdGlvbl9lbnRyb3B5GAggASgCSACIAQESKQoHYWN0",
             "aW9ucxgJIAMoCzIYLnRvd25zZm9say52MS5BY3Rpb25TcGVjEiwKBnNwZWVj",
-            "aBgKIAEoCzIcLnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5nc0IVChNfaGVz",
-            "aXRhdGlvbl9lbnRyb3B5IpgBCglTYXZlZEdhbWUSOwoKY2hhcmFjdGVycxgB",
-            "IAMoCzInLnRvd25zZm9say52MS5TYXZlZEdhbWUuQ2hhcmFjdGVyc0VudHJ5",
-            "Gk4KD0NoYXJhY3RlcnNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiAB",
-            "KAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbkNvbmZpZzoCOAEirwIKCVV0dGVy",
-            "YW5jZRIMCgR0ZXh0GAEgASgJEg8KB3NwZWFrZXIYAiABKAkSDwoHdHVybl9p",
-            "ZBgDIAEoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9say52MS5TYW1w",
-            "bGluZ1BhcmFtcxITCgtkZWFkbGluZV9tcxgFIAEoBRImCgdncmFtbWFyGAYg",
-            "ASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXISHwoSaGVzaXRhdGlvbl9lbnRy",
-            "b3B5GAcgASgCSACIAQESKQoHYWN0aW9ucxgIIAEoCzIYLnRvd25zZm9say52",
-            "MS5BY3Rpb25zTm93EiIKA2N1ZRgMIAEoDjIVLnRvd25zZm9say52MS5UdXJu",
-            "Q3VlQhUKE19oZXNpdGF0aW9uX2VudHJvcHkiYwoNU2Vzc2lvbk9wZW5lZBIS",
-            "CgpzZXNzaW9uX2lkGAEgASgJEg8KB3Jlc3VtZWQYAiABKAgSFQoNc3lzdGVt",
-            "X3Rva2VucxgDIAEoBRIWCg5jb250ZXh0X3Rva2VucxgEIAEoBSIeCgtUdXJu",
-            "U3RhcnRlZBIPCgd0dXJuX2lkGAEgASgJImIKCVRleHREZWx0YRIPCgd0dXJu",
-            "X2lkGAEgASgJEgwKBHRleHQYAiABKAkSIwoGdG9rZW5zGAMgAygLMhMudG93",
-            "bnNmb2xrLnYxLlRva2VuEhEKCWRpcmVjdGlvbhgEIAEoCCKLAQoORGlyZWN0",
-            "aW9uR2l2ZW4SDwoHdHVybl9pZBgBIAEoCRIPCgdzcGVha2VyGAIgASgJEgwK",
-            "BHRleHQYAyABKAkSKQoEbWFyaxgEIAEoDjIbLnRvd25zZm9say52MS5EaXJl",
-            "Y3Rpb25NYXJrEg4KBm9mZnNldBgFIAEoBRIOCgZsZW5ndGgYBiABKAUioAEK",
-            "EVNlbnRlbmNlQ29tcGxldGVkEg8KB3R1cm5faWQYASABKAkSDQoFaW5kZXgY",
-            "AiABKAUSDAoEdGV4dBgDIAEoCRIsCgpjb25maWRlbmNlGAQgASgLMhgudG93",
-            "bnNmb2xrLnYxLkNvbmZpZGVuY2USDwoHc3BlYWtlchgFIAEoCRIOCgZvZmZz",
-            "ZXQYBiABKAUSDgoGbGVuZ3RoGAcgASgFIj0KC0VudHJvcHlQZWFrEg0KBXN0",
-            "YXJ0GAEgASgFEg4KBmxlbmd0aBgCIAEoBRIPCgdlbnRyb3B5GAMgASgCIl8K",
-            "CkNvbmZpZGVuY2USFAoMbWVhbl9sb2dwcm9iGAEgASgCEigKBXBlYWtzGAIg",
-            "AygLMhkudG93bnNmb2xrLnYxLkVudHJvcHlQZWFrEhEKCWhlc2l0YXRlZBgD",
-            "IAEoCCKVAQoMVHVybkZpbmlzaGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4",
-            "dBgCIAEoCRIxCg1maW5pc2hfcmVhc29uGAMgASgOMhoudG93bnNmb2xrLnYx",
-            "LkZpbmlzaFJlYXNvbhIiCgV1c2FnZRgEIAEoCzITLnRvd25zZm9say52MS5V",
-            "c2FnZRIPCgdyZXRyaWVzGAUgASgFIlQKD1R1cm5JbnRlcnJ1cHRlZBIPCgd0",
-            "dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIgoFdXNhZ2UYAyABKAsyEy50",
-            "b3duc2ZvbGsudjEuVXNhZ2UiUQoOQ29udGV4dFRyaW1tZWQSDwoHdHVybl9p",
-            "ZBgBIAEoCRIuCgdkcm9wcGVkGAIgAygLMh0udG93bnNmb2xrLnYxLlRyYW5z",
-            "Y3JpcHRFbnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0GAEgASgJIjgKCFJlY29y",
-            "ZGVkEiwKBWxpbmVzGAEgAygLMh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRF",
-            "bnRyeSIjCg9Qcmlvcml0eVVwZGF0ZWQSEAoIcHJpb3JpdHkYASABKAUiHwoL",
-            "SW50ZXJydXB0ZWQSEAoIdHVybl9pZHMYASADKAkiVwoMU2Vzc2lvbkVycm9y",
-            "EiUKBGNvZGUYASABKA4yFy50b3duc2ZvbGsudjEuRXJyb3JDb2RlEg8KB21l",
-            "c3NhZ2UYAiABKAkSDwoHdHVybl9pZBgDIAEoCSKtBgoMU2Vzc2lvbkV2ZW50",
-            "Ei0KBm9wZW5lZBgBIAEoCzIbLnRvd25zZm9say52MS5TZXNzaW9uT3BlbmVk",
-            "SAASMQoMdHVybl9zdGFydGVkGAIgASgLMhkudG93bnNmb2xrLnYxLlR1cm5T",
-            "dGFydGVkSAASLQoKdGV4dF9kZWx0YRgDIAEoCzIXLnRvd25zZm9say52MS5U",
-            "ZXh0RGVsdGFIABI9ChJzZW50ZW5jZV9jb21wbGV0ZWQYBCABKAsyHy50b3du",
-            "c2ZvbGsudjEuU2VudGVuY2VDb21wbGV0ZWRIABIzCg10dXJuX2ZpbmlzaGVk",
-            "GAUgASgLMhoudG93bnNmb2xrLnYxLlR1cm5GaW5pc2hlZEgAEjkKEHR1cm5f",
-            "aW50ZXJydXB0ZWQYBiABKAsyHS50b3duc2ZvbGsudjEuVHVybkludGVycnVw",
-            "dGVkSAASNwoPY29udGV4dF90cmltbWVkGAcgASgLMhwudG93bnNmb2xrLnYx",
-            "LkNvbnRleHRUcmltbWVkSAASKgoIbm90aWZpZWQYCCABKAsyFi50b3duc2Zv",
-            "bGsudjEuTm90aWZpZWRIABI5ChBwcmlvcml0eV91cGRhdGVkGAkgASgLMh0u",
-            "dG93bnNmb2xrLnYxLlByaW9yaXR5VXBkYXRlZEgAEisKBWVycm9yGAogASgL",
-            "MhoudG93bnNmb2xrLnYxLlNlc3Npb25FcnJvckgAEjAKC2ludGVycnVwdGVk",
-            "GAsgASgLMhkudG93bnNmb2xrLnYxLkludGVycnVwdGVkSAASOQoQYWN0aW9u",
-            "X3JlcXVlc3RlZBgMIAEoCzIdLnRvd25zZm9say52MS5BY3Rpb25SZXF1ZXN0",
-            "ZWRIABI1Cg5hY3Rpb25fc2V0dGxlZBgNIAEoCzIbLnRvd25zZm9say52MS5B",
-            "Y3Rpb25TZXR0bGVkSAASNwoPZGlyZWN0aW9uX2dpdmVuGA4gASgLMhwudG93",
-            "bnNmb2xrLnYxLkRpcmVjdGlvbkdpdmVuSAASKgoIcmVjb3JkZWQYFCABKAsy",
-            "Fi50b3duc2ZvbGsudjEuUmVjb3JkZWRIAEIHCgVldmVudCpSCg5PdmVyZmxv",
-            "d1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5TUEVDSUZJRUQQABIfChtP",
-            "VkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASppCglFbnRyeUtpbmQSGgoW",
-            "RU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVOVFJZX0tJTkRfSEVBUkQQ",
-            "ARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5UUllfS0lORF9FVkVOVBAD",
-            "Kp0BCg1QYXJhbWV0ZXJUeXBlEh4KGlBBUkFNRVRFUl9UWVBFX1VOU1BFQ0lG",
-            "SUVEEAASGQoVUEFSQU1FVEVSX1RZUEVfU1RSSU5HEAESGgoWUEFSQU1FVEVS",
-            "X1RZUEVfSU5URUdFUhACEhkKFVBBUkFNRVRFUl9UWVBFX05VTUJFUhADEhoK",
-            "FlBBUkFNRVRFUl9UWVBFX0JPT0xFQU4QBCptCg9BY3Rpb25QbGFjZW1lbnQS",
-            "IAocQUNUSU9OX1BMQUNFTUVOVF9VTlNQRUNJRklFRBAAEhoKFkFDVElPTl9Q",
-            "TEFDRU1FTlRfQUZURVIQARIcChhBQ1RJT05fUExBQ0VNRU5UX0JFVFdFRU4Q",
-            "AiqhAQoPU3RhZ2VEaXJlY3Rpb25zEiAKHFNUQUdFX0RJUkVDVElPTlNfVU5T",
-            "UEVDSUZJRUQQABIZChVTVEFHRV9ESVJFQ1RJT05TX0tFRVAQARIaChZTVEFH",
-            "RV9ESVJFQ1RJT05TX0FQQVJUEAISGQoVU1RBR0VfRElSRUNUSU9OU19EUk9Q",
-            "EAMSGgoWU1RBR0VfRElSRUNUSU9OU19TUEVBSxAEKqMBCg1EaXJlY3Rpb25N",
-            "YXJrEh4KGkRJUkVDVElPTl9NQVJLX1VOU1BFQ0lGSUVEEAASHAoYRElSRUNU",
-            "SU9OX01BUktfQVNURVJJU0tTEAESHgoaRElSRUNUSU9OX01BUktfUEFSRU5U",
-            "SEVTRVMQAhIbChdESVJFQ1RJT05fTUFSS19CUkFDS0VUUxADEhcKE0RJUkVD",
-            "VElPTl9NQVJLX1RBR1MQBCpdCgdUdXJuQ3VlEhgKFFRVUk5fQ1VFX1VOU1BF",
-            "Q0lGSUVEEAASEQoNVFVSTl9DVUVfU0FJRBABEhIKDlRVUk5fQ1VFX0VWRU5U",
-            "EAISEQoNVFVSTl9DVUVfTk9ORRADKoMCCglFcnJvckNvZGUSGgoWRVJST1Jf",
-            "Q09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdV",
-            "TUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09E",
-            "RV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9Q",
-            "UkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVE",
-            "EAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxS",
-            "RUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "aBgKIAEoCzIcLnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5ncxIPCgdhZGFw",
+            "dGVyGAsgASgJQhUKE19oZXNpdGF0aW9uX2VudHJvcHkimAEKCVNhdmVkR2Ft",
+            "ZRI7CgpjaGFyYWN0ZXJzGAEgAygLMicudG93bnNmb2xrLnYxLlNhdmVkR2Ft",
+            "ZS5DaGFyYWN0ZXJzRW50cnkaTgoPQ2hhcmFjdGVyc0VudHJ5EgsKA2tleRgB",
+            "IAEoCRIqCgV2YWx1ZRgCIAEoCzIbLnRvd25zZm9say52MS5TZXNzaW9uQ29u",
+            "ZmlnOgI4ASKvAgoJVXR0ZXJhbmNlEgwKBHRleHQYASABKAkSDwoHc3BlYWtl",
+            "chgCIAEoCRIPCgd0dXJuX2lkGAMgASgJEi4KCHNhbXBsaW5nGAQgASgLMhwu",
+            "dG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEhMKC2RlYWRsaW5lX21zGAUg",
+            "ASgFEiYKB2dyYW1tYXIYBiABKAsyFS50b3duc2ZvbGsudjEuR3JhbW1hchIf",
+            "ChJoZXNpdGF0aW9uX2VudHJvcHkYByABKAJIAIgBARIpCgdhY3Rpb25zGAgg",
+            "ASgLMhgudG93bnNmb2xrLnYxLkFjdGlvbnNOb3cSIgoDY3VlGAwgASgOMhUu",
+            "dG93bnNmb2xrLnYxLlR1cm5DdWVCFQoTX2hlc2l0YXRpb25fZW50cm9weSJj",
+            "Cg1TZXNzaW9uT3BlbmVkEhIKCnNlc3Npb25faWQYASABKAkSDwoHcmVzdW1l",
+            "ZBgCIAEoCBIVCg1zeXN0ZW1fdG9rZW5zGAMgASgFEhYKDmNvbnRleHRfdG9r",
+            "ZW5zGAQgASgFIh4KC1R1cm5TdGFydGVkEg8KB3R1cm5faWQYASABKAkiYgoJ",
+            "VGV4dERlbHRhEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIjCgZ0",
+            "b2tlbnMYAyADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4SEQoJZGlyZWN0aW9u",
+            "GAQgASgIIosBCg5EaXJlY3Rpb25HaXZlbhIPCgd0dXJuX2lkGAEgASgJEg8K",
+            "B3NwZWFrZXIYAiABKAkSDAoEdGV4dBgDIAEoCRIpCgRtYXJrGAQgASgOMhsu",
+            "dG93bnNmb2xrLnYxLkRpcmVjdGlvbk1hcmsSDgoGb2Zmc2V0GAUgASgFEg4K",
+            "Bmxlbmd0aBgGIAEoBSKgAQoRU2VudGVuY2VDb21wbGV0ZWQSDwoHdHVybl9p",
+            "ZBgBIAEoCRINCgVpbmRleBgCIAEoBRIMCgR0ZXh0GAMgASgJEiwKCmNvbmZp",
+            "ZGVuY2UYBCABKAsyGC50b3duc2ZvbGsudjEuQ29uZmlkZW5jZRIPCgdzcGVh",
+            "a2VyGAUgASgJEg4KBm9mZnNldBgGIAEoBRIOCgZsZW5ndGgYByABKAUiPQoL",
+            "RW50cm9weVBlYWsSDQoFc3RhcnQYASABKAUSDgoGbGVuZ3RoGAIgASgFEg8K",
+            "B2VudHJvcHkYAyABKAIiXwoKQ29uZmlkZW5jZRIUCgxtZWFuX2xvZ3Byb2IY",
+            "ASABKAISKAoFcGVha3MYAiADKAsyGS50b3duc2ZvbGsudjEuRW50cm9weVBl",
+            "YWsSEQoJaGVzaXRhdGVkGAMgASgIIpUBCgxUdXJuRmluaXNoZWQSDwoHdHVy",
+            "bl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEjEKDWZpbmlzaF9yZWFzb24YAyAB",
+            "KA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29uEiIKBXVzYWdlGAQgASgL",
+            "MhMudG93bnNmb2xrLnYxLlVzYWdlEg8KB3JldHJpZXMYBSABKAUiVAoPVHVy",
+            "bkludGVycnVwdGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIi",
+            "CgV1c2FnZRgDIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJRCg5Db250ZXh0",
+            "VHJpbW1lZBIPCgd0dXJuX2lkGAEgASgJEi4KB2Ryb3BwZWQYAiADKAsyHS50",
+            "b3duc2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5IhgKCE5vdGlmaWVkEgwKBHRl",
+            "eHQYASABKAkiOAoIUmVjb3JkZWQSLAoFbGluZXMYASADKAsyHS50b3duc2Zv",
+            "bGsudjEuVHJhbnNjcmlwdEVudHJ5IiMKD1ByaW9yaXR5VXBkYXRlZBIQCghw",
+            "cmlvcml0eRgBIAEoBSIfCgtJbnRlcnJ1cHRlZBIQCgh0dXJuX2lkcxgBIAMo",
+            "CSJXCgxTZXNzaW9uRXJyb3ISJQoEY29kZRgBIAEoDjIXLnRvd25zZm9say52",
+            "MS5FcnJvckNvZGUSDwoHbWVzc2FnZRgCIAEoCRIPCgd0dXJuX2lkGAMgASgJ",
+            "Iq0GCgxTZXNzaW9uRXZlbnQSLQoGb3BlbmVkGAEgASgLMhsudG93bnNmb2xr",
+            "LnYxLlNlc3Npb25PcGVuZWRIABIxCgx0dXJuX3N0YXJ0ZWQYAiABKAsyGS50",
+            "b3duc2ZvbGsudjEuVHVyblN0YXJ0ZWRIABItCgp0ZXh0X2RlbHRhGAMgASgL",
+            "MhcudG93bnNmb2xrLnYxLlRleHREZWx0YUgAEj0KEnNlbnRlbmNlX2NvbXBs",
+            "ZXRlZBgEIAEoCzIfLnRvd25zZm9say52MS5TZW50ZW5jZUNvbXBsZXRlZEgA",
+            "EjMKDXR1cm5fZmluaXNoZWQYBSABKAsyGi50b3duc2ZvbGsudjEuVHVybkZp",
+            "bmlzaGVkSAASOQoQdHVybl9pbnRlcnJ1cHRlZBgGIAEoCzIdLnRvd25zZm9s",
+            "ay52MS5UdXJuSW50ZXJydXB0ZWRIABI3Cg9jb250ZXh0X3RyaW1tZWQYByAB",
+            "KAsyHC50b3duc2ZvbGsudjEuQ29udGV4dFRyaW1tZWRIABIqCghub3RpZmll",
+            "ZBgIIAEoCzIWLnRvd25zZm9say52MS5Ob3RpZmllZEgAEjkKEHByaW9yaXR5",
+            "X3VwZGF0ZWQYCSABKAsyHS50b3duc2ZvbGsudjEuUHJpb3JpdHlVcGRhdGVk",
+            "SAASKwoFZXJyb3IYCiABKAsyGi50b3duc2ZvbGsudjEuU2Vzc2lvbkVycm9y",
+            "SAASMAoLaW50ZXJydXB0ZWQYCyABKAsyGS50b3duc2ZvbGsudjEuSW50ZXJy",
+            "dXB0ZWRIABI5ChBhY3Rpb25fcmVxdWVzdGVkGAwgASgLMh0udG93bnNmb2xr",
+            "LnYxLkFjdGlvblJlcXVlc3RlZEgAEjUKDmFjdGlvbl9zZXR0bGVkGA0gASgL",
+            "MhsudG93bnNmb2xrLnYxLkFjdGlvblNldHRsZWRIABI3Cg9kaXJlY3Rpb25f",
+            "Z2l2ZW4YDiABKAsyHC50b3duc2ZvbGsudjEuRGlyZWN0aW9uR2l2ZW5IABIq",
+            "CghyZWNvcmRlZBgUIAEoCzIWLnRvd25zZm9say52MS5SZWNvcmRlZEgAQgcK",
+            "BWV2ZW50KlIKDk92ZXJmbG93UG9saWN5Eh8KG09WRVJGTE9XX1BPTElDWV9V",
+            "TlNQRUNJRklFRBAAEh8KG09WRVJGTE9XX1BPTElDWV9EUk9QX09MREVTVBAB",
+            "KmkKCUVudHJ5S2luZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQ",
+            "RU5UUllfS0lORF9IRUFSRBABEhQKEEVOVFJZX0tJTkRfU1BPS0UQAhIUChBF",
+            "TlRSWV9LSU5EX0VWRU5UEAMqnQEKDVBhcmFtZXRlclR5cGUSHgoaUEFSQU1F",
+            "VEVSX1RZUEVfVU5TUEVDSUZJRUQQABIZChVQQVJBTUVURVJfVFlQRV9TVFJJ",
+            "TkcQARIaChZQQVJBTUVURVJfVFlQRV9JTlRFR0VSEAISGQoVUEFSQU1FVEVS",
+            "X1RZUEVfTlVNQkVSEAMSGgoWUEFSQU1FVEVSX1RZUEVfQk9PTEVBThAEKm0K",
+            "D0FjdGlvblBsYWNlbWVudBIgChxBQ1RJT05fUExBQ0VNRU5UX1VOU1BFQ0lG",
+            "SUVEEAASGgoWQUNUSU9OX1BMQUNFTUVOVF9BRlRFUhABEhwKGEFDVElPTl9Q",
+            "TEFDRU1FTlRfQkVUV0VFThACKqEBCg9TdGFnZURpcmVjdGlvbnMSIAocU1RB",
+            "R0VfRElSRUNUSU9OU19VTlNQRUNJRklFRBAAEhkKFVNUQUdFX0RJUkVDVElP",
+            "TlNfS0VFUBABEhoKFlNUQUdFX0RJUkVDVElPTlNfQVBBUlQQAhIZChVTVEFH",
+            "RV9ESVJFQ1RJT05TX0RST1AQAxIaChZTVEFHRV9ESVJFQ1RJT05TX1NQRUFL",
+            "EAQqowEKDURpcmVjdGlvbk1hcmsSHgoaRElSRUNUSU9OX01BUktfVU5TUEVD",
+            "SUZJRUQQABIcChhESVJFQ1RJT05fTUFSS19BU1RFUklTS1MQARIeChpESVJF",
+            "Q1RJT05fTUFSS19QQVJFTlRIRVNFUxACEhsKF0RJUkVDVElPTl9NQVJLX0JS",
+            "QUNLRVRTEAMSFwoTRElSRUNUSU9OX01BUktfVEFHUxAEKl0KB1R1cm5DdWUS",
+            "GAoUVFVSTl9DVUVfVU5TUEVDSUZJRUQQABIRCg1UVVJOX0NVRV9TQUlEEAES",
+            "EgoOVFVSTl9DVUVfRVZFTlQQAhIRCg1UVVJOX0NVRV9OT05FEAMqgwIKCUVy",
+            "cm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1Jf",
+            "Q09ERV9JTlZBTElEX0FSR1VNRU5UEAESGAoURVJST1JfQ09ERV9OT1RfRk9V",
+            "TkQQAhIhCh1FUlJPUl9DT0RFX1JFU09VUkNFX0VYSEFVU1RFRBADEiIKHkVS",
+            "Uk9SX0NPREVfRkFJTEVEX1BSRUNPTkRJVElPThAEEiAKHEVSUk9SX0NPREVf",
+            "REVBRExJTkVfRVhDRUVERUQQBRIXChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYS",
+            "HQoZRVJST1JfQ09ERV9BTFJFQURZX0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsu",
+            "VjFiBnByb3RvMw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.TurnCue), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -153,7 +154,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionRequested), global::Townsfolk.V1.ActionRequested.Parser, new[]{ "TurnId", "ActionId", "Name", "ArgumentsJson", "Offset" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SpeechSettings), global::Townsfolk.V1.SpeechSettings.Parser, new[]{ "Directions", "Marks" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech" }, new[]{ "HesitationEntropy" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech", "Adapter" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SavedGame), global::Townsfolk.V1.SavedGame.Parser, new[]{ "Characters" }, null, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions", "Cue" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
@@ -3501,6 +3502,7 @@ namespace Townsfolk.V1 {
       hesitationEntropy_ = other.hesitationEntropy_;
       actions_ = other.actions_.Clone();
       speech_ = other.speech_ != null ? other.speech_.Clone() : null;
+      adapter_ = other.adapter_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -3673,6 +3675,22 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "adapter" field.</summary>
+    public const int AdapterFieldNumber = 11;
+    private string adapter_ = "";
+    /// <summary>
+    /// The adapter that the character speaks with, by its name in the runtime's folder of adapters; it is loaded if it is not. Empty: the
+    /// model alone. NOT_FOUND when there is none of this name. At most 128 characters.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Adapter {
+      get { return adapter_; }
+      set {
+        adapter_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -3698,6 +3716,7 @@ namespace Townsfolk.V1 {
       if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(HesitationEntropy, other.HesitationEntropy)) return false;
       if(!actions_.Equals(other.actions_)) return false;
       if (!object.Equals(Speech, other.Speech)) return false;
+      if (Adapter != other.Adapter) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -3715,6 +3734,7 @@ namespace Townsfolk.V1 {
       if (HasHesitationEntropy) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(HesitationEntropy);
       hash ^= actions_.GetHashCode();
       if (speech_ != null) hash ^= Speech.GetHashCode();
+      if (Adapter.Length != 0) hash ^= Adapter.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -3764,6 +3784,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(82);
         output.WriteMessage(Speech);
       }
+      if (Adapter.Length != 0) {
+        output.WriteRawTag(90);
+        output.WriteString(Adapter);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -3805,6 +3829,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(82);
         output.WriteMessage(Speech);
       }
+      if (Adapter.Length != 0) {
+        output.WriteRawTag(90);
+        output.WriteString(Adapter);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -3838,6 +3866,9 @@ namespace Townsfolk.V1 {
       size += actions_.CalculateSize(_repeated_actions_codec);
       if (speech_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Speech);
+      }
+      if (Adapter.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Adapter);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -3883,6 +3914,9 @@ namespace Townsfolk.V1 {
           Speech = new global::Townsfolk.V1.SpeechSettings();
         }
         Speech.MergeFrom(other.Speech);
+      }
+      if (other.Adapter.Length != 0) {
+        Adapter = other.Adapter;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -3952,6 +3986,10 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Speech);
             break;
           }
+          case 90: {
+            Adapter = input.ReadString();
+            break;
+          }
         }
       }
     #endif
@@ -4018,6 +4056,10 @@ namespace Townsfolk.V1 {
               Speech = new global::Townsfolk.V1.SpeechSettings();
             }
             input.ReadMessage(Speech);
+            break;
+          }
+          case 90: {
+            Adapter = input.ReadString();
             break;
           }
         }

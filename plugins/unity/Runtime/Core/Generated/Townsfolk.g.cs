@@ -71,118 +71,132 @@ namespace Townsfolk.V1 {
             "ZWdpc3RlckxvcmVSZXF1ZXN0EiAKBGxvcmUYASABKAsyEi50b3duc2ZvbGsu",
             "djEuTG9yZSImChRSZWdpc3RlckxvcmVSZXNwb25zZRIOCgZ0b2tlbnMYASAB",
             "KAUiJAoRUmVtb3ZlTG9yZVJlcXVlc3QSDwoHbG9yZV9pZBgBIAEoCSIUChJS",
-            "ZW1vdmVMb3JlUmVzcG9uc2UiFwoIVG9rZW5JZHMSCwoDaWRzGAEgAygFItAB",
+            "ZW1vdmVMb3JlUmVzcG9uc2UiFwoIVG9rZW5JZHMSCwoDaWRzGAEgAygFIuEB",
             "Cg9HZW5lcmF0ZVJlcXVlc3QSDgoEdGV4dBgBIAEoCUgAEisKCXRva2VuX2lk",
             "cxgCIAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEi4KCHNhbXBsaW5n",
             "GAMgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEgwKBGVjaG8Y",
             "BCABKAgSEAoIcHJpb3JpdHkYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRv",
-            "d25zZm9say52MS5HcmFtbWFyQggKBnByb21wdCKsAQoQR2VuZXJhdGVSZXNw",
-            "b25zZRIsCgZwcm9tcHQYASABKAsyGi50b3duc2ZvbGsudjEuRWNob2VkUHJv",
-            "bXB0SAASKwoEdGV4dBgCIAEoCzIbLnRvd25zZm9say52MS5HZW5lcmF0ZWRU",
-            "ZXh0SAASNAoIZmluaXNoZWQYAyABKAsyIC50b3duc2ZvbGsudjEuR2VuZXJh",
-            "dGlvbkZpbmlzaGVkSABCBwoFZXZlbnQiMwoMRWNob2VkUHJvbXB0EiMKBnRv",
-            "a2VucxgBIAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJCCg1HZW5lcmF0ZWRU",
-            "ZXh0EgwKBHRleHQYASABKAkSIwoGdG9rZW5zGAIgAygLMhMudG93bnNmb2xr",
-            "LnYxLlRva2VuIn4KEkdlbmVyYXRpb25GaW5pc2hlZBIxCg1maW5pc2hfcmVh",
-            "c29uGAEgASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIiCgV1c2Fn",
-            "ZRgCIAEoCzITLnRvd25zZm9say52MS5Vc2FnZRIRCglzdG9wX3RleHQYAyAB",
-            "KAkizAIKDUNob29zZVJlcXVlc3QSFAoKc2Vzc2lvbl9pZBgBIAEoCUgAEg4K",
-            "BHRleHQYAiABKAlIABIrCgl0b2tlbl9pZHMYAyABKAsyFi50b3duc2ZvbGsu",
-            "djEuVG9rZW5JZHNIABIPCgdvcHRpb25zGAQgAygJEioKCXV0dGVyYW5jZRgF",
-            "IAEoCzIXLnRvd25zZm9say52MS5VdHRlcmFuY2USEAoIcmVtZW1iZXIYBiAB",
-            "KAgSKAoFc2NvcmUYByABKA4yGS50b3duc2ZvbGsudjEuQ2hvaWNlU2NvcmUS",
-            "DAoEZHJhdxgIIAEoCBIYCgt0ZW1wZXJhdHVyZRgJIAEoAkgBiAEBEhEKBHNl",
-            "ZWQYCiABKARIAogBARIQCghwcmlvcml0eRgLIAEoBUIJCgdzdWJqZWN0Qg4K",
-            "DF90ZW1wZXJhdHVyZUIHCgVfc2VlZCJtCgxTY29yZWRPcHRpb24SDAoEdGV4",
-            "dBgBIAEoCRIPCgdsb2dwcm9iGAIgASgCEhkKEWxvZ3Byb2JfcGVyX3Rva2Vu",
-            "GAMgASgCEhMKC3Byb2JhYmlsaXR5GAQgASgCEg4KBnRva2VucxgFIAEoBSKa",
-            "AQoOQ2hvb3NlUmVzcG9uc2USDgoGY2hvc2VuGAEgASgFEisKB29wdGlvbnMY",
-            "AiADKAsyGi50b3duc2ZvbGsudjEuU2NvcmVkT3B0aW9uEgwKBHNlZWQYAyAB",
-            "KAQSFQoNcHJvbXB0X3Rva2VucxgEIAEoBRIVCg1jYWNoZWRfdG9rZW5zGAUg",
-            "ASgFEg8KB3R1cm5faWQYBiABKAkiLwoPQ29udHJhY3RWZXJzaW9uEg0KBW1h",
-            "am9yGAEgASgFEg0KBW1pbm9yGAIgASgFIhcKFUdldFJ1bnRpbWVJbmZvUmVx",
-            "dWVzdCKNAwoWR2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEg",
-            "ASgJEg0KBW1vZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMSDgoGZGV2",
-            "aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9rZW5zGAYg",
-            "ASgFEhUKDWt2X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNpdHlfdG9r",
-            "ZW5zGAggASgFEhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhfYmF0Y2gY",
-            "CiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9kZWxfc3Rh",
-            "dGUYDCABKA4yGC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlf",
-            "dXNlZF9taWIYDSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEoBRIvCghj",
-            "b250cmFjdBgPIAEoCzIdLnRvd25zZm9say52MS5Db250cmFjdFZlcnNpb24i",
-            "PQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgB",
-            "AUIOCgxfaW50ZXJ2YWxfbXMi0wMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
-            "dW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9z",
-            "ZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxv",
-            "Y2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0",
-            "dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNz",
-            "aW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsK",
-            "E3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190",
-            "b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0",
-            "aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25z",
-            "Zm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQIAEoBRIl",
-            "CgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZSIoCgVGcmFt",
-            "ZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91cxgCIAEoDSKpAQoTUmVwb3J0",
-            "RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgBIAEoCRIQCghjbG9ja191cxgC",
-            "IAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoGcG9saWN5GAQgASgOMhgudG93",
-            "bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJhbWVzGAUgAygLMhMudG93bnNm",
-            "b2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgiFgoUUmVwb3J0RnJhbWVzUmVz",
-            "cG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xpY3kYASABKA4yGC50b3duc2Zv",
-            "bGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9tcxgCIAEoAhIRCglidWRnZXRf",
-            "bXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgEIAEoAxIUCgxzdGVwc19mb3Jj",
-            "ZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3NlZBgGIAEoAxITCgtmcmFtZXNf",
-            "bGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCABKAUiJAoOUmVsZWFzZVJlcXVl",
-            "c3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9SZWxlYXNlUmVzcG9uc2USFwoP",
-            "bWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dhcm1SZXF1ZXN0IicKDFdhcm1S",
-            "ZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIYASABKAUqXwoLQ2hvaWNlU2Nv",
-            "cmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoSQ0hPSUNFX1ND",
-            "T1JFX1RPVEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tFThACKnQKCk1v",
-            "ZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJNT0RF",
-            "TF9TVEFURV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNFRBACEhcK",
-            "E01PREVMX1NUQVRFX0xPQURJTkcQAypLCg1Db250cmFjdE1ham9yEh4KGkNP",
-            "TlRSQUNUX01BSk9SX1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1RfTUFKT1Jf",
-            "Q1VSUkVOVBABKksKDUNvbnRyYWN0TWlub3ISHgoaQ09OVFJBQ1RfTUlOT1Jf",
-            "VU5TUEVDSUZJRUQQABIaChZDT05UUkFDVF9NSU5PUl9DVVJSRU5UEAEqcQoK",
-            "UGFjZVBvbGljeRIbChdQQUNFX1BPTElDWV9VTlNQRUNJRklFRBAAEhYKElBB",
-            "Q0VfUE9MSUNZX1NNT09USBABEhgKFFBBQ0VfUE9MSUNZX0JBTEFOQ0VEEAIS",
-            "FAoQUEFDRV9QT0xJQ1lfRkFTVBADMvwMChBUb3duc2ZvbGtTZXJ2aWNlEk0K",
-            "CENvbnZlcnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNlUmVxdWVzdBoeLnRv",
-            "d25zZm9say52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJSCgtPcGVuU2Vzc2lv",
-            "bhIgLnRvd25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIS50b3duc2Zv",
-            "bGsudjEuT3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkSGC50b3duc2ZvbGsu",
-            "djEuU2F5UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlSZXNwb25zZTABEmEK",
-            "EEludGVycnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vz",
-            "c2lvblJlcXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJl",
-            "c3BvbnNlElUKDEFuc3dlckFjdGlvbhIhLnRvd25zZm9say52MS5BbnN3ZXJB",
-            "Y3Rpb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkFuc3dlckFjdGlvblJlc3Bv",
-            "bnNlElgKDU5vdGlmeVNlc3Npb24SIi50b3duc2ZvbGsudjEuTm90aWZ5U2Vz",
-            "c2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlc3Bv",
-            "bnNlElIKC1JlY29yZExpbmVzEiAudG93bnNmb2xrLnYxLlJlY29yZExpbmVz",
-            "UmVxdWVzdBohLnRvd25zZm9say52MS5SZWNvcmRMaW5lc1Jlc3BvbnNlElgK",
-            "DVVwZGF0ZVNlc3Npb24SIi50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJl",
-            "cXVlc3QaIy50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJlc3BvbnNlEk8K",
-            "CkdldFNlc3Npb24SHy50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlcXVlc3Qa",
-            "IC50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlc3BvbnNlElUKDExpc3RTZXNz",
-            "aW9ucxIhLnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiIudG93",
-            "bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlElUKDENsb3NlU2Vzc2lv",
-            "bhIhLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiIudG93bnNm",
-            "b2xrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlElUKDFJlZ2lzdGVyTG9yZRIh",
-            "LnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXF1ZXN0GiIudG93bnNmb2xr",
-            "LnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNlEk8KClJlbW92ZUxvcmUSHy50b3du",
-            "c2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVlc3QaIC50b3duc2ZvbGsudjEuUmVt",
-            "b3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVyYXRlEh0udG93bnNmb2xrLnYxLkdl",
-            "bmVyYXRlUmVxdWVzdBoeLnRvd25zZm9say52MS5HZW5lcmF0ZVJlc3BvbnNl",
-            "MAESQwoGQ2hvb3NlEhsudG93bnNmb2xrLnYxLkNob29zZVJlcXVlc3QaHC50",
-            "b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9uc2USWwoOR2V0UnVudGltZUluZm8S",
-            "Iy50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9SZXF1ZXN0GiQudG93bnNm",
-            "b2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVzcG9uc2USUQoKV2F0Y2hTdGF0cxIf",
-            "LnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVxdWVzdBogLnRvd25zZm9say52",
-            "MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJVCgxSZXBvcnRGcmFtZXMSIS50b3du",
-            "c2ZvbGsudjEuUmVwb3J0RnJhbWVzUmVxdWVzdBoiLnRvd25zZm9say52MS5S",
-            "ZXBvcnRGcmFtZXNSZXNwb25zZRJGCgdSZWxlYXNlEhwudG93bnNmb2xrLnYx",
-            "LlJlbGVhc2VSZXF1ZXN0Gh0udG93bnNmb2xrLnYxLlJlbGVhc2VSZXNwb25z",
-            "ZRI9CgRXYXJtEhkudG93bnNmb2xrLnYxLldhcm1SZXF1ZXN0GhoudG93bnNm",
-            "b2xrLnYxLldhcm1SZXNwb25zZUIPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "d25zZm9say52MS5HcmFtbWFyEg8KB2FkYXB0ZXIYByABKAlCCAoGcHJvbXB0",
+            "IqwBChBHZW5lcmF0ZVJlc3BvbnNlEiwKBnByb21wdBgBIAEoCzIaLnRvd25z",
+            "Zm9say52MS5FY2hvZWRQcm9tcHRIABIrCgR0ZXh0GAIgASgLMhsudG93bnNm",
+            "b2xrLnYxLkdlbmVyYXRlZFRleHRIABI0CghmaW5pc2hlZBgDIAEoCzIgLnRv",
+            "d25zZm9say52MS5HZW5lcmF0aW9uRmluaXNoZWRIAEIHCgVldmVudCIzCgxF",
+            "Y2hvZWRQcm9tcHQSIwoGdG9rZW5zGAEgAygLMhMudG93bnNmb2xrLnYxLlRv",
+            "a2VuIkIKDUdlbmVyYXRlZFRleHQSDAoEdGV4dBgBIAEoCRIjCgZ0b2tlbnMY",
+            "AiADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4ifgoSR2VuZXJhdGlvbkZpbmlz",
+            "aGVkEjEKDWZpbmlzaF9yZWFzb24YASABKA4yGi50b3duc2ZvbGsudjEuRmlu",
+            "aXNoUmVhc29uEiIKBXVzYWdlGAIgASgLMhMudG93bnNmb2xrLnYxLlVzYWdl",
+            "EhEKCXN0b3BfdGV4dBgDIAEoCSLdAgoNQ2hvb3NlUmVxdWVzdBIUCgpzZXNz",
+            "aW9uX2lkGAEgASgJSAASDgoEdGV4dBgCIAEoCUgAEisKCXRva2VuX2lkcxgD",
+            "IAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEg8KB29wdGlvbnMYBCAD",
+            "KAkSKgoJdXR0ZXJhbmNlGAUgASgLMhcudG93bnNmb2xrLnYxLlV0dGVyYW5j",
+            "ZRIQCghyZW1lbWJlchgGIAEoCBIoCgVzY29yZRgHIAEoDjIZLnRvd25zZm9s",
+            "ay52MS5DaG9pY2VTY29yZRIMCgRkcmF3GAggASgIEhgKC3RlbXBlcmF0dXJl",
+            "GAkgASgCSAGIAQESEQoEc2VlZBgKIAEoBEgCiAEBEhAKCHByaW9yaXR5GAsg",
+            "ASgFEg8KB2FkYXB0ZXIYDCABKAlCCQoHc3ViamVjdEIOCgxfdGVtcGVyYXR1",
+            "cmVCBwoFX3NlZWQibQoMU2NvcmVkT3B0aW9uEgwKBHRleHQYASABKAkSDwoH",
+            "bG9ncHJvYhgCIAEoAhIZChFsb2dwcm9iX3Blcl90b2tlbhgDIAEoAhITCgtw",
+            "cm9iYWJpbGl0eRgEIAEoAhIOCgZ0b2tlbnMYBSABKAUimgEKDkNob29zZVJl",
+            "c3BvbnNlEg4KBmNob3NlbhgBIAEoBRIrCgdvcHRpb25zGAIgAygLMhoudG93",
+            "bnNmb2xrLnYxLlNjb3JlZE9wdGlvbhIMCgRzZWVkGAMgASgEEhUKDXByb21w",
+            "dF90b2tlbnMYBCABKAUSFQoNY2FjaGVkX3Rva2VucxgFIAEoBRIPCgd0dXJu",
+            "X2lkGAYgASgJIi8KD0NvbnRyYWN0VmVyc2lvbhINCgVtYWpvchgBIAEoBRIN",
+            "CgVtaW5vchgCIAEoBSIXChVHZXRSdW50aW1lSW5mb1JlcXVlc3QijQMKFkdl",
+            "dFJ1bnRpbWVJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRINCgVtb2Rl",
+            "bBgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgDEg4KBmRldmljZRgEIAEoCRIN",
+            "CgVkdHlwZRgFIAEoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoBRIVCg1rdl9t",
+            "ZW1vcnlfbWliGAcgASgFEhoKEmt2X2NhcGFjaXR5X3Rva2VucxgIIAEoBRIU",
+            "CgxtYXhfc2Vzc2lvbnMYCSABKAUSEQoJbWF4X2JhdGNoGAogASgFEhkKEW1h",
+            "eF9tZXNzYWdlX2J5dGVzGAsgASgFEi0KC21vZGVsX3N0YXRlGAwgASgOMhgu",
+            "dG93bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVtb3J5X3VzZWRfbWliGA0g",
+            "ASgFEhgKEG1lbW9yeV9saW1pdF9taWIYDiABKAUSLwoIY29udHJhY3QYDyAB",
+            "KAsyHS50b3duc2ZvbGsudjEuQ29udHJhY3RWZXJzaW9uIj0KEVdhdGNoU3Rh",
+            "dHNSZXF1ZXN0EhgKC2ludGVydmFsX21zGAEgASgFSACIAQFCDgoMX2ludGVy",
+            "dmFsX21zItMDChJXYXRjaFN0YXRzUmVzcG9uc2USDwoHcnVubmluZxgBIAEo",
+            "BRIPCgd3YWl0aW5nGAIgASgFEhkKEXRva2Vuc19wZXJfc2Vjb25kGAMgASgC",
+            "EhYKDmt2X2Jsb2Nrc191c2VkGAQgASgFEhgKEGt2X2Jsb2Nrc19jYWNoZWQY",
+            "BSABKAUSFgoOa3ZfYmxvY2tzX2ZyZWUYBiABKAUSEwoLdHRmdF9wNTBfbXMY",
+            "ByABKAISEwoLdHRmdF9wOTlfbXMYCCABKAISEAoIc2Vzc2lvbnMYCSABKAUS",
+            "HgoWZ2VuZXJhdGVkX3Rva2Vuc190b3RhbBgKIAEoAxIbChNwcm9tcHRfdG9r",
+            "ZW5zX3RvdGFsGAsgASgDEhsKE2NhY2hlZF90b2tlbnNfdG90YWwYDCABKAMS",
+            "FgoOcmVxdWVzdHNfdG90YWwYDSABKAMSGQoRcHJlZW1wdGlvbnNfdG90YWwY",
+            "DiABKAMSLQoLbW9kZWxfc3RhdGUYDyABKA4yGC50b3duc2ZvbGsudjEuTW9k",
+            "ZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYECABKAUSJQoEcGFjZRgUIAEo",
+            "CzIXLnRvd25zZm9say52MS5GcmFtZVBhY2UiKAoFRnJhbWUSDgoGYWdlX3Vz",
+            "GAEgASgNEg8KB2J1c3lfdXMYAiABKA0iqQEKE1JlcG9ydEZyYW1lc1JlcXVl",
+            "c3QSEAoIcmVwb3J0ZXIYASABKAkSEAoIY2xvY2tfdXMYAiABKAQSEQoJdGFy",
+            "Z2V0X3VzGAMgASgNEigKBnBvbGljeRgEIAEoDjIYLnRvd25zZm9say52MS5Q",
+            "YWNlUG9saWN5EiMKBmZyYW1lcxgFIAMoCzITLnRvd25zZm9say52MS5GcmFt",
+            "ZRIMCgRkb25lGAYgASgIIhYKFFJlcG9ydEZyYW1lc1Jlc3BvbnNlIskBCglG",
+            "cmFtZVBhY2USKAoGcG9saWN5GAEgASgOMhgudG93bnNmb2xrLnYxLlBhY2VQ",
+            "b2xpY3kSEAoIZnJhbWVfbXMYAiABKAISEQoJYnVkZ2V0X21zGAMgASgCEhUK",
+            "DXN0ZXBzX2RlbGF5ZWQYBCABKAMSFAoMc3RlcHNfZm9yY2VkGAUgASgDEhgK",
+            "EGVzdGltYXRlc19taXNzZWQYBiABKAMSEwoLZnJhbWVzX2xhdGUYByABKAMS",
+            "EQoJcmVwb3J0ZXJzGAggASgFIiQKDlJlbGVhc2VSZXF1ZXN0EhIKCnVudGls",
+            "X3dhcm0YASABKAgiKgoPUmVsZWFzZVJlc3BvbnNlEhcKD21lbW9yeV91c2Vk",
+            "X21pYhgBIAEoBSINCgtXYXJtUmVxdWVzdCInCgxXYXJtUmVzcG9uc2USFwoP",
+            "bWVtb3J5X3VzZWRfbWliGAEgASgFIiIKEkxvYWRBZGFwdGVyUmVxdWVzdBIM",
+            "CgRuYW1lGAEgASgJIj0KE0xvYWRBZGFwdGVyUmVzcG9uc2USJgoHYWRhcHRl",
+            "chgBIAEoCzIVLnRvd25zZm9say52MS5BZGFwdGVyIiQKFFVubG9hZEFkYXB0",
+            "ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiFwoVVW5sb2FkQWRhcHRlclJlc3Bv",
+            "bnNlIhUKE0xpc3RBZGFwdGVyc1JlcXVlc3QiSwoHQWRhcHRlchIMCgRuYW1l",
+            "GAEgASgJEg4KBmxvYWRlZBgCIAEoCBIMCgRyYW5rGAMgASgFEhQKDG1lbW9y",
+            "eV9ieXRlcxgEIAEoAyI/ChRMaXN0QWRhcHRlcnNSZXNwb25zZRInCghhZGFw",
+            "dGVycxgBIAMoCzIVLnRvd25zZm9say52MS5BZGFwdGVyKl8KC0Nob2ljZVNj",
+            "b3JlEhwKGENIT0lDRV9TQ09SRV9VTlNQRUNJRklFRBAAEhYKEkNIT0lDRV9T",
+            "Q09SRV9UT1RBTBABEhoKFkNIT0lDRV9TQ09SRV9QRVJfVE9LRU4QAip0CgpN",
+            "b2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSTU9E",
+            "RUxfU1RBVEVfTE9BREVEEAESGAoUTU9ERUxfU1RBVEVfUkVMRUFTRUQQAhIX",
+            "ChNNT0RFTF9TVEFURV9MT0FESU5HEAMqSwoNQ29udHJhY3RNYWpvchIeChpD",
+            "T05UUkFDVF9NQUpPUl9VTlNQRUNJRklFRBAAEhoKFkNPTlRSQUNUX01BSk9S",
+            "X0NVUlJFTlQQASpLCg1Db250cmFjdE1pbm9yEh4KGkNPTlRSQUNUX01JTk9S",
+            "X1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1RfTUlOT1JfQ1VSUkVOVBABKnEK",
+            "ClBhY2VQb2xpY3kSGwoXUEFDRV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIWChJQ",
+            "QUNFX1BPTElDWV9TTU9PVEgQARIYChRQQUNFX1BPTElDWV9CQUxBTkNFRBAC",
+            "EhQKEFBBQ0VfUE9MSUNZX0ZBU1QQAzKBDwoQVG93bnNmb2xrU2VydmljZRJN",
+            "CghDb252ZXJzZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJlcXVlc3QaHi50",
+            "b3duc2ZvbGsudjEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoLT3BlblNlc3Np",
+            "b24SIC50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0GiEudG93bnNm",
+            "b2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5EhgudG93bnNmb2xr",
+            "LnYxLlNheVJlcXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVzcG9uc2UwARJh",
+            "ChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLkludGVycnVwdFNl",
+            "c3Npb25SZXF1ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25S",
+            "ZXNwb25zZRJVCgxBbnN3ZXJBY3Rpb24SIS50b3duc2ZvbGsudjEuQW5zd2Vy",
+            "QWN0aW9uUmVxdWVzdBoiLnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25SZXNw",
+            "b25zZRJYCg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYxLk5vdGlmeVNl",
+            "c3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25SZXNw",
+            "b25zZRJSCgtSZWNvcmRMaW5lcxIgLnRvd25zZm9say52MS5SZWNvcmRMaW5l",
+            "c1JlcXVlc3QaIS50b3duc2ZvbGsudjEuUmVjb3JkTGluZXNSZXNwb25zZRJY",
+            "Cg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25S",
+            "ZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJP",
+            "CgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXF1ZXN0",
+            "GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNwb25zZRJVCgxMaXN0U2Vz",
+            "c2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoiLnRv",
+            "d25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJVCgxDbG9zZVNlc3Np",
+            "b24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLnRvd25z",
+            "Zm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJVCgxSZWdpc3RlckxvcmUS",
+            "IS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVxdWVzdBoiLnRvd25zZm9s",
+            "ay52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJPCgpSZW1vdmVMb3JlEh8udG93",
+            "bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXF1ZXN0GiAudG93bnNmb2xrLnYxLlJl",
+            "bW92ZUxvcmVSZXNwb25zZRJLCghHZW5lcmF0ZRIdLnRvd25zZm9say52MS5H",
+            "ZW5lcmF0ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuR2VuZXJhdGVSZXNwb25z",
+            "ZTABEkMKBkNob29zZRIbLnRvd25zZm9say52MS5DaG9vc2VSZXF1ZXN0Ghwu",
+            "dG93bnNmb2xrLnYxLkNob29zZVJlc3BvbnNlElsKDkdldFJ1bnRpbWVJbmZv",
+            "EiMudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVxdWVzdBokLnRvd25z",
+            "Zm9say52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNlElEKCldhdGNoU3RhdHMS",
+            "Hy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50b3duc2ZvbGsu",
+            "djEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESVQoMUmVwb3J0RnJhbWVzEiEudG93",
+            "bnNmb2xrLnYxLlJlcG9ydEZyYW1lc1JlcXVlc3QaIi50b3duc2ZvbGsudjEu",
+            "UmVwb3J0RnJhbWVzUmVzcG9uc2USRgoHUmVsZWFzZRIcLnRvd25zZm9say52",
+            "MS5SZWxlYXNlUmVxdWVzdBodLnRvd25zZm9say52MS5SZWxlYXNlUmVzcG9u",
+            "c2USPQoEV2FybRIZLnRvd25zZm9say52MS5XYXJtUmVxdWVzdBoaLnRvd25z",
+            "Zm9say52MS5XYXJtUmVzcG9uc2USUgoLTG9hZEFkYXB0ZXISIC50b3duc2Zv",
+            "bGsudjEuTG9hZEFkYXB0ZXJSZXF1ZXN0GiEudG93bnNmb2xrLnYxLkxvYWRB",
+            "ZGFwdGVyUmVzcG9uc2USWAoNVW5sb2FkQWRhcHRlchIiLnRvd25zZm9say52",
+            "MS5VbmxvYWRBZGFwdGVyUmVxdWVzdBojLnRvd25zZm9say52MS5VbmxvYWRB",
+            "ZGFwdGVyUmVzcG9uc2USVQoMTGlzdEFkYXB0ZXJzEiEudG93bnNmb2xrLnYx",
+            "Lkxpc3RBZGFwdGVyc1JlcXVlc3QaIi50b3duc2ZvbGsudjEuTGlzdEFkYXB0",
+            "ZXJzUmVzcG9uc2VCD6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.ContractMajor), typeof(global::Townsfolk.V1.ContractMinor), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -217,12 +231,12 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RemoveLoreRequest), global::Townsfolk.V1.RemoveLoreRequest.Parser, new[]{ "LoreId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RemoveLoreResponse), global::Townsfolk.V1.RemoveLoreResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TokenIds), global::Townsfolk.V1.TokenIds.Parser, new[]{ "Ids" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateRequest), global::Townsfolk.V1.GenerateRequest.Parser, new[]{ "Text", "TokenIds", "Sampling", "Echo", "Priority", "Grammar" }, new[]{ "Prompt" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateRequest), global::Townsfolk.V1.GenerateRequest.Parser, new[]{ "Text", "TokenIds", "Sampling", "Echo", "Priority", "Grammar", "Adapter" }, new[]{ "Prompt" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerateResponse), global::Townsfolk.V1.GenerateResponse.Parser, new[]{ "Prompt", "Text", "Finished" }, new[]{ "Event" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.EchoedPrompt), global::Townsfolk.V1.EchoedPrompt.Parser, new[]{ "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GeneratedText), global::Townsfolk.V1.GeneratedText.Parser, new[]{ "Text", "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GenerationFinished), global::Townsfolk.V1.GenerationFinished.Parser, new[]{ "FinishReason", "Usage", "StopText" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseRequest), global::Townsfolk.V1.ChooseRequest.Parser, new[]{ "SessionId", "Text", "TokenIds", "Options", "Utterance", "Remember", "Score", "Draw", "Temperature", "Seed", "Priority" }, new[]{ "Subject", "Temperature", "Seed" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseRequest), global::Townsfolk.V1.ChooseRequest.Parser, new[]{ "SessionId", "Text", "TokenIds", "Options", "Utterance", "Remember", "Score", "Draw", "Temperature", "Seed", "Priority", "Adapter" }, new[]{ "Subject", "Temperature", "Seed" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ScoredOption), global::Townsfolk.V1.ScoredOption.Parser, new[]{ "Text", "Logprob", "LogprobPerToken", "Probability", "Tokens" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ChooseResponse), global::Townsfolk.V1.ChooseResponse.Parser, new[]{ "Chosen", "Options", "Seed", "PromptTokens", "CachedTokens", "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ContractVersion), global::Townsfolk.V1.ContractVersion.Parser, new[]{ "Major", "Minor" }, null, null, null, null),
@@ -237,7 +251,14 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReleaseRequest), global::Townsfolk.V1.ReleaseRequest.Parser, new[]{ "UntilWarm" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReleaseResponse), global::Townsfolk.V1.ReleaseResponse.Parser, new[]{ "MemoryUsedMib" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WarmRequest), global::Townsfolk.V1.WarmRequest.Parser, null, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WarmResponse), global::Townsfolk.V1.WarmResponse.Parser, new[]{ "MemoryUsedMib" }, null, null, null, null)
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WarmResponse), global::Townsfolk.V1.WarmResponse.Parser, new[]{ "MemoryUsedMib" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.LoadAdapterRequest), global::Townsfolk.V1.LoadAdapterRequest.Parser, new[]{ "Name" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.LoadAdapterResponse), global::Townsfolk.V1.LoadAdapterResponse.Parser, new[]{ "Adapter" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.UnloadAdapterRequest), global::Townsfolk.V1.UnloadAdapterRequest.Parser, new[]{ "Name" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.UnloadAdapterResponse), global::Townsfolk.V1.UnloadAdapterResponse.Parser, null, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ListAdaptersRequest), global::Townsfolk.V1.ListAdaptersRequest.Parser, null, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Adapter), global::Townsfolk.V1.Adapter.Parser, new[]{ "Name", "Loaded", "Rank", "MemoryBytes" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ListAdaptersResponse), global::Townsfolk.V1.ListAdaptersResponse.Parser, new[]{ "Adapters" }, null, null, null, null)
           }));
     }
     #endregion
@@ -7648,6 +7669,7 @@ namespace Townsfolk.V1 {
       echo_ = other.echo_;
       priority_ = other.priority_;
       grammar_ = other.grammar_ != null ? other.grammar_.Clone() : null;
+      adapter_ = other.adapter_;
       switch (other.PromptCase) {
         case PromptOneofCase.Text:
           Text = other.Text;
@@ -7770,6 +7792,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "adapter" field.</summary>
+    public const int AdapterFieldNumber = 7;
+    private string adapter_ = "";
+    /// <summary>
+    /// The adapter that completes it; see SessionConfig.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Adapter {
+      get { return adapter_; }
+      set {
+        adapter_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
     private object prompt_;
     /// <summary>Enum of possible cases for the "prompt" oneof.</summary>
     public enum PromptOneofCase {
@@ -7812,6 +7849,7 @@ namespace Townsfolk.V1 {
       if (Echo != other.Echo) return false;
       if (Priority != other.Priority) return false;
       if (!object.Equals(Grammar, other.Grammar)) return false;
+      if (Adapter != other.Adapter) return false;
       if (PromptCase != other.PromptCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -7826,6 +7864,7 @@ namespace Townsfolk.V1 {
       if (Echo != false) hash ^= Echo.GetHashCode();
       if (Priority != 0) hash ^= Priority.GetHashCode();
       if (grammar_ != null) hash ^= Grammar.GetHashCode();
+      if (Adapter.Length != 0) hash ^= Adapter.GetHashCode();
       hash ^= (int) promptCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -7869,6 +7908,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(50);
         output.WriteMessage(Grammar);
       }
+      if (Adapter.Length != 0) {
+        output.WriteRawTag(58);
+        output.WriteString(Adapter);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -7903,6 +7946,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(50);
         output.WriteMessage(Grammar);
       }
+      if (Adapter.Length != 0) {
+        output.WriteRawTag(58);
+        output.WriteString(Adapter);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -7930,6 +7977,9 @@ namespace Townsfolk.V1 {
       }
       if (grammar_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Grammar);
+      }
+      if (Adapter.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Adapter);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -7960,6 +8010,9 @@ namespace Townsfolk.V1 {
           Grammar = new global::Townsfolk.V1.Grammar();
         }
         Grammar.MergeFrom(other.Grammar);
+      }
+      if (other.Adapter.Length != 0) {
+        Adapter = other.Adapter;
       }
       switch (other.PromptCase) {
         case PromptOneofCase.Text:
@@ -8027,6 +8080,10 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Grammar);
             break;
           }
+          case 58: {
+            Adapter = input.ReadString();
+            break;
+          }
         }
       }
     #endif
@@ -8079,6 +8136,10 @@ namespace Townsfolk.V1 {
               Grammar = new global::Townsfolk.V1.Grammar();
             }
             input.ReadMessage(Grammar);
+            break;
+          }
+          case 58: {
+            Adapter = input.ReadString();
             break;
           }
         }
@@ -9214,6 +9275,7 @@ namespace Townsfolk.V1 {
       temperature_ = other.temperature_;
       seed_ = other.seed_;
       priority_ = other.priority_;
+      adapter_ = other.adapter_;
       switch (other.SubjectCase) {
         case SubjectOneofCase.SessionId:
           SessionId = other.SessionId;
@@ -9458,6 +9520,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "adapter" field.</summary>
+    public const int AdapterFieldNumber = 12;
+    private string adapter_ = "";
+    /// <summary>
+    /// Without a session: the adapter by which the options are likely; see SessionConfig. A character chooses with its own.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Adapter {
+      get { return adapter_; }
+      set {
+        adapter_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
     private object subject_;
     /// <summary>Enum of possible cases for the "subject" oneof.</summary>
     public enum SubjectOneofCase {
@@ -9506,6 +9583,7 @@ namespace Townsfolk.V1 {
       if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(Temperature, other.Temperature)) return false;
       if (Seed != other.Seed) return false;
       if (Priority != other.Priority) return false;
+      if (Adapter != other.Adapter) return false;
       if (SubjectCase != other.SubjectCase) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
@@ -9525,6 +9603,7 @@ namespace Townsfolk.V1 {
       if (HasTemperature) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(Temperature);
       if (HasSeed) hash ^= Seed.GetHashCode();
       if (Priority != 0) hash ^= Priority.GetHashCode();
+      if (Adapter.Length != 0) hash ^= Adapter.GetHashCode();
       hash ^= (int) subjectCase_;
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
@@ -9585,6 +9664,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(88);
         output.WriteInt32(Priority);
       }
+      if (Adapter.Length != 0) {
+        output.WriteRawTag(98);
+        output.WriteString(Adapter);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -9636,6 +9719,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(88);
         output.WriteInt32(Priority);
       }
+      if (Adapter.Length != 0) {
+        output.WriteRawTag(98);
+        output.WriteString(Adapter);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -9677,6 +9764,9 @@ namespace Townsfolk.V1 {
       if (Priority != 0) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(Priority);
       }
+      if (Adapter.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Adapter);
+      }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
       }
@@ -9713,6 +9803,9 @@ namespace Townsfolk.V1 {
       }
       if (other.Priority != 0) {
         Priority = other.Priority;
+      }
+      if (other.Adapter.Length != 0) {
+        Adapter = other.Adapter;
       }
       switch (other.SubjectCase) {
         case SubjectOneofCase.SessionId:
@@ -9800,6 +9893,10 @@ namespace Townsfolk.V1 {
             Priority = input.ReadInt32();
             break;
           }
+          case 98: {
+            Adapter = input.ReadString();
+            break;
+          }
         }
       }
     #endif
@@ -9869,6 +9966,10 @@ namespace Townsfolk.V1 {
           }
           case 88: {
             Priority = input.ReadInt32();
+            break;
+          }
+          case 98: {
+            Adapter = input.ReadString();
             break;
           }
         }
@@ -14944,6 +15045,1472 @@ namespace Townsfolk.V1 {
             break;
           case 8: {
             MemoryUsedMib = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Load an adapter.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class LoadAdapterRequest : pb::IMessage<LoadAdapterRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<LoadAdapterRequest> _parser = new pb::MessageParser<LoadAdapterRequest>(() => new LoadAdapterRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<LoadAdapterRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[52]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public LoadAdapterRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public LoadAdapterRequest(LoadAdapterRequest other) : this() {
+      name_ = other.name_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public LoadAdapterRequest Clone() {
+      return new LoadAdapterRequest(this);
+    }
+
+    /// <summary>Field number for the "name" field.</summary>
+    public const int NameFieldNumber = 1;
+    private string name_ = "";
+    /// <summary>
+    /// Its name: that of its folder within the runtime's folder of adapters.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Name {
+      get { return name_; }
+      set {
+        name_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as LoadAdapterRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(LoadAdapterRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Name != other.Name) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Name.Length != 0) hash ^= Name.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Name.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Name);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(LoadAdapterRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Name.Length != 0) {
+        Name = other.Name;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// The adapter is loaded.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class LoadAdapterResponse : pb::IMessage<LoadAdapterResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<LoadAdapterResponse> _parser = new pb::MessageParser<LoadAdapterResponse>(() => new LoadAdapterResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<LoadAdapterResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[53]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public LoadAdapterResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public LoadAdapterResponse(LoadAdapterResponse other) : this() {
+      adapter_ = other.adapter_ != null ? other.adapter_.Clone() : null;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public LoadAdapterResponse Clone() {
+      return new LoadAdapterResponse(this);
+    }
+
+    /// <summary>Field number for the "adapter" field.</summary>
+    public const int AdapterFieldNumber = 1;
+    private global::Townsfolk.V1.Adapter adapter_;
+    /// <summary>
+    /// It.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Adapter Adapter {
+      get { return adapter_; }
+      set {
+        adapter_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as LoadAdapterResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(LoadAdapterResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (!object.Equals(Adapter, other.Adapter)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (adapter_ != null) hash ^= Adapter.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (adapter_ != null) {
+        output.WriteRawTag(10);
+        output.WriteMessage(Adapter);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (adapter_ != null) {
+        output.WriteRawTag(10);
+        output.WriteMessage(Adapter);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (adapter_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Adapter);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(LoadAdapterResponse other) {
+      if (other == null) {
+        return;
+      }
+      if (other.adapter_ != null) {
+        if (adapter_ == null) {
+          Adapter = new global::Townsfolk.V1.Adapter();
+        }
+        Adapter.MergeFrom(other.Adapter);
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            if (adapter_ == null) {
+              Adapter = new global::Townsfolk.V1.Adapter();
+            }
+            input.ReadMessage(Adapter);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            if (adapter_ == null) {
+              Adapter = new global::Townsfolk.V1.Adapter();
+            }
+            input.ReadMessage(Adapter);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Let go of an adapter.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class UnloadAdapterRequest : pb::IMessage<UnloadAdapterRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<UnloadAdapterRequest> _parser = new pb::MessageParser<UnloadAdapterRequest>(() => new UnloadAdapterRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<UnloadAdapterRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[54]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public UnloadAdapterRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public UnloadAdapterRequest(UnloadAdapterRequest other) : this() {
+      name_ = other.name_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public UnloadAdapterRequest Clone() {
+      return new UnloadAdapterRequest(this);
+    }
+
+    /// <summary>Field number for the "name" field.</summary>
+    public const int NameFieldNumber = 1;
+    private string name_ = "";
+    /// <summary>
+    /// Its name. NOT_FOUND when none of this name is loaded.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Name {
+      get { return name_; }
+      set {
+        name_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as UnloadAdapterRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(UnloadAdapterRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Name != other.Name) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Name.Length != 0) hash ^= Name.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Name.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Name);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(UnloadAdapterRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Name.Length != 0) {
+        Name = other.Name;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Nobody can begin to speak with it any more.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class UnloadAdapterResponse : pb::IMessage<UnloadAdapterResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<UnloadAdapterResponse> _parser = new pb::MessageParser<UnloadAdapterResponse>(() => new UnloadAdapterResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<UnloadAdapterResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[55]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public UnloadAdapterResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public UnloadAdapterResponse(UnloadAdapterResponse other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public UnloadAdapterResponse Clone() {
+      return new UnloadAdapterResponse(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as UnloadAdapterResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(UnloadAdapterResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(UnloadAdapterResponse other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Ask for the adapters.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ListAdaptersRequest : pb::IMessage<ListAdaptersRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ListAdaptersRequest> _parser = new pb::MessageParser<ListAdaptersRequest>(() => new ListAdaptersRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ListAdaptersRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[56]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListAdaptersRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListAdaptersRequest(ListAdaptersRequest other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListAdaptersRequest Clone() {
+      return new ListAdaptersRequest(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ListAdaptersRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ListAdaptersRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ListAdaptersRequest other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// An adapter.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class Adapter : pb::IMessage<Adapter>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<Adapter> _parser = new pb::MessageParser<Adapter>(() => new Adapter());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<Adapter> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[57]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Adapter() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Adapter(Adapter other) : this() {
+      name_ = other.name_;
+      loaded_ = other.loaded_;
+      rank_ = other.rank_;
+      memoryBytes_ = other.memoryBytes_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public Adapter Clone() {
+      return new Adapter(this);
+    }
+
+    /// <summary>Field number for the "name" field.</summary>
+    public const int NameFieldNumber = 1;
+    private string name_ = "";
+    /// <summary>
+    /// Its name.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Name {
+      get { return name_; }
+      set {
+        name_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "loaded" field.</summary>
+    public const int LoadedFieldNumber = 2;
+    private bool loaded_;
+    /// <summary>
+    /// Whether it is loaded.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Loaded {
+      get { return loaded_; }
+      set {
+        loaded_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "rank" field.</summary>
+    public const int RankFieldNumber = 3;
+    private int rank_;
+    /// <summary>
+    /// The rank of its matrices, the largest; 0 where it is not loaded.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Rank {
+      get { return rank_; }
+      set {
+        rank_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "memory_bytes" field.</summary>
+    public const int MemoryBytesFieldNumber = 4;
+    private long memoryBytes_;
+    /// <summary>
+    /// Memory that it takes, in bytes; 0 where it is not loaded.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long MemoryBytes {
+      get { return memoryBytes_; }
+      set {
+        memoryBytes_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as Adapter);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(Adapter other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Name != other.Name) return false;
+      if (Loaded != other.Loaded) return false;
+      if (Rank != other.Rank) return false;
+      if (MemoryBytes != other.MemoryBytes) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Name.Length != 0) hash ^= Name.GetHashCode();
+      if (Loaded != false) hash ^= Loaded.GetHashCode();
+      if (Rank != 0) hash ^= Rank.GetHashCode();
+      if (MemoryBytes != 0L) hash ^= MemoryBytes.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (Loaded != false) {
+        output.WriteRawTag(16);
+        output.WriteBool(Loaded);
+      }
+      if (Rank != 0) {
+        output.WriteRawTag(24);
+        output.WriteInt32(Rank);
+      }
+      if (MemoryBytes != 0L) {
+        output.WriteRawTag(32);
+        output.WriteInt64(MemoryBytes);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Name.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(Name);
+      }
+      if (Loaded != false) {
+        output.WriteRawTag(16);
+        output.WriteBool(Loaded);
+      }
+      if (Rank != 0) {
+        output.WriteRawTag(24);
+        output.WriteInt32(Rank);
+      }
+      if (MemoryBytes != 0L) {
+        output.WriteRawTag(32);
+        output.WriteInt64(MemoryBytes);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Name.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Name);
+      }
+      if (Loaded != false) {
+        size += 1 + 1;
+      }
+      if (Rank != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Rank);
+      }
+      if (MemoryBytes != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(MemoryBytes);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(Adapter other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Name.Length != 0) {
+        Name = other.Name;
+      }
+      if (other.Loaded != false) {
+        Loaded = other.Loaded;
+      }
+      if (other.Rank != 0) {
+        Rank = other.Rank;
+      }
+      if (other.MemoryBytes != 0L) {
+        MemoryBytes = other.MemoryBytes;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+          case 16: {
+            Loaded = input.ReadBool();
+            break;
+          }
+          case 24: {
+            Rank = input.ReadInt32();
+            break;
+          }
+          case 32: {
+            MemoryBytes = input.ReadInt64();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            Name = input.ReadString();
+            break;
+          }
+          case 16: {
+            Loaded = input.ReadBool();
+            break;
+          }
+          case 24: {
+            Rank = input.ReadInt32();
+            break;
+          }
+          case 32: {
+            MemoryBytes = input.ReadInt64();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// All adapters, by name.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ListAdaptersResponse : pb::IMessage<ListAdaptersResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ListAdaptersResponse> _parser = new pb::MessageParser<ListAdaptersResponse>(() => new ListAdaptersResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ListAdaptersResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[58]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListAdaptersResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListAdaptersResponse(ListAdaptersResponse other) : this() {
+      adapters_ = other.adapters_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListAdaptersResponse Clone() {
+      return new ListAdaptersResponse(this);
+    }
+
+    /// <summary>Field number for the "adapters" field.</summary>
+    public const int AdaptersFieldNumber = 1;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.Adapter> _repeated_adapters_codec
+        = pb::FieldCodec.ForMessage(10, global::Townsfolk.V1.Adapter.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.Adapter> adapters_ = new pbc::RepeatedField<global::Townsfolk.V1.Adapter>();
+    /// <summary>
+    /// The adapters.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.Adapter> Adapters {
+      get { return adapters_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ListAdaptersResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ListAdaptersResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!adapters_.Equals(other.adapters_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= adapters_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      adapters_.WriteTo(output, _repeated_adapters_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      adapters_.WriteTo(ref output, _repeated_adapters_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += adapters_.CalculateSize(_repeated_adapters_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ListAdaptersResponse other) {
+      if (other == null) {
+        return;
+      }
+      adapters_.Add(other.adapters_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            adapters_.AddEntriesFrom(input, _repeated_adapters_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            adapters_.AddEntriesFrom(ref input, _repeated_adapters_codec);
             break;
           }
         }
