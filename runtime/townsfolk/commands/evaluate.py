@@ -1,9 +1,12 @@
 """The command ``townsfolk eval``: how well a model plays characters that it has never met.
 
-But for `wild` and `cast` these are made by the corpus' own generator; see `interview`.
+What counts is the exam (`starter/exam`): no phrasing and no value of it is in the starter's corpus.
+The characters of ``--generated`` are made by the corpus' own generator, but for `wild` and `cast`;
+see `interview`.
 """
 
 import asyncio
+import json
 import random
 import time
 from argparse import ArgumentParser, Namespace
@@ -15,26 +18,36 @@ from rich.table import Table
 
 from townsfolk.commands.options import whole_number
 from townsfolk.config import EngineSettings
+from townsfolk.dialogue.actions import Outcome
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.errors import DialogueError
-from townsfolk.dialogue.events import TurnFailed, TurnFinished
+from townsfolk.dialogue.events import ActionRequested, TurnFailed, TurnFinished
 from townsfolk.dialogue.lore import Lore
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.prompt import system_text
+from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.sessions import Sessions
 from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.errors import EngineError
 from townsfolk.engine.load_errors import LOAD_ERRORS
+from townsfolk.engine.outputs import FinishReason
 from townsfolk.starter import form, interview
+from townsfolk.starter.exam.paper import Paper
+from townsfolk.starter.exam.report import Tally, total
 from townsfolk.starter.interview import Interview
+from townsfolk.starter.reply import Act, Reply
 from townsfolk.starter.wild import named, wild
 
 SUBJECTS = ("name", "trade", "home", "recall", "wild", "cast")
+EXAM_AIMS = {"name": 0.97, "told": 0.85, "action": 0.90, "no action": 0.95}
+EXAM_AIM = 0.90
+"""Of all questions together."""
 AIMS = {"name": 0.95, "trade": 0.95, "home": 0.95, "recall": 0.80}
 """The least share of right answers, by subject."""
 _AT_ONCE = 32
 _MAX_NEW_TOKENS = 96
+_LOOPS = (FinishReason.REPETITION, FinishReason.LENGTH)
 
 
 class Interviewer(Protocol):
@@ -59,13 +72,23 @@ class EngineInterviewer:
 
     def hold(self, interviews: Sequence[Interview], *, greedy: bool) -> list[list[str]]:
         """See ``Interviewer``. Raises what a turn fails with."""
+        held = self.converse(interviews, greedy=greedy)
+        return [[reply.text for reply in replies] for replies in held]
+
+    def converse(self, interviews: Sequence[Interview], *, greedy: bool) -> list[list[Reply]]:
+        """Return what characters say and do; the game accepts whatever that is.
+
+        Args:
+            interviews: What to ask whom.
+            greedy: Take the likeliest token always, rather than the model's own sampling defaults.
+        """
         return asyncio.run(self._hold(interviews, greedy))
 
-    async def _hold(self, interviews: Sequence[Interview], greedy: bool) -> list[list[str]]:
+    async def _hold(self, interviews: Sequence[Interview], greedy: bool) -> list[list[Reply]]:
         sessions = Sessions(self._engine)
         room = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(number: int, asked: Interview) -> list[str]:
+        async def one(number: int, asked: Interview) -> list[Reply]:
             async with room:
                 return await self._interview(sessions, number, asked, greedy)
 
@@ -76,7 +99,7 @@ class EngineInterviewer:
 
     async def _interview(
         self, sessions: Sessions, number: int, asked: Interview, greedy: bool
-    ) -> list[str]:
+    ) -> list[Reply]:
         lore_ids = tuple(f"{number}/{at}" for at in range(len(asked.lore)))
         for lore_id, text in zip(lore_ids, asked.lore, strict=True):
             sessions.register_lore(Lore(lore_id=lore_id, text=text))
@@ -86,17 +109,30 @@ class EngineInterviewer:
             seed=random.Random(f"{self._seed}:{number}").getrandbits(31),
         )
         session = sessions.open(
-            SessionConfig(persona=asked.persona, lore_ids=lore_ids, sampling=sampling)
+            SessionConfig(
+                persona=asked.persona,
+                lore_ids=lore_ids,
+                sampling=sampling,
+                actions=asked.actions,
+            )
         )
-        replies = []
-        for line in asked.lines:
-            async for event in session.say(Utterance(text=line)):
-                if isinstance(event, TurnFinished):
-                    replies.append(event.text)
-                elif isinstance(event, TurnFailed):
-                    raise event.error
+        replies = [await _answer(session, line) for line in asked.lines]
         await sessions.close(session.id)
         return replies
+
+
+async def _answer(session: Session, line: str) -> Reply:
+    """Return what the character says and does; raises what its turn fails with."""
+    acts: list[Act] = []
+    async for event in session.say(Utterance(text=line)):
+        if isinstance(event, ActionRequested):
+            acts.append(Act(event.name, json.loads(event.arguments_json)))
+            session.answer_action(event.action_id, Outcome(is_accepted=True, text=""))
+        elif isinstance(event, TurnFailed):
+            raise event.error
+        elif isinstance(event, TurnFinished):
+            return Reply(event.text, tuple(acts), event.finish_reason in _LOOPS)
+    raise AssertionError("a turn ended without its end")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -104,8 +140,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", default="starter", help="a directory, a hub id, or starter")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--count", type=whole_number(1), default=100, help="characters for each subject")
-    sampled = "sampled replies to look for broken sentences in"
+    add("--count", type=whole_number(1), default=100, help="questions of each kind")
+    add(
+        "--generated",
+        action="store_true",
+        help="ask characters of the starter's own corpus instead, as it was built to be asked",
+    )
+    sampled = "sampled replies to look for loops, or with --generated for broken sentences, in"
     add("--replies", type=whole_number(0), default=200, help=sampled)
     add("--seed", type=int, default=0, help="other seeds ask other characters")
     shown = "how many wrong answers to show for each subject"
@@ -125,7 +166,10 @@ def run(args: Namespace) -> int:
     try:
         began = time.monotonic()
         interviewer = EngineInterviewer(engine, args.seed)
-        reached = _answers(interviewer, args, console) & _form(interviewer, args, console)
+        if args.generated:
+            reached = _answers(interviewer, args, console) & _form(interviewer, args, console)
+        else:
+            reached = _exam(interviewer, args, console) & _loops(interviewer, args, console)
         console.print(f"{time.monotonic() - began:.0f} s on {engine.info.device}")
         return 0 if reached else 1
     except (DialogueError, EngineError) as error:  # a template or a context that can't be used
@@ -133,6 +177,45 @@ def run(args: Namespace) -> int:
         return 2
     finally:
         engine.close()
+
+
+def _exam(interviewer: EngineInterviewer, args: Namespace, console: Console) -> bool:
+    """Hold the exam, greedily; print what came of it, with 95% intervals."""
+    paper = Paper(f"exam:{args.seed}")
+    table = Table("kind", "right", "share", "95% interval", "exact", "loops", "aim")
+    reached = True
+    tallies: list[Tally] = []
+    for kind in paper.kinds:
+        asked = paper.questions(kind, args.count)
+        held = interviewer.converse([each.interview for each in asked], greedy=True)
+        marks = [each.mark(replies) for each, replies in zip(asked, held, strict=True)]
+        tallies.append(Tally.count(marks))
+        aim = EXAM_AIMS.get(kind)
+        reached &= aim is None or tallies[-1].share >= aim
+        table.add_row(kind, *tallies[-1].cells, f"{aim:.0%}" if aim else "")
+        wrong = [at for at, mark in enumerate(marks) if not mark.right]
+        for at in wrong[: args.failures]:
+            console.print(f"{kind}: {asked[at].told(held[at], marks[at])}", markup=False)
+    whole = total(tallies)
+    table.add_row("all", *whole.cells, f"{EXAM_AIM:.0%}")
+    console.print(table)
+    return reached and whole.share >= EXAM_AIM
+
+
+def _loops(interviewer: EngineInterviewer, args: Namespace, console: Console) -> bool:
+    """Let characters of the exam talk with the model's own sampling; count loops."""
+    paper = Paper(f"loops:{args.seed}")
+    asked: list[Interview] = []
+    each_kind = -(-args.replies // len(paper.kinds))
+    for kind in paper.kinds:
+        asked += [each.interview for each in paper.questions(kind, each_kind)]
+    held = interviewer.converse(asked, greedy=False)
+    replies = [reply for each in held for reply in each][: args.replies]
+    looped = [reply for reply in replies if reply.looped]
+    for reply in looped[: args.failures]:
+        console.print(f"loop: {reply.text!r}", markup=False)
+    console.print(f"{len(replies)} sampled replies, {len(looped)} in loops")
+    return not looped
 
 
 def _answers(interviewer: Interviewer, args: Namespace, console: Console) -> bool:

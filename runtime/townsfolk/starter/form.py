@@ -45,6 +45,21 @@ def faults(reply: str, known: set[str], context: Iterable[str]) -> list[str]:
         known: The corpus' words.
         context: Persona, lore and conversation: their words may be used too.
     """
+    found = broken(reply, context := list(context))
+    known = known | words("\n".join(context))
+    unknown = {word for word in words(reply) - known if not _plurals(word) & known}
+    if unknown:
+        found.append(f"words from nowhere: {', '.join(sorted(unknown))}")
+    return found
+
+
+def broken(reply: str, context: Iterable[str]) -> list[str]:
+    """What is broken about a reply, whatever its words are; empty when nothing is.
+
+    Args:
+        reply: The whole reply.
+        context: Persona, lore and conversation: what stands in them may be said again.
+    """
     if not reply.strip():
         return ["it is empty"]
     found = []
@@ -62,10 +77,6 @@ def faults(reply: str, known: set[str], context: Iterable[str]) -> list[str]:
     article = _ARTICLE.search(reply)
     if article and article.group().lower() not in context_text.lower():
         found.append(f"a wrong article: {article.group()}...")
-    known = known | words(context_text)
-    unknown = {word for word in words(reply) - known if not _plurals(word) & known}
-    if unknown:
-        found.append(f"words from nowhere: {', '.join(sorted(unknown))}")
     if reply[0].islower() and reply.split()[0].strip(",.!?") not in context_text:
         found.append("it begins with a small letter")
     if "�" in reply or "<|" in reply:

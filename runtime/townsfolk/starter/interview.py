@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from townsfolk.dialogue.actions import Action
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus.aims import aims
@@ -38,6 +39,7 @@ class Interview:
 
     ``accepted`` are the texts of which the reply to the last line must contain one; empty where
     only the form of the replies is judged. ``name`` is the character's, where it is asked for.
+    ``actions`` are those that it can take.
     """
 
     subject: str
@@ -46,6 +48,7 @@ class Interview:
     lines: tuple[str, ...]
     accepted: tuple[str, ...] = ()
     name: str = ""
+    actions: tuple[Action, ...] = ()
 
     def passes(self, replies: Sequence[str]) -> bool:
         """Whether the last reply has an accepted text in whole words, and no other name."""

@@ -1,0 +1,1 @@
+"""An exam for any model that plays characters: its questions, their marks, its report."""
