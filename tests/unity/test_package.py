@@ -166,6 +166,9 @@ def test_the_tavern_has_five_characters_who_share_lore():
     lore = next(guid for guid, path in guids().items() if path.name == "Ashwick.asset")
     assert scene.count(f"guid: {agent}") == 5
     assert scene.count(f"guid: {lore}") == 5
+    for script in ("NpcSpeech.cs", "TavernBody.cs"):
+        guid = next(guid for guid, path in guids().items() if path.name == script)
+        assert scene.count(f"guid: {guid}") == 5
 
 
 def test_xml_parses():

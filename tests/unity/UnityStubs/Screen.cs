@@ -25,6 +25,9 @@ namespace UnityStubs
         public static void Press(VisualElement element, KeyCode key) =>
             element.Send(new KeyDownEvent { keyCode = key });
 
+        /// <summary>How far an element lies from the left.</summary>
+        public static float Left(VisualElement element) => element.style.left.Pixels;
+
         /// <summary>The texts of the buttons below an element.</summary>
         public static string[] Buttons(VisualElement element) =>
             All<Button>(element).Select(button => button.text).ToArray();

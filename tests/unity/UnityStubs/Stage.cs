@@ -7,6 +7,9 @@ namespace UnityStubs
     /// <summary>Shows what became of bodies and timelines.</summary>
     public static class Stage
     {
+        /// <summary>What was built of primitives, in this order.</summary>
+        public static IReadOnlyList<GameObject> Primitives => GameObject.Primitives;
+
         /// <summary>What an Animator was told: "Speaking True", or the name of a trigger.</summary>
         public static IReadOnlyList<string> Calls(Animator animator) => animator.Calls;
 

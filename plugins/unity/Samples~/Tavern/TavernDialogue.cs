@@ -7,106 +7,84 @@ using UnityEngine.UIElements;
 namespace Townsfolk.Samples.Tavern
 {
     /// <summary>
-    /// The tavern's dialogue box: turn to a character or to all, type a line, and read the answers as they come.
-    /// Who was spoken to before goes on speaking: all five can at once.
+    /// The player in the tavern: a bubble above each head, all at once; a click on a name turns to that character in the
+    /// dialogue box, and one line can be said to all.
     /// </summary>
-    [RequireComponent(typeof(UIDocument))]
+    [RequireComponent(typeof(NpcDialogueBox))]
     public sealed class TavernDialogue : MonoBehaviour
     {
-        [SerializeField] private NpcAgent[] characters = Array.Empty<NpcAgent>();
+        [SerializeField] private NpcSpeech[] characters = Array.Empty<NpcSpeech>();
 
-        [Min(1)]
-        [Tooltip("How fast speech is shown, in letters a second.")]
-        [SerializeField] private float lettersPerSecond = 40f;
+        [Tooltip("What the guests talk about when nobody speaks to them.")]
+        [SerializeField] private TavernTalk? talk = null;
 
-        private readonly List<TavernSeat> _seats = new List<TavernSeat>();
-        private TavernSeat? _chosen;
-        private Label _name = null!;
-        private TextField _input = null!;
+        [Tooltip("Through which the player sees the room.")]
+        [SerializeField] private Camera? view = null;
 
-        private void OnEnable()
+        private readonly List<TavernBubble> _bubbles = new List<TavernBubble>();
+        private NpcDialogueBox _box = null!;
+        private TextField _line = null!;
+
+        private void Start()
         {
+            _box = GetComponent<NpcDialogueBox>();
+            _box.Closed += TurnAway;
             var root = GetComponent<UIDocument>().rootVisualElement;
-            _name = root.Q<Label>("name");
-            _input = root.Q<TextField>("input");
-            _input.RegisterCallback<KeyDownEvent>(OnKey, TrickleDown.TrickleDown);
-            root.Q<Button>("say").clicked += Say;
+            _line = root.Q<TextField>("all");
             root.Q<Button>("everybody").clicked += SayToEverybody;
-            root.Q<Button>("interrupt").clicked += Interrupt;
-
-            var places = root.Q<VisualElement>("seats");
-            places.Clear();
+            var places = root.Q<VisualElement>("bubbles");
             foreach (var character in characters)
             {
-                var seat = new TavernSeat(character, Choose);
-                _seats.Add(seat);
-                places.Add(seat.Root);
-            }
-
-            if (_seats.Count > 0)
-            {
-                Choose(_seats[0]);
+                var bubble = new TavernBubble(character, TurnTo);
+                _bubbles.Add(bubble);
+                places.Add(bubble.Root);
             }
         }
 
-        private void OnDisable()
+        private void OnDestroy()
         {
-            foreach (var seat in _seats)
+            if (_box != null)
             {
-                seat.Leave();
-            }
-
-            _seats.Clear();
-            _chosen = null;
-        }
-
-        private void Update()
-        {
-            foreach (var seat in _seats)
-            {
-                seat.Type(lettersPerSecond * Time.unscaledDeltaTime);
+                _box.Closed -= TurnAway;
             }
         }
 
-        private void Choose(TavernSeat seat)
+        private void LateUpdate()
         {
-            _chosen = seat;
-            _name.text = seat.Name;
+            foreach (var bubble in _bubbles)
+            {
+                bubble.Follow(view);
+            }
         }
 
-        private void Say()
+        private void TurnTo(NpcSpeech character)
         {
-            if (_chosen is { } seat && TakeLine() is { } line)
+            if (talk != null)
             {
-                seat.Say(line);
+                talk.TurnTo(character);
+            }
+
+            _box.Open(character);
+        }
+
+        private void TurnAway()
+        {
+            if (talk != null)
+            {
+                talk.TurnTo(null);
             }
         }
 
         private void SayToEverybody()
         {
-            if (TakeLine() is { } line)
+            var line = _line.value.Trim();
+            _line.value = string.Empty;
+            if (line.Length > 0)
             {
-                foreach (var seat in _seats)
+                foreach (var character in characters)
                 {
-                    seat.Say(line);
+                    character.Agent.Say(line);
                 }
-            }
-        }
-
-        private void Interrupt() => _chosen?.Interrupt();
-
-        private string? TakeLine()
-        {
-            var line = _input.value.Trim();
-            _input.value = string.Empty;
-            return line.Length > 0 ? line : null;
-        }
-
-        private void OnKey(KeyDownEvent pressed)
-        {
-            if (pressed.keyCode == KeyCode.Return || pressed.keyCode == KeyCode.KeypadEnter)
-            {
-                Say();
             }
         }
     }

@@ -29,12 +29,6 @@ namespace UnityEngine
         }
     }
 
-    public struct Vector2
-    {
-        public float x;
-        public float y;
-    }
-
     public class GUILayout
     {
         public static bool Button(string text, params GUILayoutOption[] options) => EditorPlayer.Button(text);

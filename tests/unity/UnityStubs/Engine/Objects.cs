@@ -76,15 +76,40 @@ namespace UnityEngine
                 }
             }
         }
+
+        public bool isActiveAndEnabled => _enabled && !Destroyed;
     }
 
     public class MonoBehaviour : Behaviour
     {
     }
 
+    // Parents are not turned or scaled here.
     public class Transform : Component
     {
-        public Vector3 position { get; set; }
+        private Transform? _parent;
+
+        public Vector3 position
+        {
+            get => _parent is null ? localPosition : _parent.position + localPosition;
+            set => localPosition = _parent is null ? value : value - _parent.position;
+        }
+
+        public Vector3 localPosition { get; set; }
+
+        public Vector3 localScale { get; set; } = new Vector3(1f, 1f, 1f);
+
+        public Quaternion localRotation { get; set; }
+
+        public void SetParent(Transform parent, bool worldPositionStays) => _parent = parent;
+    }
+
+    public enum PrimitiveType
+    {
+        Sphere = 0,
+        Capsule = 1,
+        Cylinder = 2,
+        Cube = 3,
     }
 
     public sealed class GameObject : Object
@@ -98,6 +123,16 @@ namespace UnityEngine
         }
 
         public Transform transform { get; }
+
+        public static GameObject CreatePrimitive(PrimitiveType type)
+        {
+            var thing = new GameObject(type.ToString());
+            thing.AddComponent<Renderer>();
+            Primitives.Add(thing);
+            return thing;
+        }
+
+        internal static List<GameObject> Primitives { get; } = new List<GameObject>();
 
         internal IReadOnlyList<Component> Components => _components;
 
@@ -128,6 +163,10 @@ namespace UnityEngine
             this.z = z;
         }
 
+        public static Vector3 operator +(Vector3 a, Vector3 b) => new Vector3(a.x + b.x, a.y + b.y, a.z + b.z);
+
+        public static Vector3 operator -(Vector3 a, Vector3 b) => new Vector3(a.x - b.x, a.y - b.y, a.z - b.z);
+
         public static float Distance(Vector3 a, Vector3 b)
         {
             var (x, y, z) = (a.x - b.x, a.y - b.y, a.z - b.z);
@@ -140,6 +179,8 @@ namespace UnityEngine
         public static float Min(float a, float b) => Math.Min(a, b);
 
         public static int Min(int a, int b) => Math.Min(a, b);
+
+        public static float Sin(float f) => (float)Math.Sin(f);
 
         public static int RoundToInt(float f) => (int)Math.Round(f);
 

@@ -36,6 +36,10 @@ namespace UnityEngine
 
     public static class Time
     {
+        public static float time => Player.Time;
+
+        public static float deltaTime => Player.FrameTime;
+
         public static float unscaledTime => Player.Time;
 
         public static float unscaledDeltaTime => Player.FrameTime;

@@ -68,12 +68,58 @@ namespace UnityEngine.UIElements
     {
     }
 
+    public interface IPanel
+    {
+    }
+
+    public interface IStyle
+    {
+        StyleLength left { get; set; }
+
+        StyleLength top { get; set; }
+    }
+
+    public struct StyleLength
+    {
+        public StyleLength(float v)
+        {
+            Pixels = v;
+        }
+
+        internal float Pixels { get; }
+
+        public static implicit operator StyleLength(float v) => new StyleLength(v);
+    }
+
+    public static class RuntimePanelUtils
+    {
+        // A camera that looks straight at everything, 100 pixels to a metre.
+        public static Vector2 CameraTransformWorldToPanel(IPanel panel, Vector3 worldPosition, Camera camera) =>
+            new Vector2(worldPosition.x * 100f, worldPosition.y * -100f);
+    }
+
+    internal sealed class Panel : IPanel
+    {
+        public static readonly Panel Only = new Panel();
+    }
+
+    internal sealed class Style : IStyle
+    {
+        public StyleLength left { get; set; }
+
+        public StyleLength top { get; set; }
+    }
+
     public class VisualElement : Focusable
     {
         private readonly List<VisualElement> _children = new List<VisualElement>();
         private readonly HashSet<string> _classes = new HashSet<string>();
 
         public string name { get; set; } = string.Empty;
+
+        public IPanel panel => Panel.Only;
+
+        public IStyle style { get; } = new Style();
 
         internal IReadOnlyList<VisualElement> Children => _children;
 
