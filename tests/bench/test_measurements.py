@@ -47,6 +47,13 @@ def test_decode():
     assert found["memory_bandwidth_gb_s"] > 0
 
 
+def test_decode_with_adapters():
+    asked = ("--batch", "3", "--prompt-tokens", "32", "--new-tokens", "16")
+    (row,) = report(*asked, "--adapters", "2", "--rank", "4")["rows"]
+    costs = 100 * (1 - row["adapters tok/s"] / row["decode tok/s"])
+    assert row["adapters cost %"] == pytest.approx(costs)
+
+
 def test_decode_of_quantised_weights():
     asked = ("--batch", "2", "--prompt-tokens", "32", "--new-tokens", "16")
     plain = report(*asked)

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import grpc
+import openai
 import pytest
 import pytest_asyncio
 from peft_adapters import adapt, save
 from service_runtime import Runtime, Stream, exactly, serving, status
+from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
 from transformers import LlamaForCausalLM
@@ -140,3 +142,26 @@ async def test_a_runtime_without_a_folder_says_how_to_get_one(runtime):
     assert "--adapters FOLDER" in message
     assert (await refused(runtime.open(adapter="guard")))[0] is Code.FAILED_PRECONDITION
     assert not (await runtime.stub.ListAdapters(pb.ListAdaptersRequest())).adapters
+
+
+async def test_openai_s_clients_name_an_adapter_as_a_model(model: Path, folder: Path):
+    settings = ServiceSettings(port=0, web_port=0)
+    async with serving(model, settings, adapters=folder, dtype="float32") as it:
+        base = f"http://127.0.0.1:{it.server.web_port}/v1"
+        async with openai.AsyncOpenAI(base_url=base, api_key="-", max_retries=0) as client:
+            names = [each.id for each in (await client.models.list()).data]
+            assert names == [it.backend.engine.info.model, "broken", "guard", "smith"]
+            assert (await client.models.retrieve("guard")).id == "guard"
+            texts, answers = [], []
+            for name in (names[0], "guard", "smith"):
+                asked = {"model": name, "max_tokens": 12, "temperature": 0}
+                texts.append(await client.completions.create(prompt="Once", **asked))
+                message = {"role": "user", "content": "Hello"}
+                answers.append(await client.chat.completions.create(messages=[message], **asked))
+            assert len({each.choices[0].text for each in texts}) == 3
+            assert len({each.choices[0].message.content for each in answers}) == 3
+            assert [each.model for each in texts] == [names[0], "guard", "smith"]
+            with pytest.raises(openai.BadRequestError, match="DoRA"):
+                await client.completions.create(model="broken", prompt="Once")
+            with pytest.raises(openai.NotFoundError, match="'nobody' is not served here"):
+                await client.completions.create(model="nobody", prompt="Once")

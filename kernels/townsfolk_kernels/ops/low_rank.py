@@ -56,16 +56,22 @@ class LowRankUpdate:
     def add(self, x: Tensor, out: Tensor) -> None:
         """Add to a product what is missing of it.
 
+        It is computed in its own dtype: on a CPU small products of 16 bits take three times those
+        of fp32 (33 against 113 us for a row of 768, rank 16, and three projections).
+
         Args:
-            x: [rows, in_features], of this dtype.
+            x: [rows, in_features].
             out: [rows, out_features]: `x @ weight.T`, which becomes `x @ (weight + update).T`.
         """
-        inner = F.linear(x, self._a)  # [rows, ranks]
+        inner = F.linear(x.to(self._a.dtype), self._a)  # [rows, ranks]
         begin = 0
         for first, b in self._targets:
             rows, rank = b.shape
-            target = out[:, first : first + rows]
-            torch.addmm(target, inner[:, begin : begin + rank], b.mT, out=target)
+            target, part = out[:, first : first + rows], inner[:, begin : begin + rank]
+            if target.dtype == b.dtype:
+                target.addmm_(part, b.mT)
+            else:
+                target.add_(part @ b.mT)
             begin += rank
 
     def add_to_weight(self, weight: Tensor, most: int = 1 << 22) -> None:

@@ -20,6 +20,9 @@ from townsfolk.bench.report import Row, gpu_name, median
 from townsfolk.bench.scene import Scene, Stage
 from townsfolk.bench.subject import Subject
 
+OURS = {"grammar": "grammar costs %", "adapters": "adapters cost %"}
+"""Contestants that are this engine with something more to do, and what that is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -132,11 +135,10 @@ def decode(
         }
         for contestant in contestants[1:]:
             row[f"{contestant.name} tok/s"] = reached[contestant.name]
-            row["ratio" if contestant.name != "grammar" else "grammar costs %"] = (
-                100 * (1 - reached[contestant.name] / ours)
-                if contestant.name == "grammar"
-                else ours / reached[contestant.name]
-            )
+            if contestant.name in OURS:
+                row[OURS[contestant.name]] = 100 * (1 - reached[contestant.name] / ours)
+            else:
+                row["ratio"] = ours / reached[contestant.name]
             row[f"{contestant.name} prefill"] = prefilled[contestant.name]
         theirs = recorded.decode(gpu_name(subject.device), subject.name, batch)
         if theirs is not None:

@@ -46,13 +46,31 @@ class EngineStage:
         """Return a grammar that `complete` takes."""
         return await self._engine.compile(grammar)
 
+    def load_adapters(self, names: Sequence[str]) -> None:
+        """Load adapters that `complete` can name."""
+
+        async def load() -> None:
+            for name in names:
+                await self._engine.adapters.load(name)
+
+        asyncio.run(load())
+
     def complete(
         self,
         prompts: Sequence[Sequence[int]],
         new_tokens: int,
         grammar: CompiledGrammar | None = None,
+        adapters: Sequence[str] = (),
     ) -> list[Answer]:
-        """Complete all prompts at once, greedily, with exactly `new_tokens` each."""
+        """Complete all prompts at once, greedily, with exactly `new_tokens` each.
+
+        Args:
+            prompts: token ids.
+            new_tokens: of each answer.
+            grammar: what each must be.
+            adapters: of each; none if not given.
+        """
+        names = adapters or [""] * len(prompts)
 
         async def run() -> list[Answer]:
             params = SamplingParams(
@@ -61,7 +79,10 @@ class EngineStage:
             # A namespace of its own: no run finds the prompts of an earlier one in the cache.
             namespace = str(time.perf_counter())
             answered = await asyncio.gather(
-                *(self._speak(0, prompt, params, namespace, grammar) for prompt in prompts)
+                *(
+                    self._speak(0, prompt, params, namespace, grammar, name)
+                    for prompt, name in zip(prompts, names, strict=True)
+                )
             )
             return [answer for answer, _ in answered]
 
@@ -110,9 +131,12 @@ class EngineStage:
         params: SamplingParams,
         namespace: str = "",
         grammar: CompiledGrammar | None = None,
+        adapter: str = "",
     ) -> tuple[Answer, list[int]]:
         answer = Answer(turn, asked=time.perf_counter())
-        generation = self._engine.submit(list(prompt), params, namespace=namespace, grammar=grammar)
+        generation = self._engine.submit(
+            list(prompt), params, namespace=namespace, grammar=grammar, adapter=adapter
+        )
         async for delta in generation:
             if delta.tokens:
                 answer.receive(time.perf_counter(), len(delta.tokens))

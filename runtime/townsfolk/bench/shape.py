@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 
 from townsfolk.bench import recorded, render
+from townsfolk.bench.adapters import AdapterContestant, write_random_adapters
 from townsfolk.bench.cold import cold
 from townsfolk.bench.decode import (
     Contestant,
@@ -67,8 +70,17 @@ def run(options: argparse.Namespace) -> None:
 def _decode(options: argparse.Namespace, subject: Subject) -> None:
     most = max(options.batch)
     longest = _answer_lengths(options, most)[-1]
-    stage = subject.engine_stage(most, most * (options.prompt_tokens + longest))
-    contestants: list[Contestant] = [TownsfolkContestant(stage)]
+    room = most * (options.prompt_tokens + longest)
+    with tempfile.TemporaryDirectory(prefix="townsfolk-adapters-") as folder:
+        adapters: list[str] = []
+        if options.adapters:
+            adapters = write_random_adapters(
+                Path(folder), subject.architecture, options.adapters, options.rank
+            )
+        stage = subject.engine_stage(most, room, Path(folder) if adapters else None)
+        contestants: list[Contestant] = [TownsfolkContestant(stage)]
+        if adapters:
+            contestants.append(AdapterContestant(stage, adapters))
     if options.peer:
         from townsfolk.bench.peer import TransformersContestant
 

@@ -26,7 +26,15 @@ from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.engine.threads import run_in_new_thread
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.library import resolve
-from townsfolk.models import NAMED_SHAPES, Decoder, DecoderSpec, named_spec, open_source
+from townsfolk.models import (
+    NAMED_SHAPES,
+    Architecture,
+    Decoder,
+    DecoderSpec,
+    named_spec,
+    open_source,
+    read_config,
+)
 from townsfolk.models.adapters import bind_adapter
 from townsfolk.models.mixes import MIXES
 from townsfolk.models.outline import WeightOutline
@@ -34,6 +42,7 @@ from townsfolk.models.weights import Precision
 
 _LEAST_KV_MIB = 256
 _BLOCK_TOKENS = 16
+_ADAPTER_MEMORY_MIB = 4096
 START_TIMEOUT_S = 600.0
 
 
@@ -161,8 +170,20 @@ class Subject:
             **({"adapter": self.adapter.name} if self.adapter else {}),
         }
 
-    def engine_stage(self, requests: int, tokens: int) -> EngineStage:
-        """An engine in this process, at rest, with room for so many requests and tokens."""
+    @property
+    def architecture(self) -> Architecture:
+        """What it computes, with the names of its tensors."""
+        source = read_config(self.shape) if self.shape else open_source(self.path).architecture()
+        return Architecture(self.spec, source.modules)
+
+    def engine_stage(self, requests: int, tokens: int, adapters: Path | None = None) -> EngineStage:
+        """An engine in this process, at rest, with room for so many requests and tokens.
+
+        Args:
+            requests: how many at once.
+            tokens: of all of them.
+            adapters: the folder of those that they may name.
+        """
         decoder = run_in_new_thread(self._decoder)
         settings = EngineSettings(
             device="cuda" if self.device.type == "cuda" else "cpu",
@@ -171,9 +192,18 @@ class Subject:
             max_batch=requests,
             step_token_budget=self._step_tokens(requests),
             threads=self.threads or torch.get_num_threads(),
+            adapters=adapters,
+            adapter_memory_mib=_ADAPTER_MEMORY_MIB,
         )
         words = MadeUpVocabulary(self.spec.vocab_size)
-        engine = Engine(decoder, None, settings, name=self.name, vocabulary=words)
+        engine = Engine(
+            decoder,
+            None,
+            settings,
+            name=self.name,
+            architecture=self.architecture if adapters else None,
+            vocabulary=words,
+        )
         stage = EngineStage(engine, self.spec.vocab_size)
         stage.rest()
         return stage

@@ -34,7 +34,7 @@ _OF_SHAPES = {
 _RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
 _READS = {
     _CHARACTERS: {"connect", "token", "model", "adapter", "npcs"},
-    "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer", "grammar"},
+    "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer", "grammar", "adapters", "rank"},
     "--prefill": _OF_SHAPES,
     "--through": _OF_SHAPES | {"batch", "prompt_tokens"},
     "--tavern": _OF_SHAPES | {"in_process", "thinking_s", "plot"},
@@ -97,6 +97,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="decode: with every row under a JSON Schema, in turns with none, too",
     )
+
+    shape.add_argument(
+        "--adapters",
+        type=count,
+        metavar="N",
+        help="decode: with N random adapters, one for each row in turn, in turns with none, too",
+    )
+    shape.add_argument("--rank", type=count, default=16, help="of --adapters. Default 16")
 
     measure = parser.add_argument_group("instead of decode speed").add_mutually_exclusive_group()
     measure.add_argument("--prefill", type=_numbers, metavar="TOKENS", help="such as 512,2048")

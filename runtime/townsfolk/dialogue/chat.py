@@ -1,6 +1,7 @@
 """Answers to conversations that the caller keeps, in the model's own chat template."""
 
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.encoding import PromptEncoder
@@ -27,13 +28,24 @@ class Chat:
     """Has the model answer conversations; keeps none."""
 
     def __init__(
-        self, engine: TextEngine, tokenizer: Tokenizer, template: ChatTemplate, namespace: str
+        self,
+        engine: TextEngine,
+        tokenizer: Tokenizer,
+        template: ChatTemplate,
+        namespace: str,
+        adapter: str = "",
     ) -> None:
         """Answer through an engine; see `Sessions` for the namespace."""
         self._engine = engine
         self._tokenizer = tokenizer
         self._template = template
         self._namespace = namespace
+        self._adapter = adapter
+
+    def by(self, adapter: str) -> Self:
+        """Return the same with an adapter, which answers; see `Engine.submit`."""
+        parts = self._engine, self._tokenizer, self._template, self._namespace
+        return type(self)(*parts, adapter)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Return the prompt of a conversation; takes milliseconds, may run in any thread.
@@ -118,6 +130,7 @@ class Chat:
                 speaker=SPEAKER,
             ),
             grammar=grammar,
+            adapter=self._adapter,
         )
 
 

@@ -69,7 +69,7 @@ class AdapterShelf:
             folder: where they are; None where there are none.
             memory: bytes that all of them may take.
             architecture: of the decoder; None where its names are not known.
-            dtype: of the decoder's activations.
+            dtype: in which adapters are computed.
             commands: for the engine's thread.
             run: has the engine's thread run one, and waits for it.
         """
@@ -214,7 +214,7 @@ class AdapterShelf:
             del self._held[number]
 
     def _names(self) -> Iterator[str]:
-        if self._folder is None:
+        if self._folder is None or not self._folder.is_dir():
             return
         for path in self._folder.iterdir():
             if _NAME.fullmatch(path.name) and (path / CONFIG_FILE).is_file():

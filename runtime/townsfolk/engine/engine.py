@@ -152,7 +152,12 @@ class Engine:
         )
         self._loop.post = self._thread.post
         self.adapters = AdapterShelf(
-            settings.adapters, plan.adapters, architecture, decoder.dtype, self._loop, self._done
+            settings.adapters,
+            plan.adapters,
+            architecture,
+            decoder.precision.residual,
+            self._loop,
+            self._done,
         )
         open_requests = self._open
         self._thread.failed.add_done_callback(lambda failed: open_requests.fail(failed.result()))

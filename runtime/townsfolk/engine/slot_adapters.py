@@ -26,7 +26,7 @@ class SlotAdapters:
     def add(self, number: int, adapter: BoundAdapter) -> None:
         """Take an adapter to the device."""
         device = self._decoder.device
-        own = adapter.to(device, self._decoder.dtype)
+        own = adapter.to(device, self._decoder.precision.residual)
         self._updates[number] = own.of(self._decoder.weights)
 
     def remove(self, number: int) -> None:

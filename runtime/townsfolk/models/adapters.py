@@ -67,7 +67,7 @@ class RowAdapters:
         """Add to a product of the batch what the adapters of its rows change.
 
         Args:
-            x: [rows, in_features], of the adapters' dtype.
+            x: [rows, in_features].
             weight: what they were multiplied with, a projection of the decoder.
             out: [rows, out_features]; changed in place.
         """
@@ -130,7 +130,7 @@ def _merged(
 ) -> LinearWeight:
     if isinstance(weight, StackedWeight):
         device = next(part.device for part in weight.parts if isinstance(part, QuantizedMatrix))
-        return AdaptedWeight(weight, update.to(device, precision.activations))
+        return AdaptedWeight(weight, update.to(device, precision.residual))
     plain = plain_parts(weight)
     numbers, bias = plain[0] if plain else weight.dense()
     update = update.to(numbers.device, torch.float32)

@@ -58,7 +58,7 @@ class WeightOutline:
         """Return these weights with an adapter merged into them; see `merge_adapter`."""
         if not self.is_quantized:
             return self
-        beside = adapter.nbytes * precision.activations.itemsize // torch.float32.itemsize
+        beside = adapter.nbytes * precision.residual.itemsize // torch.float32.itemsize
         read = None if self.step_bytes is None else self.step_bytes + beside
         return replace(self, nbytes=self.nbytes + beside, step_bytes=read)
 

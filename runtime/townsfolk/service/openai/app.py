@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -146,23 +147,40 @@ class OpenAiApp:
             raise ApiError(404, f"there is no {scope['path']} here", code="unknown_url")
         if scope["method"] != "GET":
             raise ApiError(405, f"{path} is for GET", code="method_not_allowed")
-        name = self._gate.backend.engine.info.model
-        fields = responses.model_fields(name, self._created)
+        served = await self._served()
         if path == _MODELS:
-            fields = {"object": "list", "data": [fields]}
+            models = [responses.model_fields(name, self._created) for name in served]
+            fields = {"object": "list", "data": models}
         else:
-            self._check_model(path.removeprefix(f"{_MODELS}/"))
+            name = path.removeprefix(f"{_MODELS}/")
+            self._check_model(name, served)
+            fields = responses.model_fields(name, self._created)
         await reply.whole(200, responses.encoded(fields))
 
-    def _check_model(self, given: str) -> None:
-        served = self._gate.backend.engine.info.model
-        if given != served:
+    async def _served(self) -> list[str]:
+        """Return what `model` may be: the model's name, and those of adapters."""
+        engine = self._gate.backend.engine
+        adapters = await asyncio.to_thread(engine.adapters.list)
+        return [engine.info.model, *(info.name for info in adapters)]
+
+    def _check_model(self, given: str, served: Sequence[str]) -> None:
+        if given not in served:
+            shown = ", ".join(map(repr, served))
             raise ApiError(
                 404,
-                f"model: {given[:200]!r} is not served here; this runtime has {served!r}",
+                f"model: {given[:200]!r} is not served here; this runtime has {shown}",
                 param="model",
                 code="model_not_found",
             )
+
+    async def _adapter(self, given: str) -> str:
+        """Return the adapter that a request's `model` names, loaded; empty for the model alone."""
+        engine = self._gate.backend.engine
+        if given == engine.info.model:
+            return ""
+        self._check_model(given, await self._served())
+        await engine.adapters.need(given)
+        return given
 
     async def _post(
         self, scope: Event, headers: dict[str, str], receive: Receive, reply: _Reply
@@ -186,14 +204,15 @@ class OpenAiApp:
 
     async def _answer(self, request: ChatRequest | CompletionRequest, reply: _Reply) -> None:
         self._gate.check_open()
-        self._check_model(request.model)
+        adapter = await self._adapter(request.model)
+        self._gate.check_open()
         tokenizer = self._gate.backend.tokenizer
         form = ChatForm if isinstance(request, ChatRequest) else TextForm
         wants_logprobs = request.logprobs is not None and request.logprobs is not False
         work = Work(request.n, request.model, tokenizer, partial(form, tokenizer, wants_logprobs))
         self._gate.begin(work)
         try:
-            await self._submit(request, work.generations)
+            await self._submit(request, work.generations, adapter)
             if request.stream:
                 await reply.start()
                 await work.stream(reply.write, counts=request.includes_usage)
@@ -208,15 +227,15 @@ class OpenAiApp:
             self._gate.end(work)
 
     async def _submit(
-        self, request: ChatRequest | CompletionRequest, generations: list[Reply]
+        self, request: ChatRequest | CompletionRequest, generations: list[Reply], adapter: str
     ) -> None:
-        """Begin all choices; those that began before an error are in the list, too."""
+        """Begin all choices, with an adapter if there is one; all that began are in the list."""
         backend = self._gate.backend
         engine, context = backend.engine, backend.engine.info.context_length
         params = request.params(engine.default_params, context)
         begin = partial(self._begin, generations, params, request.n)
         if isinstance(request, ChatRequest):
-            chat, tools = backend.sessions.chat, request.callable
+            chat, tools = backend.sessions.chat.by(adapter), request.callable
             box = chat.toolbox(tools, required=request.must_call)
             messages = [each.message(box) for each in request.messages]
             if tools:
@@ -242,7 +261,7 @@ class OpenAiApp:
             else:
                 ids = prompt
             self._gate.check_open()
-            begin(partial(engine.submit, ids))
+            begin(partial(engine.submit, ids, adapter=adapter))
 
     def _begin(
         self,
