@@ -465,6 +465,13 @@ def test_stats(godot, runtime):
     assert only(drive(godot, runtime, "stats"), "stats")["tokens"] >= 8
 
 
+def test_parts_of_a_persona_weigh_more(godot, runtime):
+    events = drive(godot, runtime, "parts_of_a_persona", "contrast")
+    assert "nothing of what its contrast is about" in only(events, "problem")["text"]
+    turn = only(events, "turn")
+    assert turn == {"event": "turn", "error": "", "strength": 0.5, "fields": [1, 2]}
+
+
 def test_dialogue_box(godot, runtime):
     events = drive(godot, runtime, "dialogue_box")
     assert only(events, "typing") == {"event": "typing", "shown": 12, "name": "Mira"}

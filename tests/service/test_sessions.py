@@ -259,6 +259,9 @@ async def test_everything_of_a_session_comes_back(runtime):
             dialogue.TranscriptEntry(kind=dialogue.ENTRY_KIND_EVENT, text="Day breaks."),
         ],
         overflow_policy=dialogue.OVERFLOW_POLICY_DROP_OLDEST,
+        contrast=dialogue.PersonaContrast(
+            fields=[dialogue.PERSONA_FIELD_GOALS, dialogue.PERSONA_FIELD_TABOOS], strength=0.7
+        ),
     )
     for lore_id in config.lore_ids:
         lore = dialogue.Lore(lore_id=lore_id, text=f"Of the {lore_id}.")
@@ -408,3 +411,22 @@ async def test_a_history_of_megabytes_that_was_given_is_taken(runtime):
     assert events[0].HasField("context_trimmed")
     assert events[-1].HasField("turn_finished")
     await runtime.stub.CloseSession(pb.CloseSessionRequest(session_id="chronicle"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "strength", "message"),
+    [
+        ([dialogue.PERSONA_FIELD_GOALS], 1.0, "contrast.fields: the persona has no goals"),
+        ([dialogue.PERSONA_FIELD_UNSPECIFIED], 1.0, "contrast.fields.0: is 0"),
+        ([99], 1.0, "contrast.fields.0: is 99"),
+        ([], 0.0, "contrast.strength"),
+    ],
+)
+async def test_a_contrast_that_says_nothing_is_refused(runtime, fields, strength, message):
+    config = dialogue.SessionConfig(
+        persona=dialogue.Persona(name="Mira", description="The innkeeper."),
+        contrast=dialogue.PersonaContrast(fields=fields, strength=strength),
+    )
+    with pytest.raises(grpc.aio.AioRpcError, match=message) as caught:
+        await runtime.stub.OpenSession(pb.OpenSessionRequest(open=pb.OpenSession(config=config)))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

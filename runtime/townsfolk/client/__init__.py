@@ -11,6 +11,7 @@ print(piece, end="", flush=True)
 from townsfolk.client.actions import ActionRefusedError, action
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice
+from townsfolk.client.contrast import contrast
 from townsfolk.client.errors import (
     AlreadyExistsError,
     DeadlineExceededError,
@@ -39,6 +40,8 @@ from townsfolk.v1.dialogue_pb2 import (
     ActionSpec,
     Lore,
     Persona,
+    PersonaContrast,
+    PersonaField,
     SessionConfig,
     SessionEvent,
     SpeechSettings,
@@ -65,6 +68,8 @@ __all__ = [
     "NotFoundError",
     "Npc",
     "Persona",
+    "PersonaContrast",
+    "PersonaField",
     "ResourceExhaustedError",
     "Runtime",
     "RuntimeFaultError",
@@ -83,6 +88,7 @@ __all__ = [
     "VersionMismatchError",
     "action",
     "choices",
+    "contrast",
     "happened",
     "heard",
     "json_schema",

@@ -33,6 +33,7 @@ from townsfolk.v1.dialogue_pb2 import (
     ActionSpec,
     Lore,
     Persona,
+    PersonaContrast,
     SessionConfig,
     SpeechSettings,
     TranscriptEntry,
@@ -173,6 +174,7 @@ class AsyncRuntime:
         speech: SpeechSettings | None = None,
         save_key: str = "",
         adapter: str = "",
+        contrast: PersonaContrast | None = None,
     ) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 
@@ -193,6 +195,7 @@ class AsyncRuntime:
             save_key: What the character is called in a saved game; empty means the persona's name.
             adapter: The adapter (LoRA) that the character speaks with, by its name in the runtime's
                 folder of adapters; the model alone if not given.
+            contrast: Parts of the persona that weigh more in its replies; see `contrast`.
 
         Raises:
             InvalidArgumentError: A field can't hold its value.
@@ -209,6 +212,7 @@ class AsyncRuntime:
             actions=(own := Actions(actions)).messages,
             speech=speech,
             adapter=adapter,
+            contrast=contrast,
         )
         npc = AsyncNpc(self, config, own, save_key)
         self._cast.add(npc)

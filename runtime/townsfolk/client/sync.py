@@ -13,7 +13,13 @@ from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync_frames import Frames
 from townsfolk.client.sync_npc import Npc
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona, SpeechSettings, TranscriptEntry
+from townsfolk.v1.dialogue_pb2 import (
+    ActionSpec,
+    Persona,
+    PersonaContrast,
+    SpeechSettings,
+    TranscriptEntry,
+)
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 
 
@@ -80,6 +86,7 @@ class Runtime:
         speech: SpeechSettings | None = None,
         save_key: str = "",
         adapter: str = "",
+        contrast: PersonaContrast | None = None,
     ) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
         make = call_in_loop(
@@ -95,6 +102,7 @@ class Runtime:
             speech=speech,
             save_key=save_key,
             adapter=adapter,
+            contrast=contrast,
         )
         return Npc(self._portal, self._portal.run(make))
 

@@ -1,11 +1,13 @@
 """Everything that defines one character's session."""
 
 from enum import Enum
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from townsfolk.dialogue.actions import MAX_ACTIONS, Action
 from townsfolk.dialogue.confidence import HesitationEntropy
+from townsfolk.dialogue.contrast import PersonaContrast
 from townsfolk.dialogue.lore import LoreId
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
@@ -42,6 +44,7 @@ class SessionConfig(Outside):
     overflow_policy: OverflowPolicy = OverflowPolicy.DROP_OLDEST
     hesitation_entropy: HesitationEntropy = None
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
+    contrast: PersonaContrast | None = None
     actions: tuple[Action, ...] = Field(
         default=(), max_length=MAX_ACTIONS, description=f"at most {MAX_ACTIONS}, each name once"
     )
@@ -54,6 +57,15 @@ class SessionConfig(Outside):
         if len(set(names)) < len(names):
             raise ValueError("has a name twice")
         return actions
+
+    @model_validator(mode="after")
+    def _contrasts_something(self) -> Self:
+        if self.contrast is not None:
+            try:
+                self.contrast.plain(self.persona)
+            except ValueError as error:
+                raise ValueError(f"contrast.fields: {error}") from None
+        return self
 
     @field_validator("lore_ids")
     @classmethod

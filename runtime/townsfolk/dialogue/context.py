@@ -37,6 +37,8 @@ class ContextWindow:
 
     system_tokens: int
     """Tokens of persona and lore."""
+    plain: "ContextWindow | None" = None
+    """Of the same session with a persona that lacks what weighs more in its replies."""
 
     def __init__(
         self,

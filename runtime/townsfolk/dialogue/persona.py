@@ -1,6 +1,7 @@
 """Who a character is."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -26,6 +27,18 @@ class Persona(Outside):
     speaking_style: str = ""
     taboos: tuple[str, ...] = ()
     example_lines: tuple[str, ...] = ()
+
+    def without(self, fields: Iterable[str]) -> Self:
+        """Return it with nothing in some fields, which may not be the name.
+
+        Raises:
+            ValueError: They are empty already.
+        """
+        emptied = {name: type(self).model_fields[name].default for name in fields}
+        plain = self.model_copy(update=emptied)
+        if plain == self:
+            raise ValueError(f"the persona has no {' and no '.join(emptied)}")
+        return plain
 
     @property
     def characters(self) -> int:

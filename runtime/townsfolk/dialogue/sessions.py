@@ -11,6 +11,7 @@ from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.encoding import Spellings
 from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
 from townsfolk.dialogue.lore import Lore, LoreBook
+from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.session import Session
 from townsfolk.engine.interface import TextEngine
 from townsfolk.text.tokenizer import Tokenizer
@@ -95,7 +96,8 @@ class Sessions:
         """
         lore = sum(map(len, self._lore.texts(config.lore_ids)))
         history = sum(len(entry.text) for entry in config.history)
-        return config.persona.characters + lore + history
+        both = config.persona.characters + lore + history
+        return both if config.contrast is None else 2 * both
 
     def window(self, config: SessionConfig) -> ContextWindow:
         """Encode a session's persona, lore and history, for `open`; may run in any thread.
@@ -104,16 +106,10 @@ class Sessions:
             InvalidFieldError: Persona and lore are too long.
             NotFoundError: A lore id is not registered.
         """
-        return ContextWindow(
-            config.persona,
-            self._lore.texts(config.lore_ids),
-            self._template,
-            self._tokenizer,
-            self._engine.info.context_length,
-            config.history,
-            self._spellings,
-            ActionBook(config.actions, self._tokenizer.chat_template, self._template.tools).text,
-        )
+        window = self._window(config, config.persona)
+        if config.contrast is not None:
+            window.plain = self._window(config, config.contrast.plain(config.persona))
+        return window
 
     def open(self, config: SessionConfig, window: ContextWindow | None = None) -> Session:
         """Open a session.
@@ -185,6 +181,18 @@ class Sessions:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await asyncio.gather(*map(self.close, list(self._sessions)))
+
+    def _window(self, config: SessionConfig, persona: Persona) -> ContextWindow:
+        return ContextWindow(
+            persona,
+            self._lore.texts(config.lore_ids),
+            self._template,
+            self._tokenizer,
+            self._engine.info.context_length,
+            config.history,
+            self._spellings,
+            ActionBook(config.actions, self._tokenizer.chat_template, self._template.tools).text,
+        )
 
     async def _sweep(self) -> None:
         """End sessions that have been idle for too long, again and again."""

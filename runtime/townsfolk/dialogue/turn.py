@@ -22,6 +22,7 @@ from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Line
+from townsfolk.dialogue.plain_prompt import PlainPrompt
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.speech import (
     Described,
@@ -135,6 +136,8 @@ class Turn:
         """What tells of each sentence how sure it was, where that is asked for."""
         self.own_lines: list[str] = []
         """What the character said before, as far as it is not to repeat it."""
+        self.plain: PlainPrompt | None = None
+        """What it is answered in contrast to, if anything."""
         self.retries = 0
         """How often what went round in circles was said anew."""
         self._held: HeldText | None = None

@@ -9,7 +9,7 @@ from townsfolk.dialogue.acting import Acting
 from townsfolk.dialogue.actions import ActionBook, ActionCall, Outcome
 from townsfolk.dialogue.choice import Choice, Question
 from townsfolk.dialogue.config import SessionConfig
-from townsfolk.dialogue.context import ContextWindow
+from townsfolk.dialogue.context import ContextWindow, Fit
 from townsfolk.dialogue.encoding import EncodedPrompt
 from townsfolk.dialogue.errors import DialogueError
 from townsfolk.dialogue.events import (
@@ -20,6 +20,7 @@ from townsfolk.dialogue.events import (
     TurnInterrupted,
 )
 from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
+from townsfolk.dialogue.plain_prompt import PlainPrompt
 from townsfolk.dialogue.prompt import opening
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, TurnCue
@@ -67,6 +68,7 @@ class TurnRunner:
         """
         self.priority = config.priority
         self._name = config.persona.name
+        self._contrast = config.contrast
         self._transcript = transcript
         self._window = window
         self._voice = voice
@@ -92,6 +94,9 @@ class TurnRunner:
             self._end(turn, completion)
             generated = () if completion is None else completion.token_ids
             self._window.remember(prompt, generated, self._transcript.entries)
+            if turn.plain is not None and self._window.plain is not None:
+                plain = turn.plain.prompt
+                self._window.plain.remember(plain, generated, self._transcript.entries)
         except Exception as error:
             self._fail(turn, error)
 
@@ -119,9 +124,10 @@ class TurnRunner:
             hint = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
             entries = (*entries[:-1], hint, entries[-1])
         async with self._fitting:
-            fit = self._window.fit_at_once(entries, most)
-            if fit is None:  # not here: others speak
-                fit = await asyncio.to_thread(self._window.fit, entries, most)
+            fit = await _fit_in(self._window, entries, most)
+            if self._contrast is not None and self._window.plain is not None:
+                plain = await _fit_in(self._window.plain, entries[fit.dropped :], most)
+                turn.plain = PlainPrompt(plain.prompt, len(fit.prompt), self._contrast.strength)
         # What was told beside is no line of the transcript. What is answered stays in any case.
         most_dropped = len(self._transcript.entries) - (not told)
         if dropped := min(excess + fit.dropped, most_dropped):
@@ -188,3 +194,9 @@ class TurnRunner:
         else:
             self._transcript.unask()
         turn.send(TurnFailed(turn.id, error))
+
+
+async def _fit_in(window: ContextWindow, entries: Sequence[TranscriptEntry], most: int) -> Fit:
+    """Return a window's prompt; where that takes a while, not on the event loop: others speak."""
+    fit = window.fit_at_once(entries, most)
+    return fit if fit is not None else await asyncio.to_thread(window.fit, entries, most)

@@ -248,6 +248,7 @@ class Voice:
                 text_filter=reply,
                 speaker=self._name,
                 own_lines=self._own_lines(turn) if grammar is None else (),
+                contrast=None if turn.plain is None else turn.plain.behind(token_ids),
             ),
             grammar=grammar,
             adapter=self._adapter,

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
 from townsfolk.engine.request import Request
-from townsfolk.engine.rules import Contrast, ReplyRules
+from townsfolk.engine.rules import MAX_CONTRAST, Contrast, ReplyRules
 from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
 _MAX_PRIORITY = 100
-MAX_CONTRAST = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ class TextFilter(Protocol):
         ...
 
 
+MAX_CONTRAST = 10.0
+"""The most that a contrast's strength can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """What a reply is drawn in contrast to; see `sampling.contrast`.

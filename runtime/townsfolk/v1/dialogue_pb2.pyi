@@ -50,6 +50,15 @@ class DirectionMark(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIRECTION_MARK_BRACKETS: _ClassVar[DirectionMark]
     DIRECTION_MARK_TAGS: _ClassVar[DirectionMark]
 
+class PersonaField(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PERSONA_FIELD_UNSPECIFIED: _ClassVar[PersonaField]
+    PERSONA_FIELD_DESCRIPTION: _ClassVar[PersonaField]
+    PERSONA_FIELD_GOALS: _ClassVar[PersonaField]
+    PERSONA_FIELD_SPEAKING_STYLE: _ClassVar[PersonaField]
+    PERSONA_FIELD_TABOOS: _ClassVar[PersonaField]
+    PERSONA_FIELD_EXAMPLE_LINES: _ClassVar[PersonaField]
+
 class TurnCue(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TURN_CUE_UNSPECIFIED: _ClassVar[TurnCue]
@@ -91,6 +100,12 @@ DIRECTION_MARK_ASTERISKS: DirectionMark
 DIRECTION_MARK_PARENTHESES: DirectionMark
 DIRECTION_MARK_BRACKETS: DirectionMark
 DIRECTION_MARK_TAGS: DirectionMark
+PERSONA_FIELD_UNSPECIFIED: PersonaField
+PERSONA_FIELD_DESCRIPTION: PersonaField
+PERSONA_FIELD_GOALS: PersonaField
+PERSONA_FIELD_SPEAKING_STYLE: PersonaField
+PERSONA_FIELD_TABOOS: PersonaField
+PERSONA_FIELD_EXAMPLE_LINES: PersonaField
 TURN_CUE_UNSPECIFIED: TurnCue
 TURN_CUE_SAID: TurnCue
 TURN_CUE_EVENT: TurnCue
@@ -222,8 +237,16 @@ class SpeechSettings(_message.Message):
     marks: _containers.RepeatedScalarFieldContainer[DirectionMark]
     def __init__(self, directions: _Optional[_Union[StageDirections, str]] = ..., marks: _Optional[_Iterable[_Union[DirectionMark, str]]] = ...) -> None: ...
 
+class PersonaContrast(_message.Message):
+    __slots__ = ("fields", "strength")
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    fields: _containers.RepeatedScalarFieldContainer[PersonaField]
+    strength: float
+    def __init__(self, fields: _Optional[_Iterable[_Union[PersonaField, str]]] = ..., strength: _Optional[float] = ...) -> None: ...
+
 class SessionConfig(_message.Message):
-    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech", "adapter")
+    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech", "adapter", "contrast")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PERSONA_FIELD_NUMBER: _ClassVar[int]
     LORE_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +258,7 @@ class SessionConfig(_message.Message):
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
     SPEECH_FIELD_NUMBER: _ClassVar[int]
     ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    CONTRAST_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     persona: Persona
     lore_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -246,7 +270,8 @@ class SessionConfig(_message.Message):
     actions: _containers.RepeatedCompositeFieldContainer[ActionSpec]
     speech: SpeechSettings
     adapter: str
-    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ..., adapter: _Optional[str] = ...) -> None: ...
+    contrast: PersonaContrast
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ..., adapter: _Optional[str] = ..., contrast: _Optional[_Union[PersonaContrast, _Mapping]] = ...) -> None: ...
 
 class SavedGame(_message.Message):
     __slots__ = ("characters",)

@@ -36,6 +36,16 @@ namespace Townsfolk.Unity
         [Tooltip("Lines the character could have said.")]
         public string[] exampleLines = Array.Empty<string>();
 
+        /// <summary>How much more what is chosen weighs in the answers than the model would have it; 0 for not at all.</summary>
+        [Range(0, 10)]
+        [Tooltip("How much more the parts below weigh in the answers than the model would have it: a villain stays one. "
+            + "0.5 to 1.5 is noticed; an answer then costs about twice as much. 0 turns it off.")]
+        public float contrastStrength;
+
+        /// <summary>What weighs more; empty for all of the above but the name.</summary>
+        [Tooltip("What weighs more; empty for all of the above but the name.")]
+        public PersonaField[] contrastFields = Array.Empty<PersonaField>();
+
         /// <summary>The persona as the contract has it.</summary>
         public Persona ToMessage()
         {
@@ -61,6 +71,12 @@ namespace Townsfolk.Unity
             if (sampling != null)
             {
                 config.Sampling = sampling.ToMessage();
+            }
+
+            if (contrastStrength > 0)
+            {
+                config.Contrast = new PersonaContrast { Strength = contrastStrength };
+                config.Contrast.Fields.AddRange(contrastFields);
             }
 
             return config;

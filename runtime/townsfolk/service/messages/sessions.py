@@ -12,6 +12,7 @@ from townsfolk.dialogue.script import ScriptLines
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.service.errors import InvalidRequestError
+from townsfolk.service.messages.contrast import contrast_fields, contrast_message
 from townsfolk.service.messages.sampling import hesitation, sampling_fields, sampling_message
 from townsfolk.service.messages.speech import speech_fields, speech_message
 from townsfolk.v1 import dialogue_pb2, townsfolk_pb2
@@ -66,6 +67,7 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
         actions=tuple(_action_fields(index, each) for index, each in enumerate(message.actions)),
         hesitation_entropy=hesitation(message),
         speech=speech_fields(message.speech),
+        contrast=contrast_fields(message),
         adapter=message.adapter,
     )
 
@@ -91,6 +93,7 @@ def session_config_message(config: SessionConfig) -> dialogue_pb2.SessionConfig:
         actions=map(_action_message, config.actions),
         hesitation_entropy=config.hesitation_entropy,
         speech=speech_message(config.speech),
+        contrast=contrast_message(config.contrast),
         adapter=config.adapter,
     )
 

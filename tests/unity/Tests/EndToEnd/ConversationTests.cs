@@ -5,7 +5,9 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using Townsfolk.Rpc;
+using Townsfolk.Unity;
 using Townsfolk.V1;
+using UnityEngine;
 using static Townsfolk.Tests.EndToEnd.SharedRuntime;
 
 namespace Townsfolk.Tests.EndToEnd
@@ -134,6 +136,28 @@ namespace Townsfolk.Tests.EndToEnd
             Assert.That(settled, Has.Exactly(1).Contains("OpenDoor() is not done: it is locked"));
             Assert.That(sure, Is.GreaterThan(0));
             Assert.That((await session.SaveAsync()).History, Is.EqualTo(session.History));
+        }
+
+        [Test]
+        public async Task PartsOfAPersonaWeighMore()
+        {
+            var persona = ScriptableObject.CreateInstance<NpcPersona>();
+            persona.characterName = "Mira";
+            persona.goals = new[] { "Sell ale" };
+            persona.contrastStrength = 0.5f;
+            persona.contrastFields = new[] { PersonaField.Goals };
+            await using var session = await _client.OpenSessionAsync(persona.ToSession(Array.Empty<Lore>(), null));
+            var last = NpcEventKind.Other;
+            await foreach (var happened in session.SayAsync(new Utterance { Text = "Hello" }))
+            {
+                last = happened.Kind;
+            }
+
+            Assert.That(last, Is.EqualTo(NpcEventKind.Finished));
+
+            var kept = (await session.SaveAsync()).Contrast;
+            Assert.That(kept.Strength, Is.EqualTo(0.5f));
+            Assert.That(kept.Fields, Is.EqualTo(persona.contrastFields));
         }
 
         [Test]

@@ -81,6 +81,22 @@ enum DirectionMark {
 	TAGS = 4,
 }
 
+## A part of a persona.
+enum PersonaField {
+	## None.
+	UNSPECIFIED = 0,
+	## Persona.description
+	DESCRIPTION = 1,
+	## Persona.goals
+	GOALS = 2,
+	## Persona.speaking_style
+	SPEAKING_STYLE = 3,
+	## Persona.taboos
+	TABOOS = 4,
+	## Persona.example_lines
+	EXAMPLE_LINES = 5,
+}
+
 ## What a turn begins with.
 enum TurnCue {
 	## Somebody speaks to the character.
@@ -617,6 +633,47 @@ class SpeechSettings:
 					reader.skip(tag)
 
 
+## Draws each reply in contrast to what the character would say without some of its persona, so that
+## a villain stays one where the model would rather be kind. A turn takes two places in the batch
+## and computes about twice as much; log-probabilities are those of the contrast.
+class PersonaContrast:
+	extends ProtoMessage
+
+	## What of the persona weighs more, of which it must have something; none means all but the
+	## name.
+	var fields: Array[PersonaField] = []
+
+	## How much: above 0, at most 10. From 0.5 to 1.5 is noticed, more makes replies odd.
+	var strength: float = 0.0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if not fields.is_empty():
+			var packed_fields := ProtoWriter.new()
+			for element in fields:
+				packed_fields.put_int32(element)
+			writer.put_varint(10)
+			writer.put_bytes(packed_fields.bytes)
+		if ProtoWriter.is_float_set(strength):
+			writer.put_varint(21)
+			writer.put_float(strength)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					fields.append(reader.read_int32() as PersonaField)
+				10:
+					var fields_outer := reader.enter()
+					while reader.position < reader.limit:
+						fields.append(reader.read_int32() as PersonaField)
+					reader.leave(fields_outer)
+				21:
+					strength = reader.read_float()
+				_:
+					reader.skip(tag)
+
+
 ## Everything that defines one character's session.
 class SessionConfig:
 	extends ProtoMessage
@@ -665,6 +722,9 @@ class SessionConfig:
 	## At most 128 characters.
 	var adapter: String = ""
 
+	## Parts of the persona that weigh more in its replies. Not set: none.
+	var contrast: PersonaContrast = null
+
 	## Makes [member hesitation_entropy] not set.
 	func clear_hesitation_entropy() -> void:
 		hesitation_entropy = 0.0
@@ -704,6 +764,9 @@ class SessionConfig:
 		if adapter != "":
 			writer.put_varint(90)
 			writer.put_string(adapter)
+		if contrast != null:
+			writer.put_varint(98)
+			writer.put_message(contrast)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -743,6 +806,10 @@ class SessionConfig:
 					speech = speech_element
 				90:
 					adapter = reader.read_string()
+				98:
+					var contrast_element := contrast if contrast != null else PersonaContrast.new()
+					reader.read_message(contrast_element)
+					contrast = contrast_element
 				_:
 					reader.skip(tag)
 

@@ -49,102 +49,109 @@ namespace Townsfolk.V1 {
             "EhAKCGFjY2VwdGVkGAMgASgIEgwKBHRleHQYBCABKAkibwoOU3BlZWNoU2V0",
             "dGluZ3MSMQoKZGlyZWN0aW9ucxgBIAEoDjIdLnRvd25zZm9say52MS5TdGFn",
             "ZURpcmVjdGlvbnMSKgoFbWFya3MYAiADKA4yGy50b3duc2ZvbGsudjEuRGly",
-            "ZWN0aW9uTWFyayKoAwoNU2Vzc2lvbkNvbmZpZxISCgpzZXNzaW9uX2lkGAEg",
-            "ASgJEiYKB3BlcnNvbmEYAiABKAsyFS50b3duc2ZvbGsudjEuUGVyc29uYRIQ",
-            "Cghsb3JlX2lkcxgDIAMoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9s",
-            "ay52MS5TYW1wbGluZ1BhcmFtcxIQCghwcmlvcml0eRgFIAEoBRIuCgdoaXN0",
-            "b3J5GAYgAygLMh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRFbnRyeRI1Cg9v",
-            "dmVyZmxvd19wb2xpY3kYByABKA4yHC50b3duc2ZvbGsudjEuT3ZlcmZsb3dQ",
-            "b2xpY3kSHwoSaGVzaXRhdGlvbl9lbnRyb3B5GAggASgCSACIAQESKQoHYWN0",
-            "aW9ucxgJIAMoCzIYLnRvd25zZm9say52MS5BY3Rpb25TcGVjEiwKBnNwZWVj",
-            "aBgKIAEoCzIcLnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5ncxIPCgdhZGFw",
-            "dGVyGAsgASgJQhUKE19oZXNpdGF0aW9uX2VudHJvcHkimAEKCVNhdmVkR2Ft",
-            "ZRI7CgpjaGFyYWN0ZXJzGAEgAygLMicudG93bnNmb2xrLnYxLlNhdmVkR2Ft",
-            "ZS5DaGFyYWN0ZXJzRW50cnkaTgoPQ2hhcmFjdGVyc0VudHJ5EgsKA2tleRgB",
-            "IAEoCRIqCgV2YWx1ZRgCIAEoCzIbLnRvd25zZm9say52MS5TZXNzaW9uQ29u",
-            "ZmlnOgI4ASKvAgoJVXR0ZXJhbmNlEgwKBHRleHQYASABKAkSDwoHc3BlYWtl",
-            "chgCIAEoCRIPCgd0dXJuX2lkGAMgASgJEi4KCHNhbXBsaW5nGAQgASgLMhwu",
-            "dG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEhMKC2RlYWRsaW5lX21zGAUg",
-            "ASgFEiYKB2dyYW1tYXIYBiABKAsyFS50b3duc2ZvbGsudjEuR3JhbW1hchIf",
-            "ChJoZXNpdGF0aW9uX2VudHJvcHkYByABKAJIAIgBARIpCgdhY3Rpb25zGAgg",
-            "ASgLMhgudG93bnNmb2xrLnYxLkFjdGlvbnNOb3cSIgoDY3VlGAwgASgOMhUu",
-            "dG93bnNmb2xrLnYxLlR1cm5DdWVCFQoTX2hlc2l0YXRpb25fZW50cm9weSJj",
-            "Cg1TZXNzaW9uT3BlbmVkEhIKCnNlc3Npb25faWQYASABKAkSDwoHcmVzdW1l",
-            "ZBgCIAEoCBIVCg1zeXN0ZW1fdG9rZW5zGAMgASgFEhYKDmNvbnRleHRfdG9r",
-            "ZW5zGAQgASgFIh4KC1R1cm5TdGFydGVkEg8KB3R1cm5faWQYASABKAkiYgoJ",
-            "VGV4dERlbHRhEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIjCgZ0",
-            "b2tlbnMYAyADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4SEQoJZGlyZWN0aW9u",
-            "GAQgASgIIosBCg5EaXJlY3Rpb25HaXZlbhIPCgd0dXJuX2lkGAEgASgJEg8K",
-            "B3NwZWFrZXIYAiABKAkSDAoEdGV4dBgDIAEoCRIpCgRtYXJrGAQgASgOMhsu",
-            "dG93bnNmb2xrLnYxLkRpcmVjdGlvbk1hcmsSDgoGb2Zmc2V0GAUgASgFEg4K",
-            "Bmxlbmd0aBgGIAEoBSKgAQoRU2VudGVuY2VDb21wbGV0ZWQSDwoHdHVybl9p",
-            "ZBgBIAEoCRINCgVpbmRleBgCIAEoBRIMCgR0ZXh0GAMgASgJEiwKCmNvbmZp",
-            "ZGVuY2UYBCABKAsyGC50b3duc2ZvbGsudjEuQ29uZmlkZW5jZRIPCgdzcGVh",
-            "a2VyGAUgASgJEg4KBm9mZnNldBgGIAEoBRIOCgZsZW5ndGgYByABKAUiPQoL",
-            "RW50cm9weVBlYWsSDQoFc3RhcnQYASABKAUSDgoGbGVuZ3RoGAIgASgFEg8K",
-            "B2VudHJvcHkYAyABKAIiXwoKQ29uZmlkZW5jZRIUCgxtZWFuX2xvZ3Byb2IY",
-            "ASABKAISKAoFcGVha3MYAiADKAsyGS50b3duc2ZvbGsudjEuRW50cm9weVBl",
-            "YWsSEQoJaGVzaXRhdGVkGAMgASgIIpUBCgxUdXJuRmluaXNoZWQSDwoHdHVy",
-            "bl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEjEKDWZpbmlzaF9yZWFzb24YAyAB",
-            "KA4yGi50b3duc2ZvbGsudjEuRmluaXNoUmVhc29uEiIKBXVzYWdlGAQgASgL",
-            "MhMudG93bnNmb2xrLnYxLlVzYWdlEg8KB3JldHJpZXMYBSABKAUiVAoPVHVy",
-            "bkludGVycnVwdGVkEg8KB3R1cm5faWQYASABKAkSDAoEdGV4dBgCIAEoCRIi",
-            "CgV1c2FnZRgDIAEoCzITLnRvd25zZm9say52MS5Vc2FnZSJRCg5Db250ZXh0",
-            "VHJpbW1lZBIPCgd0dXJuX2lkGAEgASgJEi4KB2Ryb3BwZWQYAiADKAsyHS50",
-            "b3duc2ZvbGsudjEuVHJhbnNjcmlwdEVudHJ5IhgKCE5vdGlmaWVkEgwKBHRl",
-            "eHQYASABKAkiOAoIUmVjb3JkZWQSLAoFbGluZXMYASADKAsyHS50b3duc2Zv",
-            "bGsudjEuVHJhbnNjcmlwdEVudHJ5IiMKD1ByaW9yaXR5VXBkYXRlZBIQCghw",
-            "cmlvcml0eRgBIAEoBSIfCgtJbnRlcnJ1cHRlZBIQCgh0dXJuX2lkcxgBIAMo",
-            "CSJXCgxTZXNzaW9uRXJyb3ISJQoEY29kZRgBIAEoDjIXLnRvd25zZm9say52",
-            "MS5FcnJvckNvZGUSDwoHbWVzc2FnZRgCIAEoCRIPCgd0dXJuX2lkGAMgASgJ",
-            "Iq0GCgxTZXNzaW9uRXZlbnQSLQoGb3BlbmVkGAEgASgLMhsudG93bnNmb2xr",
-            "LnYxLlNlc3Npb25PcGVuZWRIABIxCgx0dXJuX3N0YXJ0ZWQYAiABKAsyGS50",
-            "b3duc2ZvbGsudjEuVHVyblN0YXJ0ZWRIABItCgp0ZXh0X2RlbHRhGAMgASgL",
-            "MhcudG93bnNmb2xrLnYxLlRleHREZWx0YUgAEj0KEnNlbnRlbmNlX2NvbXBs",
-            "ZXRlZBgEIAEoCzIfLnRvd25zZm9say52MS5TZW50ZW5jZUNvbXBsZXRlZEgA",
-            "EjMKDXR1cm5fZmluaXNoZWQYBSABKAsyGi50b3duc2ZvbGsudjEuVHVybkZp",
-            "bmlzaGVkSAASOQoQdHVybl9pbnRlcnJ1cHRlZBgGIAEoCzIdLnRvd25zZm9s",
-            "ay52MS5UdXJuSW50ZXJydXB0ZWRIABI3Cg9jb250ZXh0X3RyaW1tZWQYByAB",
-            "KAsyHC50b3duc2ZvbGsudjEuQ29udGV4dFRyaW1tZWRIABIqCghub3RpZmll",
-            "ZBgIIAEoCzIWLnRvd25zZm9say52MS5Ob3RpZmllZEgAEjkKEHByaW9yaXR5",
-            "X3VwZGF0ZWQYCSABKAsyHS50b3duc2ZvbGsudjEuUHJpb3JpdHlVcGRhdGVk",
-            "SAASKwoFZXJyb3IYCiABKAsyGi50b3duc2ZvbGsudjEuU2Vzc2lvbkVycm9y",
-            "SAASMAoLaW50ZXJydXB0ZWQYCyABKAsyGS50b3duc2ZvbGsudjEuSW50ZXJy",
-            "dXB0ZWRIABI5ChBhY3Rpb25fcmVxdWVzdGVkGAwgASgLMh0udG93bnNmb2xr",
-            "LnYxLkFjdGlvblJlcXVlc3RlZEgAEjUKDmFjdGlvbl9zZXR0bGVkGA0gASgL",
-            "MhsudG93bnNmb2xrLnYxLkFjdGlvblNldHRsZWRIABI3Cg9kaXJlY3Rpb25f",
-            "Z2l2ZW4YDiABKAsyHC50b3duc2ZvbGsudjEuRGlyZWN0aW9uR2l2ZW5IABIq",
-            "CghyZWNvcmRlZBgUIAEoCzIWLnRvd25zZm9say52MS5SZWNvcmRlZEgAQgcK",
-            "BWV2ZW50KlIKDk92ZXJmbG93UG9saWN5Eh8KG09WRVJGTE9XX1BPTElDWV9V",
-            "TlNQRUNJRklFRBAAEh8KG09WRVJGTE9XX1BPTElDWV9EUk9QX09MREVTVBAB",
-            "KmkKCUVudHJ5S2luZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQ",
-            "RU5UUllfS0lORF9IRUFSRBABEhQKEEVOVFJZX0tJTkRfU1BPS0UQAhIUChBF",
-            "TlRSWV9LSU5EX0VWRU5UEAMqnQEKDVBhcmFtZXRlclR5cGUSHgoaUEFSQU1F",
-            "VEVSX1RZUEVfVU5TUEVDSUZJRUQQABIZChVQQVJBTUVURVJfVFlQRV9TVFJJ",
-            "TkcQARIaChZQQVJBTUVURVJfVFlQRV9JTlRFR0VSEAISGQoVUEFSQU1FVEVS",
-            "X1RZUEVfTlVNQkVSEAMSGgoWUEFSQU1FVEVSX1RZUEVfQk9PTEVBThAEKm0K",
-            "D0FjdGlvblBsYWNlbWVudBIgChxBQ1RJT05fUExBQ0VNRU5UX1VOU1BFQ0lG",
-            "SUVEEAASGgoWQUNUSU9OX1BMQUNFTUVOVF9BRlRFUhABEhwKGEFDVElPTl9Q",
-            "TEFDRU1FTlRfQkVUV0VFThACKqEBCg9TdGFnZURpcmVjdGlvbnMSIAocU1RB",
-            "R0VfRElSRUNUSU9OU19VTlNQRUNJRklFRBAAEhkKFVNUQUdFX0RJUkVDVElP",
-            "TlNfS0VFUBABEhoKFlNUQUdFX0RJUkVDVElPTlNfQVBBUlQQAhIZChVTVEFH",
-            "RV9ESVJFQ1RJT05TX0RST1AQAxIaChZTVEFHRV9ESVJFQ1RJT05TX1NQRUFL",
-            "EAQqowEKDURpcmVjdGlvbk1hcmsSHgoaRElSRUNUSU9OX01BUktfVU5TUEVD",
-            "SUZJRUQQABIcChhESVJFQ1RJT05fTUFSS19BU1RFUklTS1MQARIeChpESVJF",
-            "Q1RJT05fTUFSS19QQVJFTlRIRVNFUxACEhsKF0RJUkVDVElPTl9NQVJLX0JS",
-            "QUNLRVRTEAMSFwoTRElSRUNUSU9OX01BUktfVEFHUxAEKl0KB1R1cm5DdWUS",
-            "GAoUVFVSTl9DVUVfVU5TUEVDSUZJRUQQABIRCg1UVVJOX0NVRV9TQUlEEAES",
-            "EgoOVFVSTl9DVUVfRVZFTlQQAhIRCg1UVVJOX0NVRV9OT05FEAMqgwIKCUVy",
-            "cm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASHwobRVJST1Jf",
-            "Q09ERV9JTlZBTElEX0FSR1VNRU5UEAESGAoURVJST1JfQ09ERV9OT1RfRk9V",
-            "TkQQAhIhCh1FUlJPUl9DT0RFX1JFU09VUkNFX0VYSEFVU1RFRBADEiIKHkVS",
-            "Uk9SX0NPREVfRkFJTEVEX1BSRUNPTkRJVElPThAEEiAKHEVSUk9SX0NPREVf",
-            "REVBRExJTkVfRVhDRUVERUQQBRIXChNFUlJPUl9DT0RFX0lOVEVSTkFMEAYS",
-            "HQoZRVJST1JfQ09ERV9BTFJFQURZX0VYSVNUUxAHQg+qAgxUb3duc2ZvbGsu",
-            "VjFiBnByb3RvMw=="));
+            "ZWN0aW9uTWFyayJPCg9QZXJzb25hQ29udHJhc3QSKgoGZmllbGRzGAEgAygO",
+            "MhoudG93bnNmb2xrLnYxLlBlcnNvbmFGaWVsZBIQCghzdHJlbmd0aBgCIAEo",
+            "AiLZAwoNU2Vzc2lvbkNvbmZpZxISCgpzZXNzaW9uX2lkGAEgASgJEiYKB3Bl",
+            "cnNvbmEYAiABKAsyFS50b3duc2ZvbGsudjEuUGVyc29uYRIQCghsb3JlX2lk",
+            "cxgDIAMoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9say52MS5TYW1w",
+            "bGluZ1BhcmFtcxIQCghwcmlvcml0eRgFIAEoBRIuCgdoaXN0b3J5GAYgAygL",
+            "Mh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRFbnRyeRI1Cg9vdmVyZmxvd19w",
+            "b2xpY3kYByABKA4yHC50b3duc2ZvbGsudjEuT3ZlcmZsb3dQb2xpY3kSHwoS",
+            "aGVzaXRhdGlvbl9lbnRyb3B5GAggASgCSACIAQESKQoHYWN0aW9ucxgJIAMo",
+            "CzIYLnRvd25zZm9say52MS5BY3Rpb25TcGVjEiwKBnNwZWVjaBgKIAEoCzIc",
+            "LnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5ncxIPCgdhZGFwdGVyGAsgASgJ",
+            "Ei8KCGNvbnRyYXN0GAwgASgLMh0udG93bnNmb2xrLnYxLlBlcnNvbmFDb250",
+            "cmFzdEIVChNfaGVzaXRhdGlvbl9lbnRyb3B5IpgBCglTYXZlZEdhbWUSOwoK",
+            "Y2hhcmFjdGVycxgBIAMoCzInLnRvd25zZm9say52MS5TYXZlZEdhbWUuQ2hh",
+            "cmFjdGVyc0VudHJ5Gk4KD0NoYXJhY3RlcnNFbnRyeRILCgNrZXkYASABKAkS",
+            "KgoFdmFsdWUYAiABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbkNvbmZpZzoC",
+            "OAEirwIKCVV0dGVyYW5jZRIMCgR0ZXh0GAEgASgJEg8KB3NwZWFrZXIYAiAB",
+            "KAkSDwoHdHVybl9pZBgDIAEoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25z",
+            "Zm9say52MS5TYW1wbGluZ1BhcmFtcxITCgtkZWFkbGluZV9tcxgFIAEoBRIm",
+            "CgdncmFtbWFyGAYgASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXISHwoSaGVz",
+            "aXRhdGlvbl9lbnRyb3B5GAcgASgCSACIAQESKQoHYWN0aW9ucxgIIAEoCzIY",
+            "LnRvd25zZm9say52MS5BY3Rpb25zTm93EiIKA2N1ZRgMIAEoDjIVLnRvd25z",
+            "Zm9say52MS5UdXJuQ3VlQhUKE19oZXNpdGF0aW9uX2VudHJvcHkiYwoNU2Vz",
+            "c2lvbk9wZW5lZBISCgpzZXNzaW9uX2lkGAEgASgJEg8KB3Jlc3VtZWQYAiAB",
+            "KAgSFQoNc3lzdGVtX3Rva2VucxgDIAEoBRIWCg5jb250ZXh0X3Rva2VucxgE",
+            "IAEoBSIeCgtUdXJuU3RhcnRlZBIPCgd0dXJuX2lkGAEgASgJImIKCVRleHRE",
+            "ZWx0YRIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIwoGdG9rZW5z",
+            "GAMgAygLMhMudG93bnNmb2xrLnYxLlRva2VuEhEKCWRpcmVjdGlvbhgEIAEo",
+            "CCKLAQoORGlyZWN0aW9uR2l2ZW4SDwoHdHVybl9pZBgBIAEoCRIPCgdzcGVh",
+            "a2VyGAIgASgJEgwKBHRleHQYAyABKAkSKQoEbWFyaxgEIAEoDjIbLnRvd25z",
+            "Zm9say52MS5EaXJlY3Rpb25NYXJrEg4KBm9mZnNldBgFIAEoBRIOCgZsZW5n",
+            "dGgYBiABKAUioAEKEVNlbnRlbmNlQ29tcGxldGVkEg8KB3R1cm5faWQYASAB",
+            "KAkSDQoFaW5kZXgYAiABKAUSDAoEdGV4dBgDIAEoCRIsCgpjb25maWRlbmNl",
+            "GAQgASgLMhgudG93bnNmb2xrLnYxLkNvbmZpZGVuY2USDwoHc3BlYWtlchgF",
+            "IAEoCRIOCgZvZmZzZXQYBiABKAUSDgoGbGVuZ3RoGAcgASgFIj0KC0VudHJv",
+            "cHlQZWFrEg0KBXN0YXJ0GAEgASgFEg4KBmxlbmd0aBgCIAEoBRIPCgdlbnRy",
+            "b3B5GAMgASgCIl8KCkNvbmZpZGVuY2USFAoMbWVhbl9sb2dwcm9iGAEgASgC",
+            "EigKBXBlYWtzGAIgAygLMhkudG93bnNmb2xrLnYxLkVudHJvcHlQZWFrEhEK",
+            "CWhlc2l0YXRlZBgDIAEoCCKVAQoMVHVybkZpbmlzaGVkEg8KB3R1cm5faWQY",
+            "ASABKAkSDAoEdGV4dBgCIAEoCRIxCg1maW5pc2hfcmVhc29uGAMgASgOMhou",
+            "dG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIiCgV1c2FnZRgEIAEoCzITLnRv",
+            "d25zZm9say52MS5Vc2FnZRIPCgdyZXRyaWVzGAUgASgFIlQKD1R1cm5JbnRl",
+            "cnJ1cHRlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIgoFdXNh",
+            "Z2UYAyABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiUQoOQ29udGV4dFRyaW1t",
+            "ZWQSDwoHdHVybl9pZBgBIAEoCRIuCgdkcm9wcGVkGAIgAygLMh0udG93bnNm",
+            "b2xrLnYxLlRyYW5zY3JpcHRFbnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0GAEg",
+            "ASgJIjgKCFJlY29yZGVkEiwKBWxpbmVzGAEgAygLMh0udG93bnNmb2xrLnYx",
+            "LlRyYW5zY3JpcHRFbnRyeSIjCg9Qcmlvcml0eVVwZGF0ZWQSEAoIcHJpb3Jp",
+            "dHkYASABKAUiHwoLSW50ZXJydXB0ZWQSEAoIdHVybl9pZHMYASADKAkiVwoM",
+            "U2Vzc2lvbkVycm9yEiUKBGNvZGUYASABKA4yFy50b3duc2ZvbGsudjEuRXJy",
+            "b3JDb2RlEg8KB21lc3NhZ2UYAiABKAkSDwoHdHVybl9pZBgDIAEoCSKtBgoM",
+            "U2Vzc2lvbkV2ZW50Ei0KBm9wZW5lZBgBIAEoCzIbLnRvd25zZm9say52MS5T",
+            "ZXNzaW9uT3BlbmVkSAASMQoMdHVybl9zdGFydGVkGAIgASgLMhkudG93bnNm",
+            "b2xrLnYxLlR1cm5TdGFydGVkSAASLQoKdGV4dF9kZWx0YRgDIAEoCzIXLnRv",
+            "d25zZm9say52MS5UZXh0RGVsdGFIABI9ChJzZW50ZW5jZV9jb21wbGV0ZWQY",
+            "BCABKAsyHy50b3duc2ZvbGsudjEuU2VudGVuY2VDb21wbGV0ZWRIABIzCg10",
+            "dXJuX2ZpbmlzaGVkGAUgASgLMhoudG93bnNmb2xrLnYxLlR1cm5GaW5pc2hl",
+            "ZEgAEjkKEHR1cm5faW50ZXJydXB0ZWQYBiABKAsyHS50b3duc2ZvbGsudjEu",
+            "VHVybkludGVycnVwdGVkSAASNwoPY29udGV4dF90cmltbWVkGAcgASgLMhwu",
+            "dG93bnNmb2xrLnYxLkNvbnRleHRUcmltbWVkSAASKgoIbm90aWZpZWQYCCAB",
+            "KAsyFi50b3duc2ZvbGsudjEuTm90aWZpZWRIABI5ChBwcmlvcml0eV91cGRh",
+            "dGVkGAkgASgLMh0udG93bnNmb2xrLnYxLlByaW9yaXR5VXBkYXRlZEgAEisK",
+            "BWVycm9yGAogASgLMhoudG93bnNmb2xrLnYxLlNlc3Npb25FcnJvckgAEjAK",
+            "C2ludGVycnVwdGVkGAsgASgLMhkudG93bnNmb2xrLnYxLkludGVycnVwdGVk",
+            "SAASOQoQYWN0aW9uX3JlcXVlc3RlZBgMIAEoCzIdLnRvd25zZm9say52MS5B",
+            "Y3Rpb25SZXF1ZXN0ZWRIABI1Cg5hY3Rpb25fc2V0dGxlZBgNIAEoCzIbLnRv",
+            "d25zZm9say52MS5BY3Rpb25TZXR0bGVkSAASNwoPZGlyZWN0aW9uX2dpdmVu",
+            "GA4gASgLMhwudG93bnNmb2xrLnYxLkRpcmVjdGlvbkdpdmVuSAASKgoIcmVj",
+            "b3JkZWQYFCABKAsyFi50b3duc2ZvbGsudjEuUmVjb3JkZWRIAEIHCgVldmVu",
+            "dCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5TUEVD",
+            "SUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASppCglF",
+            "bnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVOVFJZ",
+            "X0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5UUllf",
+            "S0lORF9FVkVOVBADKp0BCg1QYXJhbWV0ZXJUeXBlEh4KGlBBUkFNRVRFUl9U",
+            "WVBFX1VOU1BFQ0lGSUVEEAASGQoVUEFSQU1FVEVSX1RZUEVfU1RSSU5HEAES",
+            "GgoWUEFSQU1FVEVSX1RZUEVfSU5URUdFUhACEhkKFVBBUkFNRVRFUl9UWVBF",
+            "X05VTUJFUhADEhoKFlBBUkFNRVRFUl9UWVBFX0JPT0xFQU4QBCptCg9BY3Rp",
+            "b25QbGFjZW1lbnQSIAocQUNUSU9OX1BMQUNFTUVOVF9VTlNQRUNJRklFRBAA",
+            "EhoKFkFDVElPTl9QTEFDRU1FTlRfQUZURVIQARIcChhBQ1RJT05fUExBQ0VN",
+            "RU5UX0JFVFdFRU4QAiqhAQoPU3RhZ2VEaXJlY3Rpb25zEiAKHFNUQUdFX0RJ",
+            "UkVDVElPTlNfVU5TUEVDSUZJRUQQABIZChVTVEFHRV9ESVJFQ1RJT05TX0tF",
+            "RVAQARIaChZTVEFHRV9ESVJFQ1RJT05TX0FQQVJUEAISGQoVU1RBR0VfRElS",
+            "RUNUSU9OU19EUk9QEAMSGgoWU1RBR0VfRElSRUNUSU9OU19TUEVBSxAEKqMB",
+            "Cg1EaXJlY3Rpb25NYXJrEh4KGkRJUkVDVElPTl9NQVJLX1VOU1BFQ0lGSUVE",
+            "EAASHAoYRElSRUNUSU9OX01BUktfQVNURVJJU0tTEAESHgoaRElSRUNUSU9O",
+            "X01BUktfUEFSRU5USEVTRVMQAhIbChdESVJFQ1RJT05fTUFSS19CUkFDS0VU",
+            "UxADEhcKE0RJUkVDVElPTl9NQVJLX1RBR1MQBCrCAQoMUGVyc29uYUZpZWxk",
+            "Eh0KGVBFUlNPTkFfRklFTERfVU5TUEVDSUZJRUQQABIdChlQRVJTT05BX0ZJ",
+            "RUxEX0RFU0NSSVBUSU9OEAESFwoTUEVSU09OQV9GSUVMRF9HT0FMUxACEiAK",
+            "HFBFUlNPTkFfRklFTERfU1BFQUtJTkdfU1RZTEUQAxIYChRQRVJTT05BX0ZJ",
+            "RUxEX1RBQk9PUxAEEh8KG1BFUlNPTkFfRklFTERfRVhBTVBMRV9MSU5FUxAF",
+            "Kl0KB1R1cm5DdWUSGAoUVFVSTl9DVUVfVU5TUEVDSUZJRUQQABIRCg1UVVJO",
+            "X0NVRV9TQUlEEAESEgoOVFVSTl9DVUVfRVZFTlQQAhIRCg1UVVJOX0NVRV9O",
+            "T05FEAMqgwIKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVE",
+            "EAASHwobRVJST1JfQ09ERV9JTlZBTElEX0FSR1VNRU5UEAESGAoURVJST1Jf",
+            "Q09ERV9OT1RfRk9VTkQQAhIhCh1FUlJPUl9DT0RFX1JFU09VUkNFX0VYSEFV",
+            "U1RFRBADEiIKHkVSUk9SX0NPREVfRkFJTEVEX1BSRUNPTkRJVElPThAEEiAK",
+            "HEVSUk9SX0NPREVfREVBRExJTkVfRVhDRUVERUQQBRIXChNFUlJPUl9DT0RF",
+            "X0lOVEVSTkFMEAYSHQoZRVJST1JfQ09ERV9BTFJFQURZX0VYSVNUUxAHQg+q",
+            "AgxUb3duc2ZvbGsuVjFiBnByb3RvMw=="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.TurnCue), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.PersonaField), typeof(global::Townsfolk.V1.TurnCue), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Persona), global::Townsfolk.V1.Persona.Parser, new[]{ "Name", "Description", "Goals", "SpeakingStyle", "Taboos", "ExampleLines" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Lore), global::Townsfolk.V1.Lore.Parser, new[]{ "LoreId", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
@@ -154,7 +161,8 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionRequested), global::Townsfolk.V1.ActionRequested.Parser, new[]{ "TurnId", "ActionId", "Name", "ArgumentsJson", "Offset" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SpeechSettings), global::Townsfolk.V1.SpeechSettings.Parser, new[]{ "Directions", "Marks" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech", "Adapter" }, new[]{ "HesitationEntropy" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PersonaContrast), global::Townsfolk.V1.PersonaContrast.Parser, new[]{ "Fields", "Strength" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech", "Adapter", "Contrast" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SavedGame), global::Townsfolk.V1.SavedGame.Parser, new[]{ "Characters" }, null, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions", "Cue" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
@@ -309,6 +317,36 @@ namespace Townsfolk.V1 {
     /// "&lt;bows>", and "&lt;action>bows&lt;/action>"; what other elements hold, such as &lt;whisper>, is said. "&lt;b>" and the like are none.
     /// </summary>
     [pbr::OriginalName("DIRECTION_MARK_TAGS")] Tags = 4,
+  }
+
+  /// <summary>
+  /// A part of a persona.
+  /// </summary>
+  public enum PersonaField {
+    /// <summary>
+    /// None.
+    /// </summary>
+    [pbr::OriginalName("PERSONA_FIELD_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// Persona.description
+    /// </summary>
+    [pbr::OriginalName("PERSONA_FIELD_DESCRIPTION")] Description = 1,
+    /// <summary>
+    /// Persona.goals
+    /// </summary>
+    [pbr::OriginalName("PERSONA_FIELD_GOALS")] Goals = 2,
+    /// <summary>
+    /// Persona.speaking_style
+    /// </summary>
+    [pbr::OriginalName("PERSONA_FIELD_SPEAKING_STYLE")] SpeakingStyle = 3,
+    /// <summary>
+    /// Persona.taboos
+    /// </summary>
+    [pbr::OriginalName("PERSONA_FIELD_TABOOS")] Taboos = 4,
+    /// <summary>
+    /// Persona.example_lines
+    /// </summary>
+    [pbr::OriginalName("PERSONA_FIELD_EXAMPLE_LINES")] ExampleLines = 5,
   }
 
   /// <summary>
@@ -3453,6 +3491,242 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// Draws each reply in contrast to what the character would say without some of its persona, so that a villain stays one where the model would
+  /// rather be kind. A turn takes two places in the batch and computes about twice as much; log-probabilities are those of the contrast.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class PersonaContrast : pb::IMessage<PersonaContrast>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<PersonaContrast> _parser = new pb::MessageParser<PersonaContrast>(() => new PersonaContrast());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<PersonaContrast> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[9]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public PersonaContrast() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public PersonaContrast(PersonaContrast other) : this() {
+      fields_ = other.fields_.Clone();
+      strength_ = other.strength_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public PersonaContrast Clone() {
+      return new PersonaContrast(this);
+    }
+
+    /// <summary>Field number for the "fields" field.</summary>
+    public const int FieldsFieldNumber = 1;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.PersonaField> _repeated_fields_codec
+        = pb::FieldCodec.ForEnum(10, x => (int) x, x => (global::Townsfolk.V1.PersonaField) x);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.PersonaField> fields_ = new pbc::RepeatedField<global::Townsfolk.V1.PersonaField>();
+    /// <summary>
+    /// What of the persona weighs more, of which it must have something; none means all but the name.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.PersonaField> Fields {
+      get { return fields_; }
+    }
+
+    /// <summary>Field number for the "strength" field.</summary>
+    public const int StrengthFieldNumber = 2;
+    private float strength_;
+    /// <summary>
+    /// How much: above 0, at most 10. From 0.5 to 1.5 is noticed, more makes replies odd.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float Strength {
+      get { return strength_; }
+      set {
+        strength_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as PersonaContrast);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(PersonaContrast other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!fields_.Equals(other.fields_)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(Strength, other.Strength)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= fields_.GetHashCode();
+      if (Strength != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(Strength);
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      fields_.WriteTo(output, _repeated_fields_codec);
+      if (Strength != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(Strength);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      fields_.WriteTo(ref output, _repeated_fields_codec);
+      if (Strength != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(Strength);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += fields_.CalculateSize(_repeated_fields_codec);
+      if (Strength != 0F) {
+        size += 1 + 4;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(PersonaContrast other) {
+      if (other == null) {
+        return;
+      }
+      fields_.Add(other.fields_);
+      if (other.Strength != 0F) {
+        Strength = other.Strength;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10:
+          case 8: {
+            fields_.AddEntriesFrom(input, _repeated_fields_codec);
+            break;
+          }
+          case 21: {
+            Strength = input.ReadFloat();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10:
+          case 8: {
+            fields_.AddEntriesFrom(ref input, _repeated_fields_codec);
+            break;
+          }
+          case 21: {
+            Strength = input.ReadFloat();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// Everything that defines one character's session.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -3471,7 +3745,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[9]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -3503,6 +3777,7 @@ namespace Townsfolk.V1 {
       actions_ = other.actions_.Clone();
       speech_ = other.speech_ != null ? other.speech_.Clone() : null;
       adapter_ = other.adapter_;
+      contrast_ = other.contrast_ != null ? other.contrast_.Clone() : null;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -3691,6 +3966,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "contrast" field.</summary>
+    public const int ContrastFieldNumber = 12;
+    private global::Townsfolk.V1.PersonaContrast contrast_;
+    /// <summary>
+    /// Parts of the persona that weigh more in its replies. Not set: none.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.PersonaContrast Contrast {
+      get { return contrast_; }
+      set {
+        contrast_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -3717,6 +4007,7 @@ namespace Townsfolk.V1 {
       if(!actions_.Equals(other.actions_)) return false;
       if (!object.Equals(Speech, other.Speech)) return false;
       if (Adapter != other.Adapter) return false;
+      if (!object.Equals(Contrast, other.Contrast)) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -3735,6 +4026,7 @@ namespace Townsfolk.V1 {
       hash ^= actions_.GetHashCode();
       if (speech_ != null) hash ^= Speech.GetHashCode();
       if (Adapter.Length != 0) hash ^= Adapter.GetHashCode();
+      if (contrast_ != null) hash ^= Contrast.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -3788,6 +4080,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(90);
         output.WriteString(Adapter);
       }
+      if (contrast_ != null) {
+        output.WriteRawTag(98);
+        output.WriteMessage(Contrast);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -3833,6 +4129,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(90);
         output.WriteString(Adapter);
       }
+      if (contrast_ != null) {
+        output.WriteRawTag(98);
+        output.WriteMessage(Contrast);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -3869,6 +4169,9 @@ namespace Townsfolk.V1 {
       }
       if (Adapter.Length != 0) {
         size += 1 + pb::CodedOutputStream.ComputeStringSize(Adapter);
+      }
+      if (contrast_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Contrast);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -3917,6 +4220,12 @@ namespace Townsfolk.V1 {
       }
       if (other.Adapter.Length != 0) {
         Adapter = other.Adapter;
+      }
+      if (other.contrast_ != null) {
+        if (contrast_ == null) {
+          Contrast = new global::Townsfolk.V1.PersonaContrast();
+        }
+        Contrast.MergeFrom(other.Contrast);
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -3988,6 +4297,13 @@ namespace Townsfolk.V1 {
           }
           case 90: {
             Adapter = input.ReadString();
+            break;
+          }
+          case 98: {
+            if (contrast_ == null) {
+              Contrast = new global::Townsfolk.V1.PersonaContrast();
+            }
+            input.ReadMessage(Contrast);
             break;
           }
         }
@@ -4062,6 +4378,13 @@ namespace Townsfolk.V1 {
             Adapter = input.ReadString();
             break;
           }
+          case 98: {
+            if (contrast_ == null) {
+              Contrast = new global::Townsfolk.V1.PersonaContrast();
+            }
+            input.ReadMessage(Contrast);
+            break;
+          }
         }
       }
     }
@@ -4087,7 +4410,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[10]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4281,7 +4604,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[11]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -4849,7 +5172,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[12]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5173,7 +5496,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[13]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5377,7 +5700,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[14]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -5691,7 +6014,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[15]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6095,7 +6418,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[16]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6549,7 +6872,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[17]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6833,7 +7156,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[18]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7109,7 +7432,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[19]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7482,7 +7805,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[20]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7775,7 +8098,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[21]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8008,7 +8331,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[22]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8212,7 +8535,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[23]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[24]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8405,7 +8728,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[24]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[25]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8609,7 +8932,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[25]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[26]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8802,7 +9125,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[26]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[27]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9089,7 +9412,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[27]; }
+      get { return global::Townsfolk.V1.DialogueReflection.Descriptor.MessageTypes[28]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
