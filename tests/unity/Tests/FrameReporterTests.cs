@@ -7,6 +7,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
+using Google.Protobuf;
 using NUnit.Framework;
 using Townsfolk.Rpc;
 using Townsfolk.Tests.Rpc;
@@ -147,13 +148,25 @@ namespace Townsfolk.Tests
             protected override async Task<HttpResponseMessage> SendAsync(
                 HttpRequestMessage request, CancellationToken cancellation)
             {
-                Assert.That(request.RequestUri!.AbsolutePath, Does.EndWith("/ReportFrames"));
+                if (request.RequestUri!.AbsolutePath.EndsWith("/GetRuntimeInfo", StringComparison.Ordinal))
+                {
+                    // The client asks once which contract the runtime has.
+                    var contract = new ContractVersion { Major = Contract.Own.Major, Minor = Contract.Own.Minor };
+                    return Answer(StatusCode.Ok, new GetRuntimeInfoResponse { Contract = contract });
+                }
+
+                Assert.That(request.RequestUri.AbsolutePath, Does.EndWith("/ReportFrames"));
                 var frame = await request.Content!.ReadAsByteArrayAsync(cancellation);
                 Seen.Add(ReportFramesRequest.Parser.ParseFrom(frame.AsSpan(5)), CancellationToken.None);
                 Interlocked.Increment(ref _count);
                 Go.Wait(cancellation);
-                var trailers = Frames.Make(0x80, Encoding.ASCII.GetBytes($"grpc-status:{(int)Status}\r\n"));
-                var body = Status == StatusCode.Ok ? Frames.Make(0, Array.Empty<byte>()).Concat(trailers) : trailers;
+                return Answer(Status, new ReportFramesResponse());
+            }
+
+            private static HttpResponseMessage Answer(StatusCode status, IMessage message)
+            {
+                var trailers = Frames.Make(0x80, Encoding.ASCII.GetBytes($"grpc-status:{(int)status}\r\n"));
+                var body = status == StatusCode.Ok ? Frames.Make(0, message.ToByteArray()).Concat(trailers) : trailers;
                 var answer = new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(body.ToArray()) };
                 answer.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc-web+proto");
                 return answer;

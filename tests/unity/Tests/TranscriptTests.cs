@@ -17,11 +17,14 @@ namespace Townsfolk.Tests
 
         public static IEnumerable<TestCaseData> Cases()
         {
-            var table = Path.Combine(Repository.Root, "tests", "support", "transcript_cases.json");
-            using var document = JsonDocument.Parse(File.ReadAllText(table));
-            foreach (var one in document.RootElement.GetProperty("cases").EnumerateArray())
+            foreach (var file in new[] { "transcript_cases.json", "cue_cases.json" })
             {
-                yield return new TestCaseData(one.Clone()).SetName("{m}: " + one.GetProperty("name").GetString());
+                var table = Path.Combine(Repository.Root, "tests", "support", file);
+                using var document = JsonDocument.Parse(File.ReadAllText(table));
+                foreach (var one in document.RootElement.GetProperty("cases").EnumerateArray())
+                {
+                    yield return new TestCaseData(one.Clone()).SetName("{m}: " + one.GetProperty("name").GetString());
+                }
             }
         }
 
@@ -76,6 +79,18 @@ namespace Townsfolk.Tests
                 transcript.Snapshot(withUnderWay: true).Select(line => line.Text),
                 Is.EqualTo(new[] { "Hello!", "Welc", "It rains." }));
             Assert.That(transcript.Snapshot(withUnderWay: true)[1].Cut, Is.True);
+        }
+
+        [Test]
+        public void ASaveHasWhatWasSaidOfAGreetingUnderWay()
+        {
+            var transcript = new Transcript("Mira", new TranscriptEntry[0]);
+            transcript.Ask(new Utterance { TurnId = "a", Cue = TurnCue.None });
+            transcript.Follow(new SessionEvent { TurnStarted = new TurnStarted { TurnId = "a" } });
+            transcript.Follow(new SessionEvent { TextDelta = new TextDelta { TurnId = "a", Text = "Welc" } });
+            transcript.AddEvent("It rains.");
+            Assert.That(
+                transcript.Snapshot(withUnderWay: true).Select(line => line.Text), Is.EqualTo(new[] { "Welc", "It rains." }));
         }
 
         [TestCase(0, 0)]

@@ -144,7 +144,8 @@ namespace Townsfolk
             catch (Exception wrong) when (wrong is RpcException || wrong is RuntimeStartException)
             {
                 // A runtime of before knows nothing of frames.
-                _isOver |= wrong is RpcException answer && answer.Code == StatusCode.Unimplemented;
+                _isOver |= wrong is VersionMismatchException
+                    || (wrong is RpcException answer && answer.Code == StatusCode.Unimplemented);
             }
             catch (ObjectDisposedException)
             {

@@ -179,6 +179,20 @@ namespace Townsfolk
             _transcript.AddEvent(text);
         }
 
+        /// <summary>
+        /// The character remembers lines of the game's script as if it had said, heard or seen them; see
+        /// <see cref="NpcLine"/>. During an answer they come after it.
+        /// </summary>
+        public async Task RecordAsync(
+            IEnumerable<TranscriptEntry> lines, CancellationToken cancellation = default)
+        {
+            var request = new RecordLinesRequest { SessionId = SessionId, Recorded = new RecordedLines() };
+            request.Recorded.Lines.AddRange(lines);
+            var response = await InOpenSessionAsync(TownsfolkMethods.RecordLines, request, cancellation)
+                .ConfigureAwait(false);
+            _transcript.AddRecorded(response.Recorded.Lines);
+        }
+
         /// <summary>Changes who goes first when the runtime is short of room or time; -100 to 100.</summary>
         public async Task SetPriorityAsync(int priority, CancellationToken cancellation = default)
         {

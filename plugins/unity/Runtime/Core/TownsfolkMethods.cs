@@ -28,6 +28,10 @@ namespace Townsfolk
         public static readonly RpcMethod<NotifySessionRequest, NotifySessionResponse> NotifySession =
             Method<NotifySessionRequest, NotifySessionResponse>("NotifySession", NotifySessionResponse.Parser);
 
+        /// <summary>Records lines that the game's script has spoken.</summary>
+        public static readonly RpcMethod<RecordLinesRequest, RecordLinesResponse> RecordLines =
+            Method<RecordLinesRequest, RecordLinesResponse>("RecordLines", RecordLinesResponse.Parser);
+
         /// <summary>Changes a session's priority.</summary>
         public static readonly RpcMethod<UpdateSessionRequest, UpdateSessionResponse> UpdateSession =
             Method<UpdateSessionRequest, UpdateSessionResponse>("UpdateSession", UpdateSessionResponse.Parser);

@@ -32,18 +32,16 @@ namespace Townsfolk
         {
             lock (_lock)
             {
-                var lines = new List<TranscriptEntry>(_entries.Count);
-                foreach (var entry in _entries)
+                var lines = new List<TranscriptEntry>(_entries);
+                foreach (var turn in withUnderWay ? _turns.Values : Enumerable.Empty<Turn>())
                 {
-                    lines.Add(entry.Clone());
-                    if (withUnderWay && _turns.TryGetValue(entry.TurnId, out var turn)
-                        && ReferenceEquals(turn.Question, entry) && turn.Text.ToString().Trim() is { Length: > 0 } said)
+                    if (turn.Started && turn.Text.ToString().Trim() is { Length: > 0 } said)
                     {
-                        lines.Add(Answer(entry.TurnId, said, cut: true));
+                        lines.Insert(Place(lines, turn.After), Answer(turn.Id, said, cut: true));
                     }
                 }
 
-                return lines;
+                return lines.ConvertAll(line => line.Clone());
             }
         }
 
@@ -91,23 +89,48 @@ namespace Townsfolk
             {
                 if (said != null)
                 {
-                    _entries.Add(Question(said, turnId));
+                    _entries.Add(Heard(said, turnId));
                 }
 
                 _entries.Add(Answer(turnId, answer, cut: false));
             }
         }
 
-        /// <summary>Something is said to the character; it becomes a line when the turn starts.</summary>
+        /// <summary>Lines that nobody generated are part of the conversation.</summary>
+        public void AddRecorded(IEnumerable<TranscriptEntry> lines)
+        {
+            lock (_lock)
+            {
+                _entries.AddRange(lines.Select(line => line.Clone()));
+            }
+        }
+
+        /// <summary>What begins a turn; it becomes a line, if it is one, when the turn starts.</summary>
         public void Ask(Utterance utterance)
         {
             lock (_lock)
             {
-                _turns[utterance.TurnId] = new Turn(Question(utterance, utterance.TurnId));
+                _turns[utterance.TurnId] = new Turn(utterance.TurnId, Question(utterance));
             }
         }
 
-        private static TranscriptEntry Question(Utterance said, string turnId) => new TranscriptEntry
+        private static TranscriptEntry? Question(Utterance utterance)
+        {
+            switch (utterance.Cue)
+            {
+                case TurnCue.None:
+                    return null;
+                case TurnCue.Event:
+                    return new TranscriptEntry
+                    {
+                        Kind = EntryKind.Event, Text = utterance.Text, TurnId = utterance.TurnId,
+                    };
+                default:
+                    return Heard(utterance, utterance.TurnId);
+            }
+        }
+
+        private static TranscriptEntry Heard(Utterance said, string turnId) => new TranscriptEntry
         {
             Kind = EntryKind.Heard,
             Speaker = said.Speaker.Length > 0 ? said.Speaker : DefaultSpeaker,
@@ -133,7 +156,8 @@ namespace Townsfolk
 
                         break;
                     case SessionEvent.EventOneofCase.TurnFinished:
-                        End(happened.TurnFinished.TurnId, happened.TurnFinished.Text, cut: false);
+                        var isLate = happened.TurnFinished.FinishReason == FinishReason.Deadline;
+                        End(happened.TurnFinished.TurnId, happened.TurnFinished.Text, cut: isLate);
                         break;
                     case SessionEvent.EventOneofCase.TurnInterrupted:
                         End(happened.TurnInterrupted.TurnId, happened.TurnInterrupted.Text, cut: true);
@@ -148,6 +172,9 @@ namespace Townsfolk
                         break;
                     case SessionEvent.EventOneofCase.Notified:
                         _entries.Add(new TranscriptEntry { Kind = EntryKind.Event, Text = happened.Notified.Text });
+                        break;
+                    case SessionEvent.EventOneofCase.Recorded:
+                        AddRecorded(happened.Recorded.Lines);
                         break;
                     case SessionEvent.EventOneofCase.ActionSettled:
                         _entries.Add(
@@ -195,7 +222,10 @@ namespace Townsfolk
                 }
 
                 _turns.Remove(turnId);
-                _entries.Remove(turn.Question);
+                if (turn.Question != null)
+                {
+                    _entries.Remove(turn.Question);
+                }
             }
         }
 
@@ -247,7 +277,12 @@ namespace Townsfolk
             if (_turns.TryGetValue(turnId, out var turn) && !turn.Started)
             {
                 turn.Started = true;
-                _entries.Add(turn.Question);
+                if (turn.Question != null)
+                {
+                    _entries.Add(turn.Question);
+                }
+
+                turn.After = _entries.LastOrDefault();
             }
         }
 
@@ -268,10 +303,13 @@ namespace Townsfolk
                 }
 
                 // What happened meanwhile comes after it.
-                var place = _entries.FindLastIndex(entry => ReferenceEquals(entry, turn.Question)) + 1;
-                _entries.Insert(place > 0 ? place : _entries.Count, answer);
+                _entries.Insert(Place(_entries, turn.After), answer);
             }
         }
+
+        // Right behind another line; behind none it is the first.
+        private static int Place(List<TranscriptEntry> lines, TranscriptEntry? after) =>
+            lines.FindLastIndex(line => ReferenceEquals(line, after)) + 1;
 
         private TranscriptEntry Answer(string turnId, string text, bool cut) => new TranscriptEntry
         {
@@ -284,12 +322,18 @@ namespace Townsfolk
 
         private sealed class Turn
         {
-            public Turn(TranscriptEntry question)
+            public Turn(string id, TranscriptEntry? question)
             {
+                Id = id;
                 Question = question;
             }
 
-            public TranscriptEntry Question { get; }
+            public string Id { get; }
+
+            public TranscriptEntry? Question { get; }
+
+            // The line that the answer comes behind, once it has begun.
+            public TranscriptEntry? After { get; set; }
 
             public StringBuilder Text { get; } = new StringBuilder();
 

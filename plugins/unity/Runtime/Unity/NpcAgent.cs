@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Townsfolk.V1;
@@ -30,6 +31,7 @@ namespace Townsfolk.Unity
         private readonly AgentTurns _turns = new AgentTurns();
         private readonly AgentConversation _conversation = new AgentConversation();
         private readonly AgentActions _actions = new AgentActions();
+        private readonly Hold _hold = new Hold();
         private readonly CancellationTokenSource _destroyed = new CancellationTokenSource();
         private int _fallback;
 
@@ -41,6 +43,9 @@ namespace Townsfolk.Unity
 
         /// <summary>A sentence of the answer is whole: it can be spoken aloud. Stage directions are not in it.</summary>
         public event Action<string>? SentenceReady;
+
+        /// <summary>The same, with its turn, and where in the answer's text it stands: for lip-sync and barging in.</summary>
+        public event Action<NpcEvent>? SentenceCompleted;
 
         /// <summary>The character does something that is not said: "slams the tankard".</summary>
         public event Action<string>? DirectionGiven;
@@ -79,14 +84,30 @@ namespace Townsfolk.Unity
         public void Say(string text) => BeginTurn(text);
 
         /// <summary>Speaks to the character; the answer comes in the events, and in the turn that is returned.</summary>
-        public NpcTurn BeginTurn(string text) => Begin(text, null, CancellationToken.None);
+        public NpcTurn BeginTurn(string text) => BeginTurn(text, new NpcTurnOptions());
+
+        /// <summary>Speaks to the character; for this turn, some things are different.</summary>
+        public NpcTurn BeginTurn(string text, NpcTurnOptions options) =>
+            Begin(TurnCue.Said, text, options, null, CancellationToken.None);
 
         /// <summary>
         /// Speaks to the character, whose answer is just what the grammar says: JSON, one of a few texts; see
         /// <see cref="Grammars"/>.
         /// </summary>
         public NpcTurn BeginTurn(string text, Grammar grammar) =>
-            Begin(text, null, CancellationToken.None, grammar);
+            BeginTurn(text, new NpcTurnOptions { Grammar = grammar });
+
+        /// <summary>Speaks to the character, who takes one of these actions now.</summary>
+        public NpcTurn BeginTurn(string text, IEnumerable<string> actions) =>
+            BeginTurn(text, new NpcTurnOptions { Actions = actions.ToArray(), RequireAction = true });
+
+        /// <summary>The character speaks of its own accord: first, or again.</summary>
+        public NpcTurn Greet(NpcTurnOptions? options = null) =>
+            Begin(TurnCue.None, string.Empty, options, null, CancellationToken.None);
+
+        /// <summary>Something happens in the world, and the character says something to it.</summary>
+        public NpcTurn React(string happening, NpcTurnOptions? options = null) =>
+            Begin(TurnCue.Event, happening, options, null, CancellationToken.None);
 
         /// <summary>Speaks to the character and waits for the answer; the events come too.</summary>
         /// <param name="text">What is said.</param>
@@ -95,7 +116,7 @@ namespace Townsfolk.Unity
         public ReplyTask SayAsync(string text, CancellationToken cancellation = default)
         {
             var reply = new ReplyPromise();
-            Begin(text, reply, cancellation);
+            Begin(TurnCue.Said, text, null, reply, cancellation);
             return reply.Reply;
         }
 
@@ -118,14 +139,6 @@ namespace Townsfolk.Unity
         /// do, from the next line on. They are called on the main thread, the moment an action is whole.
         /// </summary>
         public void AddActions(object target) => _actions.Add(target);
-
-        /// <summary>Speaks to the character, who takes one of these actions now.</summary>
-        public NpcTurn BeginTurn(string text, IEnumerable<string> actions)
-        {
-            var now = new ActionsNow { Required = true };
-            now.Names.AddRange(actions);
-            return Begin(text, null, CancellationToken.None, null, now);
-        }
 
         /// <summary>Says what came of an action without a method.</summary>
         public void AnswerAction(ActionRequested action, bool accepted, string text = "") =>
@@ -160,10 +173,35 @@ namespace Townsfolk.Unity
         }
 
         /// <summary>
+        /// The character remembers lines of the game's script as if it had said, heard or seen them; see
+        /// <see cref="NpcLine"/>.
+        /// </summary>
+        public void Record(params TranscriptEntry[] lines)
+        {
+            var (opening, cancellation) = (OpenSession(), _destroyed.Token);
+            async Task RecordAsync(NpcSession session) =>
+                await session.RecordAsync(lines, cancellation).ConfigureAwait(false);
+            var recording = _hold.IsHeld
+                ? _hold.Record(async () => await RecordAsync(await opening.ConfigureAwait(false)).ConfigureAwait(false))
+                : _conversation.InTurn(opening, RecordAsync);
+            _ = AgentCalls.WatchAsync("a line of the script", () => recording);
+        }
+
+        /// <summary>
+        /// Keeps the character busy, as for scripted lines, until what is returned is disposed: what it is to answer
+        /// waits.
+        /// </summary>
+        public IDisposable KeepBusy() => _hold.Take(Think);
+
+        /// <summary>
         /// The conversation, to be kept in a saved game; give it to <see cref="Restore"/>. No call: it works while
         /// the runtime is gone, and in OnDestroy. Of an answer under way it has what was said until now.
         /// </summary>
-        public byte[] Save() => _conversation.Save(Persona != null ? Setup(Persona) : null);
+        public byte[] Save()
+        {
+            TownsfolkRuntime.Cast.TakeUp(this);
+            return _conversation.Save(Persona != null ? Setup(Persona) : null);
+        }
 
         /// <summary>
         /// Goes on where a saved conversation ended. What was said since then is forgotten, and an answer under
@@ -196,6 +234,7 @@ namespace Townsfolk.Unity
                     onTextStreamed.Invoke(happened.Text);
                     break;
                 case NpcEventKind.Sentence:
+                    SentenceCompleted?.Invoke(happened);
                     SentenceReady?.Invoke(happened.Text);
                     onSentenceReady.Invoke(happened.Text);
                     if (happened.Confidence is { Hesitated: true })
@@ -256,6 +295,8 @@ namespace Townsfolk.Unity
             Finish(turn);
         }
 
+        private void Awake() => TownsfolkRuntime.Cast.Add(this);
+
         private void Update()
         {
             if (_conversation.Session is { } session
@@ -273,32 +314,21 @@ namespace Townsfolk.Unity
 
         private void OnDestroy()
         {
+            TownsfolkRuntime.Cast.Remove(this);
             _destroyed.Cancel();
             _conversation.Leave(EndTurns);
         }
 
         private NpcTurn Begin(
-            string text,
-            ReplyPromise? reply,
-            CancellationToken cancellation,
-            Grammar? grammar = null,
-            ActionsNow? actions = null)
+            TurnCue cue, string text, NpcTurnOptions? options, ReplyPromise? reply, CancellationToken cancellation)
         {
             var opening = OpenSession();
             var runtime = _conversation.Runtime!;
-            var utterance = new Utterance
-            {
-                Text = text,
-                Speaker = PlayerName,
-                DeadlineMs = DeadlineMs,
-                TurnId = Guid.NewGuid().ToString("N"),
-                Grammar = grammar,
-                Actions = actions,
-            };
+            var utterance = (options ?? new NpcTurnOptions()).ToMessage(cue, text, this);
             var turn = new NpcTurn(
                 this, _conversation.Current, utterance, reply, cancellation, _destroyed.Token, runtime.Ending);
             _turns.Add(turn);
-            _conversation.LastTurn = turn.Start(_conversation.LastTurn, opening, runtime.Queue);
+            _conversation.LastTurn = turn.Start(_conversation.LastTurn, opening, _hold, runtime.Queue);
             Think();
             return turn;
         }
@@ -310,6 +340,7 @@ namespace Townsfolk.Unity
                 throw new InvalidOperationException($"{name} has no persona: give its NPC Agent one");
             }
 
+            TownsfolkRuntime.Cast.TakeUp(this);
             _conversation.Begin(Persona, EndTurns).CheckPacks(Lore);
             return _conversation.Open(Setup(Persona), Priority.Current);
         }
@@ -320,7 +351,7 @@ namespace Townsfolk.Unity
         // The oldest turn is being answered now, if there is one.
         private void Think()
         {
-            if (_turns.TryAdvance())
+            if (!_hold.IsHeld && _turns.TryAdvance())
             {
                 ThinkingStarted?.Invoke();
                 onThinkingStarted.Invoke();

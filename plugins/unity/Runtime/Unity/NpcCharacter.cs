@@ -17,6 +17,10 @@ namespace Townsfolk.Unity
         [Tooltip("How words are chosen; empty takes the model's defaults.")]
         [SerializeField] private SamplingPreset? sampling;
 
+        [Tooltip("What the character is called in saved games of all characters. With one of its own it is also remembered "
+            + "while its scene is not loaded; empty: the persona's name, and only while it is there.")]
+        [SerializeField] private string saveKey = string.Empty;
+
         [Header("Conversation")]
         [Tooltip("Who speaks to the character when Say is not told otherwise.")]
         [SerializeField] private string playerName = "Player";
@@ -65,6 +69,15 @@ namespace Townsfolk.Unity
             get => sampling;
             set => sampling = value;
         }
+
+        /// <summary>What the character is called in a saved game: its own key, or the persona's name.</summary>
+        public string SaveKey
+        {
+            get => HasOwnSaveKey ? saveKey : persona != null ? persona.characterName : string.Empty;
+            set => saveKey = value;
+        }
+
+        internal bool HasOwnSaveKey => saveKey.Length > 0;
 
         /// <summary>Who speaks to the character.</summary>
         public string PlayerName

@@ -102,11 +102,11 @@ namespace Townsfolk.Unity
         }
 
         /// <summary>Says the line when the turn before is over; returns when the answer is.</summary>
-        internal Task Start(Task before, Task<NpcSession> opening, MainThreadQueue queue)
+        internal Task Start(Task before, Task<NpcSession> opening, Hold hold, MainThreadQueue queue)
         {
             _opening = opening;
             var cancellation = _cancellation.Token;
-            return Task.Run(() => RunAsync(before, opening, queue, cancellation));
+            return Task.Run(() => RunAsync(before, opening, hold, queue, cancellation));
         }
 
         internal void Handle(NpcEvent happened) => _agent.Handle(this, happened);
@@ -144,12 +144,12 @@ namespace Townsfolk.Unity
         }
 
         private async Task RunAsync(
-            Task before, Task<NpcSession> opening, MainThreadQueue queue, CancellationToken cancellation)
+            Task before, Task<NpcSession> opening, Hold hold, MainThreadQueue queue, CancellationToken cancellation)
         {
-            await before.ConfigureAwait(false);
             try
             {
-                cancellation.ThrowIfCancellationRequested();
+                await Hold.Until(before, cancellation).ConfigureAwait(false);
+                await hold.OverAsync(cancellation).ConfigureAwait(false);
                 var session = await opening.ConfigureAwait(false);
                 await foreach (var happened in session.SayAsync(_utterance, cancellation).ConfigureAwait(false))
                 {
@@ -160,6 +160,9 @@ namespace Townsfolk.Unity
             {
                 queue.PostEnd(this, failure);
             }
+
+            // Who was cut off while it waited: what comes behind it waits all the same.
+            await before.ConfigureAwait(false);
         }
     }
 }

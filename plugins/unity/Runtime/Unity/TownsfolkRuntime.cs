@@ -65,6 +65,9 @@ namespace Townsfolk.Unity
             set => s_settings = value;
         }
 
+        /// <summary>All characters: their memories are saved and restored at once.</summary>
+        public static NpcCast Cast { get; } = new NpcCast();
+
         /// <summary>The client, for calls beside what the components offer.</summary>
         public TownsfolkClient Client { get; private set; } = null!;
 
@@ -214,6 +217,7 @@ namespace Townsfolk.Unity
         {
             Shutdown();
             s_settings = null;
+            Cast.Clear();
         }
 
         // One text under a lore id, sent once.

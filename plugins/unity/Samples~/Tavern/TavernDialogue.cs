@@ -21,6 +21,10 @@ namespace Townsfolk.Samples.Tavern
         [Tooltip("Through which the player sees the room.")]
         [SerializeField] private Camera? view = null;
 
+        [Tooltip("Whether a character speaks first when the player turns to it for the first time.")]
+        [SerializeField] private bool greets = true;
+
+        private readonly HashSet<NpcSpeech> _met = new HashSet<NpcSpeech>();
         private readonly List<TavernBubble> _bubbles = new List<TavernBubble>();
         private NpcDialogueBox _box = null!;
         private TextField _line = null!;
@@ -65,6 +69,10 @@ namespace Townsfolk.Samples.Tavern
             }
 
             _box.Open(character);
+            if (greets && _met.Add(character))
+            {
+                character.Agent.Greet();
+            }
         }
 
         private void TurnAway()

@@ -106,6 +106,18 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public void WhoIsTurnedToSpeaksFirstOnce()
+        {
+            Open(tokens: 5, greets: true);
+            Screen.ClickText(Bubbles, "Oda");
+            Scene.FramesUntil(() => !_guests[2].IsBusy);
+            Assert.That(Lines(_guests[2]), Is.EqualTo(new[] { _guests[2].Agent.CurrentText }));
+            Screen.ClickText(Bubbles, "Mara");
+            Screen.ClickText(Bubbles, "Oda");
+            Assert.That(_guests[2].IsBusy, Is.False);
+        }
+
+        [Test]
         public void BubblesHangAboveTheHeads()
         {
             Open(tokens: 5);
@@ -133,7 +145,7 @@ namespace Townsfolk.Tests.EndToEnd
 
         private Label Bubble(int guest) => Screen.All<Label>(Bubbles).ElementAt(guest);
 
-        private void Open(int tokens, int pairs = 0)
+        private void Open(int tokens, int pairs = 0, bool greets = false)
         {
             var names = new[] { "Mara", "Joss", "Oda", "Tam" };
             _guests = names.Select((name, i) =>
@@ -157,6 +169,7 @@ namespace Townsfolk.Tests.EndToEnd
             var dialogue = document.gameObject.AddComponent<TavernDialogue>();
             Set(dialogue, "characters", _guests);
             Set(dialogue, "talk", _talk);
+            Set(dialogue, "greets", greets);
             Set(dialogue, "view", new GameObject("Camera").AddComponent<Camera>());
             Player.Frame();
         }

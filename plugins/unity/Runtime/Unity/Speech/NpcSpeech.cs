@@ -29,6 +29,9 @@ namespace Townsfolk.Unity
         [Tooltip("Whether <b> and the like are tags of rich text; else they are shown as they stand.")]
         [SerializeField] private bool richText = true;
 
+        [Tooltip("Whether typing stops while Time.timeScale is 0, as in a paused game, and slows down with it.")]
+        [SerializeField] private bool followsTimeScale;
+
         [SerializeField] private UnityEvent<string> onShown = new UnityEvent<string>();
         [SerializeField] private UnityEvent onLineEnded = new UnityEvent();
 
@@ -49,6 +52,13 @@ namespace Townsfolk.Unity
 
         /// <summary>Types the line.</summary>
         public Typewriter Typewriter { get; } = new Typewriter();
+
+        /// <summary>Whether typing stops while Time.timeScale is 0, and slows down with it.</summary>
+        public bool FollowsTimeScale
+        {
+            get => followsTimeScale;
+            set => followsTimeScale = value;
+        }
 
         /// <summary>The turn whose answer is shown; null for a line of the game's own, and before the first.</summary>
         public NpcTurn? Turn => _line?.Turn;
@@ -71,6 +81,13 @@ namespace Townsfolk.Unity
         /// Has the character say a line of the game's own, when it has said what it is at. It does not learn of it.
         /// </summary>
         public void Show(string line) => _waiting.Add(new SpokenLine(line));
+
+        /// <summary>The same, and the character remembers that it said this.</summary>
+        public void ShowAndRemember(string line)
+        {
+            Agent.Record(NpcLine.Spoken(line));
+            Show(line);
+        }
 
         /// <summary>Shows all of this line at once: what has come, and what still comes.</summary>
         public void Skip()
@@ -129,14 +146,15 @@ namespace Townsfolk.Unity
 
         private void Update()
         {
+            var seconds = followsTimeScale ? Time.deltaTime : Time.unscaledDeltaTime;
             if (_hasEnded || _line == null)
             {
-                BeginNext(Time.unscaledDeltaTime);
+                BeginNext(seconds);
             }
 
             if (_line is { } line && !_hasEnded)
             {
-                Type(line, Time.unscaledDeltaTime);
+                Type(line, seconds);
             }
         }
 
