@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.training import tokenizer as tokenizers
@@ -46,6 +47,15 @@ def folder(tmp_path_factory, scripts) -> Path:
 @pytest.fixture(scope="session")
 def encoder(folder) -> Encoder:
     return Encoder.from_directory(folder)
+
+
+@pytest.fixture
+def one_thread():
+    """Small shapes: threads cost more than they bring, and the machine is shared."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,18 +1,24 @@
 """Adapters beside a frozen decoder, against PEFT on the same models in transformers."""
 
+import json
+
 import pytest
 import torch
 from family_models import FAMILIES, VOCABULARY, write_model
 from gguf import GGMLQuantizationType as Kind
 from gguf_files import random_model, write_gguf
+from paged import PagedRun
 from peft import PeftModel
 from peft_adapters import adapt, save, targets_of
 from quantized_checkpoints import write_quantized
+from safetensors.torch import load_file, save_file
 from townsfolk.checkpoint import AdapterConfig, AdapterError, read_adapter, write_adapter
+from townsfolk.models import Decoder
 from townsfolk.training.lora import LoraDecoder
 from townsfolk.training.ops import document_masks, document_positions
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = [
     pytest.param(name, changes, id=f"{name}, {case}")
     for name, family in FAMILIES.items()
@@ -119,6 +125,18 @@ def test_checkpointing_gives_the_same_gradients(tmp_path, kind):
         torch.testing.assert_close(gradients[1][name], gradient, msg=name)
 
 
+def test_dropout_ends_where_the_model_is_measured(tmp_path):
+    write_model("llama", tmp_path)
+    model = LoraDecoder(tmp_path, config("llama", lora_dropout=0.5), CPU)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    tokens = torch.randint(VOCABULARY, (1, 20))
+    assert not logits(model, tokens).equal(logits(model, tokens))
+    model.eval()
+    assert logits(model, tokens).equal(logits(model, tokens))
+
+
 def test_losses_of_packed_dialogues_are_those_of_each_alone(tmp_path):
     write_model("gemma3", tmp_path)  # with windows, too
     model = LoraDecoder(tmp_path, config("gemma3"), CPU)
@@ -152,6 +170,56 @@ def test_what_was_trained_gives_the_same_logits_in_peft(tmp_path, name):
     found = logits(ours, tokens)
     assert (found - before).abs().max() > 0.1
     torch.testing.assert_close(found, peft(tokens).logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "gpt2", "phi3"])
+@pytest.mark.parametrize("kind", [None, Kind.Q8_0])
+def test_the_engine_plays_what_was_trained(tmp_path, name, kind):
+    if kind is None:
+        path = tmp_path / "base"
+        write_model(name, path)
+    else:
+        changes = {"phi3": {"pad_token_id": 0, "sliding_window": None}}
+        model = random_model(name, **changes.get(name, {}))
+        path = write_gguf(tmp_path / "model.gguf", model, name, kind)
+    ours = LoraDecoder(path, config(name), CPU)
+    generator = torch.Generator().manual_seed(3)
+    for parameter in ours.parameters():
+        torch.nn.init.normal_(parameter, std=0.1, generator=generator)
+    write_adapter(ours.adapter(), tmp_path / "adapter")
+    decoder = Decoder.load(path, torch.float32, adapter=read_adapter(tmp_path / "adapter"))
+    tokens = torch.randint(VOCABULARY, (1, 30), generator=generator)
+    with torch.no_grad():
+        expected = logits(ours, tokens)[0]
+    found = PagedRun(decoder, (30,)).step({0: tokens[0].tolist()})[0]
+    plain = PagedRun(Decoder.load(path, torch.float32), (30,)).step({0: tokens[0].tolist()})[0]
+    limit = 2e-4 * float(expected.abs().max())
+    assert (found - expected).abs().max() < limit < (plain - expected).abs().max()
+
+
+@pytest.mark.parametrize(
+    ("name", "root", "modules", "changes"),
+    [
+        ("gpt2", ("transformer.", ""), "transformer.h.", {}),
+        ("gemma3", ("model.", "language_model.model."), "model.language_model.layers.", {
+            "architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3",
+        }),
+    ],
+)  # fmt: skip
+def test_names_are_those_of_transformers_whatever_the_files_have(
+    tmp_path, name, root, modules, changes
+):
+    write_model(name, tmp_path)
+    path, config_path = tmp_path / "model.safetensors", tmp_path / "config.json"
+    tensors = load_file(path)
+    save_file({each.replace(*root): tensor for each, tensor in tensors.items()}, path)
+    if changes:
+        text = json.loads(config_path.read_text())
+        config_path.write_text(json.dumps({**changes, "text_config": text}))
+    ours = LoraDecoder(tmp_path, config(name), CPU)
+    assert all(each.startswith(modules) for each in ours.scales)
+    write_adapter(ours.adapter(), tmp_path / "adapter")
+    Decoder.load(tmp_path, torch.float32, adapter=read_adapter(tmp_path / "adapter"))
 
 
 def test_targets_that_the_model_has_not_are_refused(tmp_path):

@@ -19,6 +19,7 @@ from townsfolk.training.trainer import Trainer, TrainerSettings
 from transformers import AutoModelForCausalLM
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 FAST = ("--device=cpu", "--rank=4", "--rows=2", "--length=192", "--log-every=5", "--warmup-steps=1")
 
 

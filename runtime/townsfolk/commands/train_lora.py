@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=0, help="of first weights, order and dropout. Default 0")
     add("--resume", action="store_true", help="go on with the run in --output")
-    add("--save-every", type=count, default=100, help="steps between checkpoints. Default 100")
+    add("--save-every", type=count, default=20, help="steps between checkpoints. Default 20")
     add("--log-every", type=count, default=10, help="steps between measurements. Default 10")
 
     machine = parser.add_argument_group("the machine")
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"townsfolk train lora: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"Stopped. The same command with --resume goes on in {options.output}.")
+        print(f"Stopped. The same command with --resume goes on with {options.output}.")
         return 130
     return 0
 
@@ -152,8 +152,11 @@ def _train(options: argparse.Namespace) -> None:
     print(_summary(trainer, model, learned, measured))
     if options.resume:
         trainer.resume()
-    trainer.run()
-    _finish(options, trainer, model)
+    try:
+        trainer.run()
+    finally:  # stopped by hand, or astray, it has an adapter, too
+        if trainer.history.step:
+            _finish(options, trainer, model)
 
 
 def _read_adapter(options: argparse.Namespace) -> Adapter | None:
@@ -174,8 +177,10 @@ def _config(options: argparse.Namespace, path: Path, begun: Adapter | None) -> A
     changes: dict[str, Any] = {"lora_dropout": options.dropout}
     if begun is not None:
         return begun.config.model_copy(update=changes)
-    architecture = open_source(path).architecture()
-    ends = sorted({name.rsplit(".", 1)[1] for name in module_names(architecture).values()})
+    source = open_source(path)
+    architecture = source.architecture()
+    modules = module_names(architecture, source.checkpoint())
+    ends = sorted({name.rsplit(".", 1)[1] for name in modules.values()})
     wanted = [name.strip() for name in options.targets.split(",")] if options.targets else ends
     if unknown := sorted(set(wanted) - set(ends)):
         raise TrainingError(

@@ -14,9 +14,9 @@ from townsfolk_kernels import LinearWeight
 from townsfolk_kernels.ops.embedding import Table
 from townsfolk_kernels.quantized.matrix import RawMatrix
 
-from townsfolk.checkpoint import Adapter, AdapterConfig, AdapterError, LowRank
+from townsfolk.checkpoint import Adapter, AdapterConfig, AdapterError, LowRank, TensorStore
 from townsfolk.checkpoint.store import listed
-from townsfolk.models import Architecture, open_source
+from townsfolk.models import Architecture, TensorNames, open_source
 from townsfolk.models.loading import check_tensors
 from townsfolk.models.weights import (
     DecoderWeights,
@@ -89,19 +89,30 @@ class AdaptedWeight:
         return products[0] if len(products) == 1 else torch.cat(products, dim=-1)
 
 
-def module_names(architecture: Architecture) -> dict[str, str]:
+def module_names(architecture: Architecture, checkpoint: TensorStore) -> dict[str, str]:
     """What transformers calls the modules that can be adapted, by their weights' names in files.
 
     These are all products within the layers.
     """
-    named = architecture.modules
-    first = Architecture(architecture.spec, named)
-    theirs, layers = expected_tensors(first), f"{named.root}{named.layer.split('{')[0]}"
+    ours = replace(architecture, names=architecture.names.rooted(checkpoint))
+    named = _in_transformers(architecture.modules, ours.names.root)
+    theirs = expected_tensors(Architecture(architecture.spec, named))
+    layers = f"{named.root}{named.layer.split('{')[0]}"
     return {
-        ours: each.removesuffix(".weight")
-        for ours, each in zip(expected_tensors(architecture), theirs, strict=True)
+        name: each.removesuffix(".weight")
+        for name, each in zip(expected_tensors(ours), theirs, strict=True)
         if each.startswith(layers) and len(theirs[each].shape) == 2
     }
+
+
+def _in_transformers(names: TensorNames, root: str) -> TensorNames:
+    """The names with the root that modules have where those of the files have another.
+
+    Files may lack it (OpenAI's GPT-2). Those of models that see, too, have the text decoder deeper
+    than others of its family, the older ones at a place that transformers has given up.
+    """
+    deeper = root in names.roots[1:] and root != ""
+    return replace(names, roots=names.roots[-1:] if deeper else names.roots[:1])
 
 
 class LoraDecoder(DecoderModule):
@@ -110,6 +121,7 @@ class LoraDecoder(DecoderModule):
     Attributes:
         config: What the adapter is.
         scales: The factor of each adapted module's product, by its name in transformers.
+        dropout: Of the adapter's inputs, while it is trained.
     """
 
     def __init__(
@@ -129,14 +141,15 @@ class LoraDecoder(DecoderModule):
             AdapterError: The config targets no module of the model.
         """
         source = open_source(path)
-        checkpoint = source.checkpoint()
-        found = check_tensors(source.architecture(), checkpoint)
+        architecture, checkpoint = source.architecture(), source.checkpoint()
+        found = check_tensors(architecture, checkpoint)
         super().__init__(found.spec)
         self.config = config
         self.scales: dict[str, float] = {}
+        self.dropout = nn.Dropout(config.lora_dropout)  # a module, so that `eval` ends it
         tensors = FrozenTensors(checkpoint, device, found.names.neighbours)
         apart = Architecture(found.spec, replace(found.names, neighbours=False))
-        modules = module_names(found)
+        modules = module_names(architecture, checkpoint)
         self.use(DecoderWeights.build(apart, _FULL, _Weights(self, tensors, modules, device, seed)))
         if not self.scales:
             ends = {name.rsplit(".", 1)[1] for name in modules.values()}
@@ -196,8 +209,6 @@ class _Weights(Source):
         self._module, self._tensors, self._names = module, tensors, names
         self._dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         self._generator = torch.Generator().manual_seed(seed)
-        rate = module.config.lora_dropout
-        self._dropout = nn.Dropout(rate) if rate else None
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
         (spec,) = specs
@@ -237,5 +248,5 @@ class _Weights(Source):
             register(module, name + _A, a),
             register(module, name + _B, torch.zeros(spec.rows, rank)),
             scale,
-            self._dropout,
+            module.dropout if config.lora_dropout else None,
         )
