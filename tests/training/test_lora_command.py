@@ -106,6 +106,27 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path, base, scripts):
     assert sum(each.numel() for each in moments.values()) == 2 * trained + len(saved)
 
 
+def test_a_stopped_run_has_an_adapter_and_goes_on(tmp_path, base, data, monkeypatch, capsys):
+    options = ("--steps=8", "--learning-rate=0.01", "--log-every=2", "--dropout=0.1")
+    assert train(base, data, tmp_path / "whole", *options) == 0
+    with monkeypatch.context() as patched:
+        whole = PackedSource.batches
+
+        def interrupted(source, first_step):
+            batches = whole(source, first_step)
+            yield from (next(batches) for _ in range(5))
+            raise KeyboardInterrupt
+
+        patched.setattr(PackedSource, "batches", interrupted)
+        assert train(base, data, tmp_path / "parts", *options) == 130
+    assert "with --resume goes on" in capsys.readouterr().out
+    read_adapter(tmp_path / "parts")
+    assert train(base, data, tmp_path / "parts", *options, "--resume") == 0
+    expected = adapter_weights(tmp_path / "whole")
+    for name, each in adapter_weights(tmp_path / "parts").items():
+        assert each.equal(expected[name]), name
+
+
 def test_a_run_ends_early_and_keeps_its_best(tmp_path, base, data, scripts, capsys):
     other = tmp_path / "other.jsonl"
     lines = [

@@ -11,6 +11,7 @@ import random
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
@@ -34,6 +35,7 @@ from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.starter import form, interview
 from townsfolk.starter.exam.paper import Paper
+from townsfolk.starter.exam.record import Record, RecordError, draw
 from townsfolk.starter.exam.report import Tally, total
 from townsfolk.starter.interview import Interview
 from townsfolk.starter.reply import Act, Reply
@@ -139,6 +141,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
     add("--model", default="starter", help="a directory, a hub id, or starter")
+    add("--adapter", type=Path, metavar="DIR", help="a low-rank adapter (LoRA) of the model")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--count", type=whole_number(1), default=100, help="questions of each kind")
     add(
@@ -152,15 +155,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     shown = "how many wrong answers to show for each subject"
     add("--failures", type=whole_number(0), default=5, help=shown)
     add("--threads", type=whole_number(1), help="CPU threads of the model")
+    add("-o", "--output", type=Path, metavar="DIR", help="where exam.json and exam.png go")
+    beside = "an exam.json of another model, to be drawn beside this one"
+    add("--beside", type=Path, action="append", default=[], metavar="FILE", help=beside)
 
 
 def run(args: Namespace) -> int:
     """Evaluate; returns 0 when every aim is reached, 1 when not, 2 when it can't be told."""
     console = Console(soft_wrap=True, highlight=False)
-    settings = EngineSettings(device=args.device, threads=args.threads)
+    settings = EngineSettings(device=args.device, threads=args.threads, adapter=args.adapter)
     try:
+        others = [Record.read(path) for path in args.beside]
         engine = Engine.from_pretrained(args.model, settings)
-    except LOAD_ERRORS as error:
+    except (*LOAD_ERRORS, RecordError) as error:
         console.print(f"townsfolk eval: {error}", markup=False)
         return 2
     try:
@@ -169,37 +176,52 @@ def run(args: Namespace) -> int:
         if args.generated:
             reached = _answers(interviewer, args, console) & _form(interviewer, args, console)
         else:
-            reached = _exam(interviewer, args, console) & _loops(interviewer, args, console)
+            record = _exam(interviewer, args, console)
+            reached = _reached(record) & _loops(interviewer, args, console)
+            if args.output:
+                record.write(args.output / "exam.json")
+                draw([record, *others], args.output / "exam.png")
         console.print(f"{time.monotonic() - began:.0f} s on {engine.info.device}")
         return 0 if reached else 1
-    except (DialogueError, EngineError) as error:  # a template or a context that can't be used
+    except (
+        DialogueError,
+        EngineError,
+        RecordError,
+        OSError,
+    ) as error:  # a template or a context that can't be used
         console.print(f"townsfolk eval: {error}", markup=False)
         return 2
     finally:
         engine.close()
 
 
-def _exam(interviewer: EngineInterviewer, args: Namespace, console: Console) -> bool:
-    """Hold the exam, greedily; print what came of it, with 95% intervals."""
+def _exam(interviewer: EngineInterviewer, args: Namespace, console: Console) -> Record:
+    """Hold the exam, greedily; print and return what came of it, with 95% intervals."""
     paper = Paper(f"exam:{args.seed}")
     table = Table("kind", "right", "share", "95% interval", "exact", "loops", "aim")
-    reached = True
-    tallies: list[Tally] = []
+    tallies: dict[str, Tally] = {}
     for kind in paper.kinds:
         asked = paper.questions(kind, args.count)
         held = interviewer.converse([each.interview for each in asked], greedy=True)
         marks = [each.mark(replies) for each, replies in zip(asked, held, strict=True)]
-        tallies.append(Tally.count(marks))
+        tallies[kind] = Tally.count(marks)
         aim = EXAM_AIMS.get(kind)
-        reached &= aim is None or tallies[-1].share >= aim
-        table.add_row(kind, *tallies[-1].cells, f"{aim:.0%}" if aim else "")
+        table.add_row(kind, *tallies[kind].cells, f"{aim:.0%}" if aim else "")
         wrong = [at for at, mark in enumerate(marks) if not mark.right]
         for at in wrong[: args.failures]:
             console.print(f"{kind}: {asked[at].told(held[at], marks[at])}", markup=False)
-    whole = total(tallies)
-    table.add_row("all", *whole.cells, f"{EXAM_AIM:.0%}")
+    tallies["all"] = total(tallies.values())
+    table.add_row("all", *tallies["all"].cells, f"{EXAM_AIM:.0%}")
     console.print(table)
-    return reached and whole.share >= EXAM_AIM
+    name = Path(args.model).name
+    title = f"{name} with {args.adapter.name}" if args.adapter else name
+    return Record(title, args.seed, tallies)
+
+
+def _reached(record: Record) -> bool:
+    """Whether all aims of the exam are reached."""
+    aims = {**EXAM_AIMS, "all": EXAM_AIM}
+    return all(record.tallies[kind].share >= aim for kind, aim in aims.items())
 
 
 def _loops(interviewer: EngineInterviewer, args: Namespace, console: Console) -> bool:
