@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 from godot_engine import Oracle
 
-TABLE = Path(__file__).parents[1] / "support" / "transcript_cases.json"
-CASES = json.loads(TABLE.read_text("utf-8"))["cases"]
+SUPPORT = Path(__file__).parents[1] / "support"
+CASES = [
+    case
+    for table in ("transcript_cases.json", "cue_cases.json")
+    for case in json.loads((SUPPORT / table).read_text("utf-8"))["cases"]
+]
+CUES = {"TURN_CUE_EVENT": 2, "TURN_CUE_NONE": 3}
 KINDS = {"ENTRY_KIND_HEARD": 1, "ENTRY_KIND_SPOKE": 2, "ENTRY_KIND_EVENT": 3}
 
 
@@ -22,9 +27,14 @@ def entries(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def step(told: dict[str, Any]) -> dict[str, Any]:
     """An event by its own name, with entries in the add-on's form."""
+    if asked := told.get("ask"):
+        return {"ask": asked | {"cue": CUES.get(asked.get("cue"), 0)}}
     event = told.get("event", told)
-    trimmed = event.get("context_trimmed")
-    return {"context_trimmed": {"dropped": entries(trimmed["dropped"])}} if trimmed else event
+    if trimmed := event.get("context_trimmed"):
+        return {"context_trimmed": {"dropped": entries(trimmed["dropped"])}}
+    if recorded := event.get("recorded"):
+        return {"recorded": {"lines": entries(recorded["lines"])}}
+    return event
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

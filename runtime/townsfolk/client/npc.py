@@ -135,7 +135,7 @@ class AsyncNpc:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Keep the character busy: what it is to answer waits, and its deadlines with it don't.
+        """Keep the character busy: what it is to answer waits, and its time with it.
 
         An answer under way goes on; interrupt it where it is in the way. Events and recorded lines
         reach the character all the same.
@@ -170,11 +170,9 @@ class AsyncNpc:
     ) -> AsyncTurn:
         turn = AsyncTurn(uuid.uuid4().hex, self.interrupt)
         said = utterance(cue, options, turn_id=turn.turn_id, text=text, speaker=speaker)
-        loop = asyncio.get_running_loop()
-        if said.deadline_ms:
-            turn.expires_at = loop.time() + said.deadline_ms / 1000
-            turn.expiry = loop.call_at(turn.expires_at, self._expire, turn)
-        delivery = loop.create_task(self._deliver(turn, said))
+        if not self._hold.is_held:
+            self._start_clock(turn, said)
+        delivery = asyncio.get_running_loop().create_task(self._deliver(turn, said))
         self._deliveries[delivery] = turn
         delivery.add_done_callback(self._deliveries.pop)
         return turn
@@ -324,19 +322,21 @@ class AsyncNpc:
         """Leave the stream; the session waits in the runtime to be resumed."""
         await self._attachment.leave()
 
-    async def _deliver(self, turn: AsyncTurn, utterance: Utterance) -> None:
+    async def _deliver(self, turn: AsyncTurn, said: Utterance) -> None:
         try:
             await self._hold.over()
+            if turn.expires_at is None:  # it waited for that
+                self._start_clock(turn, said)
             async with self._sending:
                 stream = await self._attachment.connected()
                 if turn.is_over:  # its time was up while the runtime was waited for
                     return
                 if turn.expires_at is not None:
                     left = turn.expires_at - asyncio.get_running_loop().time()
-                    utterance.deadline_ms = max(1, round(left * 1000))
+                    said.deadline_ms = max(1, round(left * 1000))
                 self._turns[turn.turn_id] = turn
-                self.transcript.ask(utterance)
-                await stream.send(ConverseRequest(say=utterance))
+                self.transcript.ask(said)
+                await stream.send(ConverseRequest(say=said))
         except TownsfolkError as error:
             self._fail(turn, error)
         except asyncio.CancelledError:
@@ -346,6 +346,13 @@ class AsyncNpc:
             fault = RuntimeFaultError(f"it could not be said: {error}")
             fault.__cause__ = error
             self._fail(turn, fault)
+
+    def _start_clock(self, turn: AsyncTurn, said: Utterance) -> None:
+        """Begin to count the time that a turn has, if it has a deadline."""
+        if said.deadline_ms:
+            loop = asyncio.get_running_loop()
+            turn.expires_at = loop.time() + said.deadline_ms / 1000
+            turn.expiry = loop.call_at(turn.expires_at, self._expire, turn)
 
     def _expire(self, turn: AsyncTurn) -> None:
         """Give a turn up whose time is over and whose end does not come."""

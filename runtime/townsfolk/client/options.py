@@ -17,7 +17,8 @@ class TurnOptions(TypedDict, total=False):
     sampling: SamplingParams | None
     """Overrides of the session's sampling for this turn."""
     deadline_s: float | None
-    """The answer ends within this many seconds from now, whole or not. When the runtime does not
+    """The answer ends within this many seconds from now, whole or not; time in which the character
+    is busy does not count. When the runtime does not
     say so within a second more, the turn raises `DeadlineExceededError`, and what had come is in
     its `text`."""
     grammar: Grammar | None

@@ -7,6 +7,7 @@ const HpackDecoder := preload("res://addons/townsfolk/transport/hpack_decoder.gd
 const HpackEncoder := preload("res://addons/townsfolk/transport/hpack_encoder.gd")
 const Http2Connection := preload("res://addons/townsfolk/transport/http2_connection.gd")
 const Huffman := preload("res://addons/townsfolk/transport/huffman.gd")
+const Dialogue := preload("res://addons/townsfolk/generated/dialogue.gd")
 const NpcTranscript := preload("res://addons/townsfolk/runtime/npc_transcript.gd")
 const TextEvent := preload("res://addons/townsfolk/runtime/text_event.gd")
 
@@ -66,16 +67,27 @@ func _op_transcript(question: Dictionary) -> Dictionary:
 		var turn_id: String = content.get("turn_id", "")
 		match kind:
 			"ask":
-				transcript.ask(turn_id, content.get("speaker", ""), content["text"])
+				var utterance := Dialogue.Utterance.new()
+				utterance.turn_id = turn_id
+				utterance.speaker = content.get("speaker", "")
+				utterance.text = content.get("text", "")
+				utterance.cue = int(content.get("cue", 0)) as Dialogue.TurnCue
+				transcript.ask(utterance)
 			"turn_started":
 				transcript.start(turn_id)
 				texts[turn_id] = ""
 			"text_delta":
 				texts[turn_id] += str(content["text"])
 			"turn_finished", "turn_interrupted":
-				transcript.end(turn_id, content.get("text", ""), kind == "turn_interrupted")
+				var is_late: bool = content.get("finish_reason") == "FINISH_REASON_DEADLINE"
+				var is_cut := is_late or kind == "turn_interrupted"
+				transcript.end(turn_id, content.get("text", ""), is_cut)
 			"notified":
 				transcript.add_event(content["text"])
+			"recorded":
+				var lines := NpcTranscript.new()
+				lines.from_array(content["lines"])
+				transcript.add_lines(lines.entries)
 			"context_trimmed":
 				var dropped := NpcTranscript.new()
 				dropped.from_array(content["dropped"])

@@ -17,6 +17,9 @@ signal thinking_started(turn: NpcTurn)
 signal text_streamed(text: String)
 ## A sentence of the answer is whole: it can be spoken aloud. Stage directions are not in it.
 signal sentence_ready(sentence: String)
+## The same, for lip-sync and barge-in: the sentence of this number, from 0 on, in its turn. It has
+## its place in the answer in [member NpcTurn.sentence_places].
+signal sentence_completed(turn: NpcTurn, index: int)
 ## The character does something that is not said, "slams the tankard"; see
 ## [member stage_directions].
 signal direction_given(direction: String)
@@ -46,6 +49,7 @@ const CharacterSetup := preload("character_setup.gd")
 const Dialogue := preload("../generated/dialogue.gd")
 const NpcSession := preload("../runtime/npc_session.gd")
 const NpcTranscript := preload("../runtime/npc_transcript.gd")
+const ScriptLines := preload("../runtime/script_lines.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
 const TurnQueue := preload("turn_queue.gd")
@@ -86,6 +90,10 @@ const TurnQueue := preload("turn_queue.gd")
 	set(value):
 		pauses_with_tree = value
 		_update_hold()
+## What the character is called in a saved game of all; see [code]TownsfolkRuntime.save_npcs()
+## [/code]. Empty means its place in the scene tree. One with a name keeps its memories when it
+## leaves the tree, also for another node of that name.
+@export var save_key := ""
 @export_group("Priority")
 ## Larger goes first when the runtime is short of time. -100 to 100.
 @export_range(-100, 100) var priority := 0:
@@ -114,6 +122,14 @@ const TurnQueue := preload("turn_queue.gd")
 var current_turn: NpcTurn:
 	get:
 		return _turns.current
+## The character has something else to do, such as the lines of a script: what is said to it waits
+## until it is free again, and so does the rest of an answer under way. To cut that off instead,
+## call [method interrupt] before.
+var is_occupied := false:
+	set(value):
+		is_occupied = value
+		_update_hold()
+		_session.is_occupied = value
 ## The runtime to use; by default the autoload.
 var runtime: TownsfolkRuntime
 
@@ -153,13 +169,20 @@ func _process(delta: float) -> void:
 
 func _notification(what: int) -> void:
 	match what:
-		NOTIFICATION_ENTER_TREE, NOTIFICATION_PAUSED, NOTIFICATION_UNPAUSED:
+		NOTIFICATION_ENTER_TREE:
+			_update_hold()
+			if not Engine.is_editor_hint() and _find_runtime() != null:
+				var own_key := func() -> String: return save_key
+				_find_runtime().cast.enter(self, own_key, transcript, restore, failed.emit)
+		NOTIFICATION_PAUSED, NOTIFICATION_UNPAUSED:
 			_update_hold()
 
 
 func _exit_tree() -> void:
 	_turns.abandon()
 	close()
+	if runtime != null:
+		runtime.cast.leave(self)
 
 
 func _get_configuration_warnings() -> PackedStringArray:
@@ -181,28 +204,46 @@ func say(
 	actions: Variant = null,
 	must_act := false
 ) -> NpcTurn:
-	var turn := NpcTurn.new(speaker, text, _session.interrupt)
-	_turns.add(turn)
+	var options := NpcTurnOptions.new()
+	options.grammar = grammar
+	options.actions = actions
+	options.must_act = must_act
+	return say_with(text, options, speaker)
+
+
+## Says something to the character, with sampling, a deadline or whatever else of its own.
+func say_with(text: String, options: NpcTurnOptions, speaker := "Player") -> NpcTurn:
+	return _begin(Dialogue.TurnCue.SAID, text, speaker, options)
+
+
+## Has the character speak of its own accord: first, or again.
+func greet(options: NpcTurnOptions = null) -> NpcTurn:
+	return _begin(Dialogue.TurnCue.NONE, "", "", options)
+
+
+## Has the character say something to what happens: "The door bursts open." An event that needs no
+## answer is for [method notify].
+func react(event: String, options: NpcTurnOptions = null) -> NpcTurn:
+	return _begin(Dialogue.TurnCue.EVENT, event, "", options)
+
+
+## Has the character remember lines that the game's script has spoken. A String is a line of the
+## character itself; a Dictionary has kind (1 heard, 2 spoke, 3 an event), text and speaker, as in
+## [method transcript]. All lines are taken, or none.
+##
+## [codeblock]
+## $NpcAgent.record(["Welcome to the Lantern!", {"kind": 1, "speaker": "Player", "text": "A bed?"}])
+## [/codeblock]
+func record(lines: Array) -> void:
 	var problem := _problem()
+	if problem == "":
+		var script := ScriptLines.new(lines, persona.name)
+		problem = script.problem
+		if problem == "":
+			open()
+			_session.record(script.entries)
 	if problem != "":
-		turn.error = problem
-		_finish.call_deferred(turn)
-		return turn
-	if _turns.is_alone():
-		_follow_changes()
-	open()
-	var utterance := Dialogue.Utterance.new()
-	utterance.text = text
-	utterance.speaker = speaker
-	utterance.deadline_ms = int(deadline_seconds * 1000.0)
-	if grammar != null:
-		utterance.grammar = grammar.to_message()
-	if actions != null or acts_between or must_act:
-		utterance.actions = _setup.actions.select(actions, acts_between, must_act)
-	_session.say(turn, utterance)
-	if _turns.is_alone():
-		_turns.begin_next.call_deferred()
-	return turn
+		failed.emit(problem)
 
 
 ## Has the character choose what to say among texts of yours; await it. Nothing is generated, and
@@ -338,6 +379,35 @@ func restore(saved: Array) -> bool:
 	return true
 
 
+func _begin(
+	cue: Dialogue.TurnCue, text: String, speaker: String, options: NpcTurnOptions
+) -> NpcTurn:
+	var turn := NpcTurn.new(speaker, text, _session.interrupt)
+	_turns.add(turn)
+	var problem := _problem()
+	if problem != "":
+		turn.error = problem
+		_finish.call_deferred(turn)
+		return turn
+	if _turns.is_alone():
+		_follow_changes()
+	open()
+	var utterance := Dialogue.Utterance.new()
+	utterance.cue = cue
+	utterance.text = text
+	utterance.speaker = speaker
+	if options == null:
+		options = NpcTurnOptions.new()
+	options.fill(utterance, deadline_seconds)
+	if options.actions != null or acts_between or options.must_act:
+		utterance.actions = _setup.actions.select(options.actions, acts_between, options.must_act)
+	_session.say(turn, utterance)
+	_update_processing()
+	if _turns.is_alone():
+		_turns.begin_next.call_deferred()
+	return turn
+
+
 func _problem() -> String:
 	if _setup.problem() != "":
 		return _setup.problem()
@@ -365,12 +435,14 @@ func _follow_changes() -> void:
 
 
 func _update_hold() -> void:
-	_session.is_held = pauses_with_tree and is_inside_tree() and not can_process()
+	var is_paused := pauses_with_tree and is_inside_tree() and not can_process()
+	_session.is_held = is_paused or (is_occupied and _session.is_answering())
 
 
 # Without deadlines and attention nothing is done each frame.
 func _update_processing() -> void:
-	set_process(_session.is_open() and (deadline_seconds > 0.0 or attention_anchor != null))
+	var has_deadlines := deadline_seconds > 0.0 or _session.has_deadlines()
+	set_process(_session.is_open() and (has_deadlines or attention_anchor != null))
 
 
 func _on_action_requested(action: NpcAction) -> void:
@@ -379,8 +451,9 @@ func _on_action_requested(action: NpcAction) -> void:
 		_setup.actions.run(action)
 
 
-func _on_sentence_ready(_turn: NpcTurn, sentence: String) -> void:
+func _on_sentence_ready(turn: NpcTurn, sentence: String) -> void:
 	sentence_ready.emit(sentence)
+	sentence_completed.emit(turn, turn.sentences.size() - 1)
 
 
 func _finish(turn: NpcTurn) -> void:

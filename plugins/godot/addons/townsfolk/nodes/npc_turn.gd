@@ -1,4 +1,4 @@
-## One thing said to a character, and its answer.
+## One turn of a character: what was said to it or happened, if anything, and its answer.
 ##
 ## [codeblock]
 ## var turn := npc.say("Good evening!")
@@ -27,9 +27,9 @@ const FinishReason := Sampling.FinishReason
 
 ## The turn's name in transcripts; empty until it was sent to the runtime.
 var id := ""
-## Who spoke to the character.
+## Who spoke to the character; empty where nobody did.
 var speaker: String
-## What was said to the character.
+## What was said to the character, or happened; empty where it speaks of its own accord.
 var prompt: String
 ## The answer so far; when the turn is over, the whole answer or what was heard of it.
 var text := "":
@@ -46,6 +46,8 @@ var sentences: Array[String] = []
 ## Where each of the sentences ends in [member text]: what [method interrupt] takes once it was
 ## heard.
 var sentence_ends := PackedInt32Array()
+## Where each of the sentences begins in [member text], and how many characters it takes there.
+var sentence_places: Array[Vector2i] = []
 ## The answer's stage directions so far; see [member NpcAgent.stage_directions].
 var directions: Array[String] = []
 ## Where each of the directions stands in [member text], and how many characters it takes there.
@@ -108,6 +110,14 @@ func add_text(piece: String) -> void:
 	text_streamed.emit(piece)
 
 
+## For sessions: a sentence is whole, so many characters from a place on.
+func add_sentence(sentence: String, offset: int, length: int) -> void:
+	sentences.append(sentence)
+	sentence_ends.append(offset + length)
+	sentence_places.append(Vector2i(offset, length))
+	sentence_ready.emit(sentence)
+
+
 ## Whether the answer is not what the character would have said in full: it was cut off, or its
 ## time or its tokens were up.
 func is_cut() -> bool:
@@ -126,10 +136,8 @@ func shorten(heard_characters: int) -> void:
 func fall_back(line: String) -> void:
 	is_fallback = true
 	text = line
-	sentences.append(line)
-	sentence_ends.append(line.length())
 	text_streamed.emit(line)
-	sentence_ready.emit(line)
+	add_sentence(line, 0, line.length())
 
 
 ## For agents: ends a turn whose agent leaves the scene tree. Whoever waits goes on after this
@@ -150,3 +158,10 @@ static func _emit_finished(turn: NpcTurn) -> void:
 func interrupt(heard_characters := -1) -> void:
 	if _interrupt.is_valid():
 		_interrupt.call(self, heard_characters)
+
+
+## Cuts the answer off behind its first [param count] sentences, those that were heard: for a voice
+## that somebody speaks into. The character remembers just these.
+func interrupt_after(count: int) -> void:
+	count = clampi(count, 0, sentence_ends.size())
+	interrupt(0 if count == 0 else sentence_ends[count - 1])

@@ -18,7 +18,7 @@ func send(request: Townsfolk.ConverseRequest) -> void:
 		_call.finished.connect(_on_call_finished)
 	_call.send(request)
 	match request.request_case:
-		RequestCase.NOTIFY, RequestCase.INTERRUPT, RequestCase.UPDATE_PRIORITY:
+		RequestCase.NOTIFY, RequestCase.RECORD, RequestCase.INTERRUPT, RequestCase.UPDATE_PRIORITY:
 			_unanswered.append(request)
 
 
@@ -40,7 +40,7 @@ func _on_message_received(response: Townsfolk.ConverseResponse) -> void:
 	if response.event == null:
 		return
 	match response.event.event_case:
-		EventCase.NOTIFIED, EventCase.PRIORITY_UPDATED:
+		EventCase.NOTIFIED, EventCase.RECORDED, EventCase.PRIORITY_UPDATED:
 			_unanswered.pop_front()
 		EventCase.ERROR:
 			if response.event.error.turn_id == "":

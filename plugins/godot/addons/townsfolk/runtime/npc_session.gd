@@ -47,6 +47,14 @@ var is_held := false:
 		if not is_held:
 			_let_go()
 
+## Whether turns that are asked for wait here, as the character has something else to do. The time
+## does not count that they wait.
+var is_occupied := false:
+	set(value):
+		is_occupied = value
+		if not is_occupied:
+			_send_waiting()
+
 var _runtime: TownsfolkRuntime
 var _make_config: Callable  # () -> Dialogue.SessionConfig, without history
 var _collect_lore: Callable  # () -> Array[Dialogue.Lore]
@@ -107,7 +115,7 @@ func close() -> void:
 	session_id = ""
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
 	_runtime.state_changed.disconnect(_on_runtime_state_changed)
-	_unsent.clear()
+	_keep_unsent()
 	for pending: PendingTurn in _turns.duplicate():
 		_break_off(pending)
 		pending.turn.was_interrupted = true
@@ -123,6 +131,8 @@ func say(turn: NpcTurn, utterance: Dialogue.Utterance) -> void:
 	if utterance.deadline_ms > 0:
 		pending.deadline_usec = Time.get_ticks_usec() + utterance.deadline_ms * 1000
 	_turns.append(pending)
+	if is_occupied:
+		return
 	if state == State.OPEN:
 		_send_turn(pending)
 	else:
@@ -164,6 +174,31 @@ func notify_event(text: String) -> void:
 		_unsent.append(request)
 
 
+## Has the character remember lines that a script has spoken.
+func record(lines: Array[Dialogue.TranscriptEntry]) -> void:
+	if session_id == "" and _stream == null:
+		# The session is opened with them.
+		transcript.add_lines(lines)
+		return
+	var request := Townsfolk.ConverseRequest.new()
+	request.record = Townsfolk.RecordedLines.new()
+	request.record.lines.assign(lines)
+	if state == State.OPEN:
+		_stream.send(request)
+	else:
+		_unsent.append(request)
+
+
+## Whether a turn was sent that is not over.
+func is_answering() -> bool:
+	return _turns.any(func(pending: PendingTurn) -> bool: return pending.is_sent)
+
+
+## Whether a turn has a deadline, so that [method poll] has to be called.
+func has_deadlines() -> bool:
+	return _turns.any(func(pending: PendingTurn) -> bool: return pending.deadline_usec > 0)
+
+
 ## Cuts a turn off, or all of them when it is null; see NpcTurn.interrupt().
 func interrupt(turn: NpcTurn, heard_characters: int) -> void:
 	var pending := _find_turn(turn)
@@ -197,6 +232,8 @@ func update_priority(value: int) -> void:
 func poll() -> void:
 	var now := Time.get_ticks_usec()
 	for pending: PendingTurn in _turns.duplicate():
+		if is_occupied and not pending.is_sent:
+			continue
 		var grace := int(DEADLINE_GRACE_SECONDS * 1e6) if pending.is_sent else 0
 		if pending.deadline_usec > 0 and now > pending.deadline_usec + grace:
 			_fail(pending, "no answer before the deadline")
@@ -207,7 +244,7 @@ func _on_runtime_state_changed(_runtime_state: TownsfolkRuntime.State) -> void:
 
 
 func _give_up_when_hopeless() -> void:
-	if _runtime.is_hopeful():
+	if is_occupied or _runtime.is_hopeful():
 		return
 	var reason := "no runtime was started" if _runtime.message == "" else _runtime.message
 	for pending: PendingTurn in _turns.duplicate():
@@ -287,9 +324,7 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			var sentence := event.sentence_completed
 			var speaking := _find(sentence.turn_id)
 			if speaking != null:
-				speaking.turn.sentences.append(sentence.text)
-				speaking.turn.sentence_ends.append(sentence.offset + sentence.length)
-				speaking.turn.sentence_ready.emit(sentence.text)
+				speaking.turn.add_sentence(sentence.text, sentence.offset, sentence.length)
 				sentence_ready.emit(speaking.turn, sentence.text)
 				if sentence.confidence != null and sentence.confidence.hesitated:
 					hesitated.emit(sentence.text)
@@ -304,7 +339,8 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			_on_started(_find(event.turn_started.turn_id))
 		EventCase.TURN_FINISHED:
 			var finished := event.turn_finished
-			transcript.end(finished.turn_id, finished.text, false)
+			var is_late := finished.finish_reason == Sampling.FinishReason.DEADLINE
+			transcript.end(finished.turn_id, finished.text, is_late)
 			var pending := _find(finished.turn_id)
 			if pending != null:
 				var reason := finished.finish_reason
@@ -323,6 +359,8 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			lines_forgotten.emit(NpcTranscript.as_data(event.context_trimmed.dropped))
 		EventCase.NOTIFIED:
 			transcript.add_event(event.notified.text)
+		EventCase.RECORDED:
+			transcript.add_lines(event.recorded.lines)
 		EventCase.ERROR:
 			_on_error(event.error)
 
@@ -367,16 +405,40 @@ func _on_opened(event: Dialogue.SessionOpened) -> void:
 	_unsent = []
 	for request in events:
 		_stream.send(request)
-	for pending in _turns:
-		_send_turn(pending)
+	if not is_occupied:
+		for pending in _turns:
+			_send_turn(pending)
 	opened.emit(event.resumed)
+
+
+# Those that were asked for while the character was occupied.
+func _send_waiting() -> void:
+	for pending in _turns:
+		if pending.is_sent:
+			continue
+		if pending.utterance.deadline_ms > 0:
+			pending.deadline_usec = Time.get_ticks_usec() + pending.utterance.deadline_ms * 1000
+		if state == State.OPEN:
+			_send_turn(pending)
+	if state != State.OPEN and not _turns.is_empty():
+		_give_up_when_hopeless.call_deferred()
+
+
+# What could not be sent is part of the conversation all the same.
+func _keep_unsent() -> void:
+	for request in _unsent:
+		if request.request_case == Townsfolk.ConverseRequest.RequestCase.RECORD:
+			transcript.add_lines(request.record.lines)
+		else:
+			transcript.add_event(request.notify)
+	_unsent.clear()
 
 
 func _send_turn(pending: PendingTurn) -> void:
 	_turn_count += 1
 	pending.turn.id = "%s-%d" % [_turn_prefix, _turn_count]
 	pending.utterance.turn_id = pending.turn.id
-	transcript.ask(pending.turn.id, pending.utterance.speaker, pending.utterance.text)
+	transcript.ask(pending.utterance)
 	if pending.deadline_usec > 0:
 		var left := (pending.deadline_usec - Time.get_ticks_usec()) / 1000
 		pending.utterance.deadline_ms = maxi(1, left)

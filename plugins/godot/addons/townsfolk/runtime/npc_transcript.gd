@@ -5,6 +5,7 @@ extends RefCounted
 
 const Dialogue := preload("../generated/dialogue.gd")
 const EntryKind := Dialogue.EntryKind
+const TurnCue := Dialogue.TurnCue
 
 const DEFAULT_SPEAKER := "Player"
 
@@ -13,43 +14,64 @@ var entries: Array[Dialogue.TranscriptEntry] = []
 ## The name of the character.
 var character := ""
 
-var _asked: Dictionary[String, Dialogue.TranscriptEntry] = {}  # whose answer has not begun
-var _questions: Dictionary[String, Dialogue.TranscriptEntry] = {}  # that are being answered
+var _asked: Dictionary[String, Answer] = {}  # whose answer has not begun
+var _answers: Dictionary[String, Answer] = {}  # that are under way
 var _heard: Dictionary[String, int] = {}  # of these, what was heard of the answer
 
 
-## Notes what was said to the character; it becomes an entry when the answer begins.
-func ask(turn_id: String, speaker: String, text: String) -> void:
-	var name := DEFAULT_SPEAKER if speaker == "" else speaker
-	_asked[turn_id] = _entry(EntryKind.HEARD, name, text, turn_id)
+## An answer, and where it goes.
+class Answer:
+	## What began the turn; null where nothing did.
+	var question: Dialogue.TranscriptEntry
+	## The line that it comes right behind; null where it is the first.
+	var after: Dialogue.TranscriptEntry
+
+
+## Notes what begins a turn; it becomes an entry when the answer begins.
+func ask(utterance: Dialogue.Utterance) -> void:
+	var answer := Answer.new()
+	match utterance.cue:
+		TurnCue.NONE:
+			pass
+		TurnCue.EVENT:
+			answer.question = _entry(EntryKind.EVENT, "", utterance.text, utterance.turn_id)
+		_:
+			var name := DEFAULT_SPEAKER if utterance.speaker == "" else utterance.speaker
+			answer.question = _entry(EntryKind.HEARD, name, utterance.text, utterance.turn_id)
+	_asked[utterance.turn_id] = answer
 
 
 ## The answer has begun.
 func start(turn_id: String) -> void:
-	if turn_id in _asked:
-		entries.append(_asked[turn_id])
-		_questions[turn_id] = _asked[turn_id]
-		_asked.erase(turn_id)
+	if turn_id not in _asked:
+		return
+	var answer := _asked[turn_id]
+	if answer.question != null:
+		entries.append(answer.question)
+	answer.after = null if entries.is_empty() else entries[-1]
+	_answers[turn_id] = answer
+	_asked.erase(turn_id)
 
 
 ## The answer is over; without text it leaves only the question.
 func end(turn_id: String, text: String, is_cut: bool) -> void:
 	_asked.erase(turn_id)  # Cut off while it waited: as if never said.
-	var question: Dialogue.TranscriptEntry = _questions.get(turn_id)
-	_questions.erase(turn_id)
-	if question != null and (text != "" or is_cut):
-		var answer := _entry(EntryKind.SPOKE, character, text, turn_id)
-		answer.cut = is_cut
+	var answer: Answer = _answers.get(turn_id)
+	_answers.erase(turn_id)
+	if answer != null and (text != "" or is_cut):
+		var spoken := _entry(EntryKind.SPOKE, character, text, turn_id)
+		spoken.cut = is_cut
 		if turn_id in _heard:
-			_shorten(answer, _heard[turn_id])
-		entries.insert(entries.rfind(question) + 1, answer)
+			_shorten(spoken, _heard[turn_id])
+		# Behind no line it is the first: rfind says -1 then.
+		entries.insert(entries.rfind(answer.after) + 1, spoken)
 	_heard.erase(turn_id)
 
 
 ## The turn failed: [param text] stays said; without any it is as if nobody had asked.
 func break_off(turn_id: String, text: String) -> void:
-	if text == "" and turn_id in _questions:
-		entries.remove_at(entries.rfind(_questions[turn_id]))
+	if text == "" and turn_id in _answers and _answers[turn_id].question != null:
+		entries.remove_at(entries.rfind(_answers[turn_id].question))
 	end(turn_id, text, text != "")
 
 
@@ -62,6 +84,11 @@ func forget_asked() -> void:
 ## Adds something that happened in the world.
 func add_event(text: String) -> void:
 	entries.append(_entry(EntryKind.EVENT, "", text, ""))
+
+
+## Adds lines that a script has spoken.
+func add_lines(lines: Array[Dialogue.TranscriptEntry]) -> void:
+	entries.append_array(lines)
 
 
 ## Adds an answer that was chosen among texts, and what was said before it, if anything.
@@ -78,7 +105,7 @@ func cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
 	if turn_ids.is_empty():
 		return
 	var turn_id := turn_ids[0]
-	if turn_id in _asked or turn_id in _questions:
+	if turn_id in _asked or turn_id in _answers:
 		_heard[turn_id] = heard_characters
 		return
 	for place in range(entries.size() - 1, -1, -1):

@@ -31,6 +31,7 @@ const GrpcChannel := preload("../transport/grpc_channel.gd")
 const GrpcStatus := preload("../transport/grpc_status.gd")
 const GrpcWebChannel := preload("../transport/grpc_web_channel.gd")
 const Http2Channel := preload("../transport/http2_channel.gd")
+const NpcCast := preload("npc_cast.gd")
 const LorePack := preload("../resources/lore_pack.gd")
 const RuntimeProcess := preload("runtime_process.gd")
 const SessionStream := preload("session_stream.gd")
@@ -86,6 +87,8 @@ var pace_policy: Townsfolk.PacePolicy = TownsfolkSettings.read(TownsfolkSettings
 	set(value):
 		pace_policy = value
 		_frames.policy = value
+## For agents: all characters of the game; see [method save_npcs].
+var cast := NpcCast.new()
 ## How often the connection was made; each time the runtime may be another one.
 var connection_count := 0
 
@@ -282,6 +285,19 @@ func warm() -> String:
 
 
 # Another runtime, or none, comes next. What waits for an answer goes on waiting.
+## What all characters in the scene tree remember, and those with a [member NpcAgent.save_key] that
+## have left it, as plain data for a saved game: pass it to [method restore_npcs].
+func save_npcs() -> Dictionary:
+	return cast.save()
+
+
+## Has all characters go on from a saved game; those that it does not know begin anew, and those
+## that are not in the scene tree take up theirs when they enter it. Returns what is wrong with the
+## saved game, and then changes nothing; or an empty string.
+func restore_npcs(saved: Dictionary) -> String:
+	return cast.restore_all(saved)
+
+
 func _let_go() -> void:
 	_launch = Callable()
 	_address = ""

@@ -99,6 +99,11 @@ func _make_request(request: Townsfolk.ConverseRequest) -> void:
 			notifying.session_id = _session_id
 			notifying.text = request.notify
 			_make_short_call(_client.notify_session(notifying, TIMEOUT_SECONDS), on_answer)
+		RequestCase.RECORD:
+			var recording := Townsfolk.RecordLinesRequest.new()
+			recording.session_id = _session_id
+			recording.recorded = request.record
+			_make_short_call(_client.record_lines(recording, TIMEOUT_SECONDS), on_answer)
 		RequestCase.UPDATE_PRIORITY:
 			var updating := Townsfolk.UpdateSessionRequest.new()
 			updating.session_id = _session_id
@@ -174,6 +179,11 @@ func _on_answered(
 			var event := Dialogue.SessionEvent.new()
 			event.notified = Dialogue.Notified.new()
 			event.notified.text = request.notify
+			_emit_event(event)
+		var recorded := response as Townsfolk.RecordLinesResponse
+		if recorded != null:
+			var event := Dialogue.SessionEvent.new()
+			event.recorded = recorded.recorded
 			_emit_event(event)
 	elif status.code in REFUSALS:
 		_emit_error("", status.message)
