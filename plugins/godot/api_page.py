@@ -88,6 +88,8 @@ def _members(file: str, source: str) -> list[Member]:
         if line.startswith("##"):
             comment += f"{line}\n"
             continue
+        if line.startswith("@export_") and line.endswith(")"):  # of what stands in the next line
+            continue
         match = _DECLARATION.match(line)
         if match and not match[2].startswith("_"):
             rest = match[3]
