@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from exam_texts import BOOKS, VALUES, phrasings, plain
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.dialogue.persona import Persona
@@ -10,37 +11,13 @@ from townsfolk.dialogue.prompt import system_text
 from townsfolk.starter.corpus import book, check
 from townsfolk.starter.corpus.conversation import conversation
 from townsfolk.starter.corpus.split import Split
-from townsfolk.starter.exam.paper import Paper, read
+from townsfolk.starter.exam.paper import Paper
 from townsfolk.starter.exam.question import Mark, Question
 from townsfolk.starter.exam.report import Tally, total, wilson
 from townsfolk.starter.interview import Interview
 from townsfolk.starter.reply import Act, Reply
 
-BOOKS = read()
 KINDS = Paper("test").kinds
-VALUES = [
-    (key, text)
-    for key in ("names", "foreign names", "marked names", "trades", "homes", "goods", "players")
-    for text in BOOKS["values"][key]
-]
-ASKED = ("name", "trade", "home", "fear", "price", "relative", "deflect", "between")
-
-
-def plain(text: str) -> str:
-    """A template without its holes, choices and marks, for comparison."""
-    text = re.sub(r"\{[^}]*\}", "_", text)
-    return " ".join(re.sub(r"[^\w ]", "", text.lower()).split())
-
-
-def phrasings() -> list[str]:
-    asks, acts = BOOKS["questions"], BOOKS["acts"]
-    texts = [text for key in ASKED for text in asks[key]]
-    for key in ("player", "told"):
-        texts += [part for pair in asks.pairs(key) for part in pair]
-    texts += [part for fact in asks.triples("lore") for part in fact[:2]]
-    texts += [line for line, _, _ in acts.triples("lines")] + list(acts["idle"])
-    sentences = [re.split(r"(?<=[.!?:]) ", text) for text in BOOKS["people"]["people"]]
-    return texts + [each for parts in sentences for each in parts]
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from townsfolk.commands.options import whole_number
-from townsfolk.dialogue.prompt import system_text
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus.book import DATA, BookError
+from townsfolk.training.script import Script
 
 if TYPE_CHECKING:
     from townsfolk.starter.corpus.conversation import Conversation
@@ -34,6 +34,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         description="Show conversations that the model would learn from.",
     )
     show.add_argument("--seed", default="0", help="another seed gives other conversations")
+    show.add_argument(
+        "--edition",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="of the starter model. Default: 1, of the weights that ship",
+    )
     show.add_argument("--count", type=whole_number(1), default=1, help="how many. Default: 1")
 
 
@@ -62,12 +69,14 @@ def _show(args: Namespace, console: Console) -> int:
     from townsfolk.starter.corpus.conversation import conversation
 
     for number in range(args.count):
-        _print(conversation(f"show:{args.seed}:{number}"), console)
+        told = conversation(f"show:{args.seed}:{number}", edition=args.edition)
+        _print(told, console)
     return 0
 
 
 def _print(told: "Conversation", console: Console) -> None:
-    console.print(system_text(told.persona, told.world.lore), style="dim")
+    system = Script(told.persona, tuple(told.world.lore), told.transcript, told.actions).messages()
+    console.print(system[0]["content"], style="dim")
     for entry in told.transcript:
         speaker = {EntryKind.SPOKE: told.persona.name, EntryKind.EVENT: "*"}.get(entry.kind)
         console.print(f"{speaker or entry.speaker}: {entry.text}{'—' if entry.cut else ''}")

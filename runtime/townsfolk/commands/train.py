@@ -38,6 +38,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="learn from the starter model's corpus, made on the way, instead of files",
     )
+    data.add_argument(
+        "--edition",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="of the starter model's corpus. Default: 1, of the weights that ship",
+    )
     data.add_argument("--validation", type=Path, help="a JSONL file to measure the loss on")
     data.add_argument("--model", type=Path, help="go on from this Hugging Face directory")
     data.add_argument("--out", type=Path, required=True, help="folder for model, checkpoint, plot")
@@ -154,7 +161,7 @@ def _prepare_files(args: Namespace, documents: list[Script | str] | None) -> Non
         for name in _TOKENIZER_FILES:
             (args.out / name).write_bytes((args.model / name).read_bytes())
     elif not args.resume:
-        texts = recipe.tokenizer_texts() if documents is None else _texts(documents)
+        texts = recipe.tokenizer_texts(args.edition) if documents is None else _texts(documents)
         trained = tokenizers.train(texts, args.vocab_size)
         tokenizers.save(trained, args.out, args.max_position_embeddings)
 
@@ -183,9 +190,10 @@ def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source
     source: Source
     validation: list[Batch] = []
     if documents is None:
-        make = partial(recipe.batch, args.out, args.seed, args.rows, args.length)
+        shape = (args.rows, args.length)
+        make = partial(recipe.batch, args.out, args.seed, *shape, edition=args.edition)
         source = WorkerSource(make, args.workers)
-        validation = [recipe.validation_batch(args.out, args.rows, args.length)]
+        validation = [recipe.validation_batch(args.out, *shape, edition=args.edition)]
     else:
         examples = [each for document in documents for each in _examples(document, encoder, args)]
         source = PackedSource(examples, args.rows, args.length, args.seed)

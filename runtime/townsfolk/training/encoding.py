@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from townsfolk.dialogue.prompt import CUT_MARK, Message
+from townsfolk.training.cuts import Cuts
 from townsfolk.training.script import Script
 
 PADDING, PROMPT, REPLY = 0, 1, 2
@@ -53,11 +54,23 @@ class Encoder:
             raise ValueError(f"{folder / 'tokenizer.json'} can't be read: {error}") from error
         return cls(tokenizer, config)
 
-    def __call__(self, script: Script | str) -> Example:
-        """Tokens and kinds of one document."""
+    def __call__(self, script: Script | str, cuts: Cuts | None = None) -> Example:
+        """Tokens and kinds of one document.
+
+        Args:
+            script: A conversation, or plain text.
+            cuts: Where words of prompts are cut; without, they are in the tokenizer's pieces.
+        """
         if isinstance(script, str):
             return self._join([(self._bos, PROMPT), (script + self._eos, REPLY)])
-        return self._join(self._segments(script.messages()))
+        segments = self._segments(script.messages())
+        if cuts is not None:
+            segments = [
+                (piece, kind)
+                for text, kind in segments
+                for piece in (cuts(text) if kind == PROMPT else (text,))
+            ]
+        return self._join(segments)
 
     def decode(self, tokens: Sequence[int], skip_control: bool = True) -> str:
         """The text of tokens, with or without control tokens."""

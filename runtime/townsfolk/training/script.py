@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from townsfolk.dialogue.actions import Action, ActionBook
 from townsfolk.dialogue.errors import InvalidFieldError
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.persona import Persona
@@ -39,10 +40,14 @@ class Script:
     persona: Persona
     lore: tuple[str, ...]
     transcript: tuple[TranscriptEntry, ...]
+    actions: tuple[Action, ...] = ()
+    """What the character can do; a reply that does stands as the model writes it."""
 
     def messages(self) -> list[Message]:
         """The conversation as the runtime shows it to the model."""
-        return messages(system_text(self.persona, self.lore), self.transcript)
+        acts = ActionBook(self.actions, None).text
+        system = "\n\n".join(filter(None, [system_text(self.persona, self.lore), acts]))
+        return messages(system, self.transcript)
 
     def to_json(self) -> dict[str, Any]:
         """The script as one JSON object."""

@@ -6,12 +6,12 @@ from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character
 from townsfolk.starter.corpus.grammar import capitalise, fill, pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 
 _TEXT = book("aims")
 
 
-def aims(character: Character, rng: Random, split: Split) -> None:
+def aims(character: Character, rng: Random, split: Source) -> None:
     """Gives the character goals and taboos, or not."""
     if rng.random() < 0.4:
         character.goals = [
@@ -23,7 +23,7 @@ def aims(character: Character, rng: Random, split: Split) -> None:
         ]
 
 
-def _aim(templates: tuple[str, ...], character: Character, rng: Random, split: Split) -> str:
+def _aim(templates: tuple[str, ...], character: Character, rng: Random, split: Source) -> str:
     slots = {
         "poss": "{poss}",
         "price": lexicon.price(rng),

@@ -8,7 +8,7 @@ from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.grammar import expand, pick, with_article
 from townsfolk.starter.corpus.names import Name
 from townsfolk.starter.corpus.scene import SCENES, Scene
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 from townsfolk.starter.corpus.style import PLAIN, Style, any_style
 
 _TEXT = book("character")
@@ -89,7 +89,7 @@ def _maybe(rng: Random, share: float) -> bool:
     return rng.random() < share
 
 
-def _work(rng: Random, scene: Scene, split: Split) -> str:
+def _work(rng: Random, scene: Scene, split: Source) -> str:
     kind = pick(rng, scene.work)
     if kind == "house":
         return names.house(rng, split)
@@ -100,7 +100,7 @@ def _work(rng: Random, scene: Scene, split: Split) -> str:
     return kind
 
 
-def goods(rng: Random, scene: Scene, split: Split) -> list[Good]:
+def goods(rng: Random, scene: Scene, split: Source) -> list[Good]:
     """Two to four things for sale with their prices, some usual for the scene and some invented."""
     chosen: list[str] = []
     for _ in range(rng.randint(1, 4)):
@@ -116,7 +116,7 @@ def goods(rng: Random, scene: Scene, split: Split) -> list[Good]:
     return [Good(item, lexicon.price(rng)) for item in chosen]
 
 
-def relative(rng: Random, split: Split) -> Relative:
+def relative(rng: Random, split: Source) -> Relative:
     """A member of the family."""
     she = _maybe(rng, 0.5)
     kin = pick(rng, lexicon.KIN_SHE if she else lexicon.KIN_HE)
@@ -141,7 +141,7 @@ def relative(rng: Random, split: Split) -> Relative:
     return self
 
 
-def errand(rng: Random, split: Split) -> Errand:
+def errand(rng: Random, split: Source) -> Errand:
     """Work to offer to the player."""
     place = f"the {pick(rng, lexicon.PLACES_NEAR)}" if _maybe(rng, 0.5) else names.place(rng, split)
     if _maybe(rng, 0.6):
@@ -150,7 +150,7 @@ def errand(rng: Random, split: Split) -> Errand:
     return Errand(None, foes, place, lexicon.price(rng))
 
 
-def character(rng: Random, split: Split) -> Character:
+def character(rng: Random, split: Source) -> Character:
     """Somebody, from a bare name to a rich life."""
     scene = pick(rng, SCENES)
     self = Character(names.person(rng, split), scene, any_style(rng))

@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from random import Random
 
+from townsfolk.dialogue.actions import Action
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import names
+from townsfolk.starter.corpus.acts import abilities, act, unable
 from townsfolk.starter.corpus.aims import aims
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character, character
 from townsfolk.starter.corpus.grammar import pick
 from townsfolk.starter.corpus.portrait import persona
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.second import SecondEdition
+from townsfolk.starter.corpus.split import Source, Split
 from townsfolk.starter.corpus.talk import Talk
 from townsfolk.starter.corpus.topics import events, identity, lore, memory, smalltalk
 from townsfolk.starter.corpus.topics.catalogue import topic
@@ -30,6 +33,8 @@ class Conversation:
     world: World
     persona: Persona
     transcript: tuple[TranscriptEntry, ...]
+    actions: tuple[Action, ...] = ()
+    """What the character can do; the last reply may end in one of them."""
 
 
 def _fill_lines(self: Character, rng: Random) -> None:
@@ -137,9 +142,37 @@ def _course(talk: Talk, where: World, rng: Random) -> None:
             memory.recall(talk, told)
 
 
-def conversation(seed: str, split: Split = Split.TRAIN) -> Conversation:
-    """The conversation of this seed: the same seed always gives the same one."""
+def _acting(talk: Talk, rng: Random) -> tuple[Action, ...]:
+    """Ends a conversation in which the character can act; not every line calls for it."""
+    able = abilities(rng)
+    for _ in range(pick(rng, (0, 0, 0, 1, 2))):
+        act(talk, pick(rng, able), is_last=False)
+        identity.trade(talk)
+    draw = rng.random()
+    if draw < 0.55:
+        act(talk, pick(rng, able), is_last=True)
+    elif draw < 0.7:
+        unable(talk, able)
+    return tuple(each.action for each in able)
+
+
+def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Conversation:
+    """The conversation of this seed: the same seed always gives the same one.
+
+    Args:
+        seed: Decides everything.
+        split: The side that names, trades, homes and facts are of.
+        edition: Of the starter model: 1 is what the weights that ship were trained with, 2 has
+            values that can only be copied, more phrasings, and actions.
+    """
     rng = Random(seed)
+    if edition == 1:
+        return _conversation(rng, split, acts=False)
+    share = pick(rng, (0.0, 0.3, 0.6, 1.0))
+    return _conversation(rng, SecondEdition(split, share), acts=rng.random() < 0.35)
+
+
+def _conversation(rng: Random, split: Source, *, acts: bool) -> Conversation:
     self = character(rng, split)
     aims(self, rng, split)
     if rng.random() < 0.2:
@@ -153,4 +186,6 @@ def conversation(seed: str, split: Split = Split.TRAIN) -> Conversation:
         smalltalk.farewell(talk)
     while not talk.entries or talk.entries[-1].kind is not EntryKind.SPOKE:
         _topic(talk, where, rng)
-    return Conversation(self, where, persona(self, rng), tuple(talk.entries))
+    actions = _acting(talk, rng) if acts else ()
+    told = persona(self, rng, split)
+    return Conversation(self, where, told, tuple(talk.entries), actions)

@@ -6,7 +6,7 @@ from random import Random
 from townsfolk.starter.corpus import names
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.grammar import pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 
 _TEXT = book("lexicon")
 
@@ -91,7 +91,7 @@ def noun(rng: Random, known: Sequence[str]) -> str:
     return names.coined_word(rng) if rng.random() < COINED_SHARE else pick(rng, known)
 
 
-def trade(rng: Random, split: Split) -> str:
+def trade(rng: Random, split: Source) -> str:
     """A line of work: from the list, composed (``eel trapper``) or invented (``vesker``)."""
 
     def composed(r: Random) -> str:
@@ -109,7 +109,7 @@ def trade(rng: Random, split: Split) -> str:
     return split.draw(rng, composed)
 
 
-def thing(rng: Random, split: Split) -> str:
+def thing(rng: Random, split: Source) -> str:
     """Something one can carry: ``small copper flute``."""
 
     def composed(r: Random) -> str:
@@ -123,7 +123,7 @@ def thing(rng: Random, split: Split) -> str:
     return split.draw(rng, composed)
 
 
-def food(rng: Random, split: Split) -> str:
+def food(rng: Random, split: Source) -> str:
     """A dish or a drink: ``smoked trout``."""
     return split.draw(
         rng,
@@ -133,7 +133,7 @@ def food(rng: Random, split: Split) -> str:
     )
 
 
-def beasts(rng: Random, split: Split) -> str:
+def beasts(rng: Random, split: Source) -> str:
     """Animals of some kind: ``black geese``."""
     return split.draw(
         rng,
@@ -145,12 +145,12 @@ def beasts(rng: Random, split: Split) -> str:
     )
 
 
-def monsters(rng: Random, split: Split) -> str:
+def monsters(rng: Random, split: Source) -> str:
     """Monsters of some kind."""
     return split.draw(rng, lambda r: plural(noun(r, MONSTERS)))
 
 
-def people(rng: Random, split: Split) -> str:
+def people(rng: Random, split: Source) -> str:
     """A kind of people: ``nobles``, ``eel trappers``."""
     return (
         split.draw(rng, lambda r: pick(r, PEOPLE))
@@ -159,18 +159,18 @@ def people(rng: Random, split: Split) -> str:
     )
 
 
-def _joy(rng: Random, split: Split) -> str:
+def _joy(rng: Random, split: Source) -> str:
     return split.draw(rng, lambda r: pick(r, JOYS))
 
 
-def like(rng: Random, split: Split) -> str:
+def like(rng: Random, split: Source) -> str:
     """Something to enjoy or to hate; sometimes two things."""
     if rng.random() < 0.15:
         return f"{like(rng, split)} and {like(rng, split)}"
     return pick(rng, (food, food, beasts, people, _joy))(rng, split)
 
 
-def fear(rng: Random, split: Split) -> str:
+def fear(rng: Random, split: Source) -> str:
     """Something to be afraid of."""
     draw = rng.random()
     if draw < 0.4:
@@ -182,7 +182,7 @@ def fear(rng: Random, split: Split) -> str:
     return people(rng, split) if draw < 0.75 else monsters(rng, split)
 
 
-def secret(rng: Random, split: Split) -> tuple[str, str]:
+def secret(rng: Random, split: Source) -> tuple[str, str]:
     """What somebody did once or does in secret, as said of "I" and of "she".
 
     For example ``buried the mayor's tin cup under the well``, ``hides a widow's ring``.
@@ -198,7 +198,7 @@ def secret(rng: Random, split: Split) -> tuple[str, str]:
     return f"{mine} {what}", f"{hers} {what}"
 
 
-def deed(rng: Random, split: Split) -> tuple[str, str]:
+def deed(rng: Random, split: Source) -> tuple[str, str]:
     """What somebody does, as said of "I" and of "she": ``bake bread``, ``bakes bread``."""
     if rng.random() < 0.3:
         verb, verbs, what = pick(rng, _POSTS)

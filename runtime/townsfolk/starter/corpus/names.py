@@ -5,7 +5,7 @@ from random import Random
 
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.grammar import capitalise, pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source, Split
 
 _TEXT = book("names")
 
@@ -45,7 +45,7 @@ def coined_word(rng: Random) -> str:
     return Split.TRAIN.draw(rng, word)
 
 
-def given_name(rng: Random, split: Split, she: bool) -> str:
+def given_name(rng: Random, split: Source, she: bool) -> str:
     """A first name; one in four is a well-known one, the rest are invented."""
     if rng.random() < 0.25:
         return split.draw(rng, lambda r: pick(r, _TEXT["she" if she else "he"]))
@@ -53,7 +53,7 @@ def given_name(rng: Random, split: Split, she: bool) -> str:
     return split.draw(rng, lambda r: _syllables(r, ends, (0, 0, 0, 1)))
 
 
-def family_name(rng: Random, split: Split) -> str:
+def family_name(rng: Random, split: Source) -> str:
     """A family name."""
     if rng.random() < 0.6:
         return split.draw(
@@ -62,7 +62,7 @@ def family_name(rng: Random, split: Split) -> str:
     return split.draw(rng, lambda r: _syllables(r, _TEXT["ends he"], (0, 0, 1)))
 
 
-def person(rng: Random, split: Split) -> Name:
+def person(rng: Random, split: Source) -> Name:
     """Somebody's name, with or without family name, title or epithet."""
     she = rng.random() < 0.5
     first = given_name(rng, split, she)
@@ -80,7 +80,7 @@ def person(rng: Random, split: Split) -> Name:
     return Name(full, first, she)
 
 
-def place(rng: Random, split: Split) -> str:
+def place(rng: Random, split: Source) -> str:
     """A town, a village or a land."""
 
     def core(r: Random) -> str:
@@ -93,7 +93,7 @@ def place(rng: Random, split: Split) -> str:
     return pick(rng, _TEXT["place forms"]).replace("*", name) if rng.random() < 0.3 else name
 
 
-def house(rng: Random, split: Split) -> str:
+def house(rng: Random, split: Source) -> str:
     """An inn, a shop: ``the Salted Herring``."""
 
     def name(r: Random) -> str:
@@ -107,7 +107,7 @@ def house(rng: Random, split: Split) -> str:
     return split.draw(rng, name)
 
 
-def ship(rng: Random, split: Split) -> str:
+def ship(rng: Random, split: Source) -> str:
     """A ship: ``the Grey Petrel``."""
     return split.draw(
         rng, lambda r: f"the {pick(r, _TEXT['house adjectives'])} {pick(r, _TEXT['ship nouns'])}"

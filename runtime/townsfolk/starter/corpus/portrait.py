@@ -8,6 +8,7 @@ from townsfolk.starter.corpus.aims import possessive, written
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character, Good
 from townsfolk.starter.corpus.grammar import expand, fill, pick, with_article
+from townsfolk.starter.corpus.split import Source, Split
 from townsfolk.starter.corpus.style import wording
 
 _TEXT = book("portrait")
@@ -106,9 +107,11 @@ def _opening(character: Character, rng: Random) -> tuple[str, ...]:
     return ()
 
 
-def _goods_sentences(character: Character, rng: Random, slots: dict[str, str]) -> list[str]:
+def _goods_sentences(
+    character: Character, rng: Random, slots: dict[str, str], source: Source
+) -> list[str]:
     if len(character.goods) < 3 and rng.random() < 0.45:
-        return [_good_sentence(good, rng, slots) for good in character.goods]
+        return [_good_sentence(good, rng, slots, source) for good in character.goods]
     form = pick(
         rng, ("{name} for {price}", "{name} ({price})", "{name}: {price}", "{name} at {price}")
     )
@@ -120,16 +123,16 @@ def _goods_sentences(character: Character, rng: Random, slots: dict[str, str]) -
     return [expand(pick(rng, _TEXT["goods heads"]).replace("[*]", listing), rng, slots)]
 
 
-def _good_sentence(good: Good, rng: Random, slots: dict[str, str]) -> str:
+def _good_sentence(good: Good, rng: Random, slots: dict[str, str], source: Source) -> str:
     template = (
-        pick(rng, _TEXT["good sentences"])
+        pick(rng, source.more(_TEXT["good sentences"]))
         .replace("{A good}", "{Good}")
         .replace("{a good}", "{good}")
     )
     return expand(template, rng, slots | {"good": good.name, "price": good.price})
 
 
-def description(character: Character, rng: Random) -> str:
+def description(character: Character, rng: Random, source: Source = Split.TRAIN) -> str:
     """Prose about the character, in one grammatical person and a random order."""
     slots = _slots(character, rng)
     sentences = []
@@ -141,9 +144,9 @@ def description(character: Character, rng: Random) -> str:
         if key == "secret" and not character.secret_is_past:
             verbs.append(pick(rng, ("{hide/hides} a secret: {s} {secret}", "secretly {secret}")))
         elif key in _PHRASES.texts and rng.random() < 0.7:
-            verbs.append(pick(rng, _PHRASES[key]))
+            verbs.append(pick(rng, source.more(_PHRASES[key])))
         else:
-            sentences.append(expand(pick(rng, templates), rng, slots))
+            sentences.append(expand(pick(rng, source.more(templates)), rng, slots))
     for kin in character.relatives:
         if kin.fate and rng.random() < 0.3:
             verbs.append(
@@ -176,9 +179,9 @@ def description(character: Character, rng: Random) -> str:
             if kin.trade
             else _TEXT["relative"]
         )
-        sentences.append(expand(pick(rng, templates), rng, own))
+        sentences.append(expand(pick(rng, source.more(templates)), rng, own))
     if character.goods:
-        sentences += _goods_sentences(character, rng, slots)
+        sentences += _goods_sentences(character, rng, slots, source)
     if character.errand:
         task = character.errand
         own = slots | {"place": task.place, "reward": task.reward}
@@ -192,7 +195,7 @@ def description(character: Character, rng: Random) -> str:
         sentences.append(expand(pick(rng, _TEXT["colour"]), rng, slots))
     rng.shuffle(sentences)
     if opening := _opening(character, rng):
-        template = pick(rng, opening)
+        template = pick(rng, source.more(opening))
         first = expand(template, rng, slots)
         if slots["person"] == "third" and rng.random() < 0.08:
             sentences.insert(rng.randint(0, len(sentences)), first)
@@ -208,14 +211,14 @@ def _join(sentences: list[str], rng: Random) -> str:
     return text
 
 
-def persona(character: Character, rng: Random) -> Persona:
+def persona(character: Character, rng: Random, source: Source = Split.TRAIN) -> Persona:
     """The persona that a developer would write for this character."""
     style = wording(character.style, rng)
     if style and rng.random() < 0.4:
         style += "."
     return Persona(
         name=character.name.full,
-        description=description(character, rng),
+        description=description(character, rng, source),
         goals=written(character.goals, character, rng),
         speaking_style=style,
         taboos=written(character.taboos, character, rng),

@@ -5,7 +5,7 @@ from random import Random
 from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.grammar import capitalise, expand, fill, pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 from townsfolk.starter.corpus.truths import Known, Truth
 from townsfolk.starter.corpus.values import day, somebody
 
@@ -13,7 +13,7 @@ _TEXT = book("tales")
 _TALES = _TEXT.pairs("tales")
 
 
-def tale(rng: Random, split: Split) -> Known:
+def tale(rng: Random, split: Source) -> Known:
     """A sentence about somebody, some place or something, and the questions that it answers."""
     subject, template = pick(rng, _TALES)
     slots = {

@@ -9,7 +9,7 @@ from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character
 from townsfolk.starter.corpus.grammar import expand, pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 
 _TEXT = book("talk")
 
@@ -32,7 +32,7 @@ class Talk:
     called.
     """
 
-    def __init__(self, rng: Random, split: Split, character: Character) -> None:
+    def __init__(self, rng: Random, split: Source, character: Character) -> None:
         self.rng = rng
         self.split = split
         self.character = character
@@ -84,7 +84,7 @@ class Talk:
     def _expand(self, templates: Sequence[str], slots: dict[str, str]) -> str:
         merged = self.slots | slots
         merged.setdefault("addr", self.address)
-        text = expand(pick(self.rng, templates), self.rng, merged)
+        text = expand(pick(self.rng, self.split.more(tuple(templates))), self.rng, merged)
         # A nameless "you" as an address reads badly at the end.
         return re.sub(r", you([.!?])", r"\1", text)
 

@@ -7,40 +7,40 @@ from typing import TypeAlias
 from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.book import Book, book
 from townsfolk.starter.corpus.grammar import pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 
 _TEXT = book("values")
 
-Generator: TypeAlias = Callable[[Random, Split], str]
+Generator: TypeAlias = Callable[[Random, Source], str]
 """Draws a value of this side of the split."""
 
 
-def given_name(rng: Random, split: Split) -> str:
+def given_name(rng: Random, split: Source) -> str:
     """Return a first name."""
     return names.given_name(rng, split, rng.random() < 0.5)
 
 
-def somebody(rng: Random, split: Split) -> str:
+def somebody(rng: Random, split: Source) -> str:
     """Return somebody's name, with or without family name."""
     first = given_name(rng, split)
     return f"{first} {names.family_name(rng, split)}" if rng.random() < 0.25 else first
 
 
-def _ruler(rng: Random, split: Split) -> str:
+def _ruler(rng: Random, split: Source) -> str:
     she = rng.random() < 0.5
     title = pick(rng, _TEXT["titles she" if she else "titles he"])
     return f"{title} {names.given_name(rng, split, she)}"
 
 
-def _monster(rng: Random, split: Split) -> str:
+def _monster(rng: Random, split: Source) -> str:
     return split.draw(rng, lambda r: pick(r, lexicon.MONSTERS))
 
 
-def _colour(rng: Random, split: Split) -> str:
+def _colour(rng: Random, split: Source) -> str:
     return split.draw(rng, lambda r: pick(r, _TEXT["shades"]) + pick(r, lexicon.COLOURS))
 
 
-def _plan(rng: Random, split: Split) -> str:
+def _plan(rng: Random, split: Source) -> str:
     verb = pick(rng, _TEXT["plans"])
     article = pick(rng, ("a", "the"))
     return f"{verb} {article} {lexicon.thing(rng, split)}"

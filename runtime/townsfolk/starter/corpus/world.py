@@ -6,7 +6,7 @@ from random import Random
 from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.grammar import expand, pick
-from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.corpus.split import Source
 from townsfolk.starter.corpus.tales import tale
 from townsfolk.starter.corpus.truths import TRUTHS, Known, Truth
 
@@ -23,7 +23,7 @@ class World:
     facts: list[Known] = field(default_factory=list)
 
 
-def _fact(truth: Truth, rng: Random, split: Split, land: str) -> Known:
+def _fact(truth: Truth, rng: Random, split: Source, land: str) -> Known:
     values = {key: value(rng, split) for key, value in truth.values.items()}
     for key in ("land", "town"):
         if key in values and rng.random() < 0.5:
@@ -31,7 +31,7 @@ def _fact(truth: Truth, rng: Random, split: Split, land: str) -> Known:
     return Known(truth, values, expand(pick(rng, truth.texts), rng, values))
 
 
-def world(rng: Random, split: Split, home: str | None) -> World:
+def world(rng: Random, split: Source, home: str | None) -> World:
     """A world of one to three lores; the home town is often spoken of."""
     self = World()
     land = home if home and rng.random() < 0.6 else names.place(rng, split)

@@ -37,7 +37,7 @@ class Told:
 
 def _lead(leads: tuple[str, ...], templates: tuple[str, ...], talk: Talk) -> tuple[str, ...]:
     lead = pick(talk.rng, leads)
-    template = pick(talk.rng, templates)
+    template = pick(talk.rng, talk.split.more(templates))
     if lead.endswith((", ", ": ")) and template.split(" ")[0] not in (
         "I",
         "I'm",

@@ -1,0 +1,171 @@
+"""What the second edition of the starter model is to learn from."""
+
+import json
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+import townsfolk.starter
+from exam_texts import VALUES, phrasings, plain
+from hypothesis import given
+from hypothesis import strategies as st
+from townsfolk.dialogue.actions import OURS, ActionBook
+from townsfolk.dialogue.transcript import EntryKind
+from townsfolk.starter import recipe
+from townsfolk.starter.corpus import strange
+from townsfolk.starter.corpus.conversation import conversation
+from townsfolk.starter.corpus.second import SecondEdition
+from townsfolk.starter.corpus.split import Split
+from townsfolk.training.cuts import Cuts
+from townsfolk.training.encoding import PROMPT, REPLY, Encoder
+
+COUNT = 500
+STARTER = Path(townsfolk.starter.__file__).parent / "model"
+
+
+@pytest.fixture(scope="module")
+def told():
+    return [conversation(f"second:{number}", Split.TRAIN, 2) for number in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.from_directory(STARTER)
+
+
+def acted(each):
+    """The action that the last reply ends in."""
+    last = each.transcript[-1].text
+    begun = last.find(OURS.opens)
+    if begun < 0:
+        return None
+    return json.loads(last[begun + len(OURS.opens) :].removesuffix(OURS.closes))
+
+
+def test_a_seed_always_gives_the_same_conversation(told):
+    assert [conversation(f"second:{n}", Split.TRAIN, 2) for n in range(30)] == told[:30]
+
+
+def test_names_are_of_many_writings_and_have_marks(told):
+    names = [each.character.name.full for each in told]
+    assert sum(not name.isascii() for name in names) > COUNT / 20
+    assert sum(bool(re.search(r"\d", name)) for name in names) > COUNT / 100
+    assert sum(bool(re.search(r"['-]", name)) for name in names) > COUNT / 50
+    assert len(set(names)) > 0.98 * COUNT
+
+
+@pytest.mark.parametrize("split", Split)
+def test_strange_values_keep_to_their_side_of_the_split(split):
+    source = SecondEdition(split, 1.0)
+    rng = Random(0)
+    values = [source.draw(rng, lambda r: f"Mira {r.randrange(10**6)}") for _ in range(200)]
+    assert all(split.owns(value) for value in values)
+    assert sum("Mira" in value for value in values) < 20
+
+
+@pytest.mark.parametrize("value", ["Mira Stone", "eel trapper", "the Salted Herring", "fox"])
+def test_a_strange_value_has_the_form_of_the_other(value):
+    for seed in range(100):
+        drawn = strange.estranged(value, Random(seed))
+        assert drawn != value
+        assert drawn.startswith("the ") == value.startswith("the ")
+        assert len(drawn.splitlines()) == 1
+
+
+def test_no_value_is_strange_without_a_share():
+    source = SecondEdition(Split.TRAIN, 0.0)
+    values = [source.draw(Random(seed), lambda r: f"Mira {r.random()}") for seed in range(50)]
+    assert all(value.startswith("Mira 0.") for value in values)
+
+
+@given(st.integers())
+def test_repeated_syllables_come_up_and_are_whole(seed):
+    assert strange.name(Random(seed)).strip()
+    assert strange.word(Random(seed)).strip()
+
+
+def test_actions_keep_to_what_the_runtime_allows(told):
+    acting = [each for each in told if acted(each)]
+    assert len(acting) > COUNT / 10
+    for each in acting:
+        call, book = acted(each), ActionBook(each.actions, None)
+        known = {action.name: action for action in each.actions}
+        assert call["name"] in known
+        assert set(call) == {"name", OURS.arguments}
+        assert set(call[OURS.arguments]) == {p.name for p in known[call["name"]].parameters}
+        assert book.read(json.dumps(call)).name == call["name"]
+        # As the grammar writes it: an action in another form could never be drawn.
+        assert json.dumps(call, ensure_ascii=False) in each.transcript[-1].text
+
+
+def test_arguments_stand_in_what_was_asked(told):
+    for each in told:
+        if call := acted(each):
+            asked = each.transcript[-2]
+            assert asked.kind is EntryKind.HEARD
+            for value in call[OURS.arguments].values():
+                assert str(value) in asked.text, each.transcript
+
+
+def test_in_the_transcript_an_action_is_an_event(told):
+    for each in told:
+        for entry in each.transcript[:-1]:
+            assert OURS.opens not in entry.text
+    events = [e.text for each in told for e in each.transcript if e.kind is EntryKind.EVENT]
+    assert any(text.endswith(" is done") for text in events)
+
+
+def test_most_replies_of_who_can_act_do_not(told):
+    able = [each for each in told if each.actions]
+    assert COUNT / 5 < len(able) < COUNT / 2
+    spoken = sum(e.kind is EntryKind.SPOKE for each in able for e in each.transcript)
+    assert sum(acted(each) is not None for each in able) < spoken / 3
+
+
+def test_the_prompt_lists_the_actions(told):
+    each = next(each for each in told if each.actions)
+    system = recipe.script(each).messages()[0]["content"]
+    assert system.endswith(ActionBook(each.actions, None).text)
+
+
+def test_nothing_of_the_exam_is_in_it(told):
+    texts = [recipe.script(each).messages() for each in told]
+    text = "\n".join(message["content"] for each in texts for message in each)
+    said = {plain(line) for line in text.splitlines()}
+    assert [each for each in phrasings() if plain(each) in said] == []
+    lower = text.lower()
+    assert [
+        value
+        for _, value in VALUES
+        if value.lower() in lower and re.search(rf"(?<!\w){re.escape(value.lower())}(?!\w)", lower)
+    ] == []
+
+
+@given(st.text(max_size=200), st.integers(), st.floats(0, 1))
+def test_cuts_lose_nothing(text, seed, share):
+    assert "".join(Cuts(Random(seed), share)(text)) == text
+
+
+def test_cuts_go_through_words_and_never_through_control_tokens():
+    text = "<|start_header_id|>system<|end_header_id|>\n\nYou are Pettigrew.<|eot_id|>"
+    pieces = list(Cuts(Random(1), 1.0)(text))
+    assert len(pieces) > 2
+    assert pieces[0].startswith("<|start_header_id|>system<|end_header_id|>\n\nY")
+    assert pieces[-1].endswith("<|eot_id|>")
+
+
+def test_a_cut_word_has_other_pieces_and_replies_keep_theirs(encoder, told):
+    for each in told[:20]:
+        script = recipe.script(each)
+        whole, cut = encoder(script), encoder(script, Cuts(Random(5), 0.5))
+        assert len(cut.tokens) > len(whole.tokens)
+        assert encoder.decode(cut.tokens, False) == encoder.decode(whole.tokens, False)
+        assert (cut.tokens[cut.kinds == REPLY] == whole.tokens[whole.kinds == REPLY]).all()
+        assert (cut.kinds == PROMPT).sum() > (whole.kinds == PROMPT).sum()
+
+
+def test_a_batch_of_a_step_is_always_the_same():
+    first, again, other = (recipe.batch(STARTER, 0, 2, 256, step, edition=2) for step in (3, 3, 4))
+    assert (first.tokens == again.tokens).all()
+    assert (first.tokens != other.tokens).any()
