@@ -306,9 +306,10 @@ def test_bad_values_are_clear_errors_and_nothing_else_is_lost(godot, runtime):
     events = drive(godot, runtime, "bad_values")
     messages = [event["message"] for event in named(events, "failed")]
     assert "temperature" in messages[0]
-    assert len(named(events, "reply_finished")) == 2
+    assert "--adapters FOLDER" in messages[2]
+    assert len(named(events, "reply_finished")) == 3
     assert "has no persona" in messages[-1]
-    assert len(messages) == 3
+    assert len(messages) == 4
 
 
 def test_a_deadline_keeps_what_was_said(godot, runtime):

@@ -46,6 +46,14 @@ namespace Townsfolk.Unity
         [Tooltip("What weighs more; empty for all of the above but the name.")]
         public PersonaField[] contrastFields = Array.Empty<PersonaField>();
 
+        /// <summary>
+        /// The adapter (LoRA) that the character speaks with, by its name in the runtime's folder of adapters; empty
+        /// takes the model alone.
+        /// </summary>
+        [Tooltip("The adapter (LoRA) that the character speaks with, by its name in the runtime's folder of "
+            + "adapters (townsfolk serve --adapters FOLDER). Empty: the model alone.")]
+        public string adapter = string.Empty;
+
         /// <summary>The persona as the contract has it.</summary>
         public Persona ToMessage()
         {
@@ -66,7 +74,7 @@ namespace Townsfolk.Unity
         /// <param name="sampling">How words are chosen; null takes the model's defaults.</param>
         public SessionConfig ToSession(IEnumerable<Lore> lore, SamplingPreset? sampling)
         {
-            var config = new SessionConfig { Persona = ToMessage() };
+            var config = new SessionConfig { Persona = ToMessage(), Adapter = adapter };
             config.LoreIds.AddRange(lore.Select(one => one.LoreId));
             if (sampling != null)
             {

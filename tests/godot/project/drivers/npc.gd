@@ -235,6 +235,10 @@ func bad_values() -> void:
 	await npc.say("Hello again").wait()
 	await npc.say("x".repeat(200_000)).wait()
 	await npc.say("Still there?").wait()
+	npc.persona.adapter = "guard"
+	await npc.say("Who are you now?").wait()
+	npc.persona.adapter = ""
+	await npc.say("And now?").wait()
 	var nobody := NpcAgent.new()
 	add_child(nobody)
 	_report_signals(nobody)

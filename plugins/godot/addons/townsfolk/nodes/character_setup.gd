@@ -93,6 +93,7 @@ func _to_bytes() -> PackedByteArray:
 func _make_config() -> Dialogue.SessionConfig:
 	var config := Dialogue.SessionConfig.new()
 	config.persona = _agent.persona.to_message()
+	config.adapter = _agent.persona.adapter
 	config.contrast = _agent.persona.contrast_message()
 	if _agent.sampling != null:
 		config.sampling = _agent.sampling.to_message()

@@ -22,6 +22,9 @@ const Dialogue := preload("../generated/dialogue.gd")
 @export var example_lines: PackedStringArray
 ## What the character never does or says.
 @export var taboos: PackedStringArray
+## The adapter (LoRA) that the character speaks with, by its name in the runtime's folder of
+## adapters ([code]townsfolk serve --adapters FOLDER[/code]); empty takes the model alone.
+@export var adapter := ""
 @export_group("Contrast")
 ## How much more what is chosen below weighs in the answers than the model would have it: a villain
 ## stays one. 0.5 to 1.5 is noticed; an answer then costs about twice as much. 0 turns it off.
