@@ -142,3 +142,11 @@ def test_text_begins_and_ends_as_the_tokenizer_says(load):
     assert names[0] == "<|begin_of_text|>"
     assert names[-1] == "<|end_of_text|>"
     assert example.kinds.tolist() == [PROMPT] + [REPLY] * (len(names) - 1)
+
+
+def test_small_models_are_trained_on_the_same_tokens(folder, encoder, scripts):
+    chat = ChatEncoder(Tokenizer.from_directory(folder))
+    for each in scripts:
+        (found,), expected = chat(each), encoder(each)
+        assert found.tokens.tolist() == expected.tokens.tolist()
+        assert found.kinds.tolist() == expected.kinds.tolist()
