@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,6 @@ import pytest
 HERE = Path(__file__).resolve().parent
 DOTNET = os.environ.get("TOWNSFOLK_DOTNET") or shutil.which("dotnet")
 MONO = shutil.which("mono")
-PIECE_S = 0.1
 MESSAGES = 8
 
 pytestmark = [
@@ -30,7 +31,7 @@ def build(project: str, name: str) -> Path:
     assert DOTNET is not None
     done = subprocess.run(
         [DOTNET, "build", str(HERE / project), "--nologo", "-p:UseSharedCompilation=false"],
-        timeout=170,
+        timeout=550,
         capture_output=True,
         text=True,
         check=False,
@@ -45,19 +46,35 @@ def program() -> Path:
 
 
 class WebServer:
-    """Answers gRPC-Web over HTTP/1.1, a frame a chunk, with pauses between."""
+    """Answers gRPC-Web over HTTP/1.1, a frame a chunk, and waits for what a test has it wait for.
 
-    def __init__(self) -> None:
+    Attributes:
+        heads: of the requests that came.
+        cancelled: set when a client has left.
+    """
+
+    def __init__(self, together: int = 1) -> None:
+        """Hold answers until so many requests are there."""
         self.heads: list[str] = []
-        self.open = self.most_open = self.cancelled = 0
+        self.cancelled = asyncio.Event()
+        self._together = asyncio.Barrier(together)
+        self._read = asyncio.Semaphore(MESSAGES * together)
+
+    def hold_messages(self) -> None:
+        """Send the second and each other message after `read_one` was called once more."""
+        self._read = asyncio.Semaphore(1)
+
+    def read_one(self) -> None:
+        """Tell that the client has read a message."""
+        self._read.release()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.heads.append(head)
         await reader.readexactly(6)  # one frame of one byte
-        self.open += 1
-        self.most_open = max(self.most_open, self.open)
         try:
+            await self._together.wait()
             writer.write(
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc-web+proto\r\n"
                 b"transfer-encoding: chunked\r\n\r\n"
@@ -65,79 +82,80 @@ class WebServer:
             if "/test/Stall" in head:
                 await self.chunk(writer, 0, b"0")
                 if await reader.read() == b"":
-                    self.cancelled += 1
+                    self.cancelled.set()
                 return
             for number in range(MESSAGES):
+                await self._read.acquire()
                 await self.chunk(writer, 0, str(number).encode())
-                await asyncio.sleep(PIECE_S)
             await self.chunk(writer, 0x80, b"grpc-status: 0\r\n")
             writer.write(b"0\r\n\r\n")
             await writer.drain()
         except ConnectionError:
-            self.cancelled += 1
+            self.cancelled.set()
         finally:
-            self.open -= 1
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
     @staticmethod
     async def chunk(writer: asyncio.StreamWriter, flags: int, message: bytes) -> None:
+        """Send one frame."""
         frame = bytes([flags]) + len(message).to_bytes(4, "big") + message
         writer.write(f"{len(frame):x}\r\n".encode() + frame + b"\r\n")
         await writer.drain()
 
 
-async def run(program: Path, mode: str) -> tuple[list[list[str]], WebServer]:
-    """Run the probe against a server; its output's words, and what the server saw."""
+@contextlib.asynccontextmanager
+async def probe(program: Path, mode: str, web: WebServer) -> AsyncIterator[Process]:
+    """Run the probe against a server; it must end well, once its standard input is closed."""
     assert MONO is not None
-    web = WebServer()
-    server = await asyncio.start_server(web.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        MONO,
-        str(program),
-        str(port),
-        mode,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), 40)
-    except TimeoutError:
-        process.kill()
-        raise
-    server.close()
-    text = output.decode()
-    assert process.returncode == 0, text
-    return [line.split() for line in text.splitlines()], web
+    async with await asyncio.start_server(web.serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            *(MONO, str(program), str(port), mode),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=STDOUT,
+        )
+        try:
+            async with asyncio.timeout(300):
+                yield process
+                rest, _ = await process.communicate()
+                assert process.returncode == 0, rest.decode()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
 
 async def test_messages_arrive_as_they_are_sent(program: Path) -> None:
-    lines, web = await run(program, "stream")
-    assert [line[1] for line in lines[:-1]] == [str(number) for number in range(MESSAGES)]
-    assert lines[-1] == ["status", "0"]
-    first, last = int(lines[0][2]), int(lines[-2][2])
-    # Buffered, all would arrive at the end at once.
-    assert last - first > 1000 * PIECE_S * (MESSAGES - 1) / 2
+    """Each is sent when the one before was read; of a buffered answer none would ever arrive."""
+    web = WebServer()
+    web.hold_messages()
+    async with probe(program, "stream", web) as process:
+        for number in range(MESSAGES):
+            assert await process.stdout.readline() == f"message {number}\n".encode()
+            web.read_one()
+        assert await process.stdout.readline() == b"status 0\n"
     assert "authorization: bearer secret" in web.heads[0].lower()
 
 
 async def test_twenty_streams_at_once(program: Path) -> None:
-    lines, web = await run(program, "many")
-    assert lines == [["streams", "20", "messages", str(20 * MESSAGES)]]
-    assert web.most_open == 20
+    """None is answered before all are there."""
+    async with probe(program, "many", WebServer(together=20)) as process:
+        expected = f"streams 20 messages {20 * MESSAGES}\n"
+        assert await process.stdout.readline() == expected.encode()
 
 
 async def test_a_cancelled_stream_ends_on_both_sides(program: Path) -> None:
-    lines, web = await run(program, "cancel")
-    assert lines[0][0] == "cancelled"
-    assert web.cancelled == 1
+    web = WebServer()
+    async with probe(program, "cancel", web) as process:
+        assert await process.stdout.readline() == b"cancelled\n"
+        await web.cancelled.wait()
 
 
 async def test_a_stalled_stream_ends_at_its_deadline(program: Path) -> None:
-    lines, _ = await run(program, "deadline")
-    assert lines == [["deadline"]]
+    async with probe(program, "deadline", WebServer()) as process:
+        assert await process.stdout.readline() == b"deadline\n"
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +169,7 @@ def set_up(probe: Path, archives: Path, folder: Path) -> list[str]:
     assert MONO is not None
     done = subprocess.run(
         [MONO, str(probe), str(archives), str(folder)],
-        timeout=60,
+        timeout=300,
         capture_output=True,
         text=True,
         check=False,

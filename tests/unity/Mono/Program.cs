@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using System.Text;
@@ -47,10 +46,9 @@ namespace FramingProbe
         private static async Task StreamAsync(RpcChannel channel)
         {
             using var call = channel.ServerStreaming(Count, new byte[] { 1 });
-            var clock = Stopwatch.StartNew();
             while (await call.MoveNextAsync())
             {
-                Console.WriteLine("message " + Encoding.UTF8.GetString(call.Current) + " " + clock.ElapsedMilliseconds);
+                Console.WriteLine("message " + Encoding.UTF8.GetString(call.Current));
             }
 
             Console.WriteLine("status " + call.Trailers["grpc-status"]);
@@ -74,7 +72,6 @@ namespace FramingProbe
             using var call = channel.ServerStreaming(
                 Stall, new byte[] { 1 }, new CallOptions(cancellation: cancellation.Token));
             await call.MoveNextAsync();
-            var clock = Stopwatch.StartNew();
             cancellation.Cancel();
             try
             {
@@ -82,11 +79,11 @@ namespace FramingProbe
             }
             catch (OperationCanceledException)
             {
-                Console.WriteLine("cancelled " + clock.ElapsedMilliseconds);
+                Console.WriteLine("cancelled");
             }
 
             // The server sees the closed connection while this process still lives.
-            await Task.Delay(1000);
+            await Task.Run(() => Console.In.ReadLine());
         }
 
         private static async Task DeadlineAsync(RpcChannel channel)

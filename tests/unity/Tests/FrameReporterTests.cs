@@ -17,7 +17,7 @@ namespace Townsfolk.Tests
 {
     /// <summary>What a game's frames become on the wire, and what noting them costs the thread that draws.</summary>
     [TestFixture]
-    [Timeout(20000)]
+    [Timeout(600000)]
     internal sealed class FrameReporterTests
     {
         private Reports _reports = null!;

@@ -14,7 +14,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>The components, in the stubs' player, with the real runtime.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class AgentTests
     {
         private Scene _scene = null!;

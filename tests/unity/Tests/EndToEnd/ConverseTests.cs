@@ -7,7 +7,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>The bidirectional stream, which only HTTP/2 has.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class ConverseTests
     {
         [Test]

@@ -17,7 +17,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>What follows a character's speech: dialogue box, TextMeshPro, Animator, timeline.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class DialogueTests
     {
         private Scene _scene = null!;

@@ -11,7 +11,7 @@ namespace Townsfolk.Tests.EndToEnd
     /// <summary>A game may let go of its things in any order, in the middle of an answer.</summary>
     [TestFixture("grpc")]
     [TestFixture("grpc-web")]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class DisposalTests
     {
         private readonly string _wire;

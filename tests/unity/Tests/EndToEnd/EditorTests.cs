@@ -15,7 +15,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>Inspectors, windows, settings and build checks, with the real runtime behind them.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class EditorTests
     {
         private Scene _scene = null!;

@@ -11,7 +11,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>What a character remembers: saved, restored, cut, forgotten, and kept over every failure.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class MemoryTests
     {
         private Scene _scene = null!;

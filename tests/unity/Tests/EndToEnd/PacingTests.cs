@@ -10,7 +10,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>The real runtime is told of frames, and releases and loads its model when asked.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class PacingTests
     {
         private Scene _scene = null!;

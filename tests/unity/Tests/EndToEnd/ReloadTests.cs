@@ -21,7 +21,7 @@ namespace Townsfolk.Tests.EndToEnd
     /// a thread, timer, call or handle that stayed behind would keep it in memory.
     /// </summary>
     [TestFixture]
-    [Timeout(120000)]
+    [Timeout(600000)]
     internal sealed class ReloadTests
     {
         [TestCase("reload", TownsfolkWire.GrpcWeb)]
@@ -32,7 +32,7 @@ namespace Townsfolk.Tests.EndToEnd
         {
             var (package, pid) = await Task.Run(() => LoadAndSpeak(end, wire));
             Assert.That(IsAlive(pid), Is.False, "the runtime still runs");
-            for (var i = 0; package.IsAlive && i < 100; i++)
+            for (var i = 0; package.IsAlive && i < 1200; i++)
             {
                 GC.Collect();
                 GC.WaitForPendingFinalizers();

@@ -12,7 +12,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>A runtime that dies, ends, or never starts.</summary>
     [TestFixture]
-    [Timeout(120000)]
+    [Timeout(600000)]
     internal sealed class RestartTests
     {
         [TestCase("grpc")]

@@ -57,10 +57,13 @@ namespace Townsfolk.Tests.EndToEnd
             where T : UnityEventBase => (T)typeof(NpcAgent)
                 .GetField(field, BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(agent)!;
 
-        /// <summary>Frames until something is so; fails after 30 s.</summary>
-        public static void FramesUntil(Func<bool> done)
+        /// <summary>
+        /// Frames until something is so; fails after five minutes. Of no seconds each, they give the model
+        /// all the time that it needs while nothing is typed.
+        /// </summary>
+        public static void FramesUntil(Func<bool> done, float seconds = 1f / 60f)
         {
-            var end = DateTime.UtcNow.AddSeconds(30);
+            var end = DateTime.UtcNow.AddMinutes(5);
             while (!done())
             {
                 if (DateTime.UtcNow > end)
@@ -68,7 +71,7 @@ namespace Townsfolk.Tests.EndToEnd
                     throw new TimeoutException("it did not happen; log: " + string.Join("\n", Player.Messages));
                 }
 
-                Player.Frame();
+                Player.Frame(seconds);
                 Thread.Sleep(5);
             }
         }

@@ -10,7 +10,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>What a character says is typed line after line, and what was read is what it remembers.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class SpeechTests
     {
         private Scene _scene = null!;
@@ -57,7 +57,8 @@ namespace Townsfolk.Tests.EndToEnd
         {
             Open(tokens: 30, charactersPerSecond: 20f);
             _speech.Agent.Say("Tell me everything.");
-            Scene.FramesUntil(() => !_speech.Agent.IsBusy && _speech.Typewriter.VisibleCharacters > 5);
+            Scene.FramesUntil(() => !_speech.Agent.IsBusy, seconds: 0f);
+            Scene.FramesUntil(() => _speech.Typewriter.VisibleCharacters > 5);
             var read = _speech.Typewriter.Read;
             Assert.That(read.Length, Is.LessThan(_speech.Agent.CurrentText.Length));
             _speech.Interrupt();
@@ -72,9 +73,10 @@ namespace Townsfolk.Tests.EndToEnd
         {
             Open(tokens: 30, charactersPerSecond: 20f);
             var first = _speech.Agent.BeginTurn("Line 0");
+            Scene.FramesUntil(() => first.IsDone, seconds: 0f);
             Scene.FramesUntil(() => _speech.Typewriter.VisibleCharacters > 2);
             var second = _speech.Agent.BeginTurn("Line 1");
-            Scene.FramesUntil(() => second.Text.Length > 0);
+            Scene.FramesUntil(() => second.Text.Length > 0, seconds: 0f);
             var read = _speech.Typewriter.Read;
             _speech.Interrupt();
             Scene.FramesUntil(() => second.IsDone && Lines()[1] == read);
@@ -128,7 +130,8 @@ namespace Townsfolk.Tests.EndToEnd
         {
             Open(tokens: 30, charactersPerSecond: 20f);
             _speech.Agent.Say("Tell me everything.");
-            Scene.FramesUntil(() => !_speech.Agent.IsBusy && _speech.Typewriter.VisibleCharacters > 5);
+            Scene.FramesUntil(() => !_speech.Agent.IsBusy, seconds: 0f);
+            Scene.FramesUntil(() => _speech.Typewriter.VisibleCharacters > 5);
             var read = _speech.Typewriter.Read;
             _speech.enabled = false;
             Scene.FramesUntil(() => Lines()[1] == read);

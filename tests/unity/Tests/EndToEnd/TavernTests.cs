@@ -15,7 +15,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>The sample's room with its own .uxml, and the real runtime.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class TavernTests
     {
         private Scene _scene = null!;

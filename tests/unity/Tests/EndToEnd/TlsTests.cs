@@ -12,7 +12,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>TLS with a certificate of one's own.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class TlsTests
     {
         private string _folder = null!;

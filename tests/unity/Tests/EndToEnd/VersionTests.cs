@@ -12,7 +12,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>The package and runtimes of other versions: real processes, told to be of another.</summary>
     [TestFixture]
-    [Timeout(120000)]
+    [Timeout(600000)]
     internal sealed class VersionTests
     {
         private static readonly string Support = Path.Combine(Repository.Root, "tests", "support");

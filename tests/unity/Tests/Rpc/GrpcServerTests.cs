@@ -14,7 +14,7 @@ namespace Townsfolk.Tests.Rpc
 {
     /// <summary>All four kinds of calls against grpcio, the reference server.</summary>
     [TestFixture]
-    [Timeout(20000)]
+    [Timeout(600000)]
     internal sealed class GrpcServerTests
     {
         private static readonly RpcMethod<byte[], byte[]> Unary = Frames.Method("Unary");
@@ -76,8 +76,8 @@ namespace Townsfolk.Tests.Rpc
         [Test]
         public async Task Deadline_ReachesTheServer()
         {
-            var left = double.Parse(await AskAsync("time", TimeSpan.FromSeconds(5)));
-            Assert.That(left, Is.GreaterThan(1).And.LessThanOrEqualTo(5));
+            var left = double.Parse(await AskAsync("time", TimeSpan.FromSeconds(300)));
+            Assert.That(left, Is.GreaterThan(1).And.LessThanOrEqualTo(300));
         }
 
         [Test]

@@ -11,7 +11,7 @@ namespace Townsfolk.Tests.Rpc
     [TestFixture("grpc")]
     [TestFixture("grpc-web")]
     [Parallelizable(ParallelScope.All)]
-    [Timeout(20000)]
+    [Timeout(600000)]
     internal sealed class MisbehaviourTests
     {
         private const int MaxMessageBytes = 1000;
