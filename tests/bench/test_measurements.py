@@ -18,7 +18,7 @@ BRIEF = ("--turns", "2", "--thinking-s", "0.05")
 
 def bench(*arguments):
     return subprocess.run(
-        [*BENCH, *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [*BENCH, *map(str, arguments)], capture_output=True, text=True, timeout=500
     )
 
 

@@ -17,7 +17,7 @@ from townsfolk.models import Decoder
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "townsfolk", *arguments],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=500,
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_a_closed_pipe_ends_a_command_quietly(
     os.close(reader)
     with os.fdopen(writer, "wb") as nobody:
         ended = subprocess.run(
-            [*TOWNSFOLK, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=120
+            [*TOWNSFOLK, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=500
         )
     assert ended.stderr == ""
     assert ended.returncode in statuses
@@ -54,7 +54,7 @@ def test_a_closed_pipe_ends_a_command_quietly(
 
 def test_lines_that_are_not_utf8_are_told_and_the_talk_goes_on() -> None:
     lines = b"Hello!\nA caf\xe9, please.\nWhat is your name?\n"
-    talk = subprocess.run([*TOWNSFOLK, "talk"], input=lines, capture_output=True, timeout=120)
+    talk = subprocess.run([*TOWNSFOLK, "talk"], input=lines, capture_output=True, timeout=500)
     shown = talk.stdout.decode()
     assert "not UTF-8" in shown
     assert shown.count("Mira Holloway: ") == 2
@@ -65,7 +65,7 @@ def test_lines_that_are_not_utf8_are_told_and_the_talk_goes_on() -> None:
 
 def test_a_prompt_on_standard_input_that_is_not_utf8_is_told() -> None:
     asked = [*TOWNSFOLK, "generate", "-"]
-    refused = subprocess.run(asked, input=b"caf\xe9", capture_output=True, timeout=120)
+    refused = subprocess.run(asked, input=b"caf\xe9", capture_output=True, timeout=500)
     assert refused.returncode == 1
     assert b"standard input is not UTF-8 text" in refused.stderr
     assert b"Traceback" not in refused.stderr

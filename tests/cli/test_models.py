@@ -44,7 +44,7 @@ def townsfolk(hub: FakeHub, tmp_path: Path) -> Command:
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **environment(hub, tmp_path), **more}
         command = [*TOWNSFOLK, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=170, env=env)
+        return subprocess.run(command, capture_output=True, text=True, timeout=500, env=env)
 
     return run
 

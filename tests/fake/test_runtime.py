@@ -168,7 +168,7 @@ def test_a_runtime_that_dies_is_dead(tmp_path, word, status):
             pytest.raises(TownsfolkError),
         ):
             npc.say(f"{word}!").wait()
-        assert child.wait(timeout=60) == status
+        assert child.wait(timeout=500) == status
 
 
 def test_a_model_that_can_not_be_loaded(tmp_path):

@@ -95,7 +95,7 @@ def playing(game: Path, scenario: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_game_with_a_bundle_talks_where_nothing_is_installed(bundled_game):
     with playing(bundled_game, "exported") as process:
         output, _ = process.communicate(timeout=300)
@@ -106,7 +106,7 @@ def test_a_game_with_a_bundle_talks_where_nothing_is_installed(bundled_game):
     assert (turn["error"], turn["tokens"], turn["model"]) == ("", 8, "starter")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_game_that_is_killed_leaves_nothing_behind(bundled_game):
     with playing(bundled_game, "exported_for_ever") as process:
         assert process.stdout is not None
@@ -119,7 +119,7 @@ def test_a_game_that_is_killed_leaves_nothing_behind(bundled_game):
         family = psutil.Process(process.pid).children(recursive=True)
         assert any(child.name() == "townsfolk" for child in family)
         process.kill()
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=500)
         assert alive == []
     left = [path for path in bundled_game.parent.rglob("*") if "ready" in path.name]
     assert left == []

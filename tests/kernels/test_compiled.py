@@ -128,7 +128,7 @@ def test_threads_end_with_their_team():
     del team
     gc.collect()
     for helper in helpers:
-        helper.join(timeout=60)
+        helper.join(timeout=500)
         assert not helper.is_alive()
 
 

@@ -41,7 +41,7 @@ def logits(decoder: Decoder, ids: list[int], dtype: torch.dtype) -> Tensor:
     return torch.cat(found)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_logits_and_the_likeliest_tokens_stay(path: Path) -> None:
     decoder = Decoder.load(path, torch.float32, CPU)
     ids = Tokenizer(open_source(path).tokenizer()).encode(TEXT)

@@ -15,7 +15,7 @@ from townsfolk.dialogue.turn import Utterance
 from townsfolk.engine import Engine
 from townsfolk.engine.outputs import FinishReason
 
-pytestmark = pytest.mark.timeout(600)  # on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # on a busy machine
 
 SEEDS = range(6)
 

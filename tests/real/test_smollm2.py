@@ -34,7 +34,7 @@ from townsfolk.text import Tokenizer
 from townsfolk.text.gguf import tokenizer_files
 from transformers import LlamaConfig, LlamaForCausalLM
 
-pytestmark = pytest.mark.timeout(600)  # on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # on a busy machine
 
 TOLERANCE = 2e-3  # of logits near 20
 MIRA = "Your name is Mira. You are Mira, the innkeeper of the Salted Herring."
@@ -227,7 +227,7 @@ def test_generate_takes_it(path: Path) -> None:
     townsfolk = [sys.executable, "-m", "townsfolk"]
     asked = ("generate", "The capital of France is", "--temperature", "0", "--max-new-tokens", "2")
     done = subprocess.run(
-        [*townsfolk, *asked, "--model", str(path)], capture_output=True, text=True, timeout=120
+        [*townsfolk, *asked, "--model", str(path)], capture_output=True, text=True, timeout=500
     )
     assert done.stdout.strip() == "Paris.", done.stderr
 

@@ -16,7 +16,7 @@ says = ["*wipes his hands* Aye, lad. It is an old blade.", "He fell. *looks away
 def run(*arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, str(SAMPLE), *arguments],
-        capture_output=True, text=True, timeout=150, check=False,
+        capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

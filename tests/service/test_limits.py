@@ -143,7 +143,7 @@ async def test_a_full_queue_is_an_error_of_the_turn_on_a_stream(small):
     calls = [
         small.stub.Generate(pb.GenerateRequest(text="Hi", sampling=exactly(3000))) for _ in range(3)
     ]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         stats = small.backend.engine.stats()
         while (stats.running, stats.waiting) != (2, 1):
             await asyncio.sleep(0.01)

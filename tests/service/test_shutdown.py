@@ -40,7 +40,7 @@ async def test_answers_under_way_are_finished_and_new_ones_refused(model):
         # The answers pause, so that none ends before all of this was asked.
         await runtime.backend.engine.release(until_warm=True)
         stopping = asyncio.create_task(runtime.server.stop())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while await health_of(runtime) == health_pb2.HealthCheckResponse.SERVING:
                 pass
         refused = [

@@ -74,7 +74,7 @@ async def storm(engine: Engine, vocab_size: int) -> list[list[int]]:
 
 
 async def until_released(engine: Engine) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while engine.stats().model_state is not ModelState.RELEASED:
             await asyncio.sleep(0.02)
 

@@ -93,7 +93,7 @@ def test_the_process_ends_with_its_renderer() -> None:
     assert renderer._process is not None
     popen = renderer._process._popen
     del renderer
-    assert popen.wait(timeout=60) != 0
+    assert popen.wait(timeout=500) != 0
 
 
 def test_the_process_ends_with_its_standard_input(renderer: TemplateRenderer) -> None:
@@ -103,7 +103,7 @@ def test_the_process_ends_with_its_standard_input(renderer: TemplateRenderer) ->
     popen = renderer._process._popen
     assert popen.stdin is not None
     popen.stdin.close()
-    assert popen.wait(timeout=60) == 0
+    assert popen.wait(timeout=500) == 0
 
 
 def test_many_threads_get_their_own_texts(renderer: TemplateRenderer) -> None:

@@ -53,7 +53,7 @@ const call = async (path, body, token) => {
 
 pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no browser: apt-get install chromium"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
 ]
 
 
