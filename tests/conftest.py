@@ -38,8 +38,8 @@ if find_spec("triton") is None:  # there is none for macOS
     collect_ignore += need_triton
 
 
-# Processes take one file after the other. Those that take a minute or more come first, lest the last
-# of them keep one process busy while the others have nothing left to do.
+# Processes take one file after the other. Those that take a minute or more come first, lest the
+# last of them keep one process busy while the others have nothing left to do.
 LONG = (
     "unity/test_dotnet.py",
     "bundle/test_bundle.py",

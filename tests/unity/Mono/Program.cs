@@ -83,7 +83,7 @@ namespace FramingProbe
             }
 
             // The server sees the closed connection while this process still lives.
-            await Task.Run(() => Console.In.ReadLine());
+            await Task.Delay(Timeout.Infinite);
         }
 
         private static async Task DeadlineAsync(RpcChannel channel)
