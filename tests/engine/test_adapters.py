@@ -52,8 +52,9 @@ def town(tmp_path_factory):
     models = {"": plain}
     for name, changes in CHANGES.items():
         own = make_model("llama", max_position_embeddings=512)
-        models[name] = adapt(own, "llama", **changes)
-        save(models[name], folder / "adapters" / name)
+        adapted = adapt(own, "llama", **changes)
+        save(adapted, folder / "adapters" / name)
+        models[name] = adapted.merge_and_unload()
     replies = {
         name: cache(lambda prompt, model=model: greedy(model, prompt))
         for name, model in models.items()
