@@ -28,6 +28,8 @@ namespace UnityStubs
 
         public static float FrameTime { get; private set; }
 
+        public static float TimeScale { get; set; } = 1f;
+
         public static string StreamingAssetsPath { get; set; } = string.Empty;
 
         public static Dictionary<string, Object> Resources { get; } = new Dictionary<string, Object>();

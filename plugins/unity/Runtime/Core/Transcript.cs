@@ -123,7 +123,9 @@ namespace Townsfolk
                 case TurnCue.Event:
                     return new TranscriptEntry
                     {
-                        Kind = EntryKind.Event, Text = utterance.Text, TurnId = utterance.TurnId,
+                        Kind = EntryKind.Event,
+                        Text = utterance.Text,
+                        TurnId = utterance.TurnId,
                     };
                 default:
                     return Heard(utterance, utterance.TurnId);

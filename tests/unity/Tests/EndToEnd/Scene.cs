@@ -130,6 +130,7 @@ namespace Townsfolk.Tests.EndToEnd
         public void Dispose()
         {
             Player.Quit();
+            Player.TimeScale = 1f;
             TownsfolkRuntime.Settings = null!;
             while (Player.Messages.TryDequeue(out _))
             {

@@ -126,6 +126,38 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public void AFallbackLineIsTyped()
+        {
+            Open(tokens: 5, charactersPerSecond: 200f);
+            _speech.Agent.Sampling!.temperature = 99f;
+            _speech.Agent.FallbackLines = new[] { "Hm? Speak up." };
+            _speech.Agent.Say("Hello!");
+            Scene.FramesUntil(() => !_speech.IsBusy);
+            Assert.That(_speech.Typewriter.Shown, Is.EqualTo("Hm? Speak up."));
+            Assert.That(_speech.Failure, Is.Null);
+        }
+
+        [Test]
+        public void WhatTheGamePausesIsNotTyped()
+        {
+            Open(tokens: 5, charactersPerSecond: 60f);
+            _speech.FollowsTimeScale = true;
+            _speech.Show("The door opens.");
+            Player.Frame();
+            Player.Frame();
+            var shown = _speech.Typewriter.VisibleCharacters;
+            Player.TimeScale = 0f;
+            for (var i = 0; i < 30; i++)
+            {
+                Player.Frame();
+            }
+
+            Assert.That(_speech.Typewriter.VisibleCharacters, Is.EqualTo(shown));
+            Player.TimeScale = 1f;
+            Scene.FramesUntil(() => !_speech.IsBusy);
+        }
+
+        [Test]
         public void WhoIsDisabledRemembersWhatWasRead()
         {
             Open(tokens: 30, charactersPerSecond: 20f);

@@ -38,7 +38,7 @@ namespace UnityEngine
     {
         public static float time => Player.Time;
 
-        public static float deltaTime => Player.FrameTime;
+        public static float deltaTime => Player.FrameTime * Player.TimeScale;
 
         public static float unscaledTime => Player.Time;
 

@@ -214,10 +214,10 @@ namespace Townsfolk.Unity
             if (line.IsWhole && !Typewriter.IsComplete)
             {
                 Typewriter.Complete();
-                if (line.Turn is { WasInterrupted: true } cut)
+                if (line.Turn is { } turn && (turn.WasInterrupted || turn.Failure != null))
                 {
-                    // By somebody else: nothing is shown that the character does not remember.
-                    Typewriter.Replace(cut.Text);
+                    // What counts is what the character remembers, or the fallback line in its place.
+                    Typewriter.Replace(turn.Text);
                 }
             }
 
