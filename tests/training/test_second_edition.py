@@ -17,6 +17,7 @@ from townsfolk.starter.corpus import strange
 from townsfolk.starter.corpus.conversation import conversation
 from townsfolk.starter.corpus.second import SecondEdition
 from townsfolk.starter.corpus.split import Split
+from townsfolk.training import tokenizer as tokenizers
 from townsfolk.training.cuts import Cuts
 from townsfolk.training.encoding import PROMPT, REPLY, Encoder
 
@@ -106,6 +107,29 @@ def test_arguments_stand_in_what_was_asked(told):
             assert asked.kind is EntryKind.HEARD
             for value in call[OURS.arguments].values():
                 assert str(value) in asked.text, each.transcript
+
+
+def test_an_action_has_the_tokens_of_the_runtimes_requests(told):
+    """Speech with what opens the action is encoded by itself, then the action, whatever merges."""
+    tokenizer = tokenizers.train(
+        (entry.text for each in told for entry in each.transcript if acted(each)), 600
+    )
+    config = json.loads((STARTER / "tokenizer_config.json").read_text("utf-8"))
+    encoder = Encoder(tokenizer, config)
+    acting = [each for each in told if acted(each)]
+    for each in acting[:10]:
+        said, opens, action = each.transcript[-1].text.partition(OURS.opens)
+        assert said == said.rstrip()
+        wanted = [
+            token
+            for text in (said + opens, action.removesuffix(OURS.closes))
+            for token in tokenizer.encode(text, add_special_tokens=False).ids
+        ]
+        example = encoder(recipe.script(each))
+        last = list(map(int, example.tokens[-len(wanted) - 40 :]))
+        assert any(
+            last[at : at + len(wanted)] == wanted for at in range(len(last) - len(wanted) + 1)
+        )
 
 
 def test_in_the_transcript_an_action_is_an_event(told):

@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from townsfolk.dialogue.actions import OURS
 from townsfolk.dialogue.prompt import CUT_MARK, Message
 from townsfolk.training.cuts import Cuts
 from townsfolk.training.script import Script
@@ -95,10 +96,12 @@ class Encoder:
                     "the chat template rewrites earlier messages: it can't be trained on"
                 )
             cut = message["content"].endswith(CUT_MARK)
-            segments += [
-                (asked[len(done) :], PROMPT),
-                (answered[len(asked) :], PADDING if cut else REPLY),
-            ]
+            kind = PADDING if cut else REPLY
+            said, opens, rest = answered[len(asked) :].partition(OURS.opens)
+            action, closes, end = rest.partition(OURS.closes)
+            # An action is a request of its own at run time: no token spans its beginning or end.
+            parts = (asked[len(done) :], PROMPT), (said + opens, kind), (action, kind)
+            segments += [*parts, (closes + end, kind)]
             done = answered
         return segments
 

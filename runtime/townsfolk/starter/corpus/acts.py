@@ -91,7 +91,7 @@ def act(talk: Talk, ability: Ability, *, is_last: bool) -> None:
     if is_last:
         call = {"name": ability.action.name, OURS.arguments: arguments}
         written = json.dumps(call, ensure_ascii=False)
-        text = f"{said} {OURS.opens}{written}{OURS.closes}"
+        text = f"{said}{OURS.opens}{written}{OURS.closes}"
         talk.entries[-1] = TranscriptEntry(kind=EntryKind.SPOKE, text=text)
     else:
         done = ActionCall(ability.action.name, arguments, "")
