@@ -29,6 +29,7 @@ COMMANDS = {
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "corpus": ("townsfolk.commands.corpus", "check or show what the starter model learns from"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
+    "inspect": ("townsfolk.commands.inspect", "look into a running runtime, or record it"),
     "fake": ("townsfolk.commands.fake", "play a script instead of a model, for a game's tests"),
     "bundle": ("townsfolk.commands.bundle", "make a runtime that ships with a game"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -345,7 +345,9 @@ class AsyncRuntime:
         )
         return response
 
-    async def watch_stats(self, interval_s: float = 1.0) -> AsyncIterator[pb.WatchStatsResponse]:
+    async def watch_stats(
+        self, interval_s: float = 1.0
+    ) -> AsyncGenerator[pb.WatchStatsResponse, None]:
         """Yield the engine's counters, again and again."""
         request = pb.WatchStatsRequest(interval_ms=milliseconds("interval_s", interval_s))
         async for response in self._stream(self.stub.WatchStats, request):
@@ -424,6 +426,21 @@ class AsyncRuntime:
             self.stub.GetSession, message(pb.GetSessionRequest, session_id=session_id)
         )
         return response
+
+    async def inspect(
+        self, session_id: str, *, with_prompt: bool = True
+    ) -> pb.InspectSessionResponse:
+        """Return how a session's last turns went, and the prompt that the model saw last."""
+        request = message(pb.InspectSessionRequest, session_id=session_id, with_prompt=with_prompt)
+        response: pb.InspectSessionResponse = await self._call(self.stub.InspectSession, request)
+        return response
+
+    async def errors(self) -> list[pb.ErrorReport]:
+        """Return what calls of all clients failed with of late, oldest first."""
+        response: pb.ListErrorsResponse = await self._call(
+            self.stub.ListErrors, pb.ListErrorsRequest()
+        )
+        return list(response.errors)
 
     async def close_session(self, session_id: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         """End a session, whoever opened it."""

@@ -23,9 +23,11 @@ from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
 from townsfolk.dialogue.script import ScriptLines
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry, size_of
 from townsfolk.dialogue.turn import Turn, Utterance
+from townsfolk.dialogue.turn_log import TurnLog
 from townsfolk.dialogue.turn_queue import TurnQueue
 from townsfolk.dialogue.turn_runner import TurnRunner
 from townsfolk.dialogue.voice import Voice
+from townsfolk.engine.errors import DeadlineExceededError
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
 from townsfolk.grammar import InvalidGrammarError
@@ -73,6 +75,8 @@ class Session:
         self._params = self._checked(config.sampling.over(defaults))
         self._transcript = Transcript(config.history)
         self._unread = engine.unread.reader()
+        self.turn_log = TurnLog(session_id)
+        """How its last turns went."""
         self._turns = TurnQueue(f"session {session_id}", self._answer)
         voice = Voice(config.persona.name, engine, tokenizer, template, namespace, config.adapter)
         self._runner = TurnRunner(
@@ -83,6 +87,7 @@ class Session:
             self._actions,
             self._turns,
             max_history_bytes,
+            self.turn_log,
         )
         self._closed = False
         self._holders = 0
@@ -134,6 +139,11 @@ class Session:
     def queued_turns(self) -> int:
         """How many turns wait behind it."""
         return len(self._turns.waiting)
+
+    @property
+    def system_tokens(self) -> int:
+        """Tokens of lore and persona."""
+        return self._window.system_tokens
 
     @property
     def idle_since(self) -> float | None:
@@ -188,7 +198,7 @@ class Session:
         if threshold is not None:
             turn.meter = ConfidenceMeter(self._tokenizer, threshold)
         if turn.deadline is not None:
-            turn.expiry = loop.call_at(turn.deadline, self._turns.expire, turn)
+            turn.expiry = loop.call_at(turn.deadline, self._expire, turn)
         self._turns.add(turn)
         return turn
 
@@ -335,6 +345,11 @@ class Session:
         turn = self._turns.current
         if not action_id or turn is None or not turn.answer_action(action_id, outcome):
             raise NotFoundError(f"action_id: no action {action_id!r} waits for an answer")
+
+    def _expire(self, turn: Turn) -> None:
+        if turn in self._turns.waiting:
+            self.turn_log.fail(turn, DeadlineExceededError())
+        self._turns.expire(turn)
 
     async def _answer(self, turn: Turn) -> None:
         try:

@@ -126,6 +126,8 @@ class Turn:
         self.params = params
         self.text = ""
         """What of the answer has come."""
+        self.asked_at = asyncio.get_running_loop().time()
+        """When it was asked for, on the event loop's clock."""
         self.deadline = deadline
         """When the answer must end, on the event loop's clock."""
         self.expiry: asyncio.TimerHandle | None = None

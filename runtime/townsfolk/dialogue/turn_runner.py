@@ -24,6 +24,7 @@ from townsfolk.dialogue.plain_prompt import PlainPrompt
 from townsfolk.dialogue.prompt import opening
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, TurnCue
+from townsfolk.dialogue.turn_log import TurnLog
 from townsfolk.dialogue.turn_queue import TurnQueue
 from townsfolk.dialogue.voice import Voice
 from townsfolk.engine.errors import EngineError
@@ -54,6 +55,7 @@ class TurnRunner:
         actions: ActionBook,
         turns: TurnQueue,
         max_history_bytes: int,
+        log: TurnLog,
     ) -> None:
         """Made by `Session`.
 
@@ -65,6 +67,7 @@ class TurnRunner:
             actions: What the character can do.
             turns: Those that wait.
             max_history_bytes: The most that the transcript takes.
+            log: Is told how turns go.
         """
         self.priority = config.priority
         self._name = config.persona.name
@@ -75,15 +78,18 @@ class TurnRunner:
         self._actions = actions
         self._turns = turns
         self._max_history_bytes = max_history_bytes
+        self._log = log
         self._fitting = asyncio.Lock()  # one at a time may use the window
         self._expecting: asyncio.Task[None] | None = None
 
     async def answer(self, turn: Turn) -> None:
         """Answer a turn; it is told of what fails, and nobody else."""
         self._transcript.ask(turn.utterance.entry(turn.id))
+        record = self._log.begin(turn)
         told = self._opening(turn)
         try:
             prompt = await self._fit(turn, told)
+            self._log.ask_model(record, prompt)
             # Once the request is on its way.
             asyncio.get_running_loop().call_soon(self._expect_next, told)
             speakers = self._transcript.speakers | self._turns.speakers
@@ -91,6 +97,7 @@ class TurnRunner:
             completion = await self._voice.answer(
                 turn, prompt, speakers, self.priority, self._acting(turn)
             )
+            self._log.end(record, turn, completion)
             self._end(turn, completion)
             generated = () if completion is None else completion.token_ids
             self._window.remember(prompt, generated, self._transcript.entries)
@@ -98,6 +105,7 @@ class TurnRunner:
                 plain = turn.plain.prompt
                 self._window.plain.remember(plain, generated, self._transcript.entries)
         except Exception as error:
+            self._log.fail(turn, error, record)
             self._fail(turn, error)
 
     def reply(self, turn: Turn, text: str, *, cut: bool) -> TranscriptEntry:

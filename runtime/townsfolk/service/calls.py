@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, Protocol, TypeAlias
 
@@ -12,6 +13,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
+from townsfolk.dialogue.turn_log import ErrorRecord
 from townsfolk.service.auth import refusal
 from townsfolk.service.errors import InvalidRequestError, VersionError, status_of
 from townsfolk.service.versions import ClientVersions, check_known
@@ -54,8 +56,9 @@ def writer(context: Context) -> Callable[[Message], Awaitable[None]]:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the methods of TownsfolkService, so that they need only translate and raise."""
 
-    def __init__(self, observer: CallObserver | None = None) -> None:
-        """Tell the observer of every call that ends."""
+    def __init__(self, errors: deque[ErrorRecord], observer: CallObserver | None = None) -> None:
+        """Add errors to a list, and tell the observer of every call that ends."""
+        self._errors = errors
         self._observer = observer
         self._prefix = f"/{SERVICE.full_name}/"
         self._versions = ClientVersions()
@@ -122,6 +125,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:
                 status, message = status_of(error)
                 code = status.name
+                self._errors.append(ErrorRecord.of(error, method=name))
                 if status is grpc.StatusCode.INTERNAL:
                     logger.exception("call failed", extra={"method": name})
                 await _abort(context, status, message)

@@ -10,6 +10,7 @@ from townsfolk.dialogue.errors import AlreadyExistsError
 from townsfolk.dialogue.events import Interrupted, SessionOpened
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.turn import Turn
+from townsfolk.dialogue.turn_log import ErrorRecord
 from townsfolk.service.errors import (
     InvalidRequestError,
     StreamOrderError,
@@ -150,6 +151,9 @@ class Conversation:
             except Exception as error:
                 if is_fault(error):
                     logger.exception("a request failed", extra={"session": session.id})
+                self._gate.errors.append(
+                    ErrorRecord.of(error, method="Converse", session_id=session.id)
+                )
                 # The other turn of that name is not over.
                 taken = isinstance(error, AlreadyExistsError)
                 turn_id = "" if taken else request.say.turn_id

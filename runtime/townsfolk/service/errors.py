@@ -86,9 +86,14 @@ _EVENT_CODES = {
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     """Return the status and the message that an error ends a call with."""
-    for kind, code in _CODES:
-        if isinstance(error, kind):
-            return code, str(error)
+    return status_of_kind(type(error), str(error))
+
+
+def status_of_kind(kind: type[Exception], message: str) -> tuple[grpc.StatusCode, str]:
+    """As `status_of`, of an error that is no longer there."""
+    for each, code in _CODES:
+        if issubclass(kind, each):
+            return code, message
     return Code.INTERNAL, "a fault of the runtime; its log has more"
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 
 from townsfolk.dialogue.sessions import Sessions
+from townsfolk.dialogue.turn_log import ErrorRecord
 from townsfolk.engine.interface import TextEngine
 from townsfolk.service.encoding import EncodingThreads
 from townsfolk.service.errors import UnavailableError
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.text.tokenizer import Tokenizer
+
+MAX_ERRORS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Gate:
         self.closing = asyncio.Event()
         """Set once the runtime is about to end: streams without an answer under way end too."""
         self._why_closed = ""
+        self.errors: deque[ErrorRecord] = deque(maxlen=MAX_ERRORS)
+        """What calls, and requests on streams, ended with of late; oldest first."""
 
     def open(self, backend: Backend) -> None:
         """Let calls through."""

@@ -92,7 +92,7 @@ class RuntimeServer:
         interceptors: list[grpc.aio.ServerInterceptor] = []
         if self.token:
             interceptors.append(TokenInterceptor(self.token))
-        interceptors.append(CallInterceptor(self._metrics))
+        interceptors.append(CallInterceptor(self._gate.errors, self._metrics))
         for name in HEALTH_NAMES:
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         if settings.web_port is not None:

@@ -23,7 +23,7 @@ from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, need_adapter, open_session
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
-from townsfolk.service.messages import choices, completions, events, sampling, turns
+from townsfolk.service.messages import choices, completions, events, inspection, sampling, turns
 from townsfolk.service.messages.adapters import adapter_message
 from townsfolk.service.messages.frames import frame_report
 from townsfolk.service.messages.sessions import (
@@ -130,6 +130,25 @@ class TownsfolkServicer:
     ) -> pb.ListSessionsResponse:
         sessions = self._gate.backend.sessions.list()
         return pb.ListSessionsResponse(sessions=map(summary_message, sessions))
+
+    async def InspectSession(
+        self, request: pb.InspectSessionRequest, _: Context
+    ) -> pb.InspectSessionResponse:
+        backend = self._gate.backend
+        session = backend.sessions.get(request.session_id)
+        response = inspection.session_message(session)
+        if request.with_prompt and session.turn_log.prompt is not None:
+            turn, prompt = session.turn_log.prompt
+            # Not here: others speak, and a prompt is long.
+            report = await backend.encoding.run(
+                4 * len(prompt),
+                lambda: inspection.prompt_message(turn, prompt.token_ids, backend.tokenizer),
+            )
+            response.prompt.CopyFrom(report)
+        return response
+
+    async def ListErrors(self, _request: pb.ListErrorsRequest, _: Context) -> pb.ListErrorsResponse:
+        return pb.ListErrorsResponse(errors=map(inspection.error_message, self._gate.errors))
 
     async def CloseSession(
         self, request: pb.CloseSessionRequest, _: Context

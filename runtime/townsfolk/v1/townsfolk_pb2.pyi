@@ -9,6 +9,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TurnState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TURN_STATE_UNSPECIFIED: _ClassVar[TurnState]
+    TURN_STATE_ANSWERING: _ClassVar[TurnState]
+    TURN_STATE_FINISHED: _ClassVar[TurnState]
+    TURN_STATE_INTERRUPTED: _ClassVar[TurnState]
+    TURN_STATE_FAILED: _ClassVar[TurnState]
+
 class ChoiceScore(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CHOICE_SCORE_UNSPECIFIED: _ClassVar[ChoiceScore]
@@ -38,6 +46,11 @@ class PacePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PACE_POLICY_SMOOTH: _ClassVar[PacePolicy]
     PACE_POLICY_BALANCED: _ClassVar[PacePolicy]
     PACE_POLICY_FAST: _ClassVar[PacePolicy]
+TURN_STATE_UNSPECIFIED: TurnState
+TURN_STATE_ANSWERING: TurnState
+TURN_STATE_FINISHED: TurnState
+TURN_STATE_INTERRUPTED: TurnState
+TURN_STATE_FAILED: TurnState
 CHOICE_SCORE_UNSPECIFIED: ChoiceScore
 CHOICE_SCORE_TOTAL: ChoiceScore
 CHOICE_SCORE_PER_TOKEN: ChoiceScore
@@ -233,6 +246,90 @@ class ListSessionsResponse(_message.Message):
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     sessions: _containers.RepeatedCompositeFieldContainer[SessionSummary]
     def __init__(self, sessions: _Optional[_Iterable[_Union[SessionSummary, _Mapping]]] = ...) -> None: ...
+
+class TurnReport(_message.Message):
+    __slots__ = ("turn_id", "state", "asked_unix_ms", "queued_ms", "prompt_ms", "total_ms", "usage", "finish_reason", "retries")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ASKED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_MS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_MS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    state: TurnState
+    asked_unix_ms: int
+    queued_ms: float
+    prompt_ms: float
+    total_ms: float
+    usage: _sampling_pb2.Usage
+    finish_reason: _sampling_pb2.FinishReason
+    retries: int
+    def __init__(self, turn_id: _Optional[str] = ..., state: _Optional[_Union[TurnState, str]] = ..., asked_unix_ms: _Optional[int] = ..., queued_ms: _Optional[float] = ..., prompt_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., usage: _Optional[_Union[_sampling_pb2.Usage, _Mapping]] = ..., finish_reason: _Optional[_Union[_sampling_pb2.FinishReason, str]] = ..., retries: _Optional[int] = ...) -> None: ...
+
+class PromptReport(_message.Message):
+    __slots__ = ("turn_id", "token_ids", "cached_tokens", "cached_text", "computed_text")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_TEXT_FIELD_NUMBER: _ClassVar[int]
+    COMPUTED_TEXT_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    token_ids: _containers.RepeatedScalarFieldContainer[int]
+    cached_tokens: int
+    cached_text: str
+    computed_text: str
+    def __init__(self, turn_id: _Optional[str] = ..., token_ids: _Optional[_Iterable[int]] = ..., cached_tokens: _Optional[int] = ..., cached_text: _Optional[str] = ..., computed_text: _Optional[str] = ...) -> None: ...
+
+class ErrorReport(_message.Message):
+    __slots__ = ("unix_ms", "code", "message", "method", "session_id", "turn_id")
+    UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    unix_ms: int
+    code: str
+    message: str
+    method: str
+    session_id: str
+    turn_id: str
+    def __init__(self, unix_ms: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., method: _Optional[str] = ..., session_id: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
+
+class InspectSessionRequest(_message.Message):
+    __slots__ = ("session_id", "with_prompt")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    WITH_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    with_prompt: bool
+    def __init__(self, session_id: _Optional[str] = ..., with_prompt: _Optional[bool] = ...) -> None: ...
+
+class InspectSessionResponse(_message.Message):
+    __slots__ = ("turns", "errors", "prompt", "queued_turns", "system_tokens")
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_TURNS_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    turns: _containers.RepeatedCompositeFieldContainer[TurnReport]
+    errors: _containers.RepeatedCompositeFieldContainer[ErrorReport]
+    prompt: PromptReport
+    queued_turns: int
+    system_tokens: int
+    def __init__(self, turns: _Optional[_Iterable[_Union[TurnReport, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[ErrorReport, _Mapping]]] = ..., prompt: _Optional[_Union[PromptReport, _Mapping]] = ..., queued_turns: _Optional[int] = ..., system_tokens: _Optional[int] = ...) -> None: ...
+
+class ListErrorsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListErrorsResponse(_message.Message):
+    __slots__ = ("errors",)
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    errors: _containers.RepeatedCompositeFieldContainer[ErrorReport]
+    def __init__(self, errors: _Optional[_Iterable[_Union[ErrorReport, _Mapping]]] = ...) -> None: ...
 
 class CloseSessionRequest(_message.Message):
     __slots__ = ("session_id",)

@@ -87,6 +87,16 @@ class TownsfolkServiceStub:
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListSessionsRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListSessionsResponse.FromString,
                 _registered_method=True)
+        self.InspectSession = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/InspectSession',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.InspectSessionRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.InspectSessionResponse.FromString,
+                _registered_method=True)
+        self.ListErrors = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/ListErrors',
+                request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListErrorsRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListErrorsResponse.FromString,
+                _registered_method=True)
         self.CloseSession = channel.unary_unary(
                 '/townsfolk.v1.TownsfolkService/CloseSession',
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.CloseSessionRequest.SerializeToString,
@@ -226,6 +236,21 @@ class TownsfolkServiceServicer:
 
     def ListSessions(self, request, context):
         """All sessions of the runtime.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InspectSession(self, request, context):
+        """What the runtime did for a session of late: its last turns with what they waited for, what failed, and the prompt that the model saw last.
+        For debuggers: nothing is changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErrors(self, request, context):
+        """What calls of late ended with, of all clients. For debuggers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -381,6 +406,16 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.ListSessions,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListSessionsRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'InspectSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.InspectSession,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.InspectSessionRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.InspectSessionResponse.SerializeToString,
+            ),
+            'ListErrors': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErrors,
+                    request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListErrorsRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListErrorsResponse.SerializeToString,
             ),
             'CloseSession': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseSession,
@@ -721,6 +756,60 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/ListSessions',
             townsfolk_dot_v1_dot_townsfolk__pb2.ListSessionsRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/InspectSession',
+            townsfolk_dot_v1_dot_townsfolk__pb2.InspectSessionRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.InspectSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErrors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/ListErrors',
+            townsfolk_dot_v1_dot_townsfolk__pb2.ListErrorsRequest.SerializeToString,
+            townsfolk_dot_v1_dot_townsfolk__pb2.ListErrorsResponse.FromString,
             options,
             channel_credentials,
             insecure,

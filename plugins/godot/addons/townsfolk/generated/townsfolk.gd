@@ -3,6 +3,20 @@
 @tool
 extends RefCounted
 
+## What has become of a turn.
+enum TurnState {
+	## Not set.
+	UNSPECIFIED = 0,
+	## The character answers, or is about to.
+	ANSWERING = 1,
+	## The answer is whole.
+	FINISHED = 2,
+	## It was cut off.
+	INTERRUPTED = 3,
+	## It failed.
+	FAILED = 4,
+}
+
 ## By what options are compared.
 enum ChoiceScore {
 	## The runtime's default: the whole text.
@@ -869,6 +883,351 @@ class ListSessionsResponse:
 					var sessions_element := SessionSummary.new()
 					reader.read_message(sessions_element)
 					sessions.append(sessions_element)
+				_:
+					reader.skip(tag)
+
+
+## A turn as the runtime worked on it.
+class TurnReport:
+	extends ProtoMessage
+
+	## The turn.
+	var turn_id: String = ""
+
+	## What has become of it.
+	var state: TurnState = TurnState.UNSPECIFIED
+
+	## When it was asked for, in milliseconds since 1970 (UTC).
+	var asked_unix_ms: int = 0
+
+	## How long it waited behind other turns of its session, in milliseconds.
+	var queued_ms: float = 0.0
+
+	## How long its prompt took to be rendered, fitted into the context and encoded, in
+	## milliseconds.
+	var prompt_ms: float = 0.0
+
+	## How long it took in all, from the question to the end or until now, in milliseconds.
+	var total_ms: float = 0.0
+
+	## What it cost, once it has ended well or was cut off. time_to_first_token_ms counts from when
+	## the engine got the prompt: to wait for room, and to compute what was not cached. One divided
+	## by tokens_per_second is the mean time of a step.
+	var usage: Sampling.Usage = null
+
+	## Why it ended, where it finished.
+	var finish_reason: Sampling.FinishReason = Sampling.FinishReason.UNSPECIFIED
+
+	## How often what went round in circles was said anew.
+	var retries: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if turn_id != "":
+			writer.put_varint(10)
+			writer.put_string(turn_id)
+		if state != 0:
+			writer.put_varint(16)
+			writer.put_int32(state)
+		if asked_unix_ms != 0:
+			writer.put_varint(24)
+			writer.put_varint(asked_unix_ms)
+		if ProtoWriter.is_float_set(queued_ms):
+			writer.put_varint(37)
+			writer.put_float(queued_ms)
+		if ProtoWriter.is_float_set(prompt_ms):
+			writer.put_varint(45)
+			writer.put_float(prompt_ms)
+		if ProtoWriter.is_float_set(total_ms):
+			writer.put_varint(53)
+			writer.put_float(total_ms)
+		if usage != null:
+			writer.put_varint(58)
+			writer.put_message(usage)
+		if finish_reason != 0:
+			writer.put_varint(64)
+			writer.put_int32(finish_reason)
+		if retries != 0:
+			writer.put_varint(72)
+			writer.put_int32(retries)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				16:
+					state = reader.read_int32() as TurnState
+				24:
+					asked_unix_ms = reader.read_varint()
+				37:
+					queued_ms = reader.read_float()
+				45:
+					prompt_ms = reader.read_float()
+				53:
+					total_ms = reader.read_float()
+				58:
+					var usage_element := usage if usage != null else Sampling.Usage.new()
+					reader.read_message(usage_element)
+					usage = usage_element
+				64:
+					finish_reason = reader.read_int32() as Sampling.FinishReason
+				72:
+					retries = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## A prompt, exactly as the model saw it, control tokens by their names.
+class PromptReport:
+	extends ProtoMessage
+
+	## The turn that it was for.
+	var turn_id: String = ""
+
+	## Its tokens.
+	var token_ids: Array[int] = []
+
+	## How many of them, from the first on, were in the KV cache and were not computed. Not set
+	## until the turn has ended.
+	var cached_tokens: int = 0:
+		set(value):
+			cached_tokens = value
+			has_cached_tokens = true
+	## Whether [member cached_tokens] is set.
+	var has_cached_tokens := false
+
+	## The text of these. A character that is half in the cache belongs to what was computed.
+	var cached_text: String = ""
+
+	## The text of all others.
+	var computed_text: String = ""
+
+	## Makes [member cached_tokens] not set.
+	func clear_cached_tokens() -> void:
+		cached_tokens = 0
+		has_cached_tokens = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if turn_id != "":
+			writer.put_varint(10)
+			writer.put_string(turn_id)
+		if not token_ids.is_empty():
+			var packed_token_ids := ProtoWriter.new()
+			for element in token_ids:
+				packed_token_ids.put_int32(element)
+			writer.put_varint(18)
+			writer.put_bytes(packed_token_ids.bytes)
+		if has_cached_tokens:
+			writer.put_varint(24)
+			writer.put_int32(cached_tokens)
+		if cached_text != "":
+			writer.put_varint(34)
+			writer.put_string(cached_text)
+		if computed_text != "":
+			writer.put_varint(42)
+			writer.put_string(computed_text)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					turn_id = reader.read_string()
+				16:
+					token_ids.append(reader.read_int32())
+				18:
+					var token_ids_outer := reader.enter()
+					while reader.position < reader.limit:
+						token_ids.append(reader.read_int32())
+					reader.leave(token_ids_outer)
+				24:
+					cached_tokens = reader.read_int32()
+				34:
+					cached_text = reader.read_string()
+				42:
+					computed_text = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## Something that failed.
+class ErrorReport:
+	extends ProtoMessage
+
+	## When, in milliseconds since 1970 (UTC).
+	var unix_ms: int = 0
+
+	## Its gRPC status, such as "NOT_FOUND".
+	var code: String = ""
+
+	## What went wrong and what to do about it.
+	var message: String = ""
+
+	## The call, such as "OpenSession"; empty for a turn.
+	var method: String = ""
+
+	## The session, where one is concerned.
+	var session_id: String = ""
+
+	## The turn, where one is concerned.
+	var turn_id: String = ""
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if unix_ms != 0:
+			writer.put_varint(8)
+			writer.put_varint(unix_ms)
+		if code != "":
+			writer.put_varint(18)
+			writer.put_string(code)
+		if message != "":
+			writer.put_varint(26)
+			writer.put_string(message)
+		if method != "":
+			writer.put_varint(34)
+			writer.put_string(method)
+		if session_id != "":
+			writer.put_varint(42)
+			writer.put_string(session_id)
+		if turn_id != "":
+			writer.put_varint(50)
+			writer.put_string(turn_id)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					unix_ms = reader.read_varint()
+				18:
+					code = reader.read_string()
+				26:
+					message = reader.read_string()
+				34:
+					method = reader.read_string()
+				42:
+					session_id = reader.read_string()
+				50:
+					turn_id = reader.read_string()
+				_:
+					reader.skip(tag)
+
+
+## Look into a session.
+class InspectSessionRequest:
+	extends ProtoMessage
+
+	## The session.
+	var session_id: String = ""
+
+	## Also its last prompt: up to some bytes for each token of the context.
+	var with_prompt: bool = false
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if session_id != "":
+			writer.put_varint(10)
+			writer.put_string(session_id)
+		if with_prompt:
+			writer.put_varint(16)
+			writer.put_bool(with_prompt)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					session_id = reader.read_string()
+				16:
+					with_prompt = reader.read_bool()
+				_:
+					reader.skip(tag)
+
+
+## What the runtime did for a session.
+class InspectSessionResponse:
+	extends ProtoMessage
+
+	## Its last 16 turns that were begun, oldest first.
+	var turns: Array[TurnReport] = []
+
+	## The turns that failed, at most the last 16, oldest first.
+	var errors: Array[ErrorReport] = []
+
+	## Its last prompt, where it was asked for and there is one.
+	var prompt: PromptReport = null
+
+	## How many turns wait.
+	var queued_turns: int = 0
+
+	## Tokens of lore and persona.
+	var system_tokens: int = 0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in turns:
+			writer.put_varint(10)
+			writer.put_message(element)
+		for element in errors:
+			writer.put_varint(18)
+			writer.put_message(element)
+		if prompt != null:
+			writer.put_varint(26)
+			writer.put_message(prompt)
+		if queued_turns != 0:
+			writer.put_varint(32)
+			writer.put_int32(queued_turns)
+		if system_tokens != 0:
+			writer.put_varint(40)
+			writer.put_int32(system_tokens)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var turns_element := TurnReport.new()
+					reader.read_message(turns_element)
+					turns.append(turns_element)
+				18:
+					var errors_element := ErrorReport.new()
+					reader.read_message(errors_element)
+					errors.append(errors_element)
+				26:
+					var prompt_element := prompt if prompt != null else PromptReport.new()
+					reader.read_message(prompt_element)
+					prompt = prompt_element
+				32:
+					queued_turns = reader.read_int32()
+				40:
+					system_tokens = reader.read_int32()
+				_:
+					reader.skip(tag)
+
+
+## Ask for errors.
+class ListErrorsRequest:
+	extends ProtoMessage
+
+
+## What failed of late.
+class ListErrorsResponse:
+	extends ProtoMessage
+
+	## At most the last 64 calls and requests on streams that failed, oldest first.
+	var errors: Array[ErrorReport] = []
+
+	func write_fields(writer: ProtoWriter) -> void:
+		for element in errors:
+			writer.put_varint(10)
+			writer.put_message(element)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				10:
+					var errors_element := ErrorReport.new()
+					reader.read_message(errors_element)
+					errors.append(errors_element)
 				_:
 					reader.skip(tag)
 
@@ -2501,6 +2860,41 @@ class TownsfolkServiceClient:
 		var call := _channel.start_call(
 			"/townsfolk.v1.TownsfolkService/ListSessions",
 			ListSessionsResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## What the runtime did for a session of late: its last turns with what they waited for, what
+	## failed, and the prompt that the model saw last. For debuggers: nothing is changed.
+	func inspect_session(
+		request: InspectSessionRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/InspectSession",
+			InspectSessionResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## What calls of late ended with, of all clients. For debuggers.
+	func list_errors(
+		request: ListErrorsRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/ListErrors",
+			ListErrorsResponse,
 			timeout_seconds,
 			metadata,
 			false

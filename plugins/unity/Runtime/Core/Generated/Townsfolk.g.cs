@@ -66,140 +66,167 @@ namespace Townsfolk.V1 {
             "ZXJzb25hX25hbWUYAiABKAkSEAoIcHJpb3JpdHkYAyABKAUSGgoSdHJhbnNj",
             "cmlwdF9lbnRyaWVzGAQgASgFEhAKCHNwZWFraW5nGAUgASgIIkYKFExpc3RT",
             "ZXNzaW9uc1Jlc3BvbnNlEi4KCHNlc3Npb25zGAEgAygLMhwudG93bnNmb2xr",
-            "LnYxLlNlc3Npb25TdW1tYXJ5IikKE0Nsb3NlU2Vzc2lvblJlcXVlc3QSEgoK",
-            "c2Vzc2lvbl9pZBgBIAEoCSIWChRDbG9zZVNlc3Npb25SZXNwb25zZSI3ChNS",
-            "ZWdpc3RlckxvcmVSZXF1ZXN0EiAKBGxvcmUYASABKAsyEi50b3duc2ZvbGsu",
-            "djEuTG9yZSImChRSZWdpc3RlckxvcmVSZXNwb25zZRIOCgZ0b2tlbnMYASAB",
-            "KAUiJAoRUmVtb3ZlTG9yZVJlcXVlc3QSDwoHbG9yZV9pZBgBIAEoCSIUChJS",
-            "ZW1vdmVMb3JlUmVzcG9uc2UiFwoIVG9rZW5JZHMSCwoDaWRzGAEgAygFIuEB",
-            "Cg9HZW5lcmF0ZVJlcXVlc3QSDgoEdGV4dBgBIAEoCUgAEisKCXRva2VuX2lk",
-            "cxgCIAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEi4KCHNhbXBsaW5n",
-            "GAMgASgLMhwudG93bnNmb2xrLnYxLlNhbXBsaW5nUGFyYW1zEgwKBGVjaG8Y",
-            "BCABKAgSEAoIcHJpb3JpdHkYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRv",
-            "d25zZm9say52MS5HcmFtbWFyEg8KB2FkYXB0ZXIYByABKAlCCAoGcHJvbXB0",
-            "IqwBChBHZW5lcmF0ZVJlc3BvbnNlEiwKBnByb21wdBgBIAEoCzIaLnRvd25z",
-            "Zm9say52MS5FY2hvZWRQcm9tcHRIABIrCgR0ZXh0GAIgASgLMhsudG93bnNm",
-            "b2xrLnYxLkdlbmVyYXRlZFRleHRIABI0CghmaW5pc2hlZBgDIAEoCzIgLnRv",
-            "d25zZm9say52MS5HZW5lcmF0aW9uRmluaXNoZWRIAEIHCgVldmVudCIzCgxF",
-            "Y2hvZWRQcm9tcHQSIwoGdG9rZW5zGAEgAygLMhMudG93bnNmb2xrLnYxLlRv",
-            "a2VuIkIKDUdlbmVyYXRlZFRleHQSDAoEdGV4dBgBIAEoCRIjCgZ0b2tlbnMY",
-            "AiADKAsyEy50b3duc2ZvbGsudjEuVG9rZW4ifgoSR2VuZXJhdGlvbkZpbmlz",
-            "aGVkEjEKDWZpbmlzaF9yZWFzb24YASABKA4yGi50b3duc2ZvbGsudjEuRmlu",
-            "aXNoUmVhc29uEiIKBXVzYWdlGAIgASgLMhMudG93bnNmb2xrLnYxLlVzYWdl",
-            "EhEKCXN0b3BfdGV4dBgDIAEoCSLdAgoNQ2hvb3NlUmVxdWVzdBIUCgpzZXNz",
-            "aW9uX2lkGAEgASgJSAASDgoEdGV4dBgCIAEoCUgAEisKCXRva2VuX2lkcxgD",
-            "IAEoCzIWLnRvd25zZm9say52MS5Ub2tlbklkc0gAEg8KB29wdGlvbnMYBCAD",
-            "KAkSKgoJdXR0ZXJhbmNlGAUgASgLMhcudG93bnNmb2xrLnYxLlV0dGVyYW5j",
-            "ZRIQCghyZW1lbWJlchgGIAEoCBIoCgVzY29yZRgHIAEoDjIZLnRvd25zZm9s",
-            "ay52MS5DaG9pY2VTY29yZRIMCgRkcmF3GAggASgIEhgKC3RlbXBlcmF0dXJl",
-            "GAkgASgCSAGIAQESEQoEc2VlZBgKIAEoBEgCiAEBEhAKCHByaW9yaXR5GAsg",
-            "ASgFEg8KB2FkYXB0ZXIYDCABKAlCCQoHc3ViamVjdEIOCgxfdGVtcGVyYXR1",
-            "cmVCBwoFX3NlZWQibQoMU2NvcmVkT3B0aW9uEgwKBHRleHQYASABKAkSDwoH",
-            "bG9ncHJvYhgCIAEoAhIZChFsb2dwcm9iX3Blcl90b2tlbhgDIAEoAhITCgtw",
-            "cm9iYWJpbGl0eRgEIAEoAhIOCgZ0b2tlbnMYBSABKAUimgEKDkNob29zZVJl",
-            "c3BvbnNlEg4KBmNob3NlbhgBIAEoBRIrCgdvcHRpb25zGAIgAygLMhoudG93",
-            "bnNmb2xrLnYxLlNjb3JlZE9wdGlvbhIMCgRzZWVkGAMgASgEEhUKDXByb21w",
-            "dF90b2tlbnMYBCABKAUSFQoNY2FjaGVkX3Rva2VucxgFIAEoBRIPCgd0dXJu",
-            "X2lkGAYgASgJIi8KD0NvbnRyYWN0VmVyc2lvbhINCgVtYWpvchgBIAEoBRIN",
-            "CgVtaW5vchgCIAEoBSIXChVHZXRSdW50aW1lSW5mb1JlcXVlc3QijQMKFkdl",
-            "dFJ1bnRpbWVJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRINCgVtb2Rl",
-            "bBgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgDEg4KBmRldmljZRgEIAEoCRIN",
-            "CgVkdHlwZRgFIAEoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoBRIVCg1rdl9t",
-            "ZW1vcnlfbWliGAcgASgFEhoKEmt2X2NhcGFjaXR5X3Rva2VucxgIIAEoBRIU",
-            "CgxtYXhfc2Vzc2lvbnMYCSABKAUSEQoJbWF4X2JhdGNoGAogASgFEhkKEW1h",
-            "eF9tZXNzYWdlX2J5dGVzGAsgASgFEi0KC21vZGVsX3N0YXRlGAwgASgOMhgu",
-            "dG93bnNmb2xrLnYxLk1vZGVsU3RhdGUSFwoPbWVtb3J5X3VzZWRfbWliGA0g",
-            "ASgFEhgKEG1lbW9yeV9saW1pdF9taWIYDiABKAUSLwoIY29udHJhY3QYDyAB",
-            "KAsyHS50b3duc2ZvbGsudjEuQ29udHJhY3RWZXJzaW9uIj0KEVdhdGNoU3Rh",
-            "dHNSZXF1ZXN0EhgKC2ludGVydmFsX21zGAEgASgFSACIAQFCDgoMX2ludGVy",
-            "dmFsX21zItMDChJXYXRjaFN0YXRzUmVzcG9uc2USDwoHcnVubmluZxgBIAEo",
-            "BRIPCgd3YWl0aW5nGAIgASgFEhkKEXRva2Vuc19wZXJfc2Vjb25kGAMgASgC",
-            "EhYKDmt2X2Jsb2Nrc191c2VkGAQgASgFEhgKEGt2X2Jsb2Nrc19jYWNoZWQY",
-            "BSABKAUSFgoOa3ZfYmxvY2tzX2ZyZWUYBiABKAUSEwoLdHRmdF9wNTBfbXMY",
-            "ByABKAISEwoLdHRmdF9wOTlfbXMYCCABKAISEAoIc2Vzc2lvbnMYCSABKAUS",
-            "HgoWZ2VuZXJhdGVkX3Rva2Vuc190b3RhbBgKIAEoAxIbChNwcm9tcHRfdG9r",
-            "ZW5zX3RvdGFsGAsgASgDEhsKE2NhY2hlZF90b2tlbnNfdG90YWwYDCABKAMS",
-            "FgoOcmVxdWVzdHNfdG90YWwYDSABKAMSGQoRcHJlZW1wdGlvbnNfdG90YWwY",
-            "DiABKAMSLQoLbW9kZWxfc3RhdGUYDyABKA4yGC50b3duc2ZvbGsudjEuTW9k",
-            "ZWxTdGF0ZRIXCg9tZW1vcnlfdXNlZF9taWIYECABKAUSJQoEcGFjZRgUIAEo",
-            "CzIXLnRvd25zZm9say52MS5GcmFtZVBhY2UiKAoFRnJhbWUSDgoGYWdlX3Vz",
-            "GAEgASgNEg8KB2J1c3lfdXMYAiABKA0iqQEKE1JlcG9ydEZyYW1lc1JlcXVl",
-            "c3QSEAoIcmVwb3J0ZXIYASABKAkSEAoIY2xvY2tfdXMYAiABKAQSEQoJdGFy",
-            "Z2V0X3VzGAMgASgNEigKBnBvbGljeRgEIAEoDjIYLnRvd25zZm9say52MS5Q",
-            "YWNlUG9saWN5EiMKBmZyYW1lcxgFIAMoCzITLnRvd25zZm9say52MS5GcmFt",
-            "ZRIMCgRkb25lGAYgASgIIhYKFFJlcG9ydEZyYW1lc1Jlc3BvbnNlIskBCglG",
-            "cmFtZVBhY2USKAoGcG9saWN5GAEgASgOMhgudG93bnNmb2xrLnYxLlBhY2VQ",
-            "b2xpY3kSEAoIZnJhbWVfbXMYAiABKAISEQoJYnVkZ2V0X21zGAMgASgCEhUK",
-            "DXN0ZXBzX2RlbGF5ZWQYBCABKAMSFAoMc3RlcHNfZm9yY2VkGAUgASgDEhgK",
-            "EGVzdGltYXRlc19taXNzZWQYBiABKAMSEwoLZnJhbWVzX2xhdGUYByABKAMS",
-            "EQoJcmVwb3J0ZXJzGAggASgFIiQKDlJlbGVhc2VSZXF1ZXN0EhIKCnVudGls",
-            "X3dhcm0YASABKAgiKgoPUmVsZWFzZVJlc3BvbnNlEhcKD21lbW9yeV91c2Vk",
-            "X21pYhgBIAEoBSINCgtXYXJtUmVxdWVzdCInCgxXYXJtUmVzcG9uc2USFwoP",
-            "bWVtb3J5X3VzZWRfbWliGAEgASgFIiIKEkxvYWRBZGFwdGVyUmVxdWVzdBIM",
-            "CgRuYW1lGAEgASgJIj0KE0xvYWRBZGFwdGVyUmVzcG9uc2USJgoHYWRhcHRl",
-            "chgBIAEoCzIVLnRvd25zZm9say52MS5BZGFwdGVyIiQKFFVubG9hZEFkYXB0",
-            "ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiFwoVVW5sb2FkQWRhcHRlclJlc3Bv",
-            "bnNlIhUKE0xpc3RBZGFwdGVyc1JlcXVlc3QiSwoHQWRhcHRlchIMCgRuYW1l",
-            "GAEgASgJEg4KBmxvYWRlZBgCIAEoCBIMCgRyYW5rGAMgASgFEhQKDG1lbW9y",
-            "eV9ieXRlcxgEIAEoAyI/ChRMaXN0QWRhcHRlcnNSZXNwb25zZRInCghhZGFw",
-            "dGVycxgBIAMoCzIVLnRvd25zZm9say52MS5BZGFwdGVyKl8KC0Nob2ljZVNj",
-            "b3JlEhwKGENIT0lDRV9TQ09SRV9VTlNQRUNJRklFRBAAEhYKEkNIT0lDRV9T",
-            "Q09SRV9UT1RBTBABEhoKFkNIT0lDRV9TQ09SRV9QRVJfVE9LRU4QAip0CgpN",
-            "b2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSTU9E",
-            "RUxfU1RBVEVfTE9BREVEEAESGAoUTU9ERUxfU1RBVEVfUkVMRUFTRUQQAhIX",
-            "ChNNT0RFTF9TVEFURV9MT0FESU5HEAMqSwoNQ29udHJhY3RNYWpvchIeChpD",
-            "T05UUkFDVF9NQUpPUl9VTlNQRUNJRklFRBAAEhoKFkNPTlRSQUNUX01BSk9S",
-            "X0NVUlJFTlQQASpLCg1Db250cmFjdE1pbm9yEh4KGkNPTlRSQUNUX01JTk9S",
-            "X1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1RfTUlOT1JfQ1VSUkVOVBABKnEK",
-            "ClBhY2VQb2xpY3kSGwoXUEFDRV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIWChJQ",
-            "QUNFX1BPTElDWV9TTU9PVEgQARIYChRQQUNFX1BPTElDWV9CQUxBTkNFRBAC",
-            "EhQKEFBBQ0VfUE9MSUNZX0ZBU1QQAzKBDwoQVG93bnNmb2xrU2VydmljZRJN",
-            "CghDb252ZXJzZRIdLnRvd25zZm9say52MS5Db252ZXJzZVJlcXVlc3QaHi50",
-            "b3duc2ZvbGsudjEuQ29udmVyc2VSZXNwb25zZSgBMAESUgoLT3BlblNlc3Np",
-            "b24SIC50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXF1ZXN0GiEudG93bnNm",
-            "b2xrLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2USPAoDU2F5EhgudG93bnNmb2xr",
-            "LnYxLlNheVJlcXVlc3QaGS50b3duc2ZvbGsudjEuU2F5UmVzcG9uc2UwARJh",
-            "ChBJbnRlcnJ1cHRTZXNzaW9uEiUudG93bnNmb2xrLnYxLkludGVycnVwdFNl",
-            "c3Npb25SZXF1ZXN0GiYudG93bnNmb2xrLnYxLkludGVycnVwdFNlc3Npb25S",
-            "ZXNwb25zZRJVCgxBbnN3ZXJBY3Rpb24SIS50b3duc2ZvbGsudjEuQW5zd2Vy",
-            "QWN0aW9uUmVxdWVzdBoiLnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25SZXNw",
-            "b25zZRJYCg1Ob3RpZnlTZXNzaW9uEiIudG93bnNmb2xrLnYxLk5vdGlmeVNl",
-            "c3Npb25SZXF1ZXN0GiMudG93bnNmb2xrLnYxLk5vdGlmeVNlc3Npb25SZXNw",
-            "b25zZRJSCgtSZWNvcmRMaW5lcxIgLnRvd25zZm9say52MS5SZWNvcmRMaW5l",
-            "c1JlcXVlc3QaIS50b3duc2ZvbGsudjEuUmVjb3JkTGluZXNSZXNwb25zZRJY",
-            "Cg1VcGRhdGVTZXNzaW9uEiIudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25S",
-            "ZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJP",
-            "CgpHZXRTZXNzaW9uEh8udG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXF1ZXN0",
-            "GiAudG93bnNmb2xrLnYxLkdldFNlc3Npb25SZXNwb25zZRJVCgxMaXN0U2Vz",
-            "c2lvbnMSIS50b3duc2ZvbGsudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoiLnRv",
-            "d25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJVCgxDbG9zZVNlc3Np",
-            "b24SIS50b3duc2ZvbGsudjEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLnRvd25z",
-            "Zm9say52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJVCgxSZWdpc3RlckxvcmUS",
-            "IS50b3duc2ZvbGsudjEuUmVnaXN0ZXJMb3JlUmVxdWVzdBoiLnRvd25zZm9s",
-            "ay52MS5SZWdpc3RlckxvcmVSZXNwb25zZRJPCgpSZW1vdmVMb3JlEh8udG93",
-            "bnNmb2xrLnYxLlJlbW92ZUxvcmVSZXF1ZXN0GiAudG93bnNmb2xrLnYxLlJl",
-            "bW92ZUxvcmVSZXNwb25zZRJLCghHZW5lcmF0ZRIdLnRvd25zZm9say52MS5H",
-            "ZW5lcmF0ZVJlcXVlc3QaHi50b3duc2ZvbGsudjEuR2VuZXJhdGVSZXNwb25z",
-            "ZTABEkMKBkNob29zZRIbLnRvd25zZm9say52MS5DaG9vc2VSZXF1ZXN0Ghwu",
-            "dG93bnNmb2xrLnYxLkNob29zZVJlc3BvbnNlElsKDkdldFJ1bnRpbWVJbmZv",
-            "EiMudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVxdWVzdBokLnRvd25z",
-            "Zm9say52MS5HZXRSdW50aW1lSW5mb1Jlc3BvbnNlElEKCldhdGNoU3RhdHMS",
-            "Hy50b3duc2ZvbGsudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50b3duc2ZvbGsu",
-            "djEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESVQoMUmVwb3J0RnJhbWVzEiEudG93",
-            "bnNmb2xrLnYxLlJlcG9ydEZyYW1lc1JlcXVlc3QaIi50b3duc2ZvbGsudjEu",
-            "UmVwb3J0RnJhbWVzUmVzcG9uc2USRgoHUmVsZWFzZRIcLnRvd25zZm9say52",
-            "MS5SZWxlYXNlUmVxdWVzdBodLnRvd25zZm9say52MS5SZWxlYXNlUmVzcG9u",
-            "c2USPQoEV2FybRIZLnRvd25zZm9say52MS5XYXJtUmVxdWVzdBoaLnRvd25z",
-            "Zm9say52MS5XYXJtUmVzcG9uc2USUgoLTG9hZEFkYXB0ZXISIC50b3duc2Zv",
-            "bGsudjEuTG9hZEFkYXB0ZXJSZXF1ZXN0GiEudG93bnNmb2xrLnYxLkxvYWRB",
-            "ZGFwdGVyUmVzcG9uc2USWAoNVW5sb2FkQWRhcHRlchIiLnRvd25zZm9say52",
-            "MS5VbmxvYWRBZGFwdGVyUmVxdWVzdBojLnRvd25zZm9say52MS5VbmxvYWRB",
-            "ZGFwdGVyUmVzcG9uc2USVQoMTGlzdEFkYXB0ZXJzEiEudG93bnNmb2xrLnYx",
-            "Lkxpc3RBZGFwdGVyc1JlcXVlc3QaIi50b3duc2ZvbGsudjEuTGlzdEFkYXB0",
-            "ZXJzUmVzcG9uc2VCD6oCDFRvd25zZm9say5WMWIGcHJvdG8z"));
+            "LnYxLlNlc3Npb25TdW1tYXJ5IvwBCgpUdXJuUmVwb3J0Eg8KB3R1cm5faWQY",
+            "ASABKAkSJgoFc3RhdGUYAiABKA4yFy50b3duc2ZvbGsudjEuVHVyblN0YXRl",
+            "EhUKDWFza2VkX3VuaXhfbXMYAyABKAMSEQoJcXVldWVkX21zGAQgASgCEhEK",
+            "CXByb21wdF9tcxgFIAEoAhIQCgh0b3RhbF9tcxgGIAEoAhIiCgV1c2FnZRgH",
+            "IAEoCzITLnRvd25zZm9say52MS5Vc2FnZRIxCg1maW5pc2hfcmVhc29uGAgg",
+            "ASgOMhoudG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIPCgdyZXRyaWVzGAkg",
+            "ASgFIowBCgxQcm9tcHRSZXBvcnQSDwoHdHVybl9pZBgBIAEoCRIRCgl0b2tl",
+            "bl9pZHMYAiADKAUSGgoNY2FjaGVkX3Rva2VucxgDIAEoBUgAiAEBEhMKC2Nh",
+            "Y2hlZF90ZXh0GAQgASgJEhUKDWNvbXB1dGVkX3RleHQYBSABKAlCEAoOX2Nh",
+            "Y2hlZF90b2tlbnMicgoLRXJyb3JSZXBvcnQSDwoHdW5peF9tcxgBIAEoAxIM",
+            "CgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDgoGbWV0aG9kGAQgASgJ",
+            "EhIKCnNlc3Npb25faWQYBSABKAkSDwoHdHVybl9pZBgGIAEoCSJAChVJbnNw",
+            "ZWN0U2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRITCgt3aXRo",
+            "X3Byb21wdBgCIAEoCCLFAQoWSW5zcGVjdFNlc3Npb25SZXNwb25zZRInCgV0",
+            "dXJucxgBIAMoCzIYLnRvd25zZm9say52MS5UdXJuUmVwb3J0EikKBmVycm9y",
+            "cxgCIAMoCzIZLnRvd25zZm9say52MS5FcnJvclJlcG9ydBIqCgZwcm9tcHQY",
+            "AyABKAsyGi50b3duc2ZvbGsudjEuUHJvbXB0UmVwb3J0EhQKDHF1ZXVlZF90",
+            "dXJucxgEIAEoBRIVCg1zeXN0ZW1fdG9rZW5zGAUgASgFIhMKEUxpc3RFcnJv",
+            "cnNSZXF1ZXN0Ij8KEkxpc3RFcnJvcnNSZXNwb25zZRIpCgZlcnJvcnMYASAD",
+            "KAsyGS50b3duc2ZvbGsudjEuRXJyb3JSZXBvcnQiKQoTQ2xvc2VTZXNzaW9u",
+            "UmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIhYKFENsb3NlU2Vzc2lvblJl",
+            "c3BvbnNlIjcKE1JlZ2lzdGVyTG9yZVJlcXVlc3QSIAoEbG9yZRgBIAEoCzIS",
+            "LnRvd25zZm9say52MS5Mb3JlIiYKFFJlZ2lzdGVyTG9yZVJlc3BvbnNlEg4K",
+            "BnRva2VucxgBIAEoBSIkChFSZW1vdmVMb3JlUmVxdWVzdBIPCgdsb3JlX2lk",
+            "GAEgASgJIhQKElJlbW92ZUxvcmVSZXNwb25zZSIXCghUb2tlbklkcxILCgNp",
+            "ZHMYASADKAUi4QEKD0dlbmVyYXRlUmVxdWVzdBIOCgR0ZXh0GAEgASgJSAAS",
+            "KwoJdG9rZW5faWRzGAIgASgLMhYudG93bnNmb2xrLnYxLlRva2VuSWRzSAAS",
+            "LgoIc2FtcGxpbmcYAyABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJh",
+            "bXMSDAoEZWNobxgEIAEoCBIQCghwcmlvcml0eRgFIAEoBRImCgdncmFtbWFy",
+            "GAYgASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXISDwoHYWRhcHRlchgHIAEo",
+            "CUIICgZwcm9tcHQirAEKEEdlbmVyYXRlUmVzcG9uc2USLAoGcHJvbXB0GAEg",
+            "ASgLMhoudG93bnNmb2xrLnYxLkVjaG9lZFByb21wdEgAEisKBHRleHQYAiAB",
+            "KAsyGy50b3duc2ZvbGsudjEuR2VuZXJhdGVkVGV4dEgAEjQKCGZpbmlzaGVk",
+            "GAMgASgLMiAudG93bnNmb2xrLnYxLkdlbmVyYXRpb25GaW5pc2hlZEgAQgcK",
+            "BWV2ZW50IjMKDEVjaG9lZFByb21wdBIjCgZ0b2tlbnMYASADKAsyEy50b3du",
+            "c2ZvbGsudjEuVG9rZW4iQgoNR2VuZXJhdGVkVGV4dBIMCgR0ZXh0GAEgASgJ",
+            "EiMKBnRva2VucxgCIAMoCzITLnRvd25zZm9say52MS5Ub2tlbiJ+ChJHZW5l",
+            "cmF0aW9uRmluaXNoZWQSMQoNZmluaXNoX3JlYXNvbhgBIAEoDjIaLnRvd25z",
+            "Zm9say52MS5GaW5pc2hSZWFzb24SIgoFdXNhZ2UYAiABKAsyEy50b3duc2Zv",
+            "bGsudjEuVXNhZ2USEQoJc3RvcF90ZXh0GAMgASgJIt0CCg1DaG9vc2VSZXF1",
+            "ZXN0EhQKCnNlc3Npb25faWQYASABKAlIABIOCgR0ZXh0GAIgASgJSAASKwoJ",
+            "dG9rZW5faWRzGAMgASgLMhYudG93bnNmb2xrLnYxLlRva2VuSWRzSAASDwoH",
+            "b3B0aW9ucxgEIAMoCRIqCgl1dHRlcmFuY2UYBSABKAsyFy50b3duc2ZvbGsu",
+            "djEuVXR0ZXJhbmNlEhAKCHJlbWVtYmVyGAYgASgIEigKBXNjb3JlGAcgASgO",
+            "MhkudG93bnNmb2xrLnYxLkNob2ljZVNjb3JlEgwKBGRyYXcYCCABKAgSGAoL",
+            "dGVtcGVyYXR1cmUYCSABKAJIAYgBARIRCgRzZWVkGAogASgESAKIAQESEAoI",
+            "cHJpb3JpdHkYCyABKAUSDwoHYWRhcHRlchgMIAEoCUIJCgdzdWJqZWN0Qg4K",
+            "DF90ZW1wZXJhdHVyZUIHCgVfc2VlZCJtCgxTY29yZWRPcHRpb24SDAoEdGV4",
+            "dBgBIAEoCRIPCgdsb2dwcm9iGAIgASgCEhkKEWxvZ3Byb2JfcGVyX3Rva2Vu",
+            "GAMgASgCEhMKC3Byb2JhYmlsaXR5GAQgASgCEg4KBnRva2VucxgFIAEoBSKa",
+            "AQoOQ2hvb3NlUmVzcG9uc2USDgoGY2hvc2VuGAEgASgFEisKB29wdGlvbnMY",
+            "AiADKAsyGi50b3duc2ZvbGsudjEuU2NvcmVkT3B0aW9uEgwKBHNlZWQYAyAB",
+            "KAQSFQoNcHJvbXB0X3Rva2VucxgEIAEoBRIVCg1jYWNoZWRfdG9rZW5zGAUg",
+            "ASgFEg8KB3R1cm5faWQYBiABKAkiLwoPQ29udHJhY3RWZXJzaW9uEg0KBW1h",
+            "am9yGAEgASgFEg0KBW1pbm9yGAIgASgFIhcKFUdldFJ1bnRpbWVJbmZvUmVx",
+            "dWVzdCKNAwoWR2V0UnVudGltZUluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEg",
+            "ASgJEg0KBW1vZGVsGAIgASgJEhIKCnBhcmFtZXRlcnMYAyABKAMSDgoGZGV2",
+            "aWNlGAQgASgJEg0KBWR0eXBlGAUgASgJEhYKDmNvbnRleHRfdG9rZW5zGAYg",
+            "ASgFEhUKDWt2X21lbW9yeV9taWIYByABKAUSGgoSa3ZfY2FwYWNpdHlfdG9r",
+            "ZW5zGAggASgFEhQKDG1heF9zZXNzaW9ucxgJIAEoBRIRCgltYXhfYmF0Y2gY",
+            "CiABKAUSGQoRbWF4X21lc3NhZ2VfYnl0ZXMYCyABKAUSLQoLbW9kZWxfc3Rh",
+            "dGUYDCABKA4yGC50b3duc2ZvbGsudjEuTW9kZWxTdGF0ZRIXCg9tZW1vcnlf",
+            "dXNlZF9taWIYDSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEoBRIvCghj",
+            "b250cmFjdBgPIAEoCzIdLnRvd25zZm9say52MS5Db250cmFjdFZlcnNpb24i",
+            "PQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgB",
+            "AUIOCgxfaW50ZXJ2YWxfbXMi0wMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
+            "dW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9z",
+            "ZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxv",
+            "Y2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0",
+            "dGZ0X3A1MF9tcxgHIAEoAhITCgt0dGZ0X3A5OV9tcxgIIAEoAhIQCghzZXNz",
+            "aW9ucxgJIAEoBRIeChZnZW5lcmF0ZWRfdG9rZW5zX3RvdGFsGAogASgDEhsK",
+            "E3Byb21wdF90b2tlbnNfdG90YWwYCyABKAMSGwoTY2FjaGVkX3Rva2Vuc190",
+            "b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0",
+            "aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25z",
+            "Zm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQIAEoBRIl",
+            "CgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZSIoCgVGcmFt",
+            "ZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91cxgCIAEoDSKpAQoTUmVwb3J0",
+            "RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgBIAEoCRIQCghjbG9ja191cxgC",
+            "IAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoGcG9saWN5GAQgASgOMhgudG93",
+            "bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJhbWVzGAUgAygLMhMudG93bnNm",
+            "b2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgiFgoUUmVwb3J0RnJhbWVzUmVz",
+            "cG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xpY3kYASABKA4yGC50b3duc2Zv",
+            "bGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9tcxgCIAEoAhIRCglidWRnZXRf",
+            "bXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgEIAEoAxIUCgxzdGVwc19mb3Jj",
+            "ZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3NlZBgGIAEoAxITCgtmcmFtZXNf",
+            "bGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCABKAUiJAoOUmVsZWFzZVJlcXVl",
+            "c3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9SZWxlYXNlUmVzcG9uc2USFwoP",
+            "bWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dhcm1SZXF1ZXN0IicKDFdhcm1S",
+            "ZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIYASABKAUiIgoSTG9hZEFkYXB0",
+            "ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiPQoTTG9hZEFkYXB0ZXJSZXNwb25z",
+            "ZRImCgdhZGFwdGVyGAEgASgLMhUudG93bnNmb2xrLnYxLkFkYXB0ZXIiJAoU",
+            "VW5sb2FkQWRhcHRlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIXChVVbmxvYWRB",
+            "ZGFwdGVyUmVzcG9uc2UiFQoTTGlzdEFkYXB0ZXJzUmVxdWVzdCJLCgdBZGFw",
+            "dGVyEgwKBG5hbWUYASABKAkSDgoGbG9hZGVkGAIgASgIEgwKBHJhbmsYAyAB",
+            "KAUSFAoMbWVtb3J5X2J5dGVzGAQgASgDIj8KFExpc3RBZGFwdGVyc1Jlc3Bv",
+            "bnNlEicKCGFkYXB0ZXJzGAEgAygLMhUudG93bnNmb2xrLnYxLkFkYXB0ZXIq",
+            "jQEKCVR1cm5TdGF0ZRIaChZUVVJOX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoU",
+            "VFVSTl9TVEFURV9BTlNXRVJJTkcQARIXChNUVVJOX1NUQVRFX0ZJTklTSEVE",
+            "EAISGgoWVFVSTl9TVEFURV9JTlRFUlJVUFRFRBADEhUKEVRVUk5fU1RBVEVf",
+            "RkFJTEVEEAQqXwoLQ2hvaWNlU2NvcmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BF",
+            "Q0lGSUVEEAASFgoSQ0hPSUNFX1NDT1JFX1RPVEFMEAESGgoWQ0hPSUNFX1ND",
+            "T1JFX1BFUl9UT0tFThACKnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVf",
+            "VU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RF",
+            "TF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAypL",
+            "Cg1Db250cmFjdE1ham9yEh4KGkNPTlRSQUNUX01BSk9SX1VOU1BFQ0lGSUVE",
+            "EAASGgoWQ09OVFJBQ1RfTUFKT1JfQ1VSUkVOVBABKksKDUNvbnRyYWN0TWlu",
+            "b3ISHgoaQ09OVFJBQ1RfTUlOT1JfVU5TUEVDSUZJRUQQABIaChZDT05UUkFD",
+            "VF9NSU5PUl9DVVJSRU5UEAEqcQoKUGFjZVBvbGljeRIbChdQQUNFX1BPTElD",
+            "WV9VTlNQRUNJRklFRBAAEhYKElBBQ0VfUE9MSUNZX1NNT09USBABEhgKFFBB",
+            "Q0VfUE9MSUNZX0JBTEFOQ0VEEAISFAoQUEFDRV9QT0xJQ1lfRkFTVBADMq8Q",
+            "ChBUb3duc2ZvbGtTZXJ2aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xrLnYx",
+            "LkNvbnZlcnNlUmVxdWVzdBoeLnRvd25zZm9say52MS5Db252ZXJzZVJlc3Bv",
+            "bnNlKAEwARJSCgtPcGVuU2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVuU2Vz",
+            "c2lvblJlcXVlc3QaIS50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNwb25z",
+            "ZRI8CgNTYXkSGC50b3duc2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25zZm9s",
+            "ay52MS5TYXlSZXNwb25zZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50b3du",
+            "c2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2ZvbGsu",
+            "djEuSW50ZXJydXB0U2Vzc2lvblJlc3BvbnNlElUKDEFuc3dlckFjdGlvbhIh",
+            "LnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25SZXF1ZXN0GiIudG93bnNmb2xr",
+            "LnYxLkFuc3dlckFjdGlvblJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24SIi50",
+            "b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsu",
+            "djEuTm90aWZ5U2Vzc2lvblJlc3BvbnNlElIKC1JlY29yZExpbmVzEiAudG93",
+            "bnNmb2xrLnYxLlJlY29yZExpbmVzUmVxdWVzdBohLnRvd25zZm9say52MS5S",
+            "ZWNvcmRMaW5lc1Jlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24SIi50b3duc2Zv",
+            "bGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuVXBk",
+            "YXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50b3duc2ZvbGsu",
+            "djEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEuR2V0U2Vzc2lv",
+            "blJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9say52MS5MaXN0",
+            "U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jl",
+            "c3BvbnNlElsKDkluc3BlY3RTZXNzaW9uEiMudG93bnNmb2xrLnYxLkluc3Bl",
+            "Y3RTZXNzaW9uUmVxdWVzdBokLnRvd25zZm9say52MS5JbnNwZWN0U2Vzc2lv",
+            "blJlc3BvbnNlEk8KCkxpc3RFcnJvcnMSHy50b3duc2ZvbGsudjEuTGlzdEVy",
+            "cm9yc1JlcXVlc3QaIC50b3duc2ZvbGsudjEuTGlzdEVycm9yc1Jlc3BvbnNl",
+            "ElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25S",
+            "ZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlElUK",
+            "DFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXF1",
+            "ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNlEk8KClJl",
+            "bW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVlc3QaIC50",
+            "b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVyYXRlEh0u",
+            "dG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoeLnRvd25zZm9say52MS5H",
+            "ZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsudG93bnNmb2xrLnYxLkNo",
+            "b29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9uc2USWwoO",
+            "R2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9S",
+            "ZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVzcG9uc2US",
+            "UQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVxdWVz",
+            "dBogLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJVCgxSZXBv",
+            "cnRGcmFtZXMSIS50b3duc2ZvbGsudjEuUmVwb3J0RnJhbWVzUmVxdWVzdBoi",
+            "LnRvd25zZm9say52MS5SZXBvcnRGcmFtZXNSZXNwb25zZRJGCgdSZWxlYXNl",
+            "EhwudG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1ZXN0Gh0udG93bnNmb2xrLnYx",
+            "LlJlbGVhc2VSZXNwb25zZRI9CgRXYXJtEhkudG93bnNmb2xrLnYxLldhcm1S",
+            "ZXF1ZXN0GhoudG93bnNmb2xrLnYxLldhcm1SZXNwb25zZRJSCgtMb2FkQWRh",
+            "cHRlchIgLnRvd25zZm9say52MS5Mb2FkQWRhcHRlclJlcXVlc3QaIS50b3du",
+            "c2ZvbGsudjEuTG9hZEFkYXB0ZXJSZXNwb25zZRJYCg1VbmxvYWRBZGFwdGVy",
+            "EiIudG93bnNmb2xrLnYxLlVubG9hZEFkYXB0ZXJSZXF1ZXN0GiMudG93bnNm",
+            "b2xrLnYxLlVubG9hZEFkYXB0ZXJSZXNwb25zZRJVCgxMaXN0QWRhcHRlcnMS",
+            "IS50b3duc2ZvbGsudjEuTGlzdEFkYXB0ZXJzUmVxdWVzdBoiLnRvd25zZm9s",
+            "ay52MS5MaXN0QWRhcHRlcnNSZXNwb25zZUIPqgIMVG93bnNmb2xrLlYxYgZw",
+            "cm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
-          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.ContractMajor), typeof(global::Townsfolk.V1.ContractMinor), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
+          new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.TurnState), typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.ContractMajor), typeof(global::Townsfolk.V1.ContractMinor), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.OpenSession), global::Townsfolk.V1.OpenSession.Parser, new[]{ "Config", "Resume" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Interrupt), global::Townsfolk.V1.Interrupt.Parser, new[]{ "TurnId", "HeardCharacters" }, new[]{ "HeardCharacters" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RecordedLines), global::Townsfolk.V1.RecordedLines.Parser, new[]{ "Lines" }, null, null, null, null),
@@ -224,6 +251,13 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ListSessionsRequest), global::Townsfolk.V1.ListSessionsRequest.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionSummary), global::Townsfolk.V1.SessionSummary.Parser, new[]{ "SessionId", "PersonaName", "Priority", "TranscriptEntries", "Speaking" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ListSessionsResponse), global::Townsfolk.V1.ListSessionsResponse.Parser, new[]{ "Sessions" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TurnReport), global::Townsfolk.V1.TurnReport.Parser, new[]{ "TurnId", "State", "AskedUnixMs", "QueuedMs", "PromptMs", "TotalMs", "Usage", "FinishReason", "Retries" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PromptReport), global::Townsfolk.V1.PromptReport.Parser, new[]{ "TurnId", "TokenIds", "CachedTokens", "CachedText", "ComputedText" }, new[]{ "CachedTokens" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ErrorReport), global::Townsfolk.V1.ErrorReport.Parser, new[]{ "UnixMs", "Code", "Message", "Method", "SessionId", "TurnId" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.InspectSessionRequest), global::Townsfolk.V1.InspectSessionRequest.Parser, new[]{ "SessionId", "WithPrompt" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.InspectSessionResponse), global::Townsfolk.V1.InspectSessionResponse.Parser, new[]{ "Turns", "Errors", "Prompt", "QueuedTurns", "SystemTokens" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ListErrorsRequest), global::Townsfolk.V1.ListErrorsRequest.Parser, null, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ListErrorsResponse), global::Townsfolk.V1.ListErrorsResponse.Parser, new[]{ "Errors" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.CloseSessionRequest), global::Townsfolk.V1.CloseSessionRequest.Parser, new[]{ "SessionId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.CloseSessionResponse), global::Townsfolk.V1.CloseSessionResponse.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.RegisterLoreRequest), global::Townsfolk.V1.RegisterLoreRequest.Parser, new[]{ "Lore" }, null, null, null, null),
@@ -265,6 +299,32 @@ namespace Townsfolk.V1 {
 
   }
   #region Enums
+  /// <summary>
+  /// What has become of a turn.
+  /// </summary>
+  public enum TurnState {
+    /// <summary>
+    /// Not set.
+    /// </summary>
+    [pbr::OriginalName("TURN_STATE_UNSPECIFIED")] Unspecified = 0,
+    /// <summary>
+    /// The character answers, or is about to.
+    /// </summary>
+    [pbr::OriginalName("TURN_STATE_ANSWERING")] Answering = 1,
+    /// <summary>
+    /// The answer is whole.
+    /// </summary>
+    [pbr::OriginalName("TURN_STATE_FINISHED")] Finished = 2,
+    /// <summary>
+    /// It was cut off.
+    /// </summary>
+    [pbr::OriginalName("TURN_STATE_INTERRUPTED")] Interrupted = 3,
+    /// <summary>
+    /// It failed.
+    /// </summary>
+    [pbr::OriginalName("TURN_STATE_FAILED")] Failed = 4,
+  }
+
   /// <summary>
   /// By what options are compared.
   /// </summary>
@@ -6280,6 +6340,2268 @@ namespace Townsfolk.V1 {
   }
 
   /// <summary>
+  /// A turn as the runtime worked on it.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class TurnReport : pb::IMessage<TurnReport>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<TurnReport> _parser = new pb::MessageParser<TurnReport>(() => new TurnReport());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<TurnReport> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public TurnReport() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public TurnReport(TurnReport other) : this() {
+      turnId_ = other.turnId_;
+      state_ = other.state_;
+      askedUnixMs_ = other.askedUnixMs_;
+      queuedMs_ = other.queuedMs_;
+      promptMs_ = other.promptMs_;
+      totalMs_ = other.totalMs_;
+      usage_ = other.usage_ != null ? other.usage_.Clone() : null;
+      finishReason_ = other.finishReason_;
+      retries_ = other.retries_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public TurnReport Clone() {
+      return new TurnReport(this);
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 1;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "state" field.</summary>
+    public const int StateFieldNumber = 2;
+    private global::Townsfolk.V1.TurnState state_ = global::Townsfolk.V1.TurnState.Unspecified;
+    /// <summary>
+    /// What has become of it.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.TurnState State {
+      get { return state_; }
+      set {
+        state_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "asked_unix_ms" field.</summary>
+    public const int AskedUnixMsFieldNumber = 3;
+    private long askedUnixMs_;
+    /// <summary>
+    /// When it was asked for, in milliseconds since 1970 (UTC).
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long AskedUnixMs {
+      get { return askedUnixMs_; }
+      set {
+        askedUnixMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "queued_ms" field.</summary>
+    public const int QueuedMsFieldNumber = 4;
+    private float queuedMs_;
+    /// <summary>
+    /// How long it waited behind other turns of its session, in milliseconds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float QueuedMs {
+      get { return queuedMs_; }
+      set {
+        queuedMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "prompt_ms" field.</summary>
+    public const int PromptMsFieldNumber = 5;
+    private float promptMs_;
+    /// <summary>
+    /// How long its prompt took to be rendered, fitted into the context and encoded, in milliseconds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float PromptMs {
+      get { return promptMs_; }
+      set {
+        promptMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "total_ms" field.</summary>
+    public const int TotalMsFieldNumber = 6;
+    private float totalMs_;
+    /// <summary>
+    /// How long it took in all, from the question to the end or until now, in milliseconds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float TotalMs {
+      get { return totalMs_; }
+      set {
+        totalMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "usage" field.</summary>
+    public const int UsageFieldNumber = 7;
+    private global::Townsfolk.V1.Usage usage_;
+    /// <summary>
+    /// What it cost, once it has ended well or was cut off. time_to_first_token_ms counts from when the engine got the prompt: to wait for room,
+    /// and to compute what was not cached. One divided by tokens_per_second is the mean time of a step.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.Usage Usage {
+      get { return usage_; }
+      set {
+        usage_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "finish_reason" field.</summary>
+    public const int FinishReasonFieldNumber = 8;
+    private global::Townsfolk.V1.FinishReason finishReason_ = global::Townsfolk.V1.FinishReason.Unspecified;
+    /// <summary>
+    /// Why it ended, where it finished.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.FinishReason FinishReason {
+      get { return finishReason_; }
+      set {
+        finishReason_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "retries" field.</summary>
+    public const int RetriesFieldNumber = 9;
+    private int retries_;
+    /// <summary>
+    /// How often what went round in circles was said anew.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Retries {
+      get { return retries_; }
+      set {
+        retries_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as TurnReport);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(TurnReport other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (TurnId != other.TurnId) return false;
+      if (State != other.State) return false;
+      if (AskedUnixMs != other.AskedUnixMs) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(QueuedMs, other.QueuedMs)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(PromptMs, other.PromptMs)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(TotalMs, other.TotalMs)) return false;
+      if (!object.Equals(Usage, other.Usage)) return false;
+      if (FinishReason != other.FinishReason) return false;
+      if (Retries != other.Retries) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      if (State != global::Townsfolk.V1.TurnState.Unspecified) hash ^= State.GetHashCode();
+      if (AskedUnixMs != 0L) hash ^= AskedUnixMs.GetHashCode();
+      if (QueuedMs != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(QueuedMs);
+      if (PromptMs != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(PromptMs);
+      if (TotalMs != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(TotalMs);
+      if (usage_ != null) hash ^= Usage.GetHashCode();
+      if (FinishReason != global::Townsfolk.V1.FinishReason.Unspecified) hash ^= FinishReason.GetHashCode();
+      if (Retries != 0) hash ^= Retries.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (State != global::Townsfolk.V1.TurnState.Unspecified) {
+        output.WriteRawTag(16);
+        output.WriteEnum((int) State);
+      }
+      if (AskedUnixMs != 0L) {
+        output.WriteRawTag(24);
+        output.WriteInt64(AskedUnixMs);
+      }
+      if (QueuedMs != 0F) {
+        output.WriteRawTag(37);
+        output.WriteFloat(QueuedMs);
+      }
+      if (PromptMs != 0F) {
+        output.WriteRawTag(45);
+        output.WriteFloat(PromptMs);
+      }
+      if (TotalMs != 0F) {
+        output.WriteRawTag(53);
+        output.WriteFloat(TotalMs);
+      }
+      if (usage_ != null) {
+        output.WriteRawTag(58);
+        output.WriteMessage(Usage);
+      }
+      if (FinishReason != global::Townsfolk.V1.FinishReason.Unspecified) {
+        output.WriteRawTag(64);
+        output.WriteEnum((int) FinishReason);
+      }
+      if (Retries != 0) {
+        output.WriteRawTag(72);
+        output.WriteInt32(Retries);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      if (State != global::Townsfolk.V1.TurnState.Unspecified) {
+        output.WriteRawTag(16);
+        output.WriteEnum((int) State);
+      }
+      if (AskedUnixMs != 0L) {
+        output.WriteRawTag(24);
+        output.WriteInt64(AskedUnixMs);
+      }
+      if (QueuedMs != 0F) {
+        output.WriteRawTag(37);
+        output.WriteFloat(QueuedMs);
+      }
+      if (PromptMs != 0F) {
+        output.WriteRawTag(45);
+        output.WriteFloat(PromptMs);
+      }
+      if (TotalMs != 0F) {
+        output.WriteRawTag(53);
+        output.WriteFloat(TotalMs);
+      }
+      if (usage_ != null) {
+        output.WriteRawTag(58);
+        output.WriteMessage(Usage);
+      }
+      if (FinishReason != global::Townsfolk.V1.FinishReason.Unspecified) {
+        output.WriteRawTag(64);
+        output.WriteEnum((int) FinishReason);
+      }
+      if (Retries != 0) {
+        output.WriteRawTag(72);
+        output.WriteInt32(Retries);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      if (State != global::Townsfolk.V1.TurnState.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) State);
+      }
+      if (AskedUnixMs != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(AskedUnixMs);
+      }
+      if (QueuedMs != 0F) {
+        size += 1 + 4;
+      }
+      if (PromptMs != 0F) {
+        size += 1 + 4;
+      }
+      if (TotalMs != 0F) {
+        size += 1 + 4;
+      }
+      if (usage_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Usage);
+      }
+      if (FinishReason != global::Townsfolk.V1.FinishReason.Unspecified) {
+        size += 1 + pb::CodedOutputStream.ComputeEnumSize((int) FinishReason);
+      }
+      if (Retries != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Retries);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(TurnReport other) {
+      if (other == null) {
+        return;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      if (other.State != global::Townsfolk.V1.TurnState.Unspecified) {
+        State = other.State;
+      }
+      if (other.AskedUnixMs != 0L) {
+        AskedUnixMs = other.AskedUnixMs;
+      }
+      if (other.QueuedMs != 0F) {
+        QueuedMs = other.QueuedMs;
+      }
+      if (other.PromptMs != 0F) {
+        PromptMs = other.PromptMs;
+      }
+      if (other.TotalMs != 0F) {
+        TotalMs = other.TotalMs;
+      }
+      if (other.usage_ != null) {
+        if (usage_ == null) {
+          Usage = new global::Townsfolk.V1.Usage();
+        }
+        Usage.MergeFrom(other.Usage);
+      }
+      if (other.FinishReason != global::Townsfolk.V1.FinishReason.Unspecified) {
+        FinishReason = other.FinishReason;
+      }
+      if (other.Retries != 0) {
+        Retries = other.Retries;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 16: {
+            State = (global::Townsfolk.V1.TurnState) input.ReadEnum();
+            break;
+          }
+          case 24: {
+            AskedUnixMs = input.ReadInt64();
+            break;
+          }
+          case 37: {
+            QueuedMs = input.ReadFloat();
+            break;
+          }
+          case 45: {
+            PromptMs = input.ReadFloat();
+            break;
+          }
+          case 53: {
+            TotalMs = input.ReadFloat();
+            break;
+          }
+          case 58: {
+            if (usage_ == null) {
+              Usage = new global::Townsfolk.V1.Usage();
+            }
+            input.ReadMessage(Usage);
+            break;
+          }
+          case 64: {
+            FinishReason = (global::Townsfolk.V1.FinishReason) input.ReadEnum();
+            break;
+          }
+          case 72: {
+            Retries = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 16: {
+            State = (global::Townsfolk.V1.TurnState) input.ReadEnum();
+            break;
+          }
+          case 24: {
+            AskedUnixMs = input.ReadInt64();
+            break;
+          }
+          case 37: {
+            QueuedMs = input.ReadFloat();
+            break;
+          }
+          case 45: {
+            PromptMs = input.ReadFloat();
+            break;
+          }
+          case 53: {
+            TotalMs = input.ReadFloat();
+            break;
+          }
+          case 58: {
+            if (usage_ == null) {
+              Usage = new global::Townsfolk.V1.Usage();
+            }
+            input.ReadMessage(Usage);
+            break;
+          }
+          case 64: {
+            FinishReason = (global::Townsfolk.V1.FinishReason) input.ReadEnum();
+            break;
+          }
+          case 72: {
+            Retries = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// A prompt, exactly as the model saw it, control tokens by their names.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class PromptReport : pb::IMessage<PromptReport>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<PromptReport> _parser = new pb::MessageParser<PromptReport>(() => new PromptReport());
+    private pb::UnknownFieldSet _unknownFields;
+    private int _hasBits0;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<PromptReport> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public PromptReport() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public PromptReport(PromptReport other) : this() {
+      _hasBits0 = other._hasBits0;
+      turnId_ = other.turnId_;
+      tokenIds_ = other.tokenIds_.Clone();
+      cachedTokens_ = other.cachedTokens_;
+      cachedText_ = other.cachedText_;
+      computedText_ = other.computedText_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public PromptReport Clone() {
+      return new PromptReport(this);
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 1;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn that it was for.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "token_ids" field.</summary>
+    public const int TokenIdsFieldNumber = 2;
+    private static readonly pb::FieldCodec<int> _repeated_tokenIds_codec
+        = pb::FieldCodec.ForInt32(18);
+    private readonly pbc::RepeatedField<int> tokenIds_ = new pbc::RepeatedField<int>();
+    /// <summary>
+    /// Its tokens.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<int> TokenIds {
+      get { return tokenIds_; }
+    }
+
+    /// <summary>Field number for the "cached_tokens" field.</summary>
+    public const int CachedTokensFieldNumber = 3;
+    private readonly static int CachedTokensDefaultValue = 0;
+
+    private int cachedTokens_;
+    /// <summary>
+    /// How many of them, from the first on, were in the KV cache and were not computed. Not set until the turn has ended.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CachedTokens {
+      get { if ((_hasBits0 & 1) != 0) { return cachedTokens_; } else { return CachedTokensDefaultValue; } }
+      set {
+        _hasBits0 |= 1;
+        cachedTokens_ = value;
+      }
+    }
+    /// <summary>Gets whether the "cached_tokens" field is set</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool HasCachedTokens {
+      get { return (_hasBits0 & 1) != 0; }
+    }
+    /// <summary>Clears the value of the "cached_tokens" field</summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void ClearCachedTokens() {
+      _hasBits0 &= ~1;
+    }
+
+    /// <summary>Field number for the "cached_text" field.</summary>
+    public const int CachedTextFieldNumber = 4;
+    private string cachedText_ = "";
+    /// <summary>
+    /// The text of these. A character that is half in the cache belongs to what was computed.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string CachedText {
+      get { return cachedText_; }
+      set {
+        cachedText_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "computed_text" field.</summary>
+    public const int ComputedTextFieldNumber = 5;
+    private string computedText_ = "";
+    /// <summary>
+    /// The text of all others.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string ComputedText {
+      get { return computedText_; }
+      set {
+        computedText_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as PromptReport);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(PromptReport other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (TurnId != other.TurnId) return false;
+      if(!tokenIds_.Equals(other.tokenIds_)) return false;
+      if (CachedTokens != other.CachedTokens) return false;
+      if (CachedText != other.CachedText) return false;
+      if (ComputedText != other.ComputedText) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      hash ^= tokenIds_.GetHashCode();
+      if (HasCachedTokens) hash ^= CachedTokens.GetHashCode();
+      if (CachedText.Length != 0) hash ^= CachedText.GetHashCode();
+      if (ComputedText.Length != 0) hash ^= ComputedText.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      tokenIds_.WriteTo(output, _repeated_tokenIds_codec);
+      if (HasCachedTokens) {
+        output.WriteRawTag(24);
+        output.WriteInt32(CachedTokens);
+      }
+      if (CachedText.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(CachedText);
+      }
+      if (ComputedText.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(ComputedText);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(TurnId);
+      }
+      tokenIds_.WriteTo(ref output, _repeated_tokenIds_codec);
+      if (HasCachedTokens) {
+        output.WriteRawTag(24);
+        output.WriteInt32(CachedTokens);
+      }
+      if (CachedText.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(CachedText);
+      }
+      if (ComputedText.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(ComputedText);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      size += tokenIds_.CalculateSize(_repeated_tokenIds_codec);
+      if (HasCachedTokens) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(CachedTokens);
+      }
+      if (CachedText.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(CachedText);
+      }
+      if (ComputedText.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(ComputedText);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(PromptReport other) {
+      if (other == null) {
+        return;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      tokenIds_.Add(other.tokenIds_);
+      if (other.HasCachedTokens) {
+        CachedTokens = other.CachedTokens;
+      }
+      if (other.CachedText.Length != 0) {
+        CachedText = other.CachedText;
+      }
+      if (other.ComputedText.Length != 0) {
+        ComputedText = other.ComputedText;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18:
+          case 16: {
+            tokenIds_.AddEntriesFrom(input, _repeated_tokenIds_codec);
+            break;
+          }
+          case 24: {
+            CachedTokens = input.ReadInt32();
+            break;
+          }
+          case 34: {
+            CachedText = input.ReadString();
+            break;
+          }
+          case 42: {
+            ComputedText = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            TurnId = input.ReadString();
+            break;
+          }
+          case 18:
+          case 16: {
+            tokenIds_.AddEntriesFrom(ref input, _repeated_tokenIds_codec);
+            break;
+          }
+          case 24: {
+            CachedTokens = input.ReadInt32();
+            break;
+          }
+          case 34: {
+            CachedText = input.ReadString();
+            break;
+          }
+          case 42: {
+            ComputedText = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Something that failed.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ErrorReport : pb::IMessage<ErrorReport>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ErrorReport> _parser = new pb::MessageParser<ErrorReport>(() => new ErrorReport());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ErrorReport> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ErrorReport() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ErrorReport(ErrorReport other) : this() {
+      unixMs_ = other.unixMs_;
+      code_ = other.code_;
+      message_ = other.message_;
+      method_ = other.method_;
+      sessionId_ = other.sessionId_;
+      turnId_ = other.turnId_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ErrorReport Clone() {
+      return new ErrorReport(this);
+    }
+
+    /// <summary>Field number for the "unix_ms" field.</summary>
+    public const int UnixMsFieldNumber = 1;
+    private long unixMs_;
+    /// <summary>
+    /// When, in milliseconds since 1970 (UTC).
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long UnixMs {
+      get { return unixMs_; }
+      set {
+        unixMs_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "code" field.</summary>
+    public const int CodeFieldNumber = 2;
+    private string code_ = "";
+    /// <summary>
+    /// Its gRPC status, such as "NOT_FOUND".
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Code {
+      get { return code_; }
+      set {
+        code_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "message" field.</summary>
+    public const int MessageFieldNumber = 3;
+    private string message_ = "";
+    /// <summary>
+    /// What went wrong and what to do about it.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Message {
+      get { return message_; }
+      set {
+        message_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "method" field.</summary>
+    public const int MethodFieldNumber = 4;
+    private string method_ = "";
+    /// <summary>
+    /// The call, such as "OpenSession"; empty for a turn.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string Method {
+      get { return method_; }
+      set {
+        method_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "session_id" field.</summary>
+    public const int SessionIdFieldNumber = 5;
+    private string sessionId_ = "";
+    /// <summary>
+    /// The session, where one is concerned.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string SessionId {
+      get { return sessionId_; }
+      set {
+        sessionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "turn_id" field.</summary>
+    public const int TurnIdFieldNumber = 6;
+    private string turnId_ = "";
+    /// <summary>
+    /// The turn, where one is concerned.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string TurnId {
+      get { return turnId_; }
+      set {
+        turnId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ErrorReport);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ErrorReport other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (UnixMs != other.UnixMs) return false;
+      if (Code != other.Code) return false;
+      if (Message != other.Message) return false;
+      if (Method != other.Method) return false;
+      if (SessionId != other.SessionId) return false;
+      if (TurnId != other.TurnId) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (UnixMs != 0L) hash ^= UnixMs.GetHashCode();
+      if (Code.Length != 0) hash ^= Code.GetHashCode();
+      if (Message.Length != 0) hash ^= Message.GetHashCode();
+      if (Method.Length != 0) hash ^= Method.GetHashCode();
+      if (SessionId.Length != 0) hash ^= SessionId.GetHashCode();
+      if (TurnId.Length != 0) hash ^= TurnId.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (UnixMs != 0L) {
+        output.WriteRawTag(8);
+        output.WriteInt64(UnixMs);
+      }
+      if (Code.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Code);
+      }
+      if (Message.Length != 0) {
+        output.WriteRawTag(26);
+        output.WriteString(Message);
+      }
+      if (Method.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(Method);
+      }
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(SessionId);
+      }
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(50);
+        output.WriteString(TurnId);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (UnixMs != 0L) {
+        output.WriteRawTag(8);
+        output.WriteInt64(UnixMs);
+      }
+      if (Code.Length != 0) {
+        output.WriteRawTag(18);
+        output.WriteString(Code);
+      }
+      if (Message.Length != 0) {
+        output.WriteRawTag(26);
+        output.WriteString(Message);
+      }
+      if (Method.Length != 0) {
+        output.WriteRawTag(34);
+        output.WriteString(Method);
+      }
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(42);
+        output.WriteString(SessionId);
+      }
+      if (TurnId.Length != 0) {
+        output.WriteRawTag(50);
+        output.WriteString(TurnId);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (UnixMs != 0L) {
+        size += 1 + pb::CodedOutputStream.ComputeInt64Size(UnixMs);
+      }
+      if (Code.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Code);
+      }
+      if (Message.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Message);
+      }
+      if (Method.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(Method);
+      }
+      if (SessionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(SessionId);
+      }
+      if (TurnId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(TurnId);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ErrorReport other) {
+      if (other == null) {
+        return;
+      }
+      if (other.UnixMs != 0L) {
+        UnixMs = other.UnixMs;
+      }
+      if (other.Code.Length != 0) {
+        Code = other.Code;
+      }
+      if (other.Message.Length != 0) {
+        Message = other.Message;
+      }
+      if (other.Method.Length != 0) {
+        Method = other.Method;
+      }
+      if (other.SessionId.Length != 0) {
+        SessionId = other.SessionId;
+      }
+      if (other.TurnId.Length != 0) {
+        TurnId = other.TurnId;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            UnixMs = input.ReadInt64();
+            break;
+          }
+          case 18: {
+            Code = input.ReadString();
+            break;
+          }
+          case 26: {
+            Message = input.ReadString();
+            break;
+          }
+          case 34: {
+            Method = input.ReadString();
+            break;
+          }
+          case 42: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 50: {
+            TurnId = input.ReadString();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            UnixMs = input.ReadInt64();
+            break;
+          }
+          case 18: {
+            Code = input.ReadString();
+            break;
+          }
+          case 26: {
+            Message = input.ReadString();
+            break;
+          }
+          case 34: {
+            Method = input.ReadString();
+            break;
+          }
+          case 42: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 50: {
+            TurnId = input.ReadString();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Look into a session.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class InspectSessionRequest : pb::IMessage<InspectSessionRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<InspectSessionRequest> _parser = new pb::MessageParser<InspectSessionRequest>(() => new InspectSessionRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<InspectSessionRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public InspectSessionRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public InspectSessionRequest(InspectSessionRequest other) : this() {
+      sessionId_ = other.sessionId_;
+      withPrompt_ = other.withPrompt_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public InspectSessionRequest Clone() {
+      return new InspectSessionRequest(this);
+    }
+
+    /// <summary>Field number for the "session_id" field.</summary>
+    public const int SessionIdFieldNumber = 1;
+    private string sessionId_ = "";
+    /// <summary>
+    /// The session.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public string SessionId {
+      get { return sessionId_; }
+      set {
+        sessionId_ = pb::ProtoPreconditions.CheckNotNull(value, "value");
+      }
+    }
+
+    /// <summary>Field number for the "with_prompt" field.</summary>
+    public const int WithPromptFieldNumber = 2;
+    private bool withPrompt_;
+    /// <summary>
+    /// Also its last prompt: up to some bytes for each token of the context.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool WithPrompt {
+      get { return withPrompt_; }
+      set {
+        withPrompt_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as InspectSessionRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(InspectSessionRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (SessionId != other.SessionId) return false;
+      if (WithPrompt != other.WithPrompt) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (SessionId.Length != 0) hash ^= SessionId.GetHashCode();
+      if (WithPrompt != false) hash ^= WithPrompt.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (WithPrompt != false) {
+        output.WriteRawTag(16);
+        output.WriteBool(WithPrompt);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (SessionId.Length != 0) {
+        output.WriteRawTag(10);
+        output.WriteString(SessionId);
+      }
+      if (WithPrompt != false) {
+        output.WriteRawTag(16);
+        output.WriteBool(WithPrompt);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (SessionId.Length != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeStringSize(SessionId);
+      }
+      if (WithPrompt != false) {
+        size += 1 + 1;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(InspectSessionRequest other) {
+      if (other == null) {
+        return;
+      }
+      if (other.SessionId.Length != 0) {
+        SessionId = other.SessionId;
+      }
+      if (other.WithPrompt != false) {
+        WithPrompt = other.WithPrompt;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 16: {
+            WithPrompt = input.ReadBool();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            SessionId = input.ReadString();
+            break;
+          }
+          case 16: {
+            WithPrompt = input.ReadBool();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// What the runtime did for a session.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class InspectSessionResponse : pb::IMessage<InspectSessionResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<InspectSessionResponse> _parser = new pb::MessageParser<InspectSessionResponse>(() => new InspectSessionResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<InspectSessionResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public InspectSessionResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public InspectSessionResponse(InspectSessionResponse other) : this() {
+      turns_ = other.turns_.Clone();
+      errors_ = other.errors_.Clone();
+      prompt_ = other.prompt_ != null ? other.prompt_.Clone() : null;
+      queuedTurns_ = other.queuedTurns_;
+      systemTokens_ = other.systemTokens_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public InspectSessionResponse Clone() {
+      return new InspectSessionResponse(this);
+    }
+
+    /// <summary>Field number for the "turns" field.</summary>
+    public const int TurnsFieldNumber = 1;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.TurnReport> _repeated_turns_codec
+        = pb::FieldCodec.ForMessage(10, global::Townsfolk.V1.TurnReport.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.TurnReport> turns_ = new pbc::RepeatedField<global::Townsfolk.V1.TurnReport>();
+    /// <summary>
+    /// Its last 16 turns that were begun, oldest first.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.TurnReport> Turns {
+      get { return turns_; }
+    }
+
+    /// <summary>Field number for the "errors" field.</summary>
+    public const int ErrorsFieldNumber = 2;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.ErrorReport> _repeated_errors_codec
+        = pb::FieldCodec.ForMessage(18, global::Townsfolk.V1.ErrorReport.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.ErrorReport> errors_ = new pbc::RepeatedField<global::Townsfolk.V1.ErrorReport>();
+    /// <summary>
+    /// The turns that failed, at most the last 16, oldest first.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.ErrorReport> Errors {
+      get { return errors_; }
+    }
+
+    /// <summary>Field number for the "prompt" field.</summary>
+    public const int PromptFieldNumber = 3;
+    private global::Townsfolk.V1.PromptReport prompt_;
+    /// <summary>
+    /// Its last prompt, where it was asked for and there is one.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.PromptReport Prompt {
+      get { return prompt_; }
+      set {
+        prompt_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "queued_turns" field.</summary>
+    public const int QueuedTurnsFieldNumber = 4;
+    private int queuedTurns_;
+    /// <summary>
+    /// How many turns wait.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int QueuedTurns {
+      get { return queuedTurns_; }
+      set {
+        queuedTurns_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "system_tokens" field.</summary>
+    public const int SystemTokensFieldNumber = 5;
+    private int systemTokens_;
+    /// <summary>
+    /// Tokens of lore and persona.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int SystemTokens {
+      get { return systemTokens_; }
+      set {
+        systemTokens_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as InspectSessionResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(InspectSessionResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!turns_.Equals(other.turns_)) return false;
+      if(!errors_.Equals(other.errors_)) return false;
+      if (!object.Equals(Prompt, other.Prompt)) return false;
+      if (QueuedTurns != other.QueuedTurns) return false;
+      if (SystemTokens != other.SystemTokens) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= turns_.GetHashCode();
+      hash ^= errors_.GetHashCode();
+      if (prompt_ != null) hash ^= Prompt.GetHashCode();
+      if (QueuedTurns != 0) hash ^= QueuedTurns.GetHashCode();
+      if (SystemTokens != 0) hash ^= SystemTokens.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      turns_.WriteTo(output, _repeated_turns_codec);
+      errors_.WriteTo(output, _repeated_errors_codec);
+      if (prompt_ != null) {
+        output.WriteRawTag(26);
+        output.WriteMessage(Prompt);
+      }
+      if (QueuedTurns != 0) {
+        output.WriteRawTag(32);
+        output.WriteInt32(QueuedTurns);
+      }
+      if (SystemTokens != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(SystemTokens);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      turns_.WriteTo(ref output, _repeated_turns_codec);
+      errors_.WriteTo(ref output, _repeated_errors_codec);
+      if (prompt_ != null) {
+        output.WriteRawTag(26);
+        output.WriteMessage(Prompt);
+      }
+      if (QueuedTurns != 0) {
+        output.WriteRawTag(32);
+        output.WriteInt32(QueuedTurns);
+      }
+      if (SystemTokens != 0) {
+        output.WriteRawTag(40);
+        output.WriteInt32(SystemTokens);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += turns_.CalculateSize(_repeated_turns_codec);
+      size += errors_.CalculateSize(_repeated_errors_codec);
+      if (prompt_ != null) {
+        size += 1 + pb::CodedOutputStream.ComputeMessageSize(Prompt);
+      }
+      if (QueuedTurns != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(QueuedTurns);
+      }
+      if (SystemTokens != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(SystemTokens);
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(InspectSessionResponse other) {
+      if (other == null) {
+        return;
+      }
+      turns_.Add(other.turns_);
+      errors_.Add(other.errors_);
+      if (other.prompt_ != null) {
+        if (prompt_ == null) {
+          Prompt = new global::Townsfolk.V1.PromptReport();
+        }
+        Prompt.MergeFrom(other.Prompt);
+      }
+      if (other.QueuedTurns != 0) {
+        QueuedTurns = other.QueuedTurns;
+      }
+      if (other.SystemTokens != 0) {
+        SystemTokens = other.SystemTokens;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            turns_.AddEntriesFrom(input, _repeated_turns_codec);
+            break;
+          }
+          case 18: {
+            errors_.AddEntriesFrom(input, _repeated_errors_codec);
+            break;
+          }
+          case 26: {
+            if (prompt_ == null) {
+              Prompt = new global::Townsfolk.V1.PromptReport();
+            }
+            input.ReadMessage(Prompt);
+            break;
+          }
+          case 32: {
+            QueuedTurns = input.ReadInt32();
+            break;
+          }
+          case 40: {
+            SystemTokens = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            turns_.AddEntriesFrom(ref input, _repeated_turns_codec);
+            break;
+          }
+          case 18: {
+            errors_.AddEntriesFrom(ref input, _repeated_errors_codec);
+            break;
+          }
+          case 26: {
+            if (prompt_ == null) {
+              Prompt = new global::Townsfolk.V1.PromptReport();
+            }
+            input.ReadMessage(Prompt);
+            break;
+          }
+          case 32: {
+            QueuedTurns = input.ReadInt32();
+            break;
+          }
+          case 40: {
+            SystemTokens = input.ReadInt32();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// Ask for errors.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ListErrorsRequest : pb::IMessage<ListErrorsRequest>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ListErrorsRequest> _parser = new pb::MessageParser<ListErrorsRequest>(() => new ListErrorsRequest());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ListErrorsRequest> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListErrorsRequest() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListErrorsRequest(ListErrorsRequest other) : this() {
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListErrorsRequest Clone() {
+      return new ListErrorsRequest(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ListErrorsRequest);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ListErrorsRequest other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ListErrorsRequest other) {
+      if (other == null) {
+        return;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// What failed of late.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class ListErrorsResponse : pb::IMessage<ListErrorsResponse>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<ListErrorsResponse> _parser = new pb::MessageParser<ListErrorsResponse>(() => new ListErrorsResponse());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<ListErrorsResponse> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListErrorsResponse() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListErrorsResponse(ListErrorsResponse other) : this() {
+      errors_ = other.errors_.Clone();
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public ListErrorsResponse Clone() {
+      return new ListErrorsResponse(this);
+    }
+
+    /// <summary>Field number for the "errors" field.</summary>
+    public const int ErrorsFieldNumber = 1;
+    private static readonly pb::FieldCodec<global::Townsfolk.V1.ErrorReport> _repeated_errors_codec
+        = pb::FieldCodec.ForMessage(10, global::Townsfolk.V1.ErrorReport.Parser);
+    private readonly pbc::RepeatedField<global::Townsfolk.V1.ErrorReport> errors_ = new pbc::RepeatedField<global::Townsfolk.V1.ErrorReport>();
+    /// <summary>
+    /// At most the last 64 calls and requests on streams that failed, oldest first.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public pbc::RepeatedField<global::Townsfolk.V1.ErrorReport> Errors {
+      get { return errors_; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as ListErrorsResponse);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(ListErrorsResponse other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if(!errors_.Equals(other.errors_)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      hash ^= errors_.GetHashCode();
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      errors_.WriteTo(output, _repeated_errors_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      errors_.WriteTo(ref output, _repeated_errors_codec);
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      size += errors_.CalculateSize(_repeated_errors_codec);
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(ListErrorsResponse other) {
+      if (other == null) {
+        return;
+      }
+      errors_.Add(other.errors_);
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 10: {
+            errors_.AddEntriesFrom(input, _repeated_errors_codec);
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 10: {
+            errors_.AddEntriesFrom(ref input, _repeated_errors_codec);
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
   /// End a session.
   /// </summary>
   [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
@@ -6297,7 +8619,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[24]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6501,7 +8823,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[25]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6665,7 +8987,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[26]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -6878,7 +9200,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[27]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7082,7 +9404,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[28]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7286,7 +9608,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[29]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7450,7 +9772,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[30]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -7645,7 +9967,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[31]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8167,7 +10489,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[32]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8526,7 +10848,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[33]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8719,7 +11041,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[34]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -8952,7 +11274,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[35]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9246,7 +11568,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[36]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -9997,7 +12319,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[37]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10361,7 +12683,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[38]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10754,7 +13076,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[39]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -10998,7 +13320,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[40]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -11162,7 +13484,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[41]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[48]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -11936,7 +14258,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[42]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[49]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -12156,7 +14478,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[43]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[50]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13009,7 +15331,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[44]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[51]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13254,7 +15576,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[45]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[52]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13648,7 +15970,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[46]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[53]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -13812,7 +16134,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[47]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[54]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -14296,7 +16618,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[48]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[55]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -14500,7 +16822,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[49]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[56]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -14704,7 +17026,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[50]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[57]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -14868,7 +17190,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[51]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[58]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15072,7 +17394,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[52]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[59]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15276,7 +17598,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[53]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[60]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15489,7 +17811,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[54]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[61]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15693,7 +18015,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[55]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[62]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15857,7 +18179,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[56]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[63]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -16021,7 +18343,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[57]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[64]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -16345,7 +18667,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[58]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[65]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
