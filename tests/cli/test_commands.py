@@ -41,6 +41,23 @@ def test_talk_reads_piped_input() -> None:
     assert "never said" not in talk.stdout
 
 
+def test_talk_knows_what_a_game_can_have_a_character_do(tmp_path: Path) -> None:
+    script = tmp_path / "inn.toml"
+    lines = (("none", "Good evening!"), ("event", "Who is there?"), ("said", "You said {heard}"))
+    for cue, says in lines:
+        with script.open("a", encoding="utf-8") as file:
+            file.write(f'[[lines]]\ncue = "{cue}"\nsays = "{says}"\n')
+    text = "/greet\n/event A knock.\n/line Wait.\n/event\nHello!\n"
+    with launch_runtime("--model", str(script)) as runtime:
+        address = ("--connect", f"{runtime.address}:{runtime.port}", "--token", runtime.token)
+        talk = run("talk", *address, text=text)
+    assert talk.returncode == 0, talk.stderr
+    answers = [line for line in talk.stdout.splitlines() if line.startswith("Mira Holloway:")]
+    assert answers[:2] == ["Mira Holloway: Good evening!", "Mira Holloway: Who is there?"]
+    assert "[text: has 0 characters" in talk.stdout
+    assert answers[-1] == "Mira Holloway: You said Hello!"
+
+
 def test_talk_to_a_runtime_that_runs_leaves_no_session_there() -> None:
     with launch_runtime("--threads", "1", "--max-sessions", "1") as runtime:
         address = ("--connect", f"{runtime.address}:{runtime.port}", "--token", runtime.token)

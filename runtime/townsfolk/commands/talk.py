@@ -1,4 +1,8 @@
-"""`townsfolk talk`: a conversation with one character in this terminal."""
+"""`townsfolk talk`: a conversation with one character in this terminal.
+
+A line that begins with /greet has the character speak of its own accord, /event with a text has it
+answer what happens, and /line with a text has it remember that it said this.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +64,27 @@ def run(options: argparse.Namespace) -> int:
 def _converse(npc: Npc, name: str, options: argparse.Namespace) -> None:
     for line in _lines(options.name or "You"):
         try:
-            _answer(npc.say(line, options.name), name, stats=options.stats)
+            turn = _begin(npc, line, options.name)
+            if turn is not None:
+                _answer(turn, name, stats=options.stats)
         except TownsfolkError as error:  # this turn failed; the conversation goes on
             print(f"\n[{error}]\n")
+
+
+def _begin(npc: Npc, line: str, player: str) -> Turn | None:
+    """Do what a line of the player wants; return the turn that it begins, if it begins one."""
+    command, _, text = line.partition(" ")
+    match command:
+        case "/greet" if not text:
+            return npc.greet()
+        case "/event":
+            return npc.react(text)
+        case "/line":
+            npc.record(text)
+            print()
+            return None
+        case _:
+            return npc.say(line, player)
 
 
 def _answer(turn: Turn, name: str, *, stats: bool) -> None:
