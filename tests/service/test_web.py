@@ -75,7 +75,14 @@ async def test_a_stream_arrives_as_it_is_made(web):
     assert count > 10
 
 
-CALLS_WITHOUT_FIELDS = ("ListSessions", "ListAdapters", "GetRuntimeInfo", "Release", "Warm")
+CALLS_WITHOUT_FIELDS = (
+    "ListErrors",
+    "ListSessions",
+    "ListAdapters",
+    "GetRuntimeInfo",
+    "Release",
+    "Warm",
+)
 
 
 async def test_every_method_is_there_and_client_streams_are_refused(web):
