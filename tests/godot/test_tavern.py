@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import godot_engine
 
+SPOKE = 2
 TOWNSFOLK = Path(sys.executable).with_name("townsfolk")
 SCRIPT = """
 [[lines]]
@@ -55,11 +57,29 @@ def tour(godot_executable: str, folder: Path, **environment: str) -> list[dict]:
     return godot_engine.events(done.stdout)
 
 
+def check(events: list[dict]) -> list[str]:
+    """What holds whoever speaks; return the answers to the player."""
+    *answers, talk, last = events
+    # One was chosen by its number, the other typed: no key of the walk got into it.
+    assert [answer["prompt"] for answer in answers] == ["What is your name?", "What is your trade?"]
+    assert talk["ended"]
+    assert len(last["spoken"]) >= 5
+    for name, text in last["spoken"].items():
+        assert [SPOKE, name, text] in last["remembered"][name]
+    openings = 0
+    for name, entries in last["remembered"].items():
+        for (_, _, heard), after in pairwise(entries):
+            if heard == "(nods at you)":
+                assert after[:2] == [SPOKE, name]
+                openings += 1
+    assert openings >= 3
+    return [answer["text"] for answer in answers]
+
+
 def test_the_tavern_runs_and_everybody_talks(godot_executable, tmp_path):
-    *answers, last = tour(godot_executable, tmp_path)
+    answers = check(tour(godot_executable, tmp_path))
     assert len(answers) == 2
-    assert all(answer["text"] for answer in answers)
-    assert set(last["speakers"]) >= {"Mira", "Brann", "Tomas"}
+    assert all(answers)
 
 
 def test_the_tavern_plays_a_script(godot_executable, tmp_path):
@@ -69,9 +89,5 @@ def test_the_tavern_plays_a_script(godot_executable, tmp_path):
     program = tmp_path / "townsfolk"
     program.write_text(f'#!/bin/sh\nexec "{TOWNSFOLK}" "$@" --model "{script}"\n')
     program.chmod(0o755)
-    *answers, last = tour(godot_executable, tmp_path, TOWNSFOLK_EXECUTABLE=str(program))
-    assert [answer["text"] for answer in answers] == [
-        "Mira, Traveler. And this is my inn.",
-        "Ale and beds, Traveler.",
-    ]
-    assert set(last["speakers"]) >= {"Mira", "Brann", "Tomas"}
+    answers = check(tour(godot_executable, tmp_path, TOWNSFOLK_EXECUTABLE=str(program)))
+    assert answers == ["Mira, Traveler. And this is my inn.", "Ale and beds, Traveler."]

@@ -1,87 +1,134 @@
-## The tavern itself, drawn with shapes: floor, walls, bar, tables, fire, door, windows.
+## The tavern itself, drawn once with shapes: floor, walls, windows, door, shelf and fireplace.
 extends Node2D
 
-const FLOOR := Rect2(40, 130, 1200, 550)
-const BOARD_HEIGHT := 34.0
+const SIZE := Vector2(1280, 720)
+const WALL_HEIGHT := 214.0
+const BOARD_HEIGHT := 38.0
 
-var _time := 0.0
-
-
-func _process(delta: float) -> void:
-	_time += delta
-	queue_redraw()
+var _shape := StyleBoxFlat.new()
 
 
 func _draw() -> void:
 	_draw_floor()
+	_draw_rug(Vector2(640, 446))
 	_draw_wall()
-	_draw_bar()
-	for place: Vector2 in [Vector2(390, 485), Vector2(820, 515)]:
-		_draw_table(place)
-	_draw_fire(Vector2(1080, 118))
+	for x: float in [470.0, 640.0, 810.0]:
+		_draw_window(Vector2(x, 98))
+	_draw_door(Vector2(372, WALL_HEIGHT))
+	_draw_shelf(Rect2(70, 62, 230, 100))
+	_draw_fireplace(Vector2(1060, WALL_HEIGHT))
 
 
 func _draw_floor() -> void:
-	draw_rect(FLOOR, Color("6b4a2f"))
+	var random := RandomNumberGenerator.new()
+	random.seed = 7
+	var y := WALL_HEIGHT
 	var row := 0
-	var y := FLOOR.position.y
-	while y < FLOOR.end.y:
-		draw_line(Vector2(FLOOR.position.x, y), Vector2(FLOOR.end.x, y), Color("54381f"), 2.0)
-		for board in 8:
-			var x := FLOOR.position.x + 90.0 + board * 150.0 - (75.0 if row % 2 else 0.0)
-			var end := minf(y + BOARD_HEIGHT, FLOOR.end.y)
-			draw_line(Vector2(x, y), Vector2(x, end), Color("5c3e25"), 2.0)
+	while y < SIZE.y:
+		var x := -90.0 * (row % 3)
+		while x < SIZE.x:
+			var length := random.randf_range(170.0, 300.0)
+			var board := Color("7a5433").lerp(Color("5f3f25"), random.randf())
+			draw_rect(Rect2(x, y, length, BOARD_HEIGHT), board)
+			draw_line(Vector2(x, y), Vector2(x, y + BOARD_HEIGHT), Color("3f2816"), 2.0)
+			for nail: float in [7.0, BOARD_HEIGHT - 7.0]:
+				draw_circle(Vector2(x + 7, y + nail), 1.6, Color("2f1e11"))
+			x += length
+		draw_line(Vector2(0, y), Vector2(SIZE.x, y), Color("452c18"), 2.0)
 		y += BOARD_HEIGHT
 		row += 1
-	draw_rect(FLOOR, Color("2c1c10"), false, 8.0)
+
+
+func _draw_rug(at: Vector2) -> void:
+	_rounded(Rect2(at - Vector2(150, 62), Vector2(300, 124)), Color("6d2b2b"), 60)
+	_rounded(Rect2(at - Vector2(136, 52), Vector2(272, 104)), Color("8a3a34"), 50)
+	_rounded(Rect2(at - Vector2(122, 43), Vector2(244, 86)), Color("6d2b2b"), 42)
+	for place in 5:
+		var middle := at + Vector2(-84.0 + 42.0 * place, 0)
+		var diamond := PackedVector2Array(
+			[
+				middle + Vector2(-14, 0),
+				middle + Vector2(0, -14),
+				middle + Vector2(14, 0),
+				middle + Vector2(0, 14)
+			]
+		)
+		draw_colored_polygon(diamond, Color("c79a55"))
 
 
 func _draw_wall() -> void:
-	draw_rect(Rect2(40, 60, 1200, 74), Color("8a6a48"))
-	draw_rect(Rect2(40, 124, 1200, 10), Color("4a3018"))
-	for x: float in [420.0, 560.0, 700.0]:
-		draw_rect(Rect2(x, 72, 74, 42), Color("1d2a44"))
-		draw_rect(Rect2(x, 72, 74, 42), Color("4a3018"), false, 4.0)
-		draw_line(Vector2(x + 37, 72), Vector2(x + 37, 114), Color("4a3018"), 3.0)
-		draw_circle(Vector2(x + 55, 84), 3.0, Color("f6f0c8"))
-	draw_rect(Rect2(44, 300, 14, 110), Color("3b2613"))
-	draw_circle(Vector2(55, 356), 4.0, Color("caa64a"))
+	draw_rect(Rect2(0, 0, SIZE.x, WALL_HEIGHT), Color("a98a63"))
+	var random := RandomNumberGenerator.new()
+	random.seed = 3
+	for spot in 130:
+		var at := Vector2(random.randf() * SIZE.x, random.randf() * WALL_HEIGHT)
+		draw_circle(at, random.randf_range(3.0, 12.0), Color(0.45, 0.34, 0.22, 0.12))
+	for x: float in [0.0, 318.0, 556.0, 726.0, 912.0, 1262.0]:
+		draw_rect(Rect2(x, 0, 20, WALL_HEIGHT), Color("4b301a"))
+		draw_rect(Rect2(x + 3, 0, 3, WALL_HEIGHT), Color("5d3d22"))
+	draw_rect(Rect2(0, 0, SIZE.x, 22), Color("432a16"))
+	draw_rect(Rect2(0, WALL_HEIGHT - 46, SIZE.x, 40), Color("5a3b21"))
+	draw_rect(Rect2(0, WALL_HEIGHT - 50, SIZE.x, 5), Color("744f2e"))
+	draw_rect(Rect2(0, WALL_HEIGHT - 8, SIZE.x, 10), Color("2c1b0e"))
 
 
-func _draw_bar() -> void:
-	draw_rect(Rect2(110, 290, 300, 40), Color("7d5430"))
-	draw_rect(Rect2(110, 286, 300, 12), Color("a87443"))
-	for x: float in [140.0, 190.0, 330.0, 372.0]:
-		draw_rect(Rect2(x, 272, 13, 17), Color("c9c3b4"))
-		draw_arc(Vector2(x + 15, 280), 5.0, -PI / 2.0, PI / 2.0, 10, Color("c9c3b4"), 3.0)
-	for barrel in 3:
-		var at := Vector2(140 + barrel * 46, 112)
-		draw_circle(at, 20.0, Color("5f3d1f"))
-		draw_arc(at, 20.0, 0.0, TAU, 24, Color("2f1e0f"), 3.0)
-		draw_circle(at, 3.0, Color("caa64a"))
+func _draw_window(at: Vector2) -> void:
+	_rounded(Rect2(at - Vector2(44, 46), Vector2(88, 92)), Color("3f2815"), 8)
+	_rounded(Rect2(at - Vector2(37, 39), Vector2(74, 78)), Color("16233f"), 4)
+	_rounded(Rect2(at + Vector2(-37, 8), Vector2(74, 31)), Color("1d3048"), 4)
+	for star: Vector2 in [Vector2(-24, -26), Vector2(14, -18), Vector2(26, -30), Vector2(-10, -6)]:
+		draw_circle(at + star, 1.4, Color("f6f0c8"))
+	draw_rect(Rect2(at + Vector2(-2.5, -39), Vector2(5, 78)), Color("4b301a"))
+	draw_rect(Rect2(at + Vector2(-37, -2.5), Vector2(74, 5)), Color("4b301a"))
 
 
-func _draw_table(at: Vector2) -> void:
-	draw_circle(at + Vector2(0, 7), 57.0, Color(0, 0, 0, 0.25))
-	draw_circle(at, 55.0, Color("8a5c34"))
-	draw_arc(at, 55.0, 0.0, TAU, 48, Color("5c3b1e"), 4.0)
-	draw_circle(at + Vector2(-16, -12), 7.0, Color("d8c9a0"))
-	draw_circle(at + Vector2(20, 12), 7.0, Color("d8c9a0"))
-	var glow := 0.75 + 0.25 * sin(_time * 7.0 + at.x)
-	draw_circle(at, 26.0 * glow, Color(1.0, 0.8, 0.4, 0.1))
-	draw_circle(at, 4.0, Color("ffe0a0"))
+func _draw_door(at: Vector2) -> void:
+	_rounded(Rect2(at - Vector2(38, 138), Vector2(76, 138)), Color("2f1d0f"), 12)
+	for plank in 3:
+		draw_rect(Rect2(at.x - 31 + plank * 21, at.y - 131, 20, 131), Color("6b4526"))
+	for y: float in [-112.0, -34.0]:
+		draw_rect(Rect2(at.x - 31, at.y + y, 62, 6), Color("33302d"))
+	draw_circle(at + Vector2(22, -66), 4.0, Color("caa64a"))
 
 
-func _draw_fire(at: Vector2) -> void:
-	draw_rect(Rect2(at + Vector2(-62, -50), Vector2(124, 66)), Color("4c4a4a"))
-	draw_rect(Rect2(at + Vector2(-44, -34), Vector2(88, 50)), Color("140d0a"))
-	for tongue in 5:
-		var x := -30.0 + tongue * 15.0
-		var height := 20.0 + 12.0 * sin(_time * (5.0 + tongue) + tongue * 2.0)
-		var flame := PackedVector2Array(
-			[at + Vector2(x - 8, 14), at + Vector2(x, 8 - height), at + Vector2(x + 8, 14)]
-		)
-		draw_colored_polygon(flame, Color("ff8c2a") if tongue % 2 else Color("ffc24a"))
-	var glow := 120.0 + 8.0 * sin(_time * 6.0)
-	for ring in 4:
-		draw_circle(at + Vector2(0, 40), glow * (1.0 - ring * 0.22), Color(1.0, 0.6, 0.2, 0.035))
+func _draw_shelf(rect: Rect2) -> void:
+	_rounded(rect.grow(7), Color("3b2513"), 4)
+	draw_rect(rect, Color("2a1a0d"))
+	var random := RandomNumberGenerator.new()
+	random.seed = 11
+	var colors := [Color("5f8a5a"), Color("a8562f"), Color("c9a24a"), Color("6a5d8f")]
+	for row in 2:
+		var floor_y := rect.position.y + 48.0 + row * 50.0
+		var x := rect.position.x + 8.0
+		while x < rect.end.x - 16.0:
+			var height := random.randf_range(20.0, 34.0)
+			var color: Color = colors[random.randi() % colors.size()]
+			_rounded(Rect2(x, floor_y - height, 12, height), color.darkened(0.15), 3)
+			draw_rect(Rect2(x + 4, floor_y - height - 7, 4, 8), color.darkened(0.35))
+			draw_rect(Rect2(x + 2, floor_y - height + 3, 2, height - 7), Color(1, 1, 1, 0.22))
+			x += random.randf_range(16.0, 25.0)
+		draw_rect(Rect2(rect.position.x, floor_y, rect.size.x, 5), Color("6b4526"))
+
+
+func _draw_fireplace(at: Vector2) -> void:
+	var random := RandomNumberGenerator.new()
+	random.seed = 5
+	draw_rect(Rect2(at + Vector2(-105, -214), Vector2(210, 214)), Color("595453"))
+	for row in 8:
+		for stone in 5:
+			var shade := Color("6a6462").lerp(Color("4b4746"), random.randf())
+			var x := -105.0 + stone * 46.0 - (20.0 if row % 2 else 0.0)
+			var left := maxf(x + 2, -103.0)
+			var right := minf(x + 44, 103.0)
+			var stone_rect := Rect2(at + Vector2(left, -212 + row * 27), Vector2(right - left, 24))
+			_rounded(stone_rect, shade, 5)
+	_rounded(Rect2(at + Vector2(-66, -100), Vector2(132, 102)), Color("120b08"), 34)
+	draw_rect(Rect2(at + Vector2(-118, -128), Vector2(236, 16)), Color("5a3b21"))
+	for log_x: float in [-34.0, -4.0, 22.0]:
+		_rounded(Rect2(at + Vector2(log_x, -14), Vector2(36, 12)), Color("4a2d18"), 6)
+
+
+func _rounded(rect: Rect2, color: Color, radius: int) -> void:
+	_shape.bg_color = color
+	_shape.set_corner_radius_all(radius)
+	draw_style_box(_shape, rect)

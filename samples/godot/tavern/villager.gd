@@ -1,90 +1,81 @@
-## A character in the tavern: a body drawn with shapes, a bubble above the head, and the agent that
-## makes it talk.
+## A character in the tavern: a body, the agent that makes it talk, and a bubble above its head.
 class_name Villager
-extends Node2D
+extends TavernBody
 
 const Bubble := preload("bubble.gd")
 
-const HEAD_HEIGHT := 66.0
-const SKIN := Color("e2b48f")
-
 @export var persona: NpcPersona
 @export var lore: Array[LorePack] = []
-## Where the villager looks: -1 left, 1 right.
-@export var facing := 1.0
+## What the player is offered to say.
+@export var topics: PackedStringArray
 
 var agent := NpcAgent.new()
-## The player is talking to this villager: small talk lets it be.
-var is_with_player := false
-var is_highlighted := false:
+var bubble := Bubble.new()
+## It chooses what to say.
+var is_choosing := false
+## What it said last.
+var last_turn: NpcTurn
+## The player talks to this villager: the dialogue box shows what it says, and small talk lets it
+## be.
+var is_with_player := false:
 	set(value):
-		is_highlighted = value
-		queue_redraw()
-
-var _bubble := Bubble.new()
-var _breath := randf() * TAU
+		is_with_player = value
+		if value:
+			bubble.close()
 
 
 func _ready() -> void:
+	cloth = persona.color
+	agent.name = "Agent"
 	agent.persona = persona
 	agent.lore = lore
 	agent.sampling = NpcSampling.new()
 	agent.sampling.max_new_tokens = 48
 	agent.attention_anchor = self
 	agent.attention_range = 500.0
+	agent.pauses_with_tree = true
 	agent.fallback_lines = ["Hm?", "Later.", "…"]
-	agent.thinking_started.connect(func(_turn: NpcTurn) -> void: _bubble.think())
-	agent.text_streamed.connect(_bubble.add_text)
-	agent.reply_finished.connect(func(_turn: NpcTurn) -> void: _bubble.finish())
-	agent.interrupted.connect(func(turn: NpcTurn) -> void: _bubble.cut(turn.text))
-	agent.failed.connect(func(_message: String) -> void: _bubble.finish())
+	agent.thinking_started.connect(_on_thinking_started)
+	agent.reply_finished.connect(func(turn: NpcTurn) -> void: last_turn = turn)
+	agent.interrupted.connect(func(turn: NpcTurn) -> void: last_turn = turn)
 	add_child(agent)
-	_bubble.color = persona.color
-	_bubble.position = Vector2(0, -HEAD_HEIGHT - 14)
-	add_child(_bubble)
+	bubble.anchor = self
+	bubble.color = persona.color
+	bubble.character_typed.connect(speak)
+	get_tree().get_first_node_in_group(&"bubbles").add_child.call_deferred(bubble)
+	_add_name()
 
 
-func _process(delta: float) -> void:
-	_breath += delta * (5.0 if agent.is_busy() else 2.0)
+## Shows a line that the character has said already, as of its own choice.
+func say_line(text: String) -> void:
+	var turn := NpcTurn.new("", "")
+	turn.text = text
+	turn.state = NpcTurn.State.DONE
+	bubble.show_turn(turn)
+
+
+## Turns to somebody.
+func look_at_body(other: Node2D) -> void:
+	facing = signf(other.global_position.x - global_position.x)
 	queue_redraw()
 
 
-func _draw() -> void:
-	var bob := sin(_breath) * 1.5
-	draw_circle(Vector2(0, 4), 20.0, Color(0, 0, 0, 0.25))
-	if is_highlighted:
-		draw_arc(Vector2(0, 2), 27.0, 0.0, TAU, 40, persona.color, 3.0)
-	var cloth := persona.color.darkened(0.35)
-	var robe := PackedVector2Array(
-		[Vector2(-17, 4), Vector2(-11, -36 + bob), Vector2(11, -36 + bob), Vector2(17, 4)]
-	)
-	draw_colored_polygon(robe, cloth)
-	draw_line(Vector2(-14, -12), Vector2(14, -12), cloth.darkened(0.4), 3.0)
-	draw_circle(Vector2(0, -48 + bob), 14.0, SKIN)
-	draw_arc(Vector2(0, -50 + bob), 13.0, PI, TAU, 20, persona.color.darkened(0.6), 7.0)
-	var eye := Vector2(4 * facing, -47 + bob)
-	draw_circle(eye + Vector2(-4, 0), 1.8, Color.BLACK)
-	draw_circle(eye + Vector2(4, 0), 1.8, Color.BLACK)
-	var font := ThemeDB.fallback_font
-	var width := font.get_string_size(persona.name, HORIZONTAL_ALIGNMENT_LEFT, -1, 14).x
-	draw_string(
-		font,
-		Vector2(-width / 2.0, 24),
-		persona.name,
-		HORIZONTAL_ALIGNMENT_LEFT,
-		-1,
-		14,
-		persona.color
-	)
+func _on_thinking_started(turn: NpcTurn) -> void:
+	if not is_with_player:
+		bubble.show_turn(turn)
 
 
-## Shows a line that did not come from the runtime.
-func say_line(text: String) -> void:
-	_bubble.think()
-	_bubble.add_text(text)
-	_bubble.finish()
-
-
-## Cuts the villager off: it remembers what its bubble has shown.
-func interrupt() -> void:
-	agent.interrupt(_bubble.shown_characters())
+func _add_name() -> void:
+	var label := Label.new()
+	label.text = persona.name
+	label.modulate = persona.color.lightened(0.35)
+	label.add_theme_font_size_override(&"font_size", 14)
+	label.add_theme_constant_override(&"outline_size", 5)
+	label.add_theme_color_override(&"font_outline_color", Color(0.08, 0.05, 0.04, 0.9))
+	# Neither dusk nor fire light falls on it, and no table hides it.
+	label.material = CanvasItemMaterial.new()
+	(label.material as CanvasItemMaterial).light_mode = CanvasItemMaterial.LIGHT_MODE_UNSHADED
+	label.z_index = 1
+	add_child(label)
+	label.reset_size()
+	label.position = Vector2(-label.get_minimum_size().x / 2.0, 8.0)

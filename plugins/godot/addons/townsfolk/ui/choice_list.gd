@@ -1,5 +1,5 @@
 ## Texts among which the player chooses: with the mouse, the arrows, a gamepad or a number key.
-extends VBoxContainer
+extends GridContainer
 
 ## The player has chosen; -1: what was offered is so no longer.
 signal chosen(index: int, text: String)
@@ -24,6 +24,7 @@ func offer(options: PackedStringArray, weights: PackedFloat32Array) -> void:
 		if index < weights.size():
 			button.text += "   (%d %%)" % roundi(weights[index] * 100.0)
 		button.alignment = HORIZONTAL_ALIGNMENT_LEFT
+		button.size_flags_horizontal = Control.SIZE_EXPAND_FILL
 		button.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
 		button.pressed.connect(choose.bind(index))
 		add_child(button)

@@ -57,6 +57,8 @@ const LEAST_TEXT_HEIGHT := 72.0
 @export_range(72.0, 1000.0, 1.0, "or_greater", "suffix:px") var most_text_height := 200.0
 ## What becomes of a text that is longer.
 @export var long_text := LongText.PAGES
+## In how many columns texts to choose among stand.
+@export_range(1, 4) var choice_columns := 1
 ## Shown when there is no answer and the agent has no fallback line, without the character's name.
 ## What went wrong is not for players: [signal NpcAgent.failed] and [member NpcTurn.error] say it.
 @export var no_answer_text := "…"
@@ -186,6 +188,7 @@ func show_line(markup: String, speaker := "", color := Color.WHITE) -> void:
 func choose(options: PackedStringArray, weights := PackedFloat32Array()) -> int:
 	if options.is_empty():
 		return -1
+	_choices.columns = choice_columns
 	_choices.offer(options, weights)
 	if _lines.is_empty():
 		_scroll.hide()
