@@ -427,7 +427,7 @@ class TestDeadlines:
     async def test_a_port_that_takes_connections_and_is_no_runtime(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("townsfolk.client.aio.CONNECT_TIMEOUT_S", 0.5)
+        monkeypatch.setattr("townsfolk.client.connection.CONNECT_TIMEOUT_S", 0.5)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = AsyncRuntime.connect(f"127.0.0.1:{listener.getsockname()[1]}")
             with pytest.raises(RuntimeUnavailableError, match="townsfolk serve"):

@@ -25,7 +25,7 @@ from townsfolk.client import (
     RuntimeUnavailableError,
     SamplingParams,
     UnauthenticatedError,
-    aio,
+    connection,
 )
 from townsfolk.v1.dialogue_pb2 import EntryKind
 
@@ -172,7 +172,7 @@ def test_a_wrong_token_is_refused(runtime: LaunchedRuntime) -> None:
 
 
 def test_no_runtime_is_said_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("townsfolk.client.aio.CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("townsfolk.client.connection.CONNECT_TIMEOUT_S", 0.5)
     with (
         pytest.raises(RuntimeUnavailableError, match="townsfolk serve"),
         Runtime.connect("127.0.0.1:1"),
@@ -248,8 +248,8 @@ async def test_a_runtime_behind_a_dead_line_is_given_up(
     runtime: LaunchedRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing arrives any more, not even the end of the connection; keepalive finds out."""
-    monkeypatch.setattr(aio, "KEEPALIVE_S", 1.0)
-    monkeypatch.setattr(aio, "KEEPALIVE_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 1.0)
+    monkeypatch.setattr(connection, "KEEPALIVE_TIMEOUT_S", 3.0)
     line = await DeadableLine.start(runtime.port)
     far = AsyncRuntime.connect(f"127.0.0.1:{line.port}", runtime.token)
     async with far, asyncio.timeout(300):

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
 
-import grpc
-from google.protobuf.message import Message
-
-from townsfolk import contract
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
 from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.cast import Cast
 from townsfolk.client.choice import Choice, choose_request
-from townsfolk.client.errors import (
-    FailedPreconditionError,
-    RuntimeUnavailableError,
-    TownsfolkError,
-    VersionMismatchError,
-    from_status,
-    typed_errors,
-)
+from townsfolk.client.connection import CALL_TIMEOUT_S, Connection
 from townsfolk.client.frames import AsyncFrames
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
-from townsfolk.client.version import check_version
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import (
     ActionSpec,
@@ -41,19 +28,6 @@ from townsfolk.v1.dialogue_pb2 import (
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
-# As the service's own defaults: seconds of silence before a ping, and for its answer.
-KEEPALIVE_S = 20.0
-KEEPALIVE_TIMEOUT_S = 10.0
-# A session's transcript can be longer than gRPC's limit of 4 MiB.
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-
-NOT_CONNECTED = "not connected: use the runtime inside its `with` or `async with`"
-
-Response = TypeVar("Response", bound=Message)
-
-CONNECT_TIMEOUT_S = 10.0
-# What a short call may take; to register long lore takes the longest of them.
-CALL_TIMEOUT_S = 60.0
 # What it may take to load a model.
 LOAD_TIMEOUT_S = 600.0
 # A report of frames that takes longer says nothing any more.
@@ -75,17 +49,11 @@ class AsyncRuntime:
         root_certificate: bytes | None = None,
     ) -> None:
         """Prefer `connect` or `launch`; the connection is made on entering the context."""
-        self.process = process
-        self._endpoint = endpoint
-        self._root_certificate = root_certificate
-        self._channel: grpc.aio.Channel | None = None
+        self.connection = Connection(endpoint, process, root_certificate)
         self._lore: dict[str, Lore] = {}
         self._npcs: set[AsyncNpc] = set()  # whose sessions are to be closed at the end
         self._cast = Cast(self._npcs.__contains__)
         self._reconnecting = asyncio.Lock()
-        self._starting: asyncio.Task[Endpoint] | None = None
-        self.stub = TownsfolkServiceStub(_NoChannel())
-        self.metadata: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def connect(
@@ -116,26 +84,20 @@ class AsyncRuntime:
     @property
     def is_open(self) -> bool:
         """Whether it was entered and not closed yet; a runtime need not be there."""
-        return self._channel is not None
+        return self.connection.is_open
+
+    @property
+    def stub(self) -> TownsfolkServiceStub:
+        """The calls themselves, for what has no method here."""
+        return self.connection.stub
+
+    @property
+    def process(self) -> RuntimeProcess | None:
+        """The runtime, where it was launched."""
+        return self.connection.process
 
     async def __aenter__(self) -> AsyncRuntime:
-        if self.process is not None:
-            self._endpoint = await self._start(self.process)
-        assert self._endpoint is not None
-        self._connect(self._endpoint)
-        assert self._channel is not None
-        try:
-            await asyncio.wait_for(self._channel.channel_ready(), CONNECT_TIMEOUT_S)
-        except TimeoutError:
-            await self.close()
-            raise RuntimeUnavailableError(
-                f"no runtime answers at {self._endpoint.address}; start one with `townsfolk serve`"
-            ) from None
-        try:
-            await self._check_version()
-        except BaseException:
-            await self.close()
-            raise
+        await self.connection.open()
         return self
 
     async def __aexit__(
@@ -148,17 +110,9 @@ class AsyncRuntime:
 
     async def close(self) -> None:
         """Close the sessions and the connection, and end a launched runtime."""
-        if self._channel is not None:
+        if self.is_open:
             await asyncio.gather(*(npc.close() for npc in [*self._npcs]))
-        channel, self._channel = self._channel, None
-        self.stub = TownsfolkServiceStub(_NoChannel())
-        if channel is not None:
-            await channel.close()
-        if self.process is not None:
-            await asyncio.to_thread(self.process.stop)
-            if self._starting is not None:  # it was broken off, and may have started one since
-                await asyncio.wait([self._starting])
-                await asyncio.to_thread(self.process.stop)
+        await self.connection.close()
 
     def npc(
         self,
@@ -244,7 +198,9 @@ class AsyncRuntime:
         """Register world knowledge that characters can share; return its length in tokens."""
         lore = message(Lore, lore_id=lore_id, text=text)
         request = pb.RegisterLoreRequest(lore=lore)
-        response: pb.RegisterLoreResponse = await self._call(self.stub.RegisterLore, request)
+        response: pb.RegisterLoreResponse = await self.connection.call(
+            self.stub.RegisterLore, request
+        )
         self._lore[lore_id] = lore
         return response.tokens
 
@@ -256,7 +212,7 @@ class AsyncRuntime:
         """
         request = message(pb.RemoveLoreRequest, lore_id=lore_id)
         self._lore.pop(lore_id, None)
-        await self._call(self.stub.RemoveLore, request)
+        await self.connection.call(self.stub.RemoveLore, request)
 
     async def generate(
         self,
@@ -293,7 +249,7 @@ class AsyncRuntime:
         else:
             request.token_ids.CopyFrom(message(pb.TokenIds, ids=prompt))
         timeout_s = milliseconds("timeout_s", timeout_s) / 1000 or None
-        async for response in self._stream(self.stub.Generate, request, timeout_s):
+        async for response in self.connection.stream(self.stub.Generate, request, timeout_s):
             yield response
 
     async def choose(
@@ -331,16 +287,16 @@ class AsyncRuntime:
 
     async def answer_action(self, request: pb.AnswerActionRequest) -> None:
         """Say what came of an action; called by the character."""
-        await self._call(self.stub.AnswerAction, request)
+        await self.connection.call(self.stub.AnswerAction, request)
 
     async def answer_choice(self, request: pb.ChooseRequest) -> Choice:
         """Send a request of `choose`; called by the character, too."""
-        response: pb.ChooseResponse = await self._call(self.stub.Choose, request)
+        response: pb.ChooseResponse = await self.connection.call(self.stub.Choose, request)
         return Choice(response)
 
     async def info(self) -> pb.GetRuntimeInfoResponse:
         """Return what runs there: model, device, limits."""
-        response: pb.GetRuntimeInfoResponse = await self._call(
+        response: pb.GetRuntimeInfoResponse = await self.connection.call(
             self.stub.GetRuntimeInfo, pb.GetRuntimeInfoRequest()
         )
         return response
@@ -350,7 +306,7 @@ class AsyncRuntime:
     ) -> AsyncGenerator[pb.WatchStatsResponse, None]:
         """Yield the engine's counters, again and again."""
         request = pb.WatchStatsRequest(interval_ms=milliseconds("interval_s", interval_s))
-        async for response in self._stream(self.stub.WatchStats, request):
+        async for response in self.connection.stream(self.stub.WatchStats, request):
             yield response
 
     def frames(self, frames_per_second: float = 60, policy: str = "balanced") -> AsyncFrames:
@@ -376,12 +332,14 @@ class AsyncRuntime:
                 comes loads it.
         """
         request = pb.ReleaseRequest(until_warm=until_warm)
-        response: pb.ReleaseResponse = await self._call(self.stub.Release, request)
+        response: pb.ReleaseResponse = await self.connection.call(self.stub.Release, request)
         return response.memory_used_mib
 
     async def warm(self, *, timeout_s: float = LOAD_TIMEOUT_S) -> int:
         """Have the runtime load its model, and wait for that; return what it takes then, in MiB."""
-        response: pb.WarmResponse = await self._call(self.stub.Warm, pb.WarmRequest(), timeout_s)
+        response: pb.WarmResponse = await self.connection.call(
+            self.stub.Warm, pb.WarmRequest(), timeout_s
+        )
         return response.memory_used_mib
 
     async def load_adapter(self, name: str) -> pb.Adapter:
@@ -393,7 +351,7 @@ class AsyncRuntime:
             ResourceExhaustedError: There is no room for it.
         """
         request = message(pb.LoadAdapterRequest, name=name)
-        response: pb.LoadAdapterResponse = await self._call(
+        response: pb.LoadAdapterResponse = await self.connection.call(
             self.stub.LoadAdapter, request, LOAD_TIMEOUT_S
         )
         return response.adapter
@@ -404,25 +362,27 @@ class AsyncRuntime:
         Raises:
             NotFoundError: None of this name is loaded.
         """
-        await self._call(self.stub.UnloadAdapter, message(pb.UnloadAdapterRequest, name=name))
+        await self.connection.call(
+            self.stub.UnloadAdapter, message(pb.UnloadAdapterRequest, name=name)
+        )
 
     async def adapters(self) -> list[pb.Adapter]:
         """Return the adapters of the runtime's folder, loaded or not."""
-        response: pb.ListAdaptersResponse = await self._call(
+        response: pb.ListAdaptersResponse = await self.connection.call(
             self.stub.ListAdapters, pb.ListAdaptersRequest()
         )
         return list(response.adapters)
 
     async def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""
-        response: pb.ListSessionsResponse = await self._call(
+        response: pb.ListSessionsResponse = await self.connection.call(
             self.stub.ListSessions, pb.ListSessionsRequest()
         )
         return list(response.sessions)
 
     async def session(self, session_id: str) -> pb.GetSessionResponse:
         """Return a session's configuration and transcript: what a saved game keeps."""
-        response: pb.GetSessionResponse = await self._call(
+        response: pb.GetSessionResponse = await self.connection.call(
             self.stub.GetSession, message(pb.GetSessionRequest, session_id=session_id)
         )
         return response
@@ -432,12 +392,14 @@ class AsyncRuntime:
     ) -> pb.InspectSessionResponse:
         """Return how a session's last turns went, and the prompt that the model saw last."""
         request = message(pb.InspectSessionRequest, session_id=session_id, with_prompt=with_prompt)
-        response: pb.InspectSessionResponse = await self._call(self.stub.InspectSession, request)
+        response: pb.InspectSessionResponse = await self.connection.call(
+            self.stub.InspectSession, request
+        )
         return response
 
     async def errors(self) -> list[pb.ErrorReport]:
         """Return what calls of all clients failed with of late, oldest first."""
-        response: pb.ListErrorsResponse = await self._call(
+        response: pb.ListErrorsResponse = await self.connection.call(
             self.stub.ListErrors, pb.ListErrorsRequest()
         )
         return list(response.errors)
@@ -445,7 +407,7 @@ class AsyncRuntime:
     async def close_session(self, session_id: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         """End a session, whoever opened it."""
         request = message(pb.CloseSessionRequest, session_id=session_id)
-        await self._call(self.stub.CloseSession, request, timeout_s)
+        await self.connection.call(self.stub.CloseSession, request, timeout_s)
 
     async def reconnect(self) -> None:
         """Make sure a runtime is there: restart a launched one that died.
@@ -454,16 +416,8 @@ class AsyncRuntime:
             RuntimeUnavailableError: It can't be started, or this connection was closed.
         """
         async with self._reconnecting:
-            if not self.is_open:
-                raise RuntimeUnavailableError(NOT_CONNECTED)
-            if self.process is None or self.process.running:
-                return
-            endpoint = await self._start(self.process)
-            if self._channel is not None:
-                await self._channel.close()
-                self._connect(endpoint)
-            await self._check_version()
-            await self.restore_lore()
+            if await self.connection.renew():
+                await self.restore_lore()
 
     def remember(self, npc: AsyncNpc) -> None:
         """Take note of a session to be closed at the end; called by the character."""
@@ -477,87 +431,7 @@ class AsyncRuntime:
     async def restore_lore(self) -> None:
         """Register all lore again, in a runtime that has forgotten it."""
         for lore in self._lore.values():
-            await self._call(self.stub.RegisterLore, pb.RegisterLoreRequest(lore=lore))
+            await self.connection.call(self.stub.RegisterLore, pb.RegisterLoreRequest(lore=lore))
 
     async def _report_frames(self, request: pb.ReportFramesRequest) -> None:
-        await self._call(self.stub.ReportFrames, request, REPORT_TIMEOUT_S)
-
-    def _connect(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        options = [
-            # A runtime that restarts is found again within a second, not after gRPC's two minutes.
-            ("grpc.max_reconnect_backoff_ms", 1000),
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            # A machine that went away without a word is noticed; else streams would wait for ever.
-            ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1000)),
-            ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1000)),
-            ("grpc.http2.ping_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1000)),
-            ("grpc.http2.max_pings_without_data", 0),
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ]
-        if self._root_certificate is not None:
-            credentials = grpc.ssl_channel_credentials(self._root_certificate)
-            self._channel = grpc.aio.secure_channel(endpoint.address, credentials, options)
-        else:
-            self._channel = grpc.aio.insecure_channel(endpoint.address, options)
-        self.stub = TownsfolkServiceStub(self._channel)
-        self.metadata = ((contract.HEADER, str(contract.OWN)),)
-        if endpoint.token:
-            self.metadata += (("authorization", f"Bearer {endpoint.token}"),)
-
-    async def _check_version(self) -> None:
-        try:
-            request = pb.GetRuntimeInfoRequest()
-            check_version(await self._call(self.stub.GetRuntimeInfo, request, CONNECT_TIMEOUT_S))
-        except FailedPreconditionError as error:
-            raise VersionMismatchError(str(error)) from None
-        except TownsfolkError:
-            pass  # the token, or a model that still loads: whoever calls next learns of it
-
-    async def _start(self, process: RuntimeProcess) -> Endpoint:
-        # Whoever waits may leave; the start goes on, and `close` ends what comes of it.
-        self._starting = asyncio.create_task(asyncio.to_thread(process.start))
-        return await asyncio.shield(self._starting)
-
-    async def _call(
-        self,
-        method: Callable[..., Awaitable[Response]],
-        request: Message,
-        timeout_s: float = CALL_TIMEOUT_S,
-    ) -> Response:
-        with typed_errors():
-            return await method(request, metadata=self.metadata, timeout=timeout_s)
-
-    async def _stream(
-        self,
-        method: Callable[..., grpc.aio.UnaryStreamCall[Any, Response]],
-        request: Message,
-        timeout_s: float | None = None,
-    ) -> AsyncIterator[Response]:
-        with typed_errors():
-            call = method(request, metadata=self.metadata, timeout=timeout_s)
-        try:
-            while True:
-                with typed_errors():
-                    response: Any = await call.read()
-                    if response is grpc.aio.EOF:
-                        break
-                yield response
-        finally:
-            call.cancel()
-        code = await call.code()
-        if code is not grpc.StatusCode.OK:
-            raise from_status(code, await call.details() or "")
-
-
-class _NoChannel:
-    """Stands for the channel until one is made: using it says what is missing."""
-
-    def __getattr__(self, name: str) -> object:
-        def make(*_: object, **__: object) -> object:
-            def call(*_: object, **__: object) -> object:
-                raise RuntimeUnavailableError(NOT_CONNECTED)
-
-            return call
-
-        return make
+        await self.connection.call(self.stub.ReportFrames, request, REPORT_TIMEOUT_S)

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from townsfolk.client.aio import NOT_CONNECTED
+from townsfolk.client.connection import NOT_CONNECTED
 from townsfolk.client.errors import RuntimeUnavailableError
 
 T = TypeVar("T")

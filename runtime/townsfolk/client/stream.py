@@ -66,7 +66,7 @@ class SessionStream:
             TownsfolkError: The runtime refused it, did not answer, or can't be reached.
         """
         with typed_errors():
-            call: Call = runtime.stub.Converse(metadata=runtime.metadata)
+            call: Call = runtime.connection.stub.Converse(metadata=runtime.connection.metadata)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await _begin(call, opening)
