@@ -400,8 +400,12 @@ class TestDeadlines:
                 # The turn that was given up may have been said; the lines are the runtime's.
                 await npc.interrupt()
                 await npc.notify("It rains.")
-                theirs = (await client.session(npc.session_id)).config.history
-                assert npc.transcript.entries == list(theirs)
+                async with asyncio.timeout(300):  # what was cut off ends a moment later
+                    while True:
+                        theirs = (await client.session(npc.session_id)).config.history
+                        if npc.transcript.entries == list(theirs):
+                            break
+                        await asyncio.sleep(0.05)
 
     async def test_what_had_come_before_the_runtime_stopped_is_in_the_text(self) -> None:
         with launch_runtime("--threads", "1") as launched:

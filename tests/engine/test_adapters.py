@@ -9,10 +9,14 @@ import pytest_asyncio
 import torch
 from family_models import VOCABULARY, make_model, write_model
 from peft_adapters import adapt, save
-from townsfolk.checkpoint import AdapterError
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
-from townsfolk.engine.errors import AdapterMemoryError, AdapterNotFoundError, NoAdaptersError
+from townsfolk.engine.errors import (
+    AdapterMemoryError,
+    AdapterNotFoundError,
+    NoAdaptersError,
+    UnusableAdapterError,
+)
 from townsfolk.models import Decoder, open_source
 from townsfolk.sampling import SamplingParams
 
@@ -244,7 +248,7 @@ async def test_what_is_no_adapter_of_this_model_is_refused(start, tmp_path):
         ("head", "output projection .* --adapter"),
         ("broken", "cannot be read"),
     ):
-        with pytest.raises(AdapterError, match=message):
+        with pytest.raises(UnusableAdapterError, match=message):
             await engine.adapters.load(name)
     assert not any(info.is_loaded for info in engine.adapters.list())
     assert len(engine.adapters.list()) == 3

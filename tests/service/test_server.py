@@ -26,7 +26,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from grpc_web import WebCall, call, frame
 from service_runtime import exactly, serving, status
-from townsfolk import __version__
+from townsfolk import __version__, contract
 from townsfolk.service.address import Address
 from townsfolk.service.errors import StartError
 from townsfolk.service.server import RuntimeServer
@@ -292,6 +292,7 @@ async def test_what_runs_here(runtime):
         model_state=pb.MODEL_STATE_LOADED,
         memory_used_mib=info.memory_used_mib,
         memory_limit_mib=0,
+        contract=pb.ContractVersion(major=contract.OWN.major, minor=contract.OWN.minor),
     )
     assert info.memory_used_mib > 32
     assert info.parameters > 0

@@ -23,6 +23,7 @@ from townsfolk.engine.errors import (
     AdapterMemoryError,
     AdapterNotFoundError,
     NoAdaptersError,
+    UnusableAdapterError,
 )
 from townsfolk.models import Architecture
 from townsfolk.models.adapters import BoundAdapter, bind_adapter
@@ -115,7 +116,7 @@ class AdapterShelf:
         Raises:
             AdapterNotFoundError: there is none of this name.
             NoAdaptersError: the settings name no folder of adapters.
-            AdapterError: it can't be used; the message says why.
+            UnusableAdapterError: it can't be used; the message says why.
             AdapterMemoryError: there is no room for it.
         """
         while True:
@@ -133,7 +134,8 @@ class AdapterShelf:
         It goes on where the caller leaves.
 
         Raises:
-            AdapterNotFoundError, NoAdaptersError, AdapterError, AdapterMemoryError: as `need`.
+            AdapterNotFoundError, NoAdaptersError, UnusableAdapterError, AdapterMemoryError: as
+                `need`.
         """
         path = self._path(name)
         done: Future[None] = Future()
@@ -164,7 +166,10 @@ class AdapterShelf:
 
     async def _load(self, name: str, path: Path, done: Future[None]) -> AdapterInfo:
         try:
-            adapter, bound = await asyncio.to_thread(self._read, path)
+            try:
+                adapter, bound = await asyncio.to_thread(self._read, path)
+            except AdapterError as error:
+                raise UnusableAdapterError(str(error)) from error
             info = self._reserve(name, adapter, bound)
             try:
                 await self._run(partial(self._commands.load_adapter, info.number, bound))

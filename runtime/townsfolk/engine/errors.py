@@ -141,6 +141,10 @@ class NoAdaptersError(EngineError):
         )
 
 
+class UnusableAdapterError(EngineError):
+    """An adapter can't be used; the message says why."""
+
+
 class AdapterMemoryError(EngineError):
     """An adapter does not fit beside those that are loaded."""
 

@@ -60,8 +60,7 @@ async def need_adapter(gate: Gate, name: str) -> None:
     """Load an adapter that is named, unless it is loaded.
 
     Raises:
-        EngineError: There is none of this name, or no room for it.
-        AdapterError: It can't be used.
+        EngineError: There is none of this name, it can't be used, or there is no room for it.
     """
     if name:
         await gate.backend.engine.adapters.need(name)

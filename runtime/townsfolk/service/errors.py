@@ -5,7 +5,6 @@ from __future__ import annotations
 import grpc
 from google.protobuf.message import Message
 
-from townsfolk.checkpoint import AdapterError
 from townsfolk.dialogue import errors as dialogue
 from townsfolk.engine import errors as engine
 from townsfolk.grammar import GrammarFailedError, InvalidGrammarError
@@ -65,7 +64,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (engine.AdapterNotFoundError, Code.NOT_FOUND),
     (engine.NoAdaptersError, Code.FAILED_PRECONDITION),
     (engine.AdapterMemoryError, Code.RESOURCE_EXHAUSTED),
-    (AdapterError, Code.FAILED_PRECONDITION),
+    (engine.UnusableAdapterError, Code.FAILED_PRECONDITION),
     (dialogue.InvalidFieldError, Code.INVALID_ARGUMENT),
     (dialogue.NotFoundError, Code.NOT_FOUND),
     (dialogue.AlreadyExistsError, Code.ALREADY_EXISTS),
