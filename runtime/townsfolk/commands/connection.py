@@ -19,12 +19,7 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="use the runtime that listens there instead of starting one",
     )
-    parser.add_argument(
-        "--token",
-        default=os.environ.get("TOWNSFOLK_AUTH_TOKEN", ""),
-        help="the token of that runtime; not set: what the environment variable "
-        "TOWNSFOLK_AUTH_TOKEN says, which others on this machine can't read",
-    )
+    add_token(parser)
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
@@ -36,6 +31,16 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="a low-rank adapter (LoRA) of that model, as PEFT writes it; with --connect, the name "
         "of one in the folder of adapters of that runtime",
+    )
+
+
+def add_token(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the token of a runtime that runs already."""
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("TOWNSFOLK_AUTH_TOKEN", ""),
+        help="the token of that runtime; not set: what the environment variable "
+        "TOWNSFOLK_AUTH_TOKEN says, which others on this machine can't read",
     )
 
 

@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 from townsfolk.client import AsyncRuntime, TownsfolkError
+from townsfolk.commands.connection import add_token
 from townsfolk.inspector.recording import Recording
 from townsfolk.inspector.redaction import Redaction
 from townsfolk.inspector.snapshot import take
@@ -29,12 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--ready-file", type=Path, metavar="FILE", help="what `townsfolk serve --ready-file` wrote"
     )
-    parser.add_argument(
-        "--token",
-        default=os.environ.get("TOWNSFOLK_AUTH_TOKEN", ""),
-        help="the token of that runtime; not set: what the environment variable "
-        "TOWNSFOLK_AUTH_TOKEN says, which others on this machine can't read",
-    )
+    add_token(parser)
     parser.add_argument(
         "--record",
         type=Path,
