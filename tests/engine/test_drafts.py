@@ -42,7 +42,7 @@ async def test_drafts_change_no_text_and_save_steps(start, monkeypatch, wrong_ev
     steps = []
     forward = Decoder.forward
     monkeypatch.setattr(Decoder, "forward", lambda *args: steps.append(1) or forward(*args))
-    engine._scheduler._drafter = drafter(texts, wrong_every)
+    engine._core.scheduler._drafter = drafter(texts, wrong_every)
     found = await asyncio.gather(
         *(engine.generate(prompt, params) for prompt, params in zip(PROMPTS, asked, strict=True))
     )
@@ -51,7 +51,7 @@ async def test_drafts_change_no_text_and_save_steps(start, monkeypatch, wrong_ev
     assert [reply.finish_reason for reply in found] == [each.finish_reason for each in expected]
     assert len(steps) < 40 * (0.75 if wrong_every == 2 else 0.5)
     await engine.check()
-    engine._scheduler._drafter = None
+    engine._core.scheduler._drafter = None
     # What stays in the cache is of the texts, not of the guesses.
     again = [
         await engine.generate(prompt, params) for prompt, params in zip(PROMPTS, asked, strict=True)
@@ -64,7 +64,7 @@ async def test_what_was_drawn_behind_an_end_is_not_of_the_reply(start):
     free = await engine.generate([1, 2, 3], SamplingParams(temperature=0, max_new_tokens=30))
     stop = next(token for token in free.token_ids[10:] if token not in free.token_ids[:10])
     end = free.token_ids.index(stop)
-    engine._scheduler._drafter = drafter([[1, 2, 3, *free.token_ids]], 1000)
+    engine._core.scheduler._drafter = drafter([[1, 2, 3, *free.token_ids]], 1000)
     params = SamplingParams(temperature=0, max_new_tokens=30, stop_token_ids=(stop,))
     reply = await engine.generate([1, 2, 3], params)
     assert reply.token_ids == free.token_ids[: end + 1]

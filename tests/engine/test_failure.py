@@ -89,7 +89,7 @@ async def test_a_reply_that_ended_just_before_is_given(start, monkeypatch):
 async def test_a_command_that_fails(start):
     engine = start()
     generation = engine.submit([1], LONG)
-    engine._thread.post(fault(ValueError("no such command")))
+    engine._core._thread.post(fault(ValueError("no such command")))
     await expect_failure(engine, [generation], "no such command")
 
 

@@ -95,7 +95,7 @@ def main() -> None:
             engine = Engine.from_pretrained(job["model"], settings)
             assert engine.tokenizer is not None
             vocab_size = engine.tokenizer.vocab_size
-        plan = engine._plan
+        plan = engine._core.plan
         report: dict[str, object] = {"plan": str(plan)}
         report["host peak when loaded"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         report["at start"] = [watch.now() / MIB, torch.cuda.memory_reserved() / MIB]

@@ -1,54 +1,44 @@
-"""The engine: a model, its memory, and the thread that runs it."""
+"""The engine as its callers see it: from a prompt to a reply."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import weakref
 from collections.abc import Callable
 from collections.abc import Sequence as Items
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
 import torch
 
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
 from townsfolk.engine.adapters import AdapterShelf
+from townsfolk.engine.core import EngineCore
 from townsfolk.engine.errors import (
     EngineFailedError,
     InvalidPromptError,
-    TooManyReportersError,
 )
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.input_processor import InputProcessor, KvRoom, check_priority
-from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.memory import MemoryPlan
-from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.output_queue import OutputQueue
 from townsfolk.engine.outputs import Completion
-from townsfolk.engine.pacing import MOST_REPORTERS, FramePacer, FrameReport
+from townsfolk.engine.pacing import FrameReport
 from townsfolk.engine.pretrained import Pretrained
 from townsfolk.engine.repetition import filter_of, repeats_of
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
-from townsfolk.engine.residency import Residency, Resident
-from townsfolk.engine.responder import Responder
 from townsfolk.engine.response import Response
 from townsfolk.engine.rules import NO_RULES, ReplyRules
-from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
-from townsfolk.engine.stats import EngineStats, Meter, StepObserver
-from townsfolk.engine.thread import EngineThread
+from townsfolk.engine.stats import EngineStats, StepObserver
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler, Vocabulary
-from townsfolk.kv import BlockPool, BlockTable
-from townsfolk.kv.cache import MIB
+from townsfolk.kv import BlockTable
 from townsfolk.models import Architecture, Decoder
 from townsfolk.models.loading import Progress
 from townsfolk.models.outline import WeightOutline
@@ -124,47 +114,23 @@ class Engine:
         self._inputs = InputProcessor(
             tokenizer, spec.vocab_size, plan.context_length, eos_ids, room
         )
-        make = partial(Resident.make, plan=plan, eos_ids=eos_ids, max_batch=settings.max_batch)
-        resident = make(decoder)
-        self._pool = BlockPool(plan.num_blocks, plan.block_size, resident.kv.copy_block)
-        self._plan, self._device = plan, decoder.device
-        self._residency = Residency(
-            resident, self._pool, None if load is None else lambda report: make(load(report))
-        )
-        self._scheduler = Scheduler(
-            self._pool, settings.max_batch, plan.step_tokens, resident.runner.pace()
-        )
-        self._meter = Meter()
-        self._open = OpenRequests(settings.max_batch + settings.max_waiting)
-        responder = Responder(self._scheduler, self._meter, self._open, eos_ids, spec.vocab_size)
         words = tokenizer if vocabulary is None else vocabulary
         self._grammars = (
             None
             if words is None
             else GrammarCompiler(words, spec.vocab_size, eos_ids or {spec.vocab_size - 1})
         )
-        self._pacer = FramePacer()
-        self._loop = EngineLoop(
-            self._scheduler, self._residency, responder, self._pacer, settings.idle_release_s
-        )
-        self._thread = EngineThread(
-            self._loop, settings.threads or max(torch.get_num_threads() - 1, 1)
-        )
-        self._loop.post = self._thread.post
+        self._core = EngineCore(decoder, plan, settings, eos_ids, load)
         self.adapters = AdapterShelf(
             settings.adapters,
             plan.adapters,
             architecture,
             decoder.precision.residual,
-            self._loop,
-            self._done,
+            self._core.loop,
+            self._core.done,
         )
-        open_requests = self._open
-        self._thread.failed.add_done_callback(lambda failed: open_requests.fail(failed.result()))
-        self._thread.start()
-        self._finalizer = weakref.finalize(
-            self, _stop, self._thread, self._residency, plan, decoder.device
-        )
+        self._core.start()
+        self._finalizer = weakref.finalize(self, self._core.stop)
 
     @classmethod
     def from_pretrained(
@@ -266,25 +232,25 @@ class Engine:
         self, request: Request, rules: ReplyRules, event_loop: asyncio.AbstractEventLoop
     ) -> Generation:
         """Hand a request to the engine's thread."""
-        post, loop = self._thread.post, self._loop
-        sequence = Sequence(request, BlockTable(self._pool, request.namespace))
+        core = self._core
+        sequence = Sequence(request, BlockTable(core.pool, request.namespace))
         if request.contrast is not None:
-            sequence.pair_with(BlockTable(self._pool, request.namespace))
+            sequence.pair_with(BlockTable(core.pool, request.namespace))
         params = request.params
         text_filter = filter_of(params, rules, is_free=request.grammar is None)
         reply = Reply(self.tokenizer, request.prompt_ids, params.stop, text_filter)
 
         def cancel() -> None:
-            post(partial(loop.cancel, response))
+            core.cancel(response)
 
         def set_priority(value: int) -> None:
             check_priority(value)
-            post(partial(loop.set_priority, response, value))
+            core.set_priority(response, value)
 
         generation = Generation(cancel, set_priority, self.unread.reader())
         queue = OutputQueue(event_loop, generation, cancel)
         response = Response(sequence, reply, queue, repeats_of(request, self.tokenizer))
-        self._open.add(request.number, queue, partial(post, partial(loop.submit, response)))
+        core.submit(response)
         return generation
 
     async def compile(self, grammar: Grammar) -> CompiledGrammar:
@@ -345,26 +311,7 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """The counters as they are now; may be called from any thread."""
-        p50, p99 = self._meter.first_token_percentiles((0.5, 0.99))
-        running = len(self._scheduler.running)
-        return EngineStats(
-            running=running,
-            waiting=max(len(self._open) - running, 0),
-            tokens_per_second=self._meter.tokens_per_second(),
-            kv_blocks_used=self._pool.num_used,
-            kv_blocks_cached=self._pool.num_cached,
-            kv_blocks_free=self._pool.num_free,
-            ttft_p50_ms=p50,
-            ttft_p99_ms=p99,
-            generated_tokens_total=self._meter.generated_tokens,
-            prompt_tokens_total=self._meter.prompt_tokens,
-            cached_tokens_total=self._meter.cached_tokens,
-            requests_total=self._open.total,
-            preemptions_total=self._scheduler.num_preemptions,
-            model_state=self._residency.state,
-            memory_used_mib=-(-self._memory_used() // MIB),
-            pace=self._pacer.stats(time.monotonic()),
-        )
+        return self._core.stats()
 
     def report_frames(self, report: FrameReport) -> None:
         """Take what a game tells of its frames; may be called from any thread.
@@ -374,9 +321,7 @@ class Engine:
         Raises:
             TooManyReportersError: as many other games report already.
         """
-        if not self._pacer.has_room_for(report.reporter, report.arrived):
-            raise TooManyReportersError(MOST_REPORTERS)
-        self._thread.post(partial(self._pacer.report, report))
+        self._core.report_frames(report)
 
     async def release(self, *, until_warm: bool = False) -> None:
         """Give the model's memory back; return once that is done.
@@ -391,7 +336,7 @@ class Engine:
             EngineClosedError: the engine is closed.
             EngineFailedError: the engine has failed.
         """
-        await self._done(partial(self._loop.release, until_warm=until_warm))
+        await self._core.done(partial(self._core.loop.release, until_warm=until_warm))
 
     async def warm(self) -> None:
         """Load a released model; return once it is loaded.
@@ -401,16 +346,16 @@ class Engine:
             EngineClosedError: the engine is closed.
             EngineFailedError: the engine has failed.
         """
-        await self._done(self._loop.warm)
+        await self._core.done(self._core.loop.warm)
 
     def observe_steps(self, observer: StepObserver | None) -> None:
         """Have every step told to an observer, which must return at once; None ends it."""
-        self._meter.step_observer = observer
+        self._core.observe_steps(observer)
 
     @property
     def closed(self) -> bool:
         """Whether the engine was closed, or has failed."""
-        return self._open.closed
+        return self._core.open_requests.closed
 
     @property
     def failed(self) -> Future[EngineFailedError]:
@@ -419,7 +364,7 @@ class Engine:
         Its callers have been told by then. Callbacks run in a thread of the engine. Whoever owns
         the process should end it: on a GPU even the device may be of no use to it any more.
         """
-        return self._thread.failed
+        return self._core.failed
 
     async def check(self) -> None:
         """Checks between two steps that every block and row is where it should be.
@@ -429,43 +374,13 @@ class Engine:
             EngineClosedError: the engine is closed.
             EngineFailedError: the engine has failed.
         """
-        await self._done(self._loop.check)
-
-    async def _done(self, command: Callable[[Future[None]], None]) -> None:
-        """Have the thread run a command, and wait for what it sets."""
-        self._open.check()
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()  # whoever waits may leave
-        self._thread.post(partial(command, done))
-        ends: list[asyncio.Future[Any]] = [
-            asyncio.wrap_future(done),
-            asyncio.wrap_future(self.failed),
-        ]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if not done.done():
-            self._open.check()
-        done.result()
+        await self._core.done(self._core.loop.check)
 
     def close(self) -> None:
         """Ends all requests with EngineClosedError and stops the thread."""
-        self._open.close()
+        self._core.open_requests.close()
         self._finalizer()
 
     async def aclose(self) -> None:
         """As `close`, without blocking the event loop."""
         await asyncio.to_thread(self.close)
-
-    def _memory_used(self) -> int:
-        if self._device.type == "cuda":
-            return self._plan.cuda + torch.cuda.memory_reserved(self._device)
-        rss: int = psutil.Process().memory_info().rss
-        return rss
-
-
-def _stop(
-    thread: EngineThread, residency: Residency, plan: MemoryPlan, device: torch.device
-) -> None:
-    thread.stop()
-    if not thread.failed.done():  # else it may use what it has, or the device may be dead
-        residency.stop()
-        plan.let_go(device)
