@@ -51,7 +51,7 @@ LONG = (
     "bench/test_measurements.py",
     "kernels/test_triton.py",
     "service/test_process.py",
-    "cli/test_commands.py",
+    "commands/test_commands.py",
 )
 
 

@@ -71,7 +71,10 @@ def build(launch: Launch, capability: Capability) -> Built:
 def build_all(
     jobs: Sequence[tuple[Launch, Capability]], processes: int
 ) -> Iterator[Built | BuildError]:
-    """Compile in several processes; give what comes of each, in the order of the jobs."""
+    """Compile in several processes, or in this one; give what comes of each, in the jobs' order."""
+    if processes == 1:  # another would only import everything once more
+        yield from map(_try, jobs)
+        return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield from pool.map(_try, jobs)
 
