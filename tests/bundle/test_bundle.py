@@ -106,7 +106,7 @@ def serving(bundle: Path, folder: Path, *more: str):
     arguments = ["serve", "--port", "0", "--ready-file", str(ready), "--threads", "1", *more]
     process = subprocess.Popen(
         [bundle / PROGRAM, *arguments],
-        env=bare_machine.environment(),
+        env={**bare_machine.environment(), "TOWNSFOLK_SHARED": str(folder.parent / "shared")},
         cwd="/",
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -142,6 +142,28 @@ def test_one_that_is_killed_leaves_no_process_behind(game_bundle, tmp_path):
         assert process.pid == ready["pid"]
         os.kill(process.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=500)
+        assert alive == []
+
+
+def test_games_with_the_same_bundle_can_share_its_runtime(game_bundle, tmp_path):
+    """Each has brought the bundle along; one of them is killed."""
+    copy = tmp_path / "another game"
+    shutil.copytree(game_bundle, copy, copy_function=os.link, symlinks=True)
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+    with (
+        serving(game_bundle, tmp_path / "one", "--share") as (first, _),
+        serving(copy, tmp_path / "other", "--share") as (second, _),
+    ):
+        [announced] = (tmp_path / "shared").glob("*.json")
+        host = psutil.Process(json.loads(announced.read_text(encoding="utf-8"))["pid"])
+        family = [host, *host.children(recursive=True)]
+        first.kill()
+        first.wait()
+        assert second.poll() is None
+        assert host.is_running()
+        second.kill()
+        _, alive = psutil.wait_procs(family, timeout=500)
         assert alive == []
 
 

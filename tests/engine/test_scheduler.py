@@ -33,7 +33,7 @@ class World:
         self.in_flight = []
         self.requests = []
 
-    def request(self, prompt, new=4, priority=0):
+    def request(self, prompt, new=4, priority=0, namespace=""):
         prompt = list(range(prompt)) if isinstance(prompt, int) else prompt
         request = Request(
             number=len(self.requests),
@@ -42,8 +42,9 @@ class World:
             seed=0,
             max_tokens=len(prompt) + new,
             priority=priority,
+            namespace=namespace,
         )
-        sequence = Sequence(request, BlockTable(self.pool, ""))
+        sequence = Sequence(request, BlockTable(self.pool, namespace))
         self.requests.append(sequence)
         self.scheduler.add(sequence)
         return sequence
@@ -170,6 +171,44 @@ def test_no_more_run_than_there_are_rows():
     assert world.step() == {0: 5, 1: 5}
     assert world.step() == {0: 1, 1: 1}
     assert world.step() == {2: 5}
+
+
+def admissions(world):
+    """The numbers of all requests, in the order in which they join the batch."""
+    order = []
+    while (plan := world.step()) is not None:
+        order += sorted(set(plan) - set(order))
+    return order
+
+
+def test_namespaces_take_turns_and_each_keeps_its_order():
+    world = World(max_batch=1)
+    for number in range(6):
+        world.request([number], new=2, namespace="one")
+    world.step()  # the first one's turn has come already
+    for number in range(6, 9):
+        world.request([number], new=2, namespace="other")
+    assert admissions(world) == [0, 6, 1, 7, 2, 8, 3, 4, 5]
+
+
+def test_whoever_was_silent_has_no_turns_left_over():
+    world = World(max_batch=1)
+    for number in range(4):
+        world.request([number], new=2, namespace="one")
+    assert len(admissions(world)) == 4
+    for number in range(4, 7):
+        world.request([number], new=2, namespace="other")
+        world.request([number + 10], new=2, namespace="one")
+    assert admissions(world) == [4, 5, 6, 7, 8, 9]
+
+
+def test_the_more_important_request_goes_first_in_any_namespace():
+    world = World(max_batch=1)
+    world.request([0], new=2, namespace="one")
+    world.request([1], new=2, namespace="one")
+    world.request([2], new=2, priority=1, namespace="one")
+    world.request([3], new=2, namespace="other")
+    assert admissions(world) == [2, 0, 3, 1]
 
 
 def test_a_prompt_that_is_cached_is_not_computed_again():

@@ -345,6 +345,19 @@ def test_the_game_starts_the_runtime_and_takes_it_along(godot, model, transport)
     wait_until_gone(turn["pid"])
 
 
+def test_games_that_share_have_one_runtime(godot, monkeypatch, tmp_path):
+    monkeypatch.setenv("TOWNSFOLK_SHARED", str(tmp_path / "shared"))
+    script = tmp_path / "inn.toml"
+    script.write_text('[[lines]]\nsays = "We are full."', encoding="utf-8")
+    with launch_runtime("--model", str(script), "--share") as launched:
+        events = godot.drive("npc", "launched_with_others", str(script))
+        assert len(list((tmp_path / "shared").glob("*.json"))) == 1
+        assert launched.process.running
+    assert only(events, "turn")["text"] == "We are full."
+    started = [event["message"] for event in events if event["event"] == "progress"]
+    assert any("starting a shared runtime" in line for line in started)
+
+
 def test_a_missing_model_is_a_clear_message(godot):
     events = godot.drive("npc", "launch_of_a_missing_model", check=False)
     assert "/no/such/model" in named(events, "failed")[0]["message"]

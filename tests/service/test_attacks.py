@@ -21,8 +21,8 @@ from serve_process import serve
 from service_runtime import Runtime, Stream, exactly, serving
 from townsfolk.service import listener as listeners
 from townsfolk.service.address import Address
-from townsfolk.service.errors import StartError
 from townsfolk.service.settings import ServiceSettings
+from townsfolk.service.start_error import StartError
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub

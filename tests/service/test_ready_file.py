@@ -8,8 +8,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from townsfolk.service.errors import StartError
 from townsfolk.service.ready_file import ReadyFile
+from townsfolk.service.start_error import StartError
 
 READY = {"address": "127.0.0.1", "port": 1, "pid": os.getpid(), "token": "secret"}
 

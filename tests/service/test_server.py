@@ -28,9 +28,9 @@ from grpc_web import WebCall, call, frame
 from service_runtime import exactly, serving, status
 from townsfolk import __version__, contract
 from townsfolk.service.address import Address
-from townsfolk.service.errors import StartError
 from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings
+from townsfolk.service.start_error import StartError
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 

@@ -72,14 +72,19 @@ class AsyncRuntime:
         return cls(Endpoint(address, checked_token(token)), root_certificate=root_certificate)
 
     @classmethod
-    def launch(cls, *arguments: str, command: Sequence[str] = ()) -> AsyncRuntime:
+    def launch(
+        cls, *arguments: str, command: Sequence[str] = (), share: bool = False
+    ) -> AsyncRuntime:
         """Start a runtime as a child process that ends with this one.
 
         Args:
             arguments: Arguments for `townsfolk serve`, such as `"--model", "path/to/model"`.
             command: The program to run instead of `python -m townsfolk`.
+            share: Share one runtime with other games of this user that share, of the same model
+                and settings; it ends with the last of them. None sees another's sessions.
         """
-        return cls(process=RuntimeProcess(arguments, command=command))
+        shared = ("--share",) if share else ()
+        return cls(process=RuntimeProcess((*arguments, *shared), command=command))
 
     @property
     def is_open(self) -> bool:

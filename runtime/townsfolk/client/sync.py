@@ -41,10 +41,10 @@ class Runtime:
         return cls(portal.run(make), portal)
 
     @classmethod
-    def launch(cls, *arguments: str, command: Sequence[str] = ()) -> Runtime:
+    def launch(cls, *arguments: str, command: Sequence[str] = (), share: bool = False) -> Runtime:
         """Start a runtime as a child process that ends with this one; see `AsyncRuntime.launch`."""
         portal = Portal()
-        make = call_in_loop(AsyncRuntime.launch, *arguments, command=command)
+        make = call_in_loop(AsyncRuntime.launch, *arguments, command=command, share=share)
         return cls(portal.run(make), portal)
 
     def __enter__(self) -> Runtime:

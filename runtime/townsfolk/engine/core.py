@@ -100,9 +100,9 @@ class EngineCore:
             EngineClosedError: the engine was closed.
             EngineFailedError: the engine has failed.
         """
-        number = response.sequence.request.number
+        request = response.sequence.request
         post = partial(self._thread.post, partial(self.loop.submit, response))
-        self.open_requests.add(number, response.queue, post)
+        self.open_requests.add(request.number, response.queue, post, request.namespace)
 
     def cancel(self, response: Response) -> None:
         """End a reply where it is."""

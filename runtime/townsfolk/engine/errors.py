@@ -35,9 +35,13 @@ class EngineOverloadedError(EngineError):
         limit: requests that may be open, running and waiting.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, of_one: int | None = None) -> None:
+        """Say so; `of_one` are those of one of several games, which has its share of the limit."""
+        limited = f"the limit (max_batch + max_waiting{'' if of_one is None else f': {limit}'})"
         super().__init__(
-            f"{limit} requests are open, which is the limit (max_batch + max_waiting); "
+            f"{limit} requests are open, which is {limited}; try again later"
+            if of_one is None
+            else f"{of_one} requests of this game are open, which is its share of {limited}; "
             "try again later"
         )
         self.limit = limit

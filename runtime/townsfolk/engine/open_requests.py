@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from townsfolk.engine.errors import EngineClosedError, EngineFailedError, EngineOverloadedError
@@ -21,6 +22,8 @@ class OpenRequests:
         """Requests that have ended."""
         self._limit = limit
         self._queues: dict[int, OutputQueue] = {}  # by number of the request
+        self._domains: dict[int, str] = {}  # likewise, of those that have one
+        self._counts: Counter[str] = Counter()  # of each domain
         self._ended: list[OutputQueue] = []  # whose last events were not sent yet
         self._lock = threading.Lock()
         self._refusal: EngineFailedError | EngineClosedError | None = None
@@ -45,8 +48,14 @@ class OpenRequests:
         if self._refusal is not None:
             raise EngineClosedError
 
-    def add(self, number: int, queue: OutputQueue, post: Callable[[], None]) -> None:
+    def add(
+        self, number: int, queue: OutputQueue, post: Callable[[], None], domain: str = ""
+    ) -> None:
         """Take the request of this number, and post it to the engine's thread.
+
+        Those of one trust domain may have as much room as is left, so that some is left always for
+        another: one alone has half of all, two a third each. Without a domain there is no such
+        limit.
 
         Raises:
             EngineOverloadedError: As many are open as may be.
@@ -55,14 +64,25 @@ class OpenRequests:
         """
         with self._lock:
             self.check()
-            if len(self._queues) >= self._limit:
+            room = self._limit - len(self._queues)
+            if room <= 0:
                 raise EngineOverloadedError(self._limit)
+            if domain and self._counts[domain] >= room:
+                raise EngineOverloadedError(self._limit, of_one=self._counts[domain])
             self._queues[number] = queue
+            if domain:
+                self._domains[number] = domain
+                self._counts[domain] += 1
             post()
 
     def remove(self, number: int) -> None:
         """Let go of a request that has ended; its caller is known until `note_sent`."""
-        queue = self._queues.pop(number, None)
+        with self._lock:
+            queue = self._queues.pop(number, None)
+            domain = self._domains.pop(number, None)
+            if domain is not None:
+                self._counts[domain] -= 1
+                self._counts += Counter()  # without those that are at nothing
         if queue is not None:
             self._ended.append(queue)
             self.total += 1

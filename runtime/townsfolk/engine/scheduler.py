@@ -304,7 +304,7 @@ class Scheduler:
             if not lesser or held + self._pool.num_available < self._blocks_wanted(sequence):
                 return None
             self._preempt(max(lesser, key=rank), draft)
-        self.waiting.remove(sequence)
+        self.waiting.admit(sequence)
         self._is_sorted = False
         for each in sequence.members:
             self.running.append(each)

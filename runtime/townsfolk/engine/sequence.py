@@ -35,6 +35,7 @@ class Sequence:
         num_pending: tokens that launched steps are drawing.
         num_drafted: tokens that a launched step is verifying; until it has, no other is planned.
         num_scored: tokens of the prompt whose log-probabilities are known, where they are wanted.
+        round: its turn among those of all namespaces, once it has waited.
         last_turn: number of its last step of those in which not all who decode had a part.
         epoch: goes up when the sequence leaves the batch; results of older steps are void.
         waits: whether it was never in the batch.
@@ -61,6 +62,7 @@ class Sequence:
         "priority",
         "prompt_length",
         "request",
+        "round",
         "scores_prompt",
         "slot",
         "table",
@@ -86,6 +88,7 @@ class Sequence:
         self.num_pending = 0
         self.num_drafted = 0
         self.num_scored = request.scored_from or 0
+        self.round: int | None = None
         self.last_turn = 0
         self.epoch = 0
         self.waits = True

@@ -18,6 +18,9 @@ class Waiting:
     that beginning and the others then find it in the cache. Those are set aside until it is
     computed, so that no step looks at them in vain: a sequence is compared with one that computes
     when it would join, once, and not again until that one has got as far as they are alike.
+
+    Equally important sequences of different namespaces take turns (start-time fair queueing): who
+    asks for a hundred things has the first one done no later than others their first.
     """
 
     def __init__(self, block_size: int) -> None:
@@ -31,6 +34,8 @@ class Waiting:
         # By the sequence that computes what they need, in order: up to which position, and who.
         self._aside: dict[Sequence, list[tuple[int, int, Sequence]]] = {}
         self._aside_for: dict[Sequence, Sequence] = {}
+        self._round = 0  # of the sequence that joined last
+        self._last_rounds: dict[str, int] = {}  # by namespace, of those that are to come
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._aside_for)
@@ -44,7 +49,22 @@ class Waiting:
 
     def add(self, sequence: Sequence) -> None:
         """Let a sequence wait for its turn."""
+        if sequence.round is None:
+            namespace = sequence.request.namespace
+            sequence.round = max(self._round, self._last_rounds.get(namespace, -1) + 1)
+            self._last_rounds[namespace] = sequence.round
         insort(self._ready, sequence, key=rank)
+
+    def admit(self, sequence: Sequence) -> None:
+        """Let go of one that joins the batch; it was its namespace's turn."""
+        self.remove(sequence)
+        if sequence.round is not None and sequence.round > self._round:
+            self._round = sequence.round
+            self._last_rounds = {
+                namespace: last
+                for namespace, last in self._last_rounds.items()
+                if last >= self._round
+            }
 
     def remove(self, sequence: Sequence) -> None:
         """Let go of one that waits.
@@ -112,9 +132,9 @@ class Waiting:
                 del self._aside[helper]
 
 
-def rank(sequence: Sequence) -> tuple[int, int]:
-    """Sort key: the most important sequence first; of equals, the one that came first."""
-    return -sequence.priority, sequence.number
+def rank(sequence: Sequence) -> tuple[int, int, int]:
+    """Sort key: the most important sequence first; of equals, whose turn it is, who came first."""
+    return -sequence.priority, sequence.leader.round or 0, sequence.number
 
 
 def _alike(one: list[int], other: list[int], limit: int) -> int:

@@ -13,7 +13,7 @@ from typing import Protocol
 import grpc
 import grpc.aio
 
-from townsfolk.service.errors import StartError
+from townsfolk.service.start_error import StartError
 
 
 class Place(Protocol):

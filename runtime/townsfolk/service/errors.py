@@ -12,10 +12,6 @@ from townsfolk.sampling.params import InvalidSamplingError
 from townsfolk.v1.dialogue_pb2 import ErrorCode
 
 
-class StartError(Exception):
-    """The runtime can't start; the message says what to change."""
-
-
 class InvalidRequestError(ValueError):
     """A request lacks a field, or one of its fields is not allowed; the message names it."""
 

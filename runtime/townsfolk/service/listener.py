@@ -22,7 +22,7 @@ from grpc.aio import _server
 from townsfolk import contract
 from townsfolk.service.address import Address, Place
 from townsfolk.service.auth import refusal
-from townsfolk.service.errors import StartError
+from townsfolk.service.start_error import StartError
 
 logger = logging.getLogger(__name__)
 

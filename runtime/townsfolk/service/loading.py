@@ -5,7 +5,7 @@ from __future__ import annotations
 from townsfolk.config import EngineSettings
 from townsfolk.engine.engine import Engine
 from townsfolk.engine.load_errors import LOAD_ERRORS
-from townsfolk.service.errors import StartError
+from townsfolk.service.start_error import StartError
 
 
 def load_engine(settings: EngineSettings) -> Engine:

@@ -30,16 +30,19 @@ _SECRET = "Invalid encoding on %s"
 MAX_KINDS = 256
 
 
-def configure(form: Literal["text", "json"], level: str) -> PatientWriter:
+def configure(
+    form: Literal["text", "json"], level: str, handler: logging.Handler | None = None
+) -> PatientWriter:
     """Send all that is logged, or printed as an error, to standard error; return what writes it.
 
     Args:
         form: How lines look.
         level: From which level on the lines of `townsfolk` are written; of others, warnings are.
+        handler: What log lines go to instead.
     """
     _log_crashes(sys.stderr.fileno())
     writer = PatientWriter(sys.stderr.fileno())
-    handler = logging.StreamHandler(writer)
+    handler = logging.StreamHandler(writer) if handler is None else handler
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     handler.addFilter(ForeignLines())
     root = logging.getLogger()

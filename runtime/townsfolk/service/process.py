@@ -8,17 +8,16 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from townsfolk import __version__
 from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.engine.interface import TextEngine
 from townsfolk.service import interpreter, logs
-from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend
 from townsfolk.service.lifetime import Lifetime
 from townsfolk.service.patient_writer import PatientWriter
 from townsfolk.service.ready_file import ReadyFile
 from townsfolk.service.server import RuntimeServer
-from townsfolk.service.settings import ServiceSettings, dial_address
+from townsfolk.service.settings import ServiceSettings
+from townsfolk.service.start_error import StartError
 
 logger = logging.getLogger(__name__)
 
@@ -68,19 +67,20 @@ async def _run(settings: ServiceSettings, load: Load, log: PatientWriter) -> int
         lifetime.with_stdin()
     ready_file.check()
     server = RuntimeServer(settings)
-    backend = None
+    engine, backend = None, None
     try:
         await server.start()
         where = {name: value for name, value in server.ports().items() if value is not None}
         logger.info("listening", extra={"host": settings.host, **where})
-        backend = await _load(settings, load, lifetime.ended)
-        if backend is not None:
+        engine = await loaded(load, lifetime.ended)
+        if engine is not None:
+            backend = backend_of(engine, settings)
             interpreter.settle()
             await server.open(backend)
-            with ready_file.there(_ready(server)):
+            with ready_file.there({**server.ready(), "pid": os.getpid()}):
                 logger.info("serving", extra={"host": settings.host, **where})
-                async with _watched_weights(backend.engine, server):
-                    await _first(lifetime.ended, server.failed)
+                async with watched_weights(engine, server.fail):
+                    await first(lifetime.ended, server.failed)
                 if server.failed.is_set():
                     lifetime.end(server.failure)
                     lifetime.end(server.failure)  # hurried: nothing more will come of answers
@@ -92,18 +92,21 @@ async def _run(settings: ServiceSettings, load: Load, log: PatientWriter) -> int
         await server.stop(lifetime.hurried)
         if backend is not None:
             await backend.aclose()
+        elif engine is not None:
+            await engine.aclose()
 
 
 @asynccontextmanager
-async def _watched_weights(engine: TextEngine, server: RuntimeServer) -> AsyncIterator[None]:
-    """Have the server fail when the files of the weights are overwritten while they are in use."""
+async def watched_weights(engine: TextEngine, fail: Callable[[str], None]) -> AsyncIterator[None]:
+    """Have a runtime fail when the files of the weights are overwritten while they are in use."""
     files = engine.weight_files
 
     async def watch() -> None:
-        while files is not None and not server.failed.is_set():
+        while files is not None:
             await asyncio.sleep(WEIGHTS_S)
             if (path := await asyncio.to_thread(files.changed)) is not None:
-                server.fail(f"{path} was overwritten while its weights were in use")
+                fail(f"{path} was overwritten while its weights were in use")
+                return
 
     watching = asyncio.create_task(watch())
     try:
@@ -112,18 +115,7 @@ async def _watched_weights(engine: TextEngine, server: RuntimeServer) -> AsyncIt
         watching.cancel()
 
 
-def _ready(server: RuntimeServer) -> dict[str, object]:
-    """Return what the ready file says."""
-    return {
-        "address": dial_address(server.settings.host),
-        **server.ports(),
-        "token": server.token,
-        "pid": os.getpid(),
-        "version": __version__,
-    }
-
-
-async def _first(*events: asyncio.Event) -> None:
+async def first(*events: asyncio.Event) -> None:
     """Wait until one of them is set."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -131,8 +123,12 @@ async def _first(*events: asyncio.Event) -> None:
         wait.cancel()
 
 
-async def _load(settings: ServiceSettings, load: Load, ended: asyncio.Event) -> Backend | None:
-    """Load the model; return None when the end comes first."""
+async def loaded(load: Load, ended: asyncio.Event) -> TextEngine | None:
+    """Load the model; return None when the end comes first.
+
+    Raises:
+        StartError: It can't be used.
+    """
     loading = asyncio.create_task(asyncio.to_thread(load))
     ending = asyncio.create_task(ended.wait())
     await asyncio.wait({loading, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,10 +136,28 @@ async def _load(settings: ServiceSettings, load: Load, ended: asyncio.Event) -> 
     if not loading.done():
         return None
     try:
-        return Backend.make(await loading, settings)
+        return await loading
     except StartError:
         raise
     except Exception as error:
-        if not isinstance(error, UnsupportedTemplateError):
-            logger.exception("loading the model failed")
-        raise StartError(f"the model can't be used: {error}") from error
+        logger.exception("loading the model failed")
+        raise _unusable(error) from error
+
+
+def backend_of(engine: TextEngine, settings: ServiceSettings) -> Backend:
+    """Put sessions over an engine.
+
+    Raises:
+        StartError: The model is none that could speak.
+    """
+    try:
+        return Backend.make(engine, settings)
+    except UnsupportedTemplateError as error:
+        raise _unusable(error) from error
+    except Exception as error:
+        logger.exception("loading the model failed")
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> StartError:
+    return StartError(f"the model can't be used: {error}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from townsfolk.service.errors import StartError
+from townsfolk.service.start_error import StartError
 
 ANSWERS_S = 1.0
 # The name of no file: the line goes to standard output.

@@ -15,15 +15,16 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from townsfolk import __version__
 from townsfolk.engine import EngineFailedError
 from townsfolk.service.address import Address, inner_place
 from townsfolk.service.auth import TokenInterceptor
 from townsfolk.service.calls import SERVICE, CallInterceptor
-from townsfolk.service.errors import StartError
 from townsfolk.service.gate import Backend, Gate
 from townsfolk.service.listener import Listener
 from townsfolk.service.servicer import TownsfolkServicer
-from townsfolk.service.settings import ServiceSettings, check_token
+from townsfolk.service.settings import ServiceSettings, check_token, dial_address
+from townsfolk.service.start_error import StartError
 from townsfolk.v1 import townsfolk_pb2_grpc
 
 if TYPE_CHECKING:
@@ -78,6 +79,15 @@ class RuntimeServer:
             "port": self.port,
             "web_port": self.web_port,
             "metrics_port": self.metrics_port,
+        }
+
+    def ready(self) -> dict[str, object]:
+        """Return what a ready file says, but for the process."""
+        return {
+            "address": dial_address(self.settings.host),
+            **self.ports(),
+            "token": self.token,
+            "version": __version__,
         }
 
     async def start(self) -> None:

@@ -75,6 +75,12 @@ class ServiceSettings(BaseModel):
         None, ge=1, description="End when the process with this id ends."
     )
     exit_with_stdin: bool = Field(False, description="End when standard input is closed.")
+    share: bool = Field(
+        False,
+        description="Share one runtime with other games of this user that share, of the same model "
+        "and the same settings of the engine; start it if there is none. It ends with the last of "
+        "them. Each has its own port, token, sessions and lore.",
+    )
     shutdown_grace_s: float = Field(
         5.0, ge=0, le=600, description="Seconds that answers under way get to finish at the end."
     )

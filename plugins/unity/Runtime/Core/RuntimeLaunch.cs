@@ -21,6 +21,12 @@ namespace Townsfolk
         /// <summary>More options of `townsfolk serve`, such as { "--kv-memory-mib", "256" }.</summary>
         public IReadOnlyList<string> ServeArguments { get; set; } = Array.Empty<string>();
 
+        /// <summary>
+        /// Whether one runtime is shared with other games of this user that share, of the same model and settings.
+        /// It ends with the last of them; none sees another's sessions.
+        /// </summary>
+        public bool Share { get; set; }
+
         /// <summary>The working folder; null takes the game's own.</summary>
         public string? WorkingDirectory { get; set; }
 

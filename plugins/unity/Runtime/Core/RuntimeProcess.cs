@@ -258,6 +258,7 @@ namespace Townsfolk
                     "--exit-with-stdin",
                     "--exit-with-parent", self.ToString(CultureInfo.InvariantCulture),
                 })
+                .Concat(_launch.Share ? new[] { "--share" } : new string[0])
                 .Concat(string.IsNullOrEmpty(_launch.Model) ? new string[0] : new[] { "--model", _launch.Model! })
                 .Concat(_launch.ServeArguments);
             foreach (var argument in arguments)

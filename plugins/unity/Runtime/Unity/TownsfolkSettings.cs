@@ -65,6 +65,11 @@ namespace Townsfolk.Unity
         [Tooltip("More options of 'townsfolk serve', one each: '--kv-memory-mib', '256'.")]
         public string[] serveArguments = Array.Empty<string>();
 
+        /// <summary>Whether one runtime is shared with other games.</summary>
+        [Tooltip("Share one runtime with other games of this user that share, of the same model and settings. It ends "
+            + "with the last of them; none sees another's characters.")]
+        public bool shareRuntime;
+
         /// <summary>How long the model may take to load, in seconds.</summary>
         [Min(1f)]
         [Tooltip("How long the model may take to load, in seconds.")]
@@ -144,6 +149,7 @@ namespace Townsfolk.Unity
                 CommandArguments = shipped == null ? commandArguments : Array.Empty<string>(),
                 Model = own ? null : BelowStreamingAssets(model),
                 ServeArguments = serveArguments,
+                Share = shareRuntime,
                 StartTimeout = TimeSpan.FromSeconds(startTimeout),
             };
         }

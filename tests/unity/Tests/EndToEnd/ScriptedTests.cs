@@ -1,3 +1,4 @@
+using System;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
@@ -53,6 +54,44 @@ says = ""*slams the tankard* Get out! I *never* lie.""
             finally
             {
                 File.Delete(script);
+            }
+        }
+
+        [Test]
+        public async Task GamesThatShareHaveOneRuntimeAndTheirOwnSessions()
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName())).FullName;
+            var script = Path.Combine(folder, "inn.toml");
+            File.WriteAllText(script, Script);
+            var shared = Path.Combine(folder, "shared");
+            Environment.SetEnvironmentVariable("TOWNSFOLK_SHARED", shared);
+            try
+            {
+                var launch = SharedRuntime.Launch();
+                launch.Model = script;
+                launch.ServeArguments = new string[0];
+                launch.Share = true;
+                using var process = new RuntimeProcess(launch);
+                using var another = new RuntimeProcess(launch);
+                using var client = SharedRuntime.Connect("grpc-web", process);
+                using var other = SharedRuntime.Connect("grpc-web", another);
+                var config = SharedRuntime.Innkeeper();
+                config.SessionId = "inn";
+                await using var session = await client.OpenSessionAsync(config);
+                await using var theirs = await other.OpenSessionAsync(config);
+                var events = await SharedRuntime.ReadAsync(session, "How is the ford?");
+                Assert.That(events.Last().Text, Is.EqualTo("The river is high, Player."));
+                Assert.That(Directory.GetFiles(shared, "*.json"), Has.Length.EqualTo(1));
+                Assert.That(another.ProcessId, Is.Not.EqualTo(process.ProcessId));
+
+                await process.StopAsync();
+                events = await SharedRuntime.ReadAsync(theirs, "How is the ford?");
+                Assert.That(events.Last().Text, Is.EqualTo("The river is high, Player."));
+            }
+            finally
+            {
+                Environment.SetEnvironmentVariable("TOWNSFOLK_SHARED", null);
+                Directory.Delete(folder, recursive: true);
             }
         }
     }

@@ -13,6 +13,7 @@ const MODE := "townsfolk/runtime/mode"
 const EXECUTABLE := "townsfolk/runtime/executable"
 const MODEL := "townsfolk/runtime/model"
 const ARGUMENTS := "townsfolk/runtime/arguments"
+const SHARE := "townsfolk/runtime/share"
 const START_TIMEOUT := "townsfolk/runtime/start_timeout_seconds"
 const ADDRESS := "townsfolk/connection/address"
 const WEB_ADDRESS := "townsfolk/connection/web_address"
@@ -54,6 +55,7 @@ static func defaults() -> Dictionary[String, Variant]:
 		EXECUTABLE: "townsfolk",
 		MODEL: "starter",
 		ARGUMENTS: PackedStringArray(),
+		SHARE: false,
 		START_TIMEOUT: 120.0,
 		ADDRESS: "127.0.0.1:50151",
 		WEB_ADDRESS: "127.0.0.1:50152",
@@ -113,11 +115,19 @@ static func launch_settings() -> Dictionary:
 	var settings := {
 		"executable": read(EXECUTABLE) if override == "" else override,
 		"model": read(MODEL),
-		"arguments": read(ARGUMENTS),
+		"arguments": _arguments(),
 	}
 	if override == "" and find_executable(settings["executable"]) == "":
 		return _with_bundle(settings, export_bundle())
 	return settings
+
+
+# More options of `townsfolk serve`.
+static func _arguments() -> PackedStringArray:
+	var arguments: PackedStringArray = read(ARGUMENTS)
+	if read(SHARE) and not arguments.has("--share"):
+		arguments.append("--share")
+	return arguments
 
 
 # The model that a bundle brings along is meant where none is named.
@@ -155,7 +165,7 @@ static func exported_launch_settings() -> Dictionary:
 	return {
 		"executable": read(EXECUTABLE) if executable == "" else executable,
 		"model": read(MODEL) if model == "" else model,
-		"arguments": read(ARGUMENTS),
+		"arguments": _arguments(),
 	}
 
 
