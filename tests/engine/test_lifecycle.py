@@ -271,6 +271,11 @@ async def test_stats_count_what_happened(start, prompts):
     assert stats.cached_tokens_total == len(prompts[6]) - 1
     assert 0 < stats.ttft_p50_ms <= stats.ttft_p99_ms
     assert stats.tokens_per_second > 0
+    # A prompt and seven decodes each; the second prompt's last token alone was not cached.
+    assert stats.steps_total == 16
+    assert (stats.prompt_steps.measured, stats.decode_steps.measured) == (1, 2)
+    for times in (stats.prompt_steps, stats.decode_steps):
+        assert 0 < times.p50_ms <= times.p99_ms <= times.longest_ms
     blocks = stats.kv_blocks_used, stats.kv_blocks_cached, stats.kv_blocks_free
     assert sum(blocks) == engine.info.kv_capacity_tokens // 16
     assert blocks[0] == 0

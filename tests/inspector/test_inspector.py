@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ async def test_the_view_shows_sessions_prompt_turns_transcript_and_errors(runtim
         async with app.run_test(size=(160, 50)) as pilot:
             content = await shown(app, pilot, "#prompt-text", "Do you sell nails?")
             assert "You are Brann." in content
+            status = await shown(app, pilot, "#status", "first token")
+            assert re.search(r"with prompts \d+\.\d ms \(p99 \d+\.\d\)", status)
             assert [row[:2] for row in cells(app, "#sessions")] == [["Brann", "a"], [ODD, "b"]]
 
             app.query_one("#sessions").focus()

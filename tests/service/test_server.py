@@ -322,6 +322,9 @@ async def test_stats_follow_what_happens(runtime):
     assert after.ttft_p50_ms > 0
     assert after.ttft_p99_ms >= after.ttft_p50_ms
     assert after.kv_blocks_cached > 0
+    assert after.steps_total >= 600
+    assert after.prompt_steps.measured > 0
+    assert 0 < after.decode_steps.p50_ms <= after.decode_steps.p99_ms
     watch.cancel()
 
 

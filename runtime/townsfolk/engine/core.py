@@ -141,6 +141,7 @@ class EngineCore:
         """Return the counters as they are now; may be called from any thread."""
         p50, p99 = self._meter.first_token_percentiles((0.5, 0.99))
         running = len(self.scheduler.running)
+        decode_steps, prompt_steps = self._meter.step_times()
         return EngineStats(
             running=running,
             waiting=max(len(self.open_requests) - running, 0),
@@ -157,6 +158,9 @@ class EngineCore:
             preemptions_total=self.scheduler.num_preemptions,
             model_state=self._residency.state,
             memory_used_mib=-(-self._memory_used() // MIB),
+            decode_steps=decode_steps,
+            prompt_steps=prompt_steps,
+            steps_total=self._meter.steps,
             pace=self._pacer.stats(time.monotonic()),
         )
 

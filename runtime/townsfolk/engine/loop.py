@@ -282,6 +282,8 @@ class EngineLoop:
         self._responder.outbox.note_wait(now - begin)
         if (seconds := runner.seconds(handle)) is not None:
             self._note_pace(step, seconds)
+            has_prompts = any(item.count > 1 for item in step.plan.items)
+            self._responder.note_step_time(seconds, has_prompts=has_prompts)
         self._paced = None
         self._responder.take(step, outputs, now)
 

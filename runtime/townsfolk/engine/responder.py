@@ -177,6 +177,10 @@ class Responder:
         self._meter.note_step(tokens + self._forced)
         self._forced = 0
 
+    def note_step_time(self, seconds: float, *, has_prompts: bool) -> None:
+        """Count what a step has taken, where that was measured."""
+        self._meter.note_step_time(seconds, has_prompts=has_prompts)
+
     def finish(
         self, response: Response, reason: FinishReason, last: TokenInfo | None = None
     ) -> None:

@@ -14,7 +14,7 @@ from townsfolk.engine.pacing import PaceStats
 
 # Over how long the rate of tokens is taken, in seconds.
 _RATE_WINDOW_S = 2.0
-# Of how many requests the times to first token are kept.
+# Of how many requests the times to first token are kept, and of how many steps their own.
 _LATENCIES = 256
 
 
@@ -24,6 +24,26 @@ class ModelState(Enum):
     LOADED = "loaded"
     RELEASED = "released"
     LOADING = "loading"
+
+
+@dataclass(frozen=True, slots=True)
+class StepStats:
+    """What the last steps of one kind took, of those that were measured: 256 at most.
+
+    Attributes:
+        measured: how many these are.
+        p50_ms: their median, in milliseconds.
+        p99_ms: their 99th percentile.
+        longest_ms: the longest.
+    """
+
+    measured: int
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+
+
+NO_STEPS = StepStats(0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,9 @@ class EngineStats:
         model_state: whether the model is in memory.
         memory_used_mib: on a GPU all that the process is known to take there; on the CPU all the
             memory that is resident for the process, of which it shares files with others.
+        decode_steps: times of steps in which all who spoke got a token, and nothing else was done.
+        prompt_steps: times of steps in which parts of prompts were computed too.
+        steps_total: steps since the start.
         pace: how steps keep out of the way of a game's frames; None while no game reports any.
     """
 
@@ -65,6 +88,9 @@ class EngineStats:
     preemptions_total: int
     model_state: ModelState
     memory_used_mib: int
+    decode_steps: StepStats = NO_STEPS
+    prompt_steps: StepStats = NO_STEPS
+    steps_total: int = 0
     pace: PaceStats | None = None
 
 
@@ -84,6 +110,9 @@ class Meter:
         self._lock = threading.Lock()
         self._first_tokens_ms: deque[float] = deque(maxlen=_LATENCIES)
         self._recent: deque[tuple[float, int]] = deque()  # when a step ended, and its tokens
+        self._decode_steps_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self._prompt_steps_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self.steps = 0
         self.generated_tokens = 0
         self.prompt_tokens = 0
         self.cached_tokens = 0
@@ -92,12 +121,19 @@ class Meter:
         """A step has given so many tokens."""
         now = time.monotonic()
         with self._lock:
+            self.steps += 1
             self.generated_tokens += tokens
             self._recent.append((now, tokens))
             while self._recent[0][0] < now - _RATE_WINDOW_S:
                 self._recent.popleft()
         if self.step_observer is not None:
             self.step_observer(now, tokens)
+
+    def note_step_time(self, seconds: float, *, has_prompts: bool) -> None:
+        """A step has taken so long; not each is measured."""
+        times = self._prompt_steps_ms if has_prompts else self._decode_steps_ms
+        with self._lock:
+            times.append(1000 * seconds)
 
     def note_first_token(self, milliseconds: float, prompt: int, cached: int) -> None:
         """A request has given its first token."""
@@ -116,7 +152,20 @@ class Meter:
         """Percentiles of the time to first token, in milliseconds; 0 when there is none yet."""
         with self._lock:
             ordered = sorted(self._first_tokens_ms)
-        if not ordered:
-            return [0.0 for _ in shares]
-        # The nearest rank: the smallest value that so many are not above.
-        return [ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in shares]
+        return _percentiles(ordered, shares)
+
+    def step_times(self) -> tuple[StepStats, StepStats]:
+        """What steps without and with prompts took of late."""
+        with self._lock:
+            both = sorted(self._decode_steps_ms), sorted(self._prompt_steps_ms)
+        without, with_prompts = (
+            StepStats(len(ordered), *_percentiles(ordered, (0.5, 0.99, 1.0))) for ordered in both
+        )
+        return without, with_prompts
+
+
+def _percentiles(ordered: Sequence[float], shares: Sequence[float]) -> list[float]:
+    if not ordered:
+        return [0.0 for _ in shares]
+    # The nearest rank: the smallest value that so many are not above.
+    return [ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in shares]

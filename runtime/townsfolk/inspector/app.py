@@ -17,7 +17,15 @@ from textual.widgets import DataTable, Footer, Header, Static, TabbedContent, Ta
 from townsfolk.client import AsyncRuntime, TownsfolkError
 from townsfolk.inspector.recording import Recording
 from townsfolk.inspector.snapshot import SessionView, Snapshot, take
-from townsfolk.inspector.tables import ERRORS, SESSIONS, TURNS, errors, session, turn
+from townsfolk.inspector.tables import (
+    ERRORS,
+    SESSIONS,
+    TURNS,
+    errors,
+    session,
+    step_times,
+    turn,
+)
 from townsfolk.v1.dialogue_pb2 import EntryKind, TranscriptEntry
 
 Table = DataTable[Text]
@@ -136,6 +144,8 @@ class Inspector(App[None]):
         self.query_one("#status", Static).update(
             f"{info.model} on {info.device}   {stats.running} run, {stats.waiting} wait   "
             f"first token {stats.ttft_p50_ms:.0f} ms (p99 {stats.ttft_p99_ms:.0f})   "
+            f"step {step_times(stats.decode_steps)}, "
+            f"with prompts {step_times(stats.prompt_steps)}   "
             f"{stats.tokens_per_second:.0f} tokens/s   KV {stats.kv_blocks_used} used, "
             f"{stats.kv_blocks_cached} cached, {stats.kv_blocks_free} free   "
             f"{stats.memory_used_mib} MiB"

@@ -46,5 +46,12 @@ def errors(report: pb.ErrorReport) -> tuple[str, ...]:
     return when, report.code, report.method, report.turn_id, report.message
 
 
+def step_times(times: pb.StepTimes) -> str:
+    """Return what steps of one kind took, in short."""
+    if not times.measured:
+        return "-"
+    return f"{times.p50_ms:.1f} ms (p99 {times.p99_ms:.1f})"
+
+
 def _short(name: str, prefix: str) -> str:
     return name.removeprefix(prefix).lower()

@@ -532,7 +532,7 @@ class WatchStatsRequest(_message.Message):
     def __init__(self, interval_ms: _Optional[int] = ...) -> None: ...
 
 class WatchStatsResponse(_message.Message):
-    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total", "model_state", "memory_used_mib", "pace")
+    __slots__ = ("running", "waiting", "tokens_per_second", "kv_blocks_used", "kv_blocks_cached", "kv_blocks_free", "ttft_p50_ms", "ttft_p99_ms", "sessions", "generated_tokens_total", "prompt_tokens_total", "cached_tokens_total", "requests_total", "preemptions_total", "model_state", "memory_used_mib", "pace", "decode_steps", "prompt_steps", "steps_total")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
@@ -550,6 +550,9 @@ class WatchStatsResponse(_message.Message):
     MODEL_STATE_FIELD_NUMBER: _ClassVar[int]
     MEMORY_USED_MIB_FIELD_NUMBER: _ClassVar[int]
     PACE_FIELD_NUMBER: _ClassVar[int]
+    DECODE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_STEPS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     running: int
     waiting: int
     tokens_per_second: float
@@ -567,7 +570,22 @@ class WatchStatsResponse(_message.Message):
     model_state: ModelState
     memory_used_mib: int
     pace: FramePace
-    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ..., pace: _Optional[_Union[FramePace, _Mapping]] = ...) -> None: ...
+    decode_steps: StepTimes
+    prompt_steps: StepTimes
+    steps_total: int
+    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., kv_blocks_used: _Optional[int] = ..., kv_blocks_cached: _Optional[int] = ..., kv_blocks_free: _Optional[int] = ..., ttft_p50_ms: _Optional[float] = ..., ttft_p99_ms: _Optional[float] = ..., sessions: _Optional[int] = ..., generated_tokens_total: _Optional[int] = ..., prompt_tokens_total: _Optional[int] = ..., cached_tokens_total: _Optional[int] = ..., requests_total: _Optional[int] = ..., preemptions_total: _Optional[int] = ..., model_state: _Optional[_Union[ModelState, str]] = ..., memory_used_mib: _Optional[int] = ..., pace: _Optional[_Union[FramePace, _Mapping]] = ..., decode_steps: _Optional[_Union[StepTimes, _Mapping]] = ..., prompt_steps: _Optional[_Union[StepTimes, _Mapping]] = ..., steps_total: _Optional[int] = ...) -> None: ...
+
+class StepTimes(_message.Message):
+    __slots__ = ("measured", "p50_ms", "p99_ms", "longest_ms")
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
+    P50_MS_FIELD_NUMBER: _ClassVar[int]
+    P99_MS_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_MS_FIELD_NUMBER: _ClassVar[int]
+    measured: int
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+    def __init__(self, measured: _Optional[int] = ..., p50_ms: _Optional[float] = ..., p99_ms: _Optional[float] = ..., longest_ms: _Optional[float] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("age_us", "busy_us")

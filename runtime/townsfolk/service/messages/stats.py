@@ -20,6 +20,8 @@ def stats_message(stats: EngineStats, sessions: int) -> townsfolk_pb2.WatchStats
     """Return the counters; the fields have the engine's names."""
     fields = asdict(stats) | {
         "model_state": MODEL_STATES[stats.model_state],
+        "decode_steps": townsfolk_pb2.StepTimes(**asdict(stats.decode_steps)),
+        "prompt_steps": townsfolk_pb2.StepTimes(**asdict(stats.prompt_steps)),
         "pace": None if stats.pace is None else pace_message(stats.pace),
     }
     return townsfolk_pb2.WatchStatsResponse(sessions=sessions, **fields)

@@ -2193,6 +2193,15 @@ class WatchStatsResponse:
 	## How the runtime keeps out of the way of a game's frames. Not set while no game reports any.
 	var pace: FramePace = null
 
+	## Times of steps in which all who spoke got a token each, and nothing else was computed.
+	var decode_steps: StepTimes = null
+
+	## Times of steps in which parts of prompts were computed too.
+	var prompt_steps: StepTimes = null
+
+	## Steps since the start.
+	var steps_total: int = 0
+
 	func write_fields(writer: ProtoWriter) -> void:
 		if running != 0:
 			writer.put_varint(8)
@@ -2245,6 +2254,15 @@ class WatchStatsResponse:
 		if pace != null:
 			writer.put_varint(162)
 			writer.put_message(pace)
+		if decode_steps != null:
+			writer.put_varint(170)
+			writer.put_message(decode_steps)
+		if prompt_steps != null:
+			writer.put_varint(178)
+			writer.put_message(prompt_steps)
+		if steps_total != 0:
+			writer.put_varint(184)
+			writer.put_varint(steps_total)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -2286,6 +2304,67 @@ class WatchStatsResponse:
 					var pace_element := pace if pace != null else FramePace.new()
 					reader.read_message(pace_element)
 					pace = pace_element
+				170:
+					var decode_steps_element := (
+						decode_steps if decode_steps != null else StepTimes.new()
+					)
+					reader.read_message(decode_steps_element)
+					decode_steps = decode_steps_element
+				178:
+					var prompt_steps_element := (
+						prompt_steps if prompt_steps != null else StepTimes.new()
+					)
+					reader.read_message(prompt_steps_element)
+					prompt_steps = prompt_steps_element
+				184:
+					steps_total = reader.read_varint()
+				_:
+					reader.skip(tag)
+
+
+## What the engine's steps of one kind took of late: the last 256 of those that were measured, which
+## are nearly all with prompts, and one in eight or sixteen of the others.
+class StepTimes:
+	extends ProtoMessage
+
+	## How many these are; 0 before the first.
+	var measured: int = 0
+
+	## Their median, in milliseconds.
+	var p50_ms: float = 0.0
+
+	## Their 99th percentile.
+	var p99_ms: float = 0.0
+
+	## The longest of them.
+	var longest_ms: float = 0.0
+
+	func write_fields(writer: ProtoWriter) -> void:
+		if measured != 0:
+			writer.put_varint(8)
+			writer.put_int32(measured)
+		if ProtoWriter.is_float_set(p50_ms):
+			writer.put_varint(21)
+			writer.put_float(p50_ms)
+		if ProtoWriter.is_float_set(p99_ms):
+			writer.put_varint(29)
+			writer.put_float(p99_ms)
+		if ProtoWriter.is_float_set(longest_ms):
+			writer.put_varint(37)
+			writer.put_float(longest_ms)
+
+	func read_fields(reader: ProtoReader) -> void:
+		while reader.position < reader.limit:
+			var tag := reader.read_tag()
+			match tag:
+				8:
+					measured = reader.read_int32()
+				21:
+					p50_ms = reader.read_float()
+				29:
+					p99_ms = reader.read_float()
+				37:
+					longest_ms = reader.read_float()
 				_:
 					reader.skip(tag)
 

@@ -131,7 +131,7 @@ namespace Townsfolk.V1 {
             "dXNlZF9taWIYDSABKAUSGAoQbWVtb3J5X2xpbWl0X21pYhgOIAEoBRIvCghj",
             "b250cmFjdBgPIAEoCzIdLnRvd25zZm9say52MS5Db250cmFjdFZlcnNpb24i",
             "PQoRV2F0Y2hTdGF0c1JlcXVlc3QSGAoLaW50ZXJ2YWxfbXMYASABKAVIAIgB",
-            "AUIOCgxfaW50ZXJ2YWxfbXMi0wMKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
+            "AUIOCgxfaW50ZXJ2YWxfbXMixgQKEldhdGNoU3RhdHNSZXNwb25zZRIPCgdy",
             "dW5uaW5nGAEgASgFEg8KB3dhaXRpbmcYAiABKAUSGQoRdG9rZW5zX3Blcl9z",
             "ZWNvbmQYAyABKAISFgoOa3ZfYmxvY2tzX3VzZWQYBCABKAUSGAoQa3ZfYmxv",
             "Y2tzX2NhY2hlZBgFIAEoBRIWCg5rdl9ibG9ja3NfZnJlZRgGIAEoBRITCgt0",
@@ -141,89 +141,93 @@ namespace Townsfolk.V1 {
             "b3RhbBgMIAEoAxIWCg5yZXF1ZXN0c190b3RhbBgNIAEoAxIZChFwcmVlbXB0",
             "aW9uc190b3RhbBgOIAEoAxItCgttb2RlbF9zdGF0ZRgPIAEoDjIYLnRvd25z",
             "Zm9say52MS5Nb2RlbFN0YXRlEhcKD21lbW9yeV91c2VkX21pYhgQIAEoBRIl",
-            "CgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZSIoCgVGcmFt",
-            "ZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91cxgCIAEoDSKpAQoTUmVwb3J0",
-            "RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgBIAEoCRIQCghjbG9ja191cxgC",
-            "IAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoGcG9saWN5GAQgASgOMhgudG93",
-            "bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJhbWVzGAUgAygLMhMudG93bnNm",
-            "b2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgiFgoUUmVwb3J0RnJhbWVzUmVz",
-            "cG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xpY3kYASABKA4yGC50b3duc2Zv",
-            "bGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9tcxgCIAEoAhIRCglidWRnZXRf",
-            "bXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgEIAEoAxIUCgxzdGVwc19mb3Jj",
-            "ZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3NlZBgGIAEoAxITCgtmcmFtZXNf",
-            "bGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCABKAUiJAoOUmVsZWFzZVJlcXVl",
-            "c3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9SZWxlYXNlUmVzcG9uc2USFwoP",
-            "bWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dhcm1SZXF1ZXN0IicKDFdhcm1S",
-            "ZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIYASABKAUiIgoSTG9hZEFkYXB0",
-            "ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiPQoTTG9hZEFkYXB0ZXJSZXNwb25z",
-            "ZRImCgdhZGFwdGVyGAEgASgLMhUudG93bnNmb2xrLnYxLkFkYXB0ZXIiJAoU",
-            "VW5sb2FkQWRhcHRlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIXChVVbmxvYWRB",
-            "ZGFwdGVyUmVzcG9uc2UiFQoTTGlzdEFkYXB0ZXJzUmVxdWVzdCJLCgdBZGFw",
-            "dGVyEgwKBG5hbWUYASABKAkSDgoGbG9hZGVkGAIgASgIEgwKBHJhbmsYAyAB",
-            "KAUSFAoMbWVtb3J5X2J5dGVzGAQgASgDIj8KFExpc3RBZGFwdGVyc1Jlc3Bv",
-            "bnNlEicKCGFkYXB0ZXJzGAEgAygLMhUudG93bnNmb2xrLnYxLkFkYXB0ZXIq",
-            "jQEKCVR1cm5TdGF0ZRIaChZUVVJOX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoU",
-            "VFVSTl9TVEFURV9BTlNXRVJJTkcQARIXChNUVVJOX1NUQVRFX0ZJTklTSEVE",
-            "EAISGgoWVFVSTl9TVEFURV9JTlRFUlJVUFRFRBADEhUKEVRVUk5fU1RBVEVf",
-            "RkFJTEVEEAQqXwoLQ2hvaWNlU2NvcmUSHAoYQ0hPSUNFX1NDT1JFX1VOU1BF",
-            "Q0lGSUVEEAASFgoSQ0hPSUNFX1NDT1JFX1RPVEFMEAESGgoWQ0hPSUNFX1ND",
-            "T1JFX1BFUl9UT0tFThACKnQKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVf",
-            "VU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFURV9MT0FERUQQARIYChRNT0RF",
-            "TF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVMX1NUQVRFX0xPQURJTkcQAypL",
-            "Cg1Db250cmFjdE1ham9yEh4KGkNPTlRSQUNUX01BSk9SX1VOU1BFQ0lGSUVE",
-            "EAASGgoWQ09OVFJBQ1RfTUFKT1JfQ1VSUkVOVBABKksKDUNvbnRyYWN0TWlu",
-            "b3ISHgoaQ09OVFJBQ1RfTUlOT1JfVU5TUEVDSUZJRUQQABIaChZDT05UUkFD",
-            "VF9NSU5PUl9DVVJSRU5UEAEqcQoKUGFjZVBvbGljeRIbChdQQUNFX1BPTElD",
-            "WV9VTlNQRUNJRklFRBAAEhYKElBBQ0VfUE9MSUNZX1NNT09USBABEhgKFFBB",
-            "Q0VfUE9MSUNZX0JBTEFOQ0VEEAISFAoQUEFDRV9QT0xJQ1lfRkFTVBADMq8Q",
-            "ChBUb3duc2ZvbGtTZXJ2aWNlEk0KCENvbnZlcnNlEh0udG93bnNmb2xrLnYx",
-            "LkNvbnZlcnNlUmVxdWVzdBoeLnRvd25zZm9say52MS5Db252ZXJzZVJlc3Bv",
-            "bnNlKAEwARJSCgtPcGVuU2Vzc2lvbhIgLnRvd25zZm9say52MS5PcGVuU2Vz",
-            "c2lvblJlcXVlc3QaIS50b3duc2ZvbGsudjEuT3BlblNlc3Npb25SZXNwb25z",
-            "ZRI8CgNTYXkSGC50b3duc2ZvbGsudjEuU2F5UmVxdWVzdBoZLnRvd25zZm9s",
-            "ay52MS5TYXlSZXNwb25zZTABEmEKEEludGVycnVwdFNlc3Npb24SJS50b3du",
-            "c2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJlcXVlc3QaJi50b3duc2ZvbGsu",
-            "djEuSW50ZXJydXB0U2Vzc2lvblJlc3BvbnNlElUKDEFuc3dlckFjdGlvbhIh",
-            "LnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25SZXF1ZXN0GiIudG93bnNmb2xr",
-            "LnYxLkFuc3dlckFjdGlvblJlc3BvbnNlElgKDU5vdGlmeVNlc3Npb24SIi50",
-            "b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsu",
-            "djEuTm90aWZ5U2Vzc2lvblJlc3BvbnNlElIKC1JlY29yZExpbmVzEiAudG93",
-            "bnNmb2xrLnYxLlJlY29yZExpbmVzUmVxdWVzdBohLnRvd25zZm9say52MS5S",
-            "ZWNvcmRMaW5lc1Jlc3BvbnNlElgKDVVwZGF0ZVNlc3Npb24SIi50b3duc2Zv",
-            "bGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3QaIy50b3duc2ZvbGsudjEuVXBk",
-            "YXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50b3duc2ZvbGsu",
-            "djEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3duc2ZvbGsudjEuR2V0U2Vzc2lv",
-            "blJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIhLnRvd25zZm9say52MS5MaXN0",
-            "U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xrLnYxLkxpc3RTZXNzaW9uc1Jl",
-            "c3BvbnNlElsKDkluc3BlY3RTZXNzaW9uEiMudG93bnNmb2xrLnYxLkluc3Bl",
-            "Y3RTZXNzaW9uUmVxdWVzdBokLnRvd25zZm9say52MS5JbnNwZWN0U2Vzc2lv",
-            "blJlc3BvbnNlEk8KCkxpc3RFcnJvcnMSHy50b3duc2ZvbGsudjEuTGlzdEVy",
-            "cm9yc1JlcXVlc3QaIC50b3duc2ZvbGsudjEuTGlzdEVycm9yc1Jlc3BvbnNl",
-            "ElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9say52MS5DbG9zZVNlc3Npb25S",
-            "ZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlElUK",
-            "DFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52MS5SZWdpc3RlckxvcmVSZXF1",
-            "ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVyTG9yZVJlc3BvbnNlEk8KClJl",
-            "bW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlcXVlc3QaIC50",
-            "b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3BvbnNlEksKCEdlbmVyYXRlEh0u",
-            "dG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVzdBoeLnRvd25zZm9say52MS5H",
-            "ZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3NlEhsudG93bnNmb2xrLnYxLkNo",
-            "b29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEuQ2hvb3NlUmVzcG9uc2USWwoO",
-            "R2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsudjEuR2V0UnVudGltZUluZm9S",
-            "ZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1bnRpbWVJbmZvUmVzcG9uc2US",
-            "UQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVxdWVz",
-            "dBogLnRvd25zZm9say52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJVCgxSZXBv",
-            "cnRGcmFtZXMSIS50b3duc2ZvbGsudjEuUmVwb3J0RnJhbWVzUmVxdWVzdBoi",
-            "LnRvd25zZm9say52MS5SZXBvcnRGcmFtZXNSZXNwb25zZRJGCgdSZWxlYXNl",
-            "EhwudG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1ZXN0Gh0udG93bnNmb2xrLnYx",
-            "LlJlbGVhc2VSZXNwb25zZRI9CgRXYXJtEhkudG93bnNmb2xrLnYxLldhcm1S",
-            "ZXF1ZXN0GhoudG93bnNmb2xrLnYxLldhcm1SZXNwb25zZRJSCgtMb2FkQWRh",
-            "cHRlchIgLnRvd25zZm9say52MS5Mb2FkQWRhcHRlclJlcXVlc3QaIS50b3du",
-            "c2ZvbGsudjEuTG9hZEFkYXB0ZXJSZXNwb25zZRJYCg1VbmxvYWRBZGFwdGVy",
-            "EiIudG93bnNmb2xrLnYxLlVubG9hZEFkYXB0ZXJSZXF1ZXN0GiMudG93bnNm",
-            "b2xrLnYxLlVubG9hZEFkYXB0ZXJSZXNwb25zZRJVCgxMaXN0QWRhcHRlcnMS",
-            "IS50b3duc2ZvbGsudjEuTGlzdEFkYXB0ZXJzUmVxdWVzdBoiLnRvd25zZm9s",
-            "ay52MS5MaXN0QWRhcHRlcnNSZXNwb25zZUIPqgIMVG93bnNmb2xrLlYxYgZw",
-            "cm90bzM="));
+            "CgRwYWNlGBQgASgLMhcudG93bnNmb2xrLnYxLkZyYW1lUGFjZRItCgxkZWNv",
+            "ZGVfc3RlcHMYFSABKAsyFy50b3duc2ZvbGsudjEuU3RlcFRpbWVzEi0KDHBy",
+            "b21wdF9zdGVwcxgWIAEoCzIXLnRvd25zZm9say52MS5TdGVwVGltZXMSEwoL",
+            "c3RlcHNfdG90YWwYFyABKAMiUQoJU3RlcFRpbWVzEhAKCG1lYXN1cmVkGAEg",
+            "ASgFEg4KBnA1MF9tcxgCIAEoAhIOCgZwOTlfbXMYAyABKAISEgoKbG9uZ2Vz",
+            "dF9tcxgEIAEoAiIoCgVGcmFtZRIOCgZhZ2VfdXMYASABKA0SDwoHYnVzeV91",
+            "cxgCIAEoDSKpAQoTUmVwb3J0RnJhbWVzUmVxdWVzdBIQCghyZXBvcnRlchgB",
+            "IAEoCRIQCghjbG9ja191cxgCIAEoBBIRCgl0YXJnZXRfdXMYAyABKA0SKAoG",
+            "cG9saWN5GAQgASgOMhgudG93bnNmb2xrLnYxLlBhY2VQb2xpY3kSIwoGZnJh",
+            "bWVzGAUgAygLMhMudG93bnNmb2xrLnYxLkZyYW1lEgwKBGRvbmUYBiABKAgi",
+            "FgoUUmVwb3J0RnJhbWVzUmVzcG9uc2UiyQEKCUZyYW1lUGFjZRIoCgZwb2xp",
+            "Y3kYASABKA4yGC50b3duc2ZvbGsudjEuUGFjZVBvbGljeRIQCghmcmFtZV9t",
+            "cxgCIAEoAhIRCglidWRnZXRfbXMYAyABKAISFQoNc3RlcHNfZGVsYXllZBgE",
+            "IAEoAxIUCgxzdGVwc19mb3JjZWQYBSABKAMSGAoQZXN0aW1hdGVzX21pc3Nl",
+            "ZBgGIAEoAxITCgtmcmFtZXNfbGF0ZRgHIAEoAxIRCglyZXBvcnRlcnMYCCAB",
+            "KAUiJAoOUmVsZWFzZVJlcXVlc3QSEgoKdW50aWxfd2FybRgBIAEoCCIqCg9S",
+            "ZWxlYXNlUmVzcG9uc2USFwoPbWVtb3J5X3VzZWRfbWliGAEgASgFIg0KC1dh",
+            "cm1SZXF1ZXN0IicKDFdhcm1SZXNwb25zZRIXCg9tZW1vcnlfdXNlZF9taWIY",
+            "ASABKAUiIgoSTG9hZEFkYXB0ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiPQoT",
+            "TG9hZEFkYXB0ZXJSZXNwb25zZRImCgdhZGFwdGVyGAEgASgLMhUudG93bnNm",
+            "b2xrLnYxLkFkYXB0ZXIiJAoUVW5sb2FkQWRhcHRlclJlcXVlc3QSDAoEbmFt",
+            "ZRgBIAEoCSIXChVVbmxvYWRBZGFwdGVyUmVzcG9uc2UiFQoTTGlzdEFkYXB0",
+            "ZXJzUmVxdWVzdCJLCgdBZGFwdGVyEgwKBG5hbWUYASABKAkSDgoGbG9hZGVk",
+            "GAIgASgIEgwKBHJhbmsYAyABKAUSFAoMbWVtb3J5X2J5dGVzGAQgASgDIj8K",
+            "FExpc3RBZGFwdGVyc1Jlc3BvbnNlEicKCGFkYXB0ZXJzGAEgAygLMhUudG93",
+            "bnNmb2xrLnYxLkFkYXB0ZXIqjQEKCVR1cm5TdGF0ZRIaChZUVVJOX1NUQVRF",
+            "X1VOU1BFQ0lGSUVEEAASGAoUVFVSTl9TVEFURV9BTlNXRVJJTkcQARIXChNU",
+            "VVJOX1NUQVRFX0ZJTklTSEVEEAISGgoWVFVSTl9TVEFURV9JTlRFUlJVUFRF",
+            "RBADEhUKEVRVUk5fU1RBVEVfRkFJTEVEEAQqXwoLQ2hvaWNlU2NvcmUSHAoY",
+            "Q0hPSUNFX1NDT1JFX1VOU1BFQ0lGSUVEEAASFgoSQ0hPSUNFX1NDT1JFX1RP",
+            "VEFMEAESGgoWQ0hPSUNFX1NDT1JFX1BFUl9UT0tFThACKnQKCk1vZGVsU3Rh",
+            "dGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJNT0RFTF9TVEFU",
+            "RV9MT0FERUQQARIYChRNT0RFTF9TVEFURV9SRUxFQVNFRBACEhcKE01PREVM",
+            "X1NUQVRFX0xPQURJTkcQAypLCg1Db250cmFjdE1ham9yEh4KGkNPTlRSQUNU",
+            "X01BSk9SX1VOU1BFQ0lGSUVEEAASGgoWQ09OVFJBQ1RfTUFKT1JfQ1VSUkVO",
+            "VBABKksKDUNvbnRyYWN0TWlub3ISHgoaQ09OVFJBQ1RfTUlOT1JfVU5TUEVD",
+            "SUZJRUQQABIaChZDT05UUkFDVF9NSU5PUl9DVVJSRU5UEAEqcQoKUGFjZVBv",
+            "bGljeRIbChdQQUNFX1BPTElDWV9VTlNQRUNJRklFRBAAEhYKElBBQ0VfUE9M",
+            "SUNZX1NNT09USBABEhgKFFBBQ0VfUE9MSUNZX0JBTEFOQ0VEEAISFAoQUEFD",
+            "RV9QT0xJQ1lfRkFTVBADMq8QChBUb3duc2ZvbGtTZXJ2aWNlEk0KCENvbnZl",
+            "cnNlEh0udG93bnNmb2xrLnYxLkNvbnZlcnNlUmVxdWVzdBoeLnRvd25zZm9s",
+            "ay52MS5Db252ZXJzZVJlc3BvbnNlKAEwARJSCgtPcGVuU2Vzc2lvbhIgLnRv",
+            "d25zZm9say52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIS50b3duc2ZvbGsudjEu",
+            "T3BlblNlc3Npb25SZXNwb25zZRI8CgNTYXkSGC50b3duc2ZvbGsudjEuU2F5",
+            "UmVxdWVzdBoZLnRvd25zZm9say52MS5TYXlSZXNwb25zZTABEmEKEEludGVy",
+            "cnVwdFNlc3Npb24SJS50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJl",
+            "cXVlc3QaJi50b3duc2ZvbGsudjEuSW50ZXJydXB0U2Vzc2lvblJlc3BvbnNl",
+            "ElUKDEFuc3dlckFjdGlvbhIhLnRvd25zZm9say52MS5BbnN3ZXJBY3Rpb25S",
+            "ZXF1ZXN0GiIudG93bnNmb2xrLnYxLkFuc3dlckFjdGlvblJlc3BvbnNlElgK",
+            "DU5vdGlmeVNlc3Npb24SIi50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJl",
+            "cXVlc3QaIy50b3duc2ZvbGsudjEuTm90aWZ5U2Vzc2lvblJlc3BvbnNlElIK",
+            "C1JlY29yZExpbmVzEiAudG93bnNmb2xrLnYxLlJlY29yZExpbmVzUmVxdWVz",
+            "dBohLnRvd25zZm9say52MS5SZWNvcmRMaW5lc1Jlc3BvbnNlElgKDVVwZGF0",
+            "ZVNlc3Npb24SIi50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJlcXVlc3Qa",
+            "Iy50b3duc2ZvbGsudjEuVXBkYXRlU2Vzc2lvblJlc3BvbnNlEk8KCkdldFNl",
+            "c3Npb24SHy50b3duc2ZvbGsudjEuR2V0U2Vzc2lvblJlcXVlc3QaIC50b3du",
+            "c2ZvbGsudjEuR2V0U2Vzc2lvblJlc3BvbnNlElUKDExpc3RTZXNzaW9ucxIh",
+            "LnRvd25zZm9say52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiIudG93bnNmb2xr",
+            "LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlElsKDkluc3BlY3RTZXNzaW9uEiMu",
+            "dG93bnNmb2xrLnYxLkluc3BlY3RTZXNzaW9uUmVxdWVzdBokLnRvd25zZm9s",
+            "ay52MS5JbnNwZWN0U2Vzc2lvblJlc3BvbnNlEk8KCkxpc3RFcnJvcnMSHy50",
+            "b3duc2ZvbGsudjEuTGlzdEVycm9yc1JlcXVlc3QaIC50b3duc2ZvbGsudjEu",
+            "TGlzdEVycm9yc1Jlc3BvbnNlElUKDENsb3NlU2Vzc2lvbhIhLnRvd25zZm9s",
+            "ay52MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiIudG93bnNmb2xrLnYxLkNsb3Nl",
+            "U2Vzc2lvblJlc3BvbnNlElUKDFJlZ2lzdGVyTG9yZRIhLnRvd25zZm9say52",
+            "MS5SZWdpc3RlckxvcmVSZXF1ZXN0GiIudG93bnNmb2xrLnYxLlJlZ2lzdGVy",
+            "TG9yZVJlc3BvbnNlEk8KClJlbW92ZUxvcmUSHy50b3duc2ZvbGsudjEuUmVt",
+            "b3ZlTG9yZVJlcXVlc3QaIC50b3duc2ZvbGsudjEuUmVtb3ZlTG9yZVJlc3Bv",
+            "bnNlEksKCEdlbmVyYXRlEh0udG93bnNmb2xrLnYxLkdlbmVyYXRlUmVxdWVz",
+            "dBoeLnRvd25zZm9say52MS5HZW5lcmF0ZVJlc3BvbnNlMAESQwoGQ2hvb3Nl",
+            "EhsudG93bnNmb2xrLnYxLkNob29zZVJlcXVlc3QaHC50b3duc2ZvbGsudjEu",
+            "Q2hvb3NlUmVzcG9uc2USWwoOR2V0UnVudGltZUluZm8SIy50b3duc2ZvbGsu",
+            "djEuR2V0UnVudGltZUluZm9SZXF1ZXN0GiQudG93bnNmb2xrLnYxLkdldFJ1",
+            "bnRpbWVJbmZvUmVzcG9uc2USUQoKV2F0Y2hTdGF0cxIfLnRvd25zZm9say52",
+            "MS5XYXRjaFN0YXRzUmVxdWVzdBogLnRvd25zZm9say52MS5XYXRjaFN0YXRz",
+            "UmVzcG9uc2UwARJVCgxSZXBvcnRGcmFtZXMSIS50b3duc2ZvbGsudjEuUmVw",
+            "b3J0RnJhbWVzUmVxdWVzdBoiLnRvd25zZm9say52MS5SZXBvcnRGcmFtZXNS",
+            "ZXNwb25zZRJGCgdSZWxlYXNlEhwudG93bnNmb2xrLnYxLlJlbGVhc2VSZXF1",
+            "ZXN0Gh0udG93bnNmb2xrLnYxLlJlbGVhc2VSZXNwb25zZRI9CgRXYXJtEhku",
+            "dG93bnNmb2xrLnYxLldhcm1SZXF1ZXN0GhoudG93bnNmb2xrLnYxLldhcm1S",
+            "ZXNwb25zZRJSCgtMb2FkQWRhcHRlchIgLnRvd25zZm9say52MS5Mb2FkQWRh",
+            "cHRlclJlcXVlc3QaIS50b3duc2ZvbGsudjEuTG9hZEFkYXB0ZXJSZXNwb25z",
+            "ZRJYCg1VbmxvYWRBZGFwdGVyEiIudG93bnNmb2xrLnYxLlVubG9hZEFkYXB0",
+            "ZXJSZXF1ZXN0GiMudG93bnNmb2xrLnYxLlVubG9hZEFkYXB0ZXJSZXNwb25z",
+            "ZRJVCgxMaXN0QWRhcHRlcnMSIS50b3duc2ZvbGsudjEuTGlzdEFkYXB0ZXJz",
+            "UmVxdWVzdBoiLnRvd25zZm9say52MS5MaXN0QWRhcHRlcnNSZXNwb25zZUIP",
+            "qgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.DialogueReflection.Descriptor, global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.TurnState), typeof(global::Townsfolk.V1.ChoiceScore), typeof(global::Townsfolk.V1.ModelState), typeof(global::Townsfolk.V1.ContractMajor), typeof(global::Townsfolk.V1.ContractMinor), typeof(global::Townsfolk.V1.PacePolicy), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -277,7 +281,8 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoRequest), global::Townsfolk.V1.GetRuntimeInfoRequest.Parser, null, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.GetRuntimeInfoResponse), global::Townsfolk.V1.GetRuntimeInfoResponse.Parser, new[]{ "Version", "Model", "Parameters", "Device", "Dtype", "ContextTokens", "KvMemoryMib", "KvCapacityTokens", "MaxSessions", "MaxBatch", "MaxMessageBytes", "ModelState", "MemoryUsedMib", "MemoryLimitMib", "Contract" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsRequest), global::Townsfolk.V1.WatchStatsRequest.Parser, new[]{ "IntervalMs" }, new[]{ "IntervalMs" }, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal", "ModelState", "MemoryUsedMib", "Pace" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.WatchStatsResponse), global::Townsfolk.V1.WatchStatsResponse.Parser, new[]{ "Running", "Waiting", "TokensPerSecond", "KvBlocksUsed", "KvBlocksCached", "KvBlocksFree", "TtftP50Ms", "TtftP99Ms", "Sessions", "GeneratedTokensTotal", "PromptTokensTotal", "CachedTokensTotal", "RequestsTotal", "PreemptionsTotal", "ModelState", "MemoryUsedMib", "Pace", "DecodeSteps", "PromptSteps", "StepsTotal" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.StepTimes), global::Townsfolk.V1.StepTimes.Parser, new[]{ "Measured", "P50Ms", "P99Ms", "LongestMs" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Frame), global::Townsfolk.V1.Frame.Parser, new[]{ "AgeUs", "BusyUs" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReportFramesRequest), global::Townsfolk.V1.ReportFramesRequest.Parser, new[]{ "Reporter", "ClockUs", "TargetUs", "Policy", "Frames", "Done" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ReportFramesResponse), global::Townsfolk.V1.ReportFramesResponse.Parser, null, null, null, null, null),
@@ -14515,6 +14520,9 @@ namespace Townsfolk.V1 {
       modelState_ = other.modelState_;
       memoryUsedMib_ = other.memoryUsedMib_;
       pace_ = other.pace_ != null ? other.pace_.Clone() : null;
+      decodeSteps_ = other.decodeSteps_ != null ? other.decodeSteps_.Clone() : null;
+      promptSteps_ = other.promptSteps_ != null ? other.promptSteps_.Clone() : null;
+      stepsTotal_ = other.stepsTotal_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -14779,6 +14787,51 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "decode_steps" field.</summary>
+    public const int DecodeStepsFieldNumber = 21;
+    private global::Townsfolk.V1.StepTimes decodeSteps_;
+    /// <summary>
+    /// Times of steps in which all who spoke got a token each, and nothing else was computed.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.StepTimes DecodeSteps {
+      get { return decodeSteps_; }
+      set {
+        decodeSteps_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "prompt_steps" field.</summary>
+    public const int PromptStepsFieldNumber = 22;
+    private global::Townsfolk.V1.StepTimes promptSteps_;
+    /// <summary>
+    /// Times of steps in which parts of prompts were computed too.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public global::Townsfolk.V1.StepTimes PromptSteps {
+      get { return promptSteps_; }
+      set {
+        promptSteps_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "steps_total" field.</summary>
+    public const int StepsTotalFieldNumber = 23;
+    private long stepsTotal_;
+    /// <summary>
+    /// Steps since the start.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public long StepsTotal {
+      get { return stepsTotal_; }
+      set {
+        stepsTotal_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -14811,6 +14864,9 @@ namespace Townsfolk.V1 {
       if (ModelState != other.ModelState) return false;
       if (MemoryUsedMib != other.MemoryUsedMib) return false;
       if (!object.Equals(Pace, other.Pace)) return false;
+      if (!object.Equals(DecodeSteps, other.DecodeSteps)) return false;
+      if (!object.Equals(PromptSteps, other.PromptSteps)) return false;
+      if (StepsTotal != other.StepsTotal) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -14835,6 +14891,9 @@ namespace Townsfolk.V1 {
       if (ModelState != global::Townsfolk.V1.ModelState.Unspecified) hash ^= ModelState.GetHashCode();
       if (MemoryUsedMib != 0) hash ^= MemoryUsedMib.GetHashCode();
       if (pace_ != null) hash ^= Pace.GetHashCode();
+      if (decodeSteps_ != null) hash ^= DecodeSteps.GetHashCode();
+      if (promptSteps_ != null) hash ^= PromptSteps.GetHashCode();
+      if (StepsTotal != 0L) hash ^= StepsTotal.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -14921,6 +14980,18 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(162, 1);
         output.WriteMessage(Pace);
       }
+      if (decodeSteps_ != null) {
+        output.WriteRawTag(170, 1);
+        output.WriteMessage(DecodeSteps);
+      }
+      if (promptSteps_ != null) {
+        output.WriteRawTag(178, 1);
+        output.WriteMessage(PromptSteps);
+      }
+      if (StepsTotal != 0L) {
+        output.WriteRawTag(184, 1);
+        output.WriteInt64(StepsTotal);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -14999,6 +15070,18 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(162, 1);
         output.WriteMessage(Pace);
       }
+      if (decodeSteps_ != null) {
+        output.WriteRawTag(170, 1);
+        output.WriteMessage(DecodeSteps);
+      }
+      if (promptSteps_ != null) {
+        output.WriteRawTag(178, 1);
+        output.WriteMessage(PromptSteps);
+      }
+      if (StepsTotal != 0L) {
+        output.WriteRawTag(184, 1);
+        output.WriteInt64(StepsTotal);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -15059,6 +15142,15 @@ namespace Townsfolk.V1 {
       }
       if (pace_ != null) {
         size += 2 + pb::CodedOutputStream.ComputeMessageSize(Pace);
+      }
+      if (decodeSteps_ != null) {
+        size += 2 + pb::CodedOutputStream.ComputeMessageSize(DecodeSteps);
+      }
+      if (promptSteps_ != null) {
+        size += 2 + pb::CodedOutputStream.ComputeMessageSize(PromptSteps);
+      }
+      if (StepsTotal != 0L) {
+        size += 2 + pb::CodedOutputStream.ComputeInt64Size(StepsTotal);
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -15125,6 +15217,21 @@ namespace Townsfolk.V1 {
           Pace = new global::Townsfolk.V1.FramePace();
         }
         Pace.MergeFrom(other.Pace);
+      }
+      if (other.decodeSteps_ != null) {
+        if (decodeSteps_ == null) {
+          DecodeSteps = new global::Townsfolk.V1.StepTimes();
+        }
+        DecodeSteps.MergeFrom(other.DecodeSteps);
+      }
+      if (other.promptSteps_ != null) {
+        if (promptSteps_ == null) {
+          PromptSteps = new global::Townsfolk.V1.StepTimes();
+        }
+        PromptSteps.MergeFrom(other.PromptSteps);
+      }
+      if (other.StepsTotal != 0L) {
+        StepsTotal = other.StepsTotal;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -15214,6 +15321,24 @@ namespace Townsfolk.V1 {
               Pace = new global::Townsfolk.V1.FramePace();
             }
             input.ReadMessage(Pace);
+            break;
+          }
+          case 170: {
+            if (decodeSteps_ == null) {
+              DecodeSteps = new global::Townsfolk.V1.StepTimes();
+            }
+            input.ReadMessage(DecodeSteps);
+            break;
+          }
+          case 178: {
+            if (promptSteps_ == null) {
+              PromptSteps = new global::Townsfolk.V1.StepTimes();
+            }
+            input.ReadMessage(PromptSteps);
+            break;
+          }
+          case 184: {
+            StepsTotal = input.ReadInt64();
             break;
           }
         }
@@ -15306,6 +15431,349 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Pace);
             break;
           }
+          case 170: {
+            if (decodeSteps_ == null) {
+              DecodeSteps = new global::Townsfolk.V1.StepTimes();
+            }
+            input.ReadMessage(DecodeSteps);
+            break;
+          }
+          case 178: {
+            if (promptSteps_ == null) {
+              PromptSteps = new global::Townsfolk.V1.StepTimes();
+            }
+            input.ReadMessage(PromptSteps);
+            break;
+          }
+          case 184: {
+            StepsTotal = input.ReadInt64();
+            break;
+          }
+        }
+      }
+    }
+    #endif
+
+  }
+
+  /// <summary>
+  /// What the engine's steps of one kind took of late: the last 256 of those that were measured, which are nearly all with prompts, and one
+  /// in eight or sixteen of the others.
+  /// </summary>
+  [global::System.Diagnostics.DebuggerDisplayAttribute("{ToString(),nq}")]
+  public sealed partial class StepTimes : pb::IMessage<StepTimes>
+  #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      , pb::IBufferMessage
+  #endif
+  {
+    private static readonly pb::MessageParser<StepTimes> _parser = new pb::MessageParser<StepTimes>(() => new StepTimes());
+    private pb::UnknownFieldSet _unknownFields;
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pb::MessageParser<StepTimes> Parser { get { return _parser; } }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public static pbr::MessageDescriptor Descriptor {
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[51]; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    pbr::MessageDescriptor pb::IMessage.Descriptor {
+      get { return Descriptor; }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public StepTimes() {
+      OnConstruction();
+    }
+
+    partial void OnConstruction();
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public StepTimes(StepTimes other) : this() {
+      measured_ = other.measured_;
+      p50Ms_ = other.p50Ms_;
+      p99Ms_ = other.p99Ms_;
+      longestMs_ = other.longestMs_;
+      _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public StepTimes Clone() {
+      return new StepTimes(this);
+    }
+
+    /// <summary>Field number for the "measured" field.</summary>
+    public const int MeasuredFieldNumber = 1;
+    private int measured_;
+    /// <summary>
+    /// How many these are; 0 before the first.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int Measured {
+      get { return measured_; }
+      set {
+        measured_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "p50_ms" field.</summary>
+    public const int P50MsFieldNumber = 2;
+    private float p50Ms_;
+    /// <summary>
+    /// Their median, in milliseconds.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float P50Ms {
+      get { return p50Ms_; }
+      set {
+        p50Ms_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "p99_ms" field.</summary>
+    public const int P99MsFieldNumber = 3;
+    private float p99Ms_;
+    /// <summary>
+    /// Their 99th percentile.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float P99Ms {
+      get { return p99Ms_; }
+      set {
+        p99Ms_ = value;
+      }
+    }
+
+    /// <summary>Field number for the "longest_ms" field.</summary>
+    public const int LongestMsFieldNumber = 4;
+    private float longestMs_;
+    /// <summary>
+    /// The longest of them.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public float LongestMs {
+      get { return longestMs_; }
+      set {
+        longestMs_ = value;
+      }
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override bool Equals(object other) {
+      return Equals(other as StepTimes);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Equals(StepTimes other) {
+      if (ReferenceEquals(other, null)) {
+        return false;
+      }
+      if (ReferenceEquals(other, this)) {
+        return true;
+      }
+      if (Measured != other.Measured) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(P50Ms, other.P50Ms)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(P99Ms, other.P99Ms)) return false;
+      if (!pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.Equals(LongestMs, other.LongestMs)) return false;
+      return Equals(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override int GetHashCode() {
+      int hash = 1;
+      if (Measured != 0) hash ^= Measured.GetHashCode();
+      if (P50Ms != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(P50Ms);
+      if (P99Ms != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(P99Ms);
+      if (LongestMs != 0F) hash ^= pbc::ProtobufEqualityComparers.BitwiseSingleEqualityComparer.GetHashCode(LongestMs);
+      if (_unknownFields != null) {
+        hash ^= _unknownFields.GetHashCode();
+      }
+      return hash;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public override string ToString() {
+      return pb::JsonFormatter.ToDiagnosticString(this);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void WriteTo(pb::CodedOutputStream output) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      output.WriteRawMessage(this);
+    #else
+      if (Measured != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Measured);
+      }
+      if (P50Ms != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(P50Ms);
+      }
+      if (P99Ms != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(P99Ms);
+      }
+      if (LongestMs != 0F) {
+        output.WriteRawTag(37);
+        output.WriteFloat(LongestMs);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(output);
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalWriteTo(ref pb::WriteContext output) {
+      if (Measured != 0) {
+        output.WriteRawTag(8);
+        output.WriteInt32(Measured);
+      }
+      if (P50Ms != 0F) {
+        output.WriteRawTag(21);
+        output.WriteFloat(P50Ms);
+      }
+      if (P99Ms != 0F) {
+        output.WriteRawTag(29);
+        output.WriteFloat(P99Ms);
+      }
+      if (LongestMs != 0F) {
+        output.WriteRawTag(37);
+        output.WriteFloat(LongestMs);
+      }
+      if (_unknownFields != null) {
+        _unknownFields.WriteTo(ref output);
+      }
+    }
+    #endif
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public int CalculateSize() {
+      int size = 0;
+      if (Measured != 0) {
+        size += 1 + pb::CodedOutputStream.ComputeInt32Size(Measured);
+      }
+      if (P50Ms != 0F) {
+        size += 1 + 4;
+      }
+      if (P99Ms != 0F) {
+        size += 1 + 4;
+      }
+      if (LongestMs != 0F) {
+        size += 1 + 4;
+      }
+      if (_unknownFields != null) {
+        size += _unknownFields.CalculateSize();
+      }
+      return size;
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(StepTimes other) {
+      if (other == null) {
+        return;
+      }
+      if (other.Measured != 0) {
+        Measured = other.Measured;
+      }
+      if (other.P50Ms != 0F) {
+        P50Ms = other.P50Ms;
+      }
+      if (other.P99Ms != 0F) {
+        P99Ms = other.P99Ms;
+      }
+      if (other.LongestMs != 0F) {
+        LongestMs = other.LongestMs;
+      }
+      _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
+    }
+
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public void MergeFrom(pb::CodedInputStream input) {
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+      input.ReadRawMessage(this);
+    #else
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, input);
+            break;
+          case 8: {
+            Measured = input.ReadInt32();
+            break;
+          }
+          case 21: {
+            P50Ms = input.ReadFloat();
+            break;
+          }
+          case 29: {
+            P99Ms = input.ReadFloat();
+            break;
+          }
+          case 37: {
+            LongestMs = input.ReadFloat();
+            break;
+          }
+        }
+      }
+    #endif
+    }
+
+    #if !GOOGLE_PROTOBUF_REFSTRUCT_COMPATIBILITY_MODE
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    void pb::IBufferMessage.InternalMergeFrom(ref pb::ParseContext input) {
+      uint tag;
+      while ((tag = input.ReadTag()) != 0) {
+      if ((tag & 7) == 4) {
+        // Abort on any end group tag.
+        return;
+      }
+      switch(tag) {
+          default:
+            _unknownFields = pb::UnknownFieldSet.MergeFieldFrom(_unknownFields, ref input);
+            break;
+          case 8: {
+            Measured = input.ReadInt32();
+            break;
+          }
+          case 21: {
+            P50Ms = input.ReadFloat();
+            break;
+          }
+          case 29: {
+            P99Ms = input.ReadFloat();
+            break;
+          }
+          case 37: {
+            LongestMs = input.ReadFloat();
+            break;
+          }
         }
       }
     }
@@ -15331,7 +15799,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[51]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[52]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15576,7 +16044,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[52]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[53]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -15970,7 +16438,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[53]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[54]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -16134,7 +16602,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[54]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[55]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -16618,7 +17086,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[55]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[56]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -16822,7 +17290,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[56]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[57]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -17026,7 +17494,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[57]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[58]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -17190,7 +17658,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[58]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[59]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -17394,7 +17862,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[59]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[60]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -17598,7 +18066,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[60]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[61]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -17811,7 +18279,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[61]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[62]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -18015,7 +18483,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[62]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[63]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -18179,7 +18647,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[63]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[64]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -18343,7 +18811,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[64]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[65]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
@@ -18667,7 +19135,7 @@ namespace Townsfolk.V1 {
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public static pbr::MessageDescriptor Descriptor {
-      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[65]; }
+      get { return global::Townsfolk.V1.TownsfolkReflection.Descriptor.MessageTypes[66]; }
     }
 
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
