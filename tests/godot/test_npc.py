@@ -350,7 +350,7 @@ def test_games_that_share_have_one_runtime(godot, monkeypatch, tmp_path):
     script = tmp_path / "inn.toml"
     script.write_text('[[lines]]\nsays = "We are full."', encoding="utf-8")
     with launch_runtime("--model", str(script), "--share") as launched:
-        events = godot.drive("npc", "launched_with_others", str(script))
+        events = godot.drive("npc_connection", "launched_with_others", str(script))
         assert len(list((tmp_path / "shared").glob("*.json"))) == 1
         assert launched.process.running
     assert only(events, "turn")["text"] == "We are full."

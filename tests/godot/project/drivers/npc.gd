@@ -4,7 +4,6 @@ extends "res://drivers/driver.gd"
 const NpcSession := preload("res://addons/townsfolk/runtime/npc_session.gd")
 const Townsfolk := preload("res://addons/townsfolk/generated/townsfolk.gd")
 const TownsfolkRuntime := preload("res://addons/townsfolk/runtime/townsfolk_runtime.gd")
-const TownsfolkSettings := preload("res://addons/townsfolk/runtime/townsfolk_settings.gd")
 
 var _runtime: TownsfolkRuntime
 var _frames := 0
@@ -285,12 +284,6 @@ func launched() -> void:
 	var turn := npc.say("Good evening!")
 	await turn.wait()
 	report("turn", _facts(turn).merged({"pid": _runtime.process_id()}))
-
-
-# As the Project Settings say, with one that shares.
-func launched_with_others() -> void:
-	ProjectSettings.set_setting(TownsfolkSettings.SHARE, true)
-	await launched()
 
 
 func launched_for_ever() -> void:

@@ -2,6 +2,7 @@
 extends "res://drivers/npc.gd"
 
 const Dialogue := preload("res://addons/townsfolk/generated/dialogue.gd")
+const TownsfolkSettings := preload("res://addons/townsfolk/runtime/townsfolk_settings.gd")
 
 
 # In a browser the rest waits, and everybody gets an answer.
@@ -106,3 +107,9 @@ func killed_while_idle() -> void:
 func exported_for_ever() -> void:
 	await exported()
 	await get_tree().create_timer(300.0).timeout
+
+
+# As the Project Settings say, with one that shares.
+func launched_with_others() -> void:
+	ProjectSettings.set_setting(TownsfolkSettings.SHARE, true)
+	await launched()
