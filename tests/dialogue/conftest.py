@@ -96,13 +96,13 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> Callable[[Session], list[str]]:
 
     def record(session: Session) -> list[str]:
         recorded: list[str] = []
-        submit = session._engine.submit
+        submit = session._model.engine.submit
 
         def recording(token_ids: Sequence[int], *args: Any, **options: Any) -> object:
-            recorded.append(session._tokenizer.decode(token_ids))
+            recorded.append(session._model.tokenizer.decode(token_ids))
             return submit(token_ids, *args, **options)
 
-        monkeypatch.setattr(session._engine, "submit", recording)
+        monkeypatch.setattr(session._model.engine, "submit", recording)
         return recorded
 
     return record

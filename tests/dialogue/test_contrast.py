@@ -18,7 +18,7 @@ VILLAIN = {
 
 def submitted(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
     """What is asked of the engine from now on: prompts, and what they are contrasted with."""
-    engine, asked = sessions._engine, []
+    engine, asked = sessions._model.engine, []
     submit = engine.submit
 
     def note(prompt: Any, *args: Any, rules: Any, **more: Any) -> Any:
@@ -60,7 +60,7 @@ async def test_an_interrupted_turn_and_those_behind_it(start: Start) -> None:
     await until_text(turn)
     turn.interrupt()
     assert (await finish(waiting)).text
-    await session._engine.check()
+    await session._model.engine.check()
 
 
 async def test_a_restored_session_keeps_it(start: Start) -> None:

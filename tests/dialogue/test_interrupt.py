@@ -194,7 +194,7 @@ class TestInterrupt:
 class TestDeadline:
     async def test_what_was_said_until_then_is_kept(self, start: Start) -> None:
         session = open_session(start(context=8192), max_new_tokens=7000)
-        controls = session._tokenizer.special_tokens.values()
+        controls = session._model.tokenizer.special_tokens.values()
         never = {"logit_bias": dict.fromkeys(controls, -100.0)}
         last = await finish(say(session, deadline_ms=1000, sampling=never))
         assert last.finish_reason is FinishReason.DEADLINE

@@ -41,7 +41,7 @@ from townsfolk.engine.outputs import FinishReason
 
 def only(session: Session, letters: str) -> dict[str, Any]:
     """Sampling that draws nothing but these letters, evenly."""
-    ids = [session._tokenizer.encode(letter)[-1] for letter in letters]
+    ids = [session._model.tokenizer.encode(letter)[-1] for letter in letters]
     return {"logit_bias": dict.fromkeys(ids, 100.0), "seed": 5, "temperature": 5.0}
 
 
@@ -147,7 +147,7 @@ class TestTurns:
     async def test_an_answer_ends_where_somebody_else_would_go_on(self, start: Start) -> None:
         """With a bias towards nothing else, the model can only open another line or turn."""
         session = open_session(start(), max_new_tokens=100)
-        vocabulary = session._tokenizer
+        vocabulary = session._model.tokenizer
         header = vocabulary.special_tokens["<|start_header_id|>"]
         last = await finish(say(session, sampling={"logit_bias": {header: 100.0}}))
         assert (last.text, last.finish_reason) == ("", FinishReason.END)
@@ -224,7 +224,7 @@ class TestTurns:
 
     async def test_a_closed_engine_fails_the_turn_not_the_session(self, start: Start) -> None:
         session = open_session(start())
-        await session._engine.aclose()
+        await session._model.engine.aclose()
         events = await events_of(say(session))
         assert isinstance(events[-1], TurnFailed)
         assert isinstance(events[-1].error, EngineClosedError)
@@ -319,7 +319,7 @@ class TestWorld:
         blocking = say(first)
         await until_text(blocking)
         waiting, favoured = say(low), say(high)
-        while first._engine.stats().waiting < 2:
+        while first._model.engine.stats().waiting < 2:
             await asyncio.sleep(0.002)
         high.set_priority(100)
         first.interrupt()
@@ -402,7 +402,7 @@ class TestOverflow:
 
     async def test_a_line_that_fits_into_all_the_room_only_is_kept(self, start: Start) -> None:
         session = open_session(start(context=512), max_new_tokens=4)
-        each = len(session._tokenizer.encode("word " * 100)) / 100  # tokens of a word
+        each = len(session._model.tokenizer.encode("word " * 100)) / 100  # tokens of a word
         session.notify("first " + "word " * round(380 / each))
         session.notify("x " + "word " * round(100 / each))
         # Together nine tenths of the room; three quarters is what is wanted.

@@ -120,7 +120,7 @@ class TestTogether:
         sessions = start()
         sessions.register_lore(LORE)
         first = open_session(sessions, lore_ids=["king"])
-        tokens = len(sessions._tokenizer.encode(LORE.text))
+        tokens = len(sessions._model.tokenizer.encode(LORE.text))
         assert tokens > 20
         second = open_session(sessions, lore_ids=["king"], persona={"name": "Bron"})
         await finish(say(first))
@@ -129,7 +129,7 @@ class TestTogether:
 
     async def test_namespaces_share_nothing(self, start: Start) -> None:
         one = start()
-        other = Sessions(one._engine, namespace="other")
+        other = Sessions(one._model.engine, namespace="other")
         await finish(say(open_session(one)))
         usage = (await finish(say(open_session(other)))).usage
         assert usage.cached_tokens == 0

@@ -109,12 +109,11 @@ def test_its_size_is_that_of_its_lines_whatever_happens(data: st.DataObject) -> 
 
 def test_the_oldest_lines_are_too_many_but_never_the_last() -> None:
     entries = [heard(number) for number in range(10)]
-    transcript = Transcript(entries)
-    assert transcript.excess(transcript.size) == 0
-    assert transcript.excess(transcript.size - 1) == 1
-    assert transcript.excess(0) == 9
-    assert Transcript(entries[4:]).size <= (limit := transcript.size * 6 // 10)
-    assert transcript.excess(limit) == 4
+    size = Transcript(entries).size
+    limit = size * 6 // 10
+    assert Transcript(entries[4:]).size <= limit
+    for most, excess in ((size, 0), (size - 1, 1), (0, 9), (limit, 4)):
+        assert Transcript(entries, most).excess() == excess
 
 
 def test_speakers_are_remembered_when_their_lines_are_not() -> None:

@@ -19,7 +19,7 @@ async def test_answers_that_nobody_reads_end_and_hurt_nobody(start: Start, monke
     turns = [say(silent, f"Question {n}?") for n in range(3)]
     while silent.current_turn_id or silent.queued_turns:
         await asyncio.sleep(0.005)
-    engine = silent._engine
+    engine = silent._model.engine
     assert 50_000 < engine.unread.held < 3 * 60_000
     attentive = open_session(sessions, sampling=REPORTED)
     assert (await finish(say(attentive))).usage.generated_tokens == 60

@@ -54,10 +54,8 @@ async def test_a_request_that_cannot_be_admitted_fails_alone(engine, monkeypatch
 
 
 async def test_a_prompt_that_needs_too_much_memory_to_be_scored_fails_alone(engine, monkeypatch):
-    def refuse(decoder, item, hidden):
-        if item.scoring is not None:
-            raise torch.OutOfMemoryError("not so much")
-        return []
+    def refuse(decoder, items, hidden):
+        raise torch.OutOfMemoryError("not so much")
 
     monkeypatch.setattr(cuda_runner, "score_prompts", refuse)
     error = await run_beside_good_ones(engine, replace(GOOD, logprobs=3), echo=True)

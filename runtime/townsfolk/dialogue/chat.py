@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.chat_model import ChatModel
 from townsfolk.dialogue.encoding import PromptEncoder
 from townsfolk.dialogue.limits import check_length
 from townsfolk.dialogue.prompt import Message
 from townsfolk.dialogue.tools import Tool, ToolBox, ToolReply
 from townsfolk.engine.generation import Generation
-from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.engine.repetition import guard_of
 from townsfolk.engine.rules import ReplyRules
@@ -17,8 +16,7 @@ from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.repetition import RepetitionGuard
 from townsfolk.text.stop import StopScanner
-from townsfolk.text.thoughts import CLOSE, ThoughtFilter
-from townsfolk.text.tokenizer import Tokenizer
+from townsfolk.text.thoughts import ThoughtFilter
 
 # Who speaks in the script of a model without a template.
 SPEAKER = "Assistant"
@@ -27,25 +25,14 @@ SPEAKER = "Assistant"
 class Chat:
     """Has the model answer conversations; keeps none."""
 
-    def __init__(
-        self,
-        engine: TextEngine,
-        tokenizer: Tokenizer,
-        template: ChatTemplate,
-        namespace: str,
-        adapter: str = "",
-    ) -> None:
-        """Answer through an engine; see `Sessions` for the namespace."""
-        self._engine = engine
-        self._tokenizer = tokenizer
-        self._template = template
-        self._namespace = namespace
+    def __init__(self, model: ChatModel, adapter: str = "") -> None:
+        """Answer through a model."""
+        self._model = model
         self._adapter = adapter
 
     def by(self, adapter: str) -> Self:
         """Return the same with an adapter, which answers; see `Engine.submit`."""
-        parts = self._engine, self._tokenizer, self._template, self._namespace
-        return type(self)(*parts, adapter)
+        return type(self)(self._model, adapter)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Return the prompt of a conversation; takes milliseconds, may run in any thread.
@@ -58,9 +45,9 @@ class Chat:
             UnsupportedTemplateError: The chat template refuses this conversation.
         """
         characters = sum(len(message["content"]) for message in messages)
-        check_length("messages: the conversation", characters, self._engine.info.context_length)
-        units = self._template.render(_in_turn(messages), SPEAKER)
-        return PromptEncoder(self._tokenizer).encode(units).token_ids
+        check_length("messages: the conversation", characters, self._model.context_tokens)
+        units = self._model.template.render(_in_turn(messages), SPEAKER)
+        return PromptEncoder(self._model.tokenizer).encode(units).token_ids
 
     def submit(
         self,
@@ -74,40 +61,35 @@ class Chat:
             EngineError: The engine does not take it.
             InvalidSamplingError: A parameter doesn't fit the model.
         """
-        in_thought = self._template.begins_in_thought
-        if in_thought and grammar is not None:  # which holds from the first token on
-            close = self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
-            prompt_ids, in_thought = prompt_ids + close, False
+        in_thought = self._model.template.begins_in_thought
+        if grammar is not None:  # which holds from the first token on
+            prompt_ids, in_thought = self._model.without_thought(prompt_ids), False
         spoken = None
         if grammar is None:
-            spoken = _Spoken(self._template.stops, guard_of(params), in_thought=in_thought)
+            spoken = _Spoken(self._model.template.stops, guard_of(params), in_thought=in_thought)
         return self._begin(prompt_ids, params, spoken, grammar)
 
     def toolbox(self, tools: Sequence[Tool], *, required: bool = False) -> ToolBox:
         """Return functions as the model is told of them."""
-        return ToolBox(tools, self._tokenizer.chat_template, required=required)
+        return ToolBox(tools, self._model.tokenizer.chat_template, required=required)
 
     def submit_with_tools(
         self, prompt_ids: list[int], params: SamplingParams, box: ToolBox, grammar: CompiledGrammar
     ) -> ToolReply:
         """Begin a reply that may call functions; see `submit`. The grammar is the box's."""
-        begun = prompt_ids
-        if self._template.begins_in_thought:
-            close = self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
-            begun = prompt_ids + close
+        begun = self._model.without_thought(prompt_ids)
 
         def speak() -> tuple[Generation, Callable[[], bool]]:
             spoken = _Spoken(
-                (*self._template.stops, box.format.begins),
+                (*self._model.template.stops, box.format.begins),
                 guard_of(params),
-                in_thought=self._template.begins_in_thought,
+                in_thought=self._model.template.begins_in_thought,
             )
             generation = self._begin(prompt_ids, params, spoken, None)
             return generation, lambda: spoken.stopped == box.format.begins
 
         def write(text: str, how: SamplingParams) -> Generation:
-            before = "" if self._tokenizer.renderer else " "
-            more = self._tokenizer.encode(before + text, continues=True) if text else []
+            more = self._model.encode_more(text) if text else []
             return self._begin(begun + more, how, None, grammar)
 
         return ToolReply(box, params, speak, write)
@@ -119,12 +101,12 @@ class Chat:
         spoken: "_Spoken | None",
         grammar: CompiledGrammar | None,
     ) -> Generation:
-        return self._engine.submit(
+        return self._model.engine.submit(
             prompt_ids,
             params,
-            namespace=self._namespace,
+            namespace=self._model.namespace,
             rules=ReplyRules(
-                end_ids=frozenset(self._template.stop_token_ids),
+                end_ids=frozenset(self._model.template.stop_token_ids),
                 penalizes_prompt=False,
                 text_filter=spoken,
                 speaker=SPEAKER,

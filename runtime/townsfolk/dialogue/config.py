@@ -8,15 +8,13 @@ from pydantic import Field, field_validator, model_validator
 from townsfolk.dialogue.actions import MAX_ACTIONS, Action
 from townsfolk.dialogue.confidence import HesitationEntropy
 from townsfolk.dialogue.contrast import PersonaContrast
+from townsfolk.dialogue.limits import MAX_ENTRIES
 from townsfolk.dialogue.lore import LoreId
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.overrides import SamplingOverrides
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.speech import SpeechSettings
 from townsfolk.dialogue.transcript import TranscriptEntry
-
-MAX_ENTRIES = 10_000
-"""The most lines of a transcript."""
 
 
 class OverflowPolicy(Enum):

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from townsfolk.dialogue import prompt
 from townsfolk.dialogue.chat_template import ChatTemplate
-from townsfolk.dialogue.config import MAX_ENTRIES
 from townsfolk.dialogue.encoding import EncodedPrompt, PromptEncoder, Spellings
 from townsfolk.dialogue.errors import InvalidFieldError, UnsupportedTemplateError
-from townsfolk.dialogue.limits import MAX_CHARACTERS_PER_TOKEN, check_length
+from townsfolk.dialogue.limits import MAX_CHARACTERS_PER_TOKEN, MAX_ENTRIES, check_length
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.text.tokenizer import Tokenizer

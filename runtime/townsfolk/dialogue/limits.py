@@ -1,4 +1,4 @@
-"""How long a text can be at all; what is longer need not be encoded to be found too long."""
+"""How long texts and transcripts can be at all."""
 
 from townsfolk.dialogue.errors import InvalidFieldError
 
@@ -6,6 +6,10 @@ MAX_CHARACTERS_PER_TOKEN = 16
 """More than any real text has on average."""
 MAX_EVENT_CHARACTERS = 4096
 """The longest line of what happens, or of a script."""
+MAX_ENTRIES = 10_000
+"""The most lines of a transcript."""
+MAX_HISTORY_BYTES = 3 * 1024 * 1024
+"""The most that a transcript takes in a message, unless a runtime is told otherwise."""
 
 
 def check_length(what: str, characters: int, tokens: int) -> None:

@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from townsfolk.dialogue.actions import ActionBook, Outcome
-from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.chat_model import ChatModel
 from townsfolk.dialogue.choice import Choice, Question
 from townsfolk.dialogue.confidence import ConfidenceMeter
-from townsfolk.dialogue.config import MAX_ENTRIES, SessionConfig
+from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.errors import (
     AlreadyExistsError,
@@ -21,7 +21,7 @@ from townsfolk.dialogue.errors import (
 from townsfolk.dialogue.events import Notified, PriorityUpdated, Recorded, SessionOpened
 from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
 from townsfolk.dialogue.script import ScriptLines
-from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry, size_of
+from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
 from townsfolk.dialogue.turn_log import TurnLog
 from townsfolk.dialogue.turn_queue import TurnQueue
@@ -31,8 +31,6 @@ from townsfolk.engine.errors import DeadlineExceededError
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
 from townsfolk.grammar import InvalidGrammarError
-from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
-from townsfolk.text.tokenizer import Tokenizer
 
 MAX_WAITING_TURNS = 32
 MAX_OUTCOME_CHARACTERS = 2048
@@ -50,10 +48,7 @@ class Session:
         session_id: str,
         config: SessionConfig,
         window: ContextWindow,
-        engine: TextEngine,
-        tokenizer: Tokenizer,
-        template: ChatTemplate,
-        namespace: str,
+        model: ChatModel,
         max_history_bytes: int,
     ) -> None:
         """Made by `Sessions.open`.
@@ -63,22 +58,17 @@ class Session:
         """
         self.id = session_id
         self._config = config
-        self._engine = engine
-        self._tokenizer = tokenizer
-        self._actions = ActionBook(config.actions, tokenizer.chat_template, template.tools)
-        self._prewarming = _prewarmed(engine, self._actions)
-        self._max_history_bytes = max_history_bytes
-        self._context_tokens = engine.info.context_length
+        self._model = model
+        self._actions = model.actions(config.actions)
+        self._prewarming = _prewarmed(model.engine, self._actions)
         self._window = window
-        longest = min(engine.default_params.max_new_tokens, self._context_tokens)
-        defaults = replace(engine.default_params, max_new_tokens=longest)
-        self._params = self._checked(config.sampling.over(defaults))
-        self._transcript = Transcript(config.history)
-        self._unread = engine.unread.reader()
+        self._params = model.check(config.sampling.over(model.default_params))
+        self._transcript = Transcript(config.history, max_history_bytes)
+        self._unread = model.engine.unread.reader()
         self.turn_log = TurnLog(session_id)
         """How its last turns went."""
         self._turns = TurnQueue(f"session {session_id}", self._answer)
-        voice = Voice(config.persona.name, engine, tokenizer, template, namespace, config.adapter)
+        voice = Voice(config.persona.name, model, config.adapter)
         self._runner = TurnRunner(
             config,
             self._transcript,
@@ -86,7 +76,6 @@ class Session:
             voice,
             self._actions,
             self._turns,
-            max_history_bytes,
             self.turn_log,
         )
         self._closed = False
@@ -159,11 +148,12 @@ class Session:
             yield
         finally:
             self._holders -= 1
-            self._active_at = asyncio.get_running_loop().time()
+            self._touch()
 
     def opened(self, *, resumed: bool) -> SessionOpened:
         """The event that tells of this session."""
-        return SessionOpened(self.id, resumed, self._window.system_tokens, self._context_tokens)
+        context_tokens = self._model.context_tokens
+        return SessionOpened(self.id, resumed, self._window.system_tokens, context_tokens)
 
     def say(self, utterance: Utterance) -> Turn:
         """Have the character speak. The turn joins the queue at once; iterate it for its events.
@@ -185,7 +175,7 @@ class Session:
         turn = Turn(
             self._new_turn_id(utterance.turn_id),
             utterance,
-            self._checked(utterance.sampling.over(self._params)),
+            self._model.check(utterance.sampling.over(self._params)),
             loop.time() + utterance.deadline_ms / 1000 if utterance.deadline_ms else None,
             self._turns.cut,
             Unread(MOST_OF_ONE, within=self._unread),
@@ -196,7 +186,7 @@ class Session:
         if threshold is None:
             threshold = self._config.hesitation_entropy
         if threshold is not None:
-            turn.meter = ConfidenceMeter(self._tokenizer, threshold)
+            turn.meter = ConfidenceMeter(self._model.tokenizer, threshold)
         if turn.deadline is not None:
             turn.expiry = loop.call_at(turn.deadline, self._expire, turn)
         self._turns.add(turn)
@@ -217,7 +207,8 @@ class Session:
             raise InvalidFieldError(
                 f"text: has {len(text.strip())} characters (allowed: 1 to {MAX_EVENT_CHARACTERS})"
             )
-        self._append((TranscriptEntry(kind=EntryKind.EVENT, text=text),))
+        self._transcript.add((TranscriptEntry(kind=EntryKind.EVENT, text=text),))
+        self._touch()
         return Notified(text)
 
     def record(self, script: ScriptLines) -> Recorded:
@@ -232,7 +223,8 @@ class Session:
         """
         self._check_open()
         lines = script.entries(self.name)
-        self._append(lines)
+        self._transcript.add(lines)
+        self._touch()
         return Recorded(lines)
 
     def interrupt(self, turn_id: str = "", heard_characters: int | None = None) -> list[str]:
@@ -355,41 +347,14 @@ class Session:
         try:
             await self._runner.answer(turn)
         finally:
-            self._active_at = asyncio.get_running_loop().time()
+            self._touch()
 
-    def _append(self, lines: tuple[TranscriptEntry, ...]) -> None:
-        """Have lines in the transcript that nobody has to answer.
-
-        Raises:
-            LimitReachedError: The transcript is full.
-        """
-        size = self._transcript.size + sum(map(size_of, lines))
-        # One line is for an answer under way.
-        if size > self._max_history_bytes or len(self._transcript) + len(lines) >= MAX_ENTRIES:
-            raise LimitReachedError(
-                f"the transcript has {len(self._transcript)} lines, {self._transcript.size} bytes, "
-                f"and can't take more, here {len(lines)} lines: the oldest are forgotten only when "
-                "the character speaks"
-            )
-        self._transcript.append(lines)
+    def _touch(self) -> None:
         self._active_at = asyncio.get_running_loop().time()
 
     def _check_open(self) -> None:
         if self._closed:
             raise SessionClosedError(f"session {self.id!r} is closed: open a new one")
-
-    def _checked(self, params: SamplingParams) -> SamplingParams:
-        """`params`, if this model can do them."""
-        if params.max_new_tokens > self._context_tokens:
-            raise InvalidFieldError(
-                f"sampling.max_new_tokens must be from 1 to {self._context_tokens}, the model's "
-                f"context, but is {params.max_new_tokens}"
-            )
-        try:
-            params.check_vocabulary(self._tokenizer.vocab_size)
-        except InvalidSamplingError as error:
-            raise InvalidFieldError(f"sampling.{error}") from None
-        return params
 
     def _new_turn_id(self, wanted: str) -> str:
         taken = self._transcript.turn_ids | {turn.id for turn in self._turns.live}

@@ -3,23 +3,19 @@
 import asyncio
 import secrets
 
-from townsfolk.dialogue.actions import ActionBook
 from townsfolk.dialogue.chat import Chat
-from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.chat_model import ChatModel
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.encoding import Spellings
 from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
+from townsfolk.dialogue.limits import MAX_HISTORY_BYTES
 from townsfolk.dialogue.lore import Lore, LoreBook
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.session import Session
 from townsfolk.engine.interface import TextEngine
-from townsfolk.text.tokenizer import Tokenizer
 
 MAX_SPELLED_TOKENS = 256 * 1024
-
-
-MAX_HISTORY_BYTES = 3 * 1024 * 1024
 
 
 class Sessions:
@@ -57,18 +53,15 @@ class Sessions:
             UnsupportedTemplateError: The model's chat template can't be used.
             ValueError: The engine has no tokenizer.
         """
-        self._engine = engine
-        self._tokenizer = _tokenizer_of(engine)
-        self._template = ChatTemplate(self._tokenizer, thinking=thinking)
+        self._model = ChatModel.of(engine, namespace, thinking=thinking)
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
         self._max_history_bytes = max_history_bytes
-        self._namespace = namespace
         self._lore = LoreBook(engine.info.context_length)
         self._spellings = Spellings(min(engine.info.kv_capacity_tokens, MAX_SPELLED_TOKENS))
         self._sessions: dict[str, Session] = {}
         self._sweeper: asyncio.Task[None] | None = None
-        self.chat = Chat(engine, self._tokenizer, self._template, namespace)
+        self.chat = Chat(self._model)
         """For conversations that are no sessions, in the same template and domain."""
 
     def register_lore(self, lore: Lore) -> None:
@@ -137,10 +130,7 @@ class Sessions:
             session_id,
             config,
             window or self.window(config),
-            self._engine,
-            self._tokenizer,
-            self._template,
-            self._namespace,
+            self._model,
             self._max_history_bytes,
         )
         self._sessions[session_id] = session
@@ -186,12 +176,12 @@ class Sessions:
         return ContextWindow(
             persona,
             self._lore.texts(config.lore_ids),
-            self._template,
-            self._tokenizer,
-            self._engine.info.context_length,
+            self._model.template,
+            self._model.tokenizer,
+            self._model.context_tokens,
             config.history,
             self._spellings,
-            ActionBook(config.actions, self._tokenizer.chat_template, self._template.tools).text,
+            self._model.actions(config.actions).text,
         )
 
     async def _sweep(self) -> None:
@@ -204,9 +194,3 @@ class Sessions:
                 if since is not None and loop.time() - since >= self._idle_timeout_s:
                     self._sessions.pop(session.id, None)
                     await session.close()
-
-
-def _tokenizer_of(engine: TextEngine) -> Tokenizer:
-    if engine.tokenizer is None:
-        raise ValueError("sessions need an engine with a tokenizer")
-    return engine.tokenizer

@@ -1,11 +1,13 @@
 """What was said and what happened, line by line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from townsfolk.dialogue.errors import LimitReachedError
+from townsfolk.dialogue.limits import MAX_ENTRIES, MAX_HISTORY_BYTES
 from townsfolk.dialogue.outside import Outside
 from townsfolk.dialogue.persona import Line
 
@@ -49,8 +51,16 @@ class Transcript:
     where it began of its own accord, also when something happens in the world meanwhile.
     """
 
-    def __init__(self, entries: Iterable[TranscriptEntry] = ()) -> None:
-        """Begin with what happened before."""
+    def __init__(
+        self, entries: Iterable[TranscriptEntry] = (), most_bytes: int = MAX_HISTORY_BYTES
+    ) -> None:
+        """Begin with what happened before.
+
+        Args:
+            entries: That.
+            most_bytes: What all lines may take in a message.
+        """
+        self._most_bytes = most_bytes
         self._entries = list(entries)
         self.size = sum(map(size_of, self._entries))
         """About how many bytes all lines take in a message."""
@@ -87,8 +97,24 @@ class Transcript:
         self._entries.append(event)
         self.size += size_of(event)
 
+    def add(self, entries: Sequence[TranscriptEntry]) -> None:
+        """Something was said that nobody has to answer; all of it enters, or nothing.
+
+        Raises:
+            LimitReachedError: There is no room.
+        """
+        size = self.size + sum(map(size_of, entries))
+        # One line is for an answer under way.
+        if size > self._most_bytes or len(self._entries) + len(entries) >= MAX_ENTRIES:
+            raise LimitReachedError(
+                f"the transcript has {len(self._entries)} lines, {self.size} bytes, "
+                f"and can't take more, here {len(entries)} lines: the oldest are forgotten only "
+                "when the character speaks"
+            )
+        self.append(entries)
+
     def append(self, entries: Iterable[TranscriptEntry]) -> None:
-        """Something was said that nobody has to answer."""
+        """As `add`, whether there is room or not."""
         for entry in entries:
             if entry.speaker:
                 self._speakers[entry.speaker] = None
@@ -121,10 +147,10 @@ class Transcript:
         """All lines, as if the character had answered this."""
         return (*self._entries[: self._place], reply, *self._entries[self._place :])
 
-    def excess(self, most: int) -> int:
-        """How many of the oldest lines are too many for so many bytes; never the last line."""
+    def excess(self) -> int:
+        """How many of the oldest lines are more than may be; never the last line."""
         size, count = self.size, 0
-        while size > most and count < len(self._entries) - 1:
+        while size > self._most_bytes and count < len(self._entries) - 1:
             size -= size_of(self._entries[count])
             count += 1
         return count

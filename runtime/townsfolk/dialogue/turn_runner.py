@@ -54,7 +54,6 @@ class TurnRunner:
         voice: Voice,
         actions: ActionBook,
         turns: TurnQueue,
-        max_history_bytes: int,
         log: TurnLog,
     ) -> None:
         """Made by `Session`.
@@ -66,7 +65,6 @@ class TurnRunner:
             voice: Has the model speak.
             actions: What the character can do.
             turns: Those that wait.
-            max_history_bytes: The most that the transcript takes.
             log: Is told how turns go.
         """
         self.priority = config.priority
@@ -77,7 +75,6 @@ class TurnRunner:
         self._voice = voice
         self._actions = actions
         self._turns = turns
-        self._max_history_bytes = max_history_bytes
         self._log = log
         self._fitting = asyncio.Lock()  # one at a time may use the window
         self._expecting: asyncio.Task[None] | None = None
@@ -123,7 +120,7 @@ class TurnRunner:
 
     async def _fit(self, turn: Turn, told: tuple[TranscriptEntry, ...]) -> EncodedPrompt:
         """The turn's prompt; forgets old lines when it would be too long."""
-        excess = self._transcript.excess(self._max_history_bytes)
+        excess = self._transcript.excess()
         entries = (*self._transcript.entries[excess:], *told)
         most = turn.params.max_new_tokens
         names = self._actions.names(turn.utterance.actions.names)

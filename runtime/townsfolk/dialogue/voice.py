@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 
 from townsfolk.dialogue.acting import Acting, action_params, ask
-from townsfolk.dialogue.chat_template import ChatTemplate
+from townsfolk.dialogue.chat_model import ChatModel
 from townsfolk.dialogue.choice import Choice, Question, decide
 from townsfolk.dialogue.encoding import EncodedPrompt
 from townsfolk.dialogue.events import TurnStarted
@@ -14,14 +14,11 @@ from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.turn import Turn
 from townsfolk.engine.errors import DeadlineExceededError, PromptTooLongError
-from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.outputs import Completion, FinishReason, Usage
 from townsfolk.engine.repetition import guard_of
 from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.scoring import score
 from townsfolk.grammar import CompiledGrammar, Grammar
-from townsfolk.text.thoughts import CLOSE
-from townsfolk.text.tokenizer import Tokenizer
 
 # How many tokens before its limit a reply ends with its sentence: sentences of speech are shorter.
 LAST_TOKENS = 40
@@ -30,21 +27,10 @@ LAST_TOKENS = 40
 class Voice:
     """What one character says, and nobody else's words."""
 
-    def __init__(
-        self,
-        name: str,
-        engine: TextEngine,
-        tokenizer: Tokenizer,
-        template: ChatTemplate,
-        namespace: str,
-        adapter: str = "",
-    ) -> None:
-        """Speak as the character of this name; see `Sessions` for namespaces."""
+    def __init__(self, name: str, model: ChatModel, adapter: str = "") -> None:
+        """Speak as the character of this name."""
         self._name = name
-        self._engine = engine
-        self._tokenizer = tokenizer
-        self._template = template
-        self._namespace = namespace
+        self._model = model
         self._adapter = adapter
 
     async def answer(
@@ -82,12 +68,12 @@ class Voice:
         completion = await self._speak(turn, token_ids, reply, priority)
         if completion.finish_reason is FinishReason.REPETITION and turn.may_retry:
             if written := turn.drop_held():
-                token_ids = token_ids + self._encode_more(written)
+                token_ids = token_ids + self._model.encode_more(written)
             reply = self._reply_text(turn, labels, begins)
             completion = await self._retry(turn, token_ids, reply, priority, completion.usage)
         turn.let_go()
         if reply.began_as_another and not turn.interrupted:
-            token_ids += self._tokenizer.encode(f"{self._name}:", continues=True)
+            token_ids += self._model.tokenizer.encode(f"{self._name}:", continues=True)
             reply = self._reply_text(turn, labels, begins)
             again = await self._speak(turn, token_ids, reply, priority)
             # Its tokens don't follow the prompt: with the next line they are encoded anew.
@@ -118,13 +104,13 @@ class Voice:
         nothing to the game until it is whole.
         """
         grammar = acting.book.grammar(acting.names, or_none=not acting.now.required)
-        compiled = await self._engine.compile(grammar)
+        compiled = await self._model.engine.compile(grammar)
         form, limit = acting.book.format, acting.now.limit
         for number in range(limit):
             must = acting.now.required and number == 0
             if not (said.begins_action(acting) or (must and said.is_whole)) or turn.interrupted:
                 break
-            token_ids = said.token_ids + self._encode_more(said.reply.text + form.opens)
+            token_ids = said.token_ids + self._model.encode_more(said.reply.text + form.opens)
             written = await self._write_action(turn, token_ids, compiled, priority)
             if written is None:
                 break
@@ -139,7 +125,7 @@ class Voice:
             if outcome is None or turn.interrupted or not acting.goes_on(outcome):
                 break
             told = form.closes + form.answer.format(call.told(self._name, outcome))
-            token_ids += self._encode_more(call.text + told)
+            token_ids += self._model.encode_more(call.text + told)
             turn.goes_on = True
             begins = (acting.begins,) if number + 1 < limit else ()
             reply = self._reply_text(turn, labels, begins)
@@ -159,12 +145,12 @@ class Voice:
         if left is not None and left <= 0:
             return None
         try:
-            turn.generation = self._engine.submit(
+            turn.generation = self._model.engine.submit(
                 token_ids,
                 action_params(turn.params),
                 priority=priority,
                 deadline_s=left,
-                namespace=self._namespace,
+                namespace=self._model.namespace,
                 rules=ReplyRules(penalizes_prompt=False),
                 grammar=grammar,
                 adapter=self._adapter,
@@ -172,10 +158,6 @@ class Voice:
             return await turn.generation.result()
         except (DeadlineExceededError, PromptTooLongError):
             return None
-
-    def _encode_more(self, text: str) -> list[int]:
-        before = "" if self._tokenizer.renderer else " "
-        return self._tokenizer.encode(before + text, continues=True)
 
     async def choose(
         self,
@@ -190,20 +172,14 @@ class Voice:
             fitted: Gives the prompt, with room for so many tokens.
             priority: Of the requests.
         """
-        # A script's lines have a space behind the name.
-        before = "" if self._tokenizer.renderer else " "
-        options = [
-            self._tokenizer.encode(before + each, continues=True) for each in question.options
-        ]
-        prompt = await fitted(max(map(len, options)))
-        if self._template.begins_in_thought:
-            prompt += self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
+        options = [self._model.encode_more(each) for each in question.options]
+        prompt = self._model.without_thought(await fitted(max(map(len, options))))
         scored = await score(
-            self._engine,
+            self._model.engine,
             prompt,
             options,
             priority=priority,
-            namespace=self._namespace,
+            namespace=self._model.namespace,
             adapter=self._adapter,
         )
         return decide(question, len(prompt), scored)
@@ -212,10 +188,8 @@ class Voice:
         self, turn: Turn, prompt: EncodedPrompt, grammar: Grammar, priority: int
     ) -> Completion:
         """Send a reply under a grammar, as it is: all that is in it was asked for."""
-        token_ids = prompt.token_ids
-        if self._template.begins_in_thought:
-            token_ids += self._tokenizer.encode(f"\n\n{CLOSE}\n\n", continues=True)
-        compiled = await self._engine.compile(grammar)
+        token_ids = self._model.without_thought(prompt.token_ids)
+        compiled = await self._model.engine.compile(grammar)
         completion = await self._speak(turn, token_ids, None, priority, compiled)
         if completion.finish_reason is not FinishReason.INTERRUPTED:
             turn.end_sentence()
@@ -236,14 +210,14 @@ class Voice:
         params = turn.params
         if turn.meter is not None and params.logprobs is None:
             params = replace(params, logprobs=0)
-        turn.generation = self._engine.submit(
+        turn.generation = self._model.engine.submit(
             token_ids,
             params,
             priority=priority,
             deadline_s=left,
-            namespace=self._namespace,
+            namespace=self._model.namespace,
             rules=ReplyRules(
-                end_ids=frozenset(self._template.stop_token_ids),
+                end_ids=frozenset(self._model.template.stop_token_ids),
                 penalizes_prompt=False,
                 text_filter=reply,
                 speaker=self._name,
@@ -266,7 +240,7 @@ class Voice:
         if not turn.params.looks_back:
             return ()
         lines = [*turn.own_lines, turn.text] if turn.text else turn.own_lines
-        return tuple(tuple(self._encode_more(line)) for line in lines)
+        return tuple(tuple(self._model.encode_more(line)) for line in lines)
 
     def _reply_text(
         self, turn: Turn, labels: SpeakerLabels, stops: tuple[str, ...] = ()
@@ -275,9 +249,9 @@ class Voice:
         last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
         return ReplyText(
             labels,
-            (*self._template.stops, *stops),
+            (*self._model.template.stops, *stops),
             last_tokens=last_tokens,
-            begins_in_thought=self._template.begins_in_thought,
+            begins_in_thought=self._model.template.begins_in_thought,
             guard=None if turn.params.stop_repetition is False else guard_of(turn.params),
         )
 
