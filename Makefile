@@ -20,7 +20,7 @@ help:
 	@$(PYTHON) runtime/bootstrap.py --stamp $@ >&2
 
 .venv/dev.stamp: pyproject.toml constraints.txt runtime/bootstrap.py
-	@$(PYTHON) runtime/bootstrap.py --extras dev,bundle,metrics,hub,train,samples --stamp $@ >&2
+	@$(PYTHON) runtime/bootstrap.py --extras dev,bundle,metrics,hub,train,samples,render --stamp $@ >&2
 	@touch .venv/run.stamp
 
 talk: .venv/run.stamp

@@ -27,6 +27,39 @@ REPORT = {
 }
 
 
+FRAMES = {
+    "bench": "render",
+    "cpu": "some CPU",
+    "gpu": "some GPU",
+    "shape": "llama-tiny",
+    "dtype": "bfloat16",
+    "renderer": "a town by some GPU",
+    "seconds": 6.0,
+    "rows": [
+        {
+            "frames/s": rate,
+            "work ms": 4.0,
+            "NPCs": npcs,
+            "paced": paced,
+            "frame p99 ms": 5.0,
+            "missed": npcs,
+            "frames": 100,
+            "TTFT p99 ms": 20.0 if npcs else None,
+            "slowest": 30.0 if npcs else None,
+        }
+        for rate in (60.0, 120.0)
+        for npcs, paced in ((0, ""), (1, "no"), (8, "no"), (1, "smooth"), (0, "other-server"))
+    ],
+}
+
+
+def test_frames_become_a_picture(tmp_path):
+    output, picture = tmp_path / "run.txt", tmp_path / "frames.png"
+    output.write_text(json.dumps(FRAMES))
+    plot(read_report(output), picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_report_becomes_a_picture(tmp_path):
     picture = tmp_path / "tavern.png"
     plot(REPORT, picture)

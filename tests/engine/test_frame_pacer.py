@@ -91,7 +91,7 @@ def play(
         seconds = takes["step"] + takes["token"] * (decided.decodes + decided.prompt_tokens)
         steps.append(Step(now, now + seconds, decided))
         now += seconds
-        pacer.note(decided.decodes, decided.prompt_tokens, seconds, decided)
+        pacer.note_limited(decided.decodes, decided.prompt_tokens, (now - seconds, now), decided)
     return pacer, steps
 
 
@@ -252,9 +252,35 @@ def test_late_frames_and_missed_estimates_are_counted():
     pacer.report(FrameReport("game", 0.2, 0.2, FRAME_S, PacePolicy.BALANCED, frames))
     pacer.note(1, 0, 0.001)
     limit = StepLimit(1, 0, 0.00125)
-    pacer.note(1, 0, 0.0012, limit)
-    pacer.note(1, 0, 0.0013, limit)
+    pacer.note_limited(1, 0, (0.1, 0.1012), limit)
+    pacer.note_limited(1, 0, (0.1, 0.1013), limit)
     stats = pacer.stats(0.2)
     assert (stats.frames_late, stats.estimates_missed) == (1, 1)
     assert stats.frame_ms == pytest.approx(1000 / 60)
     assert 11 < stats.budget_ms < 13
+
+
+def test_a_step_that_met_a_frame_is_not_taken_for_a_long_one():
+    # One of 1 ms that began 0.5 ms before a frame of 8 ms is done with it, 8.5 ms later.
+    game, pacer = Game(0.008, policy=PacePolicy.SMOOTH), FramePacer()
+    for number in range(20):
+        game.report(pacer, 0.5 + number * 0.05)
+    frame = 1.4 - (1.4 - game.phase_s - game.delay_s) % FRAME_S + 2 * FRAME_S
+    limit = StepLimit(4, 0, 0.001)
+    for _ in range(20):
+        pacer.note_limited(4, 0, (frame - 0.005, frame - 0.004), limit)
+    pacer.note_limited(4, 0, (frame - 0.0005, frame + 0.008), limit)
+    decided = pacer.decide(frame - FRAME_S + 0.012, Demand(4, 0))
+    assert isinstance(decided, StepLimit)
+    assert decided.estimate_s < 0.002
+    assert not decided.is_forced
+
+
+def test_a_step_that_fits_nowhere_begins_early_in_what_a_frame_leaves():
+    game = Game(0.008, policy=PacePolicy.SMOOTH)
+    _, steps = play([game], {"step": 0.02, "token": 0})
+    forced = [step for step in steps if step.limit.is_forced and step.begin > 1]
+    assert forced
+    for step in forced:
+        into = (step.begin - game.phase_s - game.delay_s) % FRAME_S
+        assert 0.0079 < into < 0.0115

@@ -1,4 +1,4 @@
-"""A picture of the tavern: tokens a second and TTFT against the number of characters."""
+"""A picture of a report: of the tavern, speed against the number of characters; of frames."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from townsfolk.bench import frames_plot
+
+_PICTURES = ("tavern", "render")
 _AXES = (
     ("tokens a second", ("tok/s",)),
     ("TTFT of later turns, ms", ("TTFT later p50 ms", "TTFT later p99 ms")),
@@ -19,7 +22,7 @@ class PlotError(Exception):
 
 
 def read_report(path: Path) -> Mapping[str, Any]:
-    """Return the last tavern report in a file that holds what `townsfolk bench` printed.
+    """Return the last report with a picture in a file that holds what `townsfolk bench` printed.
 
     Raises:
         PlotError: there is none.
@@ -33,13 +36,13 @@ def read_report(path: Path) -> Mapping[str, Any]:
             report: Mapping[str, Any] = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(report, dict) and report.get("bench") == "tavern":
+        if isinstance(report, dict) and report.get("bench") in _PICTURES:
             return report
-    raise PlotError(f"{path} holds no JSON line of `townsfolk bench --tavern`")
+    raise PlotError(f"{path} holds no JSON line of `townsfolk bench --tavern` or `--render`")
 
 
 def plot(report: Mapping[str, Any], path: Path) -> None:
-    """Draw a tavern report, its peer's recorded figures beside ours.
+    """Draw a report of a tavern, its peer's recorded figures beside ours, or of frames.
 
     Raises:
         PlotError: matplotlib is missing, or the file can't be written.
@@ -48,7 +51,19 @@ def plot(report: Mapping[str, Any], path: Path) -> None:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise PlotError("--plot needs matplotlib: pip install 'townsfolk[train]'") from None
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    if report["bench"] == "render":
+        figure = Figure(figsize=frames_plot.size(report["rows"]), layout="constrained")
+        frames_plot.draw(figure, report)
+    else:
+        figure = Figure(figsize=(13, 4.2), layout="constrained")
+        _draw_tavern(figure, report)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise PlotError(f"{path} can't be written: {error}") from None
+
+
+def _draw_tavern(figure: Any, report: Mapping[str, Any]) -> None:
     rows = sorted(report["rows"], key=lambda row: int(row["NPCs"]))
     where = report.get("gpu") or report["cpu"]
     figure.suptitle(
@@ -71,10 +86,6 @@ def plot(report: Mapping[str, Any], path: Path) -> None:
         axis.set_title(title)
         axis.grid(True, which="both", alpha=0.3)
         axis.legend(fontsize="small")
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise PlotError(f"{path} can't be written: {error}") from None
 
 
 def _rank(column: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from townsfolk.bench.renderer import LEAD_IN_S, Drawn, Frames, Renderer
 from townsfolk.bench.report import Row, percentile
+from townsfolk.bench.rival import Rival
 from townsfolk.bench.scene import Scene, pause_s, text
 from townsfolk.client import AsyncRuntime, Persona, SamplingParams
 from townsfolk.client.process import Endpoint
@@ -30,33 +31,53 @@ class Ways:
     """What is measured.
 
     Attributes:
+        frames: what is drawn.
         npcs: numbers of characters that talk at once; 0 for the renderer alone.
         policies: None for a game that says nothing.
     """
 
+    frames: Sequence[Frames]
     npcs: Sequence[int]
     policies: Sequence[str | None]
 
 
 def render(
-    renderer: Renderer, endpoint: Endpoint, frames: Frames, ways: Ways, scene: Scene = SCENE
+    renderer: Renderer,
+    endpoint: Endpoint,
+    ways: Ways,
+    scene: Scene = SCENE,
+    rival: Rival | None = None,
 ) -> list[Row]:
-    """Draw frames beside so many characters, paced and not; return a row for each way."""
+    """Draw frames beside so many characters, paced and not; return a row for each way.
+
+    Args:
+        renderer: draws them.
+        endpoint: of the runtime that speaks for the characters.
+        ways: what is measured.
+        scene: what they talk.
+        rival: a program that computes in the runtime's place, for a row of its own.
+    """
+    renderer.calibrate(ways.frames)
     if max(ways.npcs):
-        warm = replace(frames, seconds=_WARM_S, policy=None)
+        warm = replace(ways.frames[0], seconds=_WARM_S, policy=None)
         _measure(renderer, endpoint, warm, replace(scene, npcs=max(ways.npcs), take=-1))
     rows: list[Row] = []
-    for number, npcs in enumerate(ways.npcs):
-        for policy in ways.policies if npcs else (None,):
-            own = replace(frames, policy=policy)
-            drawn, heard, stats = _measure(
-                renderer, endpoint, own, replace(scene, npcs=npcs, take=number)
-            )
-            rows.append(_row(npcs, policy, drawn, heard) | stats)
+    for frames in ways.frames:
+        for npcs in ways.npcs:
+            for policy in ways.policies if npcs else (None,):
+                own = replace(frames, policy=policy)
+                talk = replace(scene, npcs=npcs, take=len(rows))
+                drawn, heard, stats = _measure(renderer, endpoint, own, talk)
+                beside = "" if not npcs else policy or "no"
+                rows.append(_row(own, npcs, beside, drawn, heard) | stats)
+        if rival is not None:
+            with rival:
+                drawn, heard, stats = _measure(renderer, endpoint, frames, replace(scene, npcs=0))
+            rows.append(_row(frames, 0, rival.name, drawn, heard) | stats)
     return rows
 
 
-def _row(npcs: int, policy: str | None, drawn: Drawn, heard: _Heard) -> dict[str, object]:
+def _row(frames: Frames, npcs: int, beside: str, drawn: Drawn, heard: _Heard) -> dict[str, object]:
     def frame_ms(share: float) -> float:
         return 1000 * percentile(drawn.times_s, share)
 
@@ -64,14 +85,17 @@ def _row(npcs: int, policy: str | None, drawn: Drawn, heard: _Heard) -> dict[str
         return value if heard.first_s else None
 
     return {
+        "frames/s": 1 / frames.frame_s,
+        "work ms": 1000 * frames.work_s,
         "NPCs": npcs,
-        "paced": "" if not npcs else policy or "no",
+        "paced": beside,
         "frame p50 ms": frame_ms(0.5),
         "frame p99 ms": frame_ms(0.99),
         "frame p99.9 ms": frame_ms(0.999),
         "longest ms": frame_ms(1.0),
         "missed": drawn.missed,
         "frames": len(drawn.times_s),
+        "work p50 ms": 1000 * percentile(drawn.work_s, 0.5),
         "TTFT p50 ms": or_none(1000 * percentile(heard.first_s, 0.5)),
         "TTFT p99 ms": or_none(1000 * percentile(heard.first_s, 0.99)),
         "tokens/s each": or_none(percentile(heard.rates, 0.5)),

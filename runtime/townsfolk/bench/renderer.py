@@ -1,27 +1,31 @@
-"""A stand-in for a game: a process that keeps the processor busy for so long in every frame.
+"""A game's renderer: a process that keeps the processor busy for so long in every frame.
 
-It draws no picture. On a GPU it is a CUDA program that multiplies matrices on a stream of high
-priority, and on the CPU one that multiplies them in one thread; the report names which.
+On a GPU it draws a town with OpenGL. Beside a model on the CPU it multiplies matrices in one
+thread, unless it is to draw; the report names which.
 """
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 
 from townsfolk.bench.answer import MeasurementError
+from townsfolk.bench.town import Town
 from townsfolk.client import Runtime
 from townsfolk.client.process import Endpoint
 
-_SIDE = {"cuda": 2048, "cpu": 256}  # of the matrices: a product takes a small part of a frame
-_CALIBRATED_S = 0.5
+_SIDE = 256  # of the matrices: a product takes a small part of a frame
+_SMALL = (160, 90)  # pixels of a picture that no GPU of the runtime's draws: by a CPU, it may be
+_SAMPLE = 12  # frames of each guess at how much work takes how long
+_GUESSES = 5
 LEAD_IN_S = 1.0  # before frames count: until the runtime knows them
 
 
@@ -47,49 +51,40 @@ class Drawn:
     """What became of the frames.
 
     Attributes:
-        times_s: from each frame's beginning until its work was done.
+        begins: when each frame's turn came, in seconds of the process's clock.
+        times_s: from there until its work was done.
+        work_s: what its work took, as the processor itself measures it.
         missed: frames whose work was not done when the next one should have begun.
     """
 
+    begins: list[float]
     times_s: list[float]
+    work_s: list[float]
     missed: int
 
 
+Kind = Literal["town", "products"]
+
+
 class Work(Protocol):
-    """Keeps a processor busy."""
+    """Keeps a processor busy.
+
+    Attributes:
+        name: what a report calls it.
+    """
+
+    name: str
 
     def run(self, times: int) -> float:
         """Do a piece of work so many times; return how long that took, in seconds."""
 
 
-class _CudaWork:
-    def __init__(self) -> None:
-        _, highest = torch.cuda.Stream().priority_range()
-        self._stream = torch.cuda.Stream(priority=highest)
-        side = _SIDE["cuda"]
-        with torch.cuda.stream(self._stream):
-            self._a, self._b, self._c = (
-                torch.randn(side, side, device="cuda", dtype=torch.bfloat16) for _ in range(3)
-            )
-        self._begin, self._end = (
-            torch.cuda.Event(enable_timing=True, blocking=True) for _ in range(2)
-        )
+class _Products:
+    name = "matrix products in one CPU thread, no graphics"
 
-    def run(self, times: int) -> float:
-        with torch.cuda.stream(self._stream):
-            self._begin.record()
-            for _ in range(times):
-                torch.mm(self._a, self._b, out=self._c)
-            self._end.record()
-        self._end.synchronize()
-        milliseconds: float = self._begin.elapsed_time(self._end)
-        return milliseconds / 1000
-
-
-class _CpuWork:
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self._a, self._b = (torch.randn(_SIDE["cpu"], _SIDE["cpu"]) for _ in range(2))
+        self._a, self._b = (torch.randn(_SIDE, _SIDE) for _ in range(2))
 
     def run(self, times: int) -> float:
         begin = time.perf_counter()
@@ -99,25 +94,34 @@ class _CpuWork:
 
 
 class Renderer:
-    """A process that draws frames, beside whatever else runs."""
+    """A process that draws frames, beside whatever else runs.
 
-    def __init__(self, device: torch.device, endpoint: Endpoint) -> None:
-        """Start the process; it reports its frames to the runtime there."""
+    Attributes:
+        name: what draws, as a report says it.
+    """
+
+    def __init__(self, kind: Kind, device: torch.device, endpoint: Endpoint) -> None:
+        """Start the process; it reports its frames to the runtime there.
+
+        Raises:
+            MeasurementError: it can't draw; the message says what is missing.
+        """
+        uuid = None
+        if device.type == "cuda":
+            uuid = str(torch.cuda.get_device_properties(device).uuid)
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_run, args=(theirs, device.type, endpoint), daemon=True
+            target=_run, args=(theirs, kind, uuid, endpoint), daemon=True
         )
         self._process.start()
         theirs.close()
-        self._receive()
+        self.name: str = self._receive()
 
-    @staticmethod
-    def name(device: torch.device) -> str:
-        """What a report calls it."""
-        if device.type == "cuda":
-            return "CUDA matrix products on a stream of high priority, no graphics"
-        return "matrix products in one CPU thread, no graphics"
+    def calibrate(self, kinds: Sequence[Frames]) -> None:
+        """Find how much work such frames need, while nothing else runs."""
+        self._pipe.send(list(kinds))
+        self._receive()
 
     def begin(self, frames: Frames) -> None:
         """Have it draw."""
@@ -149,33 +153,47 @@ class Renderer:
         return result
 
 
-def _run(pipe: Connection, device: str, endpoint: Endpoint) -> None:
+def _run(pipe: Connection, kind: Kind, uuid: str | None, endpoint: Endpoint) -> None:
     try:
         with Runtime.connect(endpoint.address, endpoint.token) as runtime:
-            work: Work = _CudaWork() if device == "cuda" else _CpuWork()
-            each_s = _calibrate(work)
-            pipe.send("ready")
+            work: Work = _town(uuid) if kind == "town" else _Products()
+            pipe.send(work.name)
+            times: dict[tuple[float, float], int] = {}
             while True:
-                frames: Frames = pipe.recv()
-                pipe.send(_draw(runtime, work, max(round(frames.work_s / each_s), 1), frames))
+                asked: Frames | list[Frames] = pipe.recv()
+                if isinstance(asked, Frames):
+                    pipe.send(_draw(runtime, work, times[asked.frame_s, asked.work_s], asked))
+                    continue
+                for frames in asked:
+                    times[frames.frame_s, frames.work_s] = _calibrate(work, frames)
+                pipe.send("ready")
     except EOFError:
         pass  # the bench is done
+    except MeasurementError as error:
+        pipe.send(error)
     except Exception as error:
         pipe.send(MeasurementError(f"the renderer failed: {error}"))
 
 
-def _calibrate(work: Work) -> float:
-    """Seconds that one piece of work takes when nothing else runs."""
-    work.run(50)
-    times, taken = 0, 0.0
-    while taken < _CALIBRATED_S:
-        taken += work.run(20)
-        times += 20
-    return taken / times
+def _town(uuid: str | None) -> Town:
+    return Town(size=_SMALL) if uuid is None else Town(uuid)
+
+
+def _calibrate(work: Work, frames: Frames) -> int:
+    """How often its piece of work is to be done in a frame, at the frames' rhythm."""
+    times = 8
+    for _ in range(_GUESSES):
+        taken = []
+        for _ in range(_SAMPLE):
+            begin = time.perf_counter()
+            taken.append(work.run(times))
+            time.sleep(max(begin + frames.frame_s - time.perf_counter(), 0.0))
+        times = max(round(times * frames.work_s / statistics.median(taken)), 1)
+    return times
 
 
 def _draw(runtime: Runtime, work: Work, times: int, frames: Frames) -> Drawn:
-    found, missed = [], 0
+    drawn, missed = [], 0
     with _reported(runtime, frames) as report:
         begin = time.perf_counter()
         counts_from = begin + LEAD_IN_S
@@ -183,17 +201,18 @@ def _draw(runtime: Runtime, work: Work, times: int, frames: Frames) -> Drawn:
         while begin < end:
             time.sleep(max(begin - time.perf_counter(), 0.0))
             report.begin()
-            busy = work.run(times)
-            report.end(busy)
+            taken = work.run(times)
+            report.end()
             done = time.perf_counter()
             counts = begin >= counts_from
             if counts:
-                found.append(done - begin)
+                drawn.append((begin, done - begin, taken))
             begin += frames.frame_s
             if done > begin:  # it is shown with the next one
                 missed += counts
                 begin += frames.frame_s * ((done - begin) // frames.frame_s + 1)
-    return Drawn(found, missed)
+    begins, times_s, work_s = (list(column) for column in zip(*drawn, strict=True))
+    return Drawn(begins, times_s, work_s, missed)
 
 
 class _Reported(Protocol):

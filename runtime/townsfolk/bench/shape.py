@@ -27,8 +27,9 @@ from townsfolk.bench.plot import plot
 from townsfolk.bench.prefill import prefill
 from townsfolk.bench.profile import profile
 from townsfolk.bench.render import Ways
-from townsfolk.bench.renderer import Frames, Renderer
+from townsfolk.bench.renderer import Frames, Kind, Renderer
 from townsfolk.bench.report import gpu_name, print_report
+from townsfolk.bench.rival import Rival
 from townsfolk.bench.scene import Scene, Stage
 from townsfolk.bench.subject import Subject
 from townsfolk.bench.tavern import tavern, with_recorded
@@ -176,23 +177,21 @@ def _interference(options: argparse.Namespace, subject: Subject) -> None:
 
 
 def _render(options: argparse.Namespace, subject: Subject) -> None:
-    frames = Frames(options.frame_ms / 1000, options.work_ms / 1000, options.seconds)
-    ways = Ways(options.render, [None, *(options.policy or ["balanced"])])
+    frames = [Frames(1 / rate, work_ms / 1000, options.seconds) for rate, work_ms in options.frames]
+    ways = Ways(frames, options.render, [None, *(options.policy or ["balanced"])])
     scene = replace(render.SCENE, npcs=max(options.render))
+    rival = Rival(options.rival, options.rival_loads_s) if options.rival else None
+    kind: Kind = options.renderer or ("town" if subject.device.type == "cuda" else "products")
     with (
         closing(subject.service_stage(max(scene.npcs, 1), 2 * scene.tokens)) as stage,
-        closing(Renderer(subject.device, stage.endpoint)) as renderer,
+        closing(Renderer(kind, subject.device, stage.endpoint)) as renderer,
     ):
-        rows = render.render(renderer, stage.endpoint, frames, ways, scene)
-    print_report(
-        "render",
-        rows,
-        **subject.facts,
-        renderer=Renderer.name(subject.device),
-        frame_ms=options.frame_ms,
-        work_ms=options.work_ms,
-        seconds=options.seconds,
-    )
+        rows = render.render(renderer, stage.endpoint, ways, scene, rival)
+        report = print_report(
+            "render", rows, **subject.facts, renderer=renderer.name, seconds=options.seconds
+        )
+    if options.plot:
+        plot(report, options.plot)
 
 
 def _profile(options: argparse.Namespace, subject: Subject) -> None:

@@ -30,6 +30,7 @@ _CHARACTERS = "characters of a model"
 _OF_SHAPES = {
     "model", "adapter", "device", "dtype", "quantization", "kv_dtype", "step_tokens", "keep",
 }  # fmt: skip
+_OF_FRAMES = {"frames", "renderer", "seconds", "policy", "rival", "rival_loads_s", "plot"}
 # These make no sense for a model that is there.
 _RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
 _READS = {
@@ -39,7 +40,7 @@ _READS = {
     "--through": _OF_SHAPES | {"batch", "prompt_tokens"},
     "--tavern": _OF_SHAPES | {"in_process", "thinking_s", "plot"},
     "--interference": _OF_SHAPES | {"in_process"},
-    "--render": _OF_SHAPES | {"frame_ms", "work_ms", "seconds", "policy"},
+    "--render": _OF_SHAPES | _OF_FRAMES,
     "--cold": _OF_SHAPES,
     "--profile": _OF_SHAPES | {"batch", "prompt_tokens"},
     "--report": {"plot"},
@@ -151,10 +152,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     frames = parser.add_argument_group("render")
     frames.add_argument(
-        "--frame-ms", type=positive, default=1000 / 60, help="from frame to frame. Default 16.67"
+        "--frames",
+        type=_frames,
+        default=[(60.0, 8.0)],
+        metavar="RATE:MS,...",
+        help="frames a second, and milliseconds of the processor for each, such as 60:8,120:4. "
+        "Default 60:8",
     )
     frames.add_argument(
-        "--work-ms", type=positive, default=8.0, help="of the processor for each. Default 8"
+        "--renderer",
+        choices=("town", "products"),
+        help="a town drawn with OpenGL by EGL (default on a GPU), or matrix products in one CPU "
+        "thread (default beside a model on the CPU)",
     )
     frames.add_argument("--seconds", type=positive, default=60.0, help="of each row. Default 60")
     frames.add_argument(
@@ -164,7 +173,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the game that reports its frames, beside one that does not; may be given more "
         "than once. Default balanced",
     )
-    scene.add_argument("--plot", type=Path, metavar="PNG", help="tavern: draw the figures")
+    frames.add_argument(
+        "--rival",
+        metavar="COMMAND",
+        help="a program that computes on the same processor, for a row of its own; it must run for "
+        "longer than --seconds, and is ended then",
+    )
+    frames.add_argument(
+        "--rival-loads-s", type=positive, default=5.0, help="before it computes. Default 5"
+    )
+    scene.add_argument("--plot", type=Path, metavar="PNG", help="tavern, render: draw the figures")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -233,6 +251,22 @@ def _refuse_unread(options: argparse.Namespace) -> None:
         raise ValueError("--peer measures transformers in bf16: it can't be had quantised")
     if options.peer and importlib.util.find_spec("transformers") is None:
         raise ValueError("--peer measures transformers, too: pip install transformers")
+
+
+def _frames(text: str) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    try:
+        for part in text.split(","):
+            rate, work_ms = (float(number) for number in part.split(":"))
+            found.append((rate, work_ms))
+    except ValueError:
+        found = []
+    if not found or not all(1 <= rate <= 1000 and 0 < ms <= 1000 / rate for rate, ms in found):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list such as 60:8,120:4: frames a second (1 to 1000), and the "
+            "milliseconds of work in each, no more than there are"
+        )
+    return found
 
 
 def _counts(text: str) -> list[int]:

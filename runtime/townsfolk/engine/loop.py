@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -66,7 +67,7 @@ class EngineLoop:
         self._residency = residency
         self._responder = responder
         self._pacer = pacer
-        self._paced: StepLimit | None = None  # of the step in flight
+        self._paced: _PacedStep | None = None  # in flight
         self._releasing: list[Future[None]] = []  # those who wait for the memory to be given back
         self._warming: list[Future[None]] = []  # those who wait for the model
         self._waits_for_warm = False
@@ -148,8 +149,8 @@ class EngineLoop:
             self._responder.send()
             return self._pause()
         runner = resident.runner
-        limit = None
-        if self._pacer.is_paced(now := time.monotonic()):
+        limit, now = None, time.monotonic()
+        if self._pacer.is_paced(now):
             self._settle_all(runner)
             decided = self._pacer.decide(now, self._scheduler.demand())
             if isinstance(decided, float):
@@ -158,9 +159,9 @@ class EngineLoop:
             limit = decided
         step = self._scheduler.plan(limit)
         if step.sequences:
-            self._paced = limit
             self._launch(runner, step)
             self._mask(runner)
+            self._paced = _PacedStep.of(limit, now)
         depth = runner.depth if limit is None else 1
         if self._in_flight and (len(self._in_flight) >= depth or not step.sequences):
             # Readers wake up while this thread waits for the device. Before the launch, they would
@@ -281,13 +282,13 @@ class EngineLoop:
         now = time.monotonic()
         self._responder.outbox.note_wait(now - begin)
         if (seconds := runner.seconds(handle)) is not None:
-            self._note_pace(step, seconds)
+            self._note_pace(step, seconds, now)
             has_prompts = any(item.count > 1 for item in step.plan.items)
             self._responder.note_step_time(seconds, has_prompts=has_prompts)
         self._paced = None
         self._responder.take(step, outputs, now)
 
-    def _note_pace(self, step: ScheduledStep, seconds: float) -> None:
+    def _note_pace(self, step: ScheduledStep, seconds: float, now: float) -> None:
         """Have the pace learn what a step took, unless it did what others don't."""
         decodes = prompt_tokens = pairs = 0
         for item in step.plan.items:
@@ -299,7 +300,11 @@ class EngineLoop:
                 prompt_tokens += item.count
                 pairs += item.count * (item.start + item.count // 2)
         self._scheduler.pace.note(decodes, prompt_tokens, seconds, pairs)
-        self._pacer.note(decodes, prompt_tokens, seconds, self._paced)
+        if self._paced is None:
+            self._pacer.note(decodes, prompt_tokens, seconds)
+        else:
+            span = self._paced.span(seconds, now)
+            self._pacer.note_limited(decodes, prompt_tokens, span, self._paced.limit)
 
     def _fail_step(self, step: ScheduledStep, error: Exception) -> None:
         logger.error("a model step failed; its requests are given up", exc_info=error)
@@ -349,3 +354,27 @@ class EngineLoop:
         if isinstance(loaded, ModelReloadError):
             for response in self._responder.open():
                 self._responder.fail(response, ModelReloadError(loaded.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _PacedStep:
+    """A step beside frames, which also wait for the host that plans and launches it.
+
+    Attributes:
+        limit: what it may compute.
+        decided: when that was decided.
+        launched: when the host was done with it.
+    """
+
+    limit: StepLimit
+    decided: float
+    launched: float
+
+    @classmethod
+    def of(cls, limit: StepLimit | None, decided: float) -> _PacedStep | None:
+        """The step that was launched just now; None where nothing is paced."""
+        return None if limit is None else cls(limit, decided, time.monotonic())
+
+    def span(self, seconds: float, collected: float) -> tuple[float, float]:
+        """From when until when it may have met a frame, given what the device needed for it."""
+        return self.decided, min(self.launched + seconds, collected)

@@ -150,6 +150,17 @@ class FrameClock:
             free_until += self.frame_s
         return max(free_from, now), free_until
 
+    def busy_within(self, begin: float, end: float) -> float:
+        """Return for how many seconds of a span frames keep the processor busy by themselves."""
+        if self._is_unbound:
+            return 0.0
+        busy = 0.0
+        frame = self._anchor + math.floor((begin - self._anchor) / self.frame_s) * self.frame_s
+        while frame < end:
+            busy += max(min(end, frame + self._busy_s) - max(begin, frame), 0.0)
+            frame += self.frame_s
+        return busy
+
     def _learn(self) -> None:
         """Reckon what frames to come are like."""
         begins = [begin for begin, _ in self._frames]

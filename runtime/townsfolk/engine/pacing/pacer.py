@@ -139,18 +139,38 @@ class FramePacer:
         if limit is not None and not (now >= forced_at and self._neglects(limit, demand)):
             return self._begin(now, demand, limit)
         is_early = end - now >= _FRESH * self._room_s()
-        if now >= forced_at or (is_early and self._is_new(demand)):
+        is_due = now >= forced_at or self._is_new(demand)
+        # What does not fit meets least of the next frame if it begins early in this one.
+        if is_due and (is_early or now >= forced_at + self._frame_s()):
             return self._force(now, demand, policy)
         following = self._window(end)
         return max((following[0] if following else end) - now, _LEAST_WAIT_S)
 
-    def note(
-        self, decodes: int, prompt_tokens: int, seconds: float, limit: StepLimit | None = None
-    ) -> None:
-        """Learn how long a step took, which may have been limited."""
+    def note(self, decodes: int, prompt_tokens: int, seconds: float) -> None:
+        """Learn how long a step took."""
         self._times.note(decodes, prompt_tokens, seconds)
-        if limit is not None and limit.estimate_s is not None:
+
+    def note_limited(
+        self, decodes: int, prompt_tokens: int, span: tuple[float, float], limit: StepLimit
+    ) -> None:
+        """Learn how long a step took that was limited.
+
+        Args:
+            decodes: sequences that decoded in it.
+            prompt_tokens: tokens of prompts in it.
+            span: from when it was decided on until it was done.
+            limit: what was decided.
+        """
+        begin, end = span
+        seconds = end - begin
+        if limit.estimate_s is not None:
             self._missed += seconds > limit.estimate_s
+        if self._clocks and self._policy().waits:
+            # What a frame takes of the processor doesn't count for a step that meets one: else a
+            # single step would keep all of its size out of every frame to come.
+            met = max(clock.busy_within(begin, end) for clock in self._clocks.values())
+            seconds = seconds - met if met < seconds else seconds
+        self._times.note(decodes, prompt_tokens, seconds)
 
     def stats(self, now: float) -> PaceStats | None:
         """Return how it goes; None while nothing is paced. From any thread."""
@@ -181,6 +201,9 @@ class FramePacer:
 
     def _room_s(self) -> float:
         return min(clock.room_s for clock in self._clocks.values())
+
+    def _frame_s(self) -> float:
+        return max(clock.frame_s for clock in self._clocks.values())
 
     def _window(self, now: float) -> tuple[float, float] | None:
         """From when and until when no frame of any game is under way; None where that is never."""

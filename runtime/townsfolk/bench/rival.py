@@ -1,0 +1,81 @@
+"""Another program that computes on the same processor, to be measured beside."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from types import TracebackType
+
+from townsfolk.bench.answer import MeasurementError
+
+_STOPS_S = 10.0
+
+
+class Rival:
+    """A command that computes for longer than a measurement; use it as a context manager.
+
+    Attributes:
+        name: the program, as a report calls it.
+    """
+
+    def __init__(self, command: str, begins_after_s: float) -> None:
+        """Take a command; nothing starts yet.
+
+        Args:
+            command: as a shell would take it.
+            begins_after_s: how long it loads before it computes, in seconds.
+
+        Raises:
+            MeasurementError: there is no command.
+        """
+        try:
+            self._command = shlex.split(command)
+        except ValueError as error:
+            raise MeasurementError(f"--rival: {command!r} is no command: {error}") from None
+        if not self._command:
+            raise MeasurementError("--rival: is empty")
+        self.name = os.path.basename(self._command[0])
+        self._begins_after_s = begins_after_s
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Rival:
+        try:
+            self._process = subprocess.Popen(self._command, start_new_session=True)
+        except OSError as error:
+            raise MeasurementError(f"--rival: {self.name} can't be started: {error}") from None
+        time.sleep(self._begins_after_s)
+        self._check()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._check()
+        finally:
+            self._stop()
+
+    def _check(self) -> None:
+        assert self._process is not None
+        if (status := self._process.poll()) is not None:
+            raise MeasurementError(
+                f"--rival: {self.name} ended with status {status} before the measurement did"
+            )
+
+    def _stop(self) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(_STOPS_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
