@@ -43,7 +43,7 @@ def test_a_row_for_each_way_over_the_real_service():
     command = [
         sys.executable, "-m", "townsfolk", "bench", "--render", "0,1", "--shape", "llama-tiny",
         "--device", "cpu", "--threads", "1", "--seconds", "2", "--frames", "60:2",
-        "--policy", "fast",
+        "--policy", "none", "--policy", "fast",
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stderr[-3000:]

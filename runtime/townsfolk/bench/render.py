@@ -96,6 +96,8 @@ def _row(frames: Frames, npcs: int, beside: str, drawn: Drawn, heard: _Heard) ->
         "missed": drawn.missed,
         "frames": len(drawn.times_s),
         "work p50 ms": 1000 * percentile(drawn.work_s, 0.5),
+        "work p99 ms": 1000 * percentile(drawn.work_s, 0.99),
+        "work longest ms": 1000 * percentile(drawn.work_s, 1.0),
         "TTFT p50 ms": or_none(1000 * percentile(heard.first_s, 0.5)),
         "TTFT p99 ms": or_none(1000 * percentile(heard.first_s, 0.99)),
         "tokens/s each": or_none(percentile(heard.rates, 0.5)),

@@ -7,7 +7,9 @@ thread, unless it is to draw; the report names which.
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +25,7 @@ from townsfolk.client import Runtime
 from townsfolk.client.process import Endpoint
 
 _SIDE = 256  # of the matrices: a product takes a small part of a frame
+_NICE = -10  # of the renderer's process
 _SMALL = (160, 90)  # pixels of a picture that no GPU of the runtime's draws: by a CPU, it may be
 _SAMPLE = 12  # frames of each guess at how much work takes how long
 _GUESSES = 5
@@ -154,6 +157,9 @@ class Renderer:
 
 
 def _run(pipe: Connection, kind: Kind, uuid: str | None, endpoint: Endpoint) -> None:
+    gc.disable()  # a game has none of this interpreter's pauses
+    with contextlib.suppress(OSError, AttributeError):  # nor does it wait for others; if it may say so here
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     try:
         with Runtime.connect(endpoint.address, endpoint.token) as runtime:
             work: Work = _town(uuid) if kind == "town" else _Products()

@@ -178,7 +178,8 @@ def _interference(options: argparse.Namespace, subject: Subject) -> None:
 
 def _render(options: argparse.Namespace, subject: Subject) -> None:
     frames = [Frames(1 / rate, work_ms / 1000, options.seconds) for rate, work_ms in options.frames]
-    ways = Ways(frames, options.render, [None, *(options.policy or ["balanced"])])
+    policies = options.policy or ["none", "balanced"]
+    ways = Ways(frames, options.render, [None if each == "none" else each for each in policies])
     scene = replace(render.SCENE, npcs=max(options.render))
     rival = Rival(options.rival, options.rival_loads_s) if options.rival else None
     kind: Kind = options.renderer or ("town" if subject.device.type == "cuda" else "products")

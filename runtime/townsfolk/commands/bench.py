@@ -168,10 +168,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     frames.add_argument("--seconds", type=positive, default=60.0, help="of each row. Default 60")
     frames.add_argument(
         "--policy",
-        choices=("smooth", "balanced", "fast"),
+        choices=("none", "smooth", "balanced", "fast"),
         action="append",
-        help="of the game that reports its frames, beside one that does not; may be given more "
-        "than once. Default balanced",
+        help="of the game that reports its frames; none for one that does not. May be given more "
+        "than once. Default none and balanced",
     )
     frames.add_argument(
         "--rival",

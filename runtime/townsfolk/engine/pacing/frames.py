@@ -34,7 +34,7 @@ class PacePolicy(Enum):
         waits: whether steps wait for frames at all.
     """
 
-    SMOOTH = (0.99, 0.0005, 0.25, True)
+    SMOOTH = (0.95, 0.0005, 0.25, True)
     BALANCED = (0.9, 0.00025, 0.08, True)
     FAST = (0.5, 0.0, 0.0, False)
 
