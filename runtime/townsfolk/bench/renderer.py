@@ -158,7 +158,7 @@ class Renderer:
 
 def _run(pipe: Connection, kind: Kind, uuid: str | None, endpoint: Endpoint) -> None:
     gc.disable()  # a game has none of this interpreter's pauses
-    with contextlib.suppress(OSError, AttributeError):  # nor does it wait for others; if it may say so here
+    with contextlib.suppress(OSError, AttributeError):  # where it may ask for a rank, and can
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     try:
         with Runtime.connect(endpoint.address, endpoint.token) as runtime:
