@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import godot_engine
+import pytest
+from runtime_process import launch_runtime
+from townsfolk.client import Persona, Runtime, RuntimeProcess, TownsfolkError
 
 TOWNSFOLK = Path(sys.executable).with_name("townsfolk")
 
@@ -31,6 +36,98 @@ def test_the_dock_starts_a_runtime_and_talks_to_the_selected_persona(godot):
     assert edited["tokens"] == "1"
     assert (edited["left"], edited["chat"]) == ("0", "")
     assert stopped["state"] == "Stopped"
+
+
+SCRIPT = """
+[[lines]]
+heard = "storm"
+says = "It is coming."
+fails = "failed"
+
+[[lines]]
+says = "Well met."
+"""
+
+
+def test_the_dock_looks_into_the_runtime_of_the_game(godot, tmp_path):
+    script, recording = tmp_path / "inn.toml", tmp_path / "Aufnahme für Jörg.jsonl"
+    script.write_text(SCRIPT, encoding="utf-8")
+    with (
+        RuntimeProcess(["--model", str(script)]) as process,
+        Runtime.connect((endpoint := process.start()).address, endpoint.token) as runtime,
+    ):
+        mira = runtime.npc(Persona(name="Mira"), session_id="inn")
+        brann = runtime.npc(Persona(name="Brann"), session_id="smithy")
+        turn = mira.say("Good evening! [b]Bold[/b]").wait()
+        with pytest.raises(TownsfolkError):
+            mira.say("A storm!").wait()
+        brann.say("A nail, please.").wait()
+        output = godot.run(
+            "--editor",
+            TOWNSFOLK_PROBE="inspector",
+            TOWNSFOLK_PROBE_ENDPOINT=f"{endpoint.address} {endpoint.token}",
+            TOWNSFOLK_PROBE_RECORDING=str(recording),
+            TOWNSFOLK_EXECUTABLE=str(TOWNSFOLK),
+        )
+    seen = godot_engine.events(output)
+    tables = {event["name"]: json.loads(event["cells"]) for event in seen if "cells" in event}
+    assert tables["sessions"] == [["Mira", "inn", "4", "0"], ["Brann", "smithy", "2", "0"]]
+    failed, finished = tables["turns"]
+    assert (finished[0], finished[1], finished[6]) == (turn.turn_id, "finished (end)", "2")
+    assert failed[1] == "failed"
+    assert [row[3] for row in tables["errors"]] == [failed[0]]
+    prompts = [event["text"] for event in seen if event["event"] == "prompt"]
+    assert "You are Mira" in prompts[0]
+    assert "You are Brann" in prompts[1]
+    assert "A nail, please." in prompts[1]
+    (transcript,) = (event["text"] for event in seen if event["event"] == "transcript")
+    assert transcript.splitlines()[:2] == ["Player: Good evening! [b]Bold[/b]", "Mira: Well met."]
+    (status,) = (event["text"] for event in seen if event["event"] == "status")
+    assert status.startswith("0 run, 0 wait; first token ")
+    assert "step -, with prompts -" in status  # a script has no steps
+    (recorded,) = (event for event in seen if event["event"] == "recorded")
+    assert recorded["problem"] == ""
+    written = recording.read_text(encoding="utf-8")
+    assert "Well met." in written
+    assert endpoint.token not in written
+    assert seen[-1] == {"event": "left", "is_the_docks": "true", "rows": "[]"}
+
+
+def test_a_game_tells_the_editor_where_its_runtime_is(godot, tmp_path):
+    script = tmp_path / "inn.toml"
+    script.write_text(SCRIPT, encoding="utf-8")
+    with (
+        launch_runtime("--model", str(script)) as launched,
+        socket.create_server(("127.0.0.1", 0)) as editor,
+    ):
+        editor.settimeout(300)
+        heard = bytearray()
+
+        def listen() -> None:
+            connection, _ = editor.accept()
+            with connection:
+                while piece := connection.recv(4096):
+                    heard.extend(piece)
+
+        listening = threading.Thread(target=listen)
+        listening.start()
+        address = f"{launched.address}:{launched.port}"
+        debugged = f"tcp://127.0.0.1:{editor.getsockname()[1]}"
+        scene = ("res://drivers/main.tscn", "--remote-debug", debugged)
+        godot.run(*scene, "--", "version", "meet", address, launched.token)
+        listening.join()
+    told = heard.index(b"townsfolk:runtime")
+    assert heard.index(address.encode(), told) < heard.index(launched.token.encode(), told)
+
+
+def test_the_addon_is_switched_off_without_an_error(godot):
+    settings = godot.project / "project.godot"
+    before = settings.read_text()
+    try:
+        events = godot_engine.events(godot.run("--editor", TOWNSFOLK_PROBE="switch_off"))
+    finally:
+        settings.write_text(before)
+    assert [event["is_there"] for event in events] == ["false", "false"]
 
 
 def export(godot, preset: str, target: Path) -> str:

@@ -1,8 +1,10 @@
-## The editor's dock: the runtime's state, its log, and a chat with the selected persona.
+## The editor's dock: the runtime's state, its log, a chat with the selected persona, and a look
+## into a runtime.
 @tool
 extends VBoxContainer
 
 const ModelPicker := preload("model_picker.gd")
+const RuntimeInspector := preload("runtime_inspector.gd")
 const TestChat := preload("test_chat.gd")
 const TownsfolkRuntime := preload("../runtime/townsfolk_runtime.gd")
 const TownsfolkSettings := preload("../runtime/townsfolk_settings.gd")
@@ -21,9 +23,12 @@ const STATE_COLORS: Dictionary[State, Color] = {
 ## The editor's own connection; the game's is another one.
 var runtime := TownsfolkRuntime.new()
 var chat: TestChat
+## Shows the game's runtime while one is played from the editor, otherwise the dock's own.
+var inspector := RuntimeInspector.new()
 ## Chooses the model; a runtime that the dock has started ends, as it has another one.
 var picker := ModelPicker.new()
 
+var _game_runtime: TownsfolkRuntime
 var _light := ColorRect.new()
 var _state_label := Label.new()
 var _details_label := Label.new()
@@ -52,6 +57,8 @@ func _init() -> void:
 	_tabs.size_flags_vertical = Control.SIZE_EXPAND_FILL
 	_tabs.add_child(chat)
 	_tabs.add_child(_log)
+	inspector.runtime = runtime
+	_tabs.add_child(inspector)
 	add_child(_tabs)
 	_on_state_changed(State.STOPPED)
 
@@ -72,6 +79,23 @@ func toggle() -> void:
 func make_room() -> void:
 	if runtime.process_id() != 0:
 		runtime.stop()
+
+
+## Looks into the runtime of a game that is played from the editor.
+func inspect_game(address: String, token: String) -> void:
+	leave_game()
+	_game_runtime = TownsfolkRuntime.new()
+	add_child(_game_runtime)
+	_game_runtime.connect_to_runtime(address, token)
+	inspector.runtime = _game_runtime
+
+
+## The game is over.
+func leave_game() -> void:
+	inspector.runtime = runtime
+	if _game_runtime != null:
+		_game_runtime.queue_free()
+	_game_runtime = null
 
 
 func _make_status_row() -> Control:
@@ -100,6 +124,7 @@ func _on_state_changed(state: State) -> void:
 	_details_label.visible = runtime.message != ""
 	_button.text = "Start" if state == State.STOPPED or state == State.FAILED else "Stop"
 	runtime.watches_stats = state == State.READY
+	inspector.note_state()
 
 
 func _on_log_received(line: String) -> void:

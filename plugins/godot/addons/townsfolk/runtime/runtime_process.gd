@@ -37,13 +37,7 @@ func start(
 ) -> String:
 	var path := TownsfolkSettings.find_executable(executable)
 	if path == "":
-		return (
-			(
-				'the Townsfolk runtime "%s" is not there: install it, or say where it is in '
-				+ "Project Settings > Townsfolk > Runtime > Executable"
-			)
-			% executable
-		)
+		return TownsfolkSettings.missing_executable(executable)
 	var model_path := TownsfolkSettings.find_model(model)
 	if model_path == "" and model != "":
 		return TownsfolkSettings.missing_model(model)

@@ -41,6 +41,9 @@ const UnaryStream := preload("unary_stream.gd")
 
 ## The name of the autoload.
 const AUTOLOAD := "TownsfolkRuntime"
+## How a game that is played from the editor tells it where its runtime is: address and token.
+const DEBUGGER_CAPTURE := "townsfolk"
+const ENDPOINT_MESSAGE := "townsfolk:runtime"
 const FIRST_BACKOFF_SECONDS := 0.25
 const LONGEST_BACKOFF_SECONDS := 8.0
 ## A runtime that was started and ended so many times in a row is not started again.
@@ -197,6 +200,11 @@ func process_id() -> int:
 	return 0 if _child == null else _child.pid
 
 
+## Where the runtime is, for other tools: "address" is "host:port"; "token" is what it wants.
+func endpoint() -> Dictionary[String, String]:
+	return {"address": _address, "token": _token}
+
+
 ## The calls of the service; null until the runtime is ready.
 func client() -> Townsfolk.TownsfolkServiceClient:
 	return _client if state == State.READY else null
@@ -284,7 +292,6 @@ func warm() -> String:
 	return "" if status.is_ok() else status.message
 
 
-# Another runtime, or none, comes next. What waits for an answer goes on waiting.
 ## What all characters in the scene tree remember, and those with a [member NpcAgent.save_key] that
 ## have left it, as plain data for a saved game: pass it to [method restore_npcs].
 func save_npcs() -> Dictionary:
@@ -298,6 +305,7 @@ func restore_npcs(saved: Dictionary) -> String:
 	return cast.restore_all(saved)
 
 
+# Another runtime, or none, comes next. What waits for an answer goes on waiting.
 func _let_go() -> void:
 	_launch = Callable()
 	_address = ""
@@ -409,6 +417,7 @@ func _greet() -> void:
 		_set_state(State.READY, "%s on %s" % [info.model, info.device])
 		_watch_stats()
 		_report_frames()
+		_tell_editor()
 	elif answer != null or call.status.code in REFUSALS:
 		_let_go()
 		var refused := call.status.message
@@ -494,6 +503,11 @@ func _report_frames() -> void:
 		_frames.stop()
 	elif is_ready():
 		_frames.start(client(), not info.device.begins_with("cpu"))
+
+
+func _tell_editor() -> void:
+	if EngineDebugger.is_active() and not Engine.is_editor_hint():
+		EngineDebugger.send_message(ENDPOINT_MESSAGE, [_address, _token])
 
 
 func _watch_stats() -> void:

@@ -111,15 +111,40 @@ static func launch_settings() -> Dictionary:
 		if written is Dictionary:
 			written["arguments"] = PackedStringArray(written["arguments"])
 			return _with_bundle(written, bundle_beside_game())
-	var override := OS.get_environment(EXECUTABLE_VARIABLE)
 	var settings := {
-		"executable": read(EXECUTABLE) if override == "" else override,
+		"executable": developers_executable(),
 		"model": read(MODEL),
 		"arguments": _arguments(),
 	}
-	if override == "" and find_executable(settings["executable"]) == "":
+	var is_overridden := OS.get_environment(EXECUTABLE_VARIABLE) != ""
+	if not is_overridden and find_executable(settings["executable"]) == "":
 		return _with_bundle(settings, export_bundle())
 	return settings
+
+
+## The program that the Project Settings name, or the machine's override.
+static func developers_executable() -> String:
+	var override := OS.get_environment(EXECUTABLE_VARIABLE)
+	return read(EXECUTABLE) if override == "" else override
+
+
+## How a developer gets the runtime.
+static func how_to_install() -> String:
+	return (
+		"get Townsfolk's repository, run `make talk` in it (Windows: `./make.ps1 talk`), and name its "
+		+ ".venv/bin/townsfolk (Windows: .venv\\Scripts\\townsfolk.exe) in Project Settings > "
+		+ "Townsfolk > Runtime > Executable"
+	)
+
+
+## What to do about a program that isn't there.
+static func missing_executable(executable: String) -> String:
+	if OS.has_feature("editor"):
+		return 'the Townsfolk runtime "%s" is not there: %s' % [executable, how_to_install()]
+	return (
+		'a part of the game is missing, the Townsfolk runtime "%s": install the game again'
+		% executable
+	)
 
 
 # More options of `townsfolk serve`.

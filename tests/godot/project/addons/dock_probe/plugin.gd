@@ -5,22 +5,106 @@ extends EditorPlugin
 
 const TownsfolkDock := preload("res://addons/townsfolk/editor/townsfolk_dock.gd")
 const TownsfolkExport := preload("res://addons/townsfolk/editor/townsfolk_export.gd")
+const TownsfolkPlugin := preload("res://addons/townsfolk/plugin.gd")
 
 const SAID := ["Good evening! What is your name?", "What do you do for a living?"]
 
 
 func _enter_tree() -> void:
-	if OS.get_environment("TOWNSFOLK_PROBE") == "dock":
-		_use_dock.call_deferred()
+	match OS.get_environment("TOWNSFOLK_PROBE"):
+		"dock":
+			_use_dock.call_deferred()
+		"inspector":
+			_inspect.call_deferred()
+		"switch_off":
+			_switch_off.call_deferred()
 
 
-func _use_dock() -> void:
+func _open_dock() -> TownsfolkDock:
 	while _find_dock() == null or EditorInterface.get_resource_filesystem().is_scanning():
 		await get_tree().process_frame
 	var dock := _find_dock()
 	var tabs := dock.get_parent().get_parent() as TabContainer
 	if tabs != null:
 		tabs.current_tab = tabs.get_tab_idx_from_control(dock.get_parent())
+	return dock
+
+
+# The add-on is switched off in a project out of which somebody has taken its autoload.
+func _switch_off() -> void:
+	await _open_dock()
+	EditorInterface.set_plugin_enabled("townsfolk", false)
+	await get_tree().process_frame
+	_report("switched_off", {"is_there": _find_dock() != null})
+	EditorInterface.set_plugin_enabled("townsfolk", true)
+	await get_tree().process_frame
+	remove_autoload_singleton("TownsfolkRuntime")
+	EditorInterface.set_plugin_enabled("townsfolk", false)
+	await get_tree().process_frame
+	_report("switched_off", {"is_there": _find_dock() != null})
+	get_tree().quit()
+
+
+# Looks into a game's runtime, as the game tells where it is: a script plays the model.
+func _inspect() -> void:
+	var dock := await _open_dock()
+	var link: TownsfolkPlugin.GameLink = _find_plugin().get("_game_link")
+	var facts := OS.get_environment("TOWNSFOLK_PROBE_ENDPOINT").split(" ")
+	link.call("_capture", "townsfolk:runtime", [facts[0], facts[1]], 0)
+	var inspector := dock.inspector
+	var tabs: TabContainer = dock.get("_tabs")
+	tabs.current_tab = tabs.get_tab_idx_from_control(inspector)
+	var sessions: Tree = inspector.get("_sessions")
+	var prompt: RichTextLabel = inspector.get("_prompt")
+	var status: Label = inspector.get("_status")
+	while prompt.get_parsed_text().length() < 100 or not status.text.contains(" run, "):
+		await get_tree().process_frame
+	var tables := {"sessions": sessions, "turns": inspector.get("_turns")}
+	tables["errors"] = inspector.get("_errors")
+	for table: String in tables:
+		_report("table", {"name": table, "cells": _cells(tables[table])})
+	_report("prompt", {"text": prompt.get_parsed_text()})
+	_report("transcript", {"text": inspector.get("_transcript").get_parsed_text()})
+	_report("status", {"text": status.text})
+	sessions.get_root().get_child(1).select(0)
+	while not prompt.get_parsed_text().contains("You are Brann"):
+		await get_tree().process_frame
+	_report("prompt", {"text": prompt.get_parsed_text()})
+	await _save_picture()
+	var file := OS.get_environment("TOWNSFOLK_PROBE_RECORDING")
+	inspector.record(file)
+	var recorder: Object = inspector.get("_recorder")
+	while recorder.path != "" and FileAccess.get_file_as_string(file).count("\n") < 2:
+		await get_tree().process_frame
+	_report("recorded", {"problem": recorder.problem})
+	recorder.stop()
+	link.game_ended.emit()
+	_report("left", {"is_the_docks": inspector.runtime == dock.runtime, "rows": _cells(sessions)})
+	get_tree().quit()
+
+
+static func _cells(table: Tree) -> String:
+	var rows := []
+	if table.get_root() != null:
+		for item: TreeItem in table.get_root().get_children():
+			var row := []
+			for column in table.columns:
+				row.append(item.get_text(column))
+			rows.append(row)
+	return JSON.stringify(rows)
+
+
+func _save_picture() -> void:
+	var picture := OS.get_environment("TOWNSFOLK_SCREENSHOT")
+	if picture != "":
+		# The counters come once a second.
+		await get_tree().create_timer(2.0).timeout
+		RenderingServer.force_draw()
+		get_tree().root.get_texture().get_image().save_png(picture)
+
+
+func _use_dock() -> void:
+	var dock := await _open_dock()
 	EditorInterface.edit_resource(load("res://addons/townsfolk/templates/innkeeper.tres"))
 	await get_tree().process_frame
 	dock.toggle()
@@ -44,12 +128,7 @@ func _use_dock() -> void:
 		}
 	)
 	await _edit_the_persona(dock)
-	var picture := OS.get_environment("TOWNSFOLK_SCREENSHOT")
-	if picture != "":
-		# The counters come once a second.
-		await get_tree().create_timer(2.0).timeout
-		RenderingServer.force_draw()
-		get_tree().root.get_texture().get_image().save_png(picture)
+	await _save_picture()
 	dock.make_room()
 	_report("stopped", {"state": dock.get("_state_label").text})
 	get_tree().quit()
@@ -93,5 +172,12 @@ func _report(event: String, details: Dictionary) -> void:
 func _find_dock() -> TownsfolkDock:
 	for node: Node in get_tree().root.find_children("Townsfolk", "VBoxContainer", true, false):
 		if node is TownsfolkDock:
+			return node
+	return null
+
+
+func _find_plugin() -> TownsfolkPlugin:
+	for node: Node in get_parent().get_children():
+		if node is TownsfolkPlugin:
 			return node
 	return null
