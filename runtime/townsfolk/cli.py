@@ -26,6 +26,10 @@ COMMANDS = {
     "kernels": ("townsfolk.commands.kernels", "compile kernels for players' GPUs"),
     "train": ("townsfolk.commands.train", "train a small model on dialogues"),
     "train lora": ("townsfolk.commands.train_lora", "train an adapter for a model on dialogues"),
+    "learn": (
+        "townsfolk.commands.learn",
+        "have an adapter learn from play",
+    ),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
     "corpus": ("townsfolk.commands.corpus", "check or show what the starter model learns from"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),

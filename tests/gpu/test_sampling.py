@@ -23,6 +23,7 @@ ASKED = [
     SamplingParams(top_k=0, top_p=1.0, min_p=0.1, logit_bias={5: 3.0, 70_000: 9.0}),
     SamplingParams(repetition_penalty=1.3, presence_penalty=0.5, frequency_penalty=0.7),
     SamplingParams(temperature=0, logprobs=20, repetition_penalty=1.5),
+    SamplingParams(temperature=1.3, top_k=0, top_p=1.0, logprobs=0),
 ]
 
 
@@ -64,6 +65,15 @@ def test_draws_are_those_of_the_sampler(plain):
             # The logarithm of a sum near e^18 in fp32, summed in another order: some units of 2e-6.
             torch.testing.assert_close(
                 report.logprobs[:count].cpu(), expected.logprobs, equal_nan=True, rtol=0, atol=4e-5
+            )
+            same = tokens.long() == expected.token_ids
+            known = same & ~expected.drawn_logprobs.isnan()
+            assert known.any()
+            torch.testing.assert_close(
+                report.drawn_logprobs[:count].cpu()[known],
+                expected.drawn_logprobs[known],
+                rtol=0,
+                atol=4e-5,
             )
             last = [n for n, each in enumerate(asked) if each.logprobs]
             assert torch.equal(report.top_ids[last].cpu().long(), expected.top_ids[last])

@@ -244,6 +244,26 @@ class TestLogprobs:
         assert drawn.top_logprobs is not None
         assert torch.allclose(drawn.top_logprobs.double(), expected.topk(4).values, atol=1e-4)
 
+    def test_of_what_was_drawn_from(self) -> None:
+        """Behind bias, mask and temperature; not known where top-k cuts."""
+        logits = torch.stack([logits_of(500, 1, n) for n in range(3)])
+        sampler = Sampler(3, 500, [EOS], CPU)
+        whole = {"top_k": 0, "top_p": 1.0, "temperature": 1.7, "logprobs": 0}
+        sampler.admit(0, SamplingParams(**whole, logit_bias={4: 2.0}), 0, [1])
+        sampler.admit(1, SamplingParams(**whole | {"top_k": 9}), 1, [1])
+        sampler.admit(2, SamplingParams(**whole | {"logprobs": None}), 2, [1])
+        words = torch.full((3, 16), -1, dtype=torch.int32)
+        words[0] = 0
+        words[0, 0] = 0b110110
+        drawn = sampler.sample(logits, [0, 1, 2], [0, 0, 0], words)
+        assert drawn.drawn_logprobs is not None
+        assert drawn.drawn_logprobs.isnan().tolist() == [False, True, True]
+        allowed = [1, 2, 4, 5]
+        of_these = (logits[0, allowed] + torch.tensor([0.0, 0.0, 2.0, 0.0])).double() / 1.7
+        place = allowed.index(int(drawn.token_ids[0]))
+        expected = of_these.log_softmax(-1)[place]
+        assert float(drawn.drawn_logprobs[0]) == pytest.approx(float(expected), abs=1e-5)
+
     def test_each_row_as_it_asked(self) -> None:
         logits = torch.stack([logits_of(500, 1, n) for n in range(3)])
         sampler = Sampler(3, 500, [EOS], CPU)

@@ -29,6 +29,10 @@ ASKED = {
     "stops": SamplingParams(top_k=0, stop_token_ids=(9, 2), min_new_tokens=3),
     "logprobs": SamplingParams(top_k=10, logprobs=20, repetition_penalty=2.0),
     "logprob": SamplingParams(temperature=0, logprobs=0),
+    "logprob of all": SamplingParams(
+        temperature=1.7, top_k=0, top_p=1.0, logprobs=0, repetition_penalty=1.4
+    ),
+    "logprob and min-p": SamplingParams(top_k=0, top_p=1.0, min_p=0.1, logprobs=2),
 }
 
 
@@ -79,6 +83,7 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
         torch.testing.assert_close(
             out.entropies[used][asked], expected.entropies[asked], atol=1e-4, rtol=1e-4
         )
+        _check_drawn(out.drawn_logprobs[used][asked], expected.drawn_logprobs[asked])
         for name in ("logprobs", "logprob"):
             row = names.index(name)
             wanted = ASKED[name].logprobs
@@ -87,6 +92,11 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
             torch.testing.assert_close(
                 out.top_logprobs[place, :wanted], expected.top_logprobs[row, :wanted]
             )
+
+
+def _check_drawn(found, expected):
+    assert expected.isnan().sum() == len(expected) - 2  # all others are cut
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4, equal_nan=True)
 
 
 def test_masked_draws_are_those_of_the_sampler(vocab):
@@ -115,6 +125,8 @@ def test_masked_draws_are_those_of_the_sampler(vocab):
         assert drawn.token_ids.tolist() == expected.token_ids.tolist()
         assert allowed[rows, expected.token_ids].all()
         torch.testing.assert_close(drawn.logprobs, expected.logprobs, equal_nan=True)
+        asked = ~expected.logprobs.isnan()
+        _check_drawn(drawn.drawn_logprobs[asked], expected.drawn_logprobs[asked])
 
 
 def test_adjusted_draws_are_those_of_the_sampler(vocab):

@@ -26,7 +26,7 @@ from townsfolk_kernels.sampling.keys import (
     uniform,
     warps_of,
 )
-from townsfolk_kernels.sampling.logprobs import Report, report
+from townsfolk_kernels.sampling.logprobs import DrawnFrom, Report, report
 from townsfolk_kernels.sampling.ranges import NOT_YET
 from townsfolk_kernels.sampling.rows import (
     COUNTS,
@@ -373,4 +373,5 @@ def draw_general(
         **options(warps_of(padded)),
     )
     search(space.edited, edited_maxima, rows, indices, state, space.search, out.tokens)
-    report(logits, maxima, space.parts, parts, rows, state, out)
+    drawn_from = DrawnFrom(space.edited, edited_maxima, space.masses)
+    report(logits, maxima, space.parts, parts, drawn_from, rows, state, out)

@@ -15,12 +15,16 @@ from townsfolk_kernels.sampling.rows import (
     COUNTS,
     MAX_TOP_LOGPROBS,
     NUM_LOGPROBS,
+    NUMBERS,
     PENALIZES,
     PENALTIES,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
     SamplingRows,
 )
 
-_WIDTH = 3 + 2 * MAX_TOP_LOGPROBS  # numbers for each place
+_WIDTH = 4 + 2 * MAX_TOP_LOGPROBS  # numbers for each place
 _CANDIDATES = 32  # the power of two above MAX_TOP_LOGPROBS
 
 
@@ -33,6 +37,9 @@ class Report:
         logprobs: [batch], fp32, of the tokens in the model's own distribution, in nats; NaN for a
             row that did not ask.
         entropies: [batch], fp32, of the model's own distribution, in nats, where a row asked.
+        drawn_logprobs: [batch], fp32, of the tokens in the distribution that they were drawn from,
+            behind penalties, biases, masks and temperature, in nats, where a row asked; NaN where
+            top-k or top-p cut it.
         top_ids: [batch, MAX_TOP_LOGPROBS], int32: the likeliest tokens, likeliest first; as many as
             a row has asked for are written.
         top_logprobs: [batch, MAX_TOP_LOGPROBS], fp32: theirs.
@@ -41,6 +48,7 @@ class Report:
     tokens: Tensor
     logprobs: Tensor
     entropies: Tensor
+    drawn_logprobs: Tensor
     top_ids: Tensor
     top_logprobs: Tensor
 
@@ -58,13 +66,14 @@ class Report:
         """View one int32 tensor, in the order of the attributes: the tokens come first."""
         batch = flat.shape[0] // _WIDTH
         wide = batch * MAX_TOP_LOGPROBS
-        tokens, logprobs, entropies, top_ids, top_logprobs = flat.split(
-            (batch, batch, batch, wide, wide)
+        tokens, logprobs, entropies, drawn, top_ids, top_logprobs = flat.split(
+            (batch, batch, batch, batch, wide, wide)
         )
         return cls(
             tokens,
             logprobs.view(torch.float32),
             entropies.view(torch.float32),
+            drawn.view(torch.float32),
             top_ids.view(batch, MAX_TOP_LOGPROBS),
             top_logprobs.view(torch.float32).view(batch, MAX_TOP_LOGPROBS),
         )
@@ -75,9 +84,26 @@ class Report:
             self.tokens[of],
             self.logprobs[of],
             self.entropies[of],
+            self.drawn_logprobs[of],
             self.top_ids[of],
             self.top_logprobs[of],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFrom:
+    """What the tokens of a batch were drawn from.
+
+    Attributes:
+        edited: [batch, vocab], fp32: logits behind penalties, biases and masks.
+        maxima: [batch, groups], fp32: of their groups of 64.
+        masses: [batch, groups], fp32: sums of exp((logit - largest) / temperature) over the groups,
+            for rows without top-k.
+    """
+
+    edited: Tensor
+    maxima: Tensor
+    masses: Tensor
 
 
 @kernel
@@ -86,7 +112,11 @@ def _report_kernel(
     maxima,
     parts,
     num_parts,
+    edited,
+    edited_maxima,
+    masses,
     rows,
+    numbers,
     counts,
     penalties,
     said,
@@ -94,6 +124,7 @@ def _report_kernel(
     tokens,
     logprobs,
     entropies,
+    drawn_logprobs,
     top_ids,
     top_logprobs,
     vocab,
@@ -132,6 +163,16 @@ def _report_kernel(
             tl.store(entropies + place, log_sum - tl.sum(moments, axis=0) / total)
             value = tl.load(logits + place * vocab + token)
             tl.store(logprobs + place, value - highest - log_sum)
+            of_drawn = tl.full([], float("nan"), tl.float32)
+            whole = tl.load(counts + COUNTS * row + TOP_K) == 0
+            if whole & (tl.load(numbers + NUMBERS * row + TOP_P) >= 1.0):
+                at = place * groups + group
+                mass = tl.load(masses + at, mask=group < groups, other=0.0)
+                most = tl.load(edited_maxima + at, mask=group < groups, other=-float("inf"))
+                distance = tl.load(edited + place * vocab + token) - tl.max(most, axis=0)
+                temperature = tl.load(numbers + NUMBERS * row + TEMPERATURE).to(tl.float32)
+                of_drawn = distance / temperature - tl.log(tl.sum(mass, axis=0))
+            tl.store(drawn_logprobs + place, of_drawn)
             if asked > 0:
                 values, ids = largest_of(
                     logits + place * vocab,
@@ -156,6 +197,7 @@ def report(
     maxima: Tensor,
     parts: Tensor,
     num_parts: int,
+    drawn_from: DrawnFrom,
     rows: Tensor,
     state: SamplingRows,
     out: Report,
@@ -168,6 +210,7 @@ def report(
         parts: [at least 2 * batch, num_parts], fp32: sums of exp(logit - largest), for rows that
             ask for log-probabilities; then the same times (logit - largest).
         num_parts: of each row.
+        drawn_from: what the tokens were drawn from.
         rows: [batch], int32: rows of `state`; below 0 for a place that is not used.
         state: `drawn` and, for rows with penalties, `said` get the tokens.
         out: has the tokens; gets the rest.
@@ -179,7 +222,11 @@ def report(
         maxima,
         parts,
         num_parts,
+        drawn_from.edited,
+        drawn_from.maxima,
+        drawn_from.masses,
         rows,
+        state.numbers,
         state.counts,
         state.penalties,
         state.said,
@@ -187,6 +234,7 @@ def report(
         out.tokens,
         out.logprobs,
         out.entropies,
+        out.drawn_logprobs,
         out.top_ids,
         out.top_logprobs,
         vocab,

@@ -12,6 +12,7 @@ from townsfolk.client.actions import ActionRefusedError, action
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice
 from townsfolk.client.contrast import contrast
+from townsfolk.client.episode import Act, AsyncEpisode, Episode
 from townsfolk.client.errors import (
     AlreadyExistsError,
     DeadlineExceededError,
@@ -50,16 +51,19 @@ from townsfolk.v1.dialogue_pb2 import (
 from townsfolk.v1.sampling_pb2 import FinishReason, Grammar, SamplingParams, Usage
 
 __all__ = [
+    "Act",
     "ActionParameter",
     "ActionRefusedError",
     "ActionSpec",
     "ActionsNow",
     "AlreadyExistsError",
+    "AsyncEpisode",
     "AsyncNpc",
     "AsyncRuntime",
     "AsyncTurn",
     "Choice",
     "DeadlineExceededError",
+    "Episode",
     "FailedPreconditionError",
     "FinishReason",
     "Grammar",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from types import TracebackType
+from typing import Any
 
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
@@ -12,6 +13,7 @@ from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.cast import Cast
 from townsfolk.client.choice import Choice, choose_request
 from townsfolk.client.connection import CALL_TIMEOUT_S, Connection
+from townsfolk.client.episode import AsyncEpisode, episode_config, take_request
 from townsfolk.client.frames import AsyncFrames
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.process import Endpoint, RuntimeProcess
@@ -24,6 +26,12 @@ from townsfolk.v1.dialogue_pb2 import (
     SessionConfig,
     SpeechSettings,
     TranscriptEntry,
+)
+from townsfolk.v1.episode_pb2 import (
+    OpenEpisodeRequest,
+    OpenEpisodeResponse,
+    TakeEpisodesResponse,
+    Trajectory,
 )
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
@@ -377,6 +385,42 @@ class AsyncRuntime:
             self.stub.ListAdapters, pb.ListAdaptersRequest()
         )
         return list(response.adapters)
+
+    async def open_episode(
+        self, persona: Persona, actions: Iterable[ActionSpec | Function], **more: Any
+    ) -> AsyncEpisode:
+        """Open an episode: the character plays, and the runtime records it.
+
+        Args:
+            persona: Who the character is.
+            actions: What it can do, as `npc` takes it; functions are not called.
+            more: `task`, by which those who learn ask for it; `group` of episodes that began alike;
+                `adapter`, `lore`, `temperature`, `seed`, `speech_tokens` that it says before it
+                acts, and `episode_id`; see EpisodeConfig of the contract.
+
+        Raises:
+            ResourceExhaustedError: Too many sessions are open, or too much is recorded.
+        """
+        request = OpenEpisodeRequest(config=episode_config(persona, actions, **more))
+        response: OpenEpisodeResponse = await self.connection.call(
+            self.stub.OpenEpisode, request, LOAD_TIMEOUT_S
+        )
+        return AsyncEpisode(self.connection, response.episode_id)
+
+    async def take_episodes(
+        self, task: str, most: int = 64, wait_s: float = 0.0
+    ) -> list[Trajectory]:
+        """Take episodes of a task that have ended, oldest first; the runtime forgets them.
+
+        Args:
+            task: Of which.
+            most: How many at most. 1 to 1024.
+            wait_s: How long to wait for the first. At most 60.
+        """
+        response: TakeEpisodesResponse = await self.connection.call(
+            self.stub.TakeEpisodes, take_request(task, most, wait_s), wait_s + CALL_TIMEOUT_S
+        )
+        return list(response.episodes)
 
     async def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import Any
 
 from townsfolk.client.actions import Function
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice
+from townsfolk.client.episode import Episode
 from townsfolk.client.portal import Portal, call_in_loop
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync_frames import Frames
@@ -20,6 +22,7 @@ from townsfolk.v1.dialogue_pb2 import (
     SpeechSettings,
     TranscriptEntry,
 )
+from townsfolk.v1.episode_pb2 import Trajectory
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 
 
@@ -202,6 +205,17 @@ class Runtime:
     def adapters(self) -> list[pb.Adapter]:
         """Return the adapters of the runtime's folder, loaded or not."""
         return self._portal.run(self._runtime.adapters())
+
+    def open_episode(
+        self, persona: Persona, actions: Iterable[ActionSpec | Function], **more: Any
+    ) -> Episode:
+        """Open an episode; see `AsyncRuntime.open_episode`."""
+        made = self._portal.run(self._runtime.open_episode(persona, actions, **more))
+        return Episode(made, self._portal)
+
+    def take_episodes(self, task: str, most: int = 64, wait_s: float = 0.0) -> list[Trajectory]:
+        """Take episodes of a task that have ended; see `AsyncRuntime.take_episodes`."""
+        return self._portal.run(self._runtime.take_episodes(task, most, wait_s))
 
     def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""

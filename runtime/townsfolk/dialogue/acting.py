@@ -36,17 +36,23 @@ class Acting:
 
     def goes_on(self, outcome: Outcome) -> bool:
         """Whether the character speaks on behind an action."""
-        return (
+        return not self.now.silent and (
             self.now.placement is Placement.BETWEEN
             or not outcome.is_accepted
             or bool(outcome.text.strip())
         )
 
 
-def action_params(params: SamplingParams) -> SamplingParams:
-    """How an action's JSON is drawn: as the speech is, but for what is about speech alone."""
+def action_params(params: SamplingParams, apart: bool = False) -> SamplingParams:
+    """How an action's JSON is drawn: as the speech is, but for what is about speech alone.
+
+    Args:
+        params: Of the speech.
+        apart: Draw with other random numbers than the speech of the same seed.
+    """
     return replace(
         params,
+        seed=params.seed ^ 1 if apart and params.seed is not None else params.seed,
         stop=(),
         stop_token_ids=(),
         min_new_tokens=0,

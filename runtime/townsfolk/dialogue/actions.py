@@ -150,6 +150,15 @@ class ActionsNow(Outside):
     required: bool = False
     most: int = Field(default=0, ge=0, le=16, description="0 (1 after, 4 between) to 16")
     timeout_ms: int = Field(default=0, ge=0, le=600_000, description="0 (10,000) to 600000")
+    silent: bool = False
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.silent and not self.required:
+            raise ValueError("is silent, but requires no action: set required, too")
+        if self.silent and self.placement is Placement.BETWEEN:
+            raise ValueError("is silent: nothing is said that actions could stand between")
+        return self
 
     @property
     def limit(self) -> int:

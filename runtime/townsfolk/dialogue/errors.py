@@ -27,3 +27,7 @@ class SessionClosedError(DialogueError):
 
 class UnsupportedTemplateError(DialogueError):
     """The model's chat template can't be used; the message says why."""
+
+
+class NotNowError(DialogueError):
+    """Not possible in this state; the message says what is needed first."""

@@ -130,6 +130,11 @@ class Session:
         return len(self._turns.waiting)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be said here any more."""
+        return self._closed
+
+    @property
     def system_tokens(self) -> int:
         """Tokens of lore and persona."""
         return self._window.system_tokens
@@ -155,8 +160,12 @@ class Session:
         context_tokens = self._model.context_tokens
         return SessionOpened(self.id, resumed, self._window.system_tokens, context_tokens)
 
-    def say(self, utterance: Utterance) -> Turn:
+    def say(self, utterance: Utterance, *, records: bool = False) -> Turn:
         """Have the character speak. The turn joins the queue at once; iterate it for its events.
+
+        Args:
+            utterance: What has it speak.
+            records: Keep what the model draws, in `Turn.draws`.
 
         Raises:
             InvalidFieldError: Sampling is out of range.
@@ -182,6 +191,7 @@ class Session:
             self.name,
             self._config.speech,
         )
+        turn.draws = [] if records else None
         threshold = utterance.hesitation_entropy
         if threshold is None:
             threshold = self._config.hesitation_entropy

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from enum import Enum
 from typing import get_args
 
@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from townsfolk.dialogue.actions import ActionsNow, Outcome
 from townsfolk.dialogue.confidence import ConfidenceMeter, HesitationEntropy
+from townsfolk.dialogue.drawn import DrawnText
 from townsfolk.dialogue.events import (
     DirectionGiven,
     SentenceCompleted,
@@ -144,6 +145,8 @@ class Turn:
         """How often what went round in circles was said anew."""
         self._held: HeldText | None = None
         self._said = ""  # what the model has written of what was shown
+        self.draws: list[DrawnText] | None = None
+        """What the model has drawn, where that is recorded; see `Episode`."""
         self.goes_on = False
         """Whether what comes next was drawn apart from what came before: a space goes between."""
         self.actions_taken = 0
@@ -233,6 +236,15 @@ class Turn:
             self._send_text("", reported, is_direction=is_direction)
             self._unread.add(size("", reported))
         self._tell(told)
+
+    def record(
+        self, prompt_ids: Sequence[int], tokens: Sequence[TokenInfo], grammar: Grammar | None
+    ) -> None:
+        """Keep what a request has drawn, where that is recorded."""
+        if self.draws is not None:
+            temperature = self.params.temperature
+            drawn = DrawnText(tuple(prompt_ids), tuple(tokens), grammar, temperature)
+            self.draws.append(drawn)
 
     def answer_action(self, action_id: str, outcome: Outcome | None) -> bool:
         """Give the game's answer to an action; return whether it was waited for."""

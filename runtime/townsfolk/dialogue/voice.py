@@ -8,13 +8,13 @@ from townsfolk.dialogue.acting import Acting, action_params, ask
 from townsfolk.dialogue.chat_model import ChatModel
 from townsfolk.dialogue.choice import Choice, Question, decide
 from townsfolk.dialogue.encoding import EncodedPrompt
-from townsfolk.dialogue.events import TurnStarted
+from townsfolk.dialogue.events import NO_USAGE, TurnStarted
 from townsfolk.dialogue.labels import SpeakerLabels
 from townsfolk.dialogue.prompt import DEFAULT_SPEAKER
 from townsfolk.dialogue.reply import ReplyText
 from townsfolk.dialogue.turn import Turn
 from townsfolk.engine.errors import DeadlineExceededError, PromptTooLongError
-from townsfolk.engine.outputs import Completion, FinishReason, Usage
+from townsfolk.engine.outputs import Completion, FinishReason, TokenInfo, Usage
 from townsfolk.engine.repetition import guard_of
 from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.scoring import score
@@ -22,6 +22,8 @@ from townsfolk.grammar import CompiledGrammar, Grammar
 
 # How many tokens before its limit a reply ends with its sentence: sentences of speech are shorter.
 LAST_TOKENS = 40
+# What was said where nothing is to be.
+_NOTHING = Completion("", (), FinishReason.END, NO_USAGE)
 
 
 class Voice:
@@ -63,6 +65,9 @@ class Voice:
         labels = SpeakerLabels(self._name, speakers | {DEFAULT_SPEAKER})
         begins = () if acting is None else (acting.begins,)
         reply, token_ids = self._reply_text(turn, labels, begins), prompt.token_ids
+        if acting is not None and acting.now.silent:
+            silent = _Said(reply, token_ids, _NOTHING)
+            return await self._act(turn, acting, silent, labels, priority)
         if turn.may_retry:
             turn.hold()
         completion = await self._speak(turn, token_ids, reply, priority)
@@ -144,20 +149,27 @@ class Voice:
         left = None if turn.deadline is None else turn.deadline - asyncio.get_running_loop().time()
         if left is not None and left <= 0:
             return None
+        begins = turn.generation is None
         try:
             turn.generation = self._model.engine.submit(
                 token_ids,
-                action_params(turn.params),
+                action_params(turn.params, turn.draws is not None),
                 priority=priority,
                 deadline_s=left,
                 namespace=self._model.namespace,
-                rules=ReplyRules(penalizes_prompt=False),
+                rules=ReplyRules(penalizes_prompt=False, records_draws=turn.draws is not None),
                 grammar=grammar,
                 adapter=self._adapter,
             )
-            return await turn.generation.result()
+            if begins:
+                turn.send(TurnStarted(turn.id))
+            tokens: list[TokenInfo] = []
+            async for delta in turn.generation:
+                tokens += delta.tokens
         except (DeadlineExceededError, PromptTooLongError):
             return None
+        turn.record(token_ids, tokens, grammar.grammar)
+        return turn.generation.completion
 
     async def choose(
         self,
@@ -223,14 +235,18 @@ class Voice:
                 speaker=self._name,
                 own_lines=self._own_lines(turn) if grammar is None else (),
                 contrast=None if turn.plain is None else turn.plain.behind(token_ids),
+                records_draws=turn.draws is not None,
             ),
             grammar=grammar,
             adapter=self._adapter,
         )
         if begins:
             turn.send(TurnStarted(turn.id))
+        tokens: list[TokenInfo] = []
         async for delta in turn.generation:
+            tokens += delta.tokens
             turn.take(delta.text, delta.tokens)
+        turn.record(token_ids, tokens, None if grammar is None else grammar.grammar)
         completion = turn.generation.completion
         assert completion is not None
         return completion
@@ -276,11 +292,9 @@ class _Said:
 
     def with_usage(self, usage: Usage) -> "_Said":
         """As if another request had been part of it."""
-        completion = self.completion
-        return replace(
-            self,
-            completion=replace(completion, token_ids=(), usage=_sum(completion.usage, usage)),
-        )
+        before = self.completion.usage
+        usage = usage if before is NO_USAGE else _sum(before, usage)
+        return replace(self, completion=replace(self.completion, token_ids=(), usage=usage))
 
 
 def _sum(first: Usage, again: Usage) -> Usage:

@@ -48,6 +48,7 @@ from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.sampling import SampledTokens, TokenInfo
+from townsfolk.sampling.report import known
 from townsfolk.sampling.triton_backend import is_plain
 
 logger = logging.getLogger(__name__)
@@ -402,9 +403,16 @@ class _HostReport:
         self._tokens: list[int] = report.tokens.tolist()
         self._logprobs: list[float] = report.logprobs.tolist()
         self._entropies: list[float] = report.entropies.tolist()
+        self._drawn: list[float] = report.drawn_logprobs.tolist()
         self._ids, self._scores = report.top_ids.numpy(), report.top_logprobs.numpy()
 
     def token_info(self, at: int, asked: int) -> TokenInfo:
         """What was drawn in a place, with as many alternatives as were asked for."""
         top = zip(self._ids[at, :asked].tolist(), self._scores[at, :asked].tolist(), strict=True)
-        return TokenInfo(self._tokens[at], self._logprobs[at], tuple(top), self._entropies[at])
+        return TokenInfo(
+            self._tokens[at],
+            self._logprobs[at],
+            tuple(top),
+            self._entropies[at],
+            known(self._drawn[at]),
+        )

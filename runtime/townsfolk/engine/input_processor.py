@@ -7,7 +7,7 @@ import math
 import secrets
 import time
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
 from townsfolk.engine.request import Request
@@ -88,6 +88,8 @@ class InputProcessor:
         if deadline_s is not None and not deadline_s > 0:
             raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
         params.check_vocabulary(self._vocab_size)
+        if rules.records_draws and params.logprobs is None:
+            params = replace(params, logprobs=0)
         token_ids = self._prompt_ids(prompt)
         longest = self._context_length
         if rules.contrast is not None:
@@ -114,6 +116,7 @@ class InputProcessor:
             own_lines=rules.own_lines,
             adapter=adapter,
             contrast=rules.contrast,
+            records_draws=rules.records_draws,
         )
 
     def encode(self, text: str) -> list[int]:

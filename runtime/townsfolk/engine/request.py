@@ -32,6 +32,7 @@ class Request:
         own_lines: what whoever speaks has said before, as far as it must not be repeated.
         adapter: number of the adapter that answers; 0 for the model alone.
         contrast: a prompt that the reply is drawn in contrast to.
+        records_draws: whether tokens of which the grammar leaves no choice need no log-probability.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Request:
     own_lines: tuple[tuple[int, ...], ...] = ()
     adapter: int = 0
     contrast: Contrast | None = None
+    records_draws: bool = False
 
     @property
     def draws_late(self) -> bool:

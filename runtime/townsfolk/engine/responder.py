@@ -102,7 +102,8 @@ class Responder:
             if sequence.request.grammar is None:
                 continue
             # What is not drawn has no log-probabilities, and penalties would not count it.
-            if item.masked and params.logprobs is None and not params.penalizes:
+            needs_none = params.logprobs is None or sequence.request.records_draws
+            if item.masked and needs_none and not params.penalizes:
                 response = self._responses[sequence]
                 try:
                     self._fast_forward(response, least)

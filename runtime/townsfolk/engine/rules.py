@@ -55,6 +55,8 @@ class ReplyRules:
         own_lines: what it has said before, as tokens: what DRY and `no_repeat_tokens` count besides
             the reply.
         contrast: a prompt that the reply is drawn in contrast to.
+        records_draws: whether it is told of each token how likely it was among those it was drawn
+            from, and of which there was no choice; see `TokenInfo.drawn_logprob`.
     """
 
     end_ids: frozenset[int] = frozenset()
@@ -63,6 +65,7 @@ class ReplyRules:
     speaker: str = ""
     own_lines: tuple[tuple[int, ...], ...] = ()
     contrast: Contrast | None = None
+    records_draws: bool = False
 
 
 NO_RULES = ReplyRules()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import Enum, auto
 
@@ -89,6 +90,12 @@ class DrawBatch:
         self.biased = torch.tensor(biased, device=device) if biased else None
         self.penalized = Penalized.of(rows, params, device)
         self.logprobs = LogprobRequest.of([p.logprobs for p in params], device)
+        whole = [n for n, p in enumerate(params) if p.logprobs is not None and _is_whole(p)]
+        self._whole = torch.tensor(whole, device=device) if whole else None
+        divisors = [params[n].temperature for n in whole]
+        self._divisors = torch.tensor(divisors, dtype=torch.float64, device=device)[:, None]
+        shares = [params[n].min_p for n in whole]
+        self._shares = torch.tensor(shares, dtype=torch.float64, device=device)[:, None]
         ways: dict[Way, list[int]] = {}
         for n, p in enumerate(params):
             ways.setdefault(Way.of(p, vocab_size), []).append(n)
@@ -110,3 +117,30 @@ class DrawBatch:
         for group in self._groups:
             drawn[group.places] = group.draw(logits[group.places], uniforms[group.places])
         return drawn
+
+    def drawn_logprobs(self, logits: Tensor, token_ids: Tensor) -> Tensor | None:
+        """How likely tokens were in the distributions that they were drawn from, in nats.
+
+        Args:
+            logits: [n, vocab] float32, edited.
+            token_ids: [n] int64.
+
+        Returns:
+            [n] float32; NaN for a row that did not ask, and where top-k or top-p cut the
+            distribution. None where that is all rows.
+        """
+        if self._whole is None:
+            return None
+        scores = logits[self._whole].double().div_(self._divisors)  # [m, vocab]
+        if self._shares.any():
+            least = scores.amax(-1, keepdim=True) + self._shares.log()
+            scores.masked_fill_(scores < least, -math.inf)
+        logprobs = torch.log_softmax(scores, -1).gather(1, token_ids[self._whole, None])[:, 0]
+        every = torch.full(token_ids.shape, math.nan, device=logits.device)
+        every[self._whole] = logprobs.float()
+        return every
+
+
+def _is_whole(params: SamplingParams) -> bool:
+    """Whether no filter cuts the distribution to tokens that only a sort tells."""
+    return params.temperature > 0 and params.top_k == 0 and params.top_p >= 1

@@ -29,6 +29,9 @@ class SampledTokens:
     """[n, k] float32; NaN for a request that did not ask."""
     entropies: Tensor | None = None
     """[n] float32 in nats, where a request asked; None for tokens of a prompt."""
+    drawn_logprobs: Tensor | None = None
+    """[n] float32 in nats, of the distributions that were drawn from, where a request asked; NaN
+    where top-k or top-p cut one. None for tokens of a prompt."""
 
     def part(self, of: slice) -> SampledTokens:
         """Some of them."""
@@ -119,6 +122,9 @@ def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[Tok
     entropies: list[float | None] = [None] * len(asked)
     if sampled.entropies is not None:
         entropies = sampled.entropies.tolist()
+    drawn: list[float] = []
+    if sampled.drawn_logprobs is not None:
+        drawn = sampled.drawn_logprobs.tolist()
     if sampled.top_ids is not None and sampled.top_logprobs is not None:
         top_ids, top_logprobs = sampled.top_ids.tolist(), sampled.top_logprobs.tolist()
     return [
@@ -129,6 +135,12 @@ def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[Tok
             logprobs[i],
             tuple(zip(top_ids[i][:count], top_logprobs[i][:count], strict=True)),
             entropies[i],
+            known(drawn[i]) if drawn else None,
         )
         for i, count in enumerate(asked)
     ]
+
+
+def known(value: float) -> float | None:
+    """Return a number, or None for one that is not known, which devices write as NaN."""
+    return None if math.isnan(value) else value

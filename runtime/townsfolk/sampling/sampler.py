@@ -132,7 +132,9 @@ class Sampler:
         token_ids = batch.draw(edited, self._draw_uniforms(batch, generated_counts))
         if batch.penalized is not None:
             self._history.append(batch.penalized, token_ids)
-        return with_logprobs(logits, token_ids, batch.logprobs)
+        sampled = with_logprobs(logits, token_ids, batch.logprobs)
+        sampled.drawn_logprobs = batch.drawn_logprobs(edited, token_ids)
+        return sampled
 
     def _batch_for(self, rows: Sequence[int]) -> DrawBatch:
         if self._batch is None or self._batch.rows != tuple(rows):

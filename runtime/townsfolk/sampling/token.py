@@ -16,9 +16,13 @@ class TokenInfo:
         top: the likeliest tokens and their log-probabilities, most likely first.
         entropy: of the model's unfiltered distribution at a token that was drawn, in nats; None
             when log-probabilities were not asked for.
+        drawn_logprob: natural logarithm of its probability in the distribution that it was drawn
+            from, behind penalties, biases, masks and temperature; None when log-probabilities were
+            not asked for, when it was not drawn, and where top-k or top-p cut the distribution.
     """
 
     token_id: int
     logprob: float | None = None
     top: tuple[tuple[int, float], ...] = ()
     entropy: float | None = None
+    drawn_logprob: float | None = None

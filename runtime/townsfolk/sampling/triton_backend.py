@@ -121,7 +121,14 @@ class TritonBackend:
         _, out = Report.allocate(count, logits.device)
         out = out.part(slice(0, count))
         self.draw_into(logits, slots, indices, out, masks)
-        return SampledTokens(out.tokens, out.logprobs, out.top_ids, out.top_logprobs, out.entropies)
+        return SampledTokens(
+            out.tokens,
+            out.logprobs,
+            out.top_ids,
+            out.top_logprobs,
+            out.entropies,
+            out.drawn_logprobs,
+        )
 
     def draw_into(
         self,

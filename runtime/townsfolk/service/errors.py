@@ -66,6 +66,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (dialogue.AlreadyExistsError, Code.ALREADY_EXISTS),
     (dialogue.LimitReachedError, Code.RESOURCE_EXHAUSTED),
     (dialogue.SessionClosedError, Code.NOT_FOUND),
+    (dialogue.NotNowError, Code.FAILED_PRECONDITION),
 )
 
 _EVENT_CODES = {

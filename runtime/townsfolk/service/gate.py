@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from townsfolk.dialogue.episodes import Episodes
 from townsfolk.dialogue.sessions import Sessions
 from townsfolk.dialogue.turn_log import ErrorRecord
 from townsfolk.engine.interface import TextEngine
@@ -23,6 +24,7 @@ class Backend:
 
     engine: TextEngine
     sessions: Sessions
+    episodes: Episodes
     tokenizer: Tokenizer
     encoding: EncodingThreads
 
@@ -43,7 +45,7 @@ class Backend:
             max_history_bytes=settings.max_message_bytes * 3 // 4,
             thinking=settings.thinking,
         )
-        return cls(engine, sessions, engine.tokenizer, EncodingThreads())
+        return cls(engine, sessions, Episodes(sessions), engine.tokenizer, EncodingThreads())
 
     async def aclose(self) -> None:
         """End all sessions, then the engine."""

@@ -23,7 +23,15 @@ from townsfolk.service.calls import Context, writer
 from townsfolk.service.converse import Conversation, need_adapter, open_session
 from townsfolk.service.errors import InvalidRequestError
 from townsfolk.service.gate import Gate
-from townsfolk.service.messages import choices, completions, events, inspection, sampling, turns
+from townsfolk.service.messages import (
+    choices,
+    completions,
+    episodes,
+    events,
+    inspection,
+    sampling,
+    turns,
+)
 from townsfolk.service.messages.adapters import adapter_message
 from townsfolk.service.messages.frames import frame_report
 from townsfolk.service.messages.sessions import (
@@ -34,6 +42,7 @@ from townsfolk.service.messages.sessions import (
 )
 from townsfolk.service.messages.stats import MODEL_STATES, stats_message
 from townsfolk.service.settings import ServiceSettings
+from townsfolk.v1 import episode_pb2 as play
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.sampling_pb2 import Grammar
 
@@ -331,6 +340,53 @@ class TownsfolkServicer:
     ) -> pb.ListAdaptersResponse:
         found = await asyncio.to_thread(self._gate.backend.engine.adapters.list)
         return pb.ListAdaptersResponse(adapters=map(adapter_message, found))
+
+    async def OpenEpisode(
+        self, request: play.OpenEpisodeRequest, _: Context
+    ) -> play.OpenEpisodeResponse:
+        self._gate.check_open()
+        backend, config = self._gate.backend, episodes.episode_config(request.config)
+        characters = backend.sessions.characters(config.session)
+        window = await backend.encoding.run(characters, backend.sessions.window, config.session)
+        await need_adapter(self._gate, config.session.adapter)
+        self._gate.check_open()
+        episode = backend.episodes.open(config, window)
+        return play.OpenEpisodeResponse(episode_id=episode.session.id)
+
+    async def Act(self, request: play.ActRequest, _: Context) -> play.ActResponse:
+        self._gate.check_open()
+        seen = episodes.observation(request.observation)
+        self._gate.begin(seen)
+        try:
+            act = await self._gate.backend.episodes.act(request.episode_id, seen)
+        finally:
+            self._gate.end(seen)
+        return play.ActResponse(act=episodes.act_message(act))
+
+    async def RewardEpisode(
+        self, request: play.RewardEpisodeRequest, _: Context
+    ) -> play.RewardEpisodeResponse:
+        self._gate.backend.episodes.reward(request.episode_id, request.value)
+        return play.RewardEpisodeResponse()
+
+    async def EndEpisode(
+        self, request: play.EndEpisodeRequest, _: Context
+    ) -> play.EndEpisodeResponse:
+        played = await self._gate.backend.episodes.end(
+            request.episode_id, truncated=request.truncated, drop=request.drop
+        )
+        return play.EndEpisodeResponse(reward=played.reward)
+
+    async def TakeEpisodes(
+        self, request: play.TakeEpisodesRequest, _: Context
+    ) -> play.TakeEpisodesResponse:
+        most, wait_s = episodes.wanted(request)
+        taken, left = await self._gate.backend.episodes.take(
+            request.task, most, wait_s, episodes.MAX_TAKEN_TOKENS
+        )
+        return play.TakeEpisodesResponse(
+            episodes=map(episodes.trajectory_message, taken), left=left
+        )
 
     def stats(self) -> pb.WatchStatsResponse | None:
         """Return the counters as they are now, from any thread; None while the model loads."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +36,13 @@ _A, _B = ".lora_A.weight", ".lora_B.weight"
 _LOGIT_ROWS = 512
 
 
+@dataclass(slots=True)
+class Switch:
+    """Whether an adapter is added to its model."""
+
+    is_on: bool = True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AdaptedPart:
     """A frozen matrix, and what is learned beside it.
@@ -45,6 +53,7 @@ class AdaptedPart:
         b: [out_features, rank], likewise.
         scale: Factor of the product of the two.
         dropout: Leaves out some of the inputs of ``a`` while it is trained.
+        switch: Whether the product is added.
     """
 
     base: FrozenMatrix
@@ -52,11 +61,12 @@ class AdaptedPart:
     b: nn.Parameter | None = None
     scale: float = 1.0
     dropout: nn.Dropout | None = None
+    switch: Switch = field(default_factory=Switch)
 
     def product(self, x: Tensor) -> Tensor:
         """`x @ (weight + scale * b @ a).T + bias` of x [..., in_features]."""
         out = self.base.product(x)
-        if self.a is None or self.b is None:
+        if self.a is None or self.b is None or not self.switch.is_on:
             return out
         x = x.to(out.dtype)
         seen = x if self.dropout is None else self.dropout(x)
@@ -121,6 +131,7 @@ class LoraDecoder(DecoderModule):
     Attributes:
         config: What the adapter is.
         scales: The factor of each adapted module's product, by its name in transformers.
+        switch: Whether the adapter is added.
         dropout: Of the adapter's inputs, while it is trained.
     """
 
@@ -146,6 +157,7 @@ class LoraDecoder(DecoderModule):
         super().__init__(found.spec)
         self.config = config
         self.scales: dict[str, float] = {}
+        self.switch = Switch()
         self.dropout = nn.Dropout(config.lora_dropout)  # a module, so that `eval` ends it
         tensors = FrozenTensors(checkpoint, device, found.names.neighbours)
         apart = Architecture(found.spec, replace(found.names, neighbours=False))
@@ -156,6 +168,15 @@ class LoraDecoder(DecoderModule):
             raise AdapterError(
                 f"nothing is adapted: the model's modules are {listed(sorted(ends))}"
             )
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[None]:
+        """Be the frozen model alone meanwhile."""
+        self.switch.is_on = False
+        try:
+            yield
+        finally:
+            self.switch.is_on = True
 
     def adapter(self) -> Adapter:
         """The adapter as it is now, in fp32, on the CPU."""
@@ -249,4 +270,5 @@ class _Weights(Source):
             register(module, name + _B, torch.zeros(spec.rows, rank)),
             scale,
             module.dropout if config.lora_dropout else None,
+            module.switch,
         )

@@ -190,18 +190,20 @@ class ActionSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ActionParameter, _Mapping]]] = ..., json_schema: _Optional[str] = ..., condition: _Optional[str] = ...) -> None: ...
 
 class ActionsNow(_message.Message):
-    __slots__ = ("names", "placement", "required", "most", "timeout_ms")
+    __slots__ = ("names", "placement", "required", "most", "timeout_ms", "silent")
     NAMES_FIELD_NUMBER: _ClassVar[int]
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_FIELD_NUMBER: _ClassVar[int]
     MOST_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    SILENT_FIELD_NUMBER: _ClassVar[int]
     names: _containers.RepeatedScalarFieldContainer[str]
     placement: ActionPlacement
     required: bool
     most: int
     timeout_ms: int
-    def __init__(self, names: _Optional[_Iterable[str]] = ..., placement: _Optional[_Union[ActionPlacement, str]] = ..., required: _Optional[bool] = ..., most: _Optional[int] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+    silent: bool
+    def __init__(self, names: _Optional[_Iterable[str]] = ..., placement: _Optional[_Union[ActionPlacement, str]] = ..., required: _Optional[bool] = ..., most: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., silent: _Optional[bool] = ...) -> None: ...
 
 class ActionRequested(_message.Message):
     __slots__ = ("turn_id", "action_id", "name", "arguments_json", "offset")

@@ -1,4 +1,5 @@
 from townsfolk.v1 import dialogue_pb2 as _dialogue_pb2
+from townsfolk.v1 import episode_pb2 as _episode_pb2
 from townsfolk.v1 import sampling_pb2 as _sampling_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper

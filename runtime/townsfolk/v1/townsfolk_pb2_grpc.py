@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from townsfolk.v1 import episode_pb2 as townsfolk_dot_v1_dot_episode__pb2
 from townsfolk.v1 import townsfolk_pb2 as townsfolk_dot_v1_dot_townsfolk__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -161,6 +162,31 @@ class TownsfolkServiceStub:
                 '/townsfolk.v1.TownsfolkService/ListAdapters',
                 request_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersRequest.SerializeToString,
                 response_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersResponse.FromString,
+                _registered_method=True)
+        self.OpenEpisode = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/OpenEpisode',
+                request_serializer=townsfolk_dot_v1_dot_episode__pb2.OpenEpisodeRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_episode__pb2.OpenEpisodeResponse.FromString,
+                _registered_method=True)
+        self.Act = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/Act',
+                request_serializer=townsfolk_dot_v1_dot_episode__pb2.ActRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_episode__pb2.ActResponse.FromString,
+                _registered_method=True)
+        self.RewardEpisode = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/RewardEpisode',
+                request_serializer=townsfolk_dot_v1_dot_episode__pb2.RewardEpisodeRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_episode__pb2.RewardEpisodeResponse.FromString,
+                _registered_method=True)
+        self.EndEpisode = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/EndEpisode',
+                request_serializer=townsfolk_dot_v1_dot_episode__pb2.EndEpisodeRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_episode__pb2.EndEpisodeResponse.FromString,
+                _registered_method=True)
+        self.TakeEpisodes = channel.unary_unary(
+                '/townsfolk.v1.TownsfolkService/TakeEpisodes',
+                request_serializer=townsfolk_dot_v1_dot_episode__pb2.TakeEpisodesRequest.SerializeToString,
+                response_deserializer=townsfolk_dot_v1_dot_episode__pb2.TakeEpisodesResponse.FromString,
                 _registered_method=True)
 
 
@@ -354,6 +380,42 @@ class TownsfolkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenEpisode(self, request, context):
+        """Opens an episode: a session whose character plays. The game tells it what it observes and gets typed actions, rewards them, and ends the
+        episode; the runtime records it. The errors are those of OpenSession; RESOURCE_EXHAUSTED also when too much is recorded that nobody takes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Act(self, request, context):
+        """Has the character of an episode act, always by one action. FAILED_PRECONDITION while it is acting already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RewardEpisode(self, request, context):
+        """Rewards the last act of an episode.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndEpisode(self, request, context):
+        """Ends an episode and its session. The runtime keeps what was played until somebody takes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeEpisodes(self, request, context):
+        """Gives episodes of a task that have ended, and forgets them: for who learns from them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TownsfolkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -481,6 +543,31 @@ def add_TownsfolkServiceServicer_to_server(servicer, server):
                     servicer.ListAdapters,
                     request_deserializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersRequest.FromString,
                     response_serializer=townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersResponse.SerializeToString,
+            ),
+            'OpenEpisode': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenEpisode,
+                    request_deserializer=townsfolk_dot_v1_dot_episode__pb2.OpenEpisodeRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_episode__pb2.OpenEpisodeResponse.SerializeToString,
+            ),
+            'Act': grpc.unary_unary_rpc_method_handler(
+                    servicer.Act,
+                    request_deserializer=townsfolk_dot_v1_dot_episode__pb2.ActRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_episode__pb2.ActResponse.SerializeToString,
+            ),
+            'RewardEpisode': grpc.unary_unary_rpc_method_handler(
+                    servicer.RewardEpisode,
+                    request_deserializer=townsfolk_dot_v1_dot_episode__pb2.RewardEpisodeRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_episode__pb2.RewardEpisodeResponse.SerializeToString,
+            ),
+            'EndEpisode': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndEpisode,
+                    request_deserializer=townsfolk_dot_v1_dot_episode__pb2.EndEpisodeRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_episode__pb2.EndEpisodeResponse.SerializeToString,
+            ),
+            'TakeEpisodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeEpisodes,
+                    request_deserializer=townsfolk_dot_v1_dot_episode__pb2.TakeEpisodesRequest.FromString,
+                    response_serializer=townsfolk_dot_v1_dot_episode__pb2.TakeEpisodesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1161,6 +1248,141 @@ class TownsfolkService:
             '/townsfolk.v1.TownsfolkService/ListAdapters',
             townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersRequest.SerializeToString,
             townsfolk_dot_v1_dot_townsfolk__pb2.ListAdaptersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenEpisode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/OpenEpisode',
+            townsfolk_dot_v1_dot_episode__pb2.OpenEpisodeRequest.SerializeToString,
+            townsfolk_dot_v1_dot_episode__pb2.OpenEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Act(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/Act',
+            townsfolk_dot_v1_dot_episode__pb2.ActRequest.SerializeToString,
+            townsfolk_dot_v1_dot_episode__pb2.ActResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RewardEpisode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/RewardEpisode',
+            townsfolk_dot_v1_dot_episode__pb2.RewardEpisodeRequest.SerializeToString,
+            townsfolk_dot_v1_dot_episode__pb2.RewardEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndEpisode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/EndEpisode',
+            townsfolk_dot_v1_dot_episode__pb2.EndEpisodeRequest.SerializeToString,
+            townsfolk_dot_v1_dot_episode__pb2.EndEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeEpisodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/townsfolk.v1.TownsfolkService/TakeEpisodes',
+            townsfolk_dot_v1_dot_episode__pb2.TakeEpisodesRequest.SerializeToString,
+            townsfolk_dot_v1_dot_episode__pb2.TakeEpisodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

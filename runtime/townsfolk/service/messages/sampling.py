@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,16 @@ def grammar(message: sampling_pb2.Grammar) -> Grammar | None:
             return Grammar.choices([*message.choices.options])
         case kind:
             return Grammar(GrammarKind(kind), getattr(message, kind))
+
+
+def grammar_message(grammar: Grammar) -> sampling_pb2.Grammar:
+    """Return what a reply must be."""
+    if grammar.kind is GrammarKind.CHOICES:
+        options = json.loads(grammar.source)
+        return sampling_pb2.Grammar(choices=sampling_pb2.Choices(options=options))
+    message = sampling_pb2.Grammar()
+    setattr(message, grammar.kind.value, grammar.source)
+    return message
 
 
 def add_tokens(messages: Tokens, infos: Iterable[TokenInfo], tokenizer: Tokenizer) -> None:

@@ -84,4 +84,5 @@ def _actions_now(message: dialogue_pb2.Utterance) -> dict[str, Any]:
         "required": now.required,
         "most": now.most,
         "timeout_ms": now.timeout_ms,
+        "silent": now.silent,
     }

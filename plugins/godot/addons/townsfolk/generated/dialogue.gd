@@ -456,6 +456,9 @@ class ActionsNow:
 	## 10000. At most 600000.
 	var timeout_ms: int = 0
 
+	## The character says nothing, and acts at once; goes with `required`.
+	var silent: bool = false
+
 	func write_fields(writer: ProtoWriter) -> void:
 		for element in names:
 			writer.put_varint(10)
@@ -472,6 +475,9 @@ class ActionsNow:
 		if timeout_ms != 0:
 			writer.put_varint(40)
 			writer.put_int32(timeout_ms)
+		if silent:
+			writer.put_varint(48)
+			writer.put_bool(silent)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -487,6 +493,8 @@ class ActionsNow:
 					most = reader.read_int32()
 				40:
 					timeout_ms = reader.read_int32()
+				48:
+					silent = reader.read_bool()
 				_:
 					reader.skip(tag)
 

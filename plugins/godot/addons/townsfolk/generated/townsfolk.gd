@@ -81,6 +81,7 @@ const ProtoWriter := preload("../protobuf/proto_writer.gd")
 const GrpcChannel := preload("../transport/grpc_channel.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
 const Dialogue := preload("dialogue.gd")
+const Episode := preload("episode.gd")
 const Sampling := preload("sampling.gd")
 
 
@@ -3195,6 +3196,95 @@ class TownsfolkServiceClient:
 		var call := _channel.start_call(
 			"/townsfolk.v1.TownsfolkService/ListAdapters",
 			ListAdaptersResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Opens an episode: a session whose character plays. The game tells it what it observes and
+	## gets typed actions, rewards them, and ends the episode; the runtime records it. The errors
+	## are those of OpenSession; RESOURCE_EXHAUSTED also when too much is recorded that nobody
+	## takes.
+	func open_episode(
+		request: Episode.OpenEpisodeRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/OpenEpisode",
+			Episode.OpenEpisodeResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Has the character of an episode act, always by one action. FAILED_PRECONDITION while it is
+	## acting already.
+	func act(
+		request: Episode.ActRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/Act",
+			Episode.ActResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Rewards the last act of an episode.
+	func reward_episode(
+		request: Episode.RewardEpisodeRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/RewardEpisode",
+			Episode.RewardEpisodeResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Ends an episode and its session. The runtime keeps what was played until somebody takes it.
+	func end_episode(
+		request: Episode.EndEpisodeRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/EndEpisode",
+			Episode.EndEpisodeResponse,
+			timeout_seconds,
+			metadata,
+			false
+		)
+		call.send(request)
+		call.close_send()
+		return call
+
+	## Gives episodes of a task that have ended, and forgets them: for who learns from them.
+	func take_episodes(
+		request: Episode.TakeEpisodesRequest,
+		timeout_seconds := 0.0,
+		metadata: Dictionary[String, String] = {}
+	) -> GrpcCall:
+		var call := _channel.start_call(
+			"/townsfolk.v1.TownsfolkService/TakeEpisodes",
+			Episode.TakeEpisodesResponse,
 			timeout_seconds,
 			metadata,
 			false

@@ -39,116 +39,116 @@ namespace Townsfolk.V1 {
             "bXVtQgoKCF9tYXhpbXVtIooBCgpBY3Rpb25TcGVjEgwKBG5hbWUYASABKAkS",
             "EwoLZGVzY3JpcHRpb24YAiABKAkSMQoKcGFyYW1ldGVycxgDIAMoCzIdLnRv",
             "d25zZm9say52MS5BY3Rpb25QYXJhbWV0ZXISEwoLanNvbl9zY2hlbWEYBCAB",
-            "KAkSEQoJY29uZGl0aW9uGAUgASgJIoEBCgpBY3Rpb25zTm93Eg0KBW5hbWVz",
+            "KAkSEQoJY29uZGl0aW9uGAUgASgJIpEBCgpBY3Rpb25zTm93Eg0KBW5hbWVz",
             "GAEgAygJEjAKCXBsYWNlbWVudBgCIAEoDjIdLnRvd25zZm9say52MS5BY3Rp",
             "b25QbGFjZW1lbnQSEAoIcmVxdWlyZWQYAyABKAgSDAoEbW9zdBgEIAEoBRIS",
-            "Cgp0aW1lb3V0X21zGAUgASgFImsKD0FjdGlvblJlcXVlc3RlZBIPCgd0dXJu",
-            "X2lkGAEgASgJEhEKCWFjdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYK",
-            "DmFyZ3VtZW50c19qc29uGAQgASgJEg4KBm9mZnNldBgFIAEoBSJTCg1BY3Rp",
-            "b25TZXR0bGVkEg8KB3R1cm5faWQYASABKAkSEQoJYWN0aW9uX2lkGAIgASgJ",
-            "EhAKCGFjY2VwdGVkGAMgASgIEgwKBHRleHQYBCABKAkibwoOU3BlZWNoU2V0",
-            "dGluZ3MSMQoKZGlyZWN0aW9ucxgBIAEoDjIdLnRvd25zZm9say52MS5TdGFn",
-            "ZURpcmVjdGlvbnMSKgoFbWFya3MYAiADKA4yGy50b3duc2ZvbGsudjEuRGly",
-            "ZWN0aW9uTWFyayJPCg9QZXJzb25hQ29udHJhc3QSKgoGZmllbGRzGAEgAygO",
-            "MhoudG93bnNmb2xrLnYxLlBlcnNvbmFGaWVsZBIQCghzdHJlbmd0aBgCIAEo",
-            "AiLZAwoNU2Vzc2lvbkNvbmZpZxISCgpzZXNzaW9uX2lkGAEgASgJEiYKB3Bl",
-            "cnNvbmEYAiABKAsyFS50b3duc2ZvbGsudjEuUGVyc29uYRIQCghsb3JlX2lk",
-            "cxgDIAMoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25zZm9say52MS5TYW1w",
-            "bGluZ1BhcmFtcxIQCghwcmlvcml0eRgFIAEoBRIuCgdoaXN0b3J5GAYgAygL",
-            "Mh0udG93bnNmb2xrLnYxLlRyYW5zY3JpcHRFbnRyeRI1Cg9vdmVyZmxvd19w",
-            "b2xpY3kYByABKA4yHC50b3duc2ZvbGsudjEuT3ZlcmZsb3dQb2xpY3kSHwoS",
-            "aGVzaXRhdGlvbl9lbnRyb3B5GAggASgCSACIAQESKQoHYWN0aW9ucxgJIAMo",
-            "CzIYLnRvd25zZm9say52MS5BY3Rpb25TcGVjEiwKBnNwZWVjaBgKIAEoCzIc",
-            "LnRvd25zZm9say52MS5TcGVlY2hTZXR0aW5ncxIPCgdhZGFwdGVyGAsgASgJ",
-            "Ei8KCGNvbnRyYXN0GAwgASgLMh0udG93bnNmb2xrLnYxLlBlcnNvbmFDb250",
-            "cmFzdEIVChNfaGVzaXRhdGlvbl9lbnRyb3B5IpgBCglTYXZlZEdhbWUSOwoK",
-            "Y2hhcmFjdGVycxgBIAMoCzInLnRvd25zZm9say52MS5TYXZlZEdhbWUuQ2hh",
-            "cmFjdGVyc0VudHJ5Gk4KD0NoYXJhY3RlcnNFbnRyeRILCgNrZXkYASABKAkS",
-            "KgoFdmFsdWUYAiABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lvbkNvbmZpZzoC",
-            "OAEirwIKCVV0dGVyYW5jZRIMCgR0ZXh0GAEgASgJEg8KB3NwZWFrZXIYAiAB",
-            "KAkSDwoHdHVybl9pZBgDIAEoCRIuCghzYW1wbGluZxgEIAEoCzIcLnRvd25z",
-            "Zm9say52MS5TYW1wbGluZ1BhcmFtcxITCgtkZWFkbGluZV9tcxgFIAEoBRIm",
-            "CgdncmFtbWFyGAYgASgLMhUudG93bnNmb2xrLnYxLkdyYW1tYXISHwoSaGVz",
-            "aXRhdGlvbl9lbnRyb3B5GAcgASgCSACIAQESKQoHYWN0aW9ucxgIIAEoCzIY",
-            "LnRvd25zZm9say52MS5BY3Rpb25zTm93EiIKA2N1ZRgMIAEoDjIVLnRvd25z",
-            "Zm9say52MS5UdXJuQ3VlQhUKE19oZXNpdGF0aW9uX2VudHJvcHkiYwoNU2Vz",
-            "c2lvbk9wZW5lZBISCgpzZXNzaW9uX2lkGAEgASgJEg8KB3Jlc3VtZWQYAiAB",
-            "KAgSFQoNc3lzdGVtX3Rva2VucxgDIAEoBRIWCg5jb250ZXh0X3Rva2VucxgE",
-            "IAEoBSIeCgtUdXJuU3RhcnRlZBIPCgd0dXJuX2lkGAEgASgJImIKCVRleHRE",
-            "ZWx0YRIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIwoGdG9rZW5z",
-            "GAMgAygLMhMudG93bnNmb2xrLnYxLlRva2VuEhEKCWRpcmVjdGlvbhgEIAEo",
-            "CCKLAQoORGlyZWN0aW9uR2l2ZW4SDwoHdHVybl9pZBgBIAEoCRIPCgdzcGVh",
-            "a2VyGAIgASgJEgwKBHRleHQYAyABKAkSKQoEbWFyaxgEIAEoDjIbLnRvd25z",
-            "Zm9say52MS5EaXJlY3Rpb25NYXJrEg4KBm9mZnNldBgFIAEoBRIOCgZsZW5n",
-            "dGgYBiABKAUioAEKEVNlbnRlbmNlQ29tcGxldGVkEg8KB3R1cm5faWQYASAB",
-            "KAkSDQoFaW5kZXgYAiABKAUSDAoEdGV4dBgDIAEoCRIsCgpjb25maWRlbmNl",
-            "GAQgASgLMhgudG93bnNmb2xrLnYxLkNvbmZpZGVuY2USDwoHc3BlYWtlchgF",
-            "IAEoCRIOCgZvZmZzZXQYBiABKAUSDgoGbGVuZ3RoGAcgASgFIj0KC0VudHJv",
-            "cHlQZWFrEg0KBXN0YXJ0GAEgASgFEg4KBmxlbmd0aBgCIAEoBRIPCgdlbnRy",
-            "b3B5GAMgASgCIl8KCkNvbmZpZGVuY2USFAoMbWVhbl9sb2dwcm9iGAEgASgC",
-            "EigKBXBlYWtzGAIgAygLMhkudG93bnNmb2xrLnYxLkVudHJvcHlQZWFrEhEK",
-            "CWhlc2l0YXRlZBgDIAEoCCKVAQoMVHVybkZpbmlzaGVkEg8KB3R1cm5faWQY",
-            "ASABKAkSDAoEdGV4dBgCIAEoCRIxCg1maW5pc2hfcmVhc29uGAMgASgOMhou",
-            "dG93bnNmb2xrLnYxLkZpbmlzaFJlYXNvbhIiCgV1c2FnZRgEIAEoCzITLnRv",
-            "d25zZm9say52MS5Vc2FnZRIPCgdyZXRyaWVzGAUgASgFIlQKD1R1cm5JbnRl",
-            "cnJ1cHRlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSIgoFdXNh",
-            "Z2UYAyABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2UiUQoOQ29udGV4dFRyaW1t",
-            "ZWQSDwoHdHVybl9pZBgBIAEoCRIuCgdkcm9wcGVkGAIgAygLMh0udG93bnNm",
-            "b2xrLnYxLlRyYW5zY3JpcHRFbnRyeSIYCghOb3RpZmllZBIMCgR0ZXh0GAEg",
-            "ASgJIjgKCFJlY29yZGVkEiwKBWxpbmVzGAEgAygLMh0udG93bnNmb2xrLnYx",
-            "LlRyYW5zY3JpcHRFbnRyeSIjCg9Qcmlvcml0eVVwZGF0ZWQSEAoIcHJpb3Jp",
-            "dHkYASABKAUiHwoLSW50ZXJydXB0ZWQSEAoIdHVybl9pZHMYASADKAkiVwoM",
-            "U2Vzc2lvbkVycm9yEiUKBGNvZGUYASABKA4yFy50b3duc2ZvbGsudjEuRXJy",
-            "b3JDb2RlEg8KB21lc3NhZ2UYAiABKAkSDwoHdHVybl9pZBgDIAEoCSKtBgoM",
-            "U2Vzc2lvbkV2ZW50Ei0KBm9wZW5lZBgBIAEoCzIbLnRvd25zZm9say52MS5T",
-            "ZXNzaW9uT3BlbmVkSAASMQoMdHVybl9zdGFydGVkGAIgASgLMhkudG93bnNm",
-            "b2xrLnYxLlR1cm5TdGFydGVkSAASLQoKdGV4dF9kZWx0YRgDIAEoCzIXLnRv",
-            "d25zZm9say52MS5UZXh0RGVsdGFIABI9ChJzZW50ZW5jZV9jb21wbGV0ZWQY",
-            "BCABKAsyHy50b3duc2ZvbGsudjEuU2VudGVuY2VDb21wbGV0ZWRIABIzCg10",
-            "dXJuX2ZpbmlzaGVkGAUgASgLMhoudG93bnNmb2xrLnYxLlR1cm5GaW5pc2hl",
-            "ZEgAEjkKEHR1cm5faW50ZXJydXB0ZWQYBiABKAsyHS50b3duc2ZvbGsudjEu",
-            "VHVybkludGVycnVwdGVkSAASNwoPY29udGV4dF90cmltbWVkGAcgASgLMhwu",
-            "dG93bnNmb2xrLnYxLkNvbnRleHRUcmltbWVkSAASKgoIbm90aWZpZWQYCCAB",
-            "KAsyFi50b3duc2ZvbGsudjEuTm90aWZpZWRIABI5ChBwcmlvcml0eV91cGRh",
-            "dGVkGAkgASgLMh0udG93bnNmb2xrLnYxLlByaW9yaXR5VXBkYXRlZEgAEisK",
-            "BWVycm9yGAogASgLMhoudG93bnNmb2xrLnYxLlNlc3Npb25FcnJvckgAEjAK",
-            "C2ludGVycnVwdGVkGAsgASgLMhkudG93bnNmb2xrLnYxLkludGVycnVwdGVk",
-            "SAASOQoQYWN0aW9uX3JlcXVlc3RlZBgMIAEoCzIdLnRvd25zZm9say52MS5B",
-            "Y3Rpb25SZXF1ZXN0ZWRIABI1Cg5hY3Rpb25fc2V0dGxlZBgNIAEoCzIbLnRv",
-            "d25zZm9say52MS5BY3Rpb25TZXR0bGVkSAASNwoPZGlyZWN0aW9uX2dpdmVu",
-            "GA4gASgLMhwudG93bnNmb2xrLnYxLkRpcmVjdGlvbkdpdmVuSAASKgoIcmVj",
-            "b3JkZWQYFCABKAsyFi50b3duc2ZvbGsudjEuUmVjb3JkZWRIAEIHCgVldmVu",
-            "dCpSCg5PdmVyZmxvd1BvbGljeRIfChtPVkVSRkxPV19QT0xJQ1lfVU5TUEVD",
-            "SUZJRUQQABIfChtPVkVSRkxPV19QT0xJQ1lfRFJPUF9PTERFU1QQASppCglF",
-            "bnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhQKEEVOVFJZ",
-            "X0tJTkRfSEVBUkQQARIUChBFTlRSWV9LSU5EX1NQT0tFEAISFAoQRU5UUllf",
-            "S0lORF9FVkVOVBADKp0BCg1QYXJhbWV0ZXJUeXBlEh4KGlBBUkFNRVRFUl9U",
-            "WVBFX1VOU1BFQ0lGSUVEEAASGQoVUEFSQU1FVEVSX1RZUEVfU1RSSU5HEAES",
-            "GgoWUEFSQU1FVEVSX1RZUEVfSU5URUdFUhACEhkKFVBBUkFNRVRFUl9UWVBF",
-            "X05VTUJFUhADEhoKFlBBUkFNRVRFUl9UWVBFX0JPT0xFQU4QBCptCg9BY3Rp",
-            "b25QbGFjZW1lbnQSIAocQUNUSU9OX1BMQUNFTUVOVF9VTlNQRUNJRklFRBAA",
-            "EhoKFkFDVElPTl9QTEFDRU1FTlRfQUZURVIQARIcChhBQ1RJT05fUExBQ0VN",
-            "RU5UX0JFVFdFRU4QAiqhAQoPU3RhZ2VEaXJlY3Rpb25zEiAKHFNUQUdFX0RJ",
-            "UkVDVElPTlNfVU5TUEVDSUZJRUQQABIZChVTVEFHRV9ESVJFQ1RJT05TX0tF",
-            "RVAQARIaChZTVEFHRV9ESVJFQ1RJT05TX0FQQVJUEAISGQoVU1RBR0VfRElS",
-            "RUNUSU9OU19EUk9QEAMSGgoWU1RBR0VfRElSRUNUSU9OU19TUEVBSxAEKqMB",
-            "Cg1EaXJlY3Rpb25NYXJrEh4KGkRJUkVDVElPTl9NQVJLX1VOU1BFQ0lGSUVE",
-            "EAASHAoYRElSRUNUSU9OX01BUktfQVNURVJJU0tTEAESHgoaRElSRUNUSU9O",
-            "X01BUktfUEFSRU5USEVTRVMQAhIbChdESVJFQ1RJT05fTUFSS19CUkFDS0VU",
-            "UxADEhcKE0RJUkVDVElPTl9NQVJLX1RBR1MQBCrCAQoMUGVyc29uYUZpZWxk",
-            "Eh0KGVBFUlNPTkFfRklFTERfVU5TUEVDSUZJRUQQABIdChlQRVJTT05BX0ZJ",
-            "RUxEX0RFU0NSSVBUSU9OEAESFwoTUEVSU09OQV9GSUVMRF9HT0FMUxACEiAK",
-            "HFBFUlNPTkFfRklFTERfU1BFQUtJTkdfU1RZTEUQAxIYChRQRVJTT05BX0ZJ",
-            "RUxEX1RBQk9PUxAEEh8KG1BFUlNPTkFfRklFTERfRVhBTVBMRV9MSU5FUxAF",
-            "Kl0KB1R1cm5DdWUSGAoUVFVSTl9DVUVfVU5TUEVDSUZJRUQQABIRCg1UVVJO",
-            "X0NVRV9TQUlEEAESEgoOVFVSTl9DVUVfRVZFTlQQAhIRCg1UVVJOX0NVRV9O",
-            "T05FEAMqgwIKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVE",
-            "EAASHwobRVJST1JfQ09ERV9JTlZBTElEX0FSR1VNRU5UEAESGAoURVJST1Jf",
-            "Q09ERV9OT1RfRk9VTkQQAhIhCh1FUlJPUl9DT0RFX1JFU09VUkNFX0VYSEFV",
-            "U1RFRBADEiIKHkVSUk9SX0NPREVfRkFJTEVEX1BSRUNPTkRJVElPThAEEiAK",
-            "HEVSUk9SX0NPREVfREVBRExJTkVfRVhDRUVERUQQBRIXChNFUlJPUl9DT0RF",
-            "X0lOVEVSTkFMEAYSHQoZRVJST1JfQ09ERV9BTFJFQURZX0VYSVNUUxAHQg+q",
-            "AgxUb3duc2ZvbGsuVjFiBnByb3RvMw=="));
+            "Cgp0aW1lb3V0X21zGAUgASgFEg4KBnNpbGVudBgGIAEoCCJrCg9BY3Rpb25S",
+            "ZXF1ZXN0ZWQSDwoHdHVybl9pZBgBIAEoCRIRCglhY3Rpb25faWQYAiABKAkS",
+            "DAoEbmFtZRgDIAEoCRIWCg5hcmd1bWVudHNfanNvbhgEIAEoCRIOCgZvZmZz",
+            "ZXQYBSABKAUiUwoNQWN0aW9uU2V0dGxlZBIPCgd0dXJuX2lkGAEgASgJEhEK",
+            "CWFjdGlvbl9pZBgCIAEoCRIQCghhY2NlcHRlZBgDIAEoCBIMCgR0ZXh0GAQg",
+            "ASgJIm8KDlNwZWVjaFNldHRpbmdzEjEKCmRpcmVjdGlvbnMYASABKA4yHS50",
+            "b3duc2ZvbGsudjEuU3RhZ2VEaXJlY3Rpb25zEioKBW1hcmtzGAIgAygOMhsu",
+            "dG93bnNmb2xrLnYxLkRpcmVjdGlvbk1hcmsiTwoPUGVyc29uYUNvbnRyYXN0",
+            "EioKBmZpZWxkcxgBIAMoDjIaLnRvd25zZm9say52MS5QZXJzb25hRmllbGQS",
+            "EAoIc3RyZW5ndGgYAiABKAIi2QMKDVNlc3Npb25Db25maWcSEgoKc2Vzc2lv",
+            "bl9pZBgBIAEoCRImCgdwZXJzb25hGAIgASgLMhUudG93bnNmb2xrLnYxLlBl",
+            "cnNvbmESEAoIbG9yZV9pZHMYAyADKAkSLgoIc2FtcGxpbmcYBCABKAsyHC50",
+            "b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEAoIcHJpb3JpdHkYBSABKAUS",
+            "LgoHaGlzdG9yeRgGIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50",
+            "cnkSNQoPb3ZlcmZsb3dfcG9saWN5GAcgASgOMhwudG93bnNmb2xrLnYxLk92",
+            "ZXJmbG93UG9saWN5Eh8KEmhlc2l0YXRpb25fZW50cm9weRgIIAEoAkgAiAEB",
+            "EikKB2FjdGlvbnMYCSADKAsyGC50b3duc2ZvbGsudjEuQWN0aW9uU3BlYxIs",
+            "CgZzcGVlY2gYCiABKAsyHC50b3duc2ZvbGsudjEuU3BlZWNoU2V0dGluZ3MS",
+            "DwoHYWRhcHRlchgLIAEoCRIvCghjb250cmFzdBgMIAEoCzIdLnRvd25zZm9s",
+            "ay52MS5QZXJzb25hQ29udHJhc3RCFQoTX2hlc2l0YXRpb25fZW50cm9weSKY",
+            "AQoJU2F2ZWRHYW1lEjsKCmNoYXJhY3RlcnMYASADKAsyJy50b3duc2ZvbGsu",
+            "djEuU2F2ZWRHYW1lLkNoYXJhY3RlcnNFbnRyeRpOCg9DaGFyYWN0ZXJzRW50",
+            "cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsudG93bnNmb2xrLnYx",
+            "LlNlc3Npb25Db25maWc6AjgBIq8CCglVdHRlcmFuY2USDAoEdGV4dBgBIAEo",
+            "CRIPCgdzcGVha2VyGAIgASgJEg8KB3R1cm5faWQYAyABKAkSLgoIc2FtcGxp",
+            "bmcYBCABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEwoLZGVh",
+            "ZGxpbmVfbXMYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRvd25zZm9say52",
+            "MS5HcmFtbWFyEh8KEmhlc2l0YXRpb25fZW50cm9weRgHIAEoAkgAiAEBEikK",
+            "B2FjdGlvbnMYCCABKAsyGC50b3duc2ZvbGsudjEuQWN0aW9uc05vdxIiCgNj",
+            "dWUYDCABKA4yFS50b3duc2ZvbGsudjEuVHVybkN1ZUIVChNfaGVzaXRhdGlv",
+            "bl9lbnRyb3B5ImMKDVNlc3Npb25PcGVuZWQSEgoKc2Vzc2lvbl9pZBgBIAEo",
+            "CRIPCgdyZXN1bWVkGAIgASgIEhUKDXN5c3RlbV90b2tlbnMYAyABKAUSFgoO",
+            "Y29udGV4dF90b2tlbnMYBCABKAUiHgoLVHVyblN0YXJ0ZWQSDwoHdHVybl9p",
+            "ZBgBIAEoCSJiCglUZXh0RGVsdGESDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0",
+            "GAIgASgJEiMKBnRva2VucxgDIAMoCzITLnRvd25zZm9say52MS5Ub2tlbhIR",
+            "CglkaXJlY3Rpb24YBCABKAgiiwEKDkRpcmVjdGlvbkdpdmVuEg8KB3R1cm5f",
+            "aWQYASABKAkSDwoHc3BlYWtlchgCIAEoCRIMCgR0ZXh0GAMgASgJEikKBG1h",
+            "cmsYBCABKA4yGy50b3duc2ZvbGsudjEuRGlyZWN0aW9uTWFyaxIOCgZvZmZz",
+            "ZXQYBSABKAUSDgoGbGVuZ3RoGAYgASgFIqABChFTZW50ZW5jZUNvbXBsZXRl",
+            "ZBIPCgd0dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRleHQYAyAB",
+            "KAkSLAoKY29uZmlkZW5jZRgEIAEoCzIYLnRvd25zZm9say52MS5Db25maWRl",
+            "bmNlEg8KB3NwZWFrZXIYBSABKAkSDgoGb2Zmc2V0GAYgASgFEg4KBmxlbmd0",
+            "aBgHIAEoBSI9CgtFbnRyb3B5UGVhaxINCgVzdGFydBgBIAEoBRIOCgZsZW5n",
+            "dGgYAiABKAUSDwoHZW50cm9weRgDIAEoAiJfCgpDb25maWRlbmNlEhQKDG1l",
+            "YW5fbG9ncHJvYhgBIAEoAhIoCgVwZWFrcxgCIAMoCzIZLnRvd25zZm9say52",
+            "MS5FbnRyb3B5UGVhaxIRCgloZXNpdGF0ZWQYAyABKAgilQEKDFR1cm5GaW5p",
+            "c2hlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSMQoNZmluaXNo",
+            "X3JlYXNvbhgDIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFzb24SIgoF",
+            "dXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USDwoHcmV0cmllcxgF",
+            "IAEoBSJUCg9UdXJuSW50ZXJydXB0ZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0",
+            "ZXh0GAIgASgJEiIKBXVzYWdlGAMgASgLMhMudG93bnNmb2xrLnYxLlVzYWdl",
+            "IlEKDkNvbnRleHRUcmltbWVkEg8KB3R1cm5faWQYASABKAkSLgoHZHJvcHBl",
+            "ZBgCIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50cnkiGAoITm90",
+            "aWZpZWQSDAoEdGV4dBgBIAEoCSI4CghSZWNvcmRlZBIsCgVsaW5lcxgBIAMo",
+            "CzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50cnkiIwoPUHJpb3JpdHlV",
+            "cGRhdGVkEhAKCHByaW9yaXR5GAEgASgFIh8KC0ludGVycnVwdGVkEhAKCHR1",
+            "cm5faWRzGAEgAygJIlcKDFNlc3Npb25FcnJvchIlCgRjb2RlGAEgASgOMhcu",
+            "dG93bnNmb2xrLnYxLkVycm9yQ29kZRIPCgdtZXNzYWdlGAIgASgJEg8KB3R1",
+            "cm5faWQYAyABKAkirQYKDFNlc3Npb25FdmVudBItCgZvcGVuZWQYASABKAsy",
+            "Gy50b3duc2ZvbGsudjEuU2Vzc2lvbk9wZW5lZEgAEjEKDHR1cm5fc3RhcnRl",
+            "ZBgCIAEoCzIZLnRvd25zZm9say52MS5UdXJuU3RhcnRlZEgAEi0KCnRleHRf",
+            "ZGVsdGEYAyABKAsyFy50b3duc2ZvbGsudjEuVGV4dERlbHRhSAASPQoSc2Vu",
+            "dGVuY2VfY29tcGxldGVkGAQgASgLMh8udG93bnNmb2xrLnYxLlNlbnRlbmNl",
+            "Q29tcGxldGVkSAASMwoNdHVybl9maW5pc2hlZBgFIAEoCzIaLnRvd25zZm9s",
+            "ay52MS5UdXJuRmluaXNoZWRIABI5ChB0dXJuX2ludGVycnVwdGVkGAYgASgL",
+            "Mh0udG93bnNmb2xrLnYxLlR1cm5JbnRlcnJ1cHRlZEgAEjcKD2NvbnRleHRf",
+            "dHJpbW1lZBgHIAEoCzIcLnRvd25zZm9say52MS5Db250ZXh0VHJpbW1lZEgA",
+            "EioKCG5vdGlmaWVkGAggASgLMhYudG93bnNmb2xrLnYxLk5vdGlmaWVkSAAS",
+            "OQoQcHJpb3JpdHlfdXBkYXRlZBgJIAEoCzIdLnRvd25zZm9say52MS5Qcmlv",
+            "cml0eVVwZGF0ZWRIABIrCgVlcnJvchgKIAEoCzIaLnRvd25zZm9say52MS5T",
+            "ZXNzaW9uRXJyb3JIABIwCgtpbnRlcnJ1cHRlZBgLIAEoCzIZLnRvd25zZm9s",
+            "ay52MS5JbnRlcnJ1cHRlZEgAEjkKEGFjdGlvbl9yZXF1ZXN0ZWQYDCABKAsy",
+            "HS50b3duc2ZvbGsudjEuQWN0aW9uUmVxdWVzdGVkSAASNQoOYWN0aW9uX3Nl",
+            "dHRsZWQYDSABKAsyGy50b3duc2ZvbGsudjEuQWN0aW9uU2V0dGxlZEgAEjcK",
+            "D2RpcmVjdGlvbl9naXZlbhgOIAEoCzIcLnRvd25zZm9say52MS5EaXJlY3Rp",
+            "b25HaXZlbkgAEioKCHJlY29yZGVkGBQgASgLMhYudG93bnNmb2xrLnYxLlJl",
+            "Y29yZGVkSABCBwoFZXZlbnQqUgoOT3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZM",
+            "T1dfUE9MSUNZX1VOU1BFQ0lGSUVEEAASHwobT1ZFUkZMT1dfUE9MSUNZX0RS",
+            "T1BfT0xERVNUEAEqaQoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVD",
+            "SUZJRUQQABIUChBFTlRSWV9LSU5EX0hFQVJEEAESFAoQRU5UUllfS0lORF9T",
+            "UE9LRRACEhQKEEVOVFJZX0tJTkRfRVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlw",
+            "ZRIeChpQQVJBTUVURVJfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVBBUkFNRVRF",
+            "Ul9UWVBFX1NUUklORxABEhoKFlBBUkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZ",
+            "ChVQQVJBTUVURVJfVFlQRV9OVU1CRVIQAxIaChZQQVJBTUVURVJfVFlQRV9C",
+            "T09MRUFOEAQqbQoPQWN0aW9uUGxhY2VtZW50EiAKHEFDVElPTl9QTEFDRU1F",
+            "TlRfVU5TUEVDSUZJRUQQABIaChZBQ1RJT05fUExBQ0VNRU5UX0FGVEVSEAES",
+            "HAoYQUNUSU9OX1BMQUNFTUVOVF9CRVRXRUVOEAIqoQEKD1N0YWdlRGlyZWN0",
+            "aW9ucxIgChxTVEFHRV9ESVJFQ1RJT05TX1VOU1BFQ0lGSUVEEAASGQoVU1RB",
+            "R0VfRElSRUNUSU9OU19LRUVQEAESGgoWU1RBR0VfRElSRUNUSU9OU19BUEFS",
+            "VBACEhkKFVNUQUdFX0RJUkVDVElPTlNfRFJPUBADEhoKFlNUQUdFX0RJUkVD",
+            "VElPTlNfU1BFQUsQBCqjAQoNRGlyZWN0aW9uTWFyaxIeChpESVJFQ1RJT05f",
+            "TUFSS19VTlNQRUNJRklFRBAAEhwKGERJUkVDVElPTl9NQVJLX0FTVEVSSVNL",
+            "UxABEh4KGkRJUkVDVElPTl9NQVJLX1BBUkVOVEhFU0VTEAISGwoXRElSRUNU",
+            "SU9OX01BUktfQlJBQ0tFVFMQAxIXChNESVJFQ1RJT05fTUFSS19UQUdTEAQq",
+            "wgEKDFBlcnNvbmFGaWVsZBIdChlQRVJTT05BX0ZJRUxEX1VOU1BFQ0lGSUVE",
+            "EAASHQoZUEVSU09OQV9GSUVMRF9ERVNDUklQVElPThABEhcKE1BFUlNPTkFf",
+            "RklFTERfR09BTFMQAhIgChxQRVJTT05BX0ZJRUxEX1NQRUFLSU5HX1NUWUxF",
+            "EAMSGAoUUEVSU09OQV9GSUVMRF9UQUJPT1MQBBIfChtQRVJTT05BX0ZJRUxE",
+            "X0VYQU1QTEVfTElORVMQBSpdCgdUdXJuQ3VlEhgKFFRVUk5fQ1VFX1VOU1BF",
+            "Q0lGSUVEEAASEQoNVFVSTl9DVUVfU0FJRBABEhIKDlRVUk5fQ1VFX0VWRU5U",
+            "EAISEQoNVFVSTl9DVUVfTk9ORRADKoMCCglFcnJvckNvZGUSGgoWRVJST1Jf",
+            "Q09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdV",
+            "TUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09E",
+            "RV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9Q",
+            "UkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVE",
+            "EAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxS",
+            "RUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.PersonaField), typeof(global::Townsfolk.V1.TurnCue), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -157,7 +157,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.TranscriptEntry), global::Townsfolk.V1.TranscriptEntry.Parser, new[]{ "Kind", "Speaker", "Text", "Cut", "TurnId" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionParameter), global::Townsfolk.V1.ActionParameter.Parser, new[]{ "Name", "Description", "Type", "Options", "Minimum", "Maximum", "Optional" }, new[]{ "Minimum", "Maximum" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSpec), global::Townsfolk.V1.ActionSpec.Parser, new[]{ "Name", "Description", "Parameters", "JsonSchema", "Condition" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionsNow), global::Townsfolk.V1.ActionsNow.Parser, new[]{ "Names", "Placement", "Required", "Most", "TimeoutMs" }, null, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionsNow), global::Townsfolk.V1.ActionsNow.Parser, new[]{ "Names", "Placement", "Required", "Most", "TimeoutMs", "Silent" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionRequested), global::Townsfolk.V1.ActionRequested.Parser, new[]{ "TurnId", "ActionId", "Name", "ArgumentsJson", "Offset" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SpeechSettings), global::Townsfolk.V1.SpeechSettings.Parser, new[]{ "Directions", "Marks" }, null, null, null, null),
@@ -2255,6 +2255,7 @@ namespace Townsfolk.V1 {
       required_ = other.required_;
       most_ = other.most_;
       timeoutMs_ = other.timeoutMs_;
+      silent_ = other.silent_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -2338,6 +2339,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "silent" field.</summary>
+    public const int SilentFieldNumber = 6;
+    private bool silent_;
+    /// <summary>
+    /// The character says nothing, and acts at once; goes with `required`.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool Silent {
+      get { return silent_; }
+      set {
+        silent_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -2358,6 +2374,7 @@ namespace Townsfolk.V1 {
       if (Required != other.Required) return false;
       if (Most != other.Most) return false;
       if (TimeoutMs != other.TimeoutMs) return false;
+      if (Silent != other.Silent) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -2370,6 +2387,7 @@ namespace Townsfolk.V1 {
       if (Required != false) hash ^= Required.GetHashCode();
       if (Most != 0) hash ^= Most.GetHashCode();
       if (TimeoutMs != 0) hash ^= TimeoutMs.GetHashCode();
+      if (Silent != false) hash ^= Silent.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -2405,6 +2423,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(40);
         output.WriteInt32(TimeoutMs);
       }
+      if (Silent != false) {
+        output.WriteRawTag(48);
+        output.WriteBool(Silent);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -2432,6 +2454,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(40);
         output.WriteInt32(TimeoutMs);
       }
+      if (Silent != false) {
+        output.WriteRawTag(48);
+        output.WriteBool(Silent);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -2454,6 +2480,9 @@ namespace Townsfolk.V1 {
       }
       if (TimeoutMs != 0) {
         size += 1 + pb::CodedOutputStream.ComputeInt32Size(TimeoutMs);
+      }
+      if (Silent != false) {
+        size += 1 + 1;
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -2479,6 +2508,9 @@ namespace Townsfolk.V1 {
       }
       if (other.TimeoutMs != 0) {
         TimeoutMs = other.TimeoutMs;
+      }
+      if (other.Silent != false) {
+        Silent = other.Silent;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -2519,6 +2551,10 @@ namespace Townsfolk.V1 {
             TimeoutMs = input.ReadInt32();
             break;
           }
+          case 48: {
+            Silent = input.ReadBool();
+            break;
+          }
         }
       }
     #endif
@@ -2556,6 +2592,10 @@ namespace Townsfolk.V1 {
           }
           case 40: {
             TimeoutMs = input.ReadInt32();
+            break;
+          }
+          case 48: {
+            Silent = input.ReadBool();
             break;
           }
         }

@@ -1,0 +1,1 @@
+"""Learning from play: a runtime plays episodes, and an adapter learns from what they came to."""
