@@ -75,6 +75,7 @@ class Learner:
     ) -> None:
         """Begin an adapter that changes nothing yet; see `LoraDecoder` for the errors."""
         self.model = LoraDecoder(base, config, device, settings.seed)
+        self.model.to(device)
         self.settings = settings
         self._device = device
         spec = self.model.spec

@@ -95,7 +95,7 @@ def advantages(trajectories: Sequence[Trajectory], *, normalize: bool = True) ->
                 found[number] = rewards[number] - mean
     if not normalize:
         return found
-    deviation = math.sqrt(math.fsum(each * each for each in found) / max(len(found), 1))
+    deviation = math.hypot(*found) / math.sqrt(max(len(found), 1))
     return [each / deviation for each in found] if deviation > 0 else found
 
 
