@@ -284,3 +284,44 @@ def test_a_step_that_fits_nowhere_begins_early_in_what_a_frame_leaves():
     for step in forced:
         into = (step.begin - game.phase_s - game.delay_s) % FRAME_S
         assert 0.0079 < into < 0.0115
+
+
+def asks_until(pacer: FramePacer, now: float, until: float) -> list[float]:
+    """When it may compute nothing, as a loop finds out that has nothing to compute."""
+    found = []
+    while now < until:
+        decided = pacer.decide(now, Demand(0, 0))
+        if isinstance(decided, StepLimit):
+            assert (decided.decodes, decided.prompt_tokens) == (0, 0)
+            found.append(now)
+            now += 0.002
+        else:
+            now += decided
+    return found
+
+
+@pytest.mark.parametrize("policy", WAITING)
+def test_without_anything_to_compute_rests_begin_early_in_what_a_frame_leaves(policy):
+    game, pacer = Game(0.006, policy=policy), FramePacer()
+    for number in range(10):
+        game.report(pacer, 0.3 + number * 0.1)
+    rests = asks_until(pacer, 1.21, 1.31)
+    assert len(rests) >= 5  # once a frame at least
+    for rest in rests:
+        assert 0.0059 < (rest - game.phase_s - game.delay_s) % FRAME_S < 0.0085
+
+
+@pytest.mark.parametrize(
+    "games",
+    [
+        [Game(0.006, policy=PacePolicy.FAST)],
+        [Game(0.0165, policy=PacePolicy.SMOOTH)],  # leaves nothing
+        [Game(0.002, name="one"), Game(0.002, name="other", phase_s=0.004)],
+    ],
+)
+def test_rests_are_not_waited_for_where_none_may_come(games):
+    pacer = FramePacer()
+    for number in range(10):
+        for game in games:
+            game.report(pacer, 0.3 + number * 0.1)
+    assert pacer.decide(1.2, Demand(0, 0)) == StepLimit(0, 0)

@@ -16,6 +16,7 @@ _FRAMES_AHEAD = 8  # in which room between the frames of several games is looked
 _FRESH = 0.8
 # How much longer a chunk may take than the smallest one to be taken instead, when none fits.
 _HARDLY_LONGER = 1.25
+_REST_S = 0.001  # that a single game must leave for its beginning to be waited for without a step
 _LEAST_WAIT_S = 0.00002  # so that rounding can't have it asked for ever at the same time
 
 
@@ -117,11 +118,13 @@ class FramePacer:
     def decide(self, now: float, demand: Demand) -> StepLimit | float:
         """Return what the next step may compute, or after how many seconds to ask again.
 
-        Only while it is paced, where there is something to compute and no step under way.
+        Only while it is paced, and where no step is under way. Where there is nothing to compute,
+        nothing may be computed early in what a frame leaves: what the runner makes then for later
+        meets no frame if it is short.
         """
         self._note_waits(now, demand)
         if not demand.decodes and not demand.prompt_tokens:
-            return StepLimit(0, 0)
+            return self._rest(now)
         policy = self._policy()
         if not policy.waits:
             fitting = self._fitting(demand, self._room_s(), policy.quantile)
@@ -228,6 +231,18 @@ class FramePacer:
             self._prompts_wait = None
         elif self._prompts_wait is None:
             self._prompts_wait = now
+
+    def _rest(self, now: float) -> StepLimit | float:
+        """A limit of nothing, or after how many seconds a frame leaves most of its room yet."""
+        window = self._window(now)
+        is_known = len(self._clocks) == 1 and self._room_s() >= _REST_S
+        if window is None or not is_known or not self._policy().waits:
+            return StepLimit(0, 0)
+        begin, end = window
+        if begin <= now and end - now < _FRESH * self._room_s():
+            following = self._window(end)
+            begin = following[0] if following else end
+        return StepLimit(0, 0) if begin <= now else max(begin - now, _LEAST_WAIT_S)
 
     def _overdue_at(self, policy: PacePolicy) -> float:
         waits = [wait for wait in (self._decodes_wait, self._prompts_wait) if wait is not None]
