@@ -6,6 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.low_rank import LowRankRows, add_low_rank, low_rank_arguments
 from townsfolk_kernels.decode.operands import Launch, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
@@ -46,6 +47,13 @@ def _gate_up_kernel(
     counters,
     batch,
     eps,
+    pool,
+    entries,
+    shrunk,
+    index,
+    count,
+    places,
+    numbers,
     N: tl.constexpr,
     PARTS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
@@ -62,6 +70,12 @@ def _gate_up_kernel(
     PRECISION: tl.constexpr,
     DEPENDENT: tl.constexpr,
     SIGNALS: tl.constexpr,
+    STRIDE: tl.constexpr,
+    ADDED: tl.constexpr,
+    END0: tl.constexpr,
+    END1: tl.constexpr,
+    MOST: tl.constexpr,
+    IS_DOT: tl.constexpr,
 ):
     tile, split = tl.program_id(0), tl.program_id(1)
     begin = split * LENGTH if SPLITS > 1 else 0
@@ -80,6 +94,12 @@ def _gate_up_kernel(
         held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
         PRECISION,
     )  # fmt: skip
+    if ADDED > 0:  # noqa: SIM102  known when it is compiled
+        if split == 0:
+            acc = add_low_rank(
+                acc, rows, pool, entries, shrunk, index, count, places, numbers, batch, STRIDE,
+                ADDED, END0, END1, MOST, IS_DOT, PRECISION,
+            )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if DEPTH > 0:  # not held over the loop: they would take many registers
         sums = load_squares(squares, batch, PARTS, BATCH)
@@ -103,6 +123,7 @@ def gate_up(
     activation: Activation,
     out: Tensor,
     launch: Launch,
+    added: LowRankRows | None = None,
 ) -> None:
     """Compute `activation(gate) * up` of the normalised residual stream.
 
@@ -114,6 +135,7 @@ def gate_up(
         activation: of the gate: SILU, GELU or GELU_TANH.
         out: [batch, width], dtype of `x`.
         launch: how to compute it.
+        added: what adapters add, after `shrink`.
     """
     batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
     width = out.shape[1]
@@ -131,5 +153,6 @@ def gate_up(
         PARTS=norm.squares.shape[0],
         HAS_BIAS=bias is not None,
         ACTIVATION=activation.value,
+        **low_rank_arguments(added, tiles.uses_tensor_cores),
         **product_options(x, tiles, launch.dependent),
     )

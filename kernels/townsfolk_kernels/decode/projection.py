@@ -5,6 +5,7 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
+from townsfolk_kernels.decode.low_rank import LowRankRows, add_low_rank, low_rank_arguments
 from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
@@ -32,6 +33,13 @@ def _project_kernel(
     eps,
     multiplier,
     cap,
+    pool,
+    entries,
+    shrunk,
+    index,
+    count,
+    places,
+    numbers,
     N: tl.constexpr,
     NORMED: tl.constexpr,
     CAPPED: tl.constexpr,
@@ -48,6 +56,12 @@ def _project_kernel(
     PRECISION: tl.constexpr,
     DEPENDENT: tl.constexpr,
     SIGNALS: tl.constexpr,
+    STRIDE: tl.constexpr,
+    ADDED: tl.constexpr,
+    END0: tl.constexpr,
+    END1: tl.constexpr,
+    MOST: tl.constexpr,
+    IS_DOT: tl.constexpr,
 ):
     tile, split = tl.program_id(0), tl.program_id(1)
     begin = split * LENGTH if SPLITS > 1 else 0
@@ -64,6 +78,12 @@ def _project_kernel(
         held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
         PRECISION,
     )  # fmt: skip
+    if ADDED > 0:  # noqa: SIM102  known when it is compiled
+        if split == 0:
+            acc = add_low_rank(
+                acc, rows, pool, entries, shrunk, index, count, places, numbers, batch, STRIDE,
+                ADDED, END0, END1, MOST, IS_DOT, PRECISION,
+            )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if NORMED:
         if DEPTH > 0:  # not held over the loop: they would take many registers
@@ -86,6 +106,7 @@ def project(
     norm: RowNorm | None = None,
     multiplier: float = 1.0,
     cap: float | None = None,
+    added: LowRankRows | None = None,
 ) -> None:
     """Compute `x @ weight.T` in fp32, of rows divided by their rms where there is a norm.
 
@@ -97,6 +118,7 @@ def project(
         norm: what is left of the norm before.
         multiplier: factor of the result.
         cap: soft cap: results become cap * tanh(result / cap).
+        added: what adapters add, after `shrink`.
     """
     batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
     out_features = weight.shape[0]
@@ -115,6 +137,7 @@ def project(
         NORMED=norm is not None,
         CAPPED=cap is not None,
         PARTS=0 if norm is None else norm.squares.shape[0],
+        **low_rank_arguments(added, tiles.uses_tensor_cores),
         **product_options(x, tiles, launch.dependent),
     )
 
@@ -132,6 +155,13 @@ def _project_and_add_kernel(
     counters,
     batch,
     multiplier,
+    pool,
+    entries,
+    shrunk,
+    index,
+    count,
+    places,
+    numbers,
     N: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     K: tl.constexpr,
@@ -146,6 +176,12 @@ def _project_and_add_kernel(
     PRECISION: tl.constexpr,
     DEPENDENT: tl.constexpr,
     SIGNALS: tl.constexpr,
+    STRIDE: tl.constexpr,
+    ADDED: tl.constexpr,
+    END0: tl.constexpr,
+    END1: tl.constexpr,
+    MOST: tl.constexpr,
+    IS_DOT: tl.constexpr,
 ):
     tile, split = tl.program_id(0), tl.program_id(1)
     begin = split * LENGTH if SPLITS > 1 else 0
@@ -162,6 +198,12 @@ def _project_and_add_kernel(
         held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
         PRECISION,
     )  # fmt: skip
+    if ADDED > 0:  # noqa: SIM102  known when it is compiled
+        if split == 0:
+            acc = add_low_rank(
+                acc, rows, pool, entries, shrunk, index, count, places, numbers, batch, STRIDE,
+                ADDED, END0, END1, MOST, IS_DOT, PRECISION,
+            )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
 
     stored = is_last & inside
@@ -176,7 +218,12 @@ def _project_and_add_kernel(
 
 
 def project_and_add(
-    x: Tensor, weight: Tensor, bias: Tensor | None, addition: Addition, launch: Launch
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    addition: Addition,
+    launch: Launch,
+    added: LowRankRows | None = None,
 ) -> None:
     """Add `x @ weight.T + bias` to the residual stream.
 
@@ -186,6 +233,7 @@ def project_and_add(
         bias: [hidden], or None.
         addition: to what; its sums of squares have ceil(hidden / launch.tiles.rows) parts.
         launch: how to compute it.
+        added: what adapters add, after `shrink`.
     """
     batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
     hidden = weight.shape[0]
@@ -203,5 +251,6 @@ def project_and_add(
         addition.multiplier,
         N=hidden,
         HAS_BIAS=bias is not None,
+        **low_rank_arguments(added, tiles.uses_tensor_cores),
         **product_options(x, tiles, launch.dependent),
     )

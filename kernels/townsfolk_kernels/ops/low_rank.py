@@ -37,19 +37,40 @@ class LowRankUpdate:
         self._a = torch.cat([part.a for part in parts])  # [ranks, in_features]
         self._targets = [(part.first, part.b) for part in parts]
 
+    @classmethod
+    def of_stacked(cls, a: Tensor, targets: Sequence[tuple[int, Tensor]]) -> LowRankUpdate:
+        """Return an update of matrices that are stacked already, without a copy.
+
+        Args:
+            a: [ranks, in_features], of all parts.
+            targets: of each part the first row and b.
+        """
+        update = cls.__new__(cls)
+        update._a, update._targets = a, list(targets)
+        return update
+
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
         return self._a.nbytes + sum(b.nbytes for _, b in self._targets)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> LowRankUpdate:
-        """Return it elsewhere, or in another dtype."""
+    @property
+    def rank(self) -> int:
+        """The largest rank of a part."""
+        return max(b.shape[1] for _, b in self._targets)
+
+    def parts(self) -> list[LowRankPart]:
+        """Return its parts, views of what it holds."""
         ranks = [b.shape[1] for _, b in self._targets]
         parts = zip(self._targets, self._a.split(ranks), strict=True)
+        return [LowRankPart(first, a, b) for (first, b), a in parts]
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> LowRankUpdate:
+        """Return it elsewhere, or in another dtype."""
         return LowRankUpdate(
             [
-                LowRankPart(first, a.to(device, dtype), b.to(device, dtype))
-                for (first, b), a in parts
+                LowRankPart(part.first, part.a.to(device, dtype), part.b.to(device, dtype))
+                for part in self.parts()
             ]
         )
 

@@ -40,11 +40,13 @@ class DecodeShape:
         size: places.
         is_plain: whether the plain sampling kernels will do for all of it.
         is_long: whether it is of one sequence alone with a long context.
+        adapted: whether rows may have adapters.
     """
 
     size: int
     is_plain: bool
     is_long: bool = False
+    adapted: bool = False
 
 
 def bucket(batch: int) -> int:
@@ -172,7 +174,8 @@ class DecodeGraph(StepGraph):
         sampler = own.step.sampler
         slots, positions, indices, draws = self._inputs[:, :size]
         blocks = own.step.tables.blocks
-        inputs = DecodeInputs(slots, positions, blocks, sampler.drawn, self._shape.is_long)
+        shape = self._shape
+        inputs = DecodeInputs(slots, positions, blocks, sampler.drawn, shape.is_long, shape.adapted)
         logits = own.fused.logits(inputs)
         if self._shape.is_plain:
             maxima = sampler.space.maxima[0, :size]

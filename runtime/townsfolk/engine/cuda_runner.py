@@ -126,18 +126,20 @@ class CudaRunner:
         eos_ids: Collection[int],
         max_batch: int,
         context_length: int,
+        adapters: int = 0,
     ) -> None:
         """Make a runner with state for `max_batch` sequences of up to `context_length` tokens.
 
         Kernels that every request needs are compiled before this returns; see `prepare` for graphs.
+        All adapters that sequences name take `adapters` bytes at most.
         """
         begin = time.perf_counter()
         self._device, self._decoder = decoder.device, decoder
         self._vocab_size = decoder.spec.vocab_size
-        self._steps = CudaSteps.make(decoder, kv, eos_ids, max_batch, context_length)
+        self._steps = CudaSteps.make(decoder, kv, eos_ids, max_batch, context_length, adapters)
         self._resources = self._steps.resources
         self._is_plain = [True] * max_batch
-        self.adapters = SlotAdapters(decoder, max_batch)
+        self.adapters = SlotAdapters(decoder, max_batch, self._steps.stack)
         self._long_from = self._steps.long_from
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
             self._steps.graph, self._steps.wanted, KernelCompiler()
@@ -298,8 +300,10 @@ class CudaRunner:
         chunks = [step.items[place] for place in prompts]
         shape: Shape | None
         is_late = any(item.masked for item in (*items, *chunks))
+        adapted = self.adapters.any_of((*items, *chunks))
         if (
-            self.adapters.any_of((*items, *chunks))  # graphs know no adapters
+            # Of graphs with prompts none knows adapters.
+            (adapted and (prompts or not self.adapters.in_stack(items)))
             or any(chunk.scoring is not None for chunk in chunks)
             or (is_late and not step.keeps_logits)
             # Its logits are changed before they are drawn from, and those of graphs have no owner.
@@ -308,11 +312,13 @@ class CudaRunner:
             shape = None
         elif not prompts and len(decodes) <= MOST_FUSED:
             plain = all(self._is_plain[item.slot] for item in items)
-            shape = DecodeShape(bucket(len(decodes)), plain)
-            if len(items) == 1 and self._long_from is not None:
+            shape = DecodeShape(bucket(len(decodes)), plain, adapted=adapted)
+            if len(items) == 1 and self._long_from is not None and not adapted:
                 long = replace(shape, is_long=True)
                 if items[0].start >= self._long_from and self._book.get(long) is not None:
                     shape = long  # until it is there, the other is right, too
+        elif adapted:
+            shape = None  # more than the fused kernels take
         else:
             tokens = sum(chunk.count for chunk in chunks)
             shape = StepShape.fitting(len(decodes), len(prompts), tokens)

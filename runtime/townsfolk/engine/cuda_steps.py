@@ -25,10 +25,14 @@ from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step_inputs import DECODES, PREFILLS, TOKENS, StepShape, decode_places
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
-from townsfolk.models.decode_step import choose_step
+from townsfolk.models.adapter_stack import AdapterStack
+from townsfolk.models.decode_step import can_stack, choose_step
 from townsfolk.sampling.triton_backend import TritonBackend
 
 Shape = DecodeShape | StepShape
+
+IN_GRAPHS = False
+"""Whether graphs know adapters: not before it was measured on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,13 @@ class CudaSteps:
         eager_workspace: of the attention in steps that are no graphs. They are large: their prompts
             need not be split, nor other kernels.
         wanted: graphs to make beforehand: first what one player's talk with few characters needs.
+        stack: adapters that rows of graphs may have; None where graphs know none.
     """
 
     graphs: GraphResources
     eager_workspace: AttentionWorkspace
     wanted: tuple[Shape, ...]
+    stack: AdapterStack | None = None
 
     @classmethod
     def make(
@@ -54,6 +60,7 @@ class CudaSteps:
         eos_ids: Collection[int],
         max_batch: int,
         context_length: int,
+        adapters: int = 0,
     ) -> CudaSteps:
         """Take the memory for steps of up to `max_batch` sequences.
 
@@ -63,6 +70,7 @@ class CudaSteps:
             eos_ids: tokens that end a reply.
             max_batch: the most sequences.
             context_length: the most tokens of one.
+            adapters: bytes of all adapters that sequences may name; 0 for none.
         """
         device, on_gpu = decoder.device, decoder.device.type == "cuda"
         largest = bucket(min(max_batch, MOST_FUSED))
@@ -76,7 +84,10 @@ class CudaSteps:
             DeviceMasks(aligned(most_sequences), decoder.spec.vocab_size, device),
         )
         workspace = mixed_workspace(decoder, most_decodes)
-        fused = choose_step(decoder, kv, largest, context_length, workspace)
+        stack = None
+        if adapters and IN_GRAPHS and can_stack(decoder):
+            stack = AdapterStack(decoder, adapters, max_batch)
+        fused = choose_step(decoder, kv, largest, context_length, workspace, stack)
         graphs = GraphResources(
             resources,
             fused,
@@ -86,7 +97,10 @@ class CudaSteps:
         )
         has_long = fused.long_from is not None and context_length > fused.long_from
         wanted = _wanted(largest, most_decodes, has_long)
-        return cls(graphs, replace(workspace, prefill=None), tuple(wanted))
+        if fused.takes_adapters:
+            decodes = [each for each in wanted if isinstance(each, DecodeShape)]
+            wanted += [replace(each, adapted=True) for each in decodes if not each.is_long]
+        return cls(graphs, replace(workspace, prefill=None), tuple(wanted), stack)
 
     @property
     def resources(self) -> StepResources:

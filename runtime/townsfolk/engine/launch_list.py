@@ -24,6 +24,7 @@ from townsfolk.models.mixes import Mix
 
 _BLOCKS = 64  # of pages: no kernel depends on how many there are
 _MAX_BATCH = 1024  # smaller batches need no other kernels
+_ADAPTERS = 1 << 20  # bytes: no kernel depends on how many there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def launch_list(
     decoding: dict[str, Launch] = {}
     with recorded(card) as found, torch.inference_mode():
         kv = KvCache.allocate(spec, _BLOCKS, block_size, kept or decoder.dtype, device)
-        steps = CudaSteps.make(decoder, kv, spec.eos_ids, _MAX_BATCH, spec.context_length)
+        context = spec.context_length
+        steps = CudaSteps.make(decoder, kv, spec.eos_ids, _MAX_BATCH, context, _ADAPTERS)
         for shape in sorted(steps.wanted, key=lambda shape: isinstance(shape, StepShape)):
             if isinstance(shape, StepShape) and not decoding:
                 decoding.update((launch.place, launch) for launch in found.values())

@@ -48,7 +48,7 @@ class Resident:
         """
         try:
             kv = _allocate(decoder, plan)
-            runner = _runner(decoder, kv, eos_ids, max_batch, plan.context_length)
+            runner = _runner(decoder, kv, eos_ids, max_batch, plan)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error) from None
         return cls(runner, kv, decoder.weight_bytes + plan.kv)
@@ -67,13 +67,14 @@ def _allocate(decoder: Decoder, plan: MemoryPlan) -> KvCache:
 
 
 def _runner(
-    decoder: Decoder, kv: KvCache, eos_ids: Collection[int], max_batch: int, context_length: int
+    decoder: Decoder, kv: KvCache, eos_ids: Collection[int], max_batch: int, plan: MemoryPlan
 ) -> Runner:
+    context = plan.context_length
     if decoder.device.type == "cuda" and has_triton():
         from townsfolk.engine.cuda_runner import CudaRunner  # importing it needs Triton
 
-        return CudaRunner(decoder, kv, eos_ids, max_batch, context_length)
-    return EagerRunner(decoder, kv, eos_ids, max_batch, context_length)
+        return CudaRunner(decoder, kv, eos_ids, max_batch, context, plan.adapters)
+    return EagerRunner(decoder, kv, eos_ids, max_batch, context)
 
 
 Loaded = Resident | ModelReloadError

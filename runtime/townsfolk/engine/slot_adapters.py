@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,18 +14,32 @@ from townsfolk.engine.step import StepItem, StepPlan
 from townsfolk.models import Decoder
 from townsfolk.models.adapters import BoundAdapter, ProjectionUpdates, RowAdapters
 
+if TYPE_CHECKING:
+    from townsfolk.models.adapter_stack import AdapterStack
+
 
 class SlotAdapters:
     """Adapters on the device, by number, and the number of each slot; 0 for none."""
 
-    def __init__(self, decoder: Decoder, max_slots: int) -> None:
-        """Make it for a decoder, without adapters."""
+    def __init__(self, decoder: Decoder, max_slots: int, stack: AdapterStack | None = None) -> None:
+        """Make it for a decoder, without adapters.
+
+        Args:
+            decoder: whose rows have them.
+            max_slots: rows of the step's state.
+            stack: where graphs find them; None where no graph knows any.
+        """
         self._decoder = decoder
+        self._stack = stack
         self._updates: dict[int, ProjectionUpdates] = {}
         self._of_slot = [0] * max_slots
 
     def add(self, number: int, adapter: BoundAdapter) -> None:
         """Take an adapter to the device."""
+        if self._stack is not None and self._stack.takes(adapter):
+            self._stack.add(number, adapter)
+            self._updates[number] = self._stack.updates(number)
+            return
         device = self._decoder.device
         own = adapter.to(device, self._decoder.precision.residual)
         self._updates[number] = own.of(self._decoder.weights)
@@ -32,15 +47,33 @@ class SlotAdapters:
     def remove(self, number: int) -> None:
         """Let go of an adapter; no sequence of the steps to come has it."""
         self._updates.pop(number, None)
+        if self._stack is not None and self._stack.holds(number):
+            self._stack.remove(number)
+            for other in self._updates:  # they may have moved
+                if self._stack.holds(other):
+                    self._updates[other] = self._stack.updates(other)
 
     def update(self, plan: StepPlan) -> None:
         """Note the adapters of those who join."""
+        changed = False
         for each in plan.admitted:
-            self._of_slot[each.sampling.slot] = each.adapter
+            slot = each.sampling.slot
+            self._of_slot[slot] = each.adapter
+            if self._stack is not None:
+                held = each.adapter if self._stack.holds(each.adapter) else 0
+                changed |= self._stack.assign(slot, held)
+        if self._stack is not None and changed:
+            self._stack.upload()
 
     def any_of(self, items: Sequence[StepItem]) -> bool:
         """Return whether any of some items has an adapter."""
         return bool(self._updates) and any(self._of_slot[item.slot] for item in items)
+
+    def in_stack(self, items: Sequence[StepItem]) -> bool:
+        """Return whether all adapters of some items are where graphs find them."""
+        stack = self._stack
+        numbers = {self._of_slot[item.slot] for item in items} - {0}
+        return stack is not None and all(stack.holds(number) for number in numbers)
 
     def rows(self, items: Sequence[StepItem]) -> RowAdapters | None:
         """Return the adapters of a flat batch's rows; None where there are none.

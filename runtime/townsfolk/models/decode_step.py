@@ -17,6 +17,7 @@ from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind
 if TYPE_CHECKING:
     from townsfolk_kernels.prefill.attention import AttentionWorkspace
 
+    from townsfolk.models.adapter_stack import AdapterStack
     from townsfolk.models.compiled_decode import CompiledDecode
 
 
@@ -32,6 +33,7 @@ class DecodeInputs:
         drawn: [max_rows], int32: the token to compute, by row.
         is_long: whether it is one sequence alone, at `DecodeStep.long_from` or beyond. It is known
             when a graph is captured, and results are right either way.
+        adapted: whether rows may have adapters, those of `AdapterStack.of_slot`.
     """
 
     rows: Tensor
@@ -39,6 +41,7 @@ class DecodeInputs:
     tables: Tensor
     drawn: Tensor
     is_long: bool = False
+    adapted: bool = False
 
 
 class DecodeStep(Protocol):
@@ -47,9 +50,11 @@ class DecodeStep(Protocol):
     Attributes:
         long_from: the position from which steps of one sequence alone are others; None where all
             are alike.
+        takes_adapters: whether steps can be `DecodeInputs.adapted`.
     """
 
     long_from: int | None
+    takes_adapters: bool
 
     def logits(self, inputs: DecodeInputs) -> Tensor:
         """Compute one token of each sequence and write its keys and values.
@@ -104,6 +109,7 @@ class PlainDecode:
     """Decode steps of any decoder, in the operations of `Decoder.forward`."""
 
     long_from: int | None = None
+    takes_adapters = False
 
     def __init__(
         self,
@@ -155,6 +161,13 @@ def is_fused_mlp(layer: LayerSpec) -> bool:
     return mlp.gated and mlp.activation in _GATES and not (layer.norm_after and mlp.bias)
 
 
+def can_stack(decoder: Decoder) -> bool:
+    """Return whether steps find adapters of their rows in an `AdapterStack`."""
+    layers = decoder.spec.layers
+    fused = all(is_fused(layer) and is_fused_mlp(layer) for layer in layers)
+    return fused and has_fused_steps(decoder.spec) and not decoder.weights.is_quantized
+
+
 def compile_steps(decoder: Decoder, kv: KvPages) -> CompiledDecode | None:
     """Return compiled steps for a CPU; None where they don't compute what the spec says."""
     if decoder.device.type != "cpu" or not has_numba() or kv.k[0].dtype != decoder.dtype:
@@ -170,6 +183,7 @@ def choose_step(
     max_batch: int,
     context_length: int,
     workspace: AttentionWorkspace,
+    stack: AdapterStack | None = None,
 ) -> DecodeStep:
     """Return the fastest steps that compute what the decoder's spec says."""
     if has_fused_steps(decoder.spec):
@@ -178,5 +192,5 @@ def choose_step(
 
         if not is_fusable(decoder.weights.head):
             return PlainDecode(decoder, kv, max_batch, workspace)
-        return FusedDecode(decoder, kv, max_batch, context_length, workspace)
+        return FusedDecode(decoder, kv, max_batch, context_length, workspace, stack=stack)
     return PlainDecode(decoder, kv, max_batch, workspace)

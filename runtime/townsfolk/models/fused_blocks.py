@@ -25,6 +25,7 @@ from townsfolk_kernels.decode.single_workspace import SingleWorkspace, single_sp
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.pages import QUANTIZED
 
+from townsfolk.models.adapter_stack import StackedRows
 from townsfolk.models.batch import KvPages
 from townsfolk.models.decode_step import DecodeInputs
 from townsfolk.models.decoder import Decoder
@@ -51,11 +52,13 @@ class Step:
         inputs: what it reads.
         stream: the residual stream.
         ops: gives the operations of blocks without fused kernels.
+        adapters: of its rows; None where none may have any.
     """
 
     inputs: DecodeInputs
     stream: Stream
     ops: Callable[[], Ops]
+    adapters: StackedRows | None = None
 
     @property
     def batch(self) -> int:
@@ -132,11 +135,12 @@ class FusedAttention:
         # of packed weights there is none.
         is_single = step.batch == 1 and not inputs.is_long
         has_scales = self.heads.k_pages.dtype == QUANTIZED
-        if is_single and not has_scales and not packed_parts(self.layer.qkv):
+        own = step.adapters
+        if is_single and not has_scales and not packed_parts(self.layer.qkv) and own is None:
             self._attend_single(step.stream, sequences, by_heads)
         else:
-            self._attend(step.stream, sequences, by_heads)
-        self.products.join(out, self.layer.output, step.stream, self.joining)
+            self._attend(step.stream, sequences, by_heads, own)
+        self.products.join(out, self.layer.output, step.stream, self.joining, own)
 
     def _attend_single(self, stream: Stream, sequences: Sequences, out: Tensor) -> None:
         spec = self.layer.spec.attention
@@ -155,10 +159,12 @@ class FusedAttention:
             Launch(tiles, launch.workspace, launch.dependent),
         )
 
-    def _attend(self, stream: Stream, sequences: Sequences, out: Tensor) -> None:
+    def _attend(
+        self, stream: Stream, sequences: Sequences, out: Tensor, adapters: StackedRows | None
+    ) -> None:
         spec, batch = self.layer.spec.attention, out.shape[0]
         qkv = self.space.qkv(spec, batch)
-        self.products.qkv(stream.scaled, self.layer.qkv, qkv)
+        self.products.qkv(stream.scaled, self.layer.qkv, qkv, adapters)
         # Whether keys are loaded ahead decides the order of sums, so the launch must not decide it.
         ahead = batch <= _MOST_AHEAD
         early = self.products.dependent and ahead
@@ -181,8 +187,8 @@ class FusedMlp:
         """See `Block`."""
         mlp = self.layer.spec.mlp
         inner = _rows(self.memory, step.batch, mlp.width)
-        self.products.gate_up(step.stream, self.layer.up, mlp, inner)
-        self.products.join(inner, self.layer.down, step.stream, self.joining)
+        self.products.gate_up(step.stream, self.layer.up, mlp, inner, step.adapters)
+        self.products.join(inner, self.layer.down, step.stream, self.joining, step.adapters)
 
 
 @dataclass(frozen=True, slots=True)

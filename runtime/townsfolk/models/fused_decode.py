@@ -17,8 +17,15 @@ from townsfolk_kernels.prefill.attention import AttentionWorkspace
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
+from townsfolk.models.adapter_stack import AdapterStack, StackedRows
 from townsfolk.models.batch import KvPages
-from townsfolk.models.decode_step import DecodeInputs, PlainBatches, is_fused, is_fused_mlp
+from townsfolk.models.decode_step import (
+    DecodeInputs,
+    PlainBatches,
+    can_stack,
+    is_fused,
+    is_fused_mlp,
+)
 from townsfolk.models.decoder import Decoder
 from townsfolk.models.fused_blocks import (
     AttentionSpace,
@@ -54,6 +61,7 @@ class FusedDecode:
         context_length: int,
         workspace: AttentionWorkspace | None = None,
         *,
+        stack: AdapterStack | None = None,
         tiles: TileChoice = choose,
         dependent: bool | None = None,
     ) -> None:
@@ -65,6 +73,7 @@ class FusedDecode:
             max_batch: the most sequences in a step.
             context_length: the most positions of a sequence.
             workspace: of attention in layers without fused kernels; see `PlainDecode`.
+            stack: adapters that rows may have.
             tiles: how the tiles of a product are chosen.
             dependent: whether to use programmatic dependent launch; by default where there is one.
         """
@@ -86,6 +95,10 @@ class FusedDecode:
         self._logits = space(max_batch, spec.vocab_size, of=torch.float32)
         self._places = torch.arange(max_batch, dtype=torch.int32, device=device)
         self._blocks = list(self._make_blocks())
+        self._adapters = None
+        if stack is not None and can_stack(decoder):
+            self._adapters = StackedRows(stack, decoder.weights, max_batch)
+        self.takes_adapters = self._adapters is not None
 
     def is_dependent(self, batch: int) -> bool:
         """See `DecodeStep`."""
@@ -100,6 +113,9 @@ class FusedDecode:
         start = stream.add(
             0, 1, weights.layers[0].attention_norm, self._decoder.embedding_multiplier
         )
+        adapters = self._adapters if inputs.adapted else None
+        if adapters is not None:
+            adapters.begin(inputs.rows)
         counted = self._attention.step if batch == 1 and not inputs.is_long else None
         if isinstance(weights.embedding, Tensor):
             embed_drawn(inputs.rows, inputs.drawn, weights.embedding, start, counted)
@@ -113,7 +129,7 @@ class FusedDecode:
                 made.append(self._plain(inputs))
             return made[0]
 
-        step = Step(inputs, stream, ops)
+        step = Step(inputs, stream, ops, adapters)
         for block in self._blocks:
             block.run(step)
         logits = self._logits[:batch]

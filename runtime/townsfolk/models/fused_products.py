@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import LinearWeight
 from townsfolk_kernels.decode.addition import add_rows
+from townsfolk_kernels.decode.low_rank import LowRankRows, shrink
 from townsfolk_kernels.decode.mlp import gate_up
 from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.packed_projection import (
@@ -29,6 +30,7 @@ from townsfolk_kernels.ops.low_rank import AdaptedWeight
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 
+from townsfolk.models.adapter_stack import StackedRows
 from townsfolk.models.decode_step import is_fused_mlp
 from townsfolk.models.decoder import Decoder
 from townsfolk.models.spec import DecoderSpec, HeadSpec, MlpSpec
@@ -139,15 +141,25 @@ class Products:
         early = self.dependent and packed_starts_early(op, parts, batch, tiles)
         return Launch(tiles, self.workspace, early)
 
-    def qkv(self, x: Tensor, weight: LinearWeight, out: Tensor) -> None:
+    def qkv(
+        self, x: Tensor, weight: LinearWeight, out: Tensor, adapters: StackedRows | None = None
+    ) -> None:
         """Project to queries, keys and values, without bias: fp32, not divided by the rms."""
         if parts := packed_parts(weight):
             project_packed(x, parts, out, self._packed("qkv", parts, x.shape[0]))
             return
         dense, _ = weight.dense()
-        project(x, dense, out, self.launch("qkv", dense.shape, x.shape[0]))
+        added = self._shrunk(x, weight, adapters)
+        project(x, dense, out, self.launch("qkv", dense.shape, x.shape[0]), added=added)
 
-    def gate_up(self, stream: Stream, weight: LinearWeight, mlp: MlpSpec, out: Tensor) -> None:
+    def gate_up(
+        self,
+        stream: Stream,
+        weight: LinearWeight,
+        mlp: MlpSpec,
+        out: Tensor,
+        adapters: StackedRows | None = None,
+    ) -> None:
         """Project to gate and up, and multiply the two."""
         if parts := packed_parts(weight):
             launch, bias = self._packed("gate_up", parts, out.shape[0]), bias_of(weight)
@@ -155,9 +167,17 @@ class Products:
             return
         dense, bias = weight.dense()
         launch = self.launch("gate_up", dense.shape, out.shape[0])
-        gate_up(stream.scaled, stream.norm, dense, bias, mlp.activation, out, launch)
+        added = self._shrunk(stream.scaled, weight, adapters)
+        gate_up(stream.scaled, stream.norm, dense, bias, mlp.activation, out, launch, added)
 
-    def join(self, x: Tensor, weight: LinearWeight, stream: Stream, joining: Joining) -> None:
+    def join(
+        self,
+        x: Tensor,
+        weight: LinearWeight,
+        stream: Stream,
+        joining: Joining,
+        adapters: StackedRows | None = None,
+    ) -> None:
         """Add a block's last product to the residual stream."""
         batch, hidden = stream.residual.shape
         packed = packed_parts(weight)
@@ -166,20 +186,21 @@ class Products:
         else:
             dense, _ = weight.dense()
             launch = self.launch("project", dense.shape, batch)
+        added = self._shrunk(x, weight, adapters)
         if joining.after is None:
             parts = -(-hidden // launch.tiles.rows)
             addition = stream.add(joining.place, parts, joining.before, joining.multiplier)
             if packed:
                 project_packed_and_add(x, packed[0], bias_of(weight), addition, launch)
             else:
-                project_and_add(x, dense, bias_of(weight), addition, launch)
+                project_and_add(x, dense, bias_of(weight), addition, launch, added)
             return
         assert bias_of(weight) is None
         out = self._output[: batch * hidden].view(batch, hidden)
         if packed:
             project_packed(x, packed, out, launch)
         else:
-            project(x, dense, out, launch)
+            project(x, dense, out, launch, added=added)
         self.join_rows(out, stream, joining)
 
     def join_rows(self, out: Tensor, stream: Stream, joining: Joining) -> None:
@@ -200,6 +221,16 @@ class Products:
         dense, _ = weight.dense()
         launch = self.launch("head", dense.shape, out.shape[0])
         project(stream.scaled, dense, out, launch, stream.norm, spec.multiplier, spec.soft_cap)
+
+    def _shrunk(
+        self, x: Tensor, weight: LinearWeight, adapters: StackedRows | None
+    ) -> LowRankRows | None:
+        """Launch the first half of what adapters add to a product; return the second."""
+        if adapters is None:
+            return None
+        added = adapters.of(weight)
+        shrink(x, added, self.dependent)
+        return added
 
     def _tiles(self, op: str, shape: Sequence[int], batch: int) -> Tiles:
         rows, columns = shape

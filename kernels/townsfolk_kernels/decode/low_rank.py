@@ -1,0 +1,299 @@
+"""Decode: low-rank adapters, of which each row of a batch may have another.
+
+All adapters lie in one tensor at a fixed address, the *pool*; a table on the device says where. So
+a step that is captured once serves any mix of them, also of such as are loaded later. An adapter's
+rank is cut into *units* of 16. A small kernel lists the units of the batch at the beginning of a
+step; before each product another one computes `A x` of each row, and the product itself adds
+`B (A x)`: over all listed units at once, with zeros for the rows that have other adapters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
+
+from townsfolk_kernels.gpu.card import card_of
+from townsfolk_kernels.gpu.kernel import kernel
+from townsfolk_kernels.gpu.launch import options, power_of_two
+
+UNIT = 16
+"""Ranks that are taken together: the least that tensor cores sum over."""
+MOST_RANK = 256
+"""The largest rank."""
+ENTRY = 4
+"""Numbers of an entry of the table: where A and B begin in the pool, in units of 16 elements; the
+rank, a multiple of 16, 0 where nothing is added; and nothing. So each begins at 16 bytes."""
+
+_RANKS = 4  # of one program that computes A x
+_UNITS_AT_ONCE = tl.constexpr(4)
+
+
+@dataclass(frozen=True, slots=True)
+class RowUnits:
+    """Who of a batch has which adapter.
+
+    Attributes:
+        index: [batch], int32: the adapter's place in the table; below 0 for none.
+        count: [1], int32: units that the batch has together.
+        places: [any], int32: of each unit, its adapter's place.
+        numbers: [any], int32: of each unit, its number within the adapter.
+        shrunk: [batch * most parts * MOST_RANK], fp32: memory for `A x`.
+    """
+
+    index: Tensor
+    count: Tensor
+    places: Tensor
+    numbers: Tensor
+    shrunk: Tensor
+
+    @classmethod
+    def allocate(cls, batch: int, parts: int, device: torch.device) -> RowUnits:
+        """Take memory for batches of up to so many rows, and products of so many parts."""
+
+        def numbers(count: int) -> Tensor:
+            return torch.zeros(count, dtype=torch.int32, device=device)
+
+        most = batch * (MOST_RANK // UNIT)
+        inner = torch.zeros(batch * parts * MOST_RANK, device=device)
+        return cls(numbers(batch), numbers(1), numbers(most), numbers(most), inner)
+
+
+@dataclass(frozen=True, slots=True)
+class LowRankTable:
+    """Adapters of one product.
+
+    Attributes:
+        pool: [any], dtype of activations: of each adapter A [parts, rank, in_features] and B
+            [out_features, rank], with zeros up to a multiple of 16 ranks.
+        entries: [places, ENTRY], int32, with any stride: see `ENTRY`.
+        ends: one past the last row of each part of the weight: three at most.
+    """
+
+    pool: Tensor
+    entries: Tensor
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LowRankRows:
+    """What adapters add to a product of a batch.
+
+    Attributes:
+        table: of the product.
+        rows: who has which.
+    """
+
+    table: LowRankTable
+    rows: RowUnits
+
+
+@kernel
+def _list_kernel(
+    slots,
+    of_slot,
+    sizes,
+    index,
+    count,
+    places,
+    numbers,
+    batch,
+    most,
+    BATCH: tl.constexpr,
+):
+    m = tl.arange(0, BATCH)
+    slot = tl.load(slots + m, mask=m < batch, other=-1)
+    place = tl.load(of_slot + slot, mask=slot >= 0, other=-1)
+    tl.store(index + m, place, mask=m < batch)
+    before = (place[None, :] == place[:, None]) & (m[None, :] < m[:, None])
+    is_first = (tl.sum(before.to(tl.int32), axis=1) == 0) & (place >= 0)
+    units = tl.load(sizes + place, mask=is_first, other=0)
+    ends = tl.cumsum(units, axis=0)
+    tl.store(count, tl.sum(units, axis=0))
+    for number in range(most):
+        inside = number < units
+        tl.store(places + ends - units + number, place, mask=inside)
+        tl.store(numbers + ends - units + number, tl.zeros_like(place) + number, mask=inside)
+
+
+def list_units(slots: Tensor, of_slot: Tensor, sizes: Tensor, rows: RowUnits) -> None:
+    """Note which adapters a batch has.
+
+    Args:
+        slots: [batch], int32: rows of `of_slot`; below 0 for a place that is not used.
+        of_slot: [any], int32: the place of each slot's adapter in tables; below 0 for none.
+        sizes: [places], int32: units of each adapter.
+        rows: gets them.
+    """
+    batch = slots.shape[0]
+    _list_kernel[(1,)](
+        slots,
+        of_slot,
+        sizes,
+        rows.index,
+        rows.count,
+        rows.places,
+        rows.numbers,
+        batch,
+        MOST_RANK // UNIT,
+        BATCH=max(power_of_two(batch), 2),
+        **options(4),
+    )
+
+
+@kernel(do_not_specialize=["batch"])
+def _shrink_kernel(
+    x,
+    pool,
+    entries,
+    index,
+    shrunk,
+    batch,
+    STRIDE: tl.constexpr,
+    PARTS: tl.constexpr,
+    K: tl.constexpr,
+    WIDTH: tl.constexpr,
+    MOST: tl.constexpr,
+    RANKS: tl.constexpr,
+    DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr,
+):
+    row, part = tl.program_id(0), tl.program_id(1)
+    first = tl.program_id(2) * RANKS
+    if DEPENDENT:
+        gdc_wait()
+    if SIGNALS:
+        gdc_launch_dependents()
+    place = tl.load(index + row)
+    if place >= 0:
+        entry = entries + place * STRIDE
+        a, rank = tl.load(entry).to(tl.int64) * 16, tl.load(entry + 2)
+        k, r = tl.arange(0, WIDTH), tl.arange(0, RANKS)
+        values = tl.load(x + row * K + k, mask=k < K, other=0.0).to(tl.float32)
+        own = pool + a + part * rank * K
+        for begin in range(0, rank, 16):
+            at = (begin + first + r)[:, None] * K + k[None, :]
+            weights = tl.load(own + at, mask=k[None, :] < K, other=0.0).to(tl.float32)
+            sums = tl.sum(weights * values[None, :], axis=1)
+            tl.store(shrunk + (row * PARTS + part) * MOST + begin + first + r, sums)
+
+
+def shrink(x: Tensor, added: LowRankRows, dependent: bool = False) -> None:
+    """Compute `A x` of each row and its adapter, into `added.rows.shrunk`.
+
+    Args:
+        x: [batch, in_features], what is multiplied.
+        added: of the product.
+        dependent: launch by programmatic dependent launch.
+    """
+    (batch, columns), table, rows = x.shape, added.table, added.rows
+    width = power_of_two(columns)
+    _shrink_kernel[(batch, len(table.ends), UNIT // _RANKS)](
+        x,
+        table.pool,
+        table.entries,
+        rows.index,
+        rows.shrunk,
+        batch,
+        STRIDE=table.entries.stride(0),
+        PARTS=len(table.ends),
+        K=columns,
+        WIDTH=width,
+        MOST=MOST_RANK,
+        RANKS=_RANKS,
+        DEPENDENT=dependent,
+        SIGNALS=card_of(x.device).has_dependent_launch,
+        **options(min(max(width // 512, 1), 8), dependent=dependent),
+    )
+
+
+@triton.jit
+def add_low_rank(
+    acc,
+    n,
+    pool,
+    entries,
+    shrunk,
+    index,
+    count,
+    places,
+    numbers,
+    batch,
+    STRIDE: tl.constexpr,
+    PARTS: tl.constexpr,
+    END0: tl.constexpr,
+    END1: tl.constexpr,
+    MOST: tl.constexpr,
+    IS_DOT: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Add `B (A x)` to a product `acc` [rows of the weight, BATCH] of rows `n`; see `LowRankRows`.
+
+    `END0` and `END1` are one past the last rows of the first two parts.
+    """
+    BATCH: tl.constexpr = acc.shape[1]
+    AT_ONCE: tl.constexpr = _UNITS_AT_ONCE if IS_DOT else 1
+    dtype: tl.constexpr = tl.bfloat16 if pool.dtype.element_ty == tl.bfloat16 else tl.float32
+    m, c = tl.arange(0, BATCH), tl.arange(0, 16 * AT_ONCE)
+    own = tl.load(index + m, mask=m < batch, other=-1)
+    part_of = (n >= END0).to(tl.int32) + (n >= END1).to(tl.int32)
+    first_part, last_part = tl.min(part_of, axis=0), tl.max(part_of, axis=0)
+    total = tl.load(count)
+    for begin in tl.range(0, total, AT_ONCE, num_stages=1):
+        unit = begin + c // 16
+        place = tl.load(places + unit, mask=unit < total, other=0)
+        rank_at = tl.load(numbers + unit, mask=unit < total, other=0) * 16
+        entry = entries + place * STRIDE
+        b = tl.load(entry + 1).to(tl.int64) * 16
+        rank = tl.load(entry + 2)
+        inside = (unit < total) & (rank_at < rank)
+        column = rank_at + c % 16
+        at = b[None, :] + n[:, None] * rank[None, :] + column[None, :]
+        left = tl.load(pool + at, mask=inside[None, :], other=0.0)  # [ROWS, 16 * AT_ONCE]
+        is_own = inside[:, None] & (own[None, :] == place[:, None])
+        for part in tl.static_range(PARTS):
+            if (first_part <= part) & (part <= last_part):
+                places_of = (m[None, :] * PARTS + part) * MOST + column[:, None]
+                right = tl.load(shrunk + places_of, mask=is_own, other=0.0)
+                chosen = left
+                if PARTS > 1:
+                    chosen = tl.where((part_of == part)[:, None], left, 0.0)
+                if IS_DOT:
+                    chosen, right = chosen.to(dtype), right.to(dtype)
+                    acc = tl.dot(chosen, right, acc, input_precision=PRECISION)
+                else:
+                    products = chosen.to(tl.float32)[:, :, None] * right[None, :, :]
+                    acc += tl.sum(products, axis=1)
+    return acc
+
+
+def low_rank_arguments(added: LowRankRows | None, uses_tensor_cores: bool) -> dict[str, Any]:
+    """Return the arguments of a product's kernel for `add_low_rank`."""
+    if added is None:
+        tensors = dict.fromkeys(
+            ("pool", "entries", "shrunk", "index", "count", "places", "numbers")
+        )
+        numbers = {"STRIDE": 0, "ADDED": 0, "END0": 0, "END1": 0, "MOST": 0, "IS_DOT": False}
+        return tensors | numbers
+    table, rows = added.table, added.rows
+    ends = (*table.ends[:-1], *[table.ends[-1]] * (3 - len(table.ends)))
+    return {
+        "pool": table.pool,
+        "entries": table.entries,
+        "shrunk": rows.shrunk,
+        "index": rows.index,
+        "count": rows.count,
+        "places": rows.places,
+        "numbers": rows.numbers,
+        "STRIDE": table.entries.stride(0),
+        "ADDED": len(table.ends),
+        "END0": ends[0],
+        "END1": ends[1],
+        "MOST": MOST_RANK,
+        "IS_DOT": uses_tensor_cores,
+    }
