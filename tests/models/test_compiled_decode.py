@@ -3,10 +3,11 @@
 import pytest
 import torch
 from family_models import FAMILIES, make_model
+from random_adapters import random_adapter, row_adapters
 from townsfolk.kv import KvCache
 from townsfolk.models import Chunk, Decoder, ModelBatch, decode_step, named_spec
 from townsfolk.models.compiled_decode import MOST_SEQUENCES
-from townsfolk.models.decode_step import compile_steps
+from townsfolk.models.decode_step import compile_steps, compiled_projections
 from townsfolk.models.mixes import MIXES
 from townsfolk_kernels.cpu import linear as linear_cpu
 from townsfolk_kernels.quantized import interleaved
@@ -163,3 +164,65 @@ def test_without_numba_operations_run_instead(monkeypatch):
     assert compile_steps(decoder, scene.kv) is None
     assert isinstance(decoder.weights.head.parts[0], RawMatrix)
     assert scene.run([Chunk(scene.tokens[0], 0, scene.tables[0])]).isfinite().all()
+
+
+def adapted_rows(decoder, chosen, ranks=(4, 20)):
+    """Random adapters, and those of rows as compiled code and as plain operations read them."""
+    adapters = [random_adapter(decoder, rank) for rank in ranks]
+    adapters.append(random_adapter(decoder, 16, only=2))
+    projections = compiled_projections(decoder)
+    laid_out = [projections.laid_out(each) for each in adapters]
+    rows = projections.rows([None if own < 0 else laid_out[own] for own in chosen])
+    return rows, row_adapters(decoder, adapters, chosen, torch.float32)
+
+
+def test_rows_have_adapters_of_their_own():
+    decoder = Decoder.random(named_spec("llama-tiny", **SMALL), torch.bfloat16)
+    scene = Scene(decoder, (30, 7, 100, 1))
+    chosen = [1, -1, 0, 2]
+    compiled, plain = adapted_rows(decoder, chosen)
+    steps = compile_steps(decoder, scene.kv)
+    batch = scene.next_tokens(range(4))
+    without = steps.logits(batch).clone()
+    batch.adapters = compiled
+    assert steps.takes(batch)
+    found = steps.logits(batch).clone()
+    batch.adapters = plain
+    last = batch.layout.query_starts[1:].long() - 1
+    expected = decoder.logits(decoder.forward(batch, scene.kv)[last])
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+    change = [(found[row] - without[row]).norm() / without[row].norm() for row in range(4)]
+    assert [each > 0.02 for each in change] == [True, False, True, True]
+    assert torch.equal(found[1], without[1])
+
+
+def test_operations_add_what_compiled_steps_add():
+    decoder = Decoder.random(named_spec("llama-tiny", **SMALL), torch.bfloat16)
+    chosen = [1, -1, 0, 2, 1] * 7
+    compiled, plain = adapted_rows(decoder, chosen)
+    for weight in decoder.weights.projections[:4]:
+        rows, columns = weight.dense()[0].shape
+        x, before = torch.randn(len(chosen), columns), torch.randn(len(chosen), rows)
+        found, expected = before.clone(), before.clone()
+        compiled.add(x, weight, found)
+        plain.add(x, weight, expected)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        assert not torch.equal(found, before)
+        assert torch.equal(found[1::5], before[1::5])
+
+
+def test_adapters_of_rows_change_no_bits_of_others():
+    decoder = Decoder.random(named_spec("llama-tiny", **SMALL), torch.bfloat16)
+    scene = Scene(decoder, tuple(range(20, 26)))
+    chosen = [0, 1, -1, 2, 1, 0]
+    steps = compile_steps(decoder, scene.kv)
+    projections = compiled_projections(decoder)
+    laid_out = [projections.laid_out(random_adapter(decoder, rank)) for rank in (4, 40, 16)]
+    own = [None if each < 0 else laid_out[each] for each in chosen]
+    batch = scene.next_tokens(range(6))
+    batch.adapters = projections.rows(own)
+    together = steps.logits(batch).clone()
+    for row in range(6):
+        alone = scene.next_tokens([row])
+        alone.adapters = projections.rows([own[row]])
+        assert torch.equal(steps.logits(alone)[0], together[row])

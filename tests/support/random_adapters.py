@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from townsfolk.models import Decoder
-from townsfolk.models.adapter_stack import projections_of
 from townsfolk.models.adapters import BoundAdapter, RowAdapters
+from townsfolk.models.projections import projections_of
 from townsfolk_kernels.ops.low_rank import LowRankPart, LowRankUpdate
 
 
@@ -37,17 +37,20 @@ def random_adapter(decoder: Decoder, rank: int, *, only: int | None = None) -> B
 
 
 def row_adapters(
-    decoder: Decoder, adapters: Sequence[BoundAdapter], chosen: Sequence[int]
+    decoder: Decoder,
+    adapters: Sequence[BoundAdapter],
+    chosen: Sequence[int],
+    dtype: torch.dtype | None = None,
 ) -> RowAdapters:
     """Adapters of the rows of a batch, row by row; below 0 for none.
 
-    Each is rounded to the dtype of activations, as on the device.
+    Each is rounded to a dtype, if not given that of activations, as on a GPU.
     """
     groups: list[tuple[dict[int, LowRankUpdate], Tensor]] = []
     for number, adapter in enumerate(adapters):
         rows = [row for row, own in enumerate(chosen) if own == number]
         if rows:
-            rounded = adapter.to(decoder.device, decoder.dtype)
+            rounded = adapter.to(decoder.device, dtype or decoder.dtype)
             updates = dict(rounded.of(decoder.weights))
             groups.append((updates, torch.tensor(rows, device=decoder.device)))
     return RowAdapters(groups)

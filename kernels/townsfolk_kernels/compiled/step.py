@@ -18,6 +18,7 @@ from numba.np.numpy_support import from_dtype
 from townsfolk_kernels.compiled.attention import attend_bf16, attend_fp32, combine
 from townsfolk_kernels.compiled.blocks import COLUMNS, QUANTIZED_BYTES, quantize
 from townsfolk_kernels.compiled.compiler import compiled, entry
+from townsfolk_kernels.compiled.low_rank import expand, shrink
 from townsfolk_kernels.compiled.products import PART, WEIGHT, multiply_group
 from townsfolk_kernels.compiled.team import enter, finish, leave, take, wait
 from townsfolk_kernels.compiled.vectors import (
@@ -27,6 +28,7 @@ from townsfolk_kernels.compiled.vectors import (
     exponential,
     greater,
     load,
+    load_int64,
     load_scalar,
     multiply,
     multiply_add,
@@ -47,6 +49,8 @@ class Kind(IntEnum):
     ATTENTION = 1
     ADD = 2
     """Normalise what a block gave, and add it to the residual stream."""
+    SHRINK = 3
+    """Compute `A x` of each row and its adapter, for the product that follows."""
 
 
 class Input(IntEnum):
@@ -91,6 +95,10 @@ PHASE = np.dtype(
         ("quantized", np.int64),  # whether a part of the weight is in blocks
         ("output", np.int64),
         ("activation", np.int64),
+        ("parts", np.int64),  # to which adapters add something; 0 where there are no adapters
+        ("first_end", np.int64),  # one past the last rows of the first two of them
+        ("second_end", np.int64),
+        ("projection", np.int64),  # the number of their entries
         # Of a product, or of a sum.
         ("norm", np.int64),  # address of the norm's weights, fp32
         ("eps", np.float64),
@@ -126,6 +134,9 @@ STEP = np.dtype(
         ("split_starts", np.int64),  # [count + 1] int64
         ("qkv", np.int64),  # [count, (heads + 2 * kv_heads) * head_dim] fp32
         ("partials", np.int64),  # [splits, heads, head_dim + EXTRA] fp32
+        ("adapters", np.int64),  # [count] int64, addresses of their entries; 0 for none
+        ("units", np.int64),  # of 16 ranks, that one part of a row has at most
+        ("shrunk", np.int64),  # [count, 3 * units * 16] fp32
         ("scratch", np.int64),  # of all threads
         ("scratch_bytes", np.int64),  # of each: see `scratch_bytes`
     ]
@@ -213,6 +224,8 @@ def _multiply(step, phase, parts, number, scratch):
             for group in range(first, end):
                 at = half * groups + group
                 multiply_group(parts, weight, at, x, quantized, count, out)
+                if phase.parts > 0:
+                    _expand(step, phase, at, out)
                 out += tile_bytes
         for group in range(first, end):
             for row in range(count):
@@ -232,6 +245,42 @@ def _multiply(step, phase, parts, number, scratch):
         finish(step.team, number)
         chunk = take(step.team, number)
     wait(step.team, number, chunks)
+
+
+@compiled
+def _shrink(step, phase, number, scratch):
+    """Multiply rows with A of their adapters."""
+    columns, units = phase.weight.columns, phase.parts * step.units
+    items, x = step.count * units, phase.source
+    item = take(step.team, number)
+    if item < items:
+        if phase.input == Input.NORMED:
+            _normalise(x, step.count, columns, phase.norm, phase.eps, scratch)
+            x = scratch
+        elif phase.input == Input.ATTENDED:
+            combine(step, phase, scratch)
+            x = scratch
+    while item < items:
+        row, unit = item // units, item % units
+        table = load_int64(step.adapters + 8 * row)
+        target = step.shrunk + 4 * LANES * 3 * step.units * row
+        source = x + 4 * columns * row
+        shrink(table, phase.projection, phase.parts, unit, source, columns, target)
+        finish(step.team, number)
+        item = take(step.team, number)
+    wait(step.team, number, items)
+
+
+@compiled
+def _expand(step, phase, group, tile):
+    """Add to a product with 16 rows of a weight what the adapters of its rows change."""
+    part = 0
+    if LANES * group >= phase.first_end:
+        part = 2 if LANES * group >= phase.second_end else 1
+    for row in range(step.count):
+        table = load_int64(step.adapters + 8 * row)
+        shrunk = step.shrunk + 4 * LANES * 3 * step.units * row
+        expand(table, phase.projection, part, group, shrunk, tile + 4 * LANES * row)
 
 
 @compiled
@@ -295,6 +344,8 @@ def run_step(steps, phases, parts, thread):
             _multiply(step, phase, parts, number, scratch)
         elif phase.kind == Kind.ATTENTION:
             _attend(step, phase, number, scratch)
+        elif phase.kind == Kind.SHRINK:
+            _shrink(step, phase, number, scratch)
         else:
             _add(step, phase, number)
     leave(step.team, thread == 0)

@@ -23,7 +23,7 @@ from townsfolk.engine.timed_pace import TimedPace
 from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
-from townsfolk.models.decode_step import compile_steps
+from townsfolk.models.decode_step import compile_steps, compiled_projections
 from townsfolk.sampling import (
     SampledTokens,
     SamplerBackend,
@@ -150,9 +150,10 @@ class EagerRunner:
         self._tables = SlotTables(
             max_batch, table_width(context_length, kv.block_size), self._device
         )
-        self.adapters = SlotAdapters(decoder, max_batch)
         self._launched = 0
         self._compiled = compile_steps(decoder, kv)
+        compiled = None if self._compiled is None else compiled_projections(decoder)
+        self.adapters = SlotAdapters(decoder, max_batch, projections=compiled)
 
     def pace(self) -> TimedPace:
         """See `Runner`."""

@@ -21,46 +21,10 @@ from townsfolk_kernels.ops.low_rank import LowRankUpdate
 
 from townsfolk.models.adapters import BoundAdapter, ProjectionUpdates
 from townsfolk.models.decoder import Decoder
-from townsfolk.models.spec import DecoderSpec
+from townsfolk.models.projections import projections_of
 from townsfolk.models.weights import DecoderWeights
 
 _PLACES = 512  # adapters at most
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """A weight that adapters change.
-
-    Attributes:
-        columns: of the weight.
-        ends: one past the last row of each part that is a module of its own.
-    """
-
-    columns: int
-    ends: tuple[int, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows of the weight."""
-        return self.ends[-1]
-
-    def elements(self, rank: int) -> int:
-        """Elements that an adapter of some padded rank takes, a multiple of 16."""
-        return rank * len(self.ends) * self.columns + self.rows * rank
-
-
-def projections_of(spec: DecoderSpec) -> list[Projection]:
-    """Return the projections of a decoder's layers, in the order of `DecoderWeights`."""
-    found = []
-    for layer in spec.layers:
-        queries, keys = layer.attention.query_width, layer.attention.kv_width
-        hidden, width = spec.hidden_size, layer.mlp.width
-        qkv = (queries, queries + keys, queries + 2 * keys)
-        found.append(Projection(hidden, qkv))
-        found.append(Projection(queries, (hidden,)))
-        found.append(Projection(hidden, (width, 2 * width) if layer.mlp.gated else (width,)))
-        found.append(Projection(width, (hidden,)))
-    return found
 
 
 @dataclass(slots=True)

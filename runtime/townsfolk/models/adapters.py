@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -52,6 +53,13 @@ class BoundAdapter:
 
 
 ProjectionUpdates = Mapping[int, LowRankUpdate]
+
+
+class BatchAdapters(Protocol):
+    """Adapters of a batch's rows."""
+
+    def add(self, x: Tensor, weight: LinearWeight, out: Tensor) -> None:
+        """See `RowAdapters`."""
 
 
 class RowAdapters:

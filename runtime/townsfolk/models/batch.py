@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import PagedLayout
 
-from townsfolk.models.adapters import RowAdapters
+from townsfolk.models.adapters import BatchAdapters
 
 
 class KvPages(Protocol):
@@ -56,7 +56,7 @@ class ModelBatch:
     positions: Tensor
     slots: Tensor
     layout: PagedLayout
-    adapters: RowAdapters | None = None
+    adapters: BatchAdapters | None = None
 
     @classmethod
     def build(

@@ -6,6 +6,8 @@ What runs is a list of phases, made once of the decoder's spec and weights; see
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,9 @@ from townsfolk_kernels.quantized.interleaved import InterleavedMatrix
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
 
 from townsfolk.models.batch import KvPages, ModelBatch
+from townsfolk.models.compiled_adapters import CompiledRows
 from townsfolk.models.decoder import Decoder
+from townsfolk.models.projections import Projection, projections_of
 from townsfolk.models.spec import DecoderSpec, LayerSpec, NormKind
 from townsfolk.models.weights import Layer, Norm
 
@@ -91,6 +95,42 @@ def _rows(part: Tensor | InterleavedMatrix) -> int:
     return part.rows if isinstance(part, InterleavedMatrix) else len(part)
 
 
+class _Phases:
+    """A list of phases as compiled code reads it.
+
+    Attributes:
+        table: [phases], `step.PHASE`s.
+        rotated: which of them are attention, one for each layer.
+    """
+
+    def __init__(self, phases: Sequence[Mapping[str, Any]]) -> None:
+        """Write down phases by the names of their fields."""
+        self.table = np.zeros(len(phases), dtype=step.PHASE)
+        for row, phase in zip(self.table, phases, strict=True):
+            for name, value in phase.items():
+                row[name] = value
+        self.rotated = np.flatnonzero(self.table["kind"] == step.Kind.ATTENTION)
+
+
+def _with_adapters(
+    phases: Sequence[Mapping[str, Any]], projections: Sequence[Projection]
+) -> list[Mapping[str, Any]]:
+    """Return phases in which the products of layers add what adapters change."""
+    found: list[Mapping[str, Any]] = []
+    left = iter(enumerate(projections))
+    for phase in phases:
+        of_layer = phase["kind"] == step.Kind.PRODUCT and phase is not phases[-1]
+        if of_layer:
+            number, shape = next(left)
+            first, second = (*shape.ends, shape.ends[-1])[:2]
+            own = {"projection": number, "parts": len(shape.ends)}
+            own |= {"first_end": first, "second_end": second}
+            found += [{**phase, **own, "kind": step.Kind.SHRINK}, {**phase, **own}]
+        else:
+            found.append(phase)
+    return found
+
+
 class CompiledDecode:
     """Decode steps of a decoder that `can_compile`; for one thread at a time."""
 
@@ -125,19 +165,17 @@ class CompiledDecode:
             kv.k[0].shape[2],
         )
         self._parts: list[tuple[float, ...]] = []
-        self._rotated: list[int] = []  # phases of attention, one for each layer
-        self._phases = self._plan()
+        phases = self._plan()
+        self._phases = _Phases(phases)
+        self._adapted = _Phases(_with_adapters(phases, projections_of(spec)))
         self._part_table = np.array(self._parts, dtype=products.PART)
         self._step = np.zeros(1, dtype=step.STEP)
         self._scratch = torch.empty(0, dtype=torch.uint8)
 
     def takes(self, batch: ModelBatch) -> bool:
-        """Return whether it computes a batch: one new token of each sequence, of not too many.
-
-        It knows no adapters.
-        """
+        """Return whether it computes a batch: one new token of each sequence, of not too many."""
         count = len(batch.token_ids)
-        if batch.adapters is not None:
+        if not isinstance(batch.adapters, CompiledRows | None):
             return False
         return count <= self._most and count == len(batch.layout.kv_lengths)
 
@@ -162,7 +200,9 @@ class CompiledDecode:
         tables = batch.layout.block_tables.contiguous()
         positions = batch.positions.contiguous()
         rotations = decoder.rotations(positions)
-        self._phases["rotation"][self._rotated] = [each.data_ptr() for each in rotations]
+        rows = batch.adapters
+        phases = self._phases if rows is None else self._adapted
+        phases.table["rotation"][phases.rotated] = [each.data_ptr() for each in rotations]
         lengths = positions.numpy() + 1
         counts = -(-lengths // attention.SPLIT)
         starts = np.concatenate(([0], np.cumsum(counts)))
@@ -178,7 +218,11 @@ class CompiledDecode:
         values["split_sequences"] = owners.ctypes.data
         values["split_numbers"] = numbers.ctypes.data
         values["partials"] = self._partials.data_ptr()
-        team.run(self._work)
+        if isinstance(rows, CompiledRows):
+            values["adapters"], values["units"] = rows.addresses.ctypes.data, rows.units
+            shrunk = torch.empty(count, 3 * rows.units * LANES)
+            values["shrunk"] = shrunk.data_ptr()
+        team.run(partial(self._work, phases.table))
         return decoder.finish_logits(self._logits[:count])
 
     def _make_room(self, team: Team) -> None:
@@ -194,26 +238,21 @@ class CompiledDecode:
         values["scratch"] = self._scratch.data_ptr()
         values["scratch_bytes"] = self._scratch_bytes
 
-    def _work(self, thread: int) -> None:
-        step.run_step(self._step, self._phases, self._part_table, thread)
+    def _work(self, phases: NDArray[Any], thread: int) -> None:
+        step.run_step(self._step, phases, self._part_table, thread)
 
-    def _plan(self) -> NDArray[Any]:
+    def _plan(self) -> list[dict[str, Any]]:
         """Return the phases of a step."""
         weights = self._decoder.weights
         phases: list[dict[str, Any]] = []
         for number, layer in enumerate(weights.layers):
-            self._rotated.append(len(phases) + 1)
             phases += self._attention(number, layer)
             phases += self._feed_forward(layer)
         phases.append(
             self._product(weights.head, self._residual.data_ptr(), weights.norm)
             | {"output": step.Output.STORE, "target": self._logits.data_ptr()}
         )
-        table = np.zeros(len(phases), dtype=step.PHASE)
-        for row, phase in zip(table, phases, strict=True):
-            for name, value in phase.items():
-                row[name] = value
-        return table
+        return phases
 
     def _attention(self, number: int, layer: Layer) -> list[dict[str, Any]]:
         spec = layer.spec.attention

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from townsfolk_kernels.prefill.attention import AttentionWorkspace
 
     from townsfolk.models.adapter_stack import AdapterStack
+    from townsfolk.models.compiled_adapters import CompiledProjections
     from townsfolk.models.compiled_decode import CompiledDecode
 
 
@@ -175,6 +176,13 @@ def compile_steps(decoder: Decoder, kv: KvPages) -> CompiledDecode | None:
     from townsfolk.models.compiled_decode import CompiledDecode, can_compile
 
     return CompiledDecode(decoder, kv) if can_compile(decoder) else None
+
+
+def compiled_projections(decoder: Decoder) -> CompiledProjections:
+    """Return what adapters change in a decoder for which `compile_steps` has steps."""
+    from townsfolk.models.compiled_adapters import CompiledProjections
+
+    return CompiledProjections(decoder)
 
 
 def choose_step(
