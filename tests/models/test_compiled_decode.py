@@ -173,7 +173,7 @@ def adapted_rows(decoder, chosen, ranks=(4, 20)):
     projections = compiled_projections(decoder)
     laid_out = [projections.laid_out(each) for each in adapters]
     rows = projections.rows([None if own < 0 else laid_out[own] for own in chosen])
-    return rows, row_adapters(decoder, adapters, chosen, torch.float32)
+    return rows, row_adapters(decoder, adapters, chosen)
 
 
 def test_rows_have_adapters_of_their_own():
@@ -206,7 +206,7 @@ def test_operations_add_what_compiled_steps_add():
         found, expected = before.clone(), before.clone()
         compiled.add(x, weight, found)
         plain.add(x, weight, expected)
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found, expected, atol=0.02, rtol=0.02)
         assert not torch.equal(found, before)
         assert torch.equal(found[1::5], before[1::5])
 

@@ -79,17 +79,20 @@ def _run(additions, thread):
         return
     units = step.parts * step.units
     row_bytes = 4 * LANES * units
+    blocks = (step.count + _ROWS - 1) // _ROWS
+    items = blocks * units
     item = take(team, 0)
-    while item < step.count:
-        table = load_int64(step.adapters + 8 * item)
-        for unit in range(units):
-            source, target = step.x + 4 * step.columns * item, step.shrunk + row_bytes * item
+    while item < items:
+        unit, first = item // blocks, item % blocks * _ROWS
+        for row in range(first, min(first + _ROWS, step.count)):
+            table = load_int64(step.adapters + 8 * row)
+            source, target = step.x + 4 * step.columns * row, step.shrunk + row_bytes * row
             shrink(table, step.projection, step.parts, unit, source, step.columns, target)
         finish(team, 0)
         item = take(team, 0)
-    wait(team, 0, step.count)
+    wait(team, 0, items)
     chunks = (step.groups + _GROUPS - 1) // _GROUPS
-    items = chunks * ((step.count + _ROWS - 1) // _ROWS)
+    items = chunks * blocks
     item = take(team, 1)
     while item < items:
         first, begin = item // chunks * _ROWS, item % chunks * _GROUPS

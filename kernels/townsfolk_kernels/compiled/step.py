@@ -261,7 +261,8 @@ def _shrink(step, phase, number, scratch):
             combine(step, phase, scratch)
             x = scratch
     while item < items:
-        row, unit = item // units, item % units
+        # Rows that share an adapter find it in the cache.
+        row, unit = item % step.count, item // step.count
         table = load_int64(step.adapters + 8 * row)
         target = step.shrunk + 4 * LANES * 3 * step.units * row
         source = x + 4 * columns * row

@@ -39,6 +39,8 @@ class RowUnits:
     """Who of a batch has which adapter.
 
     Attributes:
+        slots: [batch], int32: rows of `of_slot`; below 0 for a place that is not used.
+        of_slot: [any], int32: the place of each slot's adapter in tables; below 0 for none.
         index: [batch], int32: the adapter's place in the table; below 0 for none.
         count: [1], int32: units that the batch has together.
         places: [any], int32: of each unit, its adapter's place.
@@ -46,6 +48,8 @@ class RowUnits:
         shrunk: [batch * most parts * MOST_RANK], fp32: memory for `A x`.
     """
 
+    slots: Tensor
+    of_slot: Tensor
     index: Tensor
     count: Tensor
     places: Tensor
@@ -53,15 +57,17 @@ class RowUnits:
     shrunk: Tensor
 
     @classmethod
-    def allocate(cls, batch: int, parts: int, device: torch.device) -> RowUnits:
+    def allocate(cls, of_slot: Tensor, batch: int, parts: int) -> RowUnits:
         """Take memory for batches of up to so many rows, and products of so many parts."""
+        device = of_slot.device
 
         def numbers(count: int) -> Tensor:
             return torch.zeros(count, dtype=torch.int32, device=device)
 
         most = batch * (MOST_RANK // UNIT)
         inner = torch.zeros(batch * parts * MOST_RANK, device=device)
-        return cls(numbers(batch), numbers(1), numbers(most), numbers(most), inner)
+        index = numbers(batch)
+        return cls(index, of_slot, index, numbers(1), numbers(most), numbers(most), inner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +127,17 @@ def _list_kernel(
         tl.store(numbers + ends - units + number, tl.zeros_like(place) + number, mask=inside)
 
 
-def list_units(slots: Tensor, of_slot: Tensor, sizes: Tensor, rows: RowUnits) -> None:
+def list_units(sizes: Tensor, rows: RowUnits) -> None:
     """Note which adapters a batch has.
 
     Args:
-        slots: [batch], int32: rows of `of_slot`; below 0 for a place that is not used.
-        of_slot: [any], int32: the place of each slot's adapter in tables; below 0 for none.
         sizes: [places], int32: units of each adapter.
         rows: gets them.
     """
-    batch = slots.shape[0]
+    batch = rows.slots.shape[0]
     _list_kernel[(1,)](
-        slots,
-        of_slot,
+        rows.slots,
+        rows.of_slot,
         sizes,
         rows.index,
         rows.count,
@@ -146,14 +150,14 @@ def list_units(slots: Tensor, of_slot: Tensor, sizes: Tensor, rows: RowUnits) ->
     )
 
 
-@kernel(do_not_specialize=["batch"])
+@kernel
 def _shrink_kernel(
     x,
+    slots,
+    of_slot,
     pool,
     entries,
-    index,
     shrunk,
-    batch,
     STRIDE: tl.constexpr,
     PARTS: tl.constexpr,
     K: tl.constexpr,
@@ -165,22 +169,27 @@ def _shrink_kernel(
 ):
     row, part = tl.program_id(0), tl.program_id(1)
     first = tl.program_id(2) * RANKS
-    if DEPENDENT:
-        gdc_wait()
     if SIGNALS:
         gdc_launch_dependents()
-    place = tl.load(index + row)
-    if place >= 0:
-        entry = entries + place * STRIDE
-        a, rank = tl.load(entry).to(tl.int64) * 16, tl.load(entry + 2)
-        k, r = tl.arange(0, WIDTH), tl.arange(0, RANKS)
-        values = tl.load(x + row * K + k, mask=k < K, other=0.0).to(tl.float32)
-        own = pool + a + part * rank * K
-        for begin in range(0, rank, 16):
-            at = (begin + first + r)[:, None] * K + k[None, :]
-            weights = tl.load(own + at, mask=k[None, :] < K, other=0.0).to(tl.float32)
-            sums = tl.sum(weights * values[None, :], axis=1)
-            tl.store(shrunk + (row * PARTS + part) * MOST + begin + first + r, sums)
+    # None of this is written by a kernel of the step, so it is loaded before the wait.
+    slot = tl.load(slots + row)
+    place = tl.load(of_slot + slot, mask=slot >= 0, other=-1)
+    entry = entries + tl.maximum(place, 0) * STRIDE
+    a, rank = tl.load(entry).to(tl.int64) * 16, tl.load(entry + 2)
+    rank = tl.where(place >= 0, rank, 0)
+    k, r = tl.arange(0, WIDTH), tl.arange(0, RANKS)
+    own = pool + a + part * rank * K + (first + r)[:, None] * K + k[None, :]
+    inside = (k < K)[None, :]
+    held = tl.load(own, mask=inside & (rank > 0), other=0.0)
+    if DEPENDENT:
+        gdc_wait()
+    if rank > 0:
+        values = tl.load(x + row * K + k, mask=k < K, other=0.0).to(tl.float32)[None, :]
+        target = shrunk + (row * PARTS + part) * MOST + first + r
+        tl.store(target, tl.sum(held.to(tl.float32) * values, axis=1))
+        for begin in range(16, rank, 16):
+            weights = tl.load(own + begin * K, mask=inside, other=0.0).to(tl.float32)
+            tl.store(target + begin, tl.sum(weights * values, axis=1))
 
 
 def shrink(x: Tensor, added: LowRankRows, dependent: bool = False) -> None:
@@ -195,11 +204,11 @@ def shrink(x: Tensor, added: LowRankRows, dependent: bool = False) -> None:
     width = power_of_two(columns)
     _shrink_kernel[(batch, len(table.ends), UNIT // _RANKS)](
         x,
+        rows.slots,
+        rows.of_slot,
         table.pool,
         table.entries,
-        rows.index,
         rows.shrunk,
-        batch,
         STRIDE=table.entries.stride(0),
         PARTS=len(table.ends),
         K=columns,

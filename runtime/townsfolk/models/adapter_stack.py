@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -138,9 +138,9 @@ class AdapterStack:
         """Return where adapters of a projection are, by its place in `DecoderWeights`."""
         return LowRankTable(self.pool, self._entries[:, number], self._projections[number].ends)
 
-    def list_units(self, slots: Tensor, rows: RowUnits) -> None:
+    def list_units(self, rows: RowUnits) -> None:
         """Note on the device which adapters the rows of a step have."""
-        list_units(slots, self.of_slot, self._sizes, rows)
+        list_units(self._sizes, rows)
 
     def _ranks(self, adapter: BoundAdapter) -> list[int]:
         pairs = zip(adapter.updates, self._projections, strict=False)
@@ -200,12 +200,13 @@ class StackedRows:
     def __init__(self, stack: AdapterStack, weights: DecoderWeights, max_batch: int) -> None:
         """Take memory for steps of up to `max_batch` rows."""
         self._stack = stack
-        self._units = RowUnits.allocate(max_batch, 3, stack.pool.device)
+        self._units = RowUnits.allocate(stack.of_slot, max_batch, 3)
         self._numbers = {id(each): number for number, each in enumerate(weights.projections)}
 
     def begin(self, slots: Tensor) -> None:
         """Look up the adapters of rows [batch], the first of a step's kernels."""
-        self._stack.list_units(slots, self._units)
+        self._units = replace(self._units, slots=slots)
+        self._stack.list_units(self._units)
 
     def of(self, weight: object) -> LowRankRows:
         """Return what adapters add to the product with a projection's weight."""

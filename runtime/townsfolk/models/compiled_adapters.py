@@ -36,8 +36,8 @@ class CompiledAdapter:
             if update is None:
                 continue
             rank = -(-update.rank // LANES) * LANES
-            a = torch.zeros(len(shape.ends), rank, shape.columns)
-            b = torch.zeros(shape.rows, rank)
+            a = torch.zeros(len(shape.ends), rank, shape.columns, dtype=torch.bfloat16)
+            b = torch.zeros(shape.rows, rank, dtype=torch.bfloat16)
             for part in update.parts():
                 own, end = part.a.shape[0], part.first + len(part.b)
                 b[part.first : end, :own] = part.b
