@@ -13,9 +13,9 @@ from townsfolk.models.fused_decode import FusedDecode
 from townsfolk_kernels import PagedLayout, use_reference
 
 CPU = torch.device("cpu")
-BLOCK_SIZE, BLOCKS, ROWS, VOCAB = 4, 5, 6, 100
+BLOCK_SIZE, BLOCKS, ROWS, VOCAB = 4, 3, 6, 32
 SMALL = {
-    "num_hidden_layers": 2, "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 96,
+    "num_hidden_layers": 1, "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 64,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
 }  # fmt: skip
 MEMORY = 1 << 21
@@ -64,7 +64,7 @@ class Case:
             return self.decoder.logits(self.decoder.forward(batch, self.kv))
 
 
-@pytest.mark.parametrize("chosen", [[0], [-1], [1, 0], [2, -1, 0, 2, 1]], ids=str)
+@pytest.mark.parametrize("chosen", [[0], [1, -1], [2, -1, 0, 2, 1]], ids=str)
 def test_logits_of_mixed_rows(decoder, chosen):
     adapters = [
         random_adapter(decoder, 4), random_adapter(decoder, 40), random_adapter(decoder, 8, only=0)
@@ -113,7 +113,7 @@ def test_the_pool_gives_the_updates_of_plain_operations(decoder):
 def test_what_does_not_fit_is_told(decoder):
     stack = AdapterStack(decoder, MEMORY, ROWS)
     assert stack.takes(random_adapter(decoder, 16))
-    assert not stack.takes(random_adapter(decoder, 257))  # more than a rank may be
+    assert not stack.takes(random_adapter(decoder, 513))  # more than a rank may be
     count = 0
     while stack.takes(adapter := random_adapter(decoder, 64)):
         count += 1

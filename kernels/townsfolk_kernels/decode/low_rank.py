@@ -24,13 +24,14 @@ from townsfolk_kernels.gpu.launch import options, power_of_two
 
 UNIT = 16
 """Ranks that are taken together: the least that tensor cores sum over."""
-MOST_RANK = 256
+MOST_RANK = 512
 """The largest rank."""
 ENTRY = 4
 """Numbers of an entry of the table: where A and B begin in the pool, in units of 16 elements; the
 rank, a multiple of 16, 0 where nothing is added; and nothing. So each begins at 16 bytes."""
 
 _RANKS = 4  # of one program that computes A x
+_WARP_WIDTH = 512  # columns of it for each warp
 _UNITS_AT_ONCE = tl.constexpr(4)
 
 
@@ -109,7 +110,6 @@ def _list_kernel(
     places,
     numbers,
     batch,
-    most,
     BATCH: tl.constexpr,
 ):
     m = tl.arange(0, BATCH)
@@ -121,7 +121,7 @@ def _list_kernel(
     units = tl.load(sizes + place, mask=is_first, other=0)
     ends = tl.cumsum(units, axis=0)
     tl.store(count, tl.sum(units, axis=0))
-    for number in range(most):
+    for number in range(tl.max(units, axis=0)):
         inside = number < units
         tl.store(places + ends - units + number, place, mask=inside)
         tl.store(numbers + ends - units + number, tl.zeros_like(place) + number, mask=inside)
@@ -144,7 +144,6 @@ def list_units(sizes: Tensor, rows: RowUnits) -> None:
         rows.places,
         rows.numbers,
         batch,
-        MOST_RANK // UNIT,
         BATCH=max(power_of_two(batch), 2),
         **options(4),
     )
@@ -169,8 +168,6 @@ def _shrink_kernel(
 ):
     row, part = tl.program_id(0), tl.program_id(1)
     first = tl.program_id(2) * RANKS
-    if SIGNALS:
-        gdc_launch_dependents()
     # None of this is written by a kernel of the step, so it is loaded before the wait.
     slot = tl.load(slots + row)
     place = tl.load(of_slot + slot, mask=slot >= 0, other=-1)
@@ -183,6 +180,9 @@ def _shrink_kernel(
     held = tl.load(own, mask=inside & (rank > 0), other=0.0)
     if DEPENDENT:
         gdc_wait()
+    # Behind the wait: the product begins before this ends, and reads what the kernel before wrote.
+    if SIGNALS:
+        gdc_launch_dependents()
     if rank > 0:
         values = tl.load(x + row * K + k, mask=k < K, other=0.0).to(tl.float32)[None, :]
         target = shrunk + (row * PARTS + part) * MOST + first + r
@@ -194,6 +194,10 @@ def _shrink_kernel(
 
 def shrink(x: Tensor, added: LowRankRows, dependent: bool = False) -> None:
     """Compute `A x` of each row and its adapter, into `added.rows.shrunk`.
+
+    Programs of the product that follows start when all of these are behind their wait, so the
+    kernel before has ended: those that multiply in a loop begin with it at once, and wait for
+    this kernel before they add.
 
     Args:
         x: [batch, in_features], what is multiplied.
@@ -217,7 +221,7 @@ def shrink(x: Tensor, added: LowRankRows, dependent: bool = False) -> None:
         RANKS=_RANKS,
         DEPENDENT=dependent,
         SIGNALS=card_of(x.device).has_dependent_launch,
-        **options(min(max(width // 512, 1), 8), dependent=dependent),
+        **options(min(max(width // _WARP_WIDTH, 1), 8), dependent=dependent),
     )
 
 

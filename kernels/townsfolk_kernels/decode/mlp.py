@@ -84,7 +84,9 @@ def _gate_up_kernel(
     inner = tl.minimum(tile * ROWS + r % ROWS, N - 1)
     rows = (inner + r // ROWS * N).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
+    LATE: tl.constexpr = ADDED > 0 and DEPTH > 0  # see `shrink`
+    if not LATE:
+        wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)
@@ -94,6 +96,8 @@ def _gate_up_kernel(
         held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
         PRECISION,
     )  # fmt: skip
+    if LATE:
+        wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     if ADDED > 0:  # noqa: SIM102  known when it is compiled
         if split == 0:
             acc = add_low_rank(

@@ -68,7 +68,9 @@ def _project_kernel(
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
     rows = tl.minimum(n, N - 1).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
+    LATE: tl.constexpr = ADDED > 0 and DEPTH > 0  # see `shrink`
+    if not LATE:
+        wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     if NORMED and DEPTH == 0:
         sums = load_squares(squares, batch, PARTS, BATCH)
@@ -78,6 +80,8 @@ def _project_kernel(
         held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
         PRECISION,
     )  # fmt: skip
+    if LATE:
+        wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     if ADDED > 0:  # noqa: SIM102  known when it is compiled
         if split == 0:
             acc = add_low_rank(
@@ -189,15 +193,21 @@ def _project_and_add_kernel(
     rows = tl.minimum(n, N - 1).to(tl.int64)
     held = hold(w, rows, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
     factor = tl.load(norm + n, mask=n < N, other=0.0).to(tl.float32)
-    wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
+    LATE: tl.constexpr = ADDED > 0 and DEPTH > 0  # see `shrink`
+    if not LATE:
+        wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
     at = m[None, :] * N + n[:, None]
     inside = (n[:, None] < N) & (m[None, :] < batch)
     first_row = load_first(x, begin, K, LENGTH, WIDTH, DEPTH, SLICES)
-    before = tl.load(residual + at, mask=inside, other=0.0).to(tl.float32)
+    if not LATE:
+        before = tl.load(residual + at, mask=inside, other=0.0).to(tl.float32)
     acc = times_rows(
         held, first_row, w, rows, x, begin, batch, K, LENGTH, WIDTH, DEPTH, SLICES, BATCH, STAGES,
         PRECISION,
     )  # fmt: skip
+    if LATE:
+        wait_and_signal(DEPENDENT, SIGNALS, DEPTH, SLICES)
+        before = tl.load(residual + at, mask=inside, other=0.0).to(tl.float32)
     if ADDED > 0:  # noqa: SIM102  known when it is compiled
         if split == 0:
             acc = add_low_rank(

@@ -27,6 +27,7 @@ from townsfolk.engine.errors import (
 )
 from townsfolk.models import Architecture
 from townsfolk.models.adapters import BoundAdapter, bind_adapter
+from townsfolk.models.projections import padded_elements
 
 logger = logging.getLogger(__name__)
 
@@ -204,7 +205,9 @@ class AdapterShelf:
         return adapter, bound.to(_HOST, self._dtype)
 
     def _reserve(self, name: str, adapter: Adapter, bound: BoundAdapter) -> AdapterInfo:
-        nbytes = bound.nbytes
+        assert self._architecture is not None
+        elements = padded_elements(bound, self._architecture.spec)
+        nbytes = elements * self._dtype.itemsize
         with self._lock:
             held = sum(self._held.values())
             if held + nbytes > self._memory:

@@ -16,7 +16,7 @@ from townsfolk.engine.slot_tables import SlotTables
 from townsfolk.engine.step_inputs import StepInputs, StepShape
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
-from townsfolk.models.adapters import RowAdapters
+from townsfolk.models.adapters import BatchAdapters
 from townsfolk.sampling.triton_backend import TritonBackend
 
 
@@ -74,7 +74,7 @@ class MixedStep:
         self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=device)
         self.flat, self.report = Report.allocate(shape.sequences, device)
 
-    def run(self, adapters: RowAdapters | None = None) -> tuple[Tensor, Tensor]:
+    def run(self, adapters: BatchAdapters | None = None) -> tuple[Tensor, Tensor]:
         """Launch the step's operations one by one.
 
         Args:

@@ -21,7 +21,7 @@ from townsfolk_kernels.ops.low_rank import LowRankUpdate
 
 from townsfolk.models.adapters import BoundAdapter, ProjectionUpdates
 from townsfolk.models.decoder import Decoder
-from townsfolk.models.projections import projections_of
+from townsfolk.models.projections import padded_ranks, projections_of
 from townsfolk.models.weights import DecoderWeights
 
 _PLACES = 512  # adapters at most
@@ -67,7 +67,7 @@ class AdapterStack:
 
     def takes(self, adapter: BoundAdapter) -> bool:
         """Return whether an adapter can be added."""
-        ranks = self._ranks(adapter)
+        ranks = padded_ranks(adapter)
         size = self._size(ranks)
         fits = self._end + size <= len(self.pool) and len(self._held) < _PLACES
         return fits and max(ranks) <= MOST_RANK
@@ -79,7 +79,7 @@ class AdapterStack:
             number: its own.
             adapter: one that it `takes`.
         """
-        ranks = self._ranks(adapter)
+        ranks = padded_ranks(adapter)
         used = {each.place for each in self._held.values()}
         place = next(free for free in range(_PLACES) if free not in used)
         held = _Held(place, self._end, ranks, self._size(ranks))
@@ -141,10 +141,6 @@ class AdapterStack:
     def list_units(self, rows: RowUnits) -> None:
         """Note on the device which adapters the rows of a step have."""
         list_units(self._sizes, rows)
-
-    def _ranks(self, adapter: BoundAdapter) -> list[int]:
-        pairs = zip(adapter.updates, self._projections, strict=False)
-        return [0 if each is None else -(-each.rank // UNIT) * UNIT for each, _ in pairs]
 
     def _size(self, ranks: list[int]) -> int:
         both = zip(self._projections, ranks, strict=True)

@@ -16,7 +16,7 @@ from townsfolk_kernels.compiled.vectors import LANES
 
 from townsfolk.models.adapters import BoundAdapter
 from townsfolk.models.decoder import Decoder
-from townsfolk.models.projections import Projection, projections_of
+from townsfolk.models.projections import Projection, padded_ranks, projections_of
 
 
 class CompiledAdapter:
@@ -31,19 +31,18 @@ class CompiledAdapter:
         """Lay out an adapter of some projections."""
         self.entries = np.zeros(len(projections), dtype=ENTRY)
         self._kept: list[Tensor] = []  # what the entries point to
-        pairs = zip(self.entries, adapter.updates, projections, strict=False)
-        for entry, update, shape in pairs:
+        own = zip(adapter.updates[:-1], padded_ranks(adapter), projections, strict=True)
+        for entry, (update, rank, shape) in zip(self.entries, own, strict=True):
             if update is None:
                 continue
-            rank = -(-update.rank // LANES) * LANES
             a = torch.zeros(len(shape.ends), rank, shape.columns, dtype=torch.bfloat16)
             b = torch.zeros(shape.rows, rank, dtype=torch.bfloat16)
             for part in update.parts():
-                own, end = part.a.shape[0], part.first + len(part.b)
-                b[part.first : end, :own] = part.b
+                count, end = part.a.shape[0], part.first + len(part.b)
+                b[part.first : end, :count] = part.b
                 for number, (start, stop) in enumerate(itertools.pairwise((0, *shape.ends))):
                     if part.first < stop and start < end:
-                        a[number, :own] = part.a
+                        a[number, :count] = part.a
             grouped = by_groups(b)
             self._kept += [a, grouped]
             entry["a"], entry["b"], entry["rank"] = a.data_ptr(), grouped.data_ptr(), rank

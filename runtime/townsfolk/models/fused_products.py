@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -150,7 +150,8 @@ class Products:
             return
         dense, _ = weight.dense()
         added = self._shrunk(x, weight, adapters)
-        project(x, dense, out, self.launch("qkv", dense.shape, x.shape[0]), added=added)
+        launch = self._early(self.launch("qkv", dense.shape, x.shape[0]), added)
+        project(x, dense, out, launch, added=added)
 
     def gate_up(
         self,
@@ -168,6 +169,7 @@ class Products:
         dense, bias = weight.dense()
         launch = self.launch("gate_up", dense.shape, out.shape[0])
         added = self._shrunk(stream.scaled, weight, adapters)
+        launch = self._early(launch, added)
         gate_up(stream.scaled, stream.norm, dense, bias, mlp.activation, out, launch, added)
 
     def join(
@@ -187,6 +189,7 @@ class Products:
             dense, _ = weight.dense()
             launch = self.launch("project", dense.shape, batch)
         added = self._shrunk(x, weight, adapters)
+        launch = self._early(launch, added)
         if joining.after is None:
             parts = -(-hidden // launch.tiles.rows)
             addition = stream.add(joining.place, parts, joining.before, joining.multiplier)
@@ -231,6 +234,10 @@ class Products:
         added = adapters.of(weight)
         shrink(x, added, self.dependent)
         return added
+
+    def _early(self, launch: Launch, added: LowRankRows | None) -> Launch:
+        """Return a launch that starts while `shrink` still runs, if that runs before it."""
+        return launch if added is None else replace(launch, dependent=self.dependent)
 
     def _tiles(self, op: str, shape: Sequence[int], batch: int) -> Tiles:
         rows, columns = shape

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from townsfolk.models.adapters import BoundAdapter
 from townsfolk.models.spec import DecoderSpec
+
+UNIT = 16
+"""Ranks that compiled code takes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,18 @@ class Projection:
     def elements(self, rank: int) -> int:
         """Elements that an adapter of some padded rank takes, a multiple of 16."""
         return rank * len(self.ends) * self.columns + self.rows * rank
+
+
+def padded_ranks(adapter: BoundAdapter) -> list[int]:
+    """Return an adapter's rank in each projection of the layers, up to a multiple of 16."""
+    ranks = [0 if each is None else each.rank for each in adapter.updates[:-1]]
+    return [-(-rank // UNIT) * UNIT for rank in ranks]
+
+
+def padded_elements(adapter: BoundAdapter, spec: DecoderSpec) -> int:
+    """Return how many numbers an adapter takes, with ranks of a multiple of 16."""
+    pairs = zip(projections_of(spec), padded_ranks(adapter), strict=True)
+    return sum(shape.elements(rank) for shape, rank in pairs)
 
 
 def projections_of(spec: DecoderSpec) -> list[Projection]:
