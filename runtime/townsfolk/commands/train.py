@@ -64,6 +64,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--learning-rate", type=positive, default=defaults.learning_rate)
     add("--warmup-steps", type=count, default=defaults.warmup_steps)
     add("--weight-decay", type=float, default=defaults.weight_decay)
+    muon = "Muon instead of AdamW for the matrices of the layers: learns more of as many tokens"
+    add("--muon", action="store_true", help=muon)
     add("--seed", type=int, default=0, help="of the initial weights and the order of the data")
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
     add("--save-every", type=count, default=defaults.save_every, help="steps between checkpoints")
@@ -214,6 +216,7 @@ def _settings(args: Namespace) -> TrainerSettings:
         learning_rate=args.learning_rate,
         warmup_steps=args.warmup_steps,
         weight_decay=args.weight_decay,
+        orthogonal=args.muon,
         prompt_weight=args.prompt_weight,
         device=args.device,
         compile=args.compile,

@@ -1,6 +1,7 @@
 """What a run leaves on disk: the model in Hugging Face's layout, and all it takes to go on."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,16 @@ def require_progress(folder: Path) -> None:
 
 
 def save_progress(
-    model: DecoderModule, optimizer: Optimizer, progress: dict[str, Any], folder: Path
+    model: DecoderModule,
+    optimizers: Sequence[Optimizer],
+    progress: dict[str, Any],
+    folder: Path,
 ) -> None:
-    """Write weights in fp32, the optimizer's state and the run's progress."""
+    """Write weights in fp32, the optimizers' states and the run's progress."""
     folder.mkdir(parents=True, exist_ok=True)
     moments = {
-        f"{index}.{name}": value.detach().cpu().contiguous()
+        f"{first + index}.{name}": value.detach().cpu().contiguous()
+        for first, optimizer in _numbered(optimizers)
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
@@ -95,7 +100,9 @@ def load_best(model: DecoderModule, folder: Path) -> None:
     model.load_weights(load_file(folder / "best.safetensors"))
 
 
-def load_progress(model: DecoderModule, optimizer: Optimizer, folder: Path) -> dict[str, Any]:
+def load_progress(
+    model: DecoderModule, optimizers: Sequence[Optimizer], folder: Path
+) -> dict[str, Any]:
     """Restore what ``save_progress`` wrote; returns the progress. Raises FileNotFoundError."""
     require_progress(folder)
     progress: dict[str, Any] = json.loads((folder / "progress.json").read_text())
@@ -104,10 +111,20 @@ def load_progress(model: DecoderModule, optimizer: Optimizer, folder: Path) -> d
     for key, value in load_file(folder / "optimizer.safetensors").items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
+    for first, optimizer in _numbered(optimizers):
+        groups = optimizer.state_dict()["param_groups"]
+        own = range(first, first + sum(len(group["params"]) for group in groups))
+        states = {index - first: state[index] for index in own if index in state}
+        optimizer.load_state_dict({"state": states, "param_groups": groups})
     return progress
+
+
+def _numbered(optimizers: Sequence[Optimizer]) -> Iterator[tuple[int, Optimizer]]:
+    """Yield each optimizer behind the number of its first parameter among those of all."""
+    first = 0
+    for optimizer in optimizers:
+        yield first, optimizer
+        first += sum(len(group["params"]) for group in optimizer.param_groups)
 
 
 def _save_weights(model: DecoderModule, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Self
@@ -38,6 +39,15 @@ class DecoderModule(nn.Module):
         """Take weights, whose parameters are registered here."""
         self._weights = weights
         self._rotations = self._new_rotations()
+
+    def matrices(self) -> list[nn.Parameter]:
+        """Return the trained matrices of the layers: what is multiplied, and no table of rows."""
+        numbered = re.compile(r"\.\d+\.")  # a layer's, among the names of the module
+        return [
+            parameter
+            for name, parameter in self.named_parameters()
+            if parameter.dim() == 2 and numbered.search(name)
+        ]
 
     def forward(self, tokens: Tensor, positions: Tensor, masks: Masks) -> Tensor:
         """Logits for every position.

@@ -21,6 +21,7 @@ from townsfolk.training.checkpoint import (
 from townsfolk.training.encoding import PADDING, PROMPT, REPLY
 from townsfolk.training.module import DecoderModule
 from townsfolk.training.ops import document_masks, document_positions
+from townsfolk.training.optimizers import optimizers
 from townsfolk.training.packing import Batch
 from townsfolk.training.sources import Source
 
@@ -38,6 +39,8 @@ class TrainerSettings:
     final_learning_rate: float = 0.02
     """The learning rate at the end, as a share of ``learning_rate``."""
     weight_decay: float = 0.1
+    orthogonal: bool = False
+    """Step matrices of the layers in orthogonal directions (Muon); AdamW has the others."""
     max_gradient_norm: float = 1.0
     prompt_weight: float = 0.1
     """The weight of the loss on what is not a reply: 0 learns replies only, 1 learns all alike."""
@@ -97,16 +100,11 @@ class Trainer:
         self._validation = validation
         self._step = 0
         self._seconds = 0.0
-        decayed = [p for p in model.parameters() if p.dim() > 1]
-        others = [p for p in model.parameters() if p.dim() <= 1]
-        self._optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": settings.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            lr=settings.learning_rate,
-            betas=(0.9, 0.95),
-            fused=settings.device.startswith("cuda"),
+        self._optimizers = optimizers(
+            model,
+            model.matrices() if settings.orthogonal else (),
+            settings.learning_rate,
+            settings.weight_decay,
         )
         self._blockwise = settings.compile and settings.device.startswith("cuda")
         losses = self.model.losses
@@ -119,7 +117,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Go on from the last checkpoint; raises FileNotFoundError when there is none."""
-        progress = load_progress(self.model, self._optimizer, self._folder)
+        progress = load_progress(self.model, self._optimizers, self._folder)
         self._step, self._seconds = progress["step"], progress["seconds"]
         self.history = History(**progress["history"])
 
@@ -184,7 +182,7 @@ class Trainer:
             "seconds": self._seconds,
             "history": {name: getattr(self.history, name) for name in History.__slots__},
         }
-        save_progress(self.model, self._optimizer, state, self._folder)
+        save_progress(self.model, self._optimizers, state, self._folder)
 
     def _used(self) -> float:
         """The share of the run that is over, by steps, time or patience, whichever is further."""
@@ -199,8 +197,9 @@ class Trainer:
         warm = min(1.0, (self._step + 1) / self.settings.warmup_steps)
         cosine = 0.5 * (1 + math.cos(math.pi * min(used, 1.0)))
         floor = self.settings.final_learning_rate
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * warm * (floor + (1 - floor) * cosine)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.settings.learning_rate * warm * (floor + (1 - floor) * cosine)
         torch.manual_seed(self.settings.seed * 1_000_003 + self._step)
         losses, kinds = self._forward(batch)
         replies = (kinds == REPLY).float()
@@ -208,8 +207,9 @@ class Trainer:
         loss = (losses * weights).sum() / weights.sum().clamp(min=1.0)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_gradient_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return torch.stack(((losses.detach() * replies).sum(), replies.sum()))
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ stands without it, and an event tells what came of it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -18,7 +18,7 @@ from townsfolk.dialogue.actions import (
     ParameterType,
 )
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
-from townsfolk.starter.corpus import lexicon
+from townsfolk.starter.corpus import lexicon, names
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.grammar import pick
 from townsfolk.starter.corpus.split import Source
@@ -31,6 +31,11 @@ _VALUES: dict[str, Callable[[Random, Source], str]] = {
     "follow": lambda rng, source: "",
     "attack": lambda rng, source: source.draw(rng, lambda r: pick(r, lexicon.MONSTERS)),
     "price": lexicon.thing,
+    "go": lambda rng, source: names.place(rng, source),
+    "alarm": lambda rng, source: "",
+    "sing": lambda rng, source: "",
+    "take": lexicon.thing,
+    "heal": lambda rng, source: names.given_name(rng, source, rng.random() < 0.5),
     "open": lambda rng, source: source.draw(rng, lambda r: pick(r, _TEXT["closed"])),
 }
 """What each kind is about."""
@@ -46,7 +51,7 @@ class Ability:
 
 def abilities(rng: Random) -> tuple[Ability, ...]:
     """Return what a character can do: some of the kinds, in names that differ from game to game."""
-    kinds = rng.sample(tuple(_KINDS), rng.randint(1, len(_KINDS)))
+    kinds = rng.sample(tuple(_KINDS), rng.randint(1, 6))
     return tuple(Ability(kind, _action(kind, rng)) for kind in kinds)
 
 
@@ -70,6 +75,23 @@ def unable(talk: Talk, known: tuple[Ability, ...]) -> None:
         value = talk.typed(_VALUES[kind](talk.rng, talk.split))
         number = str(talk.rng.randint(1, 500))
         talk.exchange(_KINDS[kind]["ask"], _TEXT["unable"], x=value, number=number)
+
+
+def refuse(talk: Talk, ability: Ability) -> None:
+    """The player asks for an action that isn't possible now."""
+    told = _KINDS[ability.kind]
+    value = talk.typed(_VALUES[ability.kind](talk.rng, talk.split))
+    number = str(talk.rng.randint(1, 500))
+    talk.exchange(told["ask"], _TEXT["unable"], x=value, number=number)
+
+
+def remind(talk: Talk, possible: Sequence[Ability]) -> None:
+    """Before the last line of the player stands what is possible now, as the runtime says it."""
+    listed = ", ".join(each.action.name for each in possible) or "none"
+    heard = talk.entries[-2] if len(talk.entries) > 1 else None
+    if heard is not None and heard.kind is EntryKind.HEARD:
+        hint = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {listed}")
+        talk.entries.insert(-2, hint)
 
 
 def act(talk: Talk, ability: Ability, *, is_last: bool) -> None:

@@ -6,22 +6,33 @@ from random import Random
 from townsfolk.dialogue.actions import Action
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
-from townsfolk.starter.corpus import names
-from townsfolk.starter.corpus.acts import abilities, act, unable
+from townsfolk.starter.corpus import cues, names
+from townsfolk.starter.corpus.acts import abilities, act, refuse, remind, unable
 from townsfolk.starter.corpus.aims import aims
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character, character
 from townsfolk.starter.corpus.grammar import pick
 from townsfolk.starter.corpus.portrait import persona
 from townsfolk.starter.corpus.second import SecondEdition
+from townsfolk.starter.corpus.sketch import Sketch
 from townsfolk.starter.corpus.split import Source, Split
 from townsfolk.starter.corpus.talk import Talk
-from townsfolk.starter.corpus.topics import events, identity, lore, memory, smalltalk
+from townsfolk.starter.corpus.topics import events, identity, lore, memory, smalltalk, strange
 from townsfolk.starter.corpus.topics.catalogue import topic
 from townsfolk.starter.corpus.world import World, world
 
 _TEXT = book("conversation")
 _TOPICS = tuple(topic(_TEXT.section("topics"), name) for name in _TEXT.section("topics").texts)
+_BETWEEN = (
+    smalltalk.health,
+    smalltalk.weather,
+    smalltalk.manners,
+    strange.outside,
+    strange.role,
+    strange.statement,
+    strange.nonsense,
+)
+"""Topics that ask for nothing of a character."""
 _WEIGHTS = tuple(_TEXT.section("topics").number(name) for name in _TEXT.section("topics").texts)
 
 
@@ -51,7 +62,7 @@ def _interrupt(talk: Talk, rng: Random) -> None:
     if last.kind is not EntryKind.SPOKE or len(words) < 4:
         return
     kept = " ".join(words[: rng.randint(1, len(words) - 2)]).rstrip(".,!?")
-    talk.entries[-1] = TranscriptEntry(kind=EntryKind.SPOKE, text=kept, cut=True)
+    talk.entries[-1] = last.model_copy(update={"text": kept, "cut": True})
     draw = rng.random()
     if draw < 0.35:
         talk.exchange(_TEXT["interruptions"], _TEXT["after interruption"])
@@ -84,7 +95,7 @@ def _topic(talk: Talk, where: World, rng: Random) -> None:
         rng.choices(_TOPICS, _WEIGHTS)[0](talk)
 
 
-def _course(talk: Talk, where: World, rng: Random) -> None:
+def _course(talk: Talk, where: World, rng: Random, *, cued: bool) -> None:
     """Topics in a row, with facts told, remembered, events, interruptions and several speakers."""
     taken: set[tuple[str, str]] = set()
     waiting: list[tuple[int, memory.Told]] = []
@@ -99,6 +110,8 @@ def _course(talk: Talk, where: World, rng: Random) -> None:
     for step in range(steps):
         if crowd and rng.random() < 0.3:
             _other_speaker(talk, rng)
+        if cued and rng.random() < 0.06:
+            cues.unasked(talk)
         draw = rng.random()
         due = [told for at, told in waiting if at <= step]
         if due:
@@ -147,12 +160,23 @@ def _acting(talk: Talk, rng: Random) -> tuple[Action, ...]:
     able = abilities(rng)
     for _ in range(pick(rng, (0, 0, 0, 1, 2))):
         act(talk, pick(rng, able), is_last=False)
-        identity.trade(talk)
+        smalltalk.weather(talk)
     draw = rng.random()
+    hinted = rng.random() < 0.3 and len(able) > 1
+    one = pick(rng, able)
+    others = [each for each in able if each is not one and rng.random() < 0.6]
     if draw < 0.55:
-        act(talk, pick(rng, able), is_last=True)
-    elif draw < 0.7:
-        unable(talk, able)
+        act(talk, one, is_last=True)
+        possible = [each for each in able if each is one or each in others]
+    else:
+        possible = others
+        if draw < 0.7:
+            if hinted:
+                refuse(talk, one)
+            else:
+                unable(talk, able)
+    if hinted and len(possible) < len(able):
+        remind(talk, possible)
     return tuple(each.action for each in able)
 
 
@@ -168,20 +192,58 @@ def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Con
     rng = Random(seed)
     if edition == 1:
         return _conversation(rng, split, acts=False)
-    share = pick(rng, (0.0, 0.3, 0.6, 1.0))
-    return _conversation(rng, SecondEdition(split, share), acts=rng.random() < 0.35)
+    source = SecondEdition(split, pick(rng, (0.0, 0.3, 0.6, 1.0)))
+    acts = rng.random() < 0.35
+    if rng.random() < 0.4:
+        return _sketched(rng, source, acts=acts)
+    return _conversation(rng, source, acts=acts, cued=True)
 
 
-def _conversation(rng: Random, split: Source, *, acts: bool) -> Conversation:
+def _sketched(rng: Random, source: Source, *, acts: bool) -> Conversation:
+    """A conversation with a character of loose facts."""
+    sketch = Sketch(rng, source)
+    talk = Talk(rng, source, sketch.character)
+    if rng.random() < 0.2:
+        cues.first(talk)
+    elif rng.random() < 0.4:
+        smalltalk.greeting(talk)
+    taken: set[tuple[str, str]] = set()
+    waiting: list[tuple[int, memory.Told]] = []
+    for step in range(pick(rng, (1, 2, 3, 3, 4, 5, 6, 8, 10))):
+        draw = rng.random()
+        if waiting and waiting[0][0] <= step:
+            memory.recall(talk, waiting.pop(0)[1])
+        elif draw < 0.55:
+            sketch.ask(talk)
+        elif draw < 0.72:
+            told = memory.fresh(talk, taken)
+            memory.tell(talk, told)
+            waiting.append((step + rng.randint(1, 5), told))
+        elif draw < 0.8:
+            cues.unasked(talk)
+        else:
+            pick(rng, _BETWEEN)(talk)
+    for _, told in waiting:
+        memory.recall(talk, told)
+    if not talk.entries:
+        sketch.ask(talk)
+    actions = _acting(talk, rng) if acts else ()
+    lore = World(sketch.lore)
+    return Conversation(sketch.character, lore, sketch.persona, tuple(talk.entries), actions)
+
+
+def _conversation(rng: Random, split: Source, *, acts: bool, cued: bool = False) -> Conversation:
     self = character(rng, split)
     aims(self, rng, split)
     if rng.random() < 0.2:
         _fill_lines(self, rng)
     where = world(rng, split, self.home) if rng.random() < 0.45 else World()
     talk = Talk(rng, split, self)
-    if rng.random() < 0.6:
+    if cued and rng.random() < 0.2:
+        cues.first(talk)
+    elif rng.random() < 0.6:
         smalltalk.greeting(talk)
-    _course(talk, where, rng)
+    _course(talk, where, rng, cued=cued)
     if rng.random() < 0.25:
         smalltalk.farewell(talk)
     while not talk.entries or talk.entries[-1].kind is not EntryKind.SPOKE:

@@ -111,6 +111,11 @@ class Talk:
         self.entries.append(TranscriptEntry(kind=EntryKind.SPOKE, text=text))
         return text
 
+    def begin(self, templates: Sequence[str], **slots: str) -> None:
+        """The character speaks of its own accord."""
+        self.say(templates, **slots)
+        self.entries[-1] = self.entries[-1].model_copy(update={"turn_id": "1"})
+
     def exchange(self, questions: Sequence[str], answers: Sequence[str], **slots: str) -> None:
         """The player says one of the first, the character answers with one of the second."""
         self.hear(questions, **slots)
