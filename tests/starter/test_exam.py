@@ -1,6 +1,7 @@
 """The exam: nothing of it is in the corpus, and its marks are fair."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from exam_texts import BOOKS, VALUES, phrasings, plain
@@ -109,6 +110,23 @@ def question(answer, *, is_name=False):
 )
 def test_a_name_counts_letter_by_letter(answer, reply, right):
     assert question(answer, is_name=True).mark([Reply(reply)]).exact is right
+
+
+@pytest.mark.parametrize(
+    ("replies", "right"),
+    [
+        (("I don't follow you.", "I'm Zoë."), True),
+        (("I'm no chatbot.", "Zoë Finch, as before."), True),
+        (("As an AI language model, I can't.", "I'm Zoë."), False),
+        (("I don't follow you.", "I'm a helper."), False),
+    ],
+)
+def test_who_is_provoked_must_stay_in_character(replies, right):
+    (asked,) = Paper("a").questions("provoked", 1)
+    name = asked.accepted[0].split()[-1]
+    said = [Reply(text.replace("Zoë Finch", "Zoë").replace("Zoë", name)) for text in replies]
+    asked = replace(asked, accepted=(name,))
+    assert asked.mark(said).right is right
 
 
 def test_an_answer_must_be_clean_to_be_right():

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from townsfolk.starter import recipe
+from townsfolk.starter.corpus.conversation import natural
 from townsfolk.training.script import InvalidScriptError, Script, read
 
 GOOD = {
@@ -12,6 +14,18 @@ GOOD = {
 def test_a_script_survives_json(scripts):
     for script in scripts:
         assert Script.from_json(json.loads(json.dumps(script.to_json()))) == script
+
+
+def test_actions_survive_json():
+    told = next(filter(None, (acting(number) for number in range(100))))
+    again = Script.from_json(json.loads(json.dumps(told.to_json())))
+    assert again == told
+    assert again.messages() == told.messages()
+
+
+def acting(number):
+    told = recipe.script(natural(f"json:{number}"))
+    return told if told.actions else None
 
 
 def test_conversations_and_texts_may_be_mixed(tmp_path):
@@ -33,6 +47,8 @@ def test_conversations_and_texts_may_be_mixed(tmp_path):
         (json.dumps({**GOOD, "persona": {"name": ""}}), "name"),
         (json.dumps({**GOOD, "transcript": [{"kind": "sang", "text": "la"}]}), "kind"),
         (json.dumps({**GOOD, "transcript": ["Hello"]}), "transcript"),
+        (json.dumps({**GOOD, "actions": [{"name": "give item"}]}), r"actions\[0\].name"),
+        (json.dumps({**GOOD, "actions": ["give"]}), r"actions\[0\]: must be an object"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, reason):

@@ -1,6 +1,7 @@
 import operator
 from contextlib import suppress
 
+import pytest
 import torch
 from townsfolk.training.model import TrainableDecoder
 from townsfolk.training.sources import PackedSource, WorkerSource
@@ -22,11 +23,13 @@ def test_the_loss_falls_until_the_replies_are_known(config, scripts, encoder, tm
     assert last < 0.5
 
 
-def test_a_resumed_run_ends_in_the_same_weights(config, scripts, encoder, tmp_path):
-    whole = trainer(config, scripts, encoder, tmp_path / "whole", steps=12)
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_a_resumed_run_ends_in_the_same_weights(config, scripts, encoder, tmp_path, orthogonal):
+    chosen = {"steps": 12, "orthogonal": orthogonal}
+    whole = trainer(config, scripts, encoder, tmp_path / "whole", **chosen)
     whole.run()
 
-    begun = trainer(config, scripts, encoder, tmp_path / "parts", steps=12)
+    begun = trainer(config, scripts, encoder, tmp_path / "parts", **chosen)
     batches = begun._source.batches(0)
 
     class Interrupted:
@@ -37,12 +40,29 @@ def test_a_resumed_run_ends_in_the_same_weights(config, scripts, encoder, tmp_pa
     begun._source = Interrupted()
     with suppress(KeyboardInterrupt):
         begun.run()
-    resumed = trainer(config, scripts, encoder, tmp_path / "parts", steps=12)
+    resumed = trainer(config, scripts, encoder, tmp_path / "parts", **chosen)
     resumed.resume()
     resumed.run()
 
     for name, weight in whole.model.weights().items():
         assert torch.equal(weight, resumed.model.weights()[name]), name
+
+
+def test_muon_steps_the_matrices_of_the_layers_in_all_directions_alike(
+    config, scripts, encoder, tmp_path
+):
+    chosen = {"steps": 1, "orthogonal": True, "warmup_steps": 1, "weight_decay": 0.0}
+    run = trainer(config, scripts, encoder, tmp_path, **chosen)
+    before = {name: weight.clone() for name, weight in run.model.weights().items()}
+    run._update(next(run._source.batches(0)), 0.0)
+    stepped = {id(each) for each in run.model.matrices()}
+    assert len(stepped) == 7 * config["num_hidden_layers"]
+    for name, weight in run.model.named_parameters():
+        step = weight.detach() - before[name]
+        assert step.abs().max() > 0, name
+        if id(weight) in stepped:
+            values = torch.linalg.svdvals(step)
+            assert values.max() < 2.5 * values.median(), name  # of a gradient it is far more
 
 
 def test_prompts_are_not_learned_without_weight(config, scripts, encoder, tmp_path):

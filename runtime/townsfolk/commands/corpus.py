@@ -1,6 +1,8 @@
 """`townsfolk corpus`: for those who write the texts of the starter's conversations."""
 
+import json
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -42,13 +44,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="of the starter model. Default: 1, of the weights that ship",
     )
     show.add_argument("--count", type=whole_number(1), default=1, help="how many. Default: 1")
+    write = actions.add_parser(
+        "write",
+        help="write conversations for `townsfolk train lora`",
+        description="Write conversations in which people say more than they are asked for, as "
+        "JSONL: for models that can write already.",
+    )
+    write.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    write.add_argument("--seed", default="0", help="another seed gives other conversations")
+    write.add_argument("--count", type=whole_number(1), default=1000, help="Default: 1000")
+    held_out = "of names, trades and facts that are in no other conversation"
+    write.add_argument("--held-out", action="store_true", help=held_out)
 
 
 def run(args: Namespace) -> int:
     """Check or show; return 0, or 1 where something is wrong."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
     try:
-        return _check(args, console) if args.action == "check" else _show(args, console)
+        return {"check": _check, "show": _show, "write": _write}[args.action](args, console)
     except BookError as error:  # a book that can't be read at all
         console.print(str(error))
         return 1
@@ -71,6 +84,19 @@ def _show(args: Namespace, console: Console) -> int:
     for number in range(args.count):
         told = conversation(f"show:{args.seed}:{number}", edition=args.edition)
         _print(told, console)
+    return 0
+
+
+def _write(args: Namespace, console: Console) -> int:
+    from townsfolk.starter.corpus.conversation import natural
+    from townsfolk.starter.corpus.split import Split
+    from townsfolk.starter.recipe import script
+
+    split = Split.HELD_OUT if args.held_out else Split.TRAIN
+    with args.output.open("w", encoding="utf-8") as file:
+        for number in range(args.count):
+            told = script(natural(f"natural:{args.seed}:{number}", split))
+            print(json.dumps(told.to_json(), ensure_ascii=False), file=file)
     return 0
 
 

@@ -209,6 +209,11 @@ OURS = ActionFormat("<action>", "<action>", "arguments", "</action>", "\n[{}]\n"
 """For models whose template has none."""
 
 
+def possible(names: Iterable[str]) -> str:
+    """Return what the model is told where a turn may not take all actions, in a line."""
+    return f"Possible actions now: {', '.join(names) or NONE}"
+
+
 @dataclass(frozen=True, slots=True)
 class ActionCall:
     """An action that a character takes."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from townsfolk.dialogue.acting import Acting
-from townsfolk.dialogue.actions import ActionBook, ActionCall, Outcome
+from townsfolk.dialogue.actions import ActionBook, ActionCall, Outcome, possible
 from townsfolk.dialogue.choice import Choice, Question
 from townsfolk.dialogue.config import SessionConfig
 from townsfolk.dialogue.context import ContextWindow, Fit
@@ -125,8 +125,7 @@ class TurnRunner:
         most = turn.params.max_new_tokens
         names = self._actions.names(turn.utterance.actions.names)
         if not self._actions.is_all(names):  # else the character knows what it can do
-            possible = ", ".join(names) or "none"
-            hint = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {possible}")
+            hint = TranscriptEntry(kind=EntryKind.EVENT, text=possible(names))
             entries = (*entries[:-1], hint, entries[-1])
         async with self._fitting:
             fit = await _fit_in(self._window, entries, most)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from townsfolk.dialogue.actions import OURS
 from townsfolk.dialogue.chat_template import ChatTemplate, Unit
 from townsfolk.dialogue.encoding import EncodedPrompt, PromptEncoder
 from townsfolk.dialogue.prompt import CUT_MARK, Message
@@ -94,6 +95,8 @@ class ChatEncoder:
         text = messages[-1]["content"].strip()
         if units[place].control == last.control and units[place].text.startswith(last.text):
             text = units[place].text[len(last.text) :]
+        if OURS.opens in text:
+            return self._acting(text) + self._end(end)
         whole = Unit(last.control, last.text + text)
         ids, known = encoder.encode([*asked.units[:-1], whole]).unit_ids[-1], asked.unit_ids[-1]
         if ids[: len(known)] == known:
@@ -101,6 +104,13 @@ class ChatEncoder:
         else:  # the two would merge where they meet, but the model begins behind the prompt
             reply = self._tokenizer.encode(text, continues=True)
         return reply + self._end(end)
+
+    def _acting(self, text: str) -> list[int]:
+        """A reply that acts: the action is a request of its own, and no token spans its edges."""
+        said, opens, rest = text.partition(OURS.opens)
+        action, closes, _ = rest.partition(OURS.closes)
+        parts = (said + opens, action, closes)
+        return [token for part in parts for token in self._tokenizer.encode(part, continues=True)]
 
     def _end(self, control: str | None) -> list[int]:
         """The token that ends a reply; none where a text does."""

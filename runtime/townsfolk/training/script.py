@@ -8,7 +8,8 @@ A conversation::
                     {"kind": "spoke", "text": "Welcome to the Salted Herring."},
                     {"kind": "event", "text": "It begins to rain."}]}
 
-``persona`` and ``transcript`` take the fields of the runtime's own types. A reply with
+``persona``, ``transcript`` and ``actions``, what the character can do, take the fields of the
+runtime's own types. A reply with
 ``"cut": true`` was interrupted; it is context and never learned. Plain text is ``{"text": "..."}``.
 """
 
@@ -51,19 +52,27 @@ class Script:
 
     def to_json(self) -> dict[str, Any]:
         """The script as one JSON object."""
-        return {
+        values: dict[str, Any] = {
             "persona": self.persona.model_dump(mode="json", exclude_defaults=True),
             "lore": list(self.lore),
             "transcript": [
                 entry.model_dump(mode="json", exclude_defaults=True) for entry in self.transcript
             ],
         }
+        if self.actions:
+            values["actions"] = [
+                each.model_dump(mode="json", exclude_defaults=True) for each in self.actions
+            ]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Script":
         """Raises InvalidFieldError naming the field."""
-        needs = 'needs "persona", "transcript" with at least one entry, and optionally "lore"'
-        if unknown := values.keys() - {"persona", "lore", "transcript"}:
+        needs = (
+            'needs "persona", "transcript" with at least one entry, and optionally "lore" and '
+            '"actions"'
+        )
+        if unknown := values.keys() - {"persona", "lore", "transcript", "actions"}:
             raise InvalidFieldError(f"{min(unknown)}: there is no such field; a dialogue {needs}")
         if "persona" not in values or not values.get("transcript"):
             absent = "persona" if "persona" not in values else "transcript"
@@ -73,16 +82,19 @@ class Script:
             raise InvalidFieldError("lore: must be a list of texts")
         if not isinstance(values["persona"], dict):
             raise InvalidFieldError("persona: must be an object")
-        if not isinstance(values["transcript"], list):
-            raise InvalidFieldError("transcript: must be a list of objects")
-        entries = tuple(_entry(*numbered) for numbered in enumerate(values["transcript"]))
-        return cls(_within("persona", Persona, values["persona"]), tuple(lore), entries)
+        entries = _listed("transcript", TranscriptEntry, values["transcript"])
+        actions = _listed("actions", Action, values.get("actions", []))
+        return cls(_within("persona", Persona, values["persona"]), tuple(lore), entries, actions)
 
 
-def _entry(number: int, values: Any) -> TranscriptEntry:
-    if not isinstance(values, dict):
-        raise InvalidFieldError(f"transcript[{number}]: must be an object")
-    return _within(f"transcript[{number}]", TranscriptEntry, values)
+def _listed(place: str, kind: type[Part], values: Any) -> tuple[Part, ...]:
+    """Build the parts of a list, whose places errors name."""
+    if not isinstance(values, list):
+        raise InvalidFieldError(f"{place}: must be a list of objects")
+    for number, each in enumerate(values):
+        if not isinstance(each, dict):
+            raise InvalidFieldError(f"{place}[{number}]: must be an object")
+    return tuple(_within(f"{place}[{number}]", kind, each) for number, each in enumerate(values))
 
 
 def _within(place: str, kind: type[Part], values: dict[str, Any]) -> Part:

@@ -16,6 +16,7 @@ from townsfolk.dialogue.actions import (
     ActionParameter,
     Outcome,
     ParameterType,
+    possible,
 )
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import lexicon, names
@@ -85,12 +86,12 @@ def refuse(talk: Talk, ability: Ability) -> None:
     talk.exchange(told["ask"], _TEXT["unable"], x=value, number=number)
 
 
-def remind(talk: Talk, possible: Sequence[Ability]) -> None:
+def remind(talk: Talk, abilities: Sequence[Ability]) -> None:
     """Before the last line of the player stands what is possible now, as the runtime says it."""
-    listed = ", ".join(each.action.name for each in possible) or "none"
+    text = possible(each.action.name for each in abilities)
     heard = talk.entries[-2] if len(talk.entries) > 1 else None
     if heard is not None and heard.kind is EntryKind.HEARD:
-        hint = TranscriptEntry(kind=EntryKind.EVENT, text=f"Possible actions now: {listed}")
+        hint = TranscriptEntry(kind=EntryKind.EVENT, text=text)
         talk.entries.insert(-2, hint)
 
 

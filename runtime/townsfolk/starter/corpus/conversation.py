@@ -22,6 +22,7 @@ from townsfolk.starter.corpus.topics.catalogue import topic
 from townsfolk.starter.corpus.world import World, world
 
 _TEXT = book("conversation")
+_MORE = book("natural")
 _TOPICS = tuple(topic(_TEXT.section("topics"), name) for name in _TEXT.section("topics").texts)
 _BETWEEN = (
     smalltalk.health,
@@ -199,9 +200,31 @@ def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Con
     return _conversation(rng, source, acts=acts, cued=True)
 
 
-def _sketched(rng: Random, source: Source, *, acts: bool) -> Conversation:
-    """A conversation with a character of loose facts."""
+def natural(seed: str, split: Split = Split.TRAIN) -> Conversation:
+    """The conversation of this seed with somebody who says more than was asked for.
+
+    For models that can write already, and are to learn how characters talk.
+    """
+    rng = Random(seed)
+    source = SecondEdition(split, pick(rng, (0.0, 0.0, 0.3, 0.6)))
+    return _sketched(rng, source, acts=rng.random() < 0.3, share=0.7)
+
+
+def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) -> Conversation:
+    """A conversation with a character of loose facts.
+
+    Args:
+        rng: Decides everything.
+        source: Where values come from.
+        acts: Whether the character can act.
+        share: How many replies say more than was asked for, of one.
+    """
     sketch = Sketch(rng, source)
+
+    def more(kind: str) -> None:
+        if rng.random() < share:
+            talk.add(_MORE[kind], **sketch.slots)
+
     talk = Talk(rng, source, sketch.character)
     if rng.random() < 0.2:
         cues.first(talk)
@@ -213,11 +236,13 @@ def _sketched(rng: Random, source: Source, *, acts: bool) -> Conversation:
         draw = rng.random()
         if waiting and waiting[0][0] <= step:
             memory.recall(talk, waiting.pop(0)[1])
+            more("recall")
         elif draw < 0.55:
-            sketch.ask(talk)
+            more(sketch.ask(talk))
         elif draw < 0.72:
             told = memory.fresh(talk, taken)
             memory.tell(talk, told)
+            more("told")
             waiting.append((step + rng.randint(1, 5), told))
         elif draw < 0.8:
             cues.unasked(talk)

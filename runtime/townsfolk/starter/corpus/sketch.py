@@ -32,6 +32,8 @@ class Sketch:
         character: What the other generators may ask for.
         persona: The facts in sentences.
         lore: Facts of the world.
+        kinds: Of the facts that are told.
+        slots: What fills the holes of their texts.
     """
 
     def __init__(self, rng: Random, source: Source) -> None:
@@ -40,8 +42,8 @@ class Sketch:
         self.slots = self._values(names.person(rng, source))
         usual = rng.sample(_USUAL, rng.randint(2, len(_USUAL)))
         others = [kind for kind in _FACTS if kind not in _USUAL]
-        self._kinds = usual + rng.sample(others, rng.randint(0, 3))
-        trade = self.slots["trade"] if "trade" in self._kinds else None
+        self.kinds = usual + rng.sample(others, rng.randint(0, 3))
+        trade = self.slots["trade"] if "trade" in self.kinds else None
         self.character = Character(self._name, pick(rng, SCENES), any_style(rng), trade=trade)
         self.lore, self._known = self._world()
         self.persona = self._told()
@@ -131,7 +133,7 @@ class Sketch:
         if you:
             person = {"s": "you", "poss": "your", "o": "you", "person": "second"}
         sentences = []
-        kinds = list(self._kinds)
+        kinds = list(self.kinds)
         rng.shuffle(kinds)
         for kind in kinds:
             sentences.append(self._sentence(_FACTS[kind]["tell"], person, you))
@@ -150,20 +152,25 @@ class Sketch:
         slots = self.slots | person | {"n": name}
         return expand(pick(rng, self._source.more(templates)), rng, slots)
 
-    def ask(self, talk: Talk) -> None:
-        """Ask for a fact, of the character or of the world, or for what nobody can know."""
+    def ask(self, talk: Talk) -> str:
+        """Ask for a fact, or for what nobody can know; return which."""
         rng = self._rng
         draw = rng.random()
         if draw < 0.16:
             talk.exchange(_NAME["ask"], _NAME["answer"], **self.slots)
-        elif draw < 0.3 and self._known:
+            return "name"
+        if draw < 0.3 and self._known:
             ask, answer, slots = pick(rng, self._known)
             talk.exchange((ask,), (answer,), **slots)
-        elif draw < 0.42:
+            return "lore"
+        if draw < 0.42:
             slots = self._values(self._name)
             talk.exchange(_TEXT["never told"], _TEXT["not told"], **slots)
-        elif draw < 0.46 and "relative" not in self._kinds:
+            return "unknown"
+        if draw < 0.46 and "relative" not in self.kinds:
             talk.exchange(_FACTS["relative"]["ask"], _TEXT["not told"], **self.slots)
-        else:
-            told = _FACTS[pick(rng, self._kinds)]
-            talk.exchange(told["ask"], told["answer"], **self.slots)
+            return "unknown"
+        kind = pick(rng, self.kinds)
+        told = _FACTS[kind]
+        talk.exchange(told["ask"], told["answer"], **self.slots)
+        return kind

@@ -116,6 +116,13 @@ class Talk:
         self.say(templates, **slots)
         self.entries[-1] = self.entries[-1].model_copy(update={"turn_id": "1"})
 
+    def add(self, templates: Sequence[str], **slots: str) -> None:
+        """The character adds a sentence to what it has just said."""
+        said = self.entries[-1]
+        if said.kind is EntryKind.SPOKE and not said.cut:
+            more = self._expand(templates, slots)
+            self.entries[-1] = said.model_copy(update={"text": f"{said.text} {more}"})
+
     def exchange(self, questions: Sequence[str], answers: Sequence[str], **slots: str) -> None:
         """The player says one of the first, the character answers with one of the second."""
         self.hear(questions, **slots)

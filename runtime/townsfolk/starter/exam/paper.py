@@ -50,6 +50,7 @@ class Paper:
             "player": self._player,
             "told": self._told,
             "deflect": self._deflect,
+            "provoked": self._provoked,
             "action": self._action,
             "no action": self._no_action,
         }
@@ -149,6 +150,22 @@ class Paper:
         lines = (*self._before(rng), pick(rng, self._asks["deflect"]))
         asked = Interview("deflect", persona, (), lines)
         return Question("deflect", asked, owns_up=frozenset(self._asks["owns up"]))
+
+    def _provoked(self, rng: Random) -> Question:
+        persona, slots = self._someone(rng)
+        lines = (
+            *self._before(rng, 1),
+            *rng.sample(self._asks["provoked"], 2),
+            pick(rng, self._asks["provoked then"]),
+        )
+        accepted = (slots["name"], slots["short"])
+        return Question(
+            "provoked",
+            Interview("provoked", persona, (), lines, accepted),
+            accepted,
+            is_name=True,
+            gives_away=frozenset(self._asks["gives away"]),
+        )
 
     def _action(self, rng: Random) -> Question:
         line, name, takes = pick(rng, self._acts.triples("lines"))

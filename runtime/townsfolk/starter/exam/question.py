@@ -46,6 +46,9 @@ class Question:
         interview: Whom to ask, and what to say, line by line; the last line is the question.
         accepted: An answer has one of these. Empty where it must own up to not knowing.
         is_name: Whether what is asked for is a name, behind which no other may follow.
+        owns_up: One of these words is in an answer that owns up to not knowing.
+        gives_away: None of these may be in any reply, in small letters,:
+            they are words of somebody who has stepped out of the character.
         action: The action that fits, with its arguments; None where none does.
     """
 
@@ -54,6 +57,7 @@ class Question:
     accepted: tuple[str, ...] = ()
     is_name: bool = False
     owns_up: frozenset[str] = frozenset()
+    gives_away: frozenset[str] = frozenset()
     action: tuple[str, Mapping[str, str]] | None = None
 
     def mark(self, replies: Sequence[Reply]) -> Mark:
@@ -68,6 +72,8 @@ class Question:
             exact = self._owns_up(reply.text, "\n".join(context))
         else:
             exact = any(self._says(text, reply.text) for text in self.accepted)
+        if any(text in each.text.lower() for text in self.gives_away for each in replies):
+            exact = False
         return Mark(exact, faults, reply.looped)
 
     def _says(self, text: str, reply: str) -> bool:
