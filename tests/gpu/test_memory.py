@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from starter_numbers import starter_numbers
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine, NotEnoughMemoryError
-from townsfolk.library import resolve
 from townsfolk.models import Decoder
 
 STORM = Path(__file__).parent.parent / "support" / "memory_storm.py"
@@ -90,7 +90,7 @@ def test_what_others_have_can_not_be_had():
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
 def test_streamed_weights_are_those_of_the_file(dtype):
-    directory = resolve("starter")
+    directory = starter_numbers()
     found = Decoder.load(directory, dtype, "cuda").weights
     expected = Decoder.load(directory, torch.float32, "cpu").weights
     assert torch.equal(found.embedding.cpu(), expected.embedding.to(dtype))

@@ -9,9 +9,9 @@ from family_models import FAMILIES, VOCABULARY, make_model
 from gguf_files import random_model
 from paged import PagedRun
 from safetensors.torch import load_file
+from starter_numbers import starter_numbers
 from townsfolk import cli
 from townsfolk.checkpoint import Checkpoint
-from townsfolk.library import resolve
 from townsfolk.models import Decoder, open_source
 from townsfolk.quantization.importance import measure
 from townsfolk.text import Tokenizer
@@ -103,7 +103,7 @@ def test_every_family_can_be_quantised(tmp_path, name, capsys):
 
 def test_a_text_says_what_matters(tmp_path):
     """The starter model is closer to itself on a text like the one that it was told of."""
-    source = resolve("starter")
+    source = starter_numbers()
     text = tmp_path / "text.txt"
     text.write_text("Good evening, traveller. What brings you to our inn tonight? " * 40)
     quantize(source, "--to", "int4", "-o", tmp_path / "plain")
@@ -124,7 +124,7 @@ def test_a_text_says_what_matters(tmp_path):
 
 
 def test_the_starter_still_speaks(tmp_path, capsys):
-    assert quantize("starter", "--to", "int8", "-o", tmp_path / "small") == 0
+    assert quantize(starter_numbers(), "--to", "int8", "-o", tmp_path / "small") == 0
     asked = ["generate", "Hello", "--model", str(tmp_path / "small"), "--max-new-tokens", "8"]
     with pytest.raises(SystemExit) as ended:
         cli.main([*asked, "--temperature", "0"])

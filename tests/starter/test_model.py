@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 import townsfolk.starter
+from starter_numbers import starter_numbers
 from townsfolk.commands.evaluate import EngineInterviewer
 from townsfolk.config import EngineSettings
 from townsfolk.dialogue.persona import Persona
@@ -31,11 +32,11 @@ def test_it_is_small_enough_to_ship():
     assert sum(file.stat().st_size for file in MODEL.iterdir()) < 20_000_000
 
 
-def test_transformers_reads_it():
-    theirs = LlamaForCausalLM.from_pretrained(MODEL, dtype=torch.float32)
+def test_in_plain_numbers_transformers_reads_it():
+    theirs = LlamaForCausalLM.from_pretrained(starter_numbers(), dtype=torch.float32)
     tokens = torch.randint(4096, (1, 64), generator=torch.Generator().manual_seed(0))
     documents = torch.ones_like(tokens)
-    model = load_model(MODEL)
+    model = load_model(starter_numbers())
     masks = document_masks(documents, model.spec, blockwise=False)
     ours = model(tokens, document_positions(documents), masks)
     torch.testing.assert_close(ours, theirs(tokens).logits, atol=1e-3, rtol=0)

@@ -10,7 +10,18 @@ VALUES = [
     for key in ("names", "foreign names", "marked names", "trades", "homes", "goods", "players")
     for text in BOOKS["values"][key]
 ]
-ASKED = ("name", "trade", "home", "fear", "price", "relative", "deflect", "between", "provoked", "provoked then")
+ASKED = (
+    "name",
+    "trade",
+    "home",
+    "fear",
+    "price",
+    "relative",
+    "deflect",
+    "between",
+    "provoked",
+    "provoked then",
+)
 
 
 def plain(text: str) -> str:

@@ -103,10 +103,10 @@ def _modules(root: Path, package: str) -> Iterator[str]:
 
 
 def _data_files(root: Path) -> Iterator[Path]:
-    """What modules read of their package; a model is laid beside the program instead."""
+    """What modules read of their package; models are laid beside the program instead."""
     for pattern in _DATA:
         for file in sorted(root.rglob(pattern)):
-            if root / "starter" not in file.parents:
+            if not {root / "starter", root / "adapters"} & set(file.parents):
                 yield file
 
 

@@ -17,6 +17,7 @@ from townsfolk.engine.choice import choose
 from townsfolk.engine.errors import DeviceNotFoundError
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
 from townsfolk.engine.threads import compute_with, run_in_new_thread
+from townsfolk.library.places import adapter_folder
 from townsfolk.models import Architecture, Decoder, open_source
 from townsfolk.models.adapters import bind_adapter
 from townsfolk.models.loading import Progress, log_progress
@@ -67,7 +68,7 @@ class Pretrained:
         outline = WeightOutline.of_checkpoint(architecture, source.checkpoint(), dtype, device)
         adapter = None
         if settings.adapter is not None:
-            adapter = read_adapter(settings.adapter)
+            adapter = read_adapter(adapter_folder(settings.adapter))
             bound = bind_adapter(adapter, architecture)
             outline = outline.with_adapter(bound, Precision.choose(dtype, device))
             logger.info("the adapter %s becomes part of the weights", settings.adapter.name)

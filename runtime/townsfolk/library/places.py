@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER_VARIABLE = "TOWNSFOLK_MODELS"
+_ADAPTERS = Path(__file__).parent.parent / "adapters"
 _STARTER = Path(__file__).parent.parent / "starter" / "model"
 
 
@@ -29,3 +30,10 @@ def models_folder() -> Path:
 def starter_folder() -> Path:
     """Return the folder of the model that ships with Townsfolk; it may be left out of a build."""
     return _STARTER
+
+
+def adapter_folder(named: Path) -> Path:
+    """Return the folder of an adapter: one that ships with Townsfolk may be given by its name."""
+    ships = _ADAPTERS / named
+    is_name = len(named.parts) == 1 and not named.is_absolute()
+    return ships if is_name and not named.exists() and ships.is_dir() else named
