@@ -1,9 +1,13 @@
 """What adapters are trained on, against what the runtime shows to a model."""
 
+from dataclasses import replace
+
 import pytest
 from chat_models import TEMPLATES, use_template, write_tokenizer
+from townsfolk.dialogue.actions import OURS, Action, ActionFormat, ActionParameter
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.context import ContextWindow
+from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.text.tokenizer import Tokenizer
@@ -150,3 +154,24 @@ def test_small_models_are_trained_on_the_same_tokens(folder, encoder, scripts):
         (found,), expected = chat(each), encoder(each)
         assert found.tokens.tolist() == expected.tokens.tolist()
         assert found.kinds.tolist() == expected.kinds.tolist()
+
+
+def acting():
+    action = Action(name="give", parameters=(ActionParameter(name="item"),))
+    call = '{"name": "give", "arguments": {"item": "mug"}}'
+    reply = f"Here you are.{OURS.opens}{call}{OURS.closes}"
+    return replace(script(heard("A mug!"), spoke(reply)), actions=(action,)), call
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_an_action_is_learned_as_the_request_that_it_is(load, style):
+    """No token spans its edges, whatever merges there."""
+    told, call = acting()
+    tokenizer = load(style)
+    if ActionFormat.of(tokenizer.chat_template) is not OURS:
+        with pytest.raises(UnsupportedTemplateError, match="actions"):
+            ChatEncoder(tokenizer)(told)
+        return
+    (reply,) = learned(ChatEncoder(tokenizer)(told))
+    action = tokenizer.encode(call, continues=True)
+    assert any(reply[at : at + len(action)] == action for at in range(len(reply)))

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from townsfolk.dialogue.actions import OURS
+from townsfolk.dialogue.actions import OURS, ActionFormat
 from townsfolk.dialogue.chat_template import ChatTemplate, Unit
 from townsfolk.dialogue.encoding import EncodedPrompt, PromptEncoder
+from townsfolk.dialogue.errors import UnsupportedTemplateError
 from townsfolk.dialogue.prompt import CUT_MARK, Message
 from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.training.encoding import PADDING, PROMPT, REPLY, Example
@@ -44,6 +45,11 @@ class ChatEncoder:
         """
         if isinstance(document, str):
             return [self._text(document)]
+        if document.actions and ActionFormat.of(self._tokenizer.chat_template) is not OURS:
+            raise UnsupportedTemplateError(
+                "the dialogues have actions, and this model's chat template writes them in a form "
+                "of its own: leave them out"
+            )
         return self._conversation(document.messages(), document.persona.name)
 
     def fitting(self, document: Script | str, length: int) -> list[Example]:
