@@ -158,11 +158,11 @@ class Learner:
 
     def save(self, folder: Path, progress: dict[str, Any]) -> None:
         """Write all that it takes to go on."""
-        save_progress(self.model, self._optimizer, progress, folder)
+        save_progress(self.model, (self._optimizer,), progress, folder)
 
     def load(self, folder: Path) -> dict[str, Any]:
         """Go on from what `save` wrote; return the progress. Raises FileNotFoundError."""
-        return load_progress(self.model, self._optimizer, folder)
+        return load_progress(self.model, (self._optimizer,), folder)
 
     @torch.no_grad()
     def measure(self, samples: Sequence[Sample]) -> tuple[list[Sample], Update]:
