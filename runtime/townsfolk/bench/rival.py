@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import subprocess
 import time
 from types import TracebackType
@@ -43,7 +42,7 @@ class Rival:
 
     def __enter__(self) -> Rival:
         try:
-            self._process = subprocess.Popen(self._command, start_new_session=True)
+            self._process = subprocess.Popen(self._command)
         except OSError as error:
             raise MeasurementError(f"--rival: {self.name} can't be started: {error}") from None
         time.sleep(self._begins_after_s)
@@ -73,9 +72,9 @@ class Rival:
         process = self._process
         if process is None or process.poll() is not None:
             return
-        os.killpg(process.pid, signal.SIGTERM)
+        process.terminate()
         try:
             process.wait(_STOPS_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
