@@ -146,6 +146,16 @@ def test_a_bad_value_names_its_field(runtime: LaunchedRuntime) -> None:
             client.remove_lore("river")
 
 
+def test_what_is_no_option_is_named(runtime: LaunchedRuntime) -> None:
+    with connect(runtime) as client, client.npc(MIRA) as npc:
+        with pytest.raises(TypeError, match="a character has no option loer"):
+            client.npc(MIRA, loer=["town"])
+        with pytest.raises(TypeError, match="a turn has no option deadline"):
+            npc.say("Hello", deadline=1)
+        with pytest.raises(TypeError, match="a choice has no option sed"):
+            npc.choose(["Yes.", "No."], "Is it?", sed=1)
+
+
 def test_a_failed_turn_leaves_the_session_alive(runtime: LaunchedRuntime) -> None:
     with connect(runtime) as client, client.npc(MIRA, sampling=SAMPLING) as npc:
         with pytest.raises(InvalidArgumentError, match="text"):

@@ -10,7 +10,7 @@ print(piece, end="", flush=True)
 
 from townsfolk.client.actions import ActionRefusedError, action
 from townsfolk.client.aio import AsyncRuntime
-from townsfolk.client.choice import Choice
+from townsfolk.client.choice import Choice, ChoiceOptions
 from townsfolk.client.contrast import contrast
 from townsfolk.client.episode import Act, AsyncEpisode, Episode
 from townsfolk.client.errors import (
@@ -29,6 +29,7 @@ from townsfolk.client.errors import (
 from townsfolk.client.grammars import choices, json_schema, lark, regex
 from townsfolk.client.lines import happened, heard, spoken
 from townsfolk.client.npc import AsyncNpc
+from townsfolk.client.npc_options import NpcOptions
 from townsfolk.client.options import TurnOptions
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.speech import speech
@@ -62,6 +63,7 @@ __all__ = [
     "AsyncRuntime",
     "AsyncTurn",
     "Choice",
+    "ChoiceOptions",
     "DeadlineExceededError",
     "Episode",
     "FailedPreconditionError",
@@ -71,6 +73,7 @@ __all__ = [
     "Lore",
     "NotFoundError",
     "Npc",
+    "NpcOptions",
     "Persona",
     "PersonaContrast",
     "PersonaField",

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from townsfolk.client.actions import Actions, Function
-from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.arguments import check_options, message, milliseconds, prompt_field
 from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.cast import Cast
-from townsfolk.client.choice import Choice, choose_request
+from townsfolk.client.choice import Choice, ChoiceOptions, choose_request
 from townsfolk.client.connection import CALL_TIMEOUT_S, Connection
 from townsfolk.client.episode import AsyncEpisode, episode_config, take_request
 from townsfolk.client.frames import AsyncFrames
 from townsfolk.client.npc import AsyncNpc
+from townsfolk.client.npc_options import NpcOptions
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import (
     ActionSpec,
     Lore,
     Persona,
-    PersonaContrast,
     SessionConfig,
-    SpeechSettings,
-    TranscriptEntry,
 )
 from townsfolk.v1.episode_pb2 import (
     OpenEpisodeRequest,
@@ -127,61 +125,34 @@ class AsyncRuntime:
             await asyncio.gather(*(npc.close() for npc in [*self._npcs]))
         await self.connection.close()
 
-    def npc(
-        self,
-        persona: Persona,
-        *,
-        lore: Iterable[str] = (),
-        sampling: SamplingParams | None = None,
-        priority: int = 0,
-        session_id: str = "",
-        history: Iterable[TranscriptEntry] = (),
-        hesitation_entropy: float | None = None,
-        actions: Iterable[ActionSpec | Function] = (),
-        speech: SpeechSettings | None = None,
-        save_key: str = "",
-        adapter: str = "",
-        contrast: PersonaContrast | None = None,
-    ) -> AsyncNpc:
+    def npc(self, persona: Persona, **options: Unpack[NpcOptions]) -> AsyncNpc:
         """Return a character to talk to; its session opens with the first use.
 
         Args:
             persona: Who the character is.
-            lore: Ids given to `register_lore`: what the character knows of the world.
-            sampling: Sampling defaults for every turn.
-            priority: Larger goes first when the runtime is short of time. -100 to 100.
-            session_id: A name for the session; empty lets the runtime choose.
-            history: The transcript of a saved game. Of one that is longer than a request can be,
-                the newest lines are taken.
-            actions: What the character can do: functions, which are called when it does; or
-                messages, for games that answer with `AsyncNpc.accept` and `reject`.
-            hesitation_entropy: Say with each sentence how sure the character was of it: it
-                hesitates where the entropy reaches so many nats.
-            speech: What of its replies is said aloud, and what becomes of stage directions; see
-                `speech`.
-            save_key: What the character is called in a saved game; empty means the persona's name.
-            adapter: The adapter (LoRA) that the character speaks with, by its name in the runtime's
-                folder of adapters; the model alone if not given.
-            contrast: Parts of the persona that weigh more in its replies; see `contrast`.
+            options: See `NpcOptions`.
 
         Raises:
             InvalidArgumentError: A field can't hold its value.
         """
+        check_options("a character", options, NpcOptions)
+        actions = Actions(options.get("actions", ()))
+        save_key = options.get("save_key") or persona.name
         config = message(
             SessionConfig,
-            session_id=session_id,
+            session_id=options.get("session_id"),
             persona=persona,
-            lore_ids=list(lore),
-            sampling=sampling,
-            priority=priority,
-            history=list(history) or self._cast.take_history(save_key or persona.name),
-            hesitation_entropy=hesitation_entropy,
-            actions=(own := Actions(actions)).messages,
-            speech=speech,
-            adapter=adapter,
-            contrast=contrast,
+            lore_ids=list(options.get("lore", ())),
+            sampling=options.get("sampling"),
+            priority=options.get("priority"),
+            history=list(options.get("history", ())) or self._cast.take_history(save_key),
+            hesitation_entropy=options.get("hesitation_entropy"),
+            actions=actions.messages,
+            speech=options.get("speech"),
+            adapter=options.get("adapter"),
+            contrast=options.get("contrast"),
         )
-        npc = AsyncNpc(self, config, own, save_key)
+        npc = AsyncNpc(self, config, actions, save_key)
         self._cast.add(npc)
         return npc
 
@@ -256,11 +227,8 @@ class AsyncRuntime:
             priority=priority,
             grammar=grammar,
             adapter=adapter,
+            **prompt_field(prompt),
         )
-        if isinstance(prompt, str):
-            request.MergeFrom(message(pb.GenerateRequest, text=prompt))
-        else:
-            request.token_ids.CopyFrom(message(pb.TokenIds, ids=prompt))
         timeout_s = milliseconds("timeout_s", timeout_s) / 1000 or None
         async for response in self.connection.stream(self.stub.Generate, request, timeout_s):
             yield response
@@ -270,32 +238,22 @@ class AsyncRuntime:
         prompt: str | Sequence[int],
         options: Iterable[str],
         *,
-        per_token: bool = False,
-        draw: bool = False,
-        temperature: float | None = None,
-        seed: int | None = None,
         priority: int = 0,
         adapter: str = "",
+        **how: Unpack[ChoiceOptions],
     ) -> Choice:
         """Say how likely each of some texts is behind a prompt, and choose one.
 
         Args:
             prompt: A text or token ids; white space between it and an option belongs to the option.
             options: The texts.
-            per_token: Compare the mean log-probability of their tokens: for texts of unlike length.
-            draw: Draw one by its probability instead of taking the likeliest.
-            temperature: Divides the scores before they become probabilities.
-            seed: Of the draw.
             priority: Larger goes first. -100 to 100.
             adapter: The adapter by which they are likely; see `npc`.
+            how: See `ChoiceOptions`.
         """
         request = choose_request(
-            options, per_token, draw, temperature, seed, priority=priority, adapter=adapter
+            options, how, priority=priority, adapter=adapter, **prompt_field(prompt)
         )
-        if isinstance(prompt, str):
-            request.MergeFrom(message(pb.ChooseRequest, text=prompt))
-        else:
-            request.token_ids.CopyFrom(message(pb.TokenIds, ids=prompt))
         return await self.answer_choice(request)
 
     async def answer_action(self, request: pb.AnswerActionRequest) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
 from townsfolk.client.errors import InvalidArgumentError
+from townsfolk.v1.townsfolk_pb2 import TokenIds
 
 M = TypeVar("M", bound=Message)
 
@@ -33,6 +35,27 @@ def message(kind: type[M], /, **fields: Any) -> M:
             except ValueError as error:
                 raise InvalidArgumentError(f"{name}: {error}") from None
         raise
+
+
+def prompt_field(prompt: str | Sequence[int]) -> dict[str, Any]:
+    """Return the field of a request that holds a prompt: a text, or token ids.
+
+    Raises:
+        InvalidArgumentError: It is neither.
+    """
+    if isinstance(prompt, str):
+        return {"text": prompt}
+    return {"token_ids": message(TokenIds, ids=prompt)}
+
+
+def check_options(what: str, options: Mapping[str, object], declared: type) -> None:
+    """Check that all options are among those of a TypedDict.
+
+    Raises:
+        TypeError: One is not; the message names it, and what has no such option.
+    """
+    if unknown := options.keys() - declared.__annotations__.keys():
+        raise TypeError(f"{what} has no option {', '.join(sorted(unknown))}")
 
 
 def milliseconds(name: str, seconds: float | None) -> int:

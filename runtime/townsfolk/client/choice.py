@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
-from townsfolk.client.arguments import message
+from townsfolk.client.arguments import check_options, message
 from townsfolk.v1 import townsfolk_pb2 as pb
 
 
@@ -39,25 +39,34 @@ class Choice:
         return f"Choice({self.text!r}, probability={self.probability:.3f})"
 
 
-def choose_request(
-    options: Iterable[str],
-    per_token: bool,
-    draw: bool,
-    temperature: float | None,
-    seed: int | None,
-    **fields: Any,
-) -> pb.ChooseRequest:
+class ChoiceOptions(TypedDict, total=False):
+    """How a text is chosen; each may be left out."""
+
+    per_token: bool
+    """Compare the mean log-probability of the tokens: for texts of unlike length."""
+    draw: bool
+    """Draw one by its probability instead of taking the likeliest."""
+    temperature: float | None
+    """Divides the scores before they become probabilities."""
+    seed: int | None
+    """Of the draw."""
+
+
+def choose_request(texts: Iterable[str], how: ChoiceOptions, **fields: Any) -> pb.ChooseRequest:
     """Return the request for a choice; a seed asks for a draw.
 
     Raises:
         InvalidArgumentError: A field can't hold its value.
+        TypeError: There is no such option.
     """
+    check_options("a choice", how, ChoiceOptions)
+    seed = how.get("seed")
     return message(
         pb.ChooseRequest,
-        options=list(options),
-        score=pb.CHOICE_SCORE_PER_TOKEN if per_token else pb.CHOICE_SCORE_TOTAL,
-        draw=draw or seed is not None,
-        temperature=temperature,
+        options=list(texts),
+        score=pb.CHOICE_SCORE_PER_TOKEN if how.get("per_token") else pb.CHOICE_SCORE_TOTAL,
+        draw=how.get("draw") or seed is not None,
+        temperature=how.get("temperature"),
         seed=seed,
         **fields,
     )

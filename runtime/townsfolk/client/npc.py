@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Unpack
 from townsfolk.client.actions import Actions
 from townsfolk.client.arguments import message
 from townsfolk.client.attachment import Attachment
-from townsfolk.client.choice import Choice, choose_request
+from townsfolk.client.choice import Choice, ChoiceOptions, choose_request
 from townsfolk.client.errors import (
-    DeadlineExceededError,
     FailedPreconditionError,
     RuntimeFaultError,
     RuntimeUnavailableError,
@@ -22,6 +21,7 @@ from townsfolk.client.errors import (
 )
 from townsfolk.client.hold import Hold
 from townsfolk.client.lines import spoken
+from townsfolk.client.open_turns import OpenTurns
 from townsfolk.client.options import TurnOptions, utterance
 from townsfolk.client.stream import ANSWER_TIMEOUT_S
 from townsfolk.client.transcript import Transcript
@@ -44,8 +44,6 @@ from townsfolk.v1.townsfolk_pb2 import (
 if TYPE_CHECKING:
     from townsfolk.client.aio import AsyncRuntime
 
-# After the deadline, what the runtime gets to say so itself before the turn is given up here.
-DEADLINE_GRACE_S = 1.0
 # The most characters that a character learns of an action.
 MAX_OUTCOME = 2048
 
@@ -77,8 +75,7 @@ class AsyncNpc:
         """The lines that the character remembers; `entries` is the `history` of a saved game."""
         self._runtime = runtime
         self._attachment = Attachment(self, runtime, config, self._follow, self._lose)
-        self._turns: dict[str, AsyncTurn] = {}
-        self._last: AsyncTurn | None = None  # the newest turn that is over
+        self._turns = OpenTurns()
         self._hold = Hold()
         self._sending = asyncio.Lock()  # first come, first served: turns keep their order
         self._deliveries: dict[asyncio.Task[None], AsyncTurn] = {}
@@ -171,7 +168,7 @@ class AsyncNpc:
         turn = AsyncTurn(uuid.uuid4().hex, self.interrupt)
         said = utterance(cue, options, turn_id=turn.turn_id, text=text, speaker=speaker)
         if not self._hold.is_held:
-            self._start_clock(turn, said)
+            self._turns.start_clock(turn, said)
         delivery = asyncio.get_running_loop().create_task(self._deliver(turn, said))
         self._deliveries[delivery] = turn
         delivery.add_done_callback(self._deliveries.pop)
@@ -184,10 +181,7 @@ class AsyncNpc:
         speaker: str = "",
         *,
         remember: bool = False,
-        per_token: bool = False,
-        draw: bool = False,
-        temperature: float | None = None,
-        seed: int | None = None,
+        **how: Unpack[ChoiceOptions],
     ) -> Choice:
         """Have the character choose what to say among texts of yours; nothing is generated.
 
@@ -199,10 +193,7 @@ class AsyncNpc:
             text: What is said to the character before; empty: what it would say now.
             speaker: Who says it; empty means "Player".
             remember: Have what was said and the chosen text be part of the conversation.
-            per_token: Compare the mean log-probability of their tokens: for texts of unlike length.
-            draw: Draw one by its probability instead of taking the likeliest.
-            temperature: Divides the scores before they become probabilities.
-            seed: Of the draw.
+            how: See `ChoiceOptions`.
 
         Raises:
             InvalidArgumentError: An option is empty or there twice, or there is nothing to answer.
@@ -210,15 +201,7 @@ class AsyncNpc:
         """
         async with self._sending:
             await self._attachment.connected()
-            request = choose_request(
-                options,
-                per_token,
-                draw,
-                temperature,
-                seed,
-                session_id=self.session_id,
-                remember=remember,
-            )
+            request = choose_request(options, how, session_id=self.session_id, remember=remember)
             turn_id = uuid.uuid4().hex
             if text:
                 said = message(Utterance, text=text, speaker=speaker, turn_id=turn_id)
@@ -293,9 +276,7 @@ class AsyncNpc:
         turn_ids = tuple(answer.interrupted.turn_ids)
         if heard_characters is not None and turn_ids:
             self.transcript.cut(turn_ids, heard_characters)
-            turn = self._turns.get(turn_ids[0], self._last)
-            if turn is not None and turn.turn_id == turn_ids[0]:
-                turn.cut(heard_characters)
+            self._turns.cut(turn_ids[0], heard_characters)
         return turn_ids
 
     async def set_priority(self, priority: int) -> None:
@@ -326,7 +307,7 @@ class AsyncNpc:
         try:
             await self._hold.over()
             if turn.expires_at is None:  # it waited for that
-                self._start_clock(turn, said)
+                self._turns.start_clock(turn, said)
             async with self._sending:
                 stream = await self._attachment.connected()
                 if turn.is_over:  # its time was up while the runtime was waited for
@@ -334,39 +315,18 @@ class AsyncNpc:
                 if turn.expires_at is not None:
                     left = turn.expires_at - asyncio.get_running_loop().time()
                     said.deadline_ms = max(1, round(left * 1000))
-                self._turns[turn.turn_id] = turn
+                self._turns.add(turn)
                 self.transcript.ask(said)
                 await stream.send(ConverseRequest(say=said))
         except TownsfolkError as error:
-            self._fail(turn, error)
+            self._turns.fail(turn, error)
         except asyncio.CancelledError:
-            self._fail(turn, RuntimeUnavailableError("the client was closed"))
+            self._turns.fail(turn, RuntimeUnavailableError("the client was closed"))
             raise
         except Exception as error:
             fault = RuntimeFaultError(f"it could not be said: {error}")
             fault.__cause__ = error
-            self._fail(turn, fault)
-
-    def _start_clock(self, turn: AsyncTurn, said: Utterance) -> None:
-        """Begin to count the time that a turn has, if it has a deadline."""
-        if said.deadline_ms:
-            loop = asyncio.get_running_loop()
-            turn.expires_at = loop.time() + said.deadline_ms / 1000
-            turn.expiry = loop.call_at(turn.expires_at, self._expire, turn)
-
-    def _expire(self, turn: AsyncTurn) -> None:
-        """Give a turn up whose time is over and whose end does not come."""
-        loop = asyncio.get_running_loop()
-        assert turn.expires_at is not None
-        give_up = turn.expires_at + (DEADLINE_GRACE_S if turn.turn_id in self._turns else 0)
-        if loop.time() < give_up:
-            turn.expiry = loop.call_at(give_up, self._expire, turn)
-        else:
-            self._fail(turn, DeadlineExceededError("no answer before the deadline"))
-
-    def _fail(self, turn: AsyncTurn, error: TownsfolkError) -> None:
-        self._turns.pop(turn.turn_id, None)
-        turn.deliver(error)
+            self._turns.fail(turn, fault)
 
     async def _ask(self, request: ConverseRequest) -> SessionEvent:
         async with self._sending:
@@ -382,9 +342,7 @@ class AsyncNpc:
     def _lose(self, reason: TownsfolkError) -> None:
         """Fail the turns whose answers won't come."""
         self.transcript.lose_connection()
-        for turn in self._turns.values():
-            turn.deliver(reason)
-        self._turns.clear()
+        self._turns.lose(reason)
 
     def _follow(self, event: SessionEvent) -> None:
         """Take note of what happens."""
@@ -397,12 +355,7 @@ class AsyncNpc:
             self._running.add(running)
             running.add_done_callback(self._running.discard)
         turn_id = getattr(getattr(event, kind), "turn_id", "") if kind else ""
-        turn = self._turns.get(turn_id)
-        if turn is None:
-            return
-        if kind in ("turn_finished", "turn_interrupted", "error"):
-            self._last = self._turns.pop(turn_id)
-        turn.deliver(event)
+        self._turns.follow(kind or "", turn_id, event)
 
     async def __aenter__(self) -> AsyncNpc:
         return await self.open()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from townsfolk.client.actions import actions_now
-from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.arguments import check_options, message, milliseconds
 from townsfolk.v1.dialogue_pb2 import ActionsNow, TurnCue, Utterance
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 
@@ -37,8 +37,7 @@ def utterance(
         InvalidArgumentError: `deadline_s` is no time, or a text is no Unicode text.
         TypeError: There is no such option.
     """
-    if unknown := options.keys() - TurnOptions.__annotations__.keys():
-        raise TypeError(f"a turn has no option {', '.join(sorted(unknown))}")
+    check_options("a turn", options, TurnOptions)
     return message(
         Utterance,
         cue=cue,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from townsfolk.client.actions import Function
 from townsfolk.client.aio import AsyncRuntime
-from townsfolk.client.choice import Choice
+from townsfolk.client.choice import Choice, ChoiceOptions
 from townsfolk.client.episode import Episode
+from townsfolk.client.npc_options import NpcOptions
 from townsfolk.client.portal import Portal, call_in_loop
 from townsfolk.client.process import RuntimeProcess
 from townsfolk.client.sync_frames import Frames
@@ -18,9 +19,6 @@ from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import (
     ActionSpec,
     Persona,
-    PersonaContrast,
-    SpeechSettings,
-    TranscriptEntry,
 )
 from townsfolk.v1.episode_pb2 import Trajectory
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
@@ -75,38 +73,9 @@ class Runtime:
         """The launched runtime: its log, whether it runs; None for one that ran already."""
         return self._runtime.process
 
-    def npc(
-        self,
-        persona: Persona,
-        *,
-        lore: Iterable[str] = (),
-        sampling: SamplingParams | None = None,
-        priority: int = 0,
-        session_id: str = "",
-        history: Iterable[TranscriptEntry] = (),
-        hesitation_entropy: float | None = None,
-        actions: Iterable[ActionSpec | Function] = (),
-        speech: SpeechSettings | None = None,
-        save_key: str = "",
-        adapter: str = "",
-        contrast: PersonaContrast | None = None,
-    ) -> Npc:
+    def npc(self, persona: Persona, **options: Unpack[NpcOptions]) -> Npc:
         """Return a character to talk to; see `AsyncRuntime.npc`."""
-        make = call_in_loop(
-            self._runtime.npc,
-            persona,
-            lore=lore,
-            sampling=sampling,
-            priority=priority,
-            session_id=session_id,
-            history=history,
-            hesitation_entropy=hesitation_entropy,
-            actions=actions,
-            speech=speech,
-            save_key=save_key,
-            adapter=adapter,
-            contrast=contrast,
-        )
+        make = call_in_loop(self._runtime.npc, persona, **options)
         return Npc(self._portal, self._portal.run(make))
 
     def save(self) -> bytes:
@@ -154,24 +123,12 @@ class Runtime:
         prompt: str | Sequence[int],
         options: Iterable[str],
         *,
-        per_token: bool = False,
-        draw: bool = False,
-        temperature: float | None = None,
-        seed: int | None = None,
         priority: int = 0,
         adapter: str = "",
+        **how: Unpack[ChoiceOptions],
     ) -> Choice:
         """Choose among texts behind a prompt; see `AsyncRuntime.choose`."""
-        choice = self._runtime.choose(
-            prompt,
-            options,
-            per_token=per_token,
-            draw=draw,
-            temperature=temperature,
-            seed=seed,
-            priority=priority,
-            adapter=adapter,
-        )
+        choice = self._runtime.choose(prompt, options, priority=priority, adapter=adapter, **how)
         return self._portal.run(choice)
 
     def info(self) -> pb.GetRuntimeInfoResponse:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Unpack
 
-from townsfolk.client.choice import Choice
+from townsfolk.client.choice import Choice, ChoiceOptions
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.options import TurnOptions
 from townsfolk.client.portal import Portal, call_in_loop
@@ -154,22 +154,10 @@ class Npc:
         speaker: str = "",
         *,
         remember: bool = False,
-        per_token: bool = False,
-        draw: bool = False,
-        temperature: float | None = None,
-        seed: int | None = None,
+        **how: Unpack[ChoiceOptions],
     ) -> Choice:
         """Have the character choose among texts of yours; see `AsyncNpc.choose`."""
-        choice = self._npc.choose(
-            options,
-            text,
-            speaker,
-            remember=remember,
-            per_token=per_token,
-            draw=draw,
-            temperature=temperature,
-            seed=seed,
-        )
+        choice = self._npc.choose(options, text, speaker, remember=remember, **how)
         return self._portal.run(choice)
 
     def notify(self, event: str) -> None:
