@@ -141,6 +141,7 @@ def test_a_bad_value_names_its_field(runtime: LaunchedRuntime) -> None:
             client.npc(MIRA, sampling=SamplingParams(top_p=2)).open()
         with pytest.raises(NotFoundError, match="nowhere"):
             client.npc(MIRA, lore=["nowhere"]).open()
+        client.register_lore("river", "The river is called the Ash.")
         client.remove_lore("river")
         with pytest.raises(NotFoundError, match="river"):
             client.remove_lore("river")
