@@ -54,6 +54,18 @@ namespace Townsfolk
             }
         }
 
+        /// <summary>Where the runtime serves; null when it does not run.</summary>
+        public RuntimeEndpoint? Endpoint
+        {
+            get
+            {
+                lock (_lock)
+                {
+                    return _running is { HasExited: false } running ? running.Endpoint : null;
+                }
+            }
+        }
+
         /// <summary>The runtime's process id; null when it does not run.</summary>
         public int? ProcessId
         {

@@ -85,6 +85,27 @@ namespace Townsfolk
             return response.Sessions;
         }
 
+        /// <summary>A session's configuration and transcript, whoever opened it.</summary>
+        public Task<GetSessionResponse> GetSessionAsync(
+            string sessionId, CancellationToken cancellation = default) =>
+            CallAsync(TownsfolkMethods.GetSession, new GetSessionRequest { SessionId = sessionId }, cancellation);
+
+        /// <summary>How a session's last turns went, and its last prompt as the model saw it.</summary>
+        public Task<InspectSessionResponse> InspectSessionAsync(
+            string sessionId, bool withPrompt, CancellationToken cancellation = default) =>
+            CallAsync(
+                TownsfolkMethods.InspectSession,
+                new InspectSessionRequest { SessionId = sessionId, WithPrompt = withPrompt },
+                cancellation);
+
+        /// <summary>What failed of late, of all clients of the runtime.</summary>
+        public async Task<IReadOnlyList<ErrorReport>> ListErrorsAsync(CancellationToken cancellation = default)
+        {
+            var response = await CallAsync(
+                TownsfolkMethods.ListErrors, new ListErrorsRequest(), cancellation).ConfigureAwait(false);
+            return response.Errors;
+        }
+
         /// <summary>Completes a prompt as it stands: no persona, no transcript, no chat template.</summary>
         public IAsyncEnumerable<GenerateResponse> GenerateAsync(
             GenerateRequest request, CancellationToken cancellation = default) =>

@@ -77,6 +77,14 @@ namespace Townsfolk
         public static readonly RpcMethod<WatchStatsRequest, WatchStatsResponse> WatchStats =
             Method<WatchStatsRequest, WatchStatsResponse>("WatchStats", WatchStatsResponse.Parser);
 
+        /// <summary>How a session's last turns went, and its last prompt.</summary>
+        public static readonly RpcMethod<InspectSessionRequest, InspectSessionResponse> InspectSession =
+            Method<InspectSessionRequest, InspectSessionResponse>("InspectSession", InspectSessionResponse.Parser);
+
+        /// <summary>What failed of late.</summary>
+        public static readonly RpcMethod<ListErrorsRequest, ListErrorsResponse> ListErrors =
+            Method<ListErrorsRequest, ListErrorsResponse>("ListErrors", ListErrorsResponse.Parser);
+
         /// <summary>Tells the runtime of the game's frames.</summary>
         public static readonly RpcMethod<ReportFramesRequest, ReportFramesResponse> ReportFrames =
             Method<ReportFramesRequest, ReportFramesResponse>("ReportFrames", ReportFramesResponse.Parser);

@@ -6,6 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using NUnit.Framework;
 using Townsfolk.Editor;
+using Townsfolk.Tests.Support;
 using Townsfolk.Unity;
 using UnityEditor;
 using UnityEngine;
@@ -164,6 +165,61 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public async Task TheInspectorLooksIntoTheRuntimeAndRecords()
+        {
+            using var client = SharedRuntime.Connect("grpc-web");
+            var inn = SharedRuntime.Innkeeper("Mara", tokens: 6);
+            var smithy = SharedRuntime.Innkeeper("Joss", tokens: 6);
+            inn.SessionId = "inn " + Guid.NewGuid().ToString("N");
+            smithy.SessionId = "smithy " + Guid.NewGuid().ToString("N");
+            await using var mara = await client.OpenSessionAsync(inn);
+            await using var joss = await client.OpenSessionAsync(smithy);
+            await SharedRuntime.ReadAsync(mara, "Good evening!");
+            await SharedRuntime.ReadAsync(joss, "A nail, please.");
+            _scene.Settings.command = Repository.Townsfolk;
+            var window = OpenWindow("InspectorWindow", "Townsfolk Inspector");
+            var ofMara = $"[Mara ({inn.SessionId}): 2 lines, 0 wait";
+            Until(() => EditorPlayer.Draw(window).Any(line => line.StartsWith(ofMara, StringComparison.Ordinal)));
+            var button = EditorPlayer.Draw(window).Single(line => line.StartsWith(ofMara, StringComparison.Ordinal));
+            if (!button.EndsWith("<]", StringComparison.Ordinal))
+            {
+                EditorPlayer.Draw(window, press: button.Trim('[', ']'));
+            }
+
+            Until(() => string.Concat(EditorPlayer.Draw(window)).Contains("Good evening!"));
+            var drawn = EditorPlayer.Draw(window);
+            Assert.That(drawn, Has.Some.EqualTo("— from the cache —").And.Some.EqualTo("— computed —"));
+            Assert.That(drawn.Last(), Does.Match(@"with prompts \d+\.\d ms \(p99 \d+\.\d\); "));
+            EditorPlayer.Draw(window, press: "Turns");
+            Assert.That(EditorPlayer.Draw(window), Has.Some.Match(": finished; queued .* 6 tokens of "));
+            EditorPlayer.Draw(window, press: "Transcript");
+            Assert.That(EditorPlayer.Draw(window), Has.Some.EqualTo("Player: Good evening!"));
+
+            EditorPlayer.ChosenFile = Path.GetTempFileName();
+            try
+            {
+                EditorPlayer.Draw(window, press: "Record...");
+                string Written()
+                {
+                    using var file = new FileStream(
+                        EditorPlayer.ChosenFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+                    return new StreamReader(file).ReadToEnd();
+                }
+
+                Until(() => Written().Contains("Good evening!"));
+                EditorPlayer.Draw(window, press: "Stop recording");
+                Assert.That(Written(), Does.Not.Contain((await SharedRuntime.Process.GetAsync()).Token));
+                Assert.That(EditorPlayer.Draw(window), Does.Contain("[Record...]"));
+            }
+            finally
+            {
+                File.Delete(EditorPlayer.ChosenFile);
+                EditorPlayer.ChosenFile = string.Empty;
+                EditorPlayer.Close(window);
+            }
+        }
+
+        [Test]
         public void TheBuildHoldsTheSettingsAndWarnsOfWhatPlayersWouldMiss()
         {
             var folder = Directory.CreateTempSubdirectory("townsfolk-project-");
@@ -282,11 +338,10 @@ namespace Townsfolk.Tests.EndToEnd
         private static string[] Warnings(UnityEditor.Editor gui) => EditorPlayer.Draw(gui)
             .Where(line => line.StartsWith("Warning: ", StringComparison.Ordinal)).ToArray();
 
-        private static EditorWindow OpenWindow()
+        private static EditorWindow OpenWindow(string name = "TownsfolkWindow", string title = "Townsfolk")
         {
-            typeof(EditorRuntime).Assembly.GetType("Townsfolk.Editor.TownsfolkWindow")!
-                .GetMethod("Open")!.Invoke(null, null);
-            return EditorPlayer.Windows["Townsfolk"];
+            typeof(EditorRuntime).Assembly.GetType("Townsfolk.Editor." + name)!.GetMethod("Open")!.Invoke(null, null);
+            return EditorPlayer.Windows[title];
         }
 
         private static void SayIn(UnityEditor.Editor gui, string line)

@@ -34,6 +34,9 @@ namespace UnityEditor
         public static string OpenFilePanel(string title, string directory, string extension) =>
             EditorPlayer.ChosenFile;
 
+        public static string SaveFilePanel(string title, string directory, string defaultName, string extension) =>
+            EditorPlayer.ChosenFile;
+
         public static void SetDirty(UnityEngine.Object target) => EditorPlayer.Dirty.Add(target);
     }
 

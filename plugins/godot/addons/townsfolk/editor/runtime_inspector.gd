@@ -70,7 +70,7 @@ func _init() -> void:
 		row.add_child(part)
 	add_child(row)
 	_make_table(_sessions, SESSION_COLUMNS)
-	_sessions.custom_minimum_size.y = 90
+	_sessions.custom_minimum_size.y = 72
 	_sessions.item_selected.connect(_on_session_selected)
 	add_child(_sessions)
 	_make_table(_turns, TURN_COLUMNS)
@@ -84,6 +84,7 @@ func _init() -> void:
 	for text: RichTextLabel in [_prompt, _transcript]:
 		text.selection_enabled = true
 	_tabs.size_flags_vertical = Control.SIZE_EXPAND_FILL
+	_tabs.custom_minimum_size.y = 200
 	add_child(_tabs)
 	_status.autowrap_mode = TextServer.AUTOWRAP_WORD_SMART
 	add_child(_status)
