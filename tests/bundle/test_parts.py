@@ -32,10 +32,16 @@ def within(name, modules):
     return any(name == module or name.startswith(module + ".") for module in modules)
 
 skipped = [*left_out["rooms"], "townsfolk.__main__"]
+
+def load(package):
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        if not within(found.name, skipped):
+            module = importlib.import_module(found.name)
+            if found.ispkg:
+                load(module)
+
 for package in (townsfolk, townsfolk_kernels):
-    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not within(module.name, skipped):
-            importlib.import_module(module.name)
+    load(package)
 # These are asked for in vain, and nobody minds.
 for name in ("grpc_tools", "yaml"):
     left_out["modules"].remove(name)
