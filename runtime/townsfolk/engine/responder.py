@@ -170,7 +170,7 @@ class Responder:
         for sequence, epoch, item, output in step.parts(outputs):
             if sequence.epoch != epoch:  # it has left the batch since
                 continue
-            response = responses[sequence.leader]
+            response = responses[sequence.leader if sequence.follows else sequence]
             try:
                 tokens += self._take(response, item, output, now, sequence.follows)
             except Exception as error:
@@ -214,7 +214,7 @@ class Responder:
             self._scheduler.advance(sequence.partner, item, ())
             return 0
         self._scheduler.advance(sequence, item, tokens)
-        if sequence.request.is_reported:
+        if response.is_reported:
             whole = response.note_prompt(output.prompt_infos)
             if whole and sequence.request.scored_from is not None:
                 self.finish(response, FinishReason.END)
@@ -224,7 +224,9 @@ class Responder:
             self._scheduler.note_scored(sequence, response.prompt_known)
         if not tokens:
             return 0
-        self._note_time(response, now)
+        if response.first_token_at is None:
+            self._note_first(response, now)
+        response.last_token_at = now
         count = 0
         for token in tokens:
             count += 1
@@ -238,7 +240,10 @@ class Responder:
         forced = response.matcher.forced()[: response.tokens_left]
         if len(forced) < least:
             return
-        self._note_time(response, time.monotonic())
+        now = time.monotonic()
+        if response.first_token_at is None:
+            self._note_first(response, now)
+        response.last_token_at = now
         self._scheduler.skip_draw(response.sequence)
         for token_id in forced:
             self._forced += 1
@@ -246,24 +251,21 @@ class Responder:
             if self._push(response, TokenInfo(token_id)):
                 return
 
-    def _note_time(self, response: Response, now: float) -> None:
-        """Note that tokens have come."""
+    def _note_first(self, response: Response, now: float) -> None:
+        """Note that the first tokens have come."""
         sequence = response.sequence
-        if response.first_token_at is None:
-            response.first_token_at = now
-            waited = (now - sequence.request.arrived) * 1000
-            self._meter.note_first_token(waited, sequence.prompt_length, sequence.cached_tokens)
-        response.last_token_at = now
+        response.first_token_at = now
+        waited = (now - sequence.request.arrived) * 1000
+        self._meter.note_first_token(waited, sequence.prompt_length, sequence.cached_tokens)
 
     def _push(self, response: Response, token: TokenInfo) -> bool:
         """Add a token to a reply; return whether that ends it."""
-        sequence, token_id = response.sequence, token.token_id
-        request = sequence.request
+        token_id = token.token_id
         response.num_tokens += 1
-        if token_id in self._eos_ids or token_id in request.end_ids:
+        if token_id in self._eos_ids or token_id in response.end_ids:
             self.finish(response, FinishReason.END, token)
             return True
-        if token_id in request.params.stop_token_ids:
+        if token_id in response.stop_ids:
             self.finish(response, FinishReason.STOP, token)
             return True
         reply = response.reply

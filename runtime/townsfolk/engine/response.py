@@ -30,8 +30,8 @@ class Response:
     """
 
     __slots__ = (
-        "ender", "first_token_at", "last_token_at", "matcher", "num_tokens", "prompt_infos",
-        "queue", "repeats", "reply", "sequence",
+        "_most", "end_ids", "ender", "first_token_at", "is_reported", "last_token_at", "matcher",
+        "num_tokens", "prompt_infos", "queue", "repeats", "reply", "sequence", "stop_ids",
     )  # fmt: skip
 
     def __init__(
@@ -56,11 +56,16 @@ class Response:
         self.first_token_at: float | None = None
         self.last_token_at = 0.0
         self.num_tokens = 0
+        # What is looked at for every token of every reply.
+        self.is_reported = sequence.request.is_reported
+        self.end_ids = sequence.request.end_ids
+        self.stop_ids = sequence.request.params.stop_token_ids
+        self._most = sequence.max_tokens - sequence.prompt_length
 
     @property
     def tokens_left(self) -> int:
         """How many tokens may still be added."""
-        return self.sequence.max_tokens - self.sequence.prompt_length - self.num_tokens
+        return self._most - self.num_tokens
 
     def note_prompt(self, scored: Items[TokenInfo]) -> bool:
         """Note what a step tells of the prompt's tokens; return whether all are known now."""

@@ -18,16 +18,13 @@ class ScheduledStep:
         plan: what a runner needs to know.
         sequences: of the plan's items, in their order.
         epochs: theirs when the step was planned.
+        is_masked: whether any of its draws waits for a mask.
     """
 
     plan: StepPlan
     sequences: list[Sequence] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
-
-    @property
-    def is_masked(self) -> bool:
-        """Whether any of its draws waits for a mask."""
-        return any(item.masked for item in self.plan.items)
+    is_masked: bool = False
 
     def live(self) -> Iterator[tuple[Sequence, StepItem]]:
         """Give those whose sequences have not left the batch since."""
@@ -48,6 +45,12 @@ class StepDraft:
         self.items: dict[Sequence, StepItem] = {}
         self.admitted: dict[Sequence, Admission] = {}
         self.grown: dict[Sequence, tuple[int, int, list[int]]] = {}
+        self._may_be_masked = False
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether any draw waits for a mask; most steps have none, and are not looked through."""
+        return self._may_be_masked and any(item.masked for item in self.items.values())
 
     def admit(self, sequence: Sequence) -> None:
         """Note that a sequence has got a slot."""
@@ -61,6 +64,7 @@ class StepDraft:
         draws = end == len(sequence.token_ids) + sequence.num_pending
         sequence.num_launched = end
         sequence.num_pending += draws
+        self._may_be_masked |= sequence.is_masked
         is_told = count > 1 or not draws or sequence.is_extended
         if draws:
             sequence.is_extended = False

@@ -130,6 +130,7 @@ class Scheduler:
             step.plan.timed = limit is not None
             self._vacated = []
             step.epochs = [each.epoch for each in step.sequences]
+            step.is_masked = draft.is_masked
         return step
 
     def advance(self, sequence: Sequence, item: StepItem, tokens: Items[TokenInfo]) -> None:
@@ -143,9 +144,11 @@ class Scheduler:
         """
         end = item.start + item.count
         if tokens:
-            for each in sequence.members:
-                each.num_pending -= 1
-                each.token_ids.append(tokens[0].token_id)
+            sequence.num_pending -= 1
+            sequence.token_ids.append(tokens[0].token_id)
+            if sequence.partner is not None:
+                sequence.partner.num_pending -= 1
+                sequence.partner.token_ids.append(tokens[0].token_id)
             if item.drafts:
                 sequence.token_ids += [token.token_id for token in tokens[1:]]
                 # What follows the last draft that was kept is not of this text.
@@ -270,7 +273,8 @@ class Scheduler:
             last = sequence.max_tokens - 1
             remaining = (length if length < last else last) - sequence.num_launched
             if remaining == 1:
-                if not sequence.num_drafted and sequence.num_computable:
+                can = sequence.partner is None or sequence.num_computable
+                if can and not sequence.num_drafted:
                     decoding.append(sequence)
             elif remaining > 1:
                 prompts.append(sequence)
