@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     play = parser.add_argument_group("what is played")
     add = play.add_argument
     add("--iterations", type=count, default=40, help="times the adapter is changed. Default 40")
+    add("--max-minutes", type=positive, help="end after this time, and measure")
     add("--rollouts", type=count, default=64, help="episodes for each. Default 64")
     add("--group", type=count, default=8, help="of them that begin alike. Default 8")
     add("--at-once", type=count, default=32, help="episodes that are played at once. Default 32")
@@ -120,6 +121,7 @@ def _settings(options: argparse.Namespace) -> RunSettings:
         adapter=options.adapter,
         resume=options.resume,
         iterations=options.iterations,
+        max_minutes=options.max_minutes,
         rollouts=options.rollouts,
         group=options.group,
         at_once=options.at_once,

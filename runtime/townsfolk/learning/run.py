@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,7 +37,17 @@ from townsfolk.v1.episode_pb2 import Trajectory
 _HELD_OUT_WORLDS = 2**40
 # Settings that change nothing of what a run comes to.
 _NOT_NOTED = [
-    *("address", "token", "output", "resume", "iterations", "device", "play_on", "threads")
+    *(
+        "address",
+        "token",
+        "output",
+        "resume",
+        "iterations",
+        "max_minutes",
+        "device",
+        "play_on",
+        "threads",
+    )
 ]
 
 
@@ -62,6 +73,7 @@ class RunSettings:
     adapter: Path | None
     resume: bool
     iterations: int
+    max_minutes: float | None
     rollouts: int
     group: int
     at_once: int
@@ -119,8 +131,13 @@ async def learn(settings: RunSettings) -> None:
         print(f"{learner.parameters:,} numbers learn {settings.task} beside {settings.base}")
         before = await game.measure("") if done == 0 else _noted_before(folder)
         _note_before(folder, before)
+        ends = math.inf
+        if settings.max_minutes is not None:
+            ends = time.perf_counter() + 60 * settings.max_minutes
         for iteration in range(done + 1, settings.iterations + 1):
             begun = time.perf_counter()
+            if begun > ends:
+                break
             played = await game.play(iteration)
             between = time.perf_counter()
             update = await asyncio.to_thread(learner.learn, played, iteration)
