@@ -44,8 +44,7 @@ def test_a_game_plays_episodes_that_can_be_taken(godot_executable, tmp_path):
         assert all(act.action == "walk" and act.reward == -0.05 for act in each.acts[:-1])
         for act in each.acts:
             arguments = json.loads(act.arguments_json)
-            assert arguments in (
-                [{}] if act.action == "dig" else [{"_to": "left"}, {"_to": "right"}]
-            )
+            ways = [{}] if act.action == "dig" else [{"to": "left"}, {"to": "right"}]
+            assert arguments in ways
             assert act.observation.text.startswith("The gold lies ")
         assert last.reward in ((1.0, -0.5) if last.action == "dig" else (-0.05,))

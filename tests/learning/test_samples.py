@@ -119,3 +119,11 @@ def test_progress_is_found():
 def test_what_is_no_pair_is_not_compared(pair):
     with pytest.raises(ValueError, match="no pairs"):
         compare(*pair)
+
+
+def test_a_draw_from_one_token_alone_is_none(grammars):
+    compiler, tokenizer, size = grammars
+    (found,) = samples([episode(tokenizer, "qb", "q[ab]")], [1.0], compiler, size)
+    assert found.drawn.tolist() == tokenizer.encode("b", continues=True)
+    assert found.allowed is not None
+    assert len(found.allowed) == len(found.places) == len(found.logprobs) == 1

@@ -128,13 +128,19 @@ class _Masks:
 def _sample(text: DrawnText, advantage: float, masks: _Masks) -> Sample:
     ids = [token.token_id for token in text.tokens]
     draws = [place for place, token in enumerate(text.tokens) if token.HasField("logprob")]
+    allowed = masks.of(text)
+    if allowed is not None:
+        # Where a GPU draws from one token alone there was no choice, either.
+        choice = np.bitwise_count(allowed.view(np.uint32)).sum(axis=1) > 1
+        allowed = allowed[choice]
+        draws = [place for place, was in zip(draws, choice, strict=True) if was]
     first = len(text.prompt_ids)
     return Sample(
         tokens=(*text.prompt_ids, *ids[:-1]),
         places=np.array([first + each - 1 for each in draws], dtype=np.int64),
         drawn=np.array([ids[each] for each in draws], dtype=np.int64),
         logprobs=np.array([text.tokens[each].logprob for each in draws], dtype=np.float32),
-        allowed=masks.of(text),
+        allowed=allowed,
         temperature=text.temperature,
         advantage=advantage,
     )

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import yaml
 from townsfolk.client import ActionParameter, ActionSpec, Persona
-
-if TYPE_CHECKING:
-    from townsfolk.learning.environment import Action
+from townsfolk.learning.environment import Action, Observation
 
 DATA = yaml.safe_load(Path(__file__).with_name("guard.yaml").read_text(encoding="utf-8"))
 SUSPECTS = DATA["suspects"]
@@ -23,8 +20,9 @@ SUSPECTS = DATA["suspects"]
 class Guard:
     """One of three travellers smuggles, and shows it when he is questioned.
 
-    The reward is 1 for the arrest of the smuggler and 0 for that of another; each question costs
-    0.1, and after four the smuggler is gone.
+    The guard questions one of them first, and may then question on or arrest; behind three
+    questions he must arrest. The reward is 1 for the arrest of the smuggler and 0 for that of
+    another; each question behind the first costs 0.05.
     """
 
     persona = Persona(**DATA["persona"])
@@ -45,20 +43,20 @@ class Guard:
         """Hear the words to learn from, or those that nobody learns from."""
         self._words = DATA["held_out" if held_out else "answers"]
 
-    def reset(self, seed: int) -> str:
+    def reset(self, seed: int) -> Observation:
         """Three travellers stand at the gate."""
         self._rng = Random(seed)
         self._smuggler = self._rng.choice(SUSPECTS)
         self._questions = 0
-        return DATA["opening"]
+        return Observation(DATA["opening"], actions=["question"])
 
-    def step(self, action: Action) -> tuple[str, float, bool]:
+    def step(self, action: Action) -> tuple[Observation, float, bool]:
         """A traveller answers, or is led away."""
         who = action.arguments["who"]
         if action.name == "arrest":
-            return "It is done.", float(who == self._smuggler), True
+            return Observation("It is done."), float(who == self._smuggler), True
         self._questions += 1
-        if self._questions >= 4:
-            return "The smuggler is gone.", -0.1, True
         words = self._rng.choice(self._words["guilty" if who == self._smuggler else "honest"])
-        return words.format(who=who), -0.1, False
+        possible = ["question", "arrest"] if self._questions < 3 else ["arrest"]
+        seen = Observation(words.format(who=who), actions=possible)
+        return seen, 0.0 if self._questions == 1 else -0.05, False
