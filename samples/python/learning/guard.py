@@ -20,9 +20,9 @@ SUSPECTS = DATA["suspects"]
 class Guard:
     """One of three travellers smuggles, and shows it when he is questioned.
 
-    The guard questions one of them first, and may then question on or arrest; behind three
-    questions he must arrest. The reward is 1 for the arrest of the smuggler and 0 for that of
-    another; each question behind the first costs 0.05.
+    The guard questions one of them first, and may then question on, or arrest whoever answered
+    last; behind three questions he must. The reward is 1 for the arrest of the smuggler and 0 for
+    that of another; each question behind the first costs 0.05.
     """
 
     persona = Persona(**DATA["persona"])
@@ -32,11 +32,7 @@ class Guard:
             description="question a traveller",
             parameters=[ActionParameter(name="who", options=SUSPECTS)],
         ),
-        ActionSpec(
-            name="arrest",
-            description="arrest the smuggler",
-            parameters=[ActionParameter(name="who", options=SUSPECTS)],
-        ),
+        ActionSpec(name="arrest", description="arrest the one who answered last"),
     )
 
     def __init__(self, held_out: bool = False) -> None:
@@ -52,11 +48,11 @@ class Guard:
 
     def step(self, action: Action) -> tuple[Observation, float, bool]:
         """A traveller answers, or is led away."""
-        who = action.arguments["who"]
         if action.name == "arrest":
-            return Observation("It is done."), float(who == self._smuggler), True
+            return Observation("It is done."), float(self._asked == self._smuggler), True
         self._questions += 1
-        words = self._rng.choice(self._words["guilty" if who == self._smuggler else "honest"])
+        self._asked = action.arguments["who"]
+        words = self._words["guilty" if self._asked == self._smuggler else "honest"]
+        told = self._rng.choice(words).format(who=self._asked)
         possible = ["question", "arrest"] if self._questions < 3 else ["arrest"]
-        seen = Observation(words.format(who=who), actions=possible)
-        return seen, 0.0 if self._questions == 1 else -0.05, False
+        return Observation(told, actions=possible), 0.0 if self._questions == 1 else -0.05, False
