@@ -137,9 +137,9 @@ async def replies(settings, asked):
     return [each.token_ids for each in found]
 
 
-@pytest.mark.parametrize("in_graphs", [False, True], ids=["eager", "graphs"])
+@pytest.mark.parametrize("in_graphs", [False, True], ids=["operations", "graphs"])
 async def test_each_speaks_as_if_its_adapter_were_merged(tmp_path, monkeypatch, in_graphs):
-    monkeypatch.setattr(cuda_steps, "IN_GRAPHS", in_graphs)
+    monkeypatch.setattr(cuda_steps, "can_stack", lambda decoder: in_graphs)
     directory = resolve("starter")
     names = write_random_adapters(tmp_path, open_source(directory).architecture(), 3, 16)
     draw = random.Random(0)

@@ -31,9 +31,6 @@ from townsfolk.sampling.triton_backend import TritonBackend
 
 Shape = DecodeShape | StepShape
 
-IN_GRAPHS = False
-"""Whether graphs know adapters: not before it was measured on a GPU."""
-
 
 @dataclass(frozen=True, slots=True)
 class CudaSteps:
@@ -85,7 +82,7 @@ class CudaSteps:
         )
         workspace = mixed_workspace(decoder, most_decodes)
         stack = None
-        if adapters and IN_GRAPHS and can_stack(decoder):
+        if adapters and can_stack(decoder):
             stack = AdapterStack(decoder, adapters, max_batch)
         fused = choose_step(decoder, kv, largest, context_length, workspace, stack)
         graphs = GraphResources(
