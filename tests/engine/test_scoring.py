@@ -62,3 +62,12 @@ async def test_what_can_t_be_scored(start):
     with pytest.raises(InvalidPromptError, match="tokens"):
         await score(engine, [1], [[2], [3] * 100_000])
     await engine.check()
+
+
+async def test_options_go_through_the_model_together(start):
+    engine = start()
+    prompt, options = [7] * 40, [[n, n + 1] for n in range(30)]
+    for requests in (1, 1, 1):  # the prompt, once
+        assert len(await score(engine, prompt, options)) == 30
+        assert engine.stats().requests_total == requests
+    await engine.check()

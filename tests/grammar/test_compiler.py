@@ -171,3 +171,43 @@ def test_masks_of_several_are_those_of_each(tokenizer, compiler):
     assert not failed
     for matcher, mask in zip(matchers, together, strict=True):
         assert np.array_equal(rows.fill([matcher])[0][0], mask)
+
+
+@pytest.mark.parametrize("items", [{}, {"minItems": 1}], ids=["empty at last", "never empty"])
+def test_what_goes_ever_deeper_comes_to_its_end(tokenizer, compiler, items):
+    node = {
+        "type": "object",
+        "properties": {"n": {"type": "string"}, "in": {"$ref": "#/$defs/list"}},
+    }
+    listed = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}
+    schema = {"$defs": {"node": node, "list": {**listed, **items}}, "$ref": "#/$defs/node"}
+    compiled = compiler.compile(Grammar.json_schema(schema))
+    limit, ids = 240, []
+    matcher = compiled.matcher()
+    ender = compiled.ender(matcher, limit)
+    for token_id in tokenizer.encode('{"n": ""' + ', "in": [{"n": ""' * 100, continues=True):
+        end = ender.judge(token_id, limit - len(ids))
+        if end is not None:
+            ids += end
+            break
+        matcher.accept(token_id)
+        ids.append(token_id)
+    assert len(ids) <= limit
+    jsonschema.validate(json.loads(tokenizer.decode(ids)), schema)
+
+
+def test_brackets_of_many_to_a_token_come_to_their_end(tokenizer, compiler):
+    schema = {
+        "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}},
+        "$ref": "#/$defs/a",
+    }
+    compiled = compiler.compile(Grammar.json_schema(schema))
+    ids = [n for n in range(tokenizer.vocab_size) if set(tokenizer.token_bytes(n)) == {ord("[")}]
+    widest = max(ids, key=lambda n: len(tokenizer.token_bytes(n)))
+    matcher, taken, limit = compiled.matcher(), [], 200
+    ender = compiled.ender(matcher, limit)
+    while (end := ender.judge(widest, limit - len(taken))) is None:
+        matcher.accept(widest)
+        taken.append(widest)
+    assert len(taken + end) <= limit
+    jsonschema.validate(json.loads(tokenizer.decode(taken + end)), schema)

@@ -3,7 +3,8 @@
     python tests/support/grammar_storm.py --model starter --count 10000 --most-seconds 3600
 
 Temperatures go from 0 to 1.5. No other reply is begun after the given time. Exits 1 if any reply is
-not as its schema says.
+not as its schema says, has more white space between its values than one blank, or was filling its
+limit with blanks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -22,12 +24,15 @@ import jsonschema
 from random_schemas import random_document
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
-from townsfolk.engine.outputs import FinishReason
+from townsfolk.engine.outputs import Completion, FinishReason
 from townsfolk.grammar import Grammar
 from townsfolk.sampling import SamplingParams
 
 PROMPT = "The innkeeper writes down what she sees, as JSON: "
 REPLIES_OF_A_SCHEMA = 4
+TOLD_EVERY = 500  # replies
+STRING = re.compile(r'"(\\.|[^"\\])*"')
+BLANKS = re.compile(r"(?:\s|\\[nrt]|\\u00(?:09|0a|0d|20|a0)){4,}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -35,7 +40,7 @@ class Storm:
     """What came of it."""
 
     reasons: Counter[FinishReason] = field(default_factory=Counter)
-    faults: list[tuple[dict[str, Any], str, str]] = field(default_factory=list)
+    faults: int = 0
     tokens: int = 0
 
 
@@ -56,10 +61,25 @@ async def reply(engine: Engine, number: int, max_new_tokens: int, storm: Storm) 
     completion = await engine.submit(PROMPT, params, grammar=grammar).result()
     storm.reasons[completion.finish_reason] += 1
     storm.tokens += len(completion.token_ids)
+    fault = fault_of(schema, completion)
+    if fault is not None:
+        storm.faults += 1
+        print(json.dumps(schema), repr(completion.text), fault, sep="\n  ", flush=True)
+
+
+def fault_of(schema: dict[str, Any], completion: Completion) -> str | None:
+    """Return what is wrong with a reply; None where nothing is."""
+    text = completion.text
     try:
-        jsonschema.validate(json.loads(completion.text), schema)
+        jsonschema.validate(json.loads(text), schema)
     except (ValueError, jsonschema.ValidationError) as error:
-        storm.faults.append((schema, completion.text, str(error).splitlines()[0]))
+        return str(error).splitlines()[0]
+    if re.search(r"\s\s|[^\S ]", STRING.sub('""', text)):
+        return "white space between values"
+    blanks = sum(len(found[0]) for found in BLANKS.finditer(text))
+    if completion.finish_reason is FinishReason.LENGTH and blanks > len(text) / 2:
+        return "ran to its limit in white space"
+    return None
 
 
 async def rage(
@@ -80,6 +100,8 @@ async def rage(
             if time.monotonic() > end:
                 return
             await reply(engine, number, max_new_tokens, storm)
+            if storm.reasons.total() % TOLD_EVERY == 0:
+                print(f"{storm.reasons.total()}, {storm.faults} faults", flush=True)
 
     await asyncio.gather(*(work() for _ in range(at_once)))
     return storm
@@ -92,10 +114,11 @@ async def main() -> int:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--max-new-tokens", type=int, default=200)
+    parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--most-seconds", type=float, default=float("inf"))
     options = parser.parse_args()
     engine = Engine.from_pretrained(
-        options.model, EngineSettings(device=options.device, max_batch=32)
+        options.model, EngineSettings(device=options.device, max_batch=options.at_once)
     )
     begin = time.perf_counter()
     storm = await rage(
@@ -103,15 +126,14 @@ async def main() -> int:
         options.first,
         options.count,
         options.max_new_tokens,
+        options.at_once,
         most_seconds=options.most_seconds,
     )
     seconds = time.perf_counter() - begin
     await engine.aclose()
-    for schema, text, why in storm.faults[:10]:
-        print(json.dumps(schema), repr(text), why, sep="\n  ")
     print(
         f"{storm.reasons.total()} replies of {options.model}, "
-        f"{len(storm.faults)} not as they should be; "
+        f"{storm.faults} not as they should be; "
         f"{', '.join(f'{count} {reason.value}' for reason, count in storm.reasons.items())}; "
         f"{storm.tokens} tokens in {seconds:.0f} s"
     )

@@ -25,6 +25,7 @@ from townsfolk_kernels.sampling.keys import (
     uniform,
     warps_of,
 )
+from townsfolk_kernels.sampling.masks import TokenMasks, allowed_of
 from townsfolk_kernels.sampling.rows import (
     COUNTS,
     MAX_CANDIDATES,
@@ -64,6 +65,9 @@ def _maxima_kernel(
     indices,
     counts,
     ends,
+    mask_rows,
+    masks,
+    words,
     vocab,
     groups,
     turn,
@@ -72,6 +76,7 @@ def _maxima_kernel(
     MOST_ENDS: tl.constexpr,
     ADVANCES: tl.constexpr,
     DEPENDENT: tl.constexpr,
+    MASKED: tl.constexpr,
 ):
     place = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + place)
@@ -94,6 +99,11 @@ def _maxima_kernel(
         struck = token == tl.load(ends + known * MOST_ENDS + number)
         values = tl.where(struck, -float("inf"), values)
         tl.store(at, values, mask=struck)
+    if MASKED:
+        own = tl.load(mask_rows + place).to(tl.int64)
+        allowed = allowed_of(masks, own, words, tl.program_id(1), GROUPS, GROUP)
+        values = tl.where(allowed, values, -float("inf"))
+        tl.store(at, values, mask=(token < vocab) & (allowed == 0))
     tl.store(maxima + place * groups + group, tl.max(values, axis=1), mask=group < groups)
 
 
@@ -161,13 +171,14 @@ def draw(
     out: Tensor,
     dependent: bool = False,
     following: NextStep | None = None,
+    masks: TokenMasks | None = None,
 ) -> None:
     """Draw one token for each place of a batch, of rows with top-k from 1 to MAX_CANDIDATES.
 
     Penalties, biases and log-probabilities are not looked at.
 
     Args:
-        logits: [batch, vocab], fp32, contiguous; end tokens that may not be drawn yet become -inf.
+        logits: [batch, vocab], fp32, contiguous; tokens that may not be drawn become -inf.
         rows: [batch], int32: rows of `state`; below 0 for a place that is not used.
         indices: [batch], int32: how many tokens the request has drawn before.
         state: parameters of the rows; `state.drawn` gets the tokens.
@@ -176,6 +187,7 @@ def draw(
             `following` [turns, batch], of which one row is written; it may be pinned host memory.
         dependent: launch by programmatic dependent launch.
         following: what to make ready for the next step, where the same launch will draw again.
+        masks: of the batch; any token can be drawn without.
     """
     batch, vocab = logits.shape
     groups = -(-vocab // GROUP)
@@ -187,6 +199,9 @@ def draw(
         indices,
         state.counts,
         state.ends,
+        masks and masks.rows,
+        masks and masks.bits,
+        masks.bits.shape[1] if masks else 0,
         vocab,
         groups,
         following and following.turn,
@@ -195,6 +210,7 @@ def draw(
         MOST_ENDS=state.ends.shape[1],
         ADVANCES=following is not None,
         DEPENDENT=dependent,
+        MASKED=masks is not None,
         **options(4, dependent=dependent),
     )
     _draw_kernel[(batch,)](

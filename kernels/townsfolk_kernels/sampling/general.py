@@ -27,6 +27,7 @@ from townsfolk_kernels.sampling.keys import (
     warps_of,
 )
 from townsfolk_kernels.sampling.logprobs import DrawnFrom, Report, report
+from townsfolk_kernels.sampling.masks import TokenMasks, allowed_of
 from townsfolk_kernels.sampling.ranges import NOT_YET
 from townsfolk_kernels.sampling.rows import (
     COUNTS,
@@ -102,6 +103,7 @@ def _edit_kernel(
     biases,
     penalties,
     said,
+    mask_rows,
     masks,
     words,
     vocab,
@@ -140,8 +142,9 @@ def _edit_kernel(
                 end = tl.load(ends + row * MOST_ENDS + number)
                 values = tl.where(token == end, -float("inf"), values)
         if MASKED:
-            bits = tl.load(masks + place * words + token // 32, mask=inside, other=0)
-            values = tl.where((bits >> (token % 32)) & 1 != 0, values, -float("inf"))
+            own = tl.load(mask_rows + place).to(tl.int64)
+            allowed = allowed_of(masks, own, words, tl.program_id(1), GROUPS, GROUP)
+            values = tl.where(allowed, values, -float("inf"))
         tl.store(edited + place * vocab + token, values, mask=inside)
         tl.store(edited_maxima + at, tl.max(values, axis=1), mask=group < groups)
 
@@ -283,7 +286,7 @@ def draw_general(
     state: SamplingRows,
     space: SamplingSpace,
     out: Report,
-    masks: Tensor | None = None,
+    masks: TokenMasks | None = None,
 ) -> None:
     """Draw one token for each place of a batch, note and report it.
 
@@ -294,8 +297,7 @@ def draw_general(
         state: parameters of the rows; `state.drawn` and `state.said` get the tokens.
         space: for at least `batch` places.
         out: the tokens and their log-probabilities; where a place is not used it stays as it was.
-        masks: [batch, ceil(vocab / 32)], int32, contiguous: only tokens whose bit is set can be
-            drawn, before all filters; all can where there are none.
+        masks: of the batch, which hold before all filters; any token can be drawn without.
 
     Raises:
         ValueError: the batch is larger than the space, or what is given has other lengths.
@@ -304,7 +306,7 @@ def draw_general(
     if batch > space.places:
         raise ValueError(f"a batch of {batch} does not fit into space for {space.places}")
     # A kernel reads beyond what is too short.
-    given = (rows, indices) if masks is None else (rows, indices, masks)
+    given = (rows, indices) if masks is None else (rows, indices, masks.rows)
     if any(each.shape[0] != batch for each in given):
         lengths = [each.shape[0] for each in given]
         raise ValueError(f"logits of {batch} places; rows, indices and masks of {lengths}")
@@ -325,8 +327,9 @@ def draw_general(
         state.biases,
         state.penalties,
         state.said,
-        masks,
-        0 if masks is None else masks.shape[1],
+        masks and masks.rows,
+        masks and masks.bits,
+        masks.bits.shape[1] if masks else 0,
         vocab,
         groups,
         GROUP=GROUP,

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import torch
 
 from townsfolk.config import EngineSettings
+from townsfolk.engine.branches import BranchScorer
 from townsfolk.engine.errors import EngineFailedError, TooManyReportersError
 from townsfolk.engine.loop import EngineLoop
 from townsfolk.engine.memory import MemoryPlan
@@ -24,10 +25,13 @@ from townsfolk.engine.response import Response
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.stats import EngineStats, Meter, StepObserver
 from townsfolk.engine.thread import EngineThread
+from townsfolk.grammar import MaskRows
 from townsfolk.kv import BlockPool
 from townsfolk.kv.cache import MIB
 from townsfolk.models import Decoder
 from townsfolk.models.loading import Progress
+
+Result = TypeVar("Result")
 
 
 class EngineCore:
@@ -70,12 +74,16 @@ class EngineCore:
         )
         self._meter = Meter()
         self.open_requests = OpenRequests(settings.max_batch + settings.max_waiting)
-        responder = Responder(
-            self.scheduler, self._meter, self.open_requests, eos_ids, decoder.spec.vocab_size
-        )
+        mask_rows = MaskRows(decoder.spec.vocab_size)
+        responder = Responder(self.scheduler, self._meter, self.open_requests, eos_ids, mask_rows)
         self._pacer = FramePacer()
         self.loop = EngineLoop(
-            self.scheduler, self._residency, responder, self._pacer, settings.idle_release_s
+            self.scheduler,
+            self._residency,
+            responder,
+            self._pacer,
+            BranchScorer(self.pool, plan.step_tokens),
+            settings.idle_release_s,
         )
         self._thread = EngineThread(
             self.loop, settings.threads or max(torch.get_num_threads() - 1, 1)
@@ -122,10 +130,10 @@ class EngineCore:
         """See `Engine.observe_steps`."""
         self._meter.step_observer = observer
 
-    async def done(self, command: Callable[[Future[None]], None]) -> None:
-        """Have the thread run a command, and wait for what it sets."""
+    async def done(self, command: Callable[[Future[Result]], None]) -> Result:
+        """Have the thread run a command, and wait for what it sets, which is returned."""
         self.open_requests.check()
-        done: Future[None] = Future()
+        done: Future[Result] = Future()
         done.set_running_or_notify_cancel()  # whoever waits may leave
         self._thread.post(partial(command, done))
         ends: list[asyncio.Future[Any]] = [
@@ -135,7 +143,7 @@ class EngineCore:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
             self.open_requests.check()
-        done.result()
+        return done.result()
 
     def stats(self) -> EngineStats:
         """Return the counters as they are now; may be called from any thread."""

@@ -16,6 +16,7 @@ from townsfolk_kernels.prefill.attention import AttentionWorkspace, PrefillWorks
 from townsfolk_kernels.sampling.draw import NextStep, draw
 from townsfolk_kernels.sampling.general import draw_general
 from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.masks import TokenMasks
 
 from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.step import StepItem
@@ -41,12 +42,16 @@ class DecodeShape:
         is_plain: whether the plain sampling kernels will do for all of it.
         is_long: whether it is of one sequence alone with a long context.
         adapted: whether rows may have adapters.
+        is_masked: whether all of it waits for masks, and draws in a graph of its own.
+        is_paired: whether its logits are changed before some are drawn from late.
     """
 
     size: int
     is_plain: bool
     is_long: bool = False
     adapted: bool = False
+    is_masked: bool = False
+    is_paired: bool = False
 
 
 def bucket(batch: int) -> int:
@@ -81,10 +86,12 @@ class StepGraph(ABC):
     Attributes:
         flat: the report, as one tensor.
         report: what was drawn, once a step has run.
+        logits: [places, vocab], where they can be changed before late draws; None where not.
     """
 
     flat: Tensor
     report: Report
+    logits: Tensor | None = None
 
     def __init__(self, resources: GraphResources) -> None:
         """Make a graph that is not captured yet."""
@@ -115,6 +122,7 @@ class StepGraph(ABC):
         """Make the graph; no slot may be in use in the inputs, so that nothing changes."""
         current, stream = torch.cuda.current_stream(), self._resources.stream
         assert stream is not None
+        self._resources.step.masks.clear()
         stream.wait_stream(current)
         # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
         with torch.cuda.stream(stream):
@@ -126,16 +134,26 @@ class StepGraph(ABC):
                 # Nothing else of the pool runs between the two: the logits are still there.
                 self._late, _ = self._captured(lambda: self.draw_masked(logits))
         current.wait_stream(stream)
+        self._resources.step.masks.note_drawn()
 
     def replay(self) -> None:
         """Start the step."""
         assert self._graph is not None
         self._graph.replay()
 
-    def replay_masked(self) -> None:
-        """Start the draws of those that waited for masks, right behind their step."""
+    def replay_masked(self, whole: bool) -> Tensor | None:
+        """Start the draws of those that waited for masks, right behind their step.
+
+        Args:
+            whole: whether all of them draw.
+
+        Returns:
+            where they arrive on the host, as `DecodeGraph.launch` says; None where `report` has
+            them.
+        """
         assert self._late is not None
         self._late.replay()
+        return None
 
     def _captured(
         self, run: Callable[[], Tensor | None]
@@ -157,10 +175,14 @@ class DecodeGraph(StepGraph):
         super().__init__(resources)
         self.flat, self.report = Report.allocate(shape.size, self._device)
         self._shape = shape
+        if shape.is_paired:
+            vocab_size = resources.step.decoder.spec.vocab_size
+            self.logits = torch.empty(shape.size, vocab_size, device=self._device)
         # [4, size]: slots, positions, tokens drawn before, slots that wait for no mask; each at a
         # multiple of 16 bytes
         self._inputs = torch.full((4, aligned(shape.size)), -1, dtype=torch.int32).to(self._device)
-        self._expected: list[list[int]] = []  # what the inputs are after the last launch
+        self._expected: list[list[int]] = []  # what the inputs are after the last draws
+        self._after: list[list[int]] = []  # what they are once the latest step has drawn
         # Plain draws go straight to the host: [turns, size].
         self._mailbox = torch.zeros(
             _TURNS, shape.size, dtype=torch.int32, pin_memory=self._device.type == "cuda"
@@ -177,19 +199,23 @@ class DecodeGraph(StepGraph):
         shape = self._shape
         inputs = DecodeInputs(slots, positions, blocks, sampler.drawn, shape.is_long, shape.adapted)
         logits = own.fused.logits(inputs)
+        if self._shape.is_masked:
+            return logits
+        if self.logits is not None:
+            logits = self.logits.copy_(logits)
         if self._shape.is_plain:
-            maxima = sampler.space.maxima[0, :size]
-            dependent = own.fused.is_dependent(size)
-            following = NextStep(positions, self._turn)
-            draw(logits, slots, indices, sampler.rows, maxima, self._mailbox, dependent, following)
+            self._draw(logits, slots, own.fused.is_dependent(size))
             return None
         draw_general(logits, draws, indices, sampler.rows, sampler.space, self.report)
         return logits
 
     def draw_masked(self, logits: Tensor) -> None:
         """See `StepGraph`."""
-        own, indices = self._resources.step, self._inputs[2, : self._shape.size]
-        own.masks.draw(own.sampler, logits, indices, self.report)
+        own, size = self._resources.step, self._shape.size
+        if self._shape.is_plain:
+            self._draw(logits, own.masks.slots[:size], False, own.masks.part(size))
+        else:
+            own.masks.draw(own.sampler, logits, self._inputs[2, :size], self.report)
 
     def capture(self) -> None:
         """See `StepGraph`."""
@@ -209,16 +235,41 @@ class DecodeGraph(StepGraph):
         positions = [item.start for item in items]
         indices = [item.index for item in items]
         if self._expected != [slots, positions, indices]:
-            draws = [-1 if item.masked else item.slot for item in items]
+            draws = [-1 if item.masked else item.slot for item in items]  # plain ones: not used
             host = np.full(self._inputs.shape, -1, dtype=np.int32)
             host[:, : len(slots)] = slots, positions, indices, draws
             _copy(host, self._inputs)
         self._expected = []
-        if self._shape.is_plain:
-            self._expected = [slots, [p + 1 for p in positions], [i + 1 for i in indices]]
+        self._after = [slots, [p + 1 for p in positions], [i + 1 for i in indices]]
         self.replay()
+        is_late = self._shape.is_masked or not self._shape.is_plain
+        return None if is_late else self._drawn()
+
+    def replay_masked(self, whole: bool) -> Tensor | None:
+        """See `StepGraph`."""
+        super().replay_masked(whole)
+        if not self._shape.is_plain:
+            return None
+        mailbox = self._drawn()
+        if not whole:
+            self._expected = []  # those that draw nothing do not go on
+        return mailbox
+
+    def _drawn(self) -> Tensor:
+        """Note that plain draws were launched; return where they arrive."""
+        self._expected = self._after
         self._launches += 1
-        return self._mailbox[self._launches % _TURNS] if self._shape.is_plain else None
+        return self._mailbox[self._launches % _TURNS]
+
+    def _draw(
+        self, logits: Tensor, slots: Tensor, dependent: bool, masks: TokenMasks | None = None
+    ) -> None:
+        """Launch plain draws."""
+        sampler, size = self._resources.step.sampler, self._shape.size
+        _, positions, indices, _ = self._inputs[:, :size]
+        maxima, following = sampler.space.maxima[0, :size], NextStep(positions, self._turn)
+        rows, mailbox = sampler.rows, self._mailbox
+        draw(logits, slots, indices, rows, maxima, mailbox, dependent, following, masks)
 
 
 class MixedGraph(StepGraph):

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +33,7 @@ from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.graph_book import GraphBook
 from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.runner import add_scores, score_prompts
+from townsfolk.engine.runner import add_scores, score_chunks, score_prompts
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import (
@@ -46,7 +45,8 @@ from townsfolk.engine.step_inputs import (
 )
 from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
-from townsfolk.models import Decoder
+from townsfolk.models import Decoder, ModelBatch
+from townsfolk.models.batch import Chunk
 from townsfolk.sampling import SampledTokens, TokenInfo
 from townsfolk.sampling.report import known
 from townsfolk.sampling.triton_backend import is_plain
@@ -64,14 +64,15 @@ class LateDraws:
 
     Attributes:
         places: in a plan's items, with places in the report.
-        draw: starts them, once the masks are on the device.
+        draw: starts them, once the masks are on the device; told whether all of them draw, it
+            returns where that arrives on the host, or None where the report gets it.
         logits: [rows, vocab], by place in the report; None where a graph has them.
         flat: the report, as one tensor.
         report: gets what is drawn.
     """
 
     places: list[tuple[int, int]]
-    draw: Callable[[], None]
+    draw: Callable[[bool], Tensor | None]
     logits: Tensor | None
     flat: Tensor
     report: Report
@@ -148,6 +149,11 @@ class CudaRunner:
         self._warm_up()
         logger.info("ready to speak after %.1f s", time.perf_counter() - begin)
 
+    @property
+    def mask_memory(self) -> Bits:
+        """See `Runner`."""
+        return self._resources.masks.memory
+
     def pace(self) -> Pace:
         """See `Runner`."""
         return Pace([(decodes, tokens) for decodes in DECODES for tokens in TOKENS])
@@ -198,11 +204,18 @@ class CudaRunner:
             if not wanted:
                 continue
             try:
-                chosen = masks[[rows[place] for place, _ in wanted]]
+                wanted.sort(key=lambda each: rows[each[0]])
+                numbers = [rows[place] for place, _ in wanted if rows[place] < len(masks)]
+                in_order = numbers == [*range(len(masks))]
                 slots = [step.items[place].slot for place, _ in wanted]
-                self._resources.masks.write([at for _, at in wanted], slots, chosen)
-                late.draw()
-                self._download(step, wanted, late.flat, late.report)
+                own = self._resources.masks
+                own.write([at for _, at in wanted], slots, masks if in_order else masks[numbers])
+                host = late.draw(len(wanted) == len(late.places))
+                own.note_drawn()
+                if host is None:
+                    self._download(step, wanted, late.flat, late.report)
+                else:
+                    step.draws.append((wanted, host))
             except Exception as error:
                 raise_if_failed(self._device, error)
                 step.errors.update((place, error) for place, _ in wanted)
@@ -210,6 +223,19 @@ class CudaRunner:
         step.late.clear()
         step.ready = _event(timed=step.begin is not None)
         step.ready.record()
+
+    def score(
+        self, begun: int | None, chunks: Sequence[Chunk], next_ids: Sequence[int]
+    ) -> list[float]:
+        """See `Runner`."""
+        kv = self._resources.kv
+        batch = ModelBatch.build(chunks, kv.block_size, self._device)
+        batch.layout = replace(batch.layout, singles=0)  # nothing to be looked at on the device
+        try:
+            return score_chunks(self._decoder, kv, begun, chunks, batch, next_ids)
+        except Exception as error:
+            raise_if_failed(self._device, error)
+            raise
 
     def collect(self, step: CudaStep) -> list[ItemOutput]:
         """See `Runner`."""
@@ -255,8 +281,7 @@ class CudaRunner:
         )
         for each in plan.admitted:
             slot, params = each.sampling.slot, each.sampling.params
-            plain = is_plain(params, self._vocab_size) and not each.sampling.is_masked
-            self._is_plain[slot] = plain
+            self._is_plain[slot] = is_plain(params, self._vocab_size)
         return refused
 
     def _warm_up(self) -> None:
@@ -301,18 +326,25 @@ class CudaRunner:
         shape: Shape | None
         is_late = any(item.masked for item in (*items, *chunks))
         adapted = self.adapters.any_of((*items, *chunks))
+        # Its logits are changed before they are drawn from, and those of most graphs have no owner.
+        is_paired = any(item.paired for item in (*items, *chunks))
         if (
             # Of graphs with prompts none knows adapters.
             (adapted and (prompts or not self.adapters.in_stack(items)))
             or any(chunk.scoring is not None for chunk in chunks)
             or (is_late and not step.keeps_logits)
-            # Its logits are changed before they are drawn from, and those of graphs have no owner.
-            or any(item.paired for item in (*items, *chunks))
+            or (is_paired and (prompts or len(decodes) > MOST_FUSED))
         ):
             shape = None
         elif not prompts and len(decodes) <= MOST_FUSED:
             plain = all(self._is_plain[item.slot] for item in items)
-            shape = DecodeShape(bucket(len(decodes)), plain, adapted=adapted)
+            all_late = plain and all(item.masked for item in items)
+            plain = plain and (all_late or not is_late)
+            shape = DecodeShape(
+                bucket(len(decodes)), plain, adapted=adapted, is_masked=all_late and not is_paired
+            )
+            if is_paired:
+                shape = replace(shape, is_plain=False, is_paired=True)
             if len(items) == 1 and self._long_from is not None and not adapted:
                 long = replace(shape, is_long=True)
                 if items[0].start >= self._long_from and self._book.get(long) is not None:
@@ -336,7 +368,8 @@ class CudaRunner:
             graph.launch(items, chunks)
             first = graph.shape.decodes
             places += zip(prompts, range(first, first + len(prompts)), strict=True)
-        self._take(step, LateDraws(places, graph.replay_masked, None, graph.flat, graph.report))
+        replay = graph.replay_masked
+        self._take(step, LateDraws(places, replay, graph.logits, graph.flat, graph.report))
 
     def _run_eagerly(self, step: CudaStep, decodes: list[int], prompts: list[int]) -> None:
         """Run a mixed step at the exact size of these items, operation by operation."""
@@ -358,7 +391,10 @@ class CudaRunner:
             step.scores += [(scored[number][0], each) for number, each in scores]
         places = decodes + prompts
         rows = list(zip(places, range(len(places)), strict=True))
-        draw_masked = partial(mixed.draw_masked, logits)
+
+        def draw_masked(_: bool) -> None:
+            mixed.draw_masked(logits)
+
         self._take(step, LateDraws(rows, draw_masked, logits, mixed.flat, mixed.report))
 
     def _take(self, step: CudaStep, launched: LateDraws) -> None:

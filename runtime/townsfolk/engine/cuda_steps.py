@@ -132,5 +132,7 @@ def _wanted(largest: int, most_decodes: int, has_long: bool) -> list[Shape]:
     first: list[Shape] = [DecodeShape(1, True), *mixed[: len(TOKENS)]]
     plain: list[Shape] = [DecodeShape(size, True) for size in sizes[1:]]
     general: list[Shape] = [DecodeShape(size, False) for size in sizes]
+    masked: list[Shape] = [DecodeShape(size, True, is_masked=True) for size in sizes]
     long: list[Shape] = [DecodeShape(1, plain, is_long=True) for plain in (True, False)]
-    return [*first, *plain, *mixed[len(TOKENS) :], *general, *(long if has_long else [])]
+    long.append(DecodeShape(1, True, is_long=True, is_masked=True))
+    return [*first, *plain, *mixed[len(TOKENS) :], *general, *masked, *(long if has_long else [])]

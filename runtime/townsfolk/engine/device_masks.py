@@ -7,35 +7,41 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.masks import TokenMasks
 
 from townsfolk.grammar import mask_words
 from townsfolk.grammar.matcher import Bits
 from townsfolk.sampling.triton_backend import TritonBackend
 
-_TURNS = 4  # more than steps are in flight
-
 
 class DeviceMasks:
     """Which places of a step draw late, and among which tokens; at addresses that stay.
 
+    They lie in pinned memory of the host, where draws read each word once: to have them copied
+    takes the host longer, and the device no less.
+
     Attributes:
         slots: [places], int32: the slot that draws; -1 for none.
-        bits: [places, words], int32: the tokens that it may draw.
+        rows: [places], int32: the row of `bits` with its mask; -1 where it may draw any token.
+        bits: [places, words], int32: masks.
+        memory: `bits`, for who computes masks: what is there need not be written once more.
     """
 
     def __init__(self, places: int, vocab_size: int, device: torch.device) -> None:
         """Take memory for steps of up to so many sequences."""
-        places, self._words = -(-places // 4) * 4, mask_words(vocab_size)
-        # Rows begin at multiples of 16 bytes, as kernels like it.
-        stride = -(-self._words // 4) * 4
-        self._flat = torch.full((places * (1 + stride),), -1, dtype=torch.int32).to(device)
-        self.slots = self._flat[:places]
-        self.bits = self._flat[places:].view(places, stride)
-        self._places, self._stride, self._turn = places, stride, 0
-        self._host = [
-            torch.full(self._flat.shape, -1, dtype=torch.int32, pin_memory=device.type == "cuda")
-            for _ in range(_TURNS)
-        ]
+        places = -(-places // 4) * 4  # what follows begins at a multiple of 16 bytes
+        words = mask_words(vocab_size)
+        self._places, self._on_gpu = places, device.type == "cuda"
+        on = torch.device("cpu") if self._on_gpu else device  # a card on paper keeps nothing
+        flat = torch.full(
+            (places * (2 + words),), -1, dtype=torch.int32, device=on, pin_memory=self._on_gpu
+        )
+        self.slots, self.rows = flat[:places], flat[places : 2 * places]
+        self.bits = flat[2 * places :].view(places, words)
+        self._drawn: torch.cuda.Event | None = None  # once what is written is not needed
+        if on.type == "cpu":
+            self.memory: Bits = self.bits.numpy()
+            self._host_slots, self._host_rows = self.slots.numpy(), self.rows.numpy()
 
     def write(self, at: Sequence[int], slots: Sequence[int], masks: Bits) -> None:
         """Have these places draw.
@@ -43,17 +49,41 @@ class DeviceMasks:
         Args:
             at: places.
             slots: of each.
-            masks: [places, words], of each.
+            masks: [at most places, words], of the first of them; the others may draw any token.
         """
-        self._turn = (self._turn + 1) % _TURNS
-        host = self._host[self._turn]
-        flat = host.numpy()
-        flat[: self._places] = -1
-        flat[list(at)] = slots
-        rows = flat[self._places :].reshape(self._places, self._stride)
-        rows[list(at), : self._words] = masks
-        end = self._places + (max(at) + 1) * self._stride
-        self._flat[:end].copy_(host[:end], non_blocking=True)
+        self._wait()
+        own_slots, own_rows = self._host_slots, self._host_rows
+        own_slots[:] = own_rows[:] = -1
+        own_slots[at] = slots
+        own_rows[at[: len(masks)]] = range(len(masks))
+        if len(masks) and masks.ctypes.data != self.memory.ctypes.data:
+            self.memory[: len(masks)] = masks
+
+    def clear(self) -> None:
+        """Have no place draw."""
+        self._wait()
+        self.slots.fill_(-1)
+
+    def note_drawn(self) -> None:
+        """Note that the draws were launched."""
+        if self._on_gpu:
+            self._drawn = torch.cuda.Event()
+            self._drawn.record()
+
+    def _wait(self) -> None:
+        """Wait for draws that were launched: only those of the same step have not ended yet."""
+        if self._drawn is not None and not self._drawn.query():
+            self._drawn.synchronize()
+
+    def part(self, count: int) -> TokenMasks:
+        """Return the masks of the first places of a step.
+
+        Raises:
+            ValueError: there are fewer.
+        """
+        if count > self._places:
+            raise ValueError(f"masks for {self._places} places, and a step of {count} sequences")
+        return TokenMasks(self.rows[:count], self.bits)
 
     def draw(self, sampler: TritonBackend, logits: Tensor, indices: Tensor, out: Report) -> None:
         """Draw for the places of a step that were written.
@@ -68,8 +98,6 @@ class DeviceMasks:
             ValueError: there are fewer places than sequences.
         """
         count = logits.shape[0]
-        if count > self._places:
-            raise ValueError(f"masks for {self._places} places, and a step of {count} sequences")
-        sampler.draw_into(
-            logits, self.slots[:count], indices, out.part(slice(0, count)), self.bits[:count]
-        )
+        masks = self.part(count)
+        own = out.part(slice(0, count))
+        sampler.draw_into(logits, self.slots[:count], indices, own, masks)

@@ -267,6 +267,25 @@ class Engine:
             found if found is not None else await asyncio.to_thread(self._grammars.compile, grammar)
         )
 
+    async def branch(
+        self,
+        prompt_ids: Items[int],
+        options: Items[Items[int]],
+        namespace: str = "",
+    ) -> list[list[float]]:
+        """Return how likely the tokens of texts are that could follow a prompt, in nats.
+
+        They go through the model together, once, where the prompt is in the cache.
+
+        Returns:
+            those of the first texts, as many as fit into a step; none where that can't be done, or
+            something is wrong with them that `submit` tells.
+        """
+        branches = self._inputs.branches(prompt_ids, options, namespace)
+        if branches is None or not options:
+            return []
+        return await self._core.done(partial(self._core.loop.score, branches))
+
     def encode(self, text: str) -> list[int]:
         """The token ids that `submit` makes of a text; may be called from any thread.
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 
+from townsfolk.engine.branches import Branches
 from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
 from townsfolk.engine.request import Request
 from townsfolk.engine.rules import MAX_CONTRAST, Contrast, ReplyRules
@@ -118,6 +119,20 @@ class InputProcessor:
             contrast=rules.contrast,
             records_draws=rules.records_draws,
         )
+
+    def branches(
+        self, prompt_ids: Items[int], options: Items[Items[int]], namespace: str
+    ) -> Branches | None:
+        """Return texts that could follow a prompt; None where `request` would refuse one."""
+        longest = max(map(len, options), default=0)
+        if not all(options) or len(prompt_ids) + longest >= self._context_length:
+            return None
+        try:
+            prompt = self._prompt_ids(prompt_ids)
+            checked = tuple(self._prompt_ids(option) for option in options)
+        except InvalidPromptError:
+            return None
+        return Branches(prompt, checked, namespace)
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a prompt; may be called from any thread.

@@ -88,6 +88,11 @@ class TextEngine(Protocol):
     async def compile(self, grammar: Grammar) -> CompiledGrammar:
         """Make a grammar ready for `submit`."""
 
+    async def branch(
+        self, prompt_ids: Sequence[int], options: Sequence[Sequence[int]], namespace: str = ""
+    ) -> list[list[float]]:
+        """Return how likely the first of some texts are behind a prompt; see `Engine.branch`."""
+
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
+from townsfolk_kernels import upload
 
 from townsfolk.engine.step import Against, StepItem
 from townsfolk.sampling.contrast import contrast_
@@ -35,9 +37,17 @@ def contrast_rows(rows: Mapping[int, Tensor], contrasts: Mapping[int, Against]) 
         rows: [1, vocab] each, by place in a plan; those that failed are missing.
         contrasts: by place.
     """
-    for place, against in contrasts.items():
-        if place in rows and against.place in rows:
-            contrast_(rows[place][0], rows[against.place][0], against.strength)
+    both = {n: each for n, each in contrasts.items() if n in rows and each.place in rows}
+    if not both:
+        return
+    own = torch.cat([rows[place] for place in both])
+    others = torch.cat([rows[each.place] for each in both.values()])
+    strengths = upload(
+        np.array([[each.strength] for each in both.values()], dtype=np.float32), own.device
+    )
+    contrast_(own, others, strengths)
+    for place, changed in zip(both, own, strict=True):
+        rows[place][0].copy_(changed)
 
 
 def share_draws(drawn: Tensor, items: Sequence[StepItem], contrasts: Mapping[int, Against]) -> None:
@@ -50,5 +60,5 @@ def share_draws(drawn: Tensor, items: Sequence[StepItem], contrasts: Mapping[int
     """
     if contrasts:
         pairs = [[items[n].slot, items[each.place].slot] for n, each in contrasts.items()]
-        leaders, others = torch.tensor(pairs, device=drawn.device).T
+        leaders, others = upload(np.array(pairs, dtype=np.int64), drawn.device).T
         drawn[others] = drawn[leaders]

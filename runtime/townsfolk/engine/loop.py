@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 
+from townsfolk.engine.branches import Branches, BranchScorer
 from townsfolk.engine.errors import (
     DeadlineExceededError,
     DeviceFailedError,
     EngineClosedError,
+    GenerationFailedError,
     ModelReloadError,
     ModelStaysError,
 )
@@ -36,6 +38,11 @@ from townsfolk.models.adapters import BoundAdapter
 
 logger = logging.getLogger(__name__)
 
+# Where so many draw under grammars, this thread hardly ever waits, and to hand the interpreter's
+# lock to readers and back costs as much as they take: so they are told less often.
+_MANY = 8
+_TELL_EVERY_S = 0.008
+
 
 class EngineLoop:
     """Runs what the scheduler decides. For the engine's thread only.
@@ -50,6 +57,7 @@ class EngineLoop:
         residency: Residency,
         responder: Responder,
         pacer: FramePacer,
+        branches: BranchScorer,
         idle_release_s: float = 0.0,
     ) -> None:
         """Make a loop without requests.
@@ -59,6 +67,7 @@ class EngineLoop:
             residency: has the runner that runs them.
             responder: tells the callers.
             pacer: keeps steps out of the way of games' frames.
+            branches: scores texts behind a prompt.
             idle_release_s: seconds without a request after which the model is released; 0 never.
         """
         self.post: Callable[[Callable[[], None]], None]
@@ -67,6 +76,7 @@ class EngineLoop:
         self._residency = residency
         self._responder = responder
         self._pacer = pacer
+        self._branches = branches
         self._paced: _PacedStep | None = None  # in flight
         self._releasing: list[Future[None]] = []  # those who wait for the memory to be given back
         self._warming: list[Future[None]] = []  # those who wait for the model
@@ -76,6 +86,7 @@ class EngineLoop:
         self._deadlines: list[tuple[float, int, Response]] = []  # heap
         self._in_flight: deque[tuple[ScheduledStep, Any]] = deque()
         self._unmasked: ScheduledStep | None = None  # the latest, while draws of it wait
+        self._told_at = 0.0  # when readers were, on the monotonic clock
         self._idle_release_s = idle_release_s if residency.can_release else 0.0
 
     def submit(self, response: Response) -> None:
@@ -166,7 +177,8 @@ class EngineLoop:
         if self._in_flight and (len(self._in_flight) >= depth or not step.sequences):
             # Readers wake up while this thread waits for the device. Before the launch, they would
             # take the interpreter's lock from it and the next step would come late.
-            self._responder.send()
+            if self._has_time_for_readers():
+                self._responder.send()
             self._settle(runner, *self._in_flight.popleft())
             self._mask(runner)
         elif not step.sequences:
@@ -192,6 +204,25 @@ class EngineLoop:
         else:
             self._warming.append(done)
 
+    def score(self, branches: Branches, done: Future[list[list[float]]]) -> None:
+        """Score texts behind a prompt, if that can be done at once; see `BranchScorer`.
+
+        Sets `done`, also with what went wrong.
+        """
+        resident = self._residency.resident
+        if resident is None or self._pacer.is_paced(time.monotonic()):
+            done.set_result([])
+            return
+        try:
+            self._settle_all(resident.runner)
+            done.set_result(self._branches.score(resident.runner, branches))
+        except DeviceFailedError as error:
+            done.set_exception(error)
+            raise
+        except Exception as error:
+            logger.error("texts could not be scored", exc_info=error)
+            done.set_exception(GenerationFailedError(f"the request failed: {error}"))
+
     def end(self) -> None:
         """End every request with EngineClosedError."""
         self._in_flight.clear()
@@ -214,6 +245,15 @@ class EngineLoop:
             if (resident := self._residency.resident) is not None:
                 resident.runner.adapters.remove(number)
             self._leaving.pop(number)()
+
+    def _has_time_for_readers(self) -> bool:
+        """Whether they are told now, or a step later: masks of many leave them little."""
+        now = time.monotonic()
+        is_busy = self._unmasked is not None and len(self._unmasked.sequences) >= _MANY
+        if is_busy and now < self._told_at + _TELL_EVERY_S:
+            return False
+        self._told_at = now
+        return True
 
     def _launch(self, runner: Runner, step: ScheduledStep) -> None:
         if any(item.count > 1 for item in step.plan.items):
@@ -286,6 +326,9 @@ class EngineLoop:
             has_prompts = any(item.count > 1 for item in step.plan.items)
             self._responder.note_step_time(seconds, has_prompts=has_prompts)
         self._paced = None
+        if self._unmasked is not None and self._in_flight[0][0] is self._unmasked:
+            # The device may wait for it.
+            self._responder.go_on(step, outputs, self._unmasked, runner.mask_memory)
         self._responder.take(step, outputs, now)
 
     def _note_pace(self, step: ScheduledStep, seconds: float, now: float) -> None:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Collection
 from collections.abc import Sequence as Items
 
-import numpy as np
-
 from townsfolk.engine.errors import EngineError, GenerationFailedError
 from townsfolk.engine.open_requests import OpenRequests
 from townsfolk.engine.outbox import Outbox
@@ -19,7 +17,7 @@ from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import Meter
 from townsfolk.engine.step import Against, ItemOutput, StepItem
-from townsfolk.grammar import GrammarFailedError, MaskRows
+from townsfolk.grammar import GrammarFailedError, MaskRows, Matcher
 from townsfolk.grammar.matcher import Bits
 
 
@@ -37,7 +35,7 @@ class Responder:
         meter: Meter,
         open_requests: OpenRequests,
         eos_ids: Collection[int],
-        vocab_size: int,
+        mask_rows: MaskRows,
     ) -> None:
         """Make a responder without requests.
 
@@ -46,7 +44,7 @@ class Responder:
             meter: counts.
             open_requests: requests that have not ended; those that do are taken out.
             eos_ids: tokens that end every reply.
-            vocab_size: tokens that masks are about.
+            mask_rows: computes masks.
         """
         self.outbox = Outbox()
         self.idle_since = time.monotonic()
@@ -54,7 +52,7 @@ class Responder:
         self._meter = meter
         self._open_requests = open_requests
         self._eos_ids = eos_ids
-        self._mask_rows = MaskRows(vocab_size)
+        self._mask_rows = mask_rows
         self._responses: dict[Sequence, Response] = {}
         self._forced = 0  # tokens since the last step that was taken
 
@@ -110,13 +108,50 @@ class Responder:
                 except Exception as error:
                     self.fail(response, error)
 
+    def go_on(
+        self,
+        step: ScheduledStep,
+        outputs: list[ItemOutput],
+        following: ScheduledStep,
+        memory: Bits | None,
+    ) -> None:
+        """Have masks of the step that follows computed by what this one drew, before all else.
+
+        `take` must come next, with the same outputs, and then `masks`.
+
+        Args:
+            step: the one that was computed.
+            outputs: what it gave.
+            following: the one behind it.
+            memory: where the masks are wanted, if it matters.
+        """
+        self._mask_rows.use(memory)
+        waiting = {sequence for sequence, item in following.live() if item.masked}
+        matchers: list[Matcher] = []
+        token_ids: list[int] = []
+        for sequence, epoch, _, output in step.parts(outputs):
+            if sequence not in waiting or sequence.epoch != epoch or sequence.follows:
+                continue
+            response = self._responses[sequence]
+            if response.matcher is None or output.error is not None or len(output.tokens) != 1:
+                continue
+            token_id, left = output.tokens[0].token_id, response.tokens_left
+            is_end = self._ends(response, token_id) is not None
+            if is_end or left <= 1 or (response.ender is not None and response.ender.looks(left)):
+                continue
+            matchers.append(response.matcher)
+            token_ids.append(token_id)
+        if matchers:
+            self._mask_rows.go_on(matchers, token_ids)
+
     def masks(self, step: ScheduledStep) -> tuple[list[int], Bits]:
         """Return among which tokens those of a step draw that are under a grammar.
 
         All tokens before must have been taken. Replies that can't go on are failed.
 
         Returns:
-            places in the step's plan, and [places, words], the masks.
+            places in the step's plan, and [at most places, words], the masks of the first of them;
+            the others may draw any token.
         """
         waiting = [
             (place, self.of(sequence))
@@ -135,9 +170,6 @@ class Responder:
             self.fail(bound[number][1], error)
         kept = [number for number in range(len(bound)) if number not in failed]
         masks = masks[kept] if failed else masks
-        if free:
-            all_tokens = np.full((len(free), masks.shape[1]), -1, dtype=masks.dtype)
-            masks = np.concatenate((masks, all_tokens))
         return [*(bound[number][0] for number in kept), *free], masks
 
     def biases(self, step: ScheduledStep, places: Items[int]) -> dict[int, dict[int, float]]:
@@ -262,11 +294,8 @@ class Responder:
         """Add a token to a reply; return whether that ends it."""
         token_id = token.token_id
         response.num_tokens += 1
-        if token_id in self._eos_ids or token_id in response.end_ids:
-            self.finish(response, FinishReason.END, token)
-            return True
-        if token_id in response.stop_ids:
-            self.finish(response, FinishReason.STOP, token)
+        if (why := self._ends(response, token_id)) is not None:
+            self.finish(response, why, token)
             return True
         reply = response.reply
         left = response.tokens_left
@@ -289,6 +318,12 @@ class Responder:
             return False
         self.finish(response, reason or FinishReason.LENGTH)
         return True
+
+    def _ends(self, response: Response, token_id: int) -> FinishReason | None:
+        """Return why a reply ends with a token that is no part of it; None where it does not."""
+        if token_id in self._eos_ids or token_id in response.end_ids:
+            return FinishReason.END
+        return FinishReason.STOP if token_id in response.stop_ids else None
 
     def _complete(self, response: Response, end: list[int]) -> None:
         """End a reply with these tokens instead of the one that was drawn last."""

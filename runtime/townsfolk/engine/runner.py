@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
+from townsfolk_kernels import upload
 
 from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
@@ -20,9 +22,10 @@ from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
 from townsfolk.engine.step_inputs import StepInputs, StepShape, is_decode
 from townsfolk.engine.timed_pace import TimedPace
-from townsfolk.grammar.matcher import Bits
+from townsfolk.grammar.matcher import Bits, mask_words
 from townsfolk.kv import KvCache
-from townsfolk.models import Decoder
+from townsfolk.models import Decoder, ModelBatch
+from townsfolk.models.batch import Chunk
 from townsfolk.models.decode_step import compile_steps, compiled_projections
 from townsfolk.sampling import (
     SampledTokens,
@@ -58,6 +61,10 @@ class Runner(Protocol):
     adapters: SlotAdapters
     """What sequences may speak with."""
 
+    @property
+    def mask_memory(self) -> Bits | None:
+        """Where masks are best computed into, [rows, words]; None where it does not matter."""
+
     def pace(self) -> Pacing:
         """Return what decides how much of prompts its steps get; a new one each time."""
 
@@ -77,12 +84,32 @@ class Runner(Protocol):
         Args:
             step: the handle; all steps before it were collected.
             places: of the items in the plan.
-            masks: [places, ceil(vocab / 32)]: bits of the tokens that each may draw.
+            masks: [at most places, ceil(vocab / 32)]: bits of the tokens that each may draw; those
+                behind them may draw any. Stays as it is until the step is collected.
             changes: what becomes of their logits; nothing where a place is missing.
 
         Raises:
             DeviceFailedError: as for `launch`.
             Exception: none of the items can go on.
+        """
+
+    def score(
+        self, begun: int | None, chunks: Sequence[Chunk], next_ids: Sequence[int]
+    ) -> list[float]:
+        """Compute tokens that no step knows of, and wait; no step may be in flight.
+
+        Args:
+            begun: the block whose content is copied first to that in which each chunk begins, if
+                one begins within a block.
+            chunks: of sequences whose tokens before are in the cache.
+            next_ids: the token behind each of theirs.
+
+        Returns:
+            the log-probability of each of these, in nats.
+
+        Raises:
+            DeviceFailedError: as for `launch`.
+            Exception: they can't be computed.
         """
 
     def collect(self, step: Any) -> list[ItemOutput]:
@@ -145,7 +172,7 @@ class EagerRunner:
         """Make a runner with state for `max_batch` sequences of up to `context_length` tokens."""
         self.depth = depth
         self._decoder, self._kv, self._device = decoder, kv, decoder.device
-        vocab_size = decoder.spec.vocab_size
+        vocab_size = self._vocab_size = decoder.spec.vocab_size
         self._sampler: SamplerBackend = TorchBackend(max_batch, vocab_size, eos_ids, self._device)
         self._tables = SlotTables(
             max_batch, table_width(context_length, kv.block_size), self._device
@@ -154,6 +181,11 @@ class EagerRunner:
         self._compiled = compile_steps(decoder, kv)
         compiled = None if self._compiled is None else compiled_projections(decoder)
         self.adapters = SlotAdapters(decoder, max_batch, projections=compiled)
+
+    @property
+    def mask_memory(self) -> Bits | None:
+        """See `Runner`."""
+        return None
 
     def pace(self) -> TimedPace:
         """See `Runner`."""
@@ -194,11 +226,21 @@ class EagerRunner:
         contrast_rows(step.undrawn, changes.contrasts)
         undrawn = [place for place in places if place in step.undrawn]
         if undrawn:
-            chosen = masks[[number for number, place in enumerate(places) if place in undrawn]]
+            chosen = np.full((len(undrawn), mask_words(self._vocab_size)), -1, dtype=np.int32)
+            numbers = [number for number, place in enumerate(places) if place in undrawn]
+            bound = [number for number in numbers if number < len(masks)]
+            chosen[: len(bound)] = masks[bound]
             logits = torch.cat([step.undrawn[place] for place in undrawn])
             self._draw(step, undrawn, logits, torch.from_numpy(chosen).to(self._device))
             share_draws(self._sampler.drawn, step.items, changes.contrasts)
         step.undrawn.clear()
+
+    def score(
+        self, begun: int | None, chunks: Sequence[Chunk], next_ids: Sequence[int]
+    ) -> list[float]:
+        """See `Runner`."""
+        batch = ModelBatch.build(chunks, self._kv.block_size, self._device)
+        return score_chunks(self._decoder, self._kv, begun, chunks, batch, next_ids)
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:
         """See `Runner`."""
@@ -348,6 +390,36 @@ class EagerRunner:
     ) -> SampledTokens:
         both = torch.tensor([slots, indices], dtype=torch.int32, device=self._device)
         return self._sampler.draw(logits, both[0], both[1], masks)
+
+
+def score_chunks(
+    decoder: Decoder,
+    kv: KvCache,
+    begun: int | None,
+    chunks: Sequence[Chunk],
+    batch: ModelBatch,
+    next_ids: Sequence[int],
+) -> list[float]:
+    """Score the tokens behind those of a batch; see `Runner.score`.
+
+    Args:
+        decoder: the model.
+        kv: its pages.
+        begun: as of the runner.
+        chunks: likewise.
+        batch: made of them.
+        next_ids: as of the runner.
+    """
+    if begun is not None:
+        kv.spread_block(begun, [each.block_ids[each.start // kv.block_size] for each in chunks])
+    hidden = decoder.forward(batch, kv)[: len(next_ids)]  # [tokens, hidden]
+    wanted = upload(np.array(next_ids, dtype=np.int64), hidden.device)
+    found = []
+    for begin in range(0, len(next_ids), _SCORED_ROWS):
+        part = slice(begin, begin + _SCORED_ROWS)
+        found.append(prompt_logprobs(decoder.logits(hidden[part]), wanted[part], 0).logprobs)
+    logprobs: list[float] = torch.cat(found).tolist()
+    return logprobs
 
 
 def score_prompts(

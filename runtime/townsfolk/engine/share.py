@@ -137,6 +137,12 @@ class EngineShare:
         """Make a grammar ready for `submit`."""
         return await self._engine.compile(grammar)
 
+    async def branch(
+        self, prompt_ids: Sequence[int], options: Sequence[Sequence[int]], namespace: str = ""
+    ) -> list[list[float]]:
+        """Return how likely the first of some texts are behind a prompt; see `Engine.branch`."""
+        return await self._engine.branch(prompt_ids, options, f"{self._domain}/{namespace}")
+
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text."""
         return self._engine.encode(text)

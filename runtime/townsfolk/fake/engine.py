@@ -92,6 +92,12 @@ class ScriptedEngine:
         """Check a grammar as the real engine does; the script's line is said whatever it is."""
         return await asyncio.to_thread(self._grammars.compile, grammar)
 
+    async def branch(
+        self, prompt_ids: Sequence[int], options: Sequence[Sequence[int]], namespace: str = ""
+    ) -> list[list[float]]:
+        """Have each option submitted; see `Engine.branch`."""
+        return []
+
     def submit(
         self,
         prompt: str | Sequence[int],

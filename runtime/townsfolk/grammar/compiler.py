@@ -14,9 +14,10 @@ if TYPE_CHECKING:  # only who uses grammars has to wait for the library, or to h
     from llguidance import LLMatcher, LLParserLimits, LLTokenizer
     from llguidance._lib import JsonCompileOptions
 
+from townsfolk.grammar.blanks import BlankCount, Blanks
 from townsfolk.grammar.ending import Ender, EndFinder
 from townsfolk.grammar.errors import InvalidGrammarError
-from townsfolk.grammar.matcher import Matcher
+from townsfolk.grammar.matcher import Matcher, mask_words
 from townsfolk.grammar.schema import parse_schema
 from townsfolk.grammar.source import Grammar, GrammarKind
 
@@ -34,6 +35,14 @@ _MOST_STATES = 50_000  # 1 to 2 KB each
 _MOST_SYMBOLS = 200_000
 _MOST_ITEMS = 50_000  # of a mask: 2.5 ms
 _MOST_FUEL = 200_000  # of a mask: 14 ms
+# Tokens of so many letters are known to fit into a text as one, instead of each being tried: the
+# masks of a text with few letters left take half the time. More of them take memory.
+_LETTER = r'[^"\\\x00-\x1F\x7F]'
+_SLICES = [
+    r"[\x20\x0A\x0D\x09]+",
+    *(f"{_LETTER}{{1,{most}}}" for most in (2, 4, 7, 10)),
+    f"{_LETTER}+",
+]
 _MOST_REASON = 400  # characters of a message
 
 
@@ -46,16 +55,19 @@ class CompiledGrammar:
         shortest: tokens of a short reply; None where none was found.
         _prototype: follows no reply yet.
         _finder: of ends.
+        _blanks: of the vocabulary, where a reply must not fill up with them.
     """
 
     grammar: Grammar
     shortest: int | None
     _prototype: LLMatcher
     _finder: EndFinder
+    _blanks: Blanks | None
 
     def matcher(self) -> Matcher:
         """Return what follows one reply."""
-        return Matcher(self._prototype.deep_copy())
+        blanks = None if self._blanks is None else BlankCount(self._blanks)
+        return Matcher(self._prototype.deep_copy(), blanks)
 
     def ender(self, matcher: Matcher, limit: int) -> Ender | None:
         """Return what brings a reply to its end within so many tokens, where that can be done."""
@@ -105,7 +117,7 @@ class GrammarCompiler:
         self._vocab_size = vocab_size
         self._eos_ids = sorted(each for each in eos_ids if each < vocab_size)
         self._lock = threading.Lock()
-        self._table: tuple[LLTokenizer, EndFinder] | None = None
+        self._table: tuple[LLTokenizer, EndFinder, Blanks] | None = None
         self._known: OrderedDict[Grammar, CompiledGrammar] = OrderedDict()
 
     def find(self, grammar: Grammar) -> CompiledGrammar | None:
@@ -127,20 +139,21 @@ class GrammarCompiler:
             return found
         from llguidance import LLMatcher
 
-        table, finder = self._vocabulary()
+        table, finder, blanks = self._vocabulary()
         prototype = LLMatcher(table, _text(grammar), log_level=0, limits=_limits())
         if prototype.is_error():
             raise InvalidGrammarError(_reason(grammar.kind, prototype.get_error()))
         end = finder.find(prototype)
         shortest = None if end is None else len(end)
-        compiled = CompiledGrammar(grammar, shortest, prototype, finder)
+        own_blanks = blanks if grammar.kind is GrammarKind.JSON_SCHEMA else None
+        compiled = CompiledGrammar(grammar, shortest, prototype, finder, own_blanks)
         with self._lock:
             self._known[grammar] = compiled
             while len(self._known) > MAX_KEPT:
                 self._known.popitem(last=False)
         return compiled
 
-    def _vocabulary(self) -> tuple[LLTokenizer, EndFinder]:
+    def _vocabulary(self) -> tuple[LLTokenizer, EndFinder, Blanks]:
         if not self._eos_ids:
             raise InvalidGrammarError("grammar: this model has no token that ends a reply")
         table = self._table
@@ -150,9 +163,14 @@ class GrammarCompiler:
 
             words = _Words(self._tokenizer, self._eos_ids[0])
             llg = LLTokenizer(
-                TokenizerWrapper(words), n_vocab=self._vocab_size, eos_token=self._eos_ids
+                TokenizerWrapper(words),
+                n_vocab=self._vocab_size,
+                eos_token=self._eos_ids,
+                slices=_SLICES,
             )
-            table = self._table = (llg, EndFinder(words.bytes_ids(), self._eos_ids[0]))
+            finder = EndFinder(words.bytes_ids(), words.nesting(), self._eos_ids[0])
+            blanks = Blanks.of(words.tokens[: self._vocab_size], mask_words(self._vocab_size))
+            table = self._table = (llg, finder, blanks)
         return table
 
 
@@ -174,6 +192,15 @@ class _Words:
             for token_id, data in reversed([*enumerate(self.tokens)])
             if len(data) == 1 and token_id not in special
         }
+
+    def nesting(self) -> dict[int, int]:
+        """Return how many brackets of JSON a token opens more than it closes, of those with any."""
+        found = {}
+        for token_id, data in enumerate(self.tokens):
+            opened = data.count(b"[") + data.count(b"{") - data.count(b"]") - data.count(b"}")
+            if opened:
+                found[token_id] = opened
+        return found
 
     def __call__(self, text: bytes) -> list[int]:
         return self._tokenizer.encode(text.decode("utf-8", errors="replace"), continues=True)

@@ -26,8 +26,17 @@ _SELDOM = 8  # tokens between looks where no end is found
 class EndFinder:
     """Finds short ends of replies, byte by byte."""
 
-    def __init__(self, bytes_ids: Mapping[int, int], eos_id: int) -> None:
-        """Take the tokens of a vocabulary that are a single byte, by it, and one that ends."""
+    def __init__(
+        self, bytes_ids: Mapping[int, int], nesting: Mapping[int, int], eos_id: int
+    ) -> None:
+        """Take what is to be known of a vocabulary.
+
+        Args:
+            bytes_ids: the tokens that are a single byte, by it.
+            nesting: how many brackets more a token opens than it closes, where it has any.
+            eos_id: a token that ends a reply.
+        """
+        self.nesting = nesting
         self._eos_id = eos_id
         every = [*_CLOSERS, *_REST, *range(0x20, 0x7F), *range(256)]
         order = [each for each in dict.fromkeys(every) if each in bytes_ids]
@@ -43,7 +52,7 @@ class EndFinder:
         """
         raw, found, tried = start.deep_copy(), list[int](), Counter[int]()
         while not raw.is_accepting():
-            step = raw.compute_ff_tokens() or self._choose(raw, tried)
+            step = raw.compute_ff_tokens() or self._choose(raw, tried, max(most // 2, _TRIES))
             if not step or len(found) + len(step) > most or not raw.consume_tokens(step):
                 return None
             found += step
@@ -53,8 +62,14 @@ class EndFinder:
         """Return whether a reply can go on from where it stands by some tokens, and end there."""
         return raw.validate_tokens([*token_ids, self._eos_id]) == len(token_ids) + 1
 
-    def _choose(self, raw: LLMatcher, tried: Counter[int]) -> list[int]:
-        """Return the token that looks best; nothing where no single byte may follow."""
+    def _choose(self, raw: LLMatcher, tried: Counter[int], deepest: int) -> list[int]:
+        """Return the token that looks best; nothing where no single byte may follow.
+
+        Args:
+            raw: where the reply stands.
+            tried: how often each was chosen.
+            deepest: so many objects, and as many arrays, may have to be closed.
+        """
         mask = np.frombuffer(raw.compute_bitmask(), dtype=np.int32)
         allowed = (mask[self._ids >> 5] >> (self._ids & 31)) & 1
         if not allowed.any():
@@ -65,7 +80,12 @@ class EndFinder:
                 tried[quote] += 1
                 return [quote]
         places = np.flatnonzero(allowed).tolist()
-        best = int(self._ids[min(places, key=lambda n: (tried[int(self._ids[n])] // _TRIES, n))])
+
+        def rank(place: int) -> tuple[int, int]:
+            tries = deepest if self._bytes[place] in _CLOSERS else _TRIES
+            return tried[int(self._ids[place])] // tries, place
+
+        best = int(self._ids[min(places, key=rank)])
         tried[best] += 1
         return [best]
 
@@ -77,7 +97,7 @@ class Ender:
     time any more is replaced by an end.
     """
 
-    __slots__ = ("_end", "_finder", "_look_at", "_matcher")
+    __slots__ = ("_depth", "_end", "_finder", "_look_at", "_matcher")
 
     def __init__(self, finder: EndFinder, matcher: Matcher, shortest: int, limit: int) -> None:
         """Watch a reply from its beginning.
@@ -91,6 +111,11 @@ class Ender:
         self._finder, self._matcher = finder, matcher
         self._end: list[int] | None = None  # from where the reply stands
         self._look_at = max(2 * shortest + _EARLY, limit // 4)  # tokens left then
+        self._depth = 0  # brackets that are open, those in texts included
+
+    def looks(self, left: int) -> bool:
+        """Return whether a token is looked at that comes when so many may still come."""
+        return left <= max(self._look_at, 2 * self._depth + _EARLY)
 
     def judge(self, token_id: int, left: int) -> list[int] | None:
         """Return tokens to end with instead of the one that was drawn; None where it can stay.
@@ -99,13 +124,15 @@ class Ender:
             token_id: what was drawn; the matcher has not taken it yet.
             left: tokens that may still come, this one included.
         """
-        if left > self._look_at:
+        looks = self.looks(left)
+        self._depth += self._finder.nesting.get(token_id, 0)
+        if not looks:
             return None
         raw, end = self._matcher.raw, self._end
         if end is None:
             end = self._end = self._finder.find(raw, left)
         if end is None:  # it is too late
-            self._look_at = left - _SELDOM
+            self._look_at, self._depth = left - _SELDOM, 0
             return None
         if len(end) < left and self._finder.ends(raw, [token_id, *end]):
             return None

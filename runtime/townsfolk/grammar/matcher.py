@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from townsfolk.grammar.blanks import BlankCount
 from townsfolk.grammar.errors import GrammarFailedError
+from townsfolk.grammar.threads import Threads
 
 if TYPE_CHECKING:
-    from llguidance import LLExecutor, LLMatcher
+    from llguidance import LLMatcher
 
 Bits = NDArray[np.int32]
 """One bit for each token, from the lowest of the first word on."""
 
-_MOST_THREADS = 4  # a game wants the others
+_BEGIN = 32  # words: the first 1,024 tokens
 
 
 def mask_words(vocab_size: int) -> int:
@@ -28,11 +29,18 @@ def mask_words(vocab_size: int) -> int:
 class Matcher:
     """Where one reply stands in its grammar. For one thread at a time."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_went_on", "blanks", "raw")
 
-    def __init__(self, raw: LLMatcher) -> None:
-        """Made by `CompiledGrammar.matcher`."""
+    def __init__(self, raw: LLMatcher, blanks: BlankCount | None = None) -> None:
+        """Made by `CompiledGrammar.matcher`.
+
+        Args:
+            raw: llguidance's.
+            blanks: keeps it from filling up with white space, where that is wanted.
+        """
         self.raw = raw
+        self.blanks = blanks
+        self._went_on: bool | None = None  # whether it could, by a token that is yet to be accepted
 
     @property
     def is_over(self) -> bool:
@@ -54,44 +62,92 @@ class Matcher:
         Raises:
             GrammarFailedError: it does not follow, or the grammar is too complex here.
         """
-        if not self.raw.consume_token(token_id):
+        went_on, self._went_on = self._went_on, None
+        if went_on is None:
+            went_on = self._consume(token_id)
+        if not went_on:
             raise GrammarFailedError(f"the grammar can't go on: {self.raw.get_error()}")
+
+    def go_on(self, token_id: int) -> bool:
+        """Go on by the token that is accepted next; return whether it follows."""
+        self._went_on = self._consume(token_id)
+        return self._went_on
+
+    def _consume(self, token_id: int) -> bool:
+        if self.blanks is not None:
+            self.blanks.add(token_id)
+        return self.raw.consume_token(token_id)
 
 
 class MaskRows:
-    """Computes masks, several at once."""
+    """Computes masks, several at once, into memory that is used again."""
 
-    def __init__(self, vocab_size: int) -> None:
-        """Make masks over a vocabulary of this size; threads start with the first two."""
+    def __init__(self, vocab_size: int, threads: int | None = None) -> None:
+        """Make masks over a vocabulary of this size; threads start when there is use for them.
+
+        Args:
+            vocab_size: of the masks.
+            threads: that compute; as many as are found to be fastest if not given.
+        """
         self._words = mask_words(vocab_size)
-        self._executor: LLExecutor | None = None
+        self._rows: Bits = np.zeros((1, self._words), dtype=np.int32)
+        self._memory: Bits | None = None
+        self._threads = Threads() if threads is None else Threads([threads])
+        self._ready: dict[Matcher, int] = {}
+
+    def use(self, memory: Bits | None) -> None:
+        """Compute masks into other memory from now on, [rows, words], as far as it has room."""
+        if memory is not None and memory is not self._memory:
+            self._memory = self._rows = memory
+            self._ready = {}
+
+    def go_on(self, matchers: Sequence[Matcher], token_ids: Sequence[int]) -> None:
+        """Have replies go on by a token each, and compute the masks behind them for `fill`.
+
+        Their `accept` of these tokens tells what went wrong.
+        """
+        good = [
+            matcher
+            for matcher, token_id in zip(matchers, token_ids, strict=True)
+            if matcher.go_on(token_id)
+        ]
+        self._compute(good, 0)
+        self._ready = {matcher: row for row, matcher in enumerate(good)}
 
     def fill(self, matchers: Sequence[Matcher]) -> tuple[Bits, dict[int, GrammarFailedError]]:
         """Return which tokens may come next in each of some replies.
 
         Returns:
-            [matchers, words], and what is wrong with those that can't go on.
+            [matchers, words], until the next call of a method, and what is wrong with those that
+            can't go on.
         """
-        masks = np.zeros((len(matchers), self._words), dtype=np.int32)
-        if not matchers:
-            return masks, {}
-        nbytes = self._words * masks.itemsize
-        if len(matchers) == 1:
-            matchers[0].raw.unsafe_compute_mask_ptr(masks.ctypes.data, nbytes)
-        else:
-            if self._executor is None:
-                from llguidance import LLExecutor
-
-                threads = min(_MOST_THREADS, max((os.cpu_count() or 1) - 1, 1))
-                self._executor = LLExecutor(num_threads=threads)
-            self._executor.unsafe_compute_mask_ptr(
-                [(matcher.raw, number) for number, matcher in enumerate(matchers)],
-                masks.ctypes.data,
-                nbytes,
-                len(matchers),
-            )
+        ready, self._ready = self._ready, {}
+        fresh = [matcher for matcher in matchers if matcher not in ready]
+        self._compute(fresh, len(ready))
+        ready.update((matcher, row) for row, matcher in enumerate(fresh, len(ready)))
+        places = [ready[matcher] for matcher in matchers]
+        in_order = places == [*range(len(places))]
+        masks = self._rows[: len(places)] if in_order else self._rows[places]
+        # Nearly all may go on by a byte, and those are among the first tokens.
+        begins: list[bool] = np.asarray(masks[:, :_BEGIN].any(axis=1)).tolist()
         failed: dict[int, GrammarFailedError] = {}
-        for number in np.flatnonzero(~masks.any(axis=1)).tolist():
-            reason = matchers[number].raw.get_error() or "no token of the vocabulary may follow"
-            failed[number] = GrammarFailedError(f"the grammar can't go on: {reason}")
+        for number, matcher in enumerate(matchers):
+            is_empty = not (begins[number] or masks[number].any())
+            if is_empty or matcher.raw.is_error():
+                reason = matcher.raw.get_error() or "no token of the vocabulary may follow"
+                failed[number] = GrammarFailedError(f"the grammar can't go on: {reason}")
         return masks, failed
+
+    def _compute(self, matchers: Sequence[Matcher], first: int) -> None:
+        """Compute masks into rows from the first on, whose predecessors stay."""
+        if not matchers:
+            return
+        if first + len(matchers) > len(self._rows):
+            rows = np.zeros((2 * (first + len(matchers)), self._words), dtype=np.int32)
+            rows[:first] = self._rows[:first]
+            self._rows = rows
+        of = [(each.raw, row) for row, each in enumerate(matchers, first)]
+        self._threads.compute(of, self._rows)
+        for row, each in enumerate(matchers, first):
+            if each.blanks is not None:
+                each.blanks.restrict(self._rows[row])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+from townsfolk_kernels import upload
 from townsfolk_kernels.pages import piece_bytes, view_pages
 
 from townsfolk.models.spec import DecoderSpec
@@ -68,6 +71,24 @@ class KvCache:
         """Copies a block's keys and values in all layers, in the order of the device's stream."""
         for each in self.memory:
             each[target].copy_(each[source])
+
+    def spread_block(self, source: int, targets: Sequence[int]) -> None:
+        """Copies a block's keys and values to each of others, as `copy_block` does."""
+        rows = upload(np.array(targets, dtype=np.int64), self.memory[0].device)
+        for each in _joined(self.memory):
+            each[:, rows] = each[:, source].clone().unsqueeze(1)
+
+
+def _joined(memory: Sequence[Tensor]) -> list[Tensor]:
+    """View tensors of equal shape that lie side by side as one, [tensors, blocks, elements]."""
+    first, size = memory[0], memory[0].nbytes
+    side_by_side = all(
+        each.shape == first.shape and each.data_ptr() == first.data_ptr() + number * size
+        for number, each in enumerate(memory)
+    )
+    if not side_by_side:
+        return [each.unsqueeze(0) for each in memory]
+    return [first.as_strided((len(memory), *first.shape), (first.numel(), *first.stride()))]
 
 
 def block_bytes(spec: DecoderSpec, block_size: int, dtype: torch.dtype) -> int:

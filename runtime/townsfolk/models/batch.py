@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
-from townsfolk_kernels import PagedLayout
+from townsfolk_kernels import PagedLayout, upload
 
 from townsfolk.models.adapters import BatchAdapters
+
+_CPU = torch.device("cpu")
 
 
 class KvPages(Protocol):
@@ -60,7 +64,7 @@ class ModelBatch:
 
     @classmethod
     def build(
-        cls, chunks: Sequence[Chunk], block_size: int, device: torch.device | str = "cpu"
+        cls, chunks: Sequence[Chunk], block_size: int, device: torch.device = _CPU
     ) -> ModelBatch:
         """Lay the chunks out one after the other; sequence b of the batch is `chunks[b]`.
 
@@ -69,11 +73,6 @@ class ModelBatch:
         """
         if not chunks:
             raise ValueError("a batch needs at least one chunk")
-        token_ids: list[int] = []
-        positions: list[int] = []
-        slots: list[int] = []
-        starts = [0]
-        lengths: list[int] = []
         for index, chunk in enumerate(chunks):
             length = chunk.start + len(chunk.token_ids)
             if not chunk.token_ids:
@@ -83,29 +82,27 @@ class ModelBatch:
                     f"chunk {index} reaches {length} positions, but its {len(chunk.block_ids)} "
                     f"blocks hold {len(chunk.block_ids) * block_size}"
                 )
-            token_ids.extend(chunk.token_ids)
-            positions.extend(range(chunk.start, length))
-            slots.extend(
-                chunk.block_ids[position // block_size] * block_size + position % block_size
-                for position in range(chunk.start, length)
-            )
-            starts.append(len(token_ids))
-            lengths.append(length)
-        used = [-(-length // block_size) for length in lengths]
-        widest = max(used)
-        tables = [
-            [*chunk.block_ids[:count], *[0] * (widest - count)]
-            for chunk, count in zip(chunks, used, strict=True)
-        ]
+        counts = np.array([len(chunk.token_ids) for chunk in chunks])
+        first = np.array([chunk.start for chunk in chunks])
+        ends, lengths = np.cumsum(counts), first + counts
+        used = -(-lengths // block_size)
+        tables = np.zeros((len(chunks), used.max()), dtype=np.int32)
+        for row, chunk, count in zip(tables, chunks, used, strict=True):
+            row[:count] = chunk.block_ids[:count]
+        owners = np.repeat(np.arange(len(chunks)), counts)
+        positions = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
+        slots = tables[owners, positions // block_size].astype(np.int64) * block_size
+        token_ids = np.fromiter(chain.from_iterable(each.token_ids for each in chunks), np.int64)
+        wide = upload(np.stack((token_ids, positions, slots + positions % block_size)), device)
         return cls(
-            token_ids=torch.tensor(token_ids, device=device),
-            positions=torch.tensor(positions, device=device),
-            slots=torch.tensor(slots, device=device),
+            token_ids=wide[0],
+            positions=wide[1],
+            slots=wide[2],
             layout=PagedLayout(
-                query_starts=torch.tensor(starts, dtype=torch.int32, device=device),
-                kv_lengths=torch.tensor(lengths, dtype=torch.int32, device=device),
-                block_tables=torch.tensor(tables, dtype=torch.int32, device=device),
+                query_starts=upload(np.array([0, *ends], dtype=np.int32), device),
+                kv_lengths=upload(lengths.astype(np.int32), device),
+                block_tables=upload(tables, device),
                 block_size=block_size,
-                longest=max(len(chunk.token_ids) for chunk in chunks),
+                longest=int(counts.max()),
             ),
         )

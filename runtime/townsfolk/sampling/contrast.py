@@ -16,17 +16,16 @@ PLAUSIBLE = 0.1
 _FAR = 1e4  # below all others, and above what a mask rules out
 
 
-def contrast_(logits: Tensor, against: Tensor, strength: float) -> None:
+def contrast_(logits: Tensor, against: Tensor, strength: float | Tensor) -> None:
     """Move logits away from others, in place.
 
     Args:
-        logits: [vocab], of the prompt.
-        against: [vocab], of the prompt that lacks something.
+        logits: [vocab], of the prompt; or [rows, vocab].
+        against: as `logits`, of the prompt that lacks something.
         strength: how often the difference of their log-probabilities is added; 0 changes only what
-            is not plausible, which goes below all that is.
+            is not plausible, which goes below all that is. Of rows [rows, 1].
     """
-    own = logits.float().log_softmax(-1)  # [vocab]
-    implausible = own < own.amax() + math.log(PLAUSIBLE)  # [vocab]
-    moved = own + strength * (own - against.float().log_softmax(-1))  # [vocab]
-    moved[implausible] = own[implausible] - _FAR
-    logits.copy_(moved)
+    own = logits.float().log_softmax(-1)
+    implausible = own < own.amax(-1, keepdim=True) + math.log(PLAUSIBLE)
+    moved = own + strength * (own - against.float().log_softmax(-1))
+    logits.copy_(own.sub(_FAR).where(implausible, moved))

@@ -11,6 +11,7 @@ from townsfolk_kernels import upload
 from townsfolk_kernels.sampling import rows as column
 from townsfolk_kernels.sampling.general import SamplingSpace, draw_general
 from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.masks import TokenMasks
 from townsfolk_kernels.sampling.rows import (
     IN_PROMPT,
     MAX_CANDIDATES,
@@ -120,7 +121,9 @@ class TritonBackend:
         count = logits.shape[0]
         _, out = Report.allocate(count, logits.device)
         out = out.part(slice(0, count))
-        self.draw_into(logits, slots, indices, out, masks)
+        rows = torch.arange(count, dtype=torch.int32, device=logits.device)
+        of_tokens = None if masks is None else TokenMasks(rows, masks.contiguous())
+        self.draw_into(logits, slots, indices, out, of_tokens)
         return SampledTokens(
             out.tokens,
             out.logprobs,
@@ -136,7 +139,7 @@ class TritonBackend:
         slots: Tensor,
         indices: Tensor,
         out: Report,
-        masks: Tensor | None = None,
+        masks: TokenMasks | None = None,
     ) -> None:
         """As `draw`, into a report; for any number of places, as many at once as have space."""
         for first in range(0, logits.shape[0], self.space.places):
@@ -148,14 +151,20 @@ class TritonBackend:
                 self.rows,
                 self.space,
                 out.part(part),
-                None if masks is None else masks[part],
+                None if masks is None else masks.part(part),
             )
 
 
 def is_plain(params: SamplingParams, vocab_size: int) -> bool:
     """Whether the two kernels that most sequences need can draw for one with these parameters."""
     few = params.temperature == 0 or 1 <= params.top_k < min(MAX_CANDIDATES + 1, vocab_size)
-    return few and not params.penalizes and not params.logit_bias and params.logprobs is None
+    return (
+        few
+        and not params.penalizes
+        and not params.looks_back
+        and not params.logit_bias
+        and params.logprobs is None
+    )
 
 
 class _RowDraft:
