@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +17,7 @@ from townsfolk.engine.pacing import (
     FrameReport,
     PacePolicy,
     StepLimit,
+    StepSpan,
 )
 
 FRAME_S = 1 / 60
@@ -71,6 +73,7 @@ def play(
     until: float = 3.0,
     decodes: int = 4,
     prompts: int = 0,
+    host_s: Callable[[float], float] = lambda now: 0.0,
 ) -> tuple[FramePacer, list[Step]]:
     """Run steps as the pacer lets them; each takes a time by what it computes."""
     pacer, now, steps = FramePacer(), 0.5, []
@@ -89,9 +92,10 @@ def play(
         assert decided.prompt_tokens <= prompts
         assert decided.decodes + decided.prompt_tokens > 0
         seconds = takes["step"] + takes["token"] * (decided.decodes + decided.prompt_tokens)
-        steps.append(Step(now, now + seconds, decided))
-        now += seconds
-        pacer.note_limited(decided.decodes, decided.prompt_tokens, (now - seconds, now), decided)
+        span = StepSpan(now, now + host_s(now) + seconds, seconds)
+        steps.append(Step(now, span.end, decided))
+        now = span.end
+        pacer.note_limited(decided.decodes, decided.prompt_tokens, span, decided)
     return pacer, steps
 
 
@@ -252,8 +256,8 @@ def test_late_frames_and_missed_estimates_are_counted():
     pacer.report(FrameReport("game", 0.2, 0.2, FRAME_S, PacePolicy.BALANCED, frames))
     pacer.note(1, 0, 0.001)
     limit = StepLimit(1, 0, 0.00125)
-    pacer.note_limited(1, 0, (0.1, 0.1012), limit)
-    pacer.note_limited(1, 0, (0.1, 0.1013), limit)
+    pacer.note_limited(1, 0, StepSpan(0.1, 0.1012, 0.0012), limit)
+    pacer.note_limited(1, 0, StepSpan(0.1, 0.1013, 0.0013), limit)
     stats = pacer.stats(0.2)
     assert (stats.frames_late, stats.estimates_missed) == (1, 1)
     assert stats.frame_ms == pytest.approx(1000 / 60)
@@ -268,8 +272,8 @@ def test_a_step_that_met_a_frame_is_not_taken_for_a_long_one():
     frame = 1.4 - (1.4 - game.phase_s - game.delay_s) % FRAME_S + 2 * FRAME_S
     limit = StepLimit(4, 0, 0.001)
     for _ in range(20):
-        pacer.note_limited(4, 0, (frame - 0.005, frame - 0.004), limit)
-    pacer.note_limited(4, 0, (frame - 0.0005, frame + 0.008), limit)
+        pacer.note_limited(4, 0, StepSpan(frame - 0.005, frame - 0.004, 0.001), limit)
+    pacer.note_limited(4, 0, StepSpan(frame - 0.0005, frame + 0.008, 0.0085), limit)
     decided = pacer.decide(frame - FRAME_S + 0.012, Demand(4, 0))
     assert isinstance(decided, StepLimit)
     assert decided.estimate_s < 0.002
@@ -325,3 +329,37 @@ def test_rests_are_not_waited_for_where_none_may_come(games):
         for game in games:
             game.report(pacer, 0.3 + number * 0.1)
     assert pacer.decide(1.2, Demand(0, 0)) == StepLimit(0, 0)
+
+
+@pytest.mark.parametrize("policy", WAITING)
+def test_a_moment_in_which_the_host_was_slow_does_not_keep_prompts_back_for_long(policy):
+    takes = {"step": 0.0015, "token": 5e-6}
+
+    def prompt_tokens(slow_s: float) -> int:
+        _, steps = play(
+            [Game(0.008, policy=policy)],
+            takes,
+            until=5.0,
+            decodes=5,
+            prompts=400,
+            host_s=lambda now: slow_s if 1.0 < now < 1.6 else 0.0007,
+        )
+        return sum(step.limit.prompt_tokens for step in steps if step.begin > 3)
+
+    assert prompt_tokens(0.006) > 0.5 * prompt_tokens(0.0007) > 10_000
+
+
+def test_sizes_that_nobody_tried_are_tried_where_small_ones_leave_room():
+    # The device reads the same weights for 16 tokens as for 64: small chunks are slow for nothing.
+    pacer = FramePacer()
+    for _ in range(20):
+        pacer.note(5, 0, 0.001)
+        pacer.note(5, 11, 0.003)
+    game = Game(0.008)
+    for number in range(10):
+        game.report(pacer, 0.3 + number * 0.1)
+    wait = pacer.decide(1.2, Demand(5, 400))
+    now = 1.2 + wait if isinstance(wait, float) else 1.2
+    decided = pacer.decide(now, Demand(5, 400))
+    assert isinstance(decided, StepLimit)
+    assert decided.prompt_tokens > 40

@@ -26,7 +26,7 @@ from townsfolk.engine.errors import (
 from townsfolk.engine.late_changes import LateChanges
 from townsfolk.engine.memory import out_of_memory
 from townsfolk.engine.outputs import FinishReason
-from townsfolk.engine.pacing import FramePacer, StepLimit
+from townsfolk.engine.pacing import FramePacer, StepLimit, StepSpan
 from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.responder import Responder
 from townsfolk.engine.response import Response
@@ -418,6 +418,6 @@ class _PacedStep:
         """The step that was launched just now; None where nothing is paced."""
         return None if limit is None else cls(limit, decided, time.monotonic())
 
-    def span(self, seconds: float, collected: float) -> tuple[float, float]:
-        """From when until when it may have met a frame, given what the device needed for it."""
-        return self.decided, min(self.launched + seconds, collected)
+    def span(self, device_s: float, collected: float) -> StepSpan:
+        """When it was, given what the device needed for it."""
+        return StepSpan(self.decided, min(self.launched + device_s, collected), device_s)

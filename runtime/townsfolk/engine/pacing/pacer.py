@@ -51,6 +51,26 @@ class StepLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class StepSpan:
+    """When a step was.
+
+    Attributes:
+        begin: when it was decided on, in seconds.
+        end: when it was done.
+        device_s: what the device took of that; the rest is the host's.
+    """
+
+    begin: float
+    end: float
+    device_s: float
+
+    @property
+    def host_s(self) -> float:
+        """Seconds in which only the host was at work."""
+        return max(self.end - self.begin - self.device_s, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class PaceStats:
     """How steps keep out of the way of frames.
 
@@ -154,26 +174,26 @@ class FramePacer:
         self._times.note(decodes, prompt_tokens, seconds)
 
     def note_limited(
-        self, decodes: int, prompt_tokens: int, span: tuple[float, float], limit: StepLimit
+        self, decodes: int, prompt_tokens: int, span: StepSpan, limit: StepLimit
     ) -> None:
         """Learn how long a step took that was limited.
 
         Args:
             decodes: sequences that decoded in it.
             prompt_tokens: tokens of prompts in it.
-            span: from when it was decided on until it was done.
+            span: when it was.
             limit: what was decided.
         """
-        begin, end = span
-        seconds = end - begin
         if limit.estimate_s is not None:
-            self._missed += seconds > limit.estimate_s
+            self._missed += span.end - span.begin > limit.estimate_s
+        device_s = span.device_s
         if self._clocks and self._policy().waits:
             # What a frame takes of the processor doesn't count for a step that meets one: else a
             # single step would keep all of its size out of every frame to come.
-            met = max(clock.busy_within(begin, end) for clock in self._clocks.values())
-            seconds = seconds - met if met < seconds else seconds
-        self._times.note(decodes, prompt_tokens, seconds)
+            clocks = self._clocks.values()
+            met = max(clock.busy_within(span.begin, span.end) for clock in clocks)
+            device_s = device_s - met if met < device_s else device_s
+        self._times.note(decodes, prompt_tokens, device_s, span.host_s)
 
     def stats(self, now: float) -> PaceStats | None:
         """Return how it goes; None while nothing is paced. From any thread."""
