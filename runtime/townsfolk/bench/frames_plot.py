@@ -39,12 +39,12 @@ def draw(figure: Any, report: Mapping[str, Any]) -> None:
         of_kind = [row for row in rows if _kind(row) == kind]
         for axis, (title, value) in zip(line, _AXES, strict=True):
             _draw_axis(axis, of_kind, value)
+            axis.set_ylim(bottom=0)
             axis.set_title(title, fontsize="medium")
         line[0].set_ylabel(f"{kind[0]:g} frames/s, {kind[1]:g} ms of work")
         line[0].axhline(1000 / kind[0], color="grey", linestyle=":", label="a frame")
         line[0].legend(fontsize="x-small")
         line[1].set_yscale("symlog", linthresh=0.1)
-        line[1].set_ylim(bottom=0)
 
 
 def _draw_axis(axis: Any, rows: Sequence[Row], value: Callable[[Row], float | None]) -> None:
