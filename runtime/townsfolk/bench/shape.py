@@ -182,6 +182,8 @@ def _render(options: argparse.Namespace, subject: Subject) -> None:
     ways = Ways(frames, options.render, [None if each == "none" else each for each in policies])
     scene = replace(render.SCENE, npcs=max(options.render))
     rival = Rival(options.rival, options.rival_loads_s) if options.rival else None
+    if options.renderer == "products" and subject.device.type == "cuda":
+        raise ValueError("--renderer products keeps the CPU busy, and the model is on the GPU")
     kind: Kind = options.renderer or ("town" if subject.device.type == "cuda" else "products")
     with (
         closing(subject.service_stage(max(scene.npcs, 1), 2 * scene.tokens)) as stage,

@@ -102,7 +102,7 @@ def _context(uuid: str | None) -> moderngl.Context:
         import moderngl
     except ModuleNotFoundError:
         raise MeasurementError(
-            "to draw needs OpenGL: pip install 'townsfolk[render]', or --renderer products"
+            "to draw a town needs OpenGL: pip install 'townsfolk[render]'"
         ) from None
     found: list[str] = []
     for device in range(_MOST_DEVICES):
@@ -113,7 +113,7 @@ def _context(uuid: str | None) -> moderngl.Context:
             if device == 0:
                 raise MeasurementError(
                     f"no picture can be drawn: {error}; that needs libEGL and a driver with OpenGL "
-                    "4.3 (Debian: libegl1), or --renderer products"
+                    "4.3 (Debian: libegl1)"
                 ) from error
             break
         if uuid is None or _uuid(context) == uuid.replace("-", ""):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import deque
 
@@ -13,6 +14,7 @@ _MORE = 1.25
 _STALE = 256  # steps of other sizes after which unlucky samples don't keep a size out any more
 _USUAL = 0.5  # share of samples that stale ones are reckoned by
 _HOST = 0.8  # share of the host's times
+_PROMPTS = 2.0  # times what the host takes for a step without prompts, it takes at most with them
 # A size that was not measured takes as many times longer than a smaller one as it has more tokens,
 # to this power: reading the weights is most of a small step. If that is too little, one step tells.
 _GROWTH = 0.5
@@ -81,10 +83,13 @@ class StepTimes:
         smaller one as its tokens tell, if that is less.
         """
         device = self._device_s(size_of(decodes, prompt_tokens), share)
-        host = self._host.get(prompt_tokens > 0)
-        if device is None or host is None:
-            return device
-        return device + host.estimate(min(share, _HOST))
+        if device is None:
+            return None
+        share = min(share, _HOST)
+        host = {kind: samples.estimate(share) for kind, samples in self._host.items()}
+        # Steps with prompts that do not fit are rare. Those without tell how fast the host is now.
+        most = _PROMPTS * host[False] if prompt_tokens and False in host else math.inf
+        return device + min(host.get(prompt_tokens > 0, 0.0), most)
 
     def _device_s(self, size: Size, share: float) -> float | None:
         own = self._device.get(size)
