@@ -61,17 +61,17 @@ def test_a_merchant_who_asks_for_what_buyers_pay_earns_more(held_out):
 def test_a_guard_who_listens_finds_the_smuggler(held_out):
     guilty = ("sweat", "stammer", "hides", "can't be true", "looks away", "lies")
 
-    def guesses(seen):
-        if "arrest" in seen.actions:
-            return Action("arrest")
-        return Action("question", {"who": "red"})
+    def guesses(_):
+        return Action("arrest")
+
+    heard = []
 
     def listens(seen):
-        if "Three" in seen.text:
-            listens.left = [*SUSPECTS]
-        elif seen.actions == ["arrest"] or any(word in seen.text.lower() for word in guilty):
+        heard.append(next(each for each in SUSPECTS if f" {each} " in seen.text))
+        if seen.actions == ["arrest"] or any(word in seen.text.lower() for word in guilty):
+            heard.clear()
             return Action("arrest")
-        return Action("question", {"who": listens.left.pop()})
+        return Action("question", {"who": next(each for each in SUSPECTS if each not in heard)})
 
-    assert 0.25 < play("guard:Guard", guesses, held_out) < 0.42
-    assert play("guard:Guard", listens, held_out) > 0.93
+    assert -0.5 < play("guard:Guard", guesses, held_out) < -0.16
+    assert play("guard:Guard", listens, held_out) > 0.9

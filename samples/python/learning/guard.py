@@ -20,9 +20,9 @@ SUSPECTS = DATA["suspects"]
 class Guard:
     """One of three travellers smuggles, and shows it when he is questioned.
 
-    The guard questions one of them first, and may then question on, or arrest whoever answered
-    last; behind three questions he must. The reward is 1 for the arrest of the smuggler and 0 for
-    that of another; each question behind the first costs 0.05.
+    One has answered already. The guard arrests whoever answered last, or questions on; behind the
+    third answer he must arrest. The reward is 1 for the arrest of the smuggler and -1 for that
+    of another; each question costs 0.05.
     """
 
     persona = Persona(**DATA["persona"])
@@ -40,19 +40,21 @@ class Guard:
         self._words = DATA["held_out" if held_out else "answers"]
 
     def reset(self, seed: int) -> Observation:
-        """Three travellers stand at the gate."""
+        """Three travellers stand at the gate, and one of them answers."""
         self._rng = Random(seed)
         self._smuggler = self._rng.choice(SUSPECTS)
-        self._questions = 0
-        return Observation(DATA["opening"], actions=["question"])
+        self._answers = 0
+        return self._answer(self._rng.choice(SUSPECTS))
 
     def step(self, action: Action) -> tuple[Observation, float, bool]:
         """A traveller answers, or is led away."""
         if action.name == "arrest":
-            return Observation("It is done."), float(self._asked == self._smuggler), True
-        self._questions += 1
-        self._asked = action.arguments["who"]
-        words = self._words["guilty" if self._asked == self._smuggler else "honest"]
-        told = self._rng.choice(words).format(who=self._asked)
-        possible = ["question", "arrest"] if self._questions < 3 else ["arrest"]
-        return Observation(told, actions=possible), 0.0 if self._questions == 1 else -0.05, False
+            return Observation("It is done."), 1.0 if self._asked == self._smuggler else -1.0, True
+        return self._answer(action.arguments["who"]), -0.05, False
+
+    def _answer(self, who: str) -> Observation:
+        self._asked = who
+        self._answers += 1
+        words = self._rng.choice(self._words["guilty" if who == self._smuggler else "honest"])
+        possible = ["question", "arrest"] if self._answers < 3 else ["arrest"]
+        return Observation(words.format(who=who), actions=possible)
