@@ -24,7 +24,6 @@ enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
 const Contract := preload("contract.gd")
 const ConverseStream := preload("converse_stream.gd")
-const Dialogue := preload("../generated/dialogue.gd")
 const FrameReporter := preload("frame_reporter.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
 const GrpcChannel := preload("../transport/grpc_channel.gd")
@@ -33,6 +32,8 @@ const GrpcWebChannel := preload("../transport/grpc_web_channel.gd")
 const Http2Channel := preload("../transport/http2_channel.gd")
 const NpcCast := preload("npc_cast.gd")
 const LorePack := preload("../resources/lore_pack.gd")
+const LoreRegister := preload("lore_register.gd")
+const PollBudget := preload("poll_budget.gd")
 const RuntimeProcess := preload("runtime_process.gd")
 const SessionStream := preload("session_stream.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
@@ -58,12 +59,6 @@ const REFUSALS := [
 ## gRPC-Web has no connection whose end would be noticed: when it is silent for so long, the runtime
 ## is asked whether it is there.
 const WEB_CHECK_SECONDS := 5.0
-## What the network may take of each frame on average before it is polled less often.
-const FRAME_SHARE_USEC := 150
-## The most that is saved up for, however long a poll took.
-const MOST_SPENT_USEC := 1000
-## But so often it is polled always.
-const LONGEST_PAUSE_USEC := 25000
 
 ## What the runtime is doing.
 var state := State.STOPPED
@@ -106,12 +101,10 @@ var _attempts := 0
 var _retry_at_usec := 0
 var _was_ready := false
 var _stats_call: GrpcCall
-var _registered_lore: Dictionary[String, GrpcCall] = {}
-var _packs: Dictionary[String, LorePack] = {}  # the last one with each id
+var _lore := LoreRegister.new()
 var _frames := FrameReporter.new()
 var _checked_at_usec := 0
-var _polled_at_usec := 0
-var _spent_usec := 0  # beyond what the frames since have allowed
+var _poll_budget := PollBudget.new()
 
 
 func _init() -> void:
@@ -221,54 +214,17 @@ func make_session_stream() -> SessionStream:
 
 ## For agents: warns of two lore packs that share an id and differ; a runtime has one text for it.
 func check_pack(pack: LorePack) -> void:
-	var known: LorePack = _packs.get(pack.lore_id)
-	if known != null and known != pack and known.text != pack.text:
-		var names := [_name_of(known), _name_of(pack), pack.lore_id]
-		push_warning(
-			(
-				(
-					'Townsfolk: %s and %s have the same lore_id "%s" and different texts: each character '
-					+ "knows the one that was sent last before it began to speak. Give one another lore_id."
-				)
-				% names
-			)
-		)
-	_packs[pack.lore_id] = pack
-
-
-static func _name_of(pack: LorePack) -> String:
-	return "a lore pack" if pack.resource_path == "" else pack.resource_path
+	_lore.check_pack(pack)
 
 
 ## Registers lore, once for each connection. Returns an error message, or an empty string.
 func register_lore(lore_id: String, text: String) -> String:
-	var key := "%s\n%s" % [lore_id, text]
-	if not _registered_lore.has(key):
-		if client() == null:
-			return message
-		var request := Townsfolk.RegisterLoreRequest.new()
-		request.lore = Dialogue.Lore.new()
-		request.lore.lore_id = lore_id
-		request.lore.text = text
-		_registered_lore[key] = client().register_lore(request, INFO_TIMEOUT_SECONDS)
-	var call := _registered_lore[key]
-	var status := await call.wait()
-	if not status.is_ok() and _registered_lore.get(key) == call:
-		_registered_lore.erase(key)
-	return "" if status.is_ok() else status.message
+	return message if client() == null else await _lore.register(client(), lore_id, text)
 
 
 ## Forgets lore; who was opened with it keeps it. Returns an error message, or an empty string.
 func remove_lore(lore_id: String) -> String:
-	if client() == null:
-		return message
-	for key: String in _registered_lore.keys():
-		if key.begins_with(lore_id + "\n"):
-			_registered_lore.erase(key)
-	var request := Townsfolk.RemoveLoreRequest.new()
-	request.lore_id = lore_id
-	var status := await client().remove_lore(request, INFO_TIMEOUT_SECONDS).wait()
-	return "" if status.is_ok() else status.message
+	return message if client() == null else await _lore.remove(client(), lore_id)
 
 
 ## Has the runtime give its model's memory back, as for a loading screen. Answers under way pause,
@@ -413,7 +369,7 @@ func _greet() -> void:
 		_attempts = 0
 		_was_ready = true
 		connection_count += 1
-		_registered_lore.clear()
+		_lore.start_over()
 		_set_state(State.READY, "%s on %s" % [info.model, info.device])
 		_watch_stats()
 		_report_frames()
@@ -429,16 +385,11 @@ func _greet() -> void:
 		_lose_connection(call.status.message)
 
 
-# Most of what a poll takes does not depend on how much has come. So after one that took more than
-# its share a frame goes by without, and what comes meanwhile is cheaper.
 func _poll_channel() -> void:
-	var now := Time.get_ticks_usec()
-	_spent_usec = maxi(0, _spent_usec - FRAME_SHARE_USEC)
-	if _spent_usec > 0 and now - _polled_at_usec < LONGEST_PAUSE_USEC:
+	if not _poll_budget.allows_poll():
 		return
-	_polled_at_usec = now
 	_channel.poll(int(frame_budget_ms * 1000.0))
-	_spent_usec = mini(_spent_usec + Time.get_ticks_usec() - now, MOST_SPENT_USEC)
+	_poll_budget.note_poll()
 	if state == State.READY and not _channel.can_stream_requests():
 		_check_web_connection()
 

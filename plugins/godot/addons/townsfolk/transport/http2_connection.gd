@@ -14,6 +14,8 @@ signal room_changed
 const HpackDecoder := preload("hpack_decoder.gd")
 const HpackEncoder := preload("hpack_encoder.gd")
 const Http2Frame := preload("http2_frame.gd")
+const Http2HeaderBlock := preload("http2_header_block.gd")
+const Http2Input := preload("http2_input.gd")
 const Http2Stream := preload("http2_stream.gd")
 const Type := Http2Frame.Type
 const Flag := Http2Frame.Flag
@@ -24,7 +26,6 @@ const PREFACE := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 ## What the server may send ahead, for each stream and for all together.
 const STREAM_WINDOW := 1 << 20
 const CONNECTION_WINDOW := 4 << 20
-const MAX_HEADER_BLOCK := 1 << 17
 ## A peer that makes us answer faster than it reads the answers is cut off.
 const MAX_OUTPUT := 16 << 20
 
@@ -35,16 +36,12 @@ var is_going_away := false
 ## The server's settings have come: it does speak HTTP/2, and its limits are known.
 var has_settings := false
 
-var _decoder := HpackDecoder.new()
 var _encoder := HpackEncoder.new()
 var _streams: Dictionary[int, Http2Stream] = {}
 var _next_stream_id := 1
-var _input := PackedByteArray()
-var _input_start := 0
+var _input := Http2Input.new()
 var _output := PackedByteArray()
-var _header_block := PackedByteArray()
-var _header_stream := 0
-var _header_flags := 0
+var _headers := Http2HeaderBlock.new()
 var _receive_window := CONNECTION_WINDOW
 var _send_window := Http2Frame.DEFAULT_WINDOW
 var _peer_initial_window := Http2Frame.DEFAULT_WINDOW
@@ -127,10 +124,7 @@ func reset_stream(stream: Http2Stream, code: ErrorCode, message: String) -> void
 
 ## Takes bytes from the server; they are looked at in process().
 func receive(bytes: PackedByteArray) -> void:
-	if _input.is_empty():
-		_input = bytes  # shared, not copied
-	else:
-		_input.append_array(bytes)
+	_input.add(bytes)
 
 
 ## Handles the frames that have come whole, until the clock (Time.get_ticks_usec) passes the
@@ -138,35 +132,19 @@ func receive(bytes: PackedByteArray) -> void:
 func process(deadline_usec: int) -> bool:
 	var is_out_of_time := false
 	while error == "" and not is_out_of_time:
-		var available := _input.size() - _input_start
-		if not has_settings and available >= 5 and _starts_like_http1():
+		if not has_settings and _input.starts_like_http1():
 			fail(ErrorCode.PROTOCOL_ERROR, "the server speaks HTTP/1, not gRPC over HTTP/2")
 			break
-		if available < Http2Frame.HEADER_SIZE:
+		if not _input.next():
+			if _input.is_over_limit():
+				fail(
+					ErrorCode.FRAME_SIZE_ERROR,
+					"frame of %d bytes is over the limit" % _input.length
+				)
 			break
-		var at := _input_start
-		var length := (_input[at] << 16) | (_input[at + 1] << 8) | _input[at + 2]
-		if length > Http2Frame.DEFAULT_FRAME_SIZE:
-			fail(ErrorCode.FRAME_SIZE_ERROR, "frame of %d bytes is over the limit" % length)
-			break
-		if available < Http2Frame.HEADER_SIZE + length:
-			break
-		var start := at + Http2Frame.HEADER_SIZE
-		_input_start = start + length
-		var stream_id := (
-			((_input[at + 5] & 0x7F) << 24)
-			| (_input[at + 6] << 16)
-			| (_input[at + 7] << 8)
-			| _input[at + 8]
-		)
-		_handle_frame(_input[at + 3], _input[at + 4], stream_id, start, _input_start)
+		_handle_frame(_input.type, _input.flags, _input.stream_id)
 		is_out_of_time = Time.get_ticks_usec() >= deadline_usec
-	if _input_start == _input.size():
-		_input = PackedByteArray()
-		_input_start = 0
-	elif _input_start > 65536 or not is_out_of_time:
-		_input = _input.slice(_input_start)
-		_input_start = 0
+	_input.drop_found(is_out_of_time)
 	return is_out_of_time and not _input.is_empty()
 
 
@@ -208,19 +186,19 @@ func abort(message: String) -> void:
 	closed.emit(message)
 
 
-# The frame's payload is in _input from start to end.
-func _handle_frame(type: int, flags: int, stream_id: int, start: int, end: int) -> void:
+# The frame's payload is in the input.
+func _handle_frame(type: int, flags: int, stream_id: int) -> void:
+	var block_stream := _headers.stream_id
 	if not has_settings and type != Type.SETTINGS:
 		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
-	elif _header_stream != 0 and (type != Type.CONTINUATION or stream_id != _header_stream):
+	elif block_stream != 0 and (type != Type.CONTINUATION or stream_id != block_stream):
 		fail(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted by another frame")
 	elif _output.size() > MAX_OUTPUT:
 		fail(ErrorCode.ENHANCE_YOUR_CALM, "the server does not read what it asked for")
+	elif type == Type.DATA:
+		_handle_data(flags, stream_id, _input.start, _input.end)
 	else:
-		if type == Type.DATA:
-			_handle_data(flags, stream_id, start, end)
-		else:
-			_handle_rare_frame(type, flags, stream_id, _input.slice(start, end))
+		_handle_rare_frame(type, flags, stream_id, _input.payload())
 
 
 func _handle_rare_frame(type: int, flags: int, stream_id: int, payload: PackedByteArray) -> void:
@@ -260,10 +238,10 @@ func _handle_data(flags: int, stream_id: int, start: int, end: int) -> void:
 		_put_window_update(0, CONNECTION_WINDOW - _receive_window)
 		_receive_window = CONNECTION_WINDOW
 	if flags & Flag.PADDED:
-		if size == 0 or _input[start] >= size:
+		if size == 0 or _input.bytes[start] >= size:
 			fail(ErrorCode.PROTOCOL_ERROR, "padding as long as the frame or longer")
 			return
-		end -= _input[start]
+		end -= _input.bytes[start]
 		start += 1
 	if stream == null:
 		return
@@ -276,7 +254,7 @@ func _handle_data(flags: int, stream_id: int, start: int, end: int) -> void:
 		_put_window_update(stream_id, STREAM_WINDOW - stream.receive_window)
 		stream.receive_window = STREAM_WINDOW
 	if end > start and stream.take_data.is_valid():
-		stream.take_data.call(_input, start, end)
+		stream.take_data.call(_input.bytes, start, end)
 	if is_end:
 		_end_by_server(stream)
 
@@ -285,37 +263,33 @@ func _handle_headers(flags: int, stream_id: int, payload: PackedByteArray) -> vo
 	if not _check_stream_known(stream_id, "HEADERS"):
 		return
 	var skipped := 5 if flags & Flag.PRIORITY else 0
-	_header_block = _without_padding(flags, payload, skipped)
+	var content := _without_padding(flags, payload, skipped)
 	if error != "":
 		return
-	_header_stream = stream_id
-	_header_flags = flags
+	_headers.begin(stream_id, flags, content)
 	if flags & Flag.END_HEADERS:
 		_finish_headers()
 
 
 func _handle_continuation(flags: int, payload: PackedByteArray) -> void:
-	if _header_stream == 0:
+	if _headers.stream_id == 0:
 		fail(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
-		return
-	_header_block.append_array(payload)
-	if _header_block.size() > MAX_HEADER_BLOCK:
-		fail(ErrorCode.ENHANCE_YOUR_CALM, "header block over %d bytes" % MAX_HEADER_BLOCK)
+	elif not _headers.add(payload):
+		var most := Http2HeaderBlock.MAX_SIZE
+		fail(ErrorCode.ENHANCE_YOUR_CALM, "header block over %d bytes" % most)
 	elif flags & Flag.END_HEADERS:
 		_finish_headers()
 
 
 func _finish_headers() -> void:
-	# Decoded also for streams that are gone: both sides' tables must stay the same.
-	var headers := _decoder.decode(_header_block)
-	var stream: Http2Stream = _streams.get(_header_stream)
-	_header_stream = 0
-	_header_block = PackedByteArray()
-	if _decoder.error != "":
-		fail(ErrorCode.COMPRESSION_ERROR, _decoder.error)
+	var stream: Http2Stream = _streams.get(_headers.stream_id)
+	var headers := _headers.finish()
+	if _headers.error != "":
+		fail(ErrorCode.COMPRESSION_ERROR, _headers.error)
 	elif stream != null:
+		var is_end := _headers.ends_stream
 		stream.headers_received.emit(headers)
-		if _header_flags & Flag.END_STREAM:
+		if is_end:
 			_end_by_server(stream)
 
 
@@ -468,10 +442,6 @@ func _end_stream(stream: Http2Stream, code: int, message: String) -> void:
 	stream.closed.emit(code, message)
 	if error == "":
 		room_changed.emit()
-
-
-func _starts_like_http1() -> bool:
-	return _input.slice(_input_start, _input_start + 5) == "HTTP/".to_ascii_buffer()
 
 
 func _put_window_update(stream_id: int, increment: int) -> void:
