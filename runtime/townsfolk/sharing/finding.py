@@ -81,8 +81,8 @@ def _spawn(place: Place, command: Sequence[str]) -> subprocess.Popen[bytes]:
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-    place.log.unlink(missing_ok=True)
-    descriptor = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # Windows can't remove it while the host before still has it.
+    descriptor = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         return subprocess.Popen(
             command,

@@ -24,6 +24,8 @@ enum State { CLOSED, WAITING_FOR_RUNTIME, OPENING, OPEN }
 const Dialogue := preload("../generated/dialogue.gd")
 const GrpcStatus := preload("../transport/grpc_status.gd")
 const NpcTranscript := preload("npc_transcript.gd")
+const PendingTurn := preload("pending_turn.gd")
+const PendingTurns := preload("pending_turns.gd")
 const Sampling := preload("../generated/sampling.gd")
 const SessionStream := preload("session_stream.gd")
 const TextEvent := preload("text_event.gd")
@@ -31,8 +33,6 @@ const Townsfolk := preload("../generated/townsfolk.gd")
 const TownsfolkRuntime := preload("townsfolk_runtime.gd")
 const EventCase := Dialogue.SessionEvent.EventCase
 
-## After the deadline, what the runtime gets to say so itself before the turn is given up here.
-const DEADLINE_GRACE_SECONDS := 2.0
 const CHOICE_TIMEOUT_SECONDS := 30.0
 
 var state := State.CLOSED
@@ -60,29 +60,14 @@ var _make_config: Callable  # () -> Dialogue.SessionConfig, without history
 var _collect_lore: Callable  # () -> Array[Dialogue.Lore]
 var _lore: Array[Dialogue.Lore] = []
 var _stream: SessionStream
-var _turns: Array[PendingTurn] = []  # the first is being answered
-var _speaking: PendingTurn  # whose answer has begun
+var _turns := PendingTurns.new()
 var _unsent: Array[Townsfolk.ConverseRequest] = []  # events that wait for the stream
 var _held: Array[Callable] = []  # what came meanwhile, in its order
-var _turn_count := 0
-var _turn_prefix := ""
-var _last_turn: NpcTurn
-
-
-## A turn that is not over.
-class PendingTurn:
-	var turn: NpcTurn
-	var utterance: Dialogue.Utterance
-	var deadline_usec := 0
-	var is_sent := false
-	var is_started := false
 
 
 func _init(make_config: Callable, collect_lore: Callable) -> void:
 	_make_config = make_config
 	_collect_lore = collect_lore
-	# Turn ids must differ from those in a transcript that comes from a saved game.
-	_turn_prefix = "%08x" % randi()
 
 
 ## Opens the session, as soon as the runtime is ready. The lore is registered before it.
@@ -116,7 +101,7 @@ func close() -> void:
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
 	_runtime.state_changed.disconnect(_on_runtime_state_changed)
 	_keep_unsent()
-	for pending: PendingTurn in _turns.duplicate():
+	for pending in _turns.all():
 		_break_off(pending)
 		pending.turn.was_interrupted = true
 		_end(pending)
@@ -125,12 +110,7 @@ func close() -> void:
 
 ## Speaks to the character; the answer comes in the turn.
 func say(turn: NpcTurn, utterance: Dialogue.Utterance) -> void:
-	var pending := PendingTurn.new()
-	pending.turn = turn
-	pending.utterance = utterance
-	if utterance.deadline_ms > 0:
-		pending.deadline_usec = Time.get_ticks_usec() + utterance.deadline_ms * 1000
-	_turns.append(pending)
+	var pending := _turns.add(turn, utterance)
 	if is_occupied:
 		return
 	if state == State.OPEN:
@@ -191,17 +171,17 @@ func record(lines: Array[Dialogue.TranscriptEntry]) -> void:
 
 ## Whether a turn was sent that is not over.
 func is_answering() -> bool:
-	return _turns.any(func(pending: PendingTurn) -> bool: return pending.is_sent)
+	return _turns.is_answering()
 
 
 ## Whether a turn has a deadline, so that [method poll] has to be called.
 func has_deadlines() -> bool:
-	return _turns.any(func(pending: PendingTurn) -> bool: return pending.deadline_usec > 0)
+	return _turns.has_deadlines()
 
 
 ## Cuts a turn off, or all of them when it is null; see NpcTurn.interrupt().
 func interrupt(turn: NpcTurn, heard_characters: int) -> void:
-	var pending := _find_turn(turn)
+	var pending := _turns.find_turn(turn)
 	if turn == null:
 		_send_interrupt("", heard_characters)
 	elif pending == null and turn.id != "" and heard_characters >= 0:
@@ -209,8 +189,8 @@ func interrupt(turn: NpcTurn, heard_characters: int) -> void:
 		_send_interrupt(turn.id, heard_characters)
 	elif pending != null and pending.is_sent:
 		_send_interrupt(turn.id, heard_characters)
-	for unsent: PendingTurn in _turns.duplicate():
-		if not unsent.is_sent and (turn == null or unsent == pending):
+	for unsent in _turns.unsent():
+		if turn == null or unsent == pending:
 			unsent.turn.was_interrupted = true
 			unsent.turn.finish_reason = NpcTurn.FinishReason.INTERRUPTED
 			# From the next frame on, so that nothing ends inside interrupt().
@@ -230,12 +210,8 @@ func update_priority(value: int) -> void:
 
 ## Gives up turns whose deadline has passed. Call it every frame when there are deadlines.
 func poll() -> void:
-	var now := Time.get_ticks_usec()
-	for pending: PendingTurn in _turns.duplicate():
-		if is_occupied and not pending.is_sent:
-			continue
-		var grace := int(DEADLINE_GRACE_SECONDS * 1e6) if pending.is_sent else 0
-		if pending.deadline_usec > 0 and now > pending.deadline_usec + grace:
+	for pending in _turns.all():
+		if pending.is_overdue() and (pending.is_sent or not is_occupied):
 			_fail(pending, "no answer before the deadline")
 
 
@@ -247,7 +223,7 @@ func _give_up_when_hopeless() -> void:
 	if is_occupied or _runtime.is_hopeful():
 		return
 	var reason := "no runtime was started" if _runtime.message == "" else _runtime.message
-	for pending: PendingTurn in _turns.duplicate():
+	for pending in _turns.all():
 		_fail(pending, reason)
 
 
@@ -302,7 +278,7 @@ func _take_text(buffer: PackedByteArray, start: int, stop: int) -> bool:
 	var text := "" if is_held else TextEvent.read(buffer, start, stop)
 	if text == "":
 		return false
-	_on_text(_speaking, text)
+	_on_text(_turns.speaking, text)
 	return true
 
 
@@ -319,10 +295,10 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 		return
 	match event.event_case:
 		EventCase.TEXT_DELTA:
-			_on_text(_find(event.text_delta.turn_id), event.text_delta.text)
+			_on_text(_turns.find(event.text_delta.turn_id), event.text_delta.text)
 		EventCase.SENTENCE_COMPLETED:
 			var sentence := event.sentence_completed
-			var speaking := _find(sentence.turn_id)
+			var speaking := _turns.find(sentence.turn_id)
 			if speaking != null:
 				speaking.turn.add_sentence(sentence.text, sentence.offset, sentence.length)
 				sentence_ready.emit(speaking.turn, sentence.text)
@@ -336,22 +312,22 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 			transcript.add_event(event.action_settled.text)
 		EventCase.TURN_STARTED:
 			transcript.start(event.turn_started.turn_id)
-			_on_started(_find(event.turn_started.turn_id))
+			_on_started(_turns.find(event.turn_started.turn_id))
 		EventCase.TURN_FINISHED:
 			var finished := event.turn_finished
 			var is_late := finished.finish_reason == Sampling.FinishReason.DEADLINE
 			transcript.end(finished.turn_id, finished.text, is_late)
-			var pending := _find(finished.turn_id)
+			var pending := _turns.find(finished.turn_id)
 			if pending != null:
-				var reason := finished.finish_reason
-				pending.turn.retries = finished.retries
-				pending.turn.finish_reason = reason as NpcTurn.FinishReason
-				pending.turn.was_repetition = reason == Sampling.FinishReason.REPETITION
-			_on_ended(pending, finished.text, finished.usage, false)
+				pending.finish(finished)
+				_end(pending)
 		EventCase.TURN_INTERRUPTED:
 			var cut := event.turn_interrupted
 			transcript.end(cut.turn_id, cut.text, true)
-			_on_ended(_find(cut.turn_id), cut.text, cut.usage, true)
+			var pending := _turns.find(cut.turn_id)
+			if pending != null:
+				pending.cut(cut)
+				_end(pending)
 		EventCase.OPENED:
 			_on_opened(event.opened)
 		EventCase.CONTEXT_TRIMMED:
@@ -366,17 +342,15 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 
 
 func _on_direction(event: Dialogue.DirectionGiven) -> void:
-	var pending := _find(event.turn_id)
+	var pending := _turns.find(event.turn_id)
 	if pending == null:
 		return
-	pending.turn.directions.append(event.text)
-	pending.turn.direction_places.append(Vector2i(event.offset, event.length))
-	pending.turn.direction_given.emit(event.text)
+	pending.add_direction(event)
 	direction_given.emit(event.text)
 
 
 func _on_action(event: Dialogue.ActionRequested) -> void:
-	var pending := _find(event.turn_id)
+	var pending := _turns.find(event.turn_id)
 	if pending == null:
 		return
 	var arguments: Dictionary = JSON.parse_string(event.arguments_json)
@@ -406,18 +380,15 @@ func _on_opened(event: Dialogue.SessionOpened) -> void:
 	for request in events:
 		_stream.send(request)
 	if not is_occupied:
-		for pending in _turns:
+		for pending in _turns.all():
 			_send_turn(pending)
 	opened.emit(event.resumed)
 
 
 # Those that were asked for while the character was occupied.
 func _send_waiting() -> void:
-	for pending in _turns:
-		if pending.is_sent:
-			continue
-		if pending.utterance.deadline_ms > 0:
-			pending.deadline_usec = Time.get_ticks_usec() + pending.utterance.deadline_ms * 1000
+	for pending in _turns.unsent():
+		pending.start_clock()
 		if state == State.OPEN:
 			_send_turn(pending)
 	if state != State.OPEN and not _turns.is_empty():
@@ -435,14 +406,8 @@ func _keep_unsent() -> void:
 
 
 func _send_turn(pending: PendingTurn) -> void:
-	_turn_count += 1
-	pending.turn.id = "%s-%d" % [_turn_prefix, _turn_count]
-	pending.utterance.turn_id = pending.turn.id
+	pending.send_as(_turns.next_id())
 	transcript.ask(pending.utterance)
-	if pending.deadline_usec > 0:
-		var left := (pending.deadline_usec - Time.get_ticks_usec()) / 1000
-		pending.utterance.deadline_ms = maxi(1, left)
-	pending.is_sent = true
 	var request := Townsfolk.ConverseRequest.new()
 	request.say = pending.utterance
 	_stream.send(request)
@@ -467,15 +432,15 @@ func _on_cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
 		_held.append(_on_cut.bind(turn_ids, heard_characters))
 		return
 	transcript.cut(turn_ids, heard_characters)
-	if _last_turn != null and not turn_ids.is_empty() and turn_ids[0] in ["", _last_turn.id]:
-		_last_turn.shorten(heard_characters)
+	var last := _turns.last
+	if last != null and not turn_ids.is_empty() and turn_ids[0] in ["", last.id]:
+		last.shorten(heard_characters)
 
 
 func _on_started(pending: PendingTurn) -> void:
 	if pending != null:
-		pending.is_started = true
-		_speaking = pending
-		pending.turn.state = NpcTurn.State.SPEAKING
+		pending.start()
+		_turns.speaking = pending
 		turn_started.emit(pending.turn)
 
 
@@ -485,22 +450,8 @@ func _on_text(pending: PendingTurn, text: String) -> void:
 		text_streamed.emit(text)
 
 
-func _on_ended(pending: PendingTurn, text: String, usage: Sampling.Usage, is_cut: bool) -> void:
-	if pending == null:
-		return
-	pending.turn.text = text
-	pending.turn.was_interrupted = is_cut
-	if is_cut:
-		pending.turn.finish_reason = NpcTurn.FinishReason.INTERRUPTED
-	if usage != null:
-		pending.turn.generated_tokens = usage.generated_tokens
-		pending.turn.time_to_first_token_ms = usage.time_to_first_token_ms
-		pending.turn.tokens_per_second = usage.tokens_per_second
-	_end(pending)
-
-
 func _on_error(error: Dialogue.SessionError) -> void:
-	var pending := _find(error.turn_id)
+	var pending := _turns.find(error.turn_id)
 	if pending != null:
 		_break_off(pending)
 		_fail(pending, error.message)
@@ -523,7 +474,7 @@ func _on_stream_finished(status: GrpcStatus) -> void:
 	var was_open := state == State.OPEN
 	_forget_stream()
 	state = State.WAITING_FOR_RUNTIME
-	for pending: PendingTurn in _turns.duplicate():
+	for pending in _turns.all():
 		if pending.is_started:
 			_break_off(pending)
 			_fail(pending, "the connection to the runtime was lost: %s" % status.message)
@@ -560,22 +511,8 @@ func _on_open_failed(status: GrpcStatus) -> void:
 	state = State.CLOSED
 	if _turns.is_empty():
 		problem_reported.emit(status.message)
-	for pending: PendingTurn in _turns.duplicate():
+	for pending in _turns.all():
 		_fail(pending, status.message)
-
-
-func _find(turn_id: String) -> PendingTurn:
-	for pending in _turns:
-		if pending.turn.id == turn_id and turn_id != "":
-			return pending
-	return null
-
-
-func _find_turn(turn: NpcTurn) -> PendingTurn:
-	for pending in _turns:
-		if pending.turn == turn:
-			return pending
-	return null
 
 
 func _fail(pending: PendingTurn, message: String) -> void:
@@ -584,9 +521,5 @@ func _fail(pending: PendingTurn, message: String) -> void:
 
 
 func _end(pending: PendingTurn) -> void:
-	if pending in _turns:
-		_turns.erase(pending)
-		if _speaking == pending:
-			_speaking = null
-		_last_turn = pending.turn
+	if _turns.end(pending):
 		turn_ended.emit(pending.turn)
