@@ -95,8 +95,11 @@ class ScriptedEngine:
     async def branch(
         self, prompt_ids: Sequence[int], options: Sequence[Sequence[int]], namespace: str = ""
     ) -> list[list[float]]:
-        """Have each option submitted; see `Engine.branch`."""
-        return []
+        """Return how likely options are; see `Engine.branch` and `submit`."""
+        if self._closed:
+            raise EngineClosedError
+        self._total += 1
+        return [[self._likelihood(prompt_ids, option)] * len(option) for option in options]
 
     def submit(
         self,
@@ -150,13 +153,17 @@ class ScriptedEngine:
         task.add_done_callback(self._replies.discard)
         return generation
 
-    def _scored(self, ids: Sequence[int], scored_from: int) -> Generation:
-        """Say how likely an option is: much more so if it is what the script answers there."""
-        heard = last_heard(ids[:scored_from], self.tokenizer)
+    def _likelihood(self, prompt_ids: Sequence[int], option: Sequence[int]) -> float:
+        """Return the log-probability of each token of an option: more if the script answers so."""
+        heard = last_heard(list(prompt_ids), self.tokenizer)
         line = self._script.find(None, heard)
         wanted = [] if line is None else [text.strip() for text in line.says]
+        return LIKELY if self.tokenizer.decode(list(option)).strip() in wanted else UNLIKELY
+
+    def _scored(self, ids: Sequence[int], scored_from: int) -> Generation:
+        """Say how likely an option is."""
         option = list(ids[scored_from:])
-        logprob = LIKELY if self.tokenizer.decode(option).strip() in wanted else UNLIKELY
+        logprob = self._likelihood(ids[:scored_from], option)
         infos = tuple(TokenInfo(token_id, logprob) for token_id in option)
         usage = Usage(len(ids), 0, 0, 0.0, 0.0, 0)
         generation = Generation(lambda: None, lambda _: None, self.unread.reader())
