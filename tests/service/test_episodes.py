@@ -221,4 +221,20 @@ async def test_what_nobody_takes_is_bounded(runtime):
     assert code is Code.RESOURCE_EXHAUSTED
     assert "TakeEpisodes" in message
     await take(runtime)
-    await opened(runtime)
+    gone = await opened(runtime)
+    await act(runtime, gone)
+    await runtime.stub.CloseSession(calls.CloseSessionRequest(session_id=gone))
+    dropped = await opened(runtime)
+    await act(runtime, dropped)
+    await end(runtime, dropped, drop=True)
+    assert runtime.backend.episodes._kept == 0
+    assert (await refused(act(runtime, gone)))[0] is Code.NOT_FOUND
+
+
+async def test_what_waits_to_be_taken_keeps_its_name(runtime):
+    episode_id = await opened(runtime, episode_id="first")
+    await act(runtime, episode_id)
+    await end(runtime, episode_id)
+    assert (await refused(opened(runtime, episode_id="first")))[0] is Code.ALREADY_EXISTS
+    assert [each.episode_id for each in (await take(runtime)).episodes] == ["first"]
+    await opened(runtime, episode_id="first")

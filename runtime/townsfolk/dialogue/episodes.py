@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from townsfolk.dialogue.context import ContextWindow
 from townsfolk.dialogue.episode import Act, Episode, EpisodeConfig, Observation, Trajectory
-from townsfolk.dialogue.errors import LimitReachedError, NotFoundError
+from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, NotFoundError
 from townsfolk.dialogue.sessions import Sessions
 
 MAX_TOKENS = 8 * 1024 * 1024
@@ -21,6 +21,7 @@ class Episodes:
         self._max_tokens = max_tokens
         self._open: dict[str, Episode] = {}
         self._over: OrderedDict[str, Trajectory] = OrderedDict()
+        self._kept = 0  # tokens of all of them
         self._ended = asyncio.Condition()
 
     def open(self, config: EpisodeConfig, window: ContextWindow | None = None) -> Episode:
@@ -32,8 +33,12 @@ class Episodes:
             LimitReachedError: Too much is kept.
         """
         self._check_room()
+        if config.episode_id in self._over:
+            raise AlreadyExistsError(
+                f"episode_id: an episode {config.episode_id!r} has ended and waits to be taken: "
+                "take it first, or choose another"
+            )
         episode = Episode(config, self._sessions.open(config.of_session, window))
-        self._over.pop(episode.session.id, None)
         self._open[episode.session.id] = episode
         return episode
 
@@ -45,7 +50,9 @@ class Episodes:
             LimitReachedError: Too much is kept.
         """
         self._check_room()
-        return await self._get(episode_id).act(observation)
+        act = await self._get(episode_id).act(observation)
+        self._kept += act.tokens
+        return act
 
     def reward(self, episode_id: str, value: float) -> None:
         """Reward the last act of an episode; see `Episode.reward`.
@@ -71,6 +78,8 @@ class Episodes:
         played.truncated = truncated
         if played.acts and not drop:
             self._over[episode_id] = played
+        else:
+            self._kept -= played.tokens
         await self._sessions.close(episode_id)
         async with self._ended:
             self._ended.notify_all()
@@ -106,6 +115,7 @@ class Episodes:
             if taken and tokens > max_tokens:
                 break
             taken.append(each)
+            self._kept -= each.tokens
             del self._over[each.episode_id]
         return taken, len(found) - len(taken)
 
@@ -122,11 +132,9 @@ class Episodes:
         for episode_id in [*self._open]:
             # Somebody has closed it as a session, or it was idle for too long.
             if self._open[episode_id].session.is_closed:
-                del self._open[episode_id]
-        played = (*self._over.values(), *(each.played for each in self._open.values()))
-        kept = sum(each.tokens for each in played)
-        if kept >= self._max_tokens:
+                self._kept -= self._open.pop(episode_id).played.tokens
+        if self._kept >= self._max_tokens:
             raise LimitReachedError(
-                f"{kept} tokens of episodes are kept, the most: take those that have ended "
+                f"{self._kept} tokens of episodes are kept, the most: take those that have ended "
                 "(TakeEpisodes), or end episodes with drop"
             )
