@@ -1,4 +1,4 @@
-"""The starter model caught in a loop: it can say `Pettigrewrewrewrew` to the end."""
+"""The starter model caught in a loop: driven to it, it says `Pettigrewrewrewrew` to the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def engine():
     )
 
 
-NAME = "Pettig" + "rew" * 13  # which the model can't end, whatever the seed
+# Of a token: enough for nothing else to be drawn once it has come up.
+DRIVEN = 60.0
 
 
 async def replies(engine: Engine, name: str, **sampling) -> list[TurnFinished]:
@@ -54,15 +55,15 @@ async def replies(engine: Engine, name: str, **sampling) -> list[TurnFinished]:
 async def test_no_reply_is_a_loop(engine):
     rew = engine.tokenizer.encode("rew", continues=True)[-1]
     try:
-        for name, bias in ((NAME, {}), ("Old Pettigrew", {rew: 15.0})):
-            free = await replies(engine, name, logit_bias=bias, stop_repetition=False)
-            # Else the rest of the test shows nothing.
-            assert all(turn.text.endswith("rew" * 27) for turn in free)
-            assert all(turn.finish_reason is FinishReason.LENGTH for turn in free)
-            for turn in await replies(engine, name, logit_bias=bias):
-                assert turn.finish_reason is FinishReason.REPETITION
-                assert turn.text.count("rew") <= 4
-                assert turn.usage.generated_tokens <= 27 + 13
+        bias = {rew: DRIVEN}
+        free = await replies(engine, "Old Pettigrew", logit_bias=bias, stop_repetition=False)
+        # Else the rest of the test shows nothing.
+        assert all(turn.text.endswith("rew" * 27) for turn in free)
+        assert all(turn.finish_reason is FinishReason.LENGTH for turn in free)
+        for turn in await replies(engine, "Old Pettigrew", logit_bias=bias):
+            assert turn.finish_reason is FinishReason.REPETITION
+            assert turn.text.count("rew") <= 4
+            assert turn.usage.generated_tokens <= 27 + 13
         for turn in await replies(engine, "Old Pettigrew"):
             assert turn.finish_reason is FinishReason.END
             assert "Pettigrew" in turn.text

@@ -40,8 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--edition",
         type=int,
         choices=(1, 2),
-        default=1,
-        help="of the starter model. Default: 1, of the weights that ship",
+        default=2,
+        help="of the starter model. Default: 2, of the weights that ship",
     )
     show.add_argument("--count", type=whole_number(1), default=1, help="how many. Default: 1")
     write = actions.add_parser(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from townsfolk.commands.options import positive, whole_number
+from townsfolk.commands.options import positive, share, whole_number
 from townsfolk.starter import recipe
 from townsfolk.training import tokenizer as tokenizers
 from townsfolk.training.checkpoint import DTYPES, load_model, require_progress, save_model
@@ -42,8 +42,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--edition",
         type=int,
         choices=(1, 2),
-        default=1,
-        help="of the starter model's corpus. Default: 1, of the weights that ship",
+        default=2,
+        help="of the starter model's corpus. Default: 2, of the weights that ship",
     )
     data.add_argument("--validation", type=Path, help="a JSONL file to measure the loss on")
     data.add_argument("--model", type=Path, help="go on from this Hugging Face directory")
@@ -63,6 +63,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--length", type=more_than_one, default=1024, help="tokens in a row")
     add("--learning-rate", type=positive, default=defaults.learning_rate)
     add("--warmup-steps", type=count, default=defaults.warmup_steps)
+    hold = "share of the run before the learning rate falls. Default: 0, it falls at once"
+    add("--hold", type=share, default=defaults.hold, help=hold)
     add("--weight-decay", type=float, default=defaults.weight_decay)
     muon = "Muon instead of AdamW for the matrices of the layers: learns more of as many tokens"
     add("--muon", action="store_true", help=muon)
@@ -215,6 +217,7 @@ def _settings(args: Namespace) -> TrainerSettings:
         max_minutes=args.max_minutes,
         learning_rate=args.learning_rate,
         warmup_steps=args.warmup_steps,
+        hold=args.hold,
         weight_decay=args.weight_decay,
         orthogonal=args.muon,
         prompt_weight=args.prompt_weight,

@@ -15,15 +15,15 @@ from townsfolk.training.script import Script
 
 SHAPE = {
     "vocab_size": 4096,
-    "hidden_size": 384,
-    "intermediate_size": 704,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 6,
+    "hidden_size": 512,
+    "intermediate_size": 896,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
     "num_key_value_heads": 2,
     "head_dim": 64,
     "max_position_embeddings": 2048,
 }
-"""8.8 million parameters: 18 MB in bf16. Few wide layers, for speed on a CPU."""
+"""18.4 million parameters: 19.5 MB in 8.5 bits. Few wide layers, for speed on a CPU."""
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],

@@ -18,7 +18,7 @@ from townsfolk.dialogue.prompt import CUT_MARK, Message
 from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.training.encoding import PADDING, PROMPT, REPLY, Example
 from townsfolk.training.packing import pieces
-from townsfolk.training.script import Script
+from townsfolk.training.script import Script, has_acted
 
 
 class ChatEncoder:
@@ -85,7 +85,8 @@ class ChatEncoder:
             kinds += [PROMPT] * (len(prompt) - len(tokens))
             reply = self._reply(messages[: at + 1], name, asked, encoder)
             tokens = prompt + reply
-            kinds += [PADDING if message["content"].endswith(CUT_MARK) else REPLY] * len(reply)
+            context = message["content"].endswith(CUT_MARK) or has_acted(messages, at)
+            kinds += [PADDING if context else REPLY] * len(reply)
             encoder.remember(asked, reply)
         if tokens:
             examples.append(_example(tokens, kinds))

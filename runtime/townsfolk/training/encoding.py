@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from townsfolk.dialogue.actions import OURS
 from townsfolk.dialogue.prompt import CUT_MARK, Message
 from townsfolk.training.cuts import Cuts
-from townsfolk.training.script import Script
+from townsfolk.training.script import Script, has_acted
 
 PADDING, PROMPT, REPLY = 0, 1, 2
 """What a token is: nothing, context (learned with the prompt weight), or part of a reply."""
@@ -96,7 +96,7 @@ class Encoder:
                     "the chat template rewrites earlier messages: it can't be trained on"
                 )
             cut = message["content"].endswith(CUT_MARK)
-            kind = PADDING if cut else REPLY
+            kind = PADDING if cut or has_acted(messages, at) else REPLY
             said, opens, rest = answered[len(asked) :].partition(OURS.opens)
             action, closes, end = rest.partition(OURS.closes)
             # An action is a request of its own at run time: no token spans its beginning or end.

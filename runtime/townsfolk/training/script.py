@@ -14,7 +14,8 @@ runtime's own types. A reply with
 """
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,9 @@ from townsfolk.dialogue.transcript import TranscriptEntry
 from townsfolk.text.utf8 import read_text
 
 Part = TypeVar("Part", bound=Outside)
+
+
+_DONE = re.compile(r"\[[^\n]*: \w+\([^\n]*\) is (?:not )?done")
 
 
 class InvalidScriptError(ValueError):
@@ -85,6 +89,16 @@ class Script:
         entries = _listed("transcript", TranscriptEntry, values["transcript"])
         actions = _listed("actions", Action, values.get("actions", []))
         return cls(_within("persona", Persona, values["persona"]), tuple(lore), entries, actions)
+
+
+def has_acted(messages: Sequence[Message], at: int) -> bool:
+    """Return whether the reply with this number acted, and stands without its action.
+
+    What came of an action is the next line. Such a reply is context: who learns it learns to say
+    that something is done, and to end there.
+    """
+    after = messages[at + 1]["content"] if at + 1 < len(messages) else ""
+    return _DONE.match(after) is not None
 
 
 def _listed(place: str, kind: type[Part], values: Any) -> tuple[Part, ...]:

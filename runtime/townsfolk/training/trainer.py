@@ -38,6 +38,8 @@ class TrainerSettings:
     warmup_steps: int = 100
     final_learning_rate: float = 0.02
     """The learning rate at the end, as a share of ``learning_rate``."""
+    hold: float = 0.0
+    """The share of the run before the learning rate begins to fall."""
     weight_decay: float = 0.1
     orthogonal: bool = False
     """Step matrices of the layers in orthogonal directions (Muon); AdamW has the others."""
@@ -195,7 +197,8 @@ class Trainer:
     def _update(self, batch: Batch, used: float) -> Tensor:
         """One optimizer step; returns the reply loss' sum and the number of reply tokens."""
         warm = min(1.0, (self._step + 1) / self.settings.warmup_steps)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(used, 1.0)))
+        fallen = max(0.0, min(used, 1.0) - self.settings.hold) / max(1.0 - self.settings.hold, 1e-9)
+        cosine = 0.5 * (1 + math.cos(math.pi * fallen))
         floor = self.settings.final_learning_rate
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
