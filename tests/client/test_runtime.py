@@ -27,6 +27,8 @@ from townsfolk.client import (
     UnauthenticatedError,
     connection,
 )
+from townsfolk.library import resolve
+from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.v1.dialogue_pb2 import EntryKind
 
 MIRA = Persona(name="Mira Holloway", description="The innkeeper of the Salted Herring.")
@@ -273,12 +275,18 @@ async def test_a_runtime_behind_a_dead_line_is_given_up(
     line.close()
 
 
-LOOPING = Persona(name="Pettig" + "rew" * 13, description="An old lighthouse keeper.")
+LOOPING = Persona(name="Pettigrew", description="An old lighthouse keeper.")
+
+
+def driven() -> SamplingParams:
+    """What drives the character into a loop: nothing else is drawn."""
+    tokenizer = Tokenizer.from_directory(resolve("starter"))
+    rew = tokenizer.encode("rew", continues=True)[-1]
+    return SamplingParams(seed=3, max_new_tokens=128, logit_bias={rew: 60.0})
 
 
 def test_a_reply_that_goes_round_in_circles_says_so(runtime: LaunchedRuntime) -> None:
-    settings = SamplingParams(seed=3, max_new_tokens=128)
-    free = SamplingParams(stop_repetition=False)
+    settings, free = driven(), SamplingParams(stop_repetition=False)
     with connect(runtime) as client, client.npc(LOOPING, sampling=settings) as npc:
         turn = npc.say("What is your name?").wait()
         assert turn.finish_reason == FinishReason.FINISH_REASON_REPETITION
@@ -293,7 +301,7 @@ def test_a_reply_that_goes_round_in_circles_says_so(runtime: LaunchedRuntime) ->
 async def test_a_reply_that_goes_round_in_circles_says_so_to_asyncio(
     runtime: LaunchedRuntime,
 ) -> None:
-    settings = SamplingParams(seed=3, max_new_tokens=128)
+    settings = driven()
     async with connect_async(runtime) as client, client.npc(LOOPING, sampling=settings) as npc:
         turn = await npc.say("What is your name?").wait()
         assert turn.finish_reason == FinishReason.FINISH_REASON_REPETITION
