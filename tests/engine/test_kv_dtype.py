@@ -82,7 +82,8 @@ async def test_a_prefix_is_found_again_and_says_the_same():
     engine = Engine.from_pretrained("starter", settings)
     try:
         params = SamplingParams(temperature=0.0, max_new_tokens=12)
-        text = "The innkeeper of the Salted Herring looks up from her mug, and says to you: " * 2
+        # Not so close a call that rounding decides it, which differs where pages are found.
+        text = "Mira Holloway says: Welcome to the Salted Herring, traveller. " * 6
         first = await engine.generate(text, params)
         again = await engine.generate(text, params)
         assert again.text == first.text
