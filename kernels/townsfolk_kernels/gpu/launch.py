@@ -11,7 +11,15 @@ writes nothing, and in each launch at least one program waits, whatever its inpu
 kernel that has ended implies that all before it have ended, so behind its wait a program may read
 what any of them wrote, and overwrite what any of them read. Without the second half a kernel whose
 programs all have nothing to do ends before the one ahead of it does, and the next one shares
-memory with both. When `gdc_launch_dependents` is called changes speed only.
+memory with both. When `gdc_launch_dependents` is called changes speed only, with one exception.
+
+The exception: a product in a loop whose rows have adapters reads its `x` before its wait, although
+a kernel of the step wrote that (`LATE` in `decode/projection.py` and `decode/mlp.py`: it multiplies
+while `shrink` before it runs, and waits before it adds what `shrink` wrote). That is safe because
+`shrink` writes only its own memory, and each of its programs calls `gdc_launch_dependents` behind
+its own `gdc_wait`: the product starts when all kernels before `shrink` have ended, so it can read
+`x`. Before its wait it writes nothing, either. So in `shrink` the order of these two calls is part
+of the rule, and nothing may be launched between `shrink` and its product.
 
 Whether a kernel is launched so must not change its sums: tiles, warps and what is loaded ahead
 follow from shapes alone, so results are the same bits either way.
