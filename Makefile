@@ -41,7 +41,7 @@ lint: .venv/dev.stamp
 	$(BIN)/lint-imports
 
 types: .venv/dev.stamp
-	$(BIN)/mypy runtime kernels
+	$(BIN)/mypy runtime kernels samples/python
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix

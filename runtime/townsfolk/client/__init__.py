@@ -12,7 +12,7 @@ from townsfolk.client.actions import ActionRefusedError, action
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice, ChoiceOptions
 from townsfolk.client.contrast import contrast
-from townsfolk.client.episode import Act, AsyncEpisode, Episode
+from townsfolk.client.episode import Act, AsyncEpisode, Episode, EpisodeOptions
 from townsfolk.client.errors import (
     AlreadyExistsError,
     DeadlineExceededError,
@@ -66,6 +66,7 @@ __all__ = [
     "ChoiceOptions",
     "DeadlineExceededError",
     "Episode",
+    "EpisodeOptions",
     "FailedPreconditionError",
     "FinishReason",
     "Grammar",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Unpack
 
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import check_options, message, milliseconds, prompt_field
@@ -13,7 +13,7 @@ from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.cast import Cast
 from townsfolk.client.choice import Choice, ChoiceOptions, choose_request
 from townsfolk.client.connection import CALL_TIMEOUT_S, Connection
-from townsfolk.client.episode import AsyncEpisode, episode_config, take_request
+from townsfolk.client.episode import AsyncEpisode, EpisodeOptions, episode_config, take_request
 from townsfolk.client.frames import AsyncFrames
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.npc_options import NpcOptions
@@ -345,21 +345,22 @@ class AsyncRuntime:
         return list(response.adapters)
 
     async def open_episode(
-        self, persona: Persona, actions: Iterable[ActionSpec | Function], **more: Any
+        self,
+        persona: Persona,
+        actions: Iterable[ActionSpec | Function],
+        **options: Unpack[EpisodeOptions],
     ) -> AsyncEpisode:
         """Open an episode: the character plays, and the runtime records it.
 
         Args:
             persona: Who the character is.
             actions: What it can do, as `npc` takes it; functions are not called.
-            more: `task`, by which those who learn ask for it; `group` of episodes that began alike;
-                `adapter`, `lore`, `temperature`, `seed`, `speech_tokens` that it says before it
-                acts, and `episode_id`; see EpisodeConfig of the contract.
+            options: `task`, and what may be left out: see `EpisodeOptions`.
 
         Raises:
             ResourceExhaustedError: Too many sessions are open, or too much is recorded.
         """
-        request = OpenEpisodeRequest(config=episode_config(persona, actions, **more))
+        request = OpenEpisodeRequest(config=episode_config(persona, actions, **options))
         response: OpenEpisodeResponse = await self.connection.call(
             self.stub.OpenEpisode, request, LOAD_TIMEOUT_S
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
@@ -101,9 +101,30 @@ class Episode:
         return self._portal.run(self._episode.end(truncated=truncated, drop=drop))
 
 
+class EpisodeOptions(TypedDict, total=False):
+    """The options of an episode, as EpisodeConfig of the contract has them; only `task` must be."""
+
+    task: Required[str]
+    """By which those who learn ask for it."""
+    group: str
+    """What it is compared with: episodes that began alike."""
+    adapter: str
+    """The adapter that the character plays with; the model alone if not given."""
+    lore: Iterable[str]
+    """Ids given to `register_lore`."""
+    temperature: float | None
+    """Of all that it draws."""
+    seed: int | None
+    """Of all that it draws."""
+    speech_tokens: int
+    """The most that it says before it acts; it acts in silence if not given."""
+    episode_id: str
+    """A name for the episode; empty lets the runtime choose."""
+
+
 def episode_config(
     persona: Persona,
-    actions: Iterable[ActionSpec | Callable[..., Any]],
+    actions: Iterable[ActionSpec | Function],
     *,
     task: str,
     group: str = "",
@@ -119,11 +140,10 @@ def episode_config(
     Raises:
         InvalidArgumentError: A field can't hold its value.
     """
-    own: Iterable[ActionSpec | Function] = actions
     session = message(
         SessionConfig,
         persona=persona,
-        actions=Actions(own).messages,
+        actions=Actions(actions).messages,
         lore_ids=list(lore),
         adapter=adapter,
         sampling=message(SamplingParams, temperature=temperature, seed=seed),

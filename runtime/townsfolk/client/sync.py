@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Unpack
 
 from townsfolk.client.actions import Function
 from townsfolk.client.aio import AsyncRuntime
 from townsfolk.client.choice import Choice, ChoiceOptions
-from townsfolk.client.episode import Episode
+from townsfolk.client.episode import Episode, EpisodeOptions
 from townsfolk.client.npc_options import NpcOptions
 from townsfolk.client.portal import Portal, call_in_loop
 from townsfolk.client.process import RuntimeProcess
@@ -164,10 +164,13 @@ class Runtime:
         return self._portal.run(self._runtime.adapters())
 
     def open_episode(
-        self, persona: Persona, actions: Iterable[ActionSpec | Function], **more: Any
+        self,
+        persona: Persona,
+        actions: Iterable[ActionSpec | Function],
+        **options: Unpack[EpisodeOptions],
     ) -> Episode:
         """Open an episode; see `AsyncRuntime.open_episode`."""
-        made = self._portal.run(self._runtime.open_episode(persona, actions, **more))
+        made = self._portal.run(self._runtime.open_episode(persona, actions, **options))
         return Episode(made, self._portal)
 
     def take_episodes(self, task: str, most: int = 64, wait_s: float = 0.0) -> list[Trajectory]:

@@ -51,7 +51,8 @@ class Merchant:
         self._most = self._cost + rng.randint(*self._kind["worth"])
         self._offer = round(self._cost + (self._most - self._cost) * self._kind["first"])
         self._left = self._kind["patience"]
-        return self._kind["opening"].format(ware=self._ware, offer=self._offer, cost=self._cost)
+        opening: str = self._kind["opening"]
+        return opening.format(ware=self._ware, offer=self._offer, cost=self._cost)
 
     def step(self, action: Action) -> tuple[str, float, bool]:
         """The buyer takes the price, offers more, or leaves."""
