@@ -10,9 +10,9 @@ import grpc
 import pytest
 import torch
 from service_runtime import Runtime
+from starter_numbers import starter_numbers
 from townsfolk.grammar.compiler import GrammarCompiler
 from townsfolk.grammar.source import Grammar
-from townsfolk.library.places import starter_folder
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import episode_pb2 as pb
 from townsfolk.v1 import sampling_pb2
@@ -108,7 +108,7 @@ async def test_recorded_probabilities_are_those_of_what_was_drawn_from(
 ):
     """Against transformers, with masks that are computed here."""
     episode_id = await opened(starter, speech_tokens=speech, sampling={"temperature": temperature})
-    model = LlamaForCausalLM.from_pretrained(starter_folder(), dtype=torch.float32).eval()
+    model = LlamaForCausalLM.from_pretrained(starter_numbers(), dtype=torch.float32).eval()
     tokenizer = starter.backend.tokenizer
     ends = {*model.config.eos_token_id, *tokenizer.eos_ids}
     compiler = GrammarCompiler(tokenizer, model.config.vocab_size, ends)
