@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,14 +28,16 @@ from townsfolk.engine.cuda_graphs import (
     MixedGraph,
     bucket,
 )
+from townsfolk.engine.cuda_step import CudaStep, LateDraws
 from townsfolk.engine.cuda_steps import CudaSteps, Shape
 from townsfolk.engine.device_failure import raise_if_failed
 from townsfolk.engine.graph_book import GraphBook
+from townsfolk.engine.host_report import HostReport
 from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.runner import add_scores, score_chunks, score_prompts
 from townsfolk.engine.slot_adapters import SlotAdapters
-from townsfolk.engine.step import ItemOutput, StepItem, StepPlan
+from townsfolk.engine.step import ItemOutput, StepPlan
 from townsfolk.engine.step_inputs import (
     DECODES,
     TOKENS,
@@ -47,8 +49,7 @@ from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.batch import Chunk
-from townsfolk.sampling import SampledTokens, TokenInfo
-from townsfolk.sampling.report import known
+from townsfolk.sampling import TokenInfo
 from townsfolk.sampling.triton_backend import is_plain
 
 logger = logging.getLogger(__name__)
@@ -56,61 +57,6 @@ logger = logging.getLogger(__name__)
 _MOST_WAIT_S = 7.0  # for kernels of graphs, where none is compiled yet
 _ALIGNED = 4  # 32-bit numbers, behind which others begin at a multiple of 16 bytes
 _TIMED = 16  # one of so many steps without prompts is timed
-
-
-@dataclass(frozen=True, slots=True)
-class LateDraws:
-    """Draws of a launch that wait for masks.
-
-    Attributes:
-        places: in a plan's items, with places in the report.
-        draw: starts them, once the masks are on the device; told whether all of them draw, it
-            returns where that arrives on the host, or None where the report gets it.
-        logits: [rows, vocab], by place in the report; None where a graph has them.
-        flat: the report, as one tensor.
-        report: gets what is drawn.
-    """
-
-    places: list[tuple[int, int]]
-    draw: Callable[[bool], Tensor | None]
-    logits: Tensor | None
-    flat: Tensor
-    report: Report
-
-
-@dataclass(slots=True)
-class CudaStep:
-    """A step that was launched.
-
-    Attributes:
-        items: the plan's.
-        draws: for each launch, places in `items` with places in a report, and the report's copy on
-            the host.
-        scores: places in `items`, and the scored tokens that follow in the prompt.
-        late: draws that wait for masks.
-        errors: what went wrong, by place in `items`.
-        keeps_logits: whether those of its graph are there until its draws end.
-        begin: when it begins, where it is timed.
-        ready: when all has arrived on the host.
-    """
-
-    items: Sequence[StepItem]
-    draws: list[tuple[list[tuple[int, int]], Tensor]] = field(default_factory=list)
-    scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
-    late: list[LateDraws] = field(default_factory=list)
-    errors: dict[int, Exception] = field(default_factory=dict)
-    keeps_logits: bool = True
-    begin: torch.cuda.Event | None = None
-    ready: torch.cuda.Event | None = None
-
-    def late_logits(self) -> dict[int, Tensor]:
-        """Return those that are drawn from late, [1, vocab] each, by place in `items`."""
-        return {
-            place: each.logits[at : at + 1]
-            for each in self.late
-            if each.logits is not None
-            for place, at in each.places
-        }
 
 
 class CudaRunner:
@@ -247,7 +193,7 @@ class CudaRunner:
             raise
         outputs = [ItemOutput(error=step.errors.get(n)) for n in range(len(step.items))]
         for places, host in step.draws:
-            report = _HostReport(host) if _asks(step, places) else None
+            report = HostReport(host) if step.asks(places) else None
             tokens = host[: max(at for _, at in places) + 1].tolist()
             for place, at in places:
                 asked = step.items[place].logprobs
@@ -412,7 +358,7 @@ class CudaRunner:
         wanted = [(place, at) for place, at in places if step.items[place].draws]
         if not wanted:
             return
-        source = flat if _asks(step, wanted) else report.tokens
+        source = flat if step.asks(wanted) else report.tokens
         host = _pinned(source)
         host.copy_(source, non_blocking=True)
         step.draws.append((wanted, host))
@@ -430,31 +376,3 @@ def _event(*, timed: bool) -> torch.cuda.Event:
     processor, at 32 0.70 instead of 1.13, with the same tokens a second (Llama-3.2-1B, H200).
     """
     return torch.cuda.Event(enable_timing=timed, blocking=True)
-
-
-def _asks(step: CudaStep, places: Sequence[tuple[int, int]]) -> bool:
-    """Whether log-probabilities are wanted for any of some items."""
-    return any(step.items[place].logprobs is not None for place, _ in places)
-
-
-class _HostReport:
-    """A report that has arrived, as lists: to ask tensors for single numbers takes far longer."""
-
-    def __init__(self, flat: Tensor) -> None:
-        report = Report.of(flat)
-        self._tokens: list[int] = report.tokens.tolist()
-        self._logprobs: list[float] = report.logprobs.tolist()
-        self._entropies: list[float] = report.entropies.tolist()
-        self._drawn: list[float] = report.drawn_logprobs.tolist()
-        self._ids, self._scores = report.top_ids.numpy(), report.top_logprobs.numpy()
-
-    def token_info(self, at: int, asked: int) -> TokenInfo:
-        """What was drawn in a place, with as many alternatives as were asked for."""
-        top = zip(self._ids[at, :asked].tolist(), self._scores[at, :asked].tolist(), strict=True)
-        return TokenInfo(
-            self._tokens[at],
-            self._logprobs[at],
-            tuple(top),
-            self._entropies[at],
-            known(self._drawn[at]),
-        )

@@ -1,0 +1,72 @@
+"""A step that was launched on a CUDA device, until what it drew has been collected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from townsfolk_kernels.sampling.logprobs import Report
+
+from townsfolk.engine.step import StepItem
+from townsfolk.sampling import SampledTokens
+
+
+@dataclass(frozen=True, slots=True)
+class LateDraws:
+    """Draws of a launch that wait for masks.
+
+    Attributes:
+        places: in a plan's items, with places in the report.
+        draw: starts them, once the masks are on the device; told whether all of them draw, it
+            returns where that arrives on the host, or None where the report gets it.
+        logits: [rows, vocab], by place in the report; None where a graph has them.
+        flat: the report, as one tensor.
+        report: gets what is drawn.
+    """
+
+    places: list[tuple[int, int]]
+    draw: Callable[[bool], Tensor | None]
+    logits: Tensor | None
+    flat: Tensor
+    report: Report
+
+
+@dataclass(slots=True)
+class CudaStep:
+    """A step that was launched.
+
+    Attributes:
+        items: the plan's.
+        draws: for each launch, places in `items` with places in a report, and the report's copy on
+            the host.
+        scores: places in `items`, and the scored tokens that follow in the prompt.
+        late: draws that wait for masks.
+        errors: what went wrong, by place in `items`.
+        keeps_logits: whether those of its graph are there until its draws end.
+        begin: when it begins, where it is timed.
+        ready: when all has arrived on the host.
+    """
+
+    items: Sequence[StepItem]
+    draws: list[tuple[list[tuple[int, int]], Tensor]] = field(default_factory=list)
+    scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
+    late: list[LateDraws] = field(default_factory=list)
+    errors: dict[int, Exception] = field(default_factory=dict)
+    keeps_logits: bool = True
+    begin: torch.cuda.Event | None = None
+    ready: torch.cuda.Event | None = None
+
+    def late_logits(self) -> dict[int, Tensor]:
+        """Return those that are drawn from late, [1, vocab] each, by place in `items`."""
+        return {
+            place: each.logits[at : at + 1]
+            for each in self.late
+            if each.logits is not None
+            for place, at in each.places
+        }
+
+    def asks(self, places: Sequence[tuple[int, int]]) -> bool:
+        """Return whether any of some items, with places in a report, wants log-probabilities."""
+        return any(self.items[place].logprobs is not None for place, _ in places)
