@@ -16,11 +16,11 @@ from townsfolk.engine import cuda_runner
 from townsfolk.engine.cuda_runner import CudaRunner
 from townsfolk.engine.cuda_steps import CudaSteps
 from townsfolk.engine.device_masks import DeviceMasks
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.engine.late_changes import LateChanges
 from townsfolk.engine.mixed_step import StepResources
 from townsfolk.engine.request import Request
 from townsfolk.engine.rules import Contrast
-from townsfolk.engine.runner import EagerRunner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.slot_adapters import SlotAdapters

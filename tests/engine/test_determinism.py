@@ -14,7 +14,7 @@ import pytest
 import torch
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
-from townsfolk.engine.runner import EagerRunner
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.sampling import Sampler, SamplingParams
 
 ROUNDING = 2e-5  # in fp32, logits of about 10: the largest difference seen was 8e-6

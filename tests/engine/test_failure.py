@@ -6,10 +6,10 @@ import threading
 
 import pytest
 from townsfolk.engine import EngineClosedError, EngineFailedError, watchdog
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.engine.errors import DeviceFailedError
 from townsfolk.engine.outbox import Outbox
 from townsfolk.engine.responder import Responder
-from townsfolk.engine.runner import EagerRunner
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.sampling import SamplingParams
 

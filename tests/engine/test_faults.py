@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from townsfolk.engine import GenerationFailedError, runner
+from townsfolk.engine import GenerationFailedError, prompt_scores
 from townsfolk.models import Decoder
 from townsfolk.sampling import Sampler, SamplingParams
 from townsfolk.text.detokenizer import Detokenizer
@@ -122,7 +122,7 @@ async def test_a_request_that_needs_too_much_memory_fails_alone(start, expected,
 
 
 async def test_a_prompt_that_cannot_be_scored_fails_alone(start, expected, monkeypatch):
-    monkeypatch.setattr(runner, "prompt_logprobs", lambda *_: 1 / 0)
+    monkeypatch.setattr(prompt_scores, "prompt_logprobs", lambda *_: 1 / 0)
     engine = start()
     good = [engine.submit([1, 2, 3], GOOD) for _ in range(3)]
     bad = engine.submit([1, 2, 3], replace(GOOD, logprobs=2), echo=True)

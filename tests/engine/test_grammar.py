@@ -11,8 +11,8 @@ import pytest
 from grammar_storm import rage
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.engine.outputs import FinishReason
-from townsfolk.engine.runner import EagerRunner
 from townsfolk.grammar import Grammar, InvalidGrammarError
 from townsfolk.sampling import SamplingParams
 

@@ -8,7 +8,7 @@ import torch
 from tiny_models import write_mistral
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine, FinishReason
-from townsfolk.engine.runner import EagerRunner
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.sampling import SamplingParams
 from townsfolk.text.detokenizer import Detokenizer
 from transformers import MistralForCausalLM

@@ -8,7 +8,7 @@ import pytest
 import torch
 from townsfolk.bench.checkpoint import write_checkpoint
 from townsfolk.config import EngineSettings
-from townsfolk.engine import Engine, runner
+from townsfolk.engine import Engine, eager_runner
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.grammar import Grammar
 from townsfolk.models import NAMED_SHAPES
@@ -45,8 +45,8 @@ def _settings(caplog, monkeypatch):
     caplog.set_level(logging.INFO, "townsfolk")
     # The CPU's replies are what is expected: operation by operation, as to compile its steps takes
     # a minute where nobody did before; and every token drawn, as on a GPU.
-    monkeypatch.setattr(runner, "compile_steps", lambda *_: None)
-    monkeypatch.setattr(runner.EagerRunner, "least_forced", None)
+    monkeypatch.setattr(eager_runner, "compile_steps", lambda *_: None)
+    monkeypatch.setattr(eager_runner.EagerRunner, "least_forced", None)
 
 
 async def replies(model, device, count, *, mixed=True, ready=None):

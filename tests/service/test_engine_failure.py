@@ -16,7 +16,7 @@ from townsfolk.v1 import townsfolk_pb2 as pb
 # Imported by every Python that has its folder on PYTHONPATH: a fault once a file is there.
 FAULT = """
 import os, time
-from townsfolk.engine.runner import EagerRunner
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.engine import watchdog
 
 watchdog.FLOOR_S = 2.0

@@ -35,7 +35,7 @@ from townsfolk.engine.graph_book import GraphBook
 from townsfolk.engine.host_report import HostReport
 from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.runner import add_scores, score_chunks, score_prompts
+from townsfolk.engine.prompt_scores import add_scores, score_chunks, score_prompts
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.step import ItemOutput, StepPlan
 from townsfolk.engine.step_inputs import (

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from townsfolk_kernels.registry import has_triton
 
+from townsfolk.engine.eager_runner import EagerRunner
 from townsfolk.engine.errors import EngineClosedError, ModelReloadError
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
-from townsfolk.engine.runner import EagerRunner, Runner
+from townsfolk.engine.runner import Runner
 from townsfolk.engine.stats import ModelState
 from townsfolk.kv import BlockPool, KvCache
 from townsfolk.models import Decoder
