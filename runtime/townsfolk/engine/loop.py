@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,7 +25,8 @@ from townsfolk.engine.errors import (
 from townsfolk.engine.late_changes import LateChanges
 from townsfolk.engine.memory import out_of_memory
 from townsfolk.engine.outputs import FinishReason
-from townsfolk.engine.pacing import FramePacer, StepLimit, StepSpan
+from townsfolk.engine.paced_step import PacedStep
+from townsfolk.engine.pacing import FramePacer
 from townsfolk.engine.residency import Loaded, Residency
 from townsfolk.engine.responder import Responder
 from townsfolk.engine.response import Response
@@ -77,7 +77,7 @@ class EngineLoop:
         self._responder = responder
         self._pacer = pacer
         self._branches = branches
-        self._paced: _PacedStep | None = None  # in flight
+        self._paced: PacedStep | None = None  # in flight
         self._releasing: list[Future[None]] = []  # those who wait for the memory to be given back
         self._warming: list[Future[None]] = []  # those who wait for the model
         self._waits_for_warm = False
@@ -172,7 +172,7 @@ class EngineLoop:
         if step.sequences:
             self._launch(runner, step)
             self._mask(runner)
-            self._paced = _PacedStep.of(limit, now)
+            self._paced = PacedStep.of(limit, now)
         depth = runner.depth if limit is None else 1
         if self._in_flight and (len(self._in_flight) >= depth or not step.sequences):
             # Readers wake up while this thread waits for the device. Before the launch, they would
@@ -397,27 +397,3 @@ class EngineLoop:
         if isinstance(loaded, ModelReloadError):
             for response in self._responder.open():
                 self._responder.fail(response, ModelReloadError(loaded.reason))
-
-
-@dataclass(frozen=True, slots=True)
-class _PacedStep:
-    """A step beside frames, which also wait for the host that plans and launches it.
-
-    Attributes:
-        limit: what it may compute.
-        decided: when that was decided.
-        launched: when the host was done with it.
-    """
-
-    limit: StepLimit
-    decided: float
-    launched: float
-
-    @classmethod
-    def of(cls, limit: StepLimit | None, decided: float) -> _PacedStep | None:
-        """The step that was launched just now; None where nothing is paced."""
-        return None if limit is None else cls(limit, decided, time.monotonic())
-
-    def span(self, device_s: float, collected: float) -> StepSpan:
-        """When it was, given what the device needed for it."""
-        return StepSpan(self.decided, min(self.launched + device_s, collected), device_s)
