@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from townsfolk import __version__, contract
 from townsfolk.dialogue.choice import decide
 from townsfolk.dialogue.limits import check_length
 from townsfolk.engine.generation import Generation
@@ -34,13 +33,14 @@ from townsfolk.service.messages import (
 )
 from townsfolk.service.messages.adapters import adapter_message
 from townsfolk.service.messages.frames import frame_report
+from townsfolk.service.messages.info import info_message
 from townsfolk.service.messages.sessions import (
     checked_lore,
     script_lines,
     session_config_message,
     summary_message,
 )
-from townsfolk.service.messages.stats import MODEL_STATES, stats_message
+from townsfolk.service.messages.stats import stats_message
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.v1 import episode_pb2 as play
 from townsfolk.v1 import townsfolk_pb2 as pb
@@ -265,24 +265,7 @@ class TownsfolkServicer:
         self, request: pb.GetRuntimeInfoRequest, _: Context
     ) -> pb.GetRuntimeInfoResponse:
         engine = self._gate.backend.engine
-        info, stats = engine.info, engine.stats()
-        return pb.GetRuntimeInfoResponse(
-            version=__version__,
-            model=info.model,
-            parameters=info.parameters,
-            device=info.device,
-            dtype=info.dtype,
-            context_tokens=info.context_length,
-            kv_memory_mib=info.kv_memory_mib,
-            kv_capacity_tokens=info.kv_capacity_tokens,
-            max_sessions=self._settings.max_sessions,
-            max_batch=info.max_batch,
-            max_message_bytes=self._settings.max_message_bytes,
-            model_state=MODEL_STATES[stats.model_state],
-            memory_used_mib=stats.memory_used_mib,
-            memory_limit_mib=info.memory_limit_mib,
-            contract=contract.OWN.message(),
-        )
+        return info_message(engine.info, engine.stats(), self._settings)
 
     async def WatchStats(self, request: pb.WatchStatsRequest, context: Context) -> None:
         backend = self._gate.backend
