@@ -2,20 +2,8 @@
 @tool
 extends RefCounted
 
-signal turn_started(turn: NpcTurn)
-signal text_streamed(text: String)
-signal sentence_ready(turn: NpcTurn, sentence: String)
-## The character was not sure of a sentence.
-signal hesitated(sentence: String)
-## The character does something that is not said.
-signal direction_given(direction: String)
-signal action_requested(action: NpcAction)
-## The answer is over; see the turn for how.
-signal turn_ended(turn: NpcTurn)
 ## The session can be spoken to; for the first time or again.
 signal opened(is_resumed: bool)
-## The character remembers these lines no more: its context was full.
-signal lines_forgotten(lines: Array[Dictionary])
 ## Something failed that concerns no turn.
 signal problem_reported(message: String)
 
@@ -26,7 +14,8 @@ const GrpcStatus := preload("../transport/grpc_status.gd")
 const NpcTranscript := preload("npc_transcript.gd")
 const PendingTurn := preload("pending_turn.gd")
 const PendingTurns := preload("pending_turns.gd")
-const Sampling := preload("../generated/sampling.gd")
+const SessionAnswers := preload("session_answers.gd")
+const SessionOutbox := preload("session_outbox.gd")
 const SessionStream := preload("session_stream.gd")
 const TextEvent := preload("text_event.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
@@ -39,6 +28,8 @@ var state := State.CLOSED
 ## The runtime's name for the session; empty before it was opened first.
 var session_id := ""
 var transcript := NpcTranscript.new()
+## What the character says and does, as signals.
+var answers: SessionAnswers
 var priority := 0
 ## Whether what comes from the runtime waits here, as the game is paused.
 var is_held := false:
@@ -61,13 +52,15 @@ var _collect_lore: Callable  # () -> Array[Dialogue.Lore]
 var _lore: Array[Dialogue.Lore] = []
 var _stream: SessionStream
 var _turns := PendingTurns.new()
-var _unsent: Array[Townsfolk.ConverseRequest] = []  # events that wait for the stream
+var _outbox := SessionOutbox.new()
 var _held: Array[Callable] = []  # what came meanwhile, in its order
 
 
 func _init(make_config: Callable, collect_lore: Callable) -> void:
 	_make_config = make_config
 	_collect_lore = collect_lore
+	answers = SessionAnswers.new(_turns, transcript, _answer_action)
+	answers.problem_reported.connect(problem_reported.emit)
 
 
 ## Opens the session, as soon as the runtime is ready. The lore is registered before it.
@@ -100,11 +93,11 @@ func close() -> void:
 	session_id = ""
 	_runtime.ready_changed.disconnect(_on_runtime_ready_changed)
 	_runtime.state_changed.disconnect(_on_runtime_state_changed)
-	_keep_unsent()
+	_outbox.move_unsent(transcript)
 	for pending in _turns.all():
-		_break_off(pending)
+		answers.break_off(pending)
 		pending.turn.was_interrupted = true
-		_end(pending)
+		answers.end(pending)
 	transcript.forget_asked()
 
 
@@ -146,12 +139,7 @@ func choose(request: Townsfolk.ChooseRequest) -> NpcChoice:
 
 ## Tells the character of an event in the world.
 func notify_event(text: String) -> void:
-	var request := Townsfolk.ConverseRequest.new()
-	request.notify = text
-	if state == State.OPEN:
-		_stream.send(request)
-	else:
-		_unsent.append(request)
+	_outbox.notify_event(text)
 
 
 ## Has the character remember lines that a script has spoken.
@@ -159,14 +147,8 @@ func record(lines: Array[Dialogue.TranscriptEntry]) -> void:
 	if session_id == "" and _stream == null:
 		# The session is opened with them.
 		transcript.add_lines(lines)
-		return
-	var request := Townsfolk.ConverseRequest.new()
-	request.record = Townsfolk.RecordedLines.new()
-	request.record.lines.assign(lines)
-	if state == State.OPEN:
-		_stream.send(request)
 	else:
-		_unsent.append(request)
+		_outbox.record(lines)
 
 
 ## Whether a turn was sent that is not over.
@@ -194,7 +176,7 @@ func interrupt(turn: NpcTurn, heard_characters: int) -> void:
 			unsent.turn.was_interrupted = true
 			unsent.turn.finish_reason = NpcTurn.FinishReason.INTERRUPTED
 			# From the next frame on, so that nothing ends inside interrupt().
-			_end.call_deferred(unsent)
+			answers.end.call_deferred(unsent)
 
 
 ## Changes the priority, -100 to 100.
@@ -203,16 +185,14 @@ func update_priority(value: int) -> void:
 		return
 	priority = value
 	if state == State.OPEN:
-		var request := Townsfolk.ConverseRequest.new()
-		request.update_priority = value
-		_stream.send(request)
+		_outbox.update_priority(value)
 
 
 ## Gives up turns whose deadline has passed. Call it every frame when there are deadlines.
 func poll() -> void:
 	for pending in _turns.all():
 		if pending.is_overdue() and (pending.is_sent or not is_occupied):
-			_fail(pending, "no answer before the deadline")
+			answers.fail(pending, "no answer before the deadline")
 
 
 func _on_runtime_state_changed(_runtime_state: TownsfolkRuntime.State) -> void:
@@ -224,7 +204,7 @@ func _give_up_when_hopeless() -> void:
 		return
 	var reason := "no runtime was started" if _runtime.message == "" else _runtime.message
 	for pending in _turns.all():
-		_fail(pending, reason)
+		answers.fail(pending, reason)
 
 
 func _on_runtime_ready_changed(is_ready: bool) -> void:
@@ -278,7 +258,7 @@ func _take_text(buffer: PackedByteArray, start: int, stop: int) -> bool:
 	var text := "" if is_held else TextEvent.read(buffer, start, stop)
 	if text == "":
 		return false
-	_on_text(_turns.speaking, text)
+	answers.add_text(_turns.speaking, text)
 	return true
 
 
@@ -293,70 +273,10 @@ func _on_event(event: Dialogue.SessionEvent) -> void:
 	if is_held:
 		_held.append(_on_event.bind(event))
 		return
-	match event.event_case:
-		EventCase.TEXT_DELTA:
-			_on_text(_turns.find(event.text_delta.turn_id), event.text_delta.text)
-		EventCase.SENTENCE_COMPLETED:
-			var sentence := event.sentence_completed
-			var speaking := _turns.find(sentence.turn_id)
-			if speaking != null:
-				speaking.turn.add_sentence(sentence.text, sentence.offset, sentence.length)
-				sentence_ready.emit(speaking.turn, sentence.text)
-				if sentence.confidence != null and sentence.confidence.hesitated:
-					hesitated.emit(sentence.text)
-		EventCase.DIRECTION_GIVEN:
-			_on_direction(event.direction_given)
-		EventCase.ACTION_REQUESTED:
-			_on_action(event.action_requested)
-		EventCase.ACTION_SETTLED:
-			transcript.add_event(event.action_settled.text)
-		EventCase.TURN_STARTED:
-			transcript.start(event.turn_started.turn_id)
-			_on_started(_turns.find(event.turn_started.turn_id))
-		EventCase.TURN_FINISHED:
-			var finished := event.turn_finished
-			var is_late := finished.finish_reason == Sampling.FinishReason.DEADLINE
-			transcript.end(finished.turn_id, finished.text, is_late)
-			var pending := _turns.find(finished.turn_id)
-			if pending != null:
-				pending.finish(finished)
-				_end(pending)
-		EventCase.TURN_INTERRUPTED:
-			var cut := event.turn_interrupted
-			transcript.end(cut.turn_id, cut.text, true)
-			var pending := _turns.find(cut.turn_id)
-			if pending != null:
-				pending.cut(cut)
-				_end(pending)
-		EventCase.OPENED:
-			_on_opened(event.opened)
-		EventCase.CONTEXT_TRIMMED:
-			transcript.drop(event.context_trimmed.dropped)
-			lines_forgotten.emit(NpcTranscript.as_data(event.context_trimmed.dropped))
-		EventCase.NOTIFIED:
-			transcript.add_event(event.notified.text)
-		EventCase.RECORDED:
-			transcript.add_lines(event.recorded.lines)
-		EventCase.ERROR:
-			_on_error(event.error)
-
-
-func _on_direction(event: Dialogue.DirectionGiven) -> void:
-	var pending := _turns.find(event.turn_id)
-	if pending == null:
-		return
-	pending.add_direction(event)
-	direction_given.emit(event.text)
-
-
-func _on_action(event: Dialogue.ActionRequested) -> void:
-	var pending := _turns.find(event.turn_id)
-	if pending == null:
-		return
-	var arguments: Dictionary = JSON.parse_string(event.arguments_json)
-	var action := NpcAction.new(event.name, arguments, _answer_action.bind(event.action_id))
-	action.turn = pending.turn
-	action_requested.emit(action)
+	if event.event_case == EventCase.OPENED:
+		_on_opened(event.opened)
+	else:
+		answers.take(event)
 
 
 func _answer_action(is_done: bool, text: String, action_id: String) -> void:
@@ -375,10 +295,7 @@ func _answer_action(is_done: bool, text: String, action_id: String) -> void:
 func _on_opened(event: Dialogue.SessionOpened) -> void:
 	session_id = event.session_id
 	state = State.OPEN
-	var events := _unsent
-	_unsent = []
-	for request in events:
-		_stream.send(request)
+	_outbox.open(_stream)
 	if not is_occupied:
 		for pending in _turns.all():
 			_send_turn(pending)
@@ -395,22 +312,10 @@ func _send_waiting() -> void:
 		_give_up_when_hopeless.call_deferred()
 
 
-# What could not be sent is part of the conversation all the same.
-func _keep_unsent() -> void:
-	for request in _unsent:
-		if request.request_case == Townsfolk.ConverseRequest.RequestCase.RECORD:
-			transcript.add_lines(request.record.lines)
-		else:
-			transcript.add_event(request.notify)
-	_unsent.clear()
-
-
 func _send_turn(pending: PendingTurn) -> void:
 	pending.send_as(_turns.next_id())
 	transcript.ask(pending.utterance)
-	var request := Townsfolk.ConverseRequest.new()
-	request.say = pending.utterance
-	_stream.send(request)
+	_outbox.say(pending.utterance)
 
 
 func _send_interrupt(turn_id: String, heard_characters: int) -> void:
@@ -418,53 +323,15 @@ func _send_interrupt(turn_id: String, heard_characters: int) -> void:
 		# Nothing is being said; what was said can be cut, here and when the session opens again.
 		if heard_characters >= 0 and _turns.is_empty():
 			_on_cut([turn_id], heard_characters)
-		return
-	var request := Townsfolk.ConverseRequest.new()
-	request.interrupt = Townsfolk.Interrupt.new()
-	request.interrupt.turn_id = turn_id
-	if heard_characters >= 0:
-		request.interrupt.heard_characters = heard_characters
-	_stream.send(request)
+	else:
+		_outbox.interrupt(turn_id, heard_characters)
 
 
 func _on_cut(turn_ids: PackedStringArray, heard_characters: int) -> void:
 	if is_held:
 		_held.append(_on_cut.bind(turn_ids, heard_characters))
 		return
-	transcript.cut(turn_ids, heard_characters)
-	var last := _turns.last
-	if last != null and not turn_ids.is_empty() and turn_ids[0] in ["", last.id]:
-		last.shorten(heard_characters)
-
-
-func _on_started(pending: PendingTurn) -> void:
-	if pending != null:
-		pending.start()
-		_turns.speaking = pending
-		turn_started.emit(pending.turn)
-
-
-func _on_text(pending: PendingTurn, text: String) -> void:
-	if pending != null and text != "":
-		pending.turn.add_text(text)
-		text_streamed.emit(text)
-
-
-func _on_error(error: Dialogue.SessionError) -> void:
-	var pending := _turns.find(error.turn_id)
-	if pending != null:
-		_break_off(pending)
-		_fail(pending, error.message)
-	else:
-		transcript.break_off(error.turn_id, "")
-		if error.turn_id == "":
-			problem_reported.emit(error.message)
-
-
-# Part of a failed answer may have been shown: it stays said, and cut off.
-func _break_off(pending: PendingTurn) -> void:
-	pending.turn.was_interrupted = pending.turn.text != ""
-	transcript.break_off(pending.turn.id, pending.turn.text.strip_edges())
+	answers.cut(turn_ids, heard_characters)
 
 
 func _on_stream_finished(status: GrpcStatus) -> void:
@@ -476,8 +343,8 @@ func _on_stream_finished(status: GrpcStatus) -> void:
 	state = State.WAITING_FOR_RUNTIME
 	for pending in _turns.all():
 		if pending.is_started:
-			_break_off(pending)
-			_fail(pending, "the connection to the runtime was lost: %s" % status.message)
+			answers.break_off(pending)
+			answers.fail(pending, "the connection to the runtime was lost: %s" % status.message)
 		else:
 			pending.is_sent = false
 	transcript.forget_asked()
@@ -503,6 +370,7 @@ func _forget_stream() -> void:
 	_stream.cut_answered.disconnect(_on_cut)
 	_stream.finished.disconnect(_on_stream_finished)
 	_stream = null
+	_outbox.close()
 
 
 func _on_open_failed(status: GrpcStatus) -> void:
@@ -512,14 +380,4 @@ func _on_open_failed(status: GrpcStatus) -> void:
 	if _turns.is_empty():
 		problem_reported.emit(status.message)
 	for pending in _turns.all():
-		_fail(pending, status.message)
-
-
-func _fail(pending: PendingTurn, message: String) -> void:
-	pending.turn.error = message
-	_end(pending)
-
-
-func _end(pending: PendingTurn) -> void:
-	if _turns.end(pending):
-		turn_ended.emit(pending.turn)
+		answers.fail(pending, status.message)
