@@ -10,6 +10,7 @@ from collections.abc import Sequence as Items
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
@@ -32,8 +33,9 @@ from townsfolk.engine.pretrained import Pretrained
 from townsfolk.engine.repetition import filter_of, repeats_of
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
+from townsfolk.engine.request_options import Asked, RequestOptions
 from townsfolk.engine.response import Response
-from townsfolk.engine.rules import NO_RULES, ReplyRules
+from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import EngineStats, StepObserver
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
@@ -174,15 +176,7 @@ class Engine:
         self,
         prompt: str | Items[int],
         params: SamplingParams | None = None,
-        *,
-        priority: int = 0,
-        deadline_s: float | None = None,
-        namespace: str = "",
-        echo: bool = False,
-        rules: ReplyRules = NO_RULES,
-        grammar: CompiledGrammar | None = None,
-        scored_from: int | None = None,
-        adapter: str = "",
+        **options: Unpack[RequestOptions],
     ) -> Generation:
         """Queues a request and gives its handle, to be read in this event loop.
 
@@ -190,17 +184,7 @@ class Engine:
             prompt: text, which gets the model's begin token and in which control tokens are plain
                 text; or token ids, taken as they are.
             params: how to sample; `default_params` when not given.
-            priority: larger goes first; -100 to 100.
-            deadline_s: seconds from now after which the reply ends where it is.
-            namespace: requests of different namespaces never share KV.
-            echo: report the prompt's tokens, with log-probabilities if the parameters ask for
-                them.
-            rules: what the reply is held to besides the parameters.
-            grammar: from `compile`: what the reply must be.
-            scored_from: draw nothing, but report the log-probabilities of the prompt's tokens from
-                this one on, in `Completion.prompt_tokens`.
-            adapter: a loaded adapter, which answers; the model alone if not given. Requests with
-                different adapters share no KV.
+            options: see `RequestOptions`.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
@@ -213,20 +197,10 @@ class Engine:
             RuntimeError: no event loop runs in this thread.
         """
         event_loop = asyncio.get_running_loop()
-        with self.adapters.using(adapter) as number:
-            request = self._inputs.request(
-                prompt,
-                params or self.default_params,
-                priority=priority,
-                deadline_s=deadline_s,
-                namespace=namespace,
-                echo=echo,
-                rules=rules,
-                grammar=grammar,
-                scored_from=scored_from,
-                adapter=number,
-            )
-            return self._post(request, rules, event_loop)
+        asked = Asked(**options)
+        with self.adapters.using(asked.adapter) as number:
+            request = self._inputs.request(prompt, params or self.default_params, asked, number)
+            return self._post(request, asked.rules, event_loop)
 
     def _post(
         self, request: Request, rules: ReplyRules, event_loop: asyncio.AbstractEventLoop

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from townsfolk.engine.branches import Branches
 from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
 from townsfolk.engine.request import Request
+from townsfolk.engine.request_options import Asked
 from townsfolk.engine.rules import MAX_CONTRAST, Contrast, ReplyRules
-from townsfolk.grammar import CompiledGrammar
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -66,26 +66,24 @@ class InputProcessor:
         self,
         prompt: str | Items[int],
         params: SamplingParams,
-        *,
-        priority: int,
-        deadline_s: float | None,
-        namespace: str,
-        echo: bool,
-        rules: ReplyRules,
-        grammar: CompiledGrammar | None,
-        scored_from: int | None,
+        asked: Asked,
         adapter: int,
     ) -> Request:
-        """Return a request; see `Engine.submit` for the arguments.
+        """Return a request.
 
-        Of the adapter, this is the number of its loading.
+        Args:
+            prompt: text or token ids; see `Engine.submit`.
+            params: how to sample.
+            asked: how it is to be answered.
+            adapter: the number of the adapter's loading; 0 for the model alone.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
             PromptTooLongError: the prompt leaves no room for a reply.
             InvalidSamplingError: a parameter doesn't fit the model.
         """
-        check_priority(priority)
+        rules, deadline_s = asked.rules, asked.deadline_s
+        check_priority(asked.priority)
         if deadline_s is not None and not deadline_s > 0:
             raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
         params.check_vocabulary(self._vocab_size)
@@ -94,7 +92,7 @@ class InputProcessor:
         token_ids = self._prompt_ids(prompt)
         longest = self._context_length
         if rules.contrast is not None:
-            longest = self._longest_contrasted(token_ids, rules.contrast, scored_from)
+            longest = self._longest_contrasted(token_ids, rules.contrast, asked.scored_from)
         arrived = time.monotonic()
         return Request(
             number=next(self._numbers),
@@ -102,18 +100,18 @@ class InputProcessor:
             params=params,
             seed=params.seed if params.seed is not None else secrets.randbits(64),
             max_tokens=min(
-                len(token_ids) + (params.max_new_tokens if scored_from is None else 0),
+                len(token_ids) + (params.max_new_tokens if asked.scored_from is None else 0),
                 longest,
             ),
-            namespace=f"{namespace}\nadapter {adapter}" if adapter else namespace,
-            priority=priority,
+            namespace=f"{asked.namespace}\nadapter {adapter}" if adapter else asked.namespace,
+            priority=asked.priority,
             arrived=arrived,
             deadline=None if deadline_s is None else arrived + deadline_s,
-            echo=echo,
+            echo=asked.echo,
             end_ids=rules.end_ids,
             penalized_ids=self._penalized(token_ids, params, rules),
-            grammar=grammar,
-            scored_from=scored_from,
+            grammar=asked.grammar,
+            scored_from=asked.scored_from,
             own_lines=rules.own_lines,
             adapter=adapter,
             contrast=rules.contrast,

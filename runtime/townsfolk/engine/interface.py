@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from townsfolk.engine.adapter_info import AdapterInfo
 from townsfolk.engine.errors import EngineFailedError
 from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.pacing import FrameReport
-from townsfolk.engine.rules import NO_RULES, ReplyRules
+from townsfolk.engine.request_options import RequestOptions
 from townsfolk.engine.stats import EngineStats
 from townsfolk.engine.unread import Unread
 from townsfolk.grammar import CompiledGrammar, Grammar
@@ -73,15 +73,7 @@ class TextEngine(Protocol):
         self,
         prompt: str | Sequence[int],
         params: SamplingParams | None = None,
-        *,
-        priority: int = 0,
-        deadline_s: float | None = None,
-        namespace: str = "",
-        echo: bool = False,
-        rules: ReplyRules = NO_RULES,
-        grammar: CompiledGrammar | None = None,
-        scored_from: int | None = None,
-        adapter: str = "",
+        **options: Unpack[RequestOptions],
     ) -> Generation:
         """Begin a reply."""
 

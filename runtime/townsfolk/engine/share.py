@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from townsfolk.engine.adapter_info import AdapterInfo
 from townsfolk.engine.errors import EngineFailedError
@@ -14,7 +14,7 @@ from townsfolk.engine.generation import Generation
 from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.pacing import FrameReport
-from townsfolk.engine.rules import NO_RULES, ReplyRules
+from townsfolk.engine.request_options import RequestOptions
 from townsfolk.engine.stats import EngineStats
 from townsfolk.engine.unread import Unread
 from townsfolk.grammar import CompiledGrammar, Grammar
@@ -107,29 +107,11 @@ class EngineShare:
         self,
         prompt: str | Sequence[int],
         params: SamplingParams | None = None,
-        *,
-        priority: int = 0,
-        deadline_s: float | None = None,
-        namespace: str = "",
-        echo: bool = False,
-        rules: ReplyRules = NO_RULES,
-        grammar: CompiledGrammar | None = None,
-        scored_from: int | None = None,
-        adapter: str = "",
+        **options: Unpack[RequestOptions],
     ) -> Generation:
         """Begin a reply; see `Engine.submit`."""
-        generation = self._engine.submit(
-            prompt,
-            params,
-            priority=priority,
-            deadline_s=deadline_s,
-            namespace=f"{self._domain}/{namespace}",
-            echo=echo,
-            rules=rules,
-            grammar=grammar,
-            scored_from=scored_from,
-            adapter=adapter,
-        )
+        options["namespace"] = f"{self._domain}/{options.get('namespace', '')}"
+        generation = self._engine.submit(prompt, params, **options)
         self.has_released = self.has_released and self.waits_for_warm
         return generation
 

@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Unpack
 
 from townsfolk.engine.adapter_info import NoAdapters
 from townsfolk.engine.errors import (
@@ -28,7 +29,8 @@ from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
 from townsfolk.engine.pacing import FrameReport
 from townsfolk.engine.repetition import filter_of
-from townsfolk.engine.rules import NO_RULES, ReplyRules
+from townsfolk.engine.request_options import Asked, RequestOptions
+from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.stats import EngineStats, Meter, ModelState
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.fake.script import Failure, Line, Script
@@ -105,15 +107,7 @@ class ScriptedEngine:
         self,
         prompt: str | Sequence[int],
         params: SamplingParams | None = None,
-        *,
-        priority: int = 0,
-        deadline_s: float | None = None,
-        namespace: str = "",
-        echo: bool = False,
-        rules: ReplyRules = NO_RULES,
-        grammar: CompiledGrammar | None = None,
-        scored_from: int | None = None,
-        adapter: str = "",
+        **options: Unpack[RequestOptions],
     ) -> Generation:
         """Begin a reply; see `Engine.submit`. Of options to be scored, the script's is likeliest.
 
@@ -124,14 +118,16 @@ class ScriptedEngine:
             raise EngineClosedError
         if self.failed.done():
             raise self.failed.result()
-        if adapter:
-            raise AdapterNotFoundError(adapter, [], is_there=True)
+        asked = Asked(**options)
+        if asked.adapter:
+            raise AdapterNotFoundError(asked.adapter, [], is_there=True)
         self._state = ModelState.LOADED
         ids = self.encode(prompt) if isinstance(prompt, str) else list(prompt)
         if len(ids) >= self.info.context_length:
             raise PromptTooLongError(len(ids), self.info.context_length)
-        if scored_from is not None:
-            return self._scored(ids, scored_from)
+        if asked.scored_from is not None:
+            return self._scored(ids, asked.scored_from)
+        rules = asked.rules
         heard = last_heard(ids, self.tokenizer)
         line = self._script.find(rules.speaker, heard)
         if line is None:
@@ -143,10 +139,10 @@ class ScriptedEngine:
             raise EngineOverloadedError(_MAX_BATCH)
         params = params or self.default_params
         reply = _Reply(self._text(line, rules.speaker, heard), line, params, rules, len(ids))
-        if deadline_s is not None:
-            reply.deadline = asyncio.get_running_loop().time() + deadline_s
+        if asked.deadline_s is not None:
+            reply.deadline = asyncio.get_running_loop().time() + asked.deadline_s
         generation = Generation(reply.cancelled.set, lambda _: None, self.unread.reader())
-        if echo:
+        if asked.echo:
             generation.receive(deque([tuple(TokenInfo(token_id) for token_id in ids)]))
         task = asyncio.get_running_loop().create_task(self._speak(reply, generation))
         self._replies.add(task)
