@@ -12,30 +12,19 @@ from townsfolk.client.arguments import check_options, message, milliseconds, pro
 from townsfolk.client.arguments import token as checked_token
 from townsfolk.client.cast import Cast
 from townsfolk.client.choice import Choice, ChoiceOptions, choose_request
-from townsfolk.client.connection import CALL_TIMEOUT_S, Connection
-from townsfolk.client.episode import AsyncEpisode, EpisodeOptions, episode_config, take_request
+from townsfolk.client.connection import CALL_TIMEOUT_S, LOAD_TIMEOUT_S, Connection
+from townsfolk.client.episode import AsyncEpisode, EpisodeOptions, episode_config, take_episodes
 from townsfolk.client.frames import AsyncFrames
+from townsfolk.client.lore_book import LoreBook
 from townsfolk.client.npc import AsyncNpc
-from townsfolk.client.npc_options import NpcOptions
+from townsfolk.client.npc_options import NpcOptions, session_config
 from townsfolk.client.process import Endpoint, RuntimeProcess
 from townsfolk.v1 import townsfolk_pb2 as pb
-from townsfolk.v1.dialogue_pb2 import (
-    ActionSpec,
-    Lore,
-    Persona,
-    SessionConfig,
-)
-from townsfolk.v1.episode_pb2 import (
-    OpenEpisodeRequest,
-    OpenEpisodeResponse,
-    TakeEpisodesResponse,
-    Trajectory,
-)
+from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona
+from townsfolk.v1.episode_pb2 import Trajectory
 from townsfolk.v1.sampling_pb2 import Grammar, SamplingParams
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
 
-# What it may take to load a model.
-LOAD_TIMEOUT_S = 600.0
 # A report of frames that takes longer says nothing any more.
 REPORT_TIMEOUT_S = 1.0
 
@@ -56,7 +45,7 @@ class AsyncRuntime:
     ) -> None:
         """Prefer `connect` or `launch`; the connection is made on entering the context."""
         self.connection = Connection(endpoint, process, root_certificate)
-        self._lore: dict[str, Lore] = {}
+        self.lore = LoreBook(self.connection)
         self._npcs: set[AsyncNpc] = set()  # whose sessions are to be closed at the end
         self._cast = Cast(self._npcs.__contains__)
         self._reconnecting = asyncio.Lock()
@@ -138,20 +127,8 @@ class AsyncRuntime:
         check_options("a character", options, NpcOptions)
         actions = Actions(options.get("actions", ()))
         save_key = options.get("save_key") or persona.name
-        config = message(
-            SessionConfig,
-            session_id=options.get("session_id"),
-            persona=persona,
-            lore_ids=list(options.get("lore", ())),
-            sampling=options.get("sampling"),
-            priority=options.get("priority"),
-            history=list(options.get("history", ())) or self._cast.take_history(save_key),
-            hesitation_entropy=options.get("hesitation_entropy"),
-            actions=actions.messages,
-            speech=options.get("speech"),
-            adapter=options.get("adapter"),
-            contrast=options.get("contrast"),
-        )
+        history = list(options.get("history", ())) or self._cast.take_history(save_key)
+        config = session_config(persona, options, actions, history)
         npc = AsyncNpc(self, config, actions, save_key)
         self._cast.add(npc)
         return npc
@@ -180,13 +157,7 @@ class AsyncRuntime:
 
     async def register_lore(self, lore_id: str, text: str) -> int:
         """Register world knowledge that characters can share; return its length in tokens."""
-        lore = message(Lore, lore_id=lore_id, text=text)
-        request = pb.RegisterLoreRequest(lore=lore)
-        response: pb.RegisterLoreResponse = await self.connection.call(
-            self.stub.RegisterLore, request
-        )
-        self._lore[lore_id] = lore
-        return response.tokens
+        return await self.lore.register(lore_id, text)
 
     async def remove_lore(self, lore_id: str) -> None:
         """Forget world knowledge; characters that were opened with it keep it.
@@ -194,9 +165,7 @@ class AsyncRuntime:
         Raises:
             NotFoundError: There is no such lore.
         """
-        request = message(pb.RemoveLoreRequest, lore_id=lore_id)
-        self._lore.pop(lore_id, None)
-        await self.connection.call(self.stub.RemoveLore, request)
+        await self.lore.remove(lore_id)
 
     async def generate(
         self,
@@ -360,11 +329,8 @@ class AsyncRuntime:
         Raises:
             ResourceExhaustedError: Too many sessions are open, or too much is recorded.
         """
-        request = OpenEpisodeRequest(config=episode_config(persona, actions, **options))
-        response: OpenEpisodeResponse = await self.connection.call(
-            self.stub.OpenEpisode, request, LOAD_TIMEOUT_S
-        )
-        return AsyncEpisode(self.connection, response.episode_id)
+        config = episode_config(persona, actions, **options)
+        return await AsyncEpisode.open(self.connection, config)
 
     async def take_episodes(
         self, task: str, most: int = 64, wait_s: float = 0.0
@@ -376,10 +342,7 @@ class AsyncRuntime:
             most: How many at most. 1 to 1024.
             wait_s: How long to wait for the first. At most 60.
         """
-        response: TakeEpisodesResponse = await self.connection.call(
-            self.stub.TakeEpisodes, take_request(task, most, wait_s), wait_s + CALL_TIMEOUT_S
-        )
-        return list(response.episodes)
+        return await take_episodes(self.connection, task, most, wait_s)
 
     async def sessions(self) -> list[pb.SessionSummary]:
         """Return the runtime's open sessions."""
@@ -425,7 +388,7 @@ class AsyncRuntime:
         """
         async with self._reconnecting:
             if await self.connection.renew():
-                await self.restore_lore()
+                await self.lore.restore()
 
     def remember(self, npc: AsyncNpc) -> None:
         """Take note of a session to be closed at the end; called by the character."""
@@ -435,11 +398,6 @@ class AsyncRuntime:
     def forget(self, npc: AsyncNpc) -> None:
         """Leave a session as it is at the end; called by the character."""
         self._npcs.discard(npc)
-
-    async def restore_lore(self) -> None:
-        """Register all lore again, in a runtime that has forgotten it."""
-        for lore in self._lore.values():
-            await self.connection.call(self.stub.RegisterLore, pb.RegisterLoreRequest(lore=lore))
 
     async def _report_frames(self, request: pb.ReportFramesRequest) -> None:
         await self.connection.call(self.stub.ReportFrames, request, REPORT_TIMEOUT_S)

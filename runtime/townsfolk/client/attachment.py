@@ -87,7 +87,7 @@ class Attachment:
         try:
             stream = await self._open(resume=True)
         except NotFoundError:  # a new runtime, or the session waited too long
-            await self._runtime.restore_lore()
+            await self._runtime.lore.restore()
             return await self._open(resume=False)
         # What the runtime generated when the connection broke may be more than what came here.
         session = await self._runtime.session(self.config.session_id)

@@ -36,6 +36,8 @@ Response = TypeVar("Response", bound=Message)
 CONNECT_TIMEOUT_S = 10.0
 # What a short call may take; to register long lore takes the longest of them.
 CALL_TIMEOUT_S = 60.0
+# What it may take to load a model.
+LOAD_TIMEOUT_S = 600.0
 
 
 class Connection:

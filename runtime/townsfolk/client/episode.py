@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from typing import Any, Required, TypedDict
 
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.connection import CALL_TIMEOUT_S, LOAD_TIMEOUT_S, Connection
 from townsfolk.client.portal import Portal
 from townsfolk.v1 import episode_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona, SessionConfig
 from townsfolk.v1.sampling_pb2 import SamplingParams
-
-if TYPE_CHECKING:
-    from townsfolk.client.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,15 @@ class AsyncEpisode:
         """Made by `AsyncRuntime.open_episode`."""
         self.episode_id = episode_id
         self._connection = connection
+
+    @classmethod
+    async def open(cls, connection: Connection, config: pb.EpisodeConfig) -> AsyncEpisode:
+        """Open an episode; see `AsyncRuntime.open_episode`."""
+        request = pb.OpenEpisodeRequest(config=config)
+        response: pb.OpenEpisodeResponse = await connection.call(
+            connection.stub.OpenEpisode, request, LOAD_TIMEOUT_S
+        )
+        return cls(connection, response.episode_id)
 
     async def act(self, text: str, *, speaker: str = "", actions: Iterable[str] = ()) -> Act:
         """Tell the character what it observes, and have it act.
@@ -158,11 +165,17 @@ def episode_config(
     )
 
 
-def take_request(task: str, most: int, wait_s: float) -> pb.TakeEpisodesRequest:
-    """Return the request of `AsyncRuntime.take_episodes`.
+async def take_episodes(
+    connection: Connection, task: str, most: int, wait_s: float
+) -> list[pb.Trajectory]:
+    """Take episodes that have ended; see `AsyncRuntime.take_episodes`.
 
     Raises:
         InvalidArgumentError: A field can't hold its value.
     """
     wait_ms = milliseconds("wait_s", wait_s)
-    return message(pb.TakeEpisodesRequest, task=task, most=most, wait_ms=wait_ms)
+    request = message(pb.TakeEpisodesRequest, task=task, most=most, wait_ms=wait_ms)
+    response: pb.TakeEpisodesResponse = await connection.call(
+        connection.stub.TakeEpisodes, request, wait_s + CALL_TIMEOUT_S
+    )
+    return list(response.episodes)

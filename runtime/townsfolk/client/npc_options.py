@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict
 
-from townsfolk.client.actions import Function
-from townsfolk.v1.dialogue_pb2 import ActionSpec, PersonaContrast, SpeechSettings, TranscriptEntry
+from townsfolk.client.actions import Actions, Function
+from townsfolk.client.arguments import message
+from townsfolk.v1.dialogue_pb2 import (
+    ActionSpec,
+    Persona,
+    PersonaContrast,
+    SessionConfig,
+    SpeechSettings,
+    TranscriptEntry,
+)
 from townsfolk.v1.sampling_pb2 import SamplingParams
 
 
@@ -39,3 +47,33 @@ class NpcOptions(TypedDict, total=False):
     adapters; the model alone if not given."""
     contrast: PersonaContrast | None
     """Parts of the persona that weigh more in its replies; see `contrast`."""
+
+
+def session_config(
+    persona: Persona, options: NpcOptions, actions: Actions, history: Iterable[TranscriptEntry]
+) -> SessionConfig:
+    """Return what a character's session is opened with.
+
+    Args:
+        persona: who the character is.
+        options: the character's.
+        actions: those of `options`.
+        history: what the character remembers.
+
+    Raises:
+        InvalidArgumentError: A field can't hold its value.
+    """
+    return message(
+        SessionConfig,
+        session_id=options.get("session_id"),
+        persona=persona,
+        lore_ids=list(options.get("lore", ())),
+        sampling=options.get("sampling"),
+        priority=options.get("priority"),
+        history=history,
+        hesitation_entropy=options.get("hesitation_entropy"),
+        actions=actions.messages,
+        speech=options.get("speech"),
+        adapter=options.get("adapter"),
+        contrast=options.get("contrast"),
+    )
