@@ -16,18 +16,16 @@ const HpackEncoder := preload("hpack_encoder.gd")
 const Http2Frame := preload("http2_frame.gd")
 const Http2HeaderBlock := preload("http2_header_block.gd")
 const Http2Input := preload("http2_input.gd")
+const Http2Output := preload("http2_output.gd")
 const Http2Stream := preload("http2_stream.gd")
 const Type := Http2Frame.Type
 const Flag := Http2Frame.Flag
 const Setting := Http2Frame.Setting
 const ErrorCode := Http2Frame.ErrorCode
 
-const PREFACE := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 ## What the server may send ahead, for each stream and for all together.
 const STREAM_WINDOW := 1 << 20
 const CONNECTION_WINDOW := 4 << 20
-## A peer that makes us answer faster than it reads the answers is cut off.
-const MAX_OUTPUT := 16 << 20
 
 ## Why the connection ended; empty as long as it lives.
 var error := ""
@@ -40,7 +38,7 @@ var _encoder := HpackEncoder.new()
 var _streams: Dictionary[int, Http2Stream] = {}
 var _next_stream_id := 1
 var _input := Http2Input.new()
-var _output := PackedByteArray()
+var _output := Http2Output.new()
 var _headers := Http2HeaderBlock.new()
 var _receive_window := CONNECTION_WINDOW
 var _send_window := Http2Frame.DEFAULT_WINDOW
@@ -50,14 +48,13 @@ var _peer_max_streams := Http2Frame.MAX_WINDOW
 
 
 func _init() -> void:
-	_output.append_array(PREFACE.to_ascii_buffer())
-	var settings := PackedByteArray()
-	_put_setting(settings, Setting.ENABLE_PUSH, 0)
-	_put_setting(settings, Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW)
-	_put_setting(settings, Setting.MAX_HEADER_LIST_SIZE, HpackDecoder.MAX_LIST_SIZE)
-	Http2Frame.put(_output, Type.SETTINGS, 0, 0, settings)
-	var more := CONNECTION_WINDOW - Http2Frame.DEFAULT_WINDOW
-	Http2Frame.put(_output, Type.WINDOW_UPDATE, 0, 0, Http2Frame.u32(more))
+	var settings: Dictionary[Setting, int] = {
+		Setting.ENABLE_PUSH: 0,
+		Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+		Setting.MAX_HEADER_LIST_SIZE: HpackDecoder.MAX_LIST_SIZE,
+	}
+	_output.put_preface(settings)
+	_output.put_window_update(0, CONNECTION_WINDOW - Http2Frame.DEFAULT_WINDOW)
 
 
 ## Whether a stream can be opened now.
@@ -83,15 +80,7 @@ func open_stream(headers: PackedStringArray) -> Http2Stream:
 	stream.receive_window = STREAM_WINDOW
 	stream.send_window = _peer_initial_window
 	_streams[stream.id] = stream
-	var block := _encoder.encode(headers)
-	var type := Type.HEADERS
-	var start := 0
-	while start == 0 or start < block.size():
-		var end := mini(start + _peer_max_frame, block.size())
-		var flags := Flag.END_HEADERS if end == block.size() else Flag.NONE
-		Http2Frame.put(_output, type, flags, stream.id, block.slice(start, end))
-		type = Type.CONTINUATION
-		start = maxi(end, 1)
+	_output.put_headers(stream.id, _encoder.encode(headers), _peer_max_frame)
 	return stream
 
 
@@ -104,21 +93,20 @@ func send_pending(stream: Http2Stream) -> void:
 			break
 		var end := mini(start + room, stream.unsent.size())
 		var is_last := stream.ends_after_unsent and end == stream.unsent.size()
-		var flags := Flag.END_STREAM if is_last else Flag.NONE
-		Http2Frame.put(_output, Type.DATA, flags, stream.id, stream.unsent.slice(start, end))
+		_output.put_data(stream.id, stream.unsent.slice(start, end), is_last)
 		_send_window -= end - start
 		stream.send_window -= end - start
 		stream.is_local_closed = is_last
 		start = end
 	stream.unsent = stream.unsent.slice(start)
 	if stream.ends_after_unsent and stream.unsent.is_empty() and not stream.is_local_closed:
-		Http2Frame.put(_output, Type.DATA, Flag.END_STREAM, stream.id, PackedByteArray())
+		_output.put_data(stream.id, PackedByteArray(), true)
 		stream.is_local_closed = true
 
 
 ## Ends a stream with RST_STREAM.
 func reset_stream(stream: Http2Stream, code: ErrorCode, message: String) -> void:
-	Http2Frame.put(_output, Type.RST_STREAM, 0, stream.id, Http2Frame.u32(code))
+	_output.put_reset(stream.id, code)
 	_end_stream(stream, code, message)
 
 
@@ -150,29 +138,25 @@ func process(deadline_usec: int) -> bool:
 
 ## Asks the server for a sign of life.
 func ping() -> void:
-	var payload := PackedByteArray()
-	payload.resize(8)
-	Http2Frame.put(_output, Type.PING, 0, 0, payload)
+	_output.put_ping()
 
 
 ## Takes the bytes that are to be sent to the server.
 func take_output() -> PackedByteArray:
-	var bytes := _output
-	_output = PackedByteArray()
-	return bytes
+	return _output.take()
 
 
 ## Ends the connection because of an error that this side found.
 func fail(code: ErrorCode, message: String) -> void:
 	if error == "":
-		_put_goaway(code, message)
+		_output.put_goaway(code, message)
 		abort("HTTP/2 %s: %s" % [Http2Frame.error_name(code), message])
 
 
 ## Ends the connection as planned.
 func close() -> void:
 	if error == "":
-		_put_goaway(ErrorCode.NO_ERROR, "")
+		_output.put_goaway(ErrorCode.NO_ERROR, "")
 		abort("connection closed by this side")
 
 
@@ -193,7 +177,7 @@ func _handle_frame(type: int, flags: int, stream_id: int) -> void:
 		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
 	elif block_stream != 0 and (type != Type.CONTINUATION or stream_id != block_stream):
 		fail(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted by another frame")
-	elif _output.size() > MAX_OUTPUT:
+	elif _output.is_over_limit():
 		fail(ErrorCode.ENHANCE_YOUR_CALM, "the server does not read what it asked for")
 	elif type == Type.DATA:
 		_handle_data(flags, stream_id, _input.start, _input.end)
@@ -235,7 +219,7 @@ func _handle_data(flags: int, stream_id: int, start: int, end: int) -> void:
 		fail(ErrorCode.FLOW_CONTROL_ERROR, "more data than the connection's window allows")
 		return
 	if _receive_window < CONNECTION_WINDOW >> 1:
-		_put_window_update(0, CONNECTION_WINDOW - _receive_window)
+		_output.put_window_update(0, CONNECTION_WINDOW - _receive_window)
 		_receive_window = CONNECTION_WINDOW
 	if flags & Flag.PADDED:
 		if size == 0 or _input.bytes[start] >= size:
@@ -251,7 +235,7 @@ func _handle_data(flags: int, stream_id: int, start: int, end: int) -> void:
 		return
 	var is_end := flags & Flag.END_STREAM != 0
 	if stream.receive_window < STREAM_WINDOW >> 1 and not is_end:
-		_put_window_update(stream_id, STREAM_WINDOW - stream.receive_window)
+		_output.put_window_update(stream_id, STREAM_WINDOW - stream.receive_window)
 		stream.receive_window = STREAM_WINDOW
 	if end > start and stream.take_data.is_valid():
 		stream.take_data.call(_input.bytes, start, end)
@@ -262,12 +246,9 @@ func _handle_data(flags: int, stream_id: int, start: int, end: int) -> void:
 func _handle_headers(flags: int, stream_id: int, payload: PackedByteArray) -> void:
 	if not _check_stream_known(stream_id, "HEADERS"):
 		return
-	var skipped := 5 if flags & Flag.PRIORITY else 0
-	var content := _without_padding(flags, payload, skipped)
-	if error != "":
-		return
-	_headers.begin(stream_id, flags, content)
-	if flags & Flag.END_HEADERS:
+	if not _headers.begin(stream_id, flags, payload):
+		fail(ErrorCode.PROTOCOL_ERROR, "padding as long as the frame or longer")
+	elif flags & Flag.END_HEADERS:
 		_finish_headers()
 
 
@@ -314,7 +295,7 @@ func _handle_settings(flags: int, stream_id: int, payload: PackedByteArray) -> v
 			_apply_setting(identifier, Http2Frame.get_u32(payload, at + 2))
 		if error == "":
 			has_settings = true
-			Http2Frame.put(_output, Type.SETTINGS, Flag.ACK, 0, PackedByteArray())
+			_output.put_settings_ack()
 			_send_all_pending()
 			room_changed.emit()
 
@@ -351,7 +332,7 @@ func _handle_ping(flags: int, stream_id: int, payload: PackedByteArray) -> void:
 	elif payload.size() != 8:
 		fail(ErrorCode.FRAME_SIZE_ERROR, "PING is not 8 bytes")
 	elif not flags & Flag.ACK:
-		Http2Frame.put(_output, Type.PING, Flag.ACK, 0, payload)
+		_output.put_ping_ack(payload)
 
 
 func _handle_goaway(stream_id: int, payload: PackedByteArray) -> void:
@@ -404,20 +385,6 @@ func _check_stream_known(stream_id: int, frame: String) -> bool:
 	return true
 
 
-func _without_padding(flags: int, payload: PackedByteArray, skipped: int) -> PackedByteArray:
-	if not flags & Flag.PADDED and skipped == 0:
-		return payload
-	var start := skipped
-	var end := payload.size()
-	if flags & Flag.PADDED and not payload.is_empty():
-		start += 1
-		end -= payload[0]
-	if start > end or (flags & Flag.PADDED and payload.is_empty()):
-		fail(ErrorCode.PROTOCOL_ERROR, "padding as long as the frame or longer")
-		return PackedByteArray()
-	return payload.slice(start, end)
-
-
 func _send_all_pending() -> void:
 	for stream: Http2Stream in _streams.values():
 		if not stream.unsent.is_empty():
@@ -429,7 +396,7 @@ func _end_by_server(stream: Http2Stream) -> void:
 		return
 	if not stream.is_local_closed:
 		# The answer is complete and nobody reads the rest of the request (RFC 9113, section 8.1).
-		Http2Frame.put(_output, Type.RST_STREAM, 0, stream.id, Http2Frame.u32(ErrorCode.NO_ERROR))
+		_output.put_reset(stream.id, ErrorCode.NO_ERROR)
 	_end_stream(stream, ErrorCode.NO_ERROR, "")
 
 
@@ -442,20 +409,3 @@ func _end_stream(stream: Http2Stream, code: int, message: String) -> void:
 	stream.closed.emit(code, message)
 	if error == "":
 		room_changed.emit()
-
-
-func _put_window_update(stream_id: int, increment: int) -> void:
-	Http2Frame.put(_output, Type.WINDOW_UPDATE, 0, stream_id, Http2Frame.u32(increment))
-
-
-func _put_goaway(code: int, message: String) -> void:
-	var payload := Http2Frame.u32(0)
-	payload.append_array(Http2Frame.u32(code))
-	payload.append_array(message.to_utf8_buffer())
-	Http2Frame.put(_output, Type.GOAWAY, 0, 0, payload)
-
-
-func _put_setting(payload: PackedByteArray, identifier: int, value: int) -> void:
-	payload.append(identifier >> 8)
-	payload.append(identifier & 0xFF)
-	payload.append_array(Http2Frame.u32(value))

@@ -21,11 +21,19 @@ var _decoder := HpackDecoder.new()
 var _block := PackedByteArray()
 
 
-## Begins with the content of a HEADERS frame.
-func begin(id: int, flags: int, content: PackedByteArray) -> void:
+## Begins with a HEADERS frame; returns whether its padding leaves room for it.
+func begin(id: int, flags: int, payload: PackedByteArray) -> bool:
+	var start := 5 if flags & Flag.PRIORITY else 0
+	var end := payload.size()
+	if flags & Flag.PADDED and not payload.is_empty():
+		start += 1
+		end -= payload[0]
+	if start > end or (flags & Flag.PADDED and payload.is_empty()):
+		return false
 	stream_id = id
 	ends_stream = flags & Flag.END_STREAM != 0
-	_block = content
+	_block = payload.slice(start, end)
+	return true
 
 
 ## Takes what a CONTINUATION frame adds; returns whether it is not too long yet.
