@@ -91,7 +91,7 @@ def test_a_lines_own_pace_goes_before_the_defaults(tmp_path):
     ("text", "complaint"),
     [
         ("[[lines]]\nsays = 'One.'\nsaid = 1", r"lines\.0\.said: Extra inputs"),
-        ("[[lines]]\nheard = 'mayor'", r"lines\.0: says nothing: set says, or fails"),
+        ("[[lines]]\nheard = 'mayor'", r"lines\.0: says nothing: set says, acts, or fails"),
         ("[[lines]]\nheard = '('\nsays = 'One.'", r"lines\.0\.heard: is no regular expression"),
         ("[[lines]]\nsays = 'One.'\nfails = 'often'", r"lines\.0\.fails: Input should be 'over"),
         ("[[lines]]\nsays = 'One.'\ndelay_ms = -1", r"lines\.0\.delay_ms: Input should be greater"),

@@ -85,12 +85,13 @@ class Chat:
                 guard_of(params),
                 in_thought=self._model.template.begins_in_thought,
             )
-            generation = self._begin(prompt_ids, params, spoken, None)
+            begins = box.format.begins
+            generation = self._begin(prompt_ids, params, spoken, None, begins_action=begins)
             return generation, lambda: spoken.stopped == box.format.begins
 
         def write(text: str, how: SamplingParams) -> Generation:
             more = self._model.encode_more(text) if text else []
-            return self._begin(begun + more, how, None, grammar)
+            return self._begin(begun + more, how, None, grammar, is_action=True)
 
         return ToolReply(box, params, speak, write)
 
@@ -100,6 +101,9 @@ class Chat:
         params: SamplingParams,
         spoken: "_Spoken | None",
         grammar: CompiledGrammar | None,
+        *,
+        begins_action: str = "",
+        is_action: bool = False,
     ) -> Generation:
         return self._model.engine.submit(
             prompt_ids,
@@ -110,6 +114,8 @@ class Chat:
                 penalizes_prompt=False,
                 text_filter=spoken,
                 speaker=SPEAKER,
+                is_action=is_action,
+                begins_action=begins_action,
             ),
             grammar=grammar,
             adapter=self._adapter,

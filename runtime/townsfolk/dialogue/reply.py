@@ -31,6 +31,7 @@ class ReplyText:
         labels: SpeakerLabels,
         stops: Sequence[str] = (),
         *,
+        begins_action: str = "",
         last_tokens: int = 0,
         begins_in_thought: bool = False,
         guard: RepetitionGuard | None = None,
@@ -40,6 +41,7 @@ class ReplyText:
         Args:
             labels: Of everybody who speaks.
             stops: Texts of the chat template that end a reply.
+            begins_action: With what it ends where the character begins to act, if it may.
             last_tokens: When no more tokens than this are left, the reply ends with its sentence.
             begins_in_thought: The prompt has begun a thought, which the reply goes on with.
             guard: Ends a reply, or a thought, that goes round in circles.
@@ -52,7 +54,8 @@ class ReplyText:
         self._labels = labels
         self._guard = guard
         self._thoughts = ThoughtFilter(is_open=begins_in_thought)
-        self._stops = StopScanner(stops)
+        self.begins_action = begins_action
+        self._stops = StopScanner((*stops, begins_action) if begins_action else stops)
         self._last_tokens = last_tokens
         self._held = ""  # not looked at yet, or in doubt
         self._may_be_label = True  # whether a label could stand where `_held` begins

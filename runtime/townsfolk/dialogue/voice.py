@@ -63,7 +63,7 @@ class Voice:
         if turn.utterance.grammar is not None:
             return await self._fill(turn, prompt, turn.utterance.grammar, priority)
         labels = SpeakerLabels(self._name, speakers | {DEFAULT_SPEAKER})
-        begins = () if acting is None else (acting.begins,)
+        begins = "" if acting is None else acting.begins
         reply, token_ids = self._reply_text(turn, labels, begins), prompt.token_ids
         if acting is not None and acting.now.silent:
             silent = _Said(reply, token_ids, _NOTHING)
@@ -132,7 +132,7 @@ class Voice:
             told = form.closes + form.answer.format(call.told(self._name, outcome))
             token_ids += self._model.encode_more(call.text + told)
             turn.goes_on = True
-            begins = (acting.begins,) if number + 1 < limit else ()
+            begins = acting.begins if number + 1 < limit else ""
             reply = self._reply_text(turn, labels, begins)
             completion = await self._speak(turn, token_ids, reply, priority)
             usage = _sum(said.completion.usage, completion.usage)
@@ -157,7 +157,12 @@ class Voice:
                 priority=priority,
                 deadline_s=left,
                 namespace=self._model.namespace,
-                rules=ReplyRules(penalizes_prompt=False, records_draws=turn.draws is not None),
+                rules=ReplyRules(
+                    penalizes_prompt=False,
+                    speaker=self._name,
+                    is_action=True,
+                    records_draws=turn.draws is not None,
+                ),
                 grammar=grammar,
                 adapter=self._adapter,
             )
@@ -233,6 +238,7 @@ class Voice:
                 penalizes_prompt=False,
                 text_filter=reply,
                 speaker=self._name,
+                begins_action="" if reply is None else reply.begins_action,
                 own_lines=self._own_lines(turn) if grammar is None else (),
                 contrast=None if turn.plain is None else turn.plain.behind(token_ids),
                 records_draws=turn.draws is not None,
@@ -258,14 +264,13 @@ class Voice:
         lines = [*turn.own_lines, turn.text] if turn.text else turn.own_lines
         return tuple(tuple(self._model.encode_more(line)) for line in lines)
 
-    def _reply_text(
-        self, turn: Turn, labels: SpeakerLabels, stops: tuple[str, ...] = ()
-    ) -> ReplyText:
+    def _reply_text(self, turn: Turn, labels: SpeakerLabels, begins: str = "") -> ReplyText:
         longest, shortest = turn.params.max_new_tokens, turn.params.min_new_tokens
         last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
         return ReplyText(
             labels,
-            (*self._model.template.stops, *stops),
+            self._model.template.stops,
+            begins_action=begins,
             last_tokens=last_tokens,
             begins_in_thought=self._model.template.begins_in_thought,
             guard=None if turn.params.stop_repetition is False else guard_of(turn.params),

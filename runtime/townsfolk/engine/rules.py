@@ -55,6 +55,9 @@ class ReplyRules:
         own_lines: what it has said before, as tokens: what DRY and `no_repeat_tokens` count besides
             the reply.
         contrast: a prompt that the reply is drawn in contrast to.
+        is_action: whether it is the JSON of an action, for engines that speak by a script.
+        begins_action: with what it ends where the character begins to act, for such engines; empty
+            where it can't.
         records_draws: whether it is told of each token how likely it was among those it was drawn
             from, and of which there was no choice; see `TokenInfo.drawn_logprob`.
     """
@@ -65,6 +68,8 @@ class ReplyRules:
     speaker: str = ""
     own_lines: tuple[tuple[int, ...], ...] = ()
     contrast: Contrast | None = None
+    is_action: bool = False
+    begins_action: str = ""
     records_draws: bool = False
 
 

@@ -33,6 +33,7 @@ from townsfolk.engine.request_options import Asked, RequestOptions
 from townsfolk.engine.rules import ReplyRules
 from townsfolk.engine.stats import EngineStats, Meter, ModelState
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
+from townsfolk.fake.acts import UnfitActError, check_written
 from townsfolk.fake.script import Failure, Line, Script
 from townsfolk.fake.vocabulary import Heard, last_heard, make_tokenizer
 from townsfolk.grammar import CompiledGrammar, Grammar, GrammarCompiler
@@ -138,7 +139,8 @@ class ScriptedEngine:
         if line.fails is Failure.OVERLOADED:
             raise EngineOverloadedError(_MAX_BATCH)
         params = params or self.default_params
-        reply = _Reply(self._text(line, rules.speaker, heard), line, params, rules, len(ids))
+        text = self._text(line, rules, heard, asked.grammar)
+        reply = _Reply(text, line, params, rules, len(ids))
         if asked.deadline_s is not None:
             reply.deadline = asyncio.get_running_loop().time() + asked.deadline_s
         generation = Generation(reply.cancelled.set, lambda _: None, self.unread.reader())
@@ -207,7 +209,31 @@ class ScriptedEngine:
             task.cancel()
         await asyncio.gather(*self._replies, return_exceptions=True)
 
-    def _text(self, line: Line, character: str, heard: Heard) -> str:
+    def _text(
+        self, line: Line, rules: ReplyRules, heard: Heard, grammar: CompiledGrammar | None
+    ) -> str:
+        """What is written this time: what the character does, or what it says.
+
+        Raises:
+            InvalidPromptError: The script has it do nothing here, or what it can't.
+        """
+        acts = line.acts[heard.actions :]
+        if not (rules.is_action and grammar is not None):
+            begins = rules.begins_action if acts else ""
+            return self._speech(line, rules.speaker, heard) + begins
+        says = "" if acts else self._speech(line, rules.speaker, heard)
+        text = acts[0].written(grammar) if acts else says
+        try:
+            check_written(text, grammar, self.tokenizer)
+        except UnfitActError as error:
+            raise InvalidPromptError(
+                f"{rules.speaker} is to act after {heard.text or heard.cue.value!r}, where the "
+                "script has no action for it that fits: set acts of the line, as in "
+                f'acts = {{ name = "...", arguments = {{ }} }}; {error}'
+            ) from None
+        return text
+
+    def _speech(self, line: Line, character: str, heard: Heard) -> str:
         """What is said this time."""
         if not line.says:
             return ""

@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from townsfolk.dialogue.turn import TurnCue
+from townsfolk.fake.acts import ScriptedAct
 from townsfolk.fake.vocabulary import Heard
 
 
@@ -67,6 +68,11 @@ class Line(Pace):
         description="What the character answers; of several, one after the other, and then the "
         "last again. {speaker}, {heard} and {character} stand for what they name.",
     )
+    acts: tuple[ScriptedAct, ...] = Field(
+        default=(),
+        description="What the character does behind it, if the turn lets it act: a name, and "
+        "arguments; of several, one after the other.",
+    )
     fails: Failure | None = Field(default=None, description="What goes wrong.")
     after_words: int | None = Field(
         default=None, ge=0, description="How many words are said before that; not set: all."
@@ -86,10 +92,15 @@ class Line(Pace):
     def _one_or_several(cls, says: object) -> object:
         return (says,) if isinstance(says, str) else says
 
+    @field_validator("acts", mode="before")
+    @classmethod
+    def _one_act_or_several(cls, acts: object) -> object:
+        return (acts,) if isinstance(acts, dict) else acts
+
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if not any(text.strip() for text in self.says) and self.fails is None:
-            raise ValueError("says nothing: set says, or fails")
+        if not any(text.strip() for text in self.says) and not self.acts and self.fails is None:
+            raise ValueError("says nothing: set says, acts, or fails")
         return self
 
     def fits(self, character: str | None, heard: Heard) -> bool:

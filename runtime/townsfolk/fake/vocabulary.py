@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from townsfolk.dialogue.actions import OURS
 from townsfolk.dialogue.prompt import SPEAKS_AGAIN, SPEAKS_FIRST
 from townsfolk.dialogue.turn import TurnCue
 from townsfolk.text.files import TokenizerFiles
@@ -21,11 +22,19 @@ _BEGIN_ID, _MIDDLE_ID, _END_ID = 256, 257, 258
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a turn answers: who said what. An event has no speaker, and nothing has no text."""
+    """What a turn answers: who said what. An event has no speaker, and nothing has no text.
+
+    Attributes:
+        speaker: who said it.
+        text: what was said, or happened.
+        cue: which of these.
+        actions: how many have been taken since.
+    """
 
     speaker: str
     text: str
     cue: TurnCue = TurnCue.SAID
+    actions: int = 0
 
 
 def make_tokenizer() -> Tokenizer:
@@ -68,14 +77,19 @@ def last_heard(token_ids: Sequence[int], tokenizer: Tokenizer) -> Heard:
     if _END_ID not in ids:
         return Heard("", tokenizer.decode(ids))
     message: list[int] = []
+    behind = 0
     for begin in (place for place, token_id in enumerate(ids) if token_id == _BEGIN_ID):
         middle = ids.index(_MIDDLE_ID, begin)
         if tokenizer.decode(ids[begin + 1 : middle]) == "user":
-            message = ids[middle + 1 : ids.index(_END_ID, middle)]
+            behind = ids.index(_END_ID, middle)
+            message = ids[middle + 1 : behind]
+    actions = tokenizer.decode(ids[behind:]).count(OURS.closes)
     line = tokenizer.decode(message).rpartition("\n")[2]
     speaker, colon, text = line.partition(": ")
     if line in (f"[{SPEAKS_FIRST}]", f"[{SPEAKS_AGAIN}]"):
-        return Heard("", "", TurnCue.NONE)
+        return Heard("", "", TurnCue.NONE, actions)
     if line.startswith("["):
-        return Heard("", line, TurnCue.EVENT)
-    return Heard(speaker, text) if colon else Heard("", line)
+        return Heard("", line, TurnCue.EVENT, actions)
+    if not colon:
+        speaker, text = "", line
+    return Heard(speaker, text, TurnCue.SAID, actions)
