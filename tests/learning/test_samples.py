@@ -95,7 +95,7 @@ def test_nothing_that_was_not_drawn_is_learned(grammars):
 
 
 def test_chance_is_no_progress():
-    """Of 200 comparisons of equals, about two are below one in a hundred."""
+    """Of 60 comparisons of equals, about three are below one in twenty."""
     rng = np.random.default_rng(0)
     below = 0
     for seed in range(60):
