@@ -11,6 +11,8 @@ from townsfolk.dialogue.turn import Turn
 from townsfolk.sampling.params import SamplingParams
 
 MAX_ACTION_TOKENS = 256
+# What is said anew has the next seed, and acts of an episode are another such number apart.
+_STRIDE = 0xD1B54A32D192ED03
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,19 @@ class Acting:
         )
 
 
-def action_params(params: SamplingParams, apart: bool = False) -> SamplingParams:
+def action_params(params: SamplingParams, number: int = 0) -> SamplingParams:
     """How an action's JSON is drawn: as the speech is, but for what is about speech alone.
+
+    It has random numbers of its own, which follow from the speech's seed: with the same ones, what
+    is done would hang on how it was said.
 
     Args:
         params: Of the speech.
-        apart: Draw with other random numbers than the speech of the same seed.
+        number: Of the action in its turn.
     """
     return replace(
         params,
-        seed=params.seed ^ 1 if apart and params.seed is not None else params.seed,
+        seed=None if params.seed is None else (params.seed + (number + 1) * _STRIDE) % 2**64,
         stop=(),
         stop_token_ids=(),
         min_new_tokens=0,

@@ -153,7 +153,7 @@ class Voice:
         try:
             turn.generation = self._model.engine.submit(
                 token_ids,
-                action_params(turn.params, turn.draws is not None),
+                action_params(turn.params, turn.actions_taken),
                 priority=priority,
                 deadline_s=left,
                 namespace=self._model.namespace,
