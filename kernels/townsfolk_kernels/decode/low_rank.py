@@ -9,7 +9,7 @@ step; before each product another one computes `A x` of each row, and the produc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
-from townsfolk_kernels.gpu.launch import options, power_of_two
+from townsfolk_kernels.gpu.launch import Tiles, options, power_of_two
 
 UNIT = 16
 """Ranks that are taken together: the least that tensor cores sum over."""
@@ -283,6 +283,17 @@ def add_low_rank(
                     products = chosen.to(tl.float32)[:, :, None] * right[None, :, :]
                     acc += tl.sum(products, axis=1)
     return acc
+
+
+def with_registers_left(tiles: Tiles, in_features: int) -> Tiles:
+    """Return the tiles of a product of one row, with threads enough to hold what adapters add too.
+
+    With 14,336 inputs, threads of 8 warps would keep 16 bytes in memory on cards of 8.0 and 12.0.
+    """
+    width = power_of_two(tiles.share(in_features))
+    if tiles.depth > 0 or tiles.matrix or width <= 8192 or tiles.warps > 8:
+        return tiles
+    return replace(tiles, warps=2 * tiles.warps)
 
 
 def low_rank_arguments(added: LowRankRows | None, uses_tensor_cores: bool) -> dict[str, Any]:

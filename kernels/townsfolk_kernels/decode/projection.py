@@ -5,7 +5,12 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.decode.low_rank import LowRankRows, add_low_rank, low_rank_arguments
+from townsfolk_kernels.decode.low_rank import (
+    LowRankRows,
+    add_low_rank,
+    low_rank_arguments,
+    with_registers_left,
+)
 from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
@@ -246,6 +251,8 @@ def project_and_add(
         added: what adapters add, after `shrink`.
     """
     batch, tiles, workspace = x.shape[0], launch.tiles, launch.workspace
+    if added is not None:
+        tiles = with_registers_left(tiles, x.shape[1])
     hidden = weight.shape[0]
     _project_and_add_kernel[(-(-hidden // tiles.rows), tiles.splits_of(x.shape[1]))](
         x,

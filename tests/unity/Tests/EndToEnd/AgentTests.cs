@@ -251,7 +251,7 @@ namespace Townsfolk.Tests.EndToEnd
         public void TheMainThreadAllocatesNothingForAToken()
         {
             const int From = 10;
-            const int To = 60;
+            const int Least = 30;
             var agent = Scene.Character(tokens: 120);
             var texts = 0;
             var before = 0L;
@@ -263,10 +263,8 @@ namespace Townsfolk.Tests.EndToEnd
                 {
                     before = GC.GetAllocatedBytesForCurrentThread();
                 }
-                else if (texts == To)
-                {
-                    allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-                }
+
+                allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             };
             // The first answer grows what grows once.
             agent.Say("Tell me everything.");
@@ -275,10 +273,11 @@ namespace Townsfolk.Tests.EndToEnd
             texts = 0;
             agent.Say("Go on.");
             Scene.FramesUntil(() => !agent.IsBusy);
-            Assert.That(texts, Is.GreaterThan(To));
+            // A reply that can't end may go round, and is stopped then.
+            Assert.That(texts, Is.GreaterThan(From + Least));
 
             // A lock that was waited for has an object of its own, once; one object for each token would be 24 bytes and more.
-            Assert.That(allocated, Is.LessThan(12 * (To - From)));
+            Assert.That(allocated, Is.LessThan(12 * (texts - From)));
         }
 
         [Test]
