@@ -273,7 +273,6 @@ namespace Townsfolk.Tests.EndToEnd
             texts = 0;
             agent.Say("Go on.");
             Scene.FramesUntil(() => !agent.IsBusy);
-            // A reply that can't end may go round, and is stopped then.
             Assert.That(texts, Is.GreaterThan(From + Least));
 
             // A lock that was waited for has an object of its own, once; one object for each token would be 24 bytes and more.

@@ -45,6 +45,8 @@ namespace Townsfolk.Tests.EndToEnd
             agent.Sampling.minNewTokens = tokens;
             if (tokens > 0)
             {
+                // So many, whatever they say: a small model that can't end goes round.
+                agent.Sampling.stopRepetition = false;
                 agent.Sampling.logitBias = Vocabulary.Ends
                     .Select(id => new TokenBias { tokenId = id, bias = -100f }).ToArray();
             }
