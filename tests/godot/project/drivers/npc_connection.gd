@@ -112,4 +112,9 @@ func exported_for_ever() -> void:
 # As the Project Settings say, with one that shares.
 func launched_with_others() -> void:
 	ProjectSettings.set_setting(TownsfolkSettings.SHARE, true)
+	var lines: Array[String] = []
+	_runtime.log_received.connect(lines.append)
 	await launched()
+	# It comes before the answer or, on a busy machine, behind it.
+	while not lines.any(func(line: String) -> bool: return "starting a shared runtime" in line):
+		await _runtime.log_received
