@@ -45,6 +45,14 @@ def in_8_bits(x):
     return ((runs * (127 / most).nan_to_num(posinf=0)).round() * (most / 127)).flatten(1)
 
 
+def near_ties(x):
+    """What one step of 8 bits is worth to those that stand between two: they may go either way."""
+    runs = x.unflatten(1, (-1, 32))
+    most = runs.abs().amax(dim=2, keepdim=True)
+    steps = (runs * (127 / most).nan_to_num(posinf=0)).abs()
+    return ((steps.frac() - 0.5).abs().lt(1e-4) * (most / 127)).flatten(1)
+
+
 @formats
 @pytest.mark.parametrize("rows", [1, 2, 4, 7, 70])
 def test_products_are_those_of_rows_in_8_bits(block_format, rows):
@@ -54,7 +62,8 @@ def test_products_are_those_of_rows_in_8_bits(block_format, rows):
     values = matrix.values(0, ROWS, torch.float32).double()
     expected = in_8_bits(x).double() @ values.T
     scale = in_8_bits(x).double().abs() @ values.T.abs()
-    assert ((product(matrix, x) - expected).abs() < 2e-6 * scale).all()
+    slack = near_ties(x).double() @ values.T.abs()
+    assert ((product(matrix, x) - expected).abs() < 2e-6 * scale + slack).all()
 
 
 @formats
