@@ -29,9 +29,10 @@ _USUAL_CUDA = 704 * MIB
 _KERNELS = 192 * MIB
 # What it takes more once a model was released and loaded again, by another thread; there 80 MiB.
 _RELOADED = 96 * MIB
-# Rows whose scores are computed and drawn from at once, and fp32 copies of the scores of each: in
-# decode steps and sampling; where the tokens of a prompt are scored, as many rows.
-_SCORED_ROWS = 64
+SCORED_ROWS = 64
+"""Rows whose scores over the vocabulary are computed at once, of a step or of a prompt: bounds the
+fp32 logits, which for a vocabulary of 128,000 are 0.5 MB each."""
+# So many fp32 copies of them: in decode steps and sampling, and where prompts are scored.
 _DRAWN_COPIES = 6
 _SCORED_COPIES = 4
 # Graphs with prompts keep the activations of so many tokens, beside those of the largest step.
@@ -312,7 +313,7 @@ def _work_bytes(
         # Plain operations in between: norms of heads and multipliers in fp32, activations apart.
         token += 6 * (heads + kv_heads) + 4 * spec.hidden_size + 2 * inner
     activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
-    copies = _DRAWN_COPIES * min(rows, _SCORED_ROWS) + _SCORED_COPIES * _SCORED_ROWS
+    copies = _DRAWN_COPIES * min(rows, SCORED_ROWS) + _SCORED_COPIES * SCORED_ROWS
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
     tiles = 3 if steps > _GRAPH_TOKENS else 2

@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import upload
 
+from townsfolk.engine.memory import SCORED_ROWS
 from townsfolk.engine.step import ItemOutput, StepItem
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.batch import Chunk
 from townsfolk.sampling import SampledTokens, TokenInfo, prompt_logprobs, token_infos
-
-# Rows of the vocabulary that are scored at once for `echo`: bounds the fp32 logits, which for a
-# vocabulary of 128,000 are 0.5 MB each.
-_SCORED_ROWS = 64
 
 
 def score_chunks(
@@ -44,8 +41,8 @@ def score_chunks(
     hidden = decoder.forward(batch, kv)[: len(next_ids)]  # [tokens, hidden]
     wanted = upload(np.array(next_ids, dtype=np.int64), hidden.device)
     found = []
-    for begin in range(0, len(next_ids), _SCORED_ROWS):
-        part = slice(begin, begin + _SCORED_ROWS)
+    for begin in range(0, len(next_ids), SCORED_ROWS):
+        part = slice(begin, begin + SCORED_ROWS)
         found.append(prompt_logprobs(decoder.logits(hidden[part]), wanted[part], 0).logprobs)
     logprobs: list[float] = torch.cat(found).tolist()
     return logprobs
@@ -76,8 +73,8 @@ def score_prompts(
     wanted = torch.cat(rows)
     top = max(item.scoring.top for item in items if item.scoring is not None)
     scores: list[tuple[int, SampledTokens]] = []
-    for begin in range(0, len(next_ids), _SCORED_ROWS):
-        part = slice(begin, begin + _SCORED_ROWS)
+    for begin in range(0, len(next_ids), SCORED_ROWS):
+        part = slice(begin, begin + SCORED_ROWS)
         logits = decoder.logits(wanted[part])
         scored = prompt_logprobs(logits, torch.tensor(next_ids[part], device=logits.device), top)
         end = 0
