@@ -68,6 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-minutes", type=positive, help="end after this time, the schedule with it")
     add("--patience", type=count, help="end after so many measurements without a better one")
     add("--rows", type=count, default=4, help="rows in a batch. Default 4")
+    add(
+        "--accumulate",
+        type=count,
+        default=1,
+        metavar="N",
+        help="batches of a step, one after the other: the gradients of N times the rows, in the "
+        "memory of --rows. Default 1",
+    )
     add("--length", type=whole_number(2), help=f"tokens in a row. Default at most {_LENGTH}")
     add("--learning-rate", type=positive, default=2e-4, help="its peak. Default 2e-4")
     add("--warmup-steps", type=count, default=10, help="steps until the peak. Default 10")
@@ -241,8 +249,10 @@ def _batches(examples: Sequence[Example], options: argparse.Namespace, length: i
 def _settings(options: argparse.Namespace, rows: int, device: str) -> TrainerSettings:
     from townsfolk.training.trainer import TrainerSettings
 
+    at_once = options.rows * options.accumulate
     return TrainerSettings(
-        steps=options.steps or math.ceil(options.epochs * rows / options.rows),
+        steps=options.steps or math.ceil(options.epochs * rows / at_once),
+        accumulate=options.accumulate,
         max_minutes=options.max_minutes,
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
@@ -263,7 +273,7 @@ def _noted(
     """All that decides what a run comes to."""
     names = (
         *("rows", "learning_rate", "warmup_steps", "weight_decay", "prompt_weight", "seed"),
-        *("hold_out", "patience", "log_every", "max_minutes"),
+        *("accumulate", "hold_out", "patience", "log_every", "max_minutes"),
     )
     files = [*options.data, *([options.validation] if options.validation else [])]
     return {

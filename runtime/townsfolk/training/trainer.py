@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -32,6 +34,8 @@ class TrainerSettings:
 
     steps: int = 1000
     """Optimizer steps."""
+    accumulate: int = 1
+    """Batches of a step: their gradients are those of one batch that has all their rows."""
     max_minutes: float | None = None
     """End after this many minutes; the learning rate falls with whatever is used up faster."""
     learning_rate: float = 1e-3
@@ -155,11 +159,11 @@ class Trainer:
         began = time.monotonic() - self._seconds
         sums = torch.zeros(2, device=settings.device)  # reply loss, reply tokens
         logged, tokens = self._seconds, 0
-        with closing(self._source.batches(self._step)) as batches:
+        with closing(self._source.batches(self._step * settings.accumulate)) as batches:
             while (used := self._used()) < 1.0:
-                batch = next(batches)
-                tokens += batch.tokens.size
-                sums += self._update(batch, used)
+                taken = [next(batches) for _ in range(settings.accumulate)]
+                tokens += sum(batch.tokens.size for batch in taken)
+                sums += self._update(taken, used)
                 self._step += 1
                 self._seconds = time.monotonic() - began
                 if self._step % settings.log_every == 0 or self._used() >= 1.0:
@@ -194,7 +198,7 @@ class Trainer:
         by_time = self._seconds / (60 * settings.max_minutes) if settings.max_minutes else 0.0
         return max(self._step / settings.steps, by_time)
 
-    def _update(self, batch: Batch, used: float) -> Tensor:
+    def _update(self, batches: Sequence[Batch], used: float) -> Tensor:
         """One optimizer step; returns the reply loss' sum and the number of reply tokens."""
         warm = min(1.0, (self._step + 1) / self.settings.warmup_steps)
         fallen = max(0.0, min(used, 1.0) - self.settings.hold) / max(1.0 - self.settings.hold, 1e-9)
@@ -204,26 +208,43 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = self.settings.learning_rate * warm * (floor + (1 - floor) * cosine)
         torch.manual_seed(self.settings.seed * 1_000_003 + self._step)
-        losses, kinds = self._forward(batch)
-        replies = (kinds == REPLY).float()
-        weights = replies + self.settings.prompt_weight * (kinds == PROMPT)
-        loss = (losses * weights).sum() / weights.sum().clamp(min=1.0)
-        loss.backward()
+        # Of all batches together: a mean of means would weigh the tokens of short ones more.
+        weight = max(sum(self._weight(batch) for batch in batches), 1.0)
+        sums = torch.zeros(2, device=self.settings.device)
+        for batch in batches:
+            sums += self._backward(batch, weight)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_gradient_norm)
         for optimizer in self._optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        return sums
+
+    def _weight(self, batch: Batch) -> float:
+        """The weights of all targets of a batch together."""
+        kinds = _targets(batch)
+        replies = np.count_nonzero(kinds == REPLY)
+        return replies + self.settings.prompt_weight * np.count_nonzero(kinds == PROMPT)
+
+    def _backward(self, batch: Batch, weight: float) -> Tensor:
+        """Add a batch's part to the gradients; returns what ``_update`` does, of this batch.
+
+        Args:
+            batch: What to learn from.
+            weight: By what the batch's weighted losses are divided.
+        """
+        losses, kinds = self._forward(batch)
+        replies = (kinds == REPLY).float()
+        weights = replies + self.settings.prompt_weight * (kinds == PROMPT)
+        ((losses * weights).sum() / weight).backward()
         return torch.stack(((losses.detach() * replies).sum(), replies.sum()))
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The loss of each target and what kind of token it is. Both [rows, length]."""
         device = self.settings.device
         tokens = torch.from_numpy(batch.tokens.astype("int64")).to(device, non_blocking=True)
-        kinds = torch.from_numpy(batch.kinds).to(device, non_blocking=True)
-        documents = torch.from_numpy(batch.documents.astype("int64")).to(device, non_blocking=True)
-        # What follows a document's end is another document: nothing to learn from.
-        kinds = kinds[:, 1:] * (documents[:, 1:] == documents[:, :-1])
-        documents = documents[:, :-1].contiguous()
+        kinds = torch.from_numpy(_targets(batch)).to(device, non_blocking=True)
+        documents = torch.from_numpy(batch.documents[:, :-1].astype("int64"))
+        documents = documents.to(device, non_blocking=True)
         masks = document_masks(documents, self.model.spec, self._blockwise)
         wanted = kinds != PADDING if self.settings.prompt_weight else kinds == REPLY
         with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
@@ -257,6 +278,13 @@ class Trainer:
                 total, count = total + float(replies.sum()), count + len(replies)
         self.model.train()
         return total / max(count, 1)
+
+
+def _targets(batch: Batch) -> NDArray[np.uint8]:
+    """What kind of token each target is; PADDING behind a document's end. [rows, length]."""
+    documents = batch.documents
+    # What follows a document's end is another document: nothing to learn from.
+    return np.where(documents[:, 1:] == documents[:, :-1], batch.kinds[:, 1:], np.uint8(PADDING))
 
 
 def _progress() -> Progress:
