@@ -4,14 +4,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 from townsfolk.config import EngineSettings
-from townsfolk.engine import Engine
 from townsfolk.engine.errors import UnfitSettingError
 from townsfolk.engine.memory import MemoryPlan
 from townsfolk.kv import KvCache
 from townsfolk.kv.cache import block_bytes
 from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
 from townsfolk.sampling import SamplingParams
-from townsfolk_kernels.pages import QUANTIZED, scales_of
+from townsfolk_kernels import activation_dtype
+from townsfolk_kernels.pages import QUANTIZED, quantize_rows, scales_of
 
 CPU = torch.device("cpu")
 FAMILIES = ["llama-tiny", "smollm2-135m", "qwen3-0.6b", "gemma-3-1b", "smollm3-3b"]
@@ -61,7 +61,8 @@ def test_a_token_takes_little_more_than_half():
         MemoryPlan.make(spec, torch.bfloat16, CPU, EngineSettings(kv_dtype=kind, device="cpu"))
         for kind in ("auto", "int8")
     ]
-    assert [plan.kv_dtype for plan in plans] == [torch.bfloat16, QUANTIZED]
+    # A processor that can't multiply bf16 keeps fp32.
+    assert [plan.kv_dtype for plan in plans] == [activation_dtype(torch.bfloat16, CPU), QUANTIZED]
     assert plans[1].num_blocks / plans[0].num_blocks > 1.9
 
 
@@ -77,21 +78,48 @@ def test_a_copied_block_has_its_scales():
         assert not torch.equal(each[2], each[1])
 
 
-async def test_a_prefix_is_found_again_and_says_the_same():
-    settings = EngineSettings(device="cpu", kv_dtype="int8", threads=1, kv_memory_mib=8)
-    engine = Engine.from_pretrained("starter", settings)
-    try:
-        params = SamplingParams(temperature=0.0, max_new_tokens=12)
-        # Not so close a call that rounding decides it, which differs where pages are found.
-        text = "Mira Holloway says: Welcome to the Salted Herring, traveller. " * 6
-        first = await engine.generate(text, params)
-        again = await engine.generate(text, params)
-        assert again.text == first.text
-        assert again.usage.cached_tokens > 0
-        assert engine.stats().kv_blocks_cached > 0
-        await engine.check()
-    finally:
-        await engine.aclose()
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_found_again_is_what_was_computed(name):
+    """Bit for bit: nothing is rounded twice, and the rest of a prompt leaves its beginning alone.
+
+    What that rest then gives differs as it does with pages of numbers: products of fewer rows add
+    in another order. Now and then the last bits turn a code of 8 bits, too.
+    """
+    spec = small(name)
+    torch.manual_seed(3)
+    decoder = Decoder.random(spec, torch.float32, CPU)
+    prompt = torch.randint(3, 300, (49,)).tolist()
+    kv, numbers = (KvCache.allocate(spec, 4, 16, kind, CPU) for kind in (QUANTIZED, torch.float32))
+    first = logits(decoder, kv, prompt, [])[-1]
+    logits(decoder, numbers, prompt, [])
+    # The first layer has read no other's pages: its numbers tell what is kept of it.
+    for pages, exact in ((kv.k[0], numbers.k[0]), (kv.v[0], numbers.v[0])):
+        codes, scales = quantize_rows(exact[:3])
+        assert torch.equal(pages[:3], codes)
+        assert torch.equal(scales_of(pages)[:3], scales)
+    found = [(pages[:3].clone(), scales_of(pages)[:3].clone()) for pages in (*kv.k, *kv.v)]
+    rest = ModelBatch.build([Chunk(prompt[48:], 48, range(4))], 16, CPU)
+    again = decoder.logits(decoder.forward(rest, kv))[-1]
+    for pages, (codes, scales) in zip((*kv.k, *kv.v), found, strict=True):
+        assert torch.equal(pages[:3], codes)
+        assert torch.equal(scales_of(pages)[:3], scales)
+    assert (again - first).norm() / first.norm() < 2e-3
+
+
+async def test_a_prefix_is_found_again_and_says_the_same(start, prompts):
+    """The same log-probabilities, to what rounding turns: a text may hang on less than that."""
+    engine = start(kv_dtype="int8")
+    params = SamplingParams(temperature=0.0, max_new_tokens=1, logprobs=20)
+    said = []
+    for _ in range(2):
+        generation = engine.submit(prompts[9], params)
+        (token,) = [token async for delta in generation for token in delta.tokens]
+        said.append(dict(token.top))
+    assert generation.completion.usage.cached_tokens == len(prompts[9]) - 1
+    assert engine.stats().kv_blocks_cached > 0
+    for token_id in said[0].keys() & said[1].keys():
+        assert said[1][token_id] == pytest.approx(said[0][token_id], abs=0.05)
+    assert len(said[0].keys() & said[1].keys()) > 15
 
 
 def test_many_at_once_say_what_each_says_alone():
