@@ -62,7 +62,7 @@ def make_cuda(decoder, monkeypatch):
         masks = DeviceMasks(MAX_BATCH + PREFILLS, runner._vocab_size, CPU)
         runner._resources = StepResources(decoder, kv, tables, sampler, masks)
         runner._steps = CudaSteps(SimpleNamespace(step=runner._resources), None, ())
-        runner._is_plain = [True] * MAX_BATCH
+        runner._general = set()
         runner.adapters = SlotAdapters(decoder, MAX_BATCH)
         runner._long_from = None
         runner._book = SimpleNamespace(get=lambda shape: None)

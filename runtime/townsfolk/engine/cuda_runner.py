@@ -49,7 +49,7 @@ from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.batch import Chunk
-from townsfolk.sampling import TokenInfo
+from townsfolk.sampling import TokenInfo, plain_token
 from townsfolk.sampling.triton_backend import is_plain
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class CudaRunner:
         self._vocab_size = decoder.spec.vocab_size
         self._steps = CudaSteps.make(decoder, kv, eos_ids, max_batch, context_length, adapters)
         self._resources = self._steps.resources
-        self._is_plain = [True] * max_batch
+        self._general: set[int] = set()  # slots for which the plain sampling kernels won't do
         self.adapters = SlotAdapters(decoder, max_batch, self._steps.stack)
         self._long_from = self._steps.long_from
         self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
@@ -106,7 +106,7 @@ class CudaRunner:
 
     def launch(self, plan: StepPlan) -> CudaStep:
         """See `Runner`."""
-        step = CudaStep(plan.items)
+        step = CudaStep(plan.items, plan.is_simple)
         refused = self._admit(plan) if plan.admitted else {}
         if plan.admitted or plan.grown:
             self._resources.tables.update(plan)
@@ -115,7 +115,7 @@ class CudaRunner:
         prompts: list[int] = []
         scored: list[int] = []
         for place, item in enumerate(plan.items):
-            if item.slot in refused:
+            if refused and item.slot in refused:
                 step.errors[place] = refused[item.slot]
             elif item.scoring is not None:
                 scored.append(place)
@@ -191,16 +191,19 @@ class CudaRunner:
         except Exception as error:
             raise_if_failed(self._device, error)
             raise
-        outputs = [ItemOutput(error=step.errors.get(n)) for n in range(len(step.items))]
+        drawn: list[tuple[TokenInfo, ...]] = [()] * len(step.items)
         for places, host in step.draws:
-            report = HostReport(host) if step.asks(places) else None
-            tokens = host[: max(at for _, at in places) + 1].tolist()
+            token_ids = host[: max(at for _, at in places) + 1].tolist()
             for place, at in places:
-                asked = step.items[place].logprobs
-                if report is None or asked is None:
-                    outputs[place].tokens = (TokenInfo(tokens[at]),)
-                else:
-                    outputs[place].tokens = (report.token_info(at, asked),)
+                drawn[place] = (plain_token(token_ids[at]),)
+            if step.asks(places):
+                report = HostReport(host)
+                for place, at in places:
+                    if (asked := step.items[place].logprobs) is not None:
+                        drawn[place] = (report.token_info(at, asked),)
+        outputs = [ItemOutput(tokens) for tokens in drawn]
+        for place, why in step.errors.items():
+            outputs[place].error = why
         for place, scored in step.scores:
             add_scores(outputs[place], scored, step.items[place].logprobs)
         return outputs
@@ -227,7 +230,10 @@ class CudaRunner:
         )
         for each in plan.admitted:
             slot, params = each.sampling.slot, each.sampling.params
-            self._is_plain[slot] = is_plain(params, self._vocab_size)
+            if is_plain(params, self._vocab_size):
+                self._general.discard(slot)
+            else:
+                self._general.add(slot)
         return refused
 
     def _warm_up(self) -> None:
@@ -270,20 +276,22 @@ class CudaRunner:
         items = [step.items[place] for place in decodes]
         chunks = [step.items[place] for place in prompts]
         shape: Shape | None
-        is_late = any(item.masked for item in (*items, *chunks))
         adapted = self.adapters.any_of((*items, *chunks))
-        # Its logits are changed before they are drawn from, and those of most graphs have no owner.
-        is_paired = any(item.paired for item in (*items, *chunks))
+        is_late = is_paired = False
+        if not step.is_simple:
+            is_late = any(item.masked for item in (*items, *chunks))
+            # Its logits are changed before they are drawn from; most graphs' have no owner.
+            is_paired = any(item.paired for item in (*items, *chunks))
         if (
             # Of graphs with prompts none knows adapters.
             (adapted and (prompts or not self.adapters.in_stack(items)))
-            or any(chunk.scoring is not None for chunk in chunks)
+            or (not step.is_simple and any(chunk.scoring is not None for chunk in chunks))
             or (is_late and not step.keeps_logits)
             or (is_paired and (prompts or len(decodes) > MOST_FUSED))
         ):
             shape = None
         elif not prompts and len(decodes) <= MOST_FUSED:
-            plain = all(self._is_plain[item.slot] for item in items)
+            plain = not self._general or not any(item.slot in self._general for item in items)
             all_late = plain and all(item.masked for item in items)
             plain = plain and (all_late or not is_late)
             shape = DecodeShape(
@@ -345,8 +353,11 @@ class CudaRunner:
 
     def _take(self, step: CudaStep, launched: LateDraws) -> None:
         """Have what a launch draws copied to the host, and note what it draws late."""
-        late = [each for each in launched.places if step.items[each[0]].masked]
-        now = [each for each in launched.places if not step.items[each[0]].masked]
+        late: list[tuple[int, int]] = []
+        now = launched.places
+        if not step.is_simple:
+            late = [each for each in launched.places if step.items[each[0]].masked]
+            now = [each for each in launched.places if not step.items[each[0]].masked]
         self._download(step, now, launched.flat, launched.report)
         if late:
             step.late.append(replace(launched, places=late))

@@ -39,6 +39,7 @@ class CudaStep:
 
     Attributes:
         items: the plan's.
+        is_simple: as the plan says.
         draws: for each launch, places in `items` with places in a report, and the report's copy on
             the host.
         scores: places in `items`, and the scored tokens that follow in the prompt.
@@ -50,6 +51,7 @@ class CudaStep:
     """
 
     items: Sequence[StepItem]
+    is_simple: bool = False
     draws: list[tuple[list[tuple[int, int]], Tensor]] = field(default_factory=list)
     scores: list[tuple[int, SampledTokens]] = field(default_factory=list)
     late: list[LateDraws] = field(default_factory=list)
@@ -69,4 +71,6 @@ class CudaStep:
 
     def asks(self, places: Sequence[tuple[int, int]]) -> bool:
         """Return whether any of some items, with places in a report, wants log-probabilities."""
-        return any(self.items[place].logprobs is not None for place, _ in places)
+        return not self.is_simple and any(
+            self.items[place].logprobs is not None for place, _ in places
+        )

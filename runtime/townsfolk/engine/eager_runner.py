@@ -142,7 +142,9 @@ class EagerRunner:
 
     def collect(self, step: EagerStep) -> list[ItemOutput]:
         """See `Runner`."""
-        outputs = [ItemOutput(error=step.errors.get(n)) for n in range(len(step.items))]
+        outputs = [ItemOutput() for _ in step.items]
+        for place, error in step.errors.items():
+            outputs[place].error = error
         for places, sampled in step.draws:
             asked = [step.items[place].logprobs for place in places]
             for place, token in zip(places, token_infos(sampled, asked), strict=True):

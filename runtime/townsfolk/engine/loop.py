@@ -256,7 +256,7 @@ class EngineLoop:
         return True
 
     def _launch(self, runner: Runner, step: ScheduledStep) -> None:
-        if any(item.count > 1 for item in step.plan.items):
+        if step.has_prompts:
             self._responder.send()  # to launch prompts can take a while
         try:
             self._in_flight.append((step, runner.launch(step.plan)))
@@ -323,8 +323,7 @@ class EngineLoop:
         self._responder.outbox.note_wait(now - begin)
         if (seconds := runner.seconds(handle)) is not None:
             self._note_pace(step, seconds, now)
-            has_prompts = any(item.count > 1 for item in step.plan.items)
-            self._responder.note_step_time(seconds, has_prompts=has_prompts)
+            self._responder.note_step_time(seconds, has_prompts=step.has_prompts)
         self._paced = None
         if self._unmasked is not None and self._in_flight[0][0] is self._unmasked:
             # The device may wait for it.

@@ -19,9 +19,12 @@ class Reply:
 
     A token waits for its text: it is reported with the delta that completes its characters or
     shows that they don't begin a stop string.
+
+    Attributes:
+        ended: why the text ends here; None as long as it goes on.
     """
 
-    __slots__ = ("_detokenizer", "_filter", "_parts", "_scanner", "_unreported")
+    __slots__ = ("_detokenizer", "_filter", "_parts", "_scanner", "_unreported", "ended")
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Reply:
         """Starts a reply; without a tokenizer it has no text."""
         tail = prompt_ids[-_PROMPT_TAIL:]
         self._detokenizer = Detokenizer(tokenizer, tail) if tokenizer is not None else None
+        self.ended: FinishReason | None = None
         self._scanner = StopScanner(stops)
         self._filter = text_filter
         self._parts: list[str] = []
@@ -48,22 +52,24 @@ class Reply:
         """The stop string that was found, if one was."""
         return self._scanner.stopped
 
-    @property
-    def ended(self) -> FinishReason | None:
-        """Why the text ends here; None as long as it goes on."""
-        if self._scanner.stopped is not None:
-            return FinishReason.STOP
-        return None if self._filter is None else self._filter.finish_reason
-
     def push(self, token: TokenInfo, tokens_left: int) -> TextDelta | None:
         """Takes a token, and how many may follow; gives the text that became certain, if any."""
-        self._unreported.append(token)
-        if self._detokenizer is None:
-            return self._delta("")
-        text = self._scanner.push(self._detokenizer.push(token.token_id))
-        if self._filter is not None:
-            text = self._filter.push(text, tokens_left)
-        return self._delta(text) if text else None
+        text = ""
+        if self._detokenizer is not None:
+            text = self._scanner.push(self._detokenizer.push(token.token_id))
+            if self._filter is not None:
+                text = self._filter.push(text, tokens_left)
+                self.ended = self._filter.finish_reason
+            if self._scanner.stopped is not None:
+                self.ended = FinishReason.STOP
+            if not text:
+                self._unreported.append(token)
+                return None
+        if self._unreported:
+            self._unreported.append(token)
+            return self._delta(text)
+        self._parts.append(text)
+        return TextDelta(text, (token,))
 
     def finish(self, reason: FinishReason, last: TokenInfo | None = None) -> TextDelta | None:
         """Gives what was held back, with the end or stop token if there was one.

@@ -19,6 +19,7 @@ from townsfolk.engine.stats import Meter
 from townsfolk.engine.step import Against, ItemOutput, StepItem
 from townsfolk.grammar import GrammarFailedError, MaskRows, Matcher
 from townsfolk.grammar.matcher import Bits
+from townsfolk.sampling import plain_token
 
 
 class Responder:
@@ -280,7 +281,7 @@ class Responder:
         for token_id in forced:
             self._forced += 1
             self._scheduler.extend(response.sequence, token_id)
-            if self._push(response, TokenInfo(token_id)):
+            if self._push(response, plain_token(token_id)):
                 return
 
     def _note_first(self, response: Response, now: float) -> None:
@@ -293,15 +294,14 @@ class Responder:
     def _push(self, response: Response, token: TokenInfo) -> bool:
         """Add a token to a reply; return whether that ends it."""
         token_id = token.token_id
-        response.num_tokens += 1
+        left = response.tokens_left = response.tokens_left - 1
         if (why := self._ends(response, token_id)) is not None:
             self.finish(response, why, token)
             return True
         reply = response.reply
-        left = response.tokens_left
         if response.matcher is not None:
             if response.ender is not None:
-                end = response.ender.judge(token_id, response.tokens_left + 1)
+                end = response.ender.judge(token_id, left + 1)
                 if end is not None:
                     self._complete(response, end)
                     return True
@@ -328,10 +328,10 @@ class Responder:
     def _complete(self, response: Response, end: list[int]) -> None:
         """End a reply with these tokens instead of the one that was drawn last."""
         self._scheduler.replace_last(response.sequence, end)
-        response.num_tokens -= 1
+        response.tokens_left += 1
         unknown = None if response.sequence.logprobs is None else math.nan
         for token_id in end:
-            response.num_tokens += 1
+            response.tokens_left -= 1
             delta = response.reply.push(TokenInfo(token_id, unknown), response.tokens_left)
             if delta is not None:
                 self.outbox.put(response.queue, delta)

@@ -24,14 +24,14 @@ class Response:
         ender: what ends it as the grammar allows before it reaches its limit, if it can.
         repeats: what makes it less likely to repeat itself, if anything.
         prompt_infos: what is known of the prompt's tokens, where they are reported.
-        num_tokens: tokens that the reply has.
+        tokens_left: how many tokens may still be added.
         first_token_at: when its first token came, on the monotonic clock.
         last_token_at: when its latest token came.
     """
 
     __slots__ = (
         "_most", "end_ids", "ender", "first_token_at", "is_reported", "last_token_at", "matcher",
-        "num_tokens", "prompt_infos", "queue", "repeats", "reply", "sequence", "stop_ids",
+        "prompt_infos", "queue", "repeats", "reply", "sequence", "stop_ids", "tokens_left",
     )  # fmt: skip
 
     def __init__(
@@ -55,17 +55,16 @@ class Response:
         self.prompt_infos: list[TokenInfo] = []
         self.first_token_at: float | None = None
         self.last_token_at = 0.0
-        self.num_tokens = 0
         # What is looked at for every token of every reply.
         self.is_reported = sequence.request.is_reported
         self.end_ids = sequence.request.end_ids
         self.stop_ids = sequence.request.params.stop_token_ids
-        self._most = sequence.max_tokens - sequence.prompt_length
+        self._most = self.tokens_left = sequence.max_tokens - sequence.prompt_length
 
     @property
-    def tokens_left(self) -> int:
-        """How many tokens may still be added."""
-        return self._most - self.num_tokens
+    def num_tokens(self) -> int:
+        """How many tokens the reply has."""
+        return self._most - self.tokens_left
 
     def note_prompt(self, scored: Items[TokenInfo]) -> bool:
         """Note what a step tells of the prompt's tokens; return whether all are known now."""

@@ -19,12 +19,14 @@ class ScheduledStep:
         sequences: of the plan's items, in their order.
         epochs: theirs when the step was planned.
         is_masked: whether any of its draws waits for a mask.
+        has_prompts: whether any sequence computes more than one token.
     """
 
     plan: StepPlan
     sequences: list[Sequence] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
     is_masked: bool = False
+    has_prompts: bool = False
 
     def live(self) -> Iterator[tuple[Sequence, StepItem]]:
         """Give those whose sequences have not left the batch since."""
@@ -45,12 +47,18 @@ class StepDraft:
         self.items: dict[Sequence, StepItem] = {}
         self.admitted: dict[Sequence, Admission] = {}
         self.grown: dict[Sequence, tuple[int, int, list[int]]] = {}
-        self._may_be_masked = False
+        self._has_chunks = False
+        self._is_simple = True  # unless they have left again
 
     @property
     def is_masked(self) -> bool:
         """Whether any draw waits for a mask; most steps have none, and are not looked through."""
-        return self._may_be_masked and any(item.masked for item in self.items.values())
+        return not self._is_simple and any(item.masked for item in self.items.values())
+
+    @property
+    def has_prompts(self) -> bool:
+        """Whether any sequence computes more than one token."""
+        return self._has_chunks and any(item.count > 1 for item in self.items.values())
 
     def admit(self, sequence: Sequence) -> None:
         """Note that a sequence has got a slot."""
@@ -63,24 +71,36 @@ class StepDraft:
         end = start + count
         draws = end == len(sequence.token_ids) + sequence.num_pending
         sequence.num_launched = end
-        sequence.num_pending += draws
-        self._may_be_masked |= sequence.is_masked
         is_told = count > 1 or not draws or sequence.is_extended
         if draws:
+            sequence.num_pending += 1
             sequence.is_extended = False
-        self.items[sequence] = StepItem(
+        item = self.items[sequence] = StepItem(
             sequence.slot,
             start,
             count,
             sequence.token_ids[start:end] if is_told else (),
             draws,
             end - sequence.prompt_length,
-            sequence.logprobs,
-            0,
-            _scoring(sequence, start, end) if sequence.scores_prompt else None,
-            draws and sequence.is_masked,
-            draws and sequence.partner is not None,
         )
+        if count > 1:
+            self._has_chunks = True
+        if not sequence.is_simple:
+            self._is_simple = False
+            item.logprobs = sequence.logprobs
+            item.masked = draws and sequence.is_masked
+            item.paired = draws and sequence.partner is not None
+            if sequence.scores_prompt:
+                item.scoring = _scoring(sequence, start, end)
+
+    def verify(self, sequence: Sequence, guesses: list[int]) -> None:
+        """Have guesses of what comes behind its latest token verified in the same step."""
+        item = self.items[sequence]
+        item.token_ids = [sequence.token_ids[-1], *guesses]
+        item.count += len(guesses)
+        item.drafts = sequence.num_drafted = len(guesses)
+        sequence.num_launched += len(guesses)
+        self._has_chunks, self._is_simple = True, False
 
     def note_growth(self, sequence: Sequence, known: int) -> None:
         """Note the blocks that a sequence has got, behind so many that it had."""
@@ -98,7 +118,7 @@ class StepDraft:
         """Return it as it is now."""
         return StepPlan(
             vacated, list(self.admitted.values()), list(self.grown.values()),
-            list(self.items.values()),
+            list(self.items.values()), is_simple=self._is_simple,
         )  # fmt: skip
 
 

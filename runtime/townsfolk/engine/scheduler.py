@@ -130,7 +130,7 @@ class Scheduler:
             step.plan.timed = limit is not None
             self._vacated = []
             step.epochs = [each.epoch for each in step.sequences]
-            step.is_masked = draft.is_masked
+            step.is_masked, step.has_prompts = draft.is_masked, draft.has_prompts
         return step
 
     def advance(self, sequence: Sequence, item: StepItem, tokens: Items[TokenInfo]) -> None:
@@ -222,7 +222,7 @@ class Scheduler:
         """Have guesses verified for sequences that decode, as far as there is room for them."""
         assert self._drafter is not None
         added = 0
-        for sequence, item in draft.items.items():
+        for sequence in draft.items:
             most = min(budget - added, sequence.max_tokens - len(sequence.token_ids) - 1)
             # Beyond one, its latest token is not known yet.
             if most <= 0 or sequence.num_pending > 1 or sequence.is_masked:
@@ -232,10 +232,7 @@ class Scheduler:
             capacity = len(sequence.table.block_ids) * self._pool.block_size
             if not guesses or (end > capacity and not self._has_room(sequence, end, draft)):
                 continue
-            item.token_ids = [sequence.token_ids[-1], *guesses]
-            item.count += len(guesses)
-            item.drafts = sequence.num_drafted = len(guesses)
-            sequence.num_launched = end
+            draft.verify(sequence, guesses)
             added += len(guesses)
         return added
 

@@ -26,6 +26,7 @@ class Sequence:
         prompt_length: tokens of the prompt.
         logprobs: how many alternatives are reported with each token; None for nothing at all.
         is_masked: whether it draws late, once the host knows among which tokens.
+        is_simple: whether nothing is asked but tokens; see `StepPlan.is_simple`.
         is_extended: whether its latest token was not drawn, so that no runner knows it.
         scores_prompt: whether the log-probabilities of the prompt's tokens are wanted.
         max_tokens: the longest that `token_ids` may become.
@@ -50,6 +51,7 @@ class Sequence:
         "follows",
         "is_extended",
         "is_masked",
+        "is_simple",
         "last_turn",
         "logprobs",
         "max_tokens",
@@ -81,6 +83,7 @@ class Sequence:
         self.is_masked = request.draws_late
         self.is_extended = False
         self.scores_prompt = request.scores_prompt
+        self.is_simple = not (self.is_masked or self.scores_prompt or self.logprobs is not None)
         self.max_tokens = request.max_tokens
         self.priority = request.priority
         self.slot: int | None = None
@@ -112,6 +115,7 @@ class Sequence:
         )
         self.partner = Sequence(request, table)
         self.partner.partner = self
+        self.is_simple = self.partner.is_simple = False
         self.partner.follows = True
 
     @property

@@ -98,6 +98,9 @@ class StepPlan:
         grown: slots whose block tables have got longer; from which place on, and the new blocks.
         items: who computes what, a slot at most once.
         timed: whether somebody wants to know how long it takes.
+        is_simple: whether all items take tokens and draw one, and nothing else: none is scored,
+            masked, paired, verified or reports log-probabilities. Most steps are, and none of their
+            items need then be asked.
     """
 
     vacated: list[int] = field(default_factory=list)
@@ -105,6 +108,7 @@ class StepPlan:
     grown: list[tuple[int, int, list[int]]] = field(default_factory=list)
     items: list[StepItem] = field(default_factory=list)
     timed: bool = False
+    is_simple: bool = False
 
 
 @dataclass(slots=True)

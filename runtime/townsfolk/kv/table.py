@@ -102,10 +102,13 @@ class BlockTable:
 
     def commit(self, token_ids: Sequence[int]) -> None:
         """Notes that the next tokens' keys and values are written; full blocks can be shared."""
-        index, size = self._pool.index, self._pool.block_size
+        size = self._pool.block_size
         full_blocks = self.num_tokens // size
         self.num_tokens += len(token_ids)
         self._tail += token_ids
+        if len(self._tail) < size:
+            return
+        index = self._pool.index
         while len(self._tail) >= size:
             full = tuple(self._tail[:size])
             del self._tail[:size]

@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
-from townsfolk.sampling.token import TokenInfo
+from townsfolk.sampling.token import TokenInfo, plain_token
 
 if TYPE_CHECKING:
     from townsfolk.sampling.backend import SamplerBackend, SlotSampling
@@ -19,6 +19,7 @@ __all__ = [
     "SamplingParams",
     "SlotSampling",
     "TokenInfo",
+    "plain_token",
     "prompt_logprobs",
     "token_infos",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from townsfolk_kernels.sampling import reference as ops
 
-from townsfolk.sampling.token import TokenInfo
+from townsfolk.sampling.token import TokenInfo, plain_token
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[Tok
     """Read tokens, waiting for the device; `asked[i]` alternatives are reported for the i-th."""
     token_ids = sampled.token_ids.tolist()
     if all(count is None for count in asked):
-        return [TokenInfo(token_id) for token_id in token_ids]
+        return [plain_token(token_id) for token_id in token_ids]
     logprobs = sampled.logprobs.tolist()
     top_ids = top_logprobs = [()] * len(asked)
     entropies: list[float | None] = [None] * len(asked)
@@ -128,7 +128,7 @@ def token_infos(sampled: SampledTokens, asked: Sequence[int | None]) -> list[Tok
     if sampled.top_ids is not None and sampled.top_logprobs is not None:
         top_ids, top_logprobs = sampled.top_ids.tolist(), sampled.top_logprobs.tolist()
     return [
-        TokenInfo(token_ids[i])
+        plain_token(token_ids[i])
         if count is None
         else TokenInfo(
             token_ids[i],
