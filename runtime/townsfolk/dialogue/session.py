@@ -20,6 +20,7 @@ from townsfolk.dialogue.errors import (
 )
 from townsfolk.dialogue.events import Notified, PriorityUpdated, Recorded, SessionOpened
 from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
+from townsfolk.dialogue.play import End, Played, PlayLog
 from townsfolk.dialogue.script import ScriptLines
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, Utterance
@@ -50,8 +51,9 @@ class Session:
         window: ContextWindow,
         model: ChatModel,
         max_history_bytes: int,
+        play_log: PlayLog | None = None,
     ) -> None:
-        """Made by `Sessions.open`.
+        """Made by `Sessions.open`; `play_log` is kept where the conversation is recorded.
 
         Raises:
             InvalidFieldError: Sampling is out of range.
@@ -63,7 +65,10 @@ class Session:
         self._prewarming = _prewarmed(model.engine, self._actions)
         self._window = window
         self._params = model.check(config.sampling.over(model.default_params))
-        self._transcript = Transcript(config.history, max_history_bytes)
+        self.play_log = play_log
+        """What its transcript does not tell, where the conversation is recorded."""
+        on_forget = None if play_log is None else play_log.forget
+        self._transcript = Transcript(config.history, max_history_bytes, on_forget)
         self._unread = model.engine.unread.reader()
         self.turn_log = TurnLog(session_id)
         """How its last turns went."""
@@ -77,6 +82,7 @@ class Session:
             self._actions,
             self._turns,
             self.turn_log,
+            play_log,
         )
         self._closed = False
         self._holders = 0
@@ -310,6 +316,16 @@ class Session:
             self._transcript.append((*heard, reply))
             choice = replace(choice, turn_id=turn_id)
         return choice
+
+    def played(self, model: str, end: End) -> Played:
+        """Return the conversation as it was played, once it is closed.
+
+        Args:
+            model: What spoke.
+            end: How it ended.
+        """
+        assert self.play_log is not None, "it was not recorded"
+        return Played(self.config, self.play_log, model, end)
 
     def set_priority(self, priority: int) -> PriorityUpdated:
         """Change the priority, -100 to 100, also of the answer under way.

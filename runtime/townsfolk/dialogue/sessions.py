@@ -12,6 +12,8 @@ from townsfolk.dialogue.errors import AlreadyExistsError, LimitReachedError, Not
 from townsfolk.dialogue.limits import MAX_HISTORY_BYTES
 from townsfolk.dialogue.lore import Lore, LoreBook
 from townsfolk.dialogue.persona import Persona
+from townsfolk.dialogue.play import End, PlayLog
+from townsfolk.dialogue.play_folder import PlayFolder
 from townsfolk.dialogue.session import Session
 from townsfolk.engine.interface import TextEngine
 
@@ -37,6 +39,7 @@ class Sessions:
         max_history_bytes: int = MAX_HISTORY_BYTES,
         namespace: str = "",
         thinking: bool = False,
+        play_folder: PlayFolder | None = None,
     ) -> None:
         """Have no sessions yet.
 
@@ -48,6 +51,7 @@ class Sessions:
                 a session gives can be given to another.
             namespace: The trust domain within which KV is shared.
             thinking: Let a model think before it speaks that is made for it; nobody hears it.
+            play_folder: Where conversations are kept that have ended; None for nowhere.
 
         Raises:
             UnsupportedTemplateError: The model's chat template can't be used.
@@ -57,6 +61,8 @@ class Sessions:
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
         self._max_history_bytes = max_history_bytes
+        self._engine = engine
+        self._play_folder = play_folder
         self._lore = LoreBook(engine.info.context_length)
         self._spellings = Spellings(min(engine.info.kv_capacity_tokens, MAX_SPELLED_TOKENS))
         self._sessions: dict[str, Session] = {}
@@ -126,12 +132,15 @@ class Sessions:
             raise LimitReachedError(
                 f"{self._max_sessions} sessions are open, the runtime's limit: close one first"
             )
+        is_recorded = self._play_folder is not None and not config.off_the_record
+        lore = self._lore.texts(config.lore_ids) if is_recorded else ()
         session = Session(
             session_id,
             config,
             window or self.window(config),
             self._model,
             self._max_history_bytes,
+            PlayLog(tuple(lore)) if is_recorded else None,
         )
         self._sessions[session_id] = session
         if self._sweeper is None:
@@ -164,13 +173,21 @@ class Sessions:
         """
         session = self.get(session_id)
         del self._sessions[session_id]
-        await session.close()
+        await self._end(session, End.CLOSED)
 
     async def aclose(self) -> None:
         """End all sessions."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        await asyncio.gather(*map(self.close, list(self._sessions)))
+        ending, self._sessions = [*self._sessions.values()], {}
+        await asyncio.gather(*(self._end(session, End.STOPPED) for session in ending))
+
+    async def _end(self, session: Session, end: End) -> None:
+        """End a session, and keep what was played where that is asked for."""
+        await session.close()
+        if self._play_folder is not None and session.play_log is not None:
+            played = session.played(self._engine.info.model, end)
+            await asyncio.to_thread(self._play_folder.keep, played)
 
     def _window(self, config: SessionConfig, persona: Persona) -> ContextWindow:
         return ContextWindow(
@@ -193,4 +210,4 @@ class Sessions:
                 since = session.idle_since
                 if since is not None and loop.time() - since >= self._idle_timeout_s:
                     self._sessions.pop(session.id, None)
-                    await session.close()
+                    await self._end(session, End.IDLE)

@@ -1,6 +1,6 @@
 """What was said and what happened, line by line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Self
 
@@ -52,14 +52,19 @@ class Transcript:
     """
 
     def __init__(
-        self, entries: Iterable[TranscriptEntry] = (), most_bytes: int = MAX_HISTORY_BYTES
+        self,
+        entries: Iterable[TranscriptEntry] = (),
+        most_bytes: int = MAX_HISTORY_BYTES,
+        on_forget: Callable[[Sequence[TranscriptEntry]], None] | None = None,
     ) -> None:
         """Begin with what happened before.
 
         Args:
             entries: That.
             most_bytes: What all lines may take in a message.
+            on_forget: Is given the lines that are dropped.
         """
+        self._on_forget = on_forget
         self._most_bytes = most_bytes
         self._entries = list(entries)
         self.size = sum(map(size_of, self._entries))
@@ -161,6 +166,8 @@ class Transcript:
         del self._entries[:count]
         self.size -= sum(map(size_of, dropped))
         self._place -= count
+        if self._on_forget is not None:
+            self._on_forget(dropped)
         return dropped
 
     def cut(self, turn_id: str, heard: int) -> str | None:

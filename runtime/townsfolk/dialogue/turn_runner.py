@@ -21,6 +21,7 @@ from townsfolk.dialogue.events import (
 )
 from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
 from townsfolk.dialogue.plain_prompt import PlainPrompt
+from townsfolk.dialogue.play import PlayLog
 from townsfolk.dialogue.prompt import opening
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
 from townsfolk.dialogue.turn import Turn, TurnCue
@@ -55,6 +56,7 @@ class TurnRunner:
         actions: ActionBook,
         turns: TurnQueue,
         log: TurnLog,
+        play: PlayLog | None = None,
     ) -> None:
         """Made by `Session`.
 
@@ -66,6 +68,7 @@ class TurnRunner:
             actions: What the character can do.
             turns: Those that wait.
             log: Is told how turns go.
+            play: Is told of actions and failures, where the conversation is recorded.
         """
         self.priority = config.priority
         self._name = config.persona.name
@@ -76,6 +79,7 @@ class TurnRunner:
         self._actions = actions
         self._turns = turns
         self._log = log
+        self._play = play
         self._fitting = asyncio.Lock()  # one at a time may use the window
         self._expecting: asyncio.Task[None] | None = None
 
@@ -147,6 +151,8 @@ class TurnRunner:
         def settle(call: ActionCall, outcome: Outcome) -> str:
             line = call.told(self._name, outcome)[:MAX_EVENT_CHARACTERS]
             self._transcript.note(TranscriptEntry(kind=EntryKind.EVENT, text=line))
+            if self._play is not None:
+                self._play.act(turn.id, call, outcome)
             return line
 
         return Acting(self._actions, names, turn.utterance.actions, settle)
@@ -190,6 +196,8 @@ class TurnRunner:
     def _fail(self, turn: Turn, error: Exception) -> None:
         if not isinstance(error, _EXPECTED):
             logger.exception("turn %s of %s failed", turn.id, self._turns.name)
+        if self._play is not None:
+            self._play.failed.append(turn.id)
         if turn.generation is not None:
             turn.generation.discard()
         if turn.text:

@@ -44,6 +44,7 @@ class Backend:
             idle_timeout_s=settings.session_idle_timeout_s,
             max_history_bytes=settings.max_message_bytes * 3 // 4,
             thinking=settings.thinking,
+            play_folder=settings.play_folder,
         )
         return cls(engine, sessions, Episodes(sessions), engine.tokenizer, EncodingThreads())
 

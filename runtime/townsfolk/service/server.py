@@ -48,10 +48,11 @@ class RuntimeServer:
         """Prepare; nothing listens yet.
 
         Raises:
-            StartError: The token's file can't be used.
+            StartError: The token's file, or the folder to record play in, can't be used.
         """
         self.settings = settings
         self.token = _token(settings)
+        _check_play_folder(settings)
         self.port = 0
         self.failed = asyncio.Event()
         """Set when the runtime can't go on serving, of `failure`: the process should end."""
@@ -199,6 +200,15 @@ def _token(settings: ServiceSettings) -> str:
     if settings.auth_token_file is not None:
         return _token_in(settings.auth_token_file)
     return secrets.token_urlsafe(32) if settings.has_token else ""
+
+
+def _check_play_folder(settings: ServiceSettings) -> None:
+    folder = settings.play_folder
+    try:
+        if folder is not None:
+            folder.prepare()
+    except OSError as error:
+        raise StartError(f"record_play {settings.record_play} can't be used: {error}") from None
 
 
 def _token_in(path: Path) -> str:

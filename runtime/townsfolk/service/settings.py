@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from townsfolk.dialogue.play_folder import PlayFolder
+
 MIB = 1024 * 1024
 
 
@@ -85,6 +87,16 @@ class ServiceSettings(BaseModel):
         5.0, ge=0, le=600, description="Seconds that answers under way get to finish at the end."
     )
 
+    record_play: Path | None = Field(
+        None,
+        description="Folder in which each conversation that has ended is kept, to train on: "
+        "personas, lore, what was said and done, with the names of those who spoke. Not set: "
+        "nowhere. Tell your players, and ask them; a session is left out by off_the_record.",
+    )
+    record_play_mib: int = Field(
+        256, ge=1, le=1048576, description="The most that folder holds, in MiB; then none is added."
+    )
+
     max_message_bytes: int = Field(
         4 * MIB,
         ge=1024,
@@ -157,6 +169,13 @@ class ServiceSettings(BaseModel):
                 "the pages' origins, or set auth_token_file or auth_token"
             )
         return self
+
+    @property
+    def play_folder(self) -> PlayFolder | None:
+        """Where conversations are kept; None for nowhere."""
+        if self.record_play is None:
+            return None
+        return PlayFolder(self.record_play, self.record_play_mib)
 
     @property
     def has_token(self) -> bool:

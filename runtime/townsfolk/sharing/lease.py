@@ -23,7 +23,7 @@ HELLO, PROOF, CHALLENGE, SETTINGS = "hello", "proof", "challenge", "settings"
 HELD, LOG, READY, ENDED, END = "held", "log", "ready", "ended", "end"
 # These concern the attendant's own process.
 _OWN = {"share", "exit_with_parent", "exit_with_stdin", "log_format", "log_level"}
-_PATHS = ("auth_token_file", "tls_certificate", "tls_key")
+_PATHS = ("auth_token_file", "tls_certificate", "tls_key", "record_play")
 
 
 def line(**message: Any) -> bytes:

@@ -248,7 +248,7 @@ class PersonaContrast(_message.Message):
     def __init__(self, fields: _Optional[_Iterable[_Union[PersonaField, str]]] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class SessionConfig(_message.Message):
-    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech", "adapter", "contrast")
+    __slots__ = ("session_id", "persona", "lore_ids", "sampling", "priority", "history", "overflow_policy", "hesitation_entropy", "actions", "speech", "adapter", "contrast", "off_the_record")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PERSONA_FIELD_NUMBER: _ClassVar[int]
     LORE_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +261,7 @@ class SessionConfig(_message.Message):
     SPEECH_FIELD_NUMBER: _ClassVar[int]
     ADAPTER_FIELD_NUMBER: _ClassVar[int]
     CONTRAST_FIELD_NUMBER: _ClassVar[int]
+    OFF_THE_RECORD_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     persona: Persona
     lore_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -273,7 +274,8 @@ class SessionConfig(_message.Message):
     speech: SpeechSettings
     adapter: str
     contrast: PersonaContrast
-    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ..., adapter: _Optional[str] = ..., contrast: _Optional[_Union[PersonaContrast, _Mapping]] = ...) -> None: ...
+    off_the_record: bool
+    def __init__(self, session_id: _Optional[str] = ..., persona: _Optional[_Union[Persona, _Mapping]] = ..., lore_ids: _Optional[_Iterable[str]] = ..., sampling: _Optional[_Union[_sampling_pb2.SamplingParams, _Mapping]] = ..., priority: _Optional[int] = ..., history: _Optional[_Iterable[_Union[TranscriptEntry, _Mapping]]] = ..., overflow_policy: _Optional[_Union[OverflowPolicy, str]] = ..., hesitation_entropy: _Optional[float] = ..., actions: _Optional[_Iterable[_Union[ActionSpec, _Mapping]]] = ..., speech: _Optional[_Union[SpeechSettings, _Mapping]] = ..., adapter: _Optional[str] = ..., contrast: _Optional[_Union[PersonaContrast, _Mapping]] = ..., off_the_record: _Optional[bool] = ...) -> None: ...
 
 class SavedGame(_message.Message):
     __slots__ = ("characters",)

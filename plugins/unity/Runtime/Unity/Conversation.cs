@@ -114,7 +114,8 @@ namespace Townsfolk.Unity
             SamplingPreset? sampling,
             NpcActions? actions = null,
             float hesitationEntropy = 0,
-            StageDirections stageDirections = StageDirections.Keep)
+            StageDirections stageDirections = StageDirections.Keep,
+            bool offTheRecord = false)
         {
             Persona = persona;
             Lore = LorePack.ToMessages(lore);
@@ -124,6 +125,7 @@ namespace Townsfolk.Unity
                 _config.Actions.AddRange(actions.ToMessages());
             }
 
+            _config.OffTheRecord = offTheRecord;
             if (hesitationEntropy > 0)
             {
                 _config.HesitationEntropy = hesitationEntropy;

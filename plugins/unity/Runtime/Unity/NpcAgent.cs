@@ -346,7 +346,8 @@ namespace Townsfolk.Unity
         }
 
         private CharacterSetup Setup(NpcPersona who) =>
-            new CharacterSetup(who, Lore, Sampling, _actions.Known, HesitationEntropy, StageDirections);
+            new CharacterSetup(
+                who, Lore, Sampling, _actions.Known, HesitationEntropy, StageDirections, OffTheRecord);
 
         // The oldest turn is being answered now, if there is one.
         private void Think()

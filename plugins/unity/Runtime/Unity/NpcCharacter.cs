@@ -36,6 +36,10 @@ namespace Townsfolk.Unity
         [Tooltip("Tells of sentences where the entropy of what could be said reaches so many nats; 0: of none.")]
         [SerializeField] private float hesitationEntropy;
 
+        [Tooltip("Keep the conversation out of what a runtime records of play (townsfolk serve --record-play): for "
+            + "players who did not agree.")]
+        [SerializeField] private bool offTheRecord;
+
         [Tooltip("What becomes of stage directions in the answers: *slams the tankard*.")]
         [SerializeField] private StageDirections stageDirections = StageDirections.Keep;
 
@@ -114,6 +118,15 @@ namespace Townsfolk.Unity
         {
             get => hesitationEntropy;
             set => hesitationEntropy = value;
+        }
+
+        /// <summary>
+        /// Keep the conversation out of what a runtime records of play. A change takes effect with the next line.
+        /// </summary>
+        public bool OffTheRecord
+        {
+            get => offTheRecord;
+            set => offTheRecord = value;
         }
 
         /// <summary>Who goes first when the runtime is short of room or time.</summary>

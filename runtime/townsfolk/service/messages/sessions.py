@@ -69,6 +69,7 @@ def session_config(message: dialogue_pb2.SessionConfig) -> SessionConfig:
         speech=speech_fields(message.speech),
         contrast=contrast_fields(message),
         adapter=message.adapter,
+        off_the_record=message.off_the_record,
     )
 
 
@@ -95,6 +96,7 @@ def session_config_message(config: SessionConfig) -> dialogue_pb2.SessionConfig:
         speech=speech_message(config.speech),
         contrast=contrast_message(config.contrast),
         adapter=config.adapter,
+        off_the_record=config.off_the_record,
     )
 
 

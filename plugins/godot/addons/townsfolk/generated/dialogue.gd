@@ -733,6 +733,10 @@ class SessionConfig:
 	## Parts of the persona that weigh more in its replies. Not set: none.
 	var contrast: PersonaContrast = null
 
+	## Keep the conversation out of what a runtime records of play (townsfolk serve --record-play);
+	## without that, nothing is recorded anyway.
+	var off_the_record: bool = false
+
 	## Makes [member hesitation_entropy] not set.
 	func clear_hesitation_entropy() -> void:
 		hesitation_entropy = 0.0
@@ -775,6 +779,9 @@ class SessionConfig:
 		if contrast != null:
 			writer.put_varint(98)
 			writer.put_message(contrast)
+		if off_the_record:
+			writer.put_varint(104)
+			writer.put_bool(off_the_record)
 
 	func read_fields(reader: ProtoReader) -> void:
 		while reader.position < reader.limit:
@@ -818,6 +825,8 @@ class SessionConfig:
 					var contrast_element := contrast if contrast != null else PersonaContrast.new()
 					reader.read_message(contrast_element)
 					contrast = contrast_element
+				104:
+					off_the_record = reader.read_bool()
 				_:
 					reader.skip(tag)
 

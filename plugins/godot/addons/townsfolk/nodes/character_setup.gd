@@ -99,6 +99,7 @@ func _make_config() -> Dialogue.SessionConfig:
 		config.sampling = _agent.sampling.to_message()
 	if _agent.hesitation_entropy > 0.0:
 		config.hesitation_entropy = _agent.hesitation_entropy
+	config.off_the_record = _agent.off_the_record
 	config.actions = actions.messages
 	config.speech = _make_speech()
 	return config

@@ -77,6 +77,9 @@ const TurnQueue := preload("turn_queue.gd")
 ## Say of which sentences the character is not sure: those where the entropy of what it could say
 ## reaches so many nats. 3 to 5 suits most models; 0 says nothing.
 @export_range(0.0, 20.0, 0.1) var hesitation_entropy := 0.0
+## Keep the conversation out of what a runtime records of play ([code]townsfolk serve
+## --record-play[/code]): for players who did not agree. A change holds from the next line on.
+@export var off_the_record := false
 ## What becomes of stage directions in the answers: "*slams the tankard*".
 @export var stage_directions := StageDirections.KEEP
 ## How stage directions are marked; none of these means all.

@@ -51,7 +51,7 @@ namespace Townsfolk.V1 {
             "b3duc2ZvbGsudjEuU3RhZ2VEaXJlY3Rpb25zEioKBW1hcmtzGAIgAygOMhsu",
             "dG93bnNmb2xrLnYxLkRpcmVjdGlvbk1hcmsiTwoPUGVyc29uYUNvbnRyYXN0",
             "EioKBmZpZWxkcxgBIAMoDjIaLnRvd25zZm9say52MS5QZXJzb25hRmllbGQS",
-            "EAoIc3RyZW5ndGgYAiABKAIi2QMKDVNlc3Npb25Db25maWcSEgoKc2Vzc2lv",
+            "EAoIc3RyZW5ndGgYAiABKAIi8QMKDVNlc3Npb25Db25maWcSEgoKc2Vzc2lv",
             "bl9pZBgBIAEoCRImCgdwZXJzb25hGAIgASgLMhUudG93bnNmb2xrLnYxLlBl",
             "cnNvbmESEAoIbG9yZV9pZHMYAyADKAkSLgoIc2FtcGxpbmcYBCABKAsyHC50",
             "b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEAoIcHJpb3JpdHkYBSABKAUS",
@@ -61,94 +61,95 @@ namespace Townsfolk.V1 {
             "EikKB2FjdGlvbnMYCSADKAsyGC50b3duc2ZvbGsudjEuQWN0aW9uU3BlYxIs",
             "CgZzcGVlY2gYCiABKAsyHC50b3duc2ZvbGsudjEuU3BlZWNoU2V0dGluZ3MS",
             "DwoHYWRhcHRlchgLIAEoCRIvCghjb250cmFzdBgMIAEoCzIdLnRvd25zZm9s",
-            "ay52MS5QZXJzb25hQ29udHJhc3RCFQoTX2hlc2l0YXRpb25fZW50cm9weSKY",
-            "AQoJU2F2ZWRHYW1lEjsKCmNoYXJhY3RlcnMYASADKAsyJy50b3duc2ZvbGsu",
-            "djEuU2F2ZWRHYW1lLkNoYXJhY3RlcnNFbnRyeRpOCg9DaGFyYWN0ZXJzRW50",
-            "cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsudG93bnNmb2xrLnYx",
-            "LlNlc3Npb25Db25maWc6AjgBIq8CCglVdHRlcmFuY2USDAoEdGV4dBgBIAEo",
-            "CRIPCgdzcGVha2VyGAIgASgJEg8KB3R1cm5faWQYAyABKAkSLgoIc2FtcGxp",
-            "bmcYBCABKAsyHC50b3duc2ZvbGsudjEuU2FtcGxpbmdQYXJhbXMSEwoLZGVh",
-            "ZGxpbmVfbXMYBSABKAUSJgoHZ3JhbW1hchgGIAEoCzIVLnRvd25zZm9say52",
-            "MS5HcmFtbWFyEh8KEmhlc2l0YXRpb25fZW50cm9weRgHIAEoAkgAiAEBEikK",
-            "B2FjdGlvbnMYCCABKAsyGC50b3duc2ZvbGsudjEuQWN0aW9uc05vdxIiCgNj",
-            "dWUYDCABKA4yFS50b3duc2ZvbGsudjEuVHVybkN1ZUIVChNfaGVzaXRhdGlv",
-            "bl9lbnRyb3B5ImMKDVNlc3Npb25PcGVuZWQSEgoKc2Vzc2lvbl9pZBgBIAEo",
-            "CRIPCgdyZXN1bWVkGAIgASgIEhUKDXN5c3RlbV90b2tlbnMYAyABKAUSFgoO",
-            "Y29udGV4dF90b2tlbnMYBCABKAUiHgoLVHVyblN0YXJ0ZWQSDwoHdHVybl9p",
-            "ZBgBIAEoCSJiCglUZXh0RGVsdGESDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0",
-            "GAIgASgJEiMKBnRva2VucxgDIAMoCzITLnRvd25zZm9say52MS5Ub2tlbhIR",
-            "CglkaXJlY3Rpb24YBCABKAgiiwEKDkRpcmVjdGlvbkdpdmVuEg8KB3R1cm5f",
-            "aWQYASABKAkSDwoHc3BlYWtlchgCIAEoCRIMCgR0ZXh0GAMgASgJEikKBG1h",
-            "cmsYBCABKA4yGy50b3duc2ZvbGsudjEuRGlyZWN0aW9uTWFyaxIOCgZvZmZz",
-            "ZXQYBSABKAUSDgoGbGVuZ3RoGAYgASgFIqABChFTZW50ZW5jZUNvbXBsZXRl",
-            "ZBIPCgd0dXJuX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEgwKBHRleHQYAyAB",
-            "KAkSLAoKY29uZmlkZW5jZRgEIAEoCzIYLnRvd25zZm9say52MS5Db25maWRl",
-            "bmNlEg8KB3NwZWFrZXIYBSABKAkSDgoGb2Zmc2V0GAYgASgFEg4KBmxlbmd0",
-            "aBgHIAEoBSI9CgtFbnRyb3B5UGVhaxINCgVzdGFydBgBIAEoBRIOCgZsZW5n",
-            "dGgYAiABKAUSDwoHZW50cm9weRgDIAEoAiJfCgpDb25maWRlbmNlEhQKDG1l",
-            "YW5fbG9ncHJvYhgBIAEoAhIoCgVwZWFrcxgCIAMoCzIZLnRvd25zZm9say52",
-            "MS5FbnRyb3B5UGVhaxIRCgloZXNpdGF0ZWQYAyABKAgilQEKDFR1cm5GaW5p",
-            "c2hlZBIPCgd0dXJuX2lkGAEgASgJEgwKBHRleHQYAiABKAkSMQoNZmluaXNo",
-            "X3JlYXNvbhgDIAEoDjIaLnRvd25zZm9say52MS5GaW5pc2hSZWFzb24SIgoF",
-            "dXNhZ2UYBCABKAsyEy50b3duc2ZvbGsudjEuVXNhZ2USDwoHcmV0cmllcxgF",
-            "IAEoBSJUCg9UdXJuSW50ZXJydXB0ZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0",
-            "ZXh0GAIgASgJEiIKBXVzYWdlGAMgASgLMhMudG93bnNmb2xrLnYxLlVzYWdl",
-            "IlEKDkNvbnRleHRUcmltbWVkEg8KB3R1cm5faWQYASABKAkSLgoHZHJvcHBl",
-            "ZBgCIAMoCzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50cnkiGAoITm90",
-            "aWZpZWQSDAoEdGV4dBgBIAEoCSI4CghSZWNvcmRlZBIsCgVsaW5lcxgBIAMo",
-            "CzIdLnRvd25zZm9say52MS5UcmFuc2NyaXB0RW50cnkiIwoPUHJpb3JpdHlV",
-            "cGRhdGVkEhAKCHByaW9yaXR5GAEgASgFIh8KC0ludGVycnVwdGVkEhAKCHR1",
-            "cm5faWRzGAEgAygJIlcKDFNlc3Npb25FcnJvchIlCgRjb2RlGAEgASgOMhcu",
-            "dG93bnNmb2xrLnYxLkVycm9yQ29kZRIPCgdtZXNzYWdlGAIgASgJEg8KB3R1",
-            "cm5faWQYAyABKAkirQYKDFNlc3Npb25FdmVudBItCgZvcGVuZWQYASABKAsy",
-            "Gy50b3duc2ZvbGsudjEuU2Vzc2lvbk9wZW5lZEgAEjEKDHR1cm5fc3RhcnRl",
-            "ZBgCIAEoCzIZLnRvd25zZm9say52MS5UdXJuU3RhcnRlZEgAEi0KCnRleHRf",
-            "ZGVsdGEYAyABKAsyFy50b3duc2ZvbGsudjEuVGV4dERlbHRhSAASPQoSc2Vu",
-            "dGVuY2VfY29tcGxldGVkGAQgASgLMh8udG93bnNmb2xrLnYxLlNlbnRlbmNl",
-            "Q29tcGxldGVkSAASMwoNdHVybl9maW5pc2hlZBgFIAEoCzIaLnRvd25zZm9s",
-            "ay52MS5UdXJuRmluaXNoZWRIABI5ChB0dXJuX2ludGVycnVwdGVkGAYgASgL",
-            "Mh0udG93bnNmb2xrLnYxLlR1cm5JbnRlcnJ1cHRlZEgAEjcKD2NvbnRleHRf",
-            "dHJpbW1lZBgHIAEoCzIcLnRvd25zZm9say52MS5Db250ZXh0VHJpbW1lZEgA",
-            "EioKCG5vdGlmaWVkGAggASgLMhYudG93bnNmb2xrLnYxLk5vdGlmaWVkSAAS",
-            "OQoQcHJpb3JpdHlfdXBkYXRlZBgJIAEoCzIdLnRvd25zZm9say52MS5Qcmlv",
-            "cml0eVVwZGF0ZWRIABIrCgVlcnJvchgKIAEoCzIaLnRvd25zZm9say52MS5T",
-            "ZXNzaW9uRXJyb3JIABIwCgtpbnRlcnJ1cHRlZBgLIAEoCzIZLnRvd25zZm9s",
-            "ay52MS5JbnRlcnJ1cHRlZEgAEjkKEGFjdGlvbl9yZXF1ZXN0ZWQYDCABKAsy",
-            "HS50b3duc2ZvbGsudjEuQWN0aW9uUmVxdWVzdGVkSAASNQoOYWN0aW9uX3Nl",
-            "dHRsZWQYDSABKAsyGy50b3duc2ZvbGsudjEuQWN0aW9uU2V0dGxlZEgAEjcK",
-            "D2RpcmVjdGlvbl9naXZlbhgOIAEoCzIcLnRvd25zZm9say52MS5EaXJlY3Rp",
-            "b25HaXZlbkgAEioKCHJlY29yZGVkGBQgASgLMhYudG93bnNmb2xrLnYxLlJl",
-            "Y29yZGVkSABCBwoFZXZlbnQqUgoOT3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZM",
-            "T1dfUE9MSUNZX1VOU1BFQ0lGSUVEEAASHwobT1ZFUkZMT1dfUE9MSUNZX0RS",
-            "T1BfT0xERVNUEAEqaQoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVD",
-            "SUZJRUQQABIUChBFTlRSWV9LSU5EX0hFQVJEEAESFAoQRU5UUllfS0lORF9T",
-            "UE9LRRACEhQKEEVOVFJZX0tJTkRfRVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlw",
-            "ZRIeChpQQVJBTUVURVJfVFlQRV9VTlNQRUNJRklFRBAAEhkKFVBBUkFNRVRF",
-            "Ul9UWVBFX1NUUklORxABEhoKFlBBUkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZ",
-            "ChVQQVJBTUVURVJfVFlQRV9OVU1CRVIQAxIaChZQQVJBTUVURVJfVFlQRV9C",
-            "T09MRUFOEAQqbQoPQWN0aW9uUGxhY2VtZW50EiAKHEFDVElPTl9QTEFDRU1F",
-            "TlRfVU5TUEVDSUZJRUQQABIaChZBQ1RJT05fUExBQ0VNRU5UX0FGVEVSEAES",
-            "HAoYQUNUSU9OX1BMQUNFTUVOVF9CRVRXRUVOEAIqoQEKD1N0YWdlRGlyZWN0",
-            "aW9ucxIgChxTVEFHRV9ESVJFQ1RJT05TX1VOU1BFQ0lGSUVEEAASGQoVU1RB",
-            "R0VfRElSRUNUSU9OU19LRUVQEAESGgoWU1RBR0VfRElSRUNUSU9OU19BUEFS",
-            "VBACEhkKFVNUQUdFX0RJUkVDVElPTlNfRFJPUBADEhoKFlNUQUdFX0RJUkVD",
-            "VElPTlNfU1BFQUsQBCqjAQoNRGlyZWN0aW9uTWFyaxIeChpESVJFQ1RJT05f",
-            "TUFSS19VTlNQRUNJRklFRBAAEhwKGERJUkVDVElPTl9NQVJLX0FTVEVSSVNL",
-            "UxABEh4KGkRJUkVDVElPTl9NQVJLX1BBUkVOVEhFU0VTEAISGwoXRElSRUNU",
-            "SU9OX01BUktfQlJBQ0tFVFMQAxIXChNESVJFQ1RJT05fTUFSS19UQUdTEAQq",
-            "wgEKDFBlcnNvbmFGaWVsZBIdChlQRVJTT05BX0ZJRUxEX1VOU1BFQ0lGSUVE",
-            "EAASHQoZUEVSU09OQV9GSUVMRF9ERVNDUklQVElPThABEhcKE1BFUlNPTkFf",
-            "RklFTERfR09BTFMQAhIgChxQRVJTT05BX0ZJRUxEX1NQRUFLSU5HX1NUWUxF",
-            "EAMSGAoUUEVSU09OQV9GSUVMRF9UQUJPT1MQBBIfChtQRVJTT05BX0ZJRUxE",
-            "X0VYQU1QTEVfTElORVMQBSpdCgdUdXJuQ3VlEhgKFFRVUk5fQ1VFX1VOU1BF",
-            "Q0lGSUVEEAASEQoNVFVSTl9DVUVfU0FJRBABEhIKDlRVUk5fQ1VFX0VWRU5U",
-            "EAISEQoNVFVSTl9DVUVfTk9ORRADKoMCCglFcnJvckNvZGUSGgoWRVJST1Jf",
-            "Q09ERV9VTlNQRUNJRklFRBAAEh8KG0VSUk9SX0NPREVfSU5WQUxJRF9BUkdV",
-            "TUVOVBABEhgKFEVSUk9SX0NPREVfTk9UX0ZPVU5EEAISIQodRVJST1JfQ09E",
-            "RV9SRVNPVVJDRV9FWEhBVVNURUQQAxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9Q",
-            "UkVDT05ESVRJT04QBBIgChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVE",
-            "EAUSFwoTRVJST1JfQ09ERV9JTlRFUk5BTBAGEh0KGUVSUk9SX0NPREVfQUxS",
-            "RUFEWV9FWElTVFMQB0IPqgIMVG93bnNmb2xrLlYxYgZwcm90bzM="));
+            "ay52MS5QZXJzb25hQ29udHJhc3QSFgoOb2ZmX3RoZV9yZWNvcmQYDSABKAhC",
+            "FQoTX2hlc2l0YXRpb25fZW50cm9weSKYAQoJU2F2ZWRHYW1lEjsKCmNoYXJh",
+            "Y3RlcnMYASADKAsyJy50b3duc2ZvbGsudjEuU2F2ZWRHYW1lLkNoYXJhY3Rl",
+            "cnNFbnRyeRpOCg9DaGFyYWN0ZXJzRW50cnkSCwoDa2V5GAEgASgJEioKBXZh",
+            "bHVlGAIgASgLMhsudG93bnNmb2xrLnYxLlNlc3Npb25Db25maWc6AjgBIq8C",
+            "CglVdHRlcmFuY2USDAoEdGV4dBgBIAEoCRIPCgdzcGVha2VyGAIgASgJEg8K",
+            "B3R1cm5faWQYAyABKAkSLgoIc2FtcGxpbmcYBCABKAsyHC50b3duc2ZvbGsu",
+            "djEuU2FtcGxpbmdQYXJhbXMSEwoLZGVhZGxpbmVfbXMYBSABKAUSJgoHZ3Jh",
+            "bW1hchgGIAEoCzIVLnRvd25zZm9say52MS5HcmFtbWFyEh8KEmhlc2l0YXRp",
+            "b25fZW50cm9weRgHIAEoAkgAiAEBEikKB2FjdGlvbnMYCCABKAsyGC50b3du",
+            "c2ZvbGsudjEuQWN0aW9uc05vdxIiCgNjdWUYDCABKA4yFS50b3duc2ZvbGsu",
+            "djEuVHVybkN1ZUIVChNfaGVzaXRhdGlvbl9lbnRyb3B5ImMKDVNlc3Npb25P",
+            "cGVuZWQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgIEhUK",
+            "DXN5c3RlbV90b2tlbnMYAyABKAUSFgoOY29udGV4dF90b2tlbnMYBCABKAUi",
+            "HgoLVHVyblN0YXJ0ZWQSDwoHdHVybl9pZBgBIAEoCSJiCglUZXh0RGVsdGES",
+            "DwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiMKBnRva2VucxgDIAMo",
+            "CzITLnRvd25zZm9say52MS5Ub2tlbhIRCglkaXJlY3Rpb24YBCABKAgiiwEK",
+            "DkRpcmVjdGlvbkdpdmVuEg8KB3R1cm5faWQYASABKAkSDwoHc3BlYWtlchgC",
+            "IAEoCRIMCgR0ZXh0GAMgASgJEikKBG1hcmsYBCABKA4yGy50b3duc2ZvbGsu",
+            "djEuRGlyZWN0aW9uTWFyaxIOCgZvZmZzZXQYBSABKAUSDgoGbGVuZ3RoGAYg",
+            "ASgFIqABChFTZW50ZW5jZUNvbXBsZXRlZBIPCgd0dXJuX2lkGAEgASgJEg0K",
+            "BWluZGV4GAIgASgFEgwKBHRleHQYAyABKAkSLAoKY29uZmlkZW5jZRgEIAEo",
+            "CzIYLnRvd25zZm9say52MS5Db25maWRlbmNlEg8KB3NwZWFrZXIYBSABKAkS",
+            "DgoGb2Zmc2V0GAYgASgFEg4KBmxlbmd0aBgHIAEoBSI9CgtFbnRyb3B5UGVh",
+            "axINCgVzdGFydBgBIAEoBRIOCgZsZW5ndGgYAiABKAUSDwoHZW50cm9weRgD",
+            "IAEoAiJfCgpDb25maWRlbmNlEhQKDG1lYW5fbG9ncHJvYhgBIAEoAhIoCgVw",
+            "ZWFrcxgCIAMoCzIZLnRvd25zZm9say52MS5FbnRyb3B5UGVhaxIRCgloZXNp",
+            "dGF0ZWQYAyABKAgilQEKDFR1cm5GaW5pc2hlZBIPCgd0dXJuX2lkGAEgASgJ",
+            "EgwKBHRleHQYAiABKAkSMQoNZmluaXNoX3JlYXNvbhgDIAEoDjIaLnRvd25z",
+            "Zm9say52MS5GaW5pc2hSZWFzb24SIgoFdXNhZ2UYBCABKAsyEy50b3duc2Zv",
+            "bGsudjEuVXNhZ2USDwoHcmV0cmllcxgFIAEoBSJUCg9UdXJuSW50ZXJydXB0",
+            "ZWQSDwoHdHVybl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEiIKBXVzYWdlGAMg",
+            "ASgLMhMudG93bnNmb2xrLnYxLlVzYWdlIlEKDkNvbnRleHRUcmltbWVkEg8K",
+            "B3R1cm5faWQYASABKAkSLgoHZHJvcHBlZBgCIAMoCzIdLnRvd25zZm9say52",
+            "MS5UcmFuc2NyaXB0RW50cnkiGAoITm90aWZpZWQSDAoEdGV4dBgBIAEoCSI4",
+            "CghSZWNvcmRlZBIsCgVsaW5lcxgBIAMoCzIdLnRvd25zZm9say52MS5UcmFu",
+            "c2NyaXB0RW50cnkiIwoPUHJpb3JpdHlVcGRhdGVkEhAKCHByaW9yaXR5GAEg",
+            "ASgFIh8KC0ludGVycnVwdGVkEhAKCHR1cm5faWRzGAEgAygJIlcKDFNlc3Np",
+            "b25FcnJvchIlCgRjb2RlGAEgASgOMhcudG93bnNmb2xrLnYxLkVycm9yQ29k",
+            "ZRIPCgdtZXNzYWdlGAIgASgJEg8KB3R1cm5faWQYAyABKAkirQYKDFNlc3Np",
+            "b25FdmVudBItCgZvcGVuZWQYASABKAsyGy50b3duc2ZvbGsudjEuU2Vzc2lv",
+            "bk9wZW5lZEgAEjEKDHR1cm5fc3RhcnRlZBgCIAEoCzIZLnRvd25zZm9say52",
+            "MS5UdXJuU3RhcnRlZEgAEi0KCnRleHRfZGVsdGEYAyABKAsyFy50b3duc2Zv",
+            "bGsudjEuVGV4dERlbHRhSAASPQoSc2VudGVuY2VfY29tcGxldGVkGAQgASgL",
+            "Mh8udG93bnNmb2xrLnYxLlNlbnRlbmNlQ29tcGxldGVkSAASMwoNdHVybl9m",
+            "aW5pc2hlZBgFIAEoCzIaLnRvd25zZm9say52MS5UdXJuRmluaXNoZWRIABI5",
+            "ChB0dXJuX2ludGVycnVwdGVkGAYgASgLMh0udG93bnNmb2xrLnYxLlR1cm5J",
+            "bnRlcnJ1cHRlZEgAEjcKD2NvbnRleHRfdHJpbW1lZBgHIAEoCzIcLnRvd25z",
+            "Zm9say52MS5Db250ZXh0VHJpbW1lZEgAEioKCG5vdGlmaWVkGAggASgLMhYu",
+            "dG93bnNmb2xrLnYxLk5vdGlmaWVkSAASOQoQcHJpb3JpdHlfdXBkYXRlZBgJ",
+            "IAEoCzIdLnRvd25zZm9say52MS5Qcmlvcml0eVVwZGF0ZWRIABIrCgVlcnJv",
+            "chgKIAEoCzIaLnRvd25zZm9say52MS5TZXNzaW9uRXJyb3JIABIwCgtpbnRl",
+            "cnJ1cHRlZBgLIAEoCzIZLnRvd25zZm9say52MS5JbnRlcnJ1cHRlZEgAEjkK",
+            "EGFjdGlvbl9yZXF1ZXN0ZWQYDCABKAsyHS50b3duc2ZvbGsudjEuQWN0aW9u",
+            "UmVxdWVzdGVkSAASNQoOYWN0aW9uX3NldHRsZWQYDSABKAsyGy50b3duc2Zv",
+            "bGsudjEuQWN0aW9uU2V0dGxlZEgAEjcKD2RpcmVjdGlvbl9naXZlbhgOIAEo",
+            "CzIcLnRvd25zZm9say52MS5EaXJlY3Rpb25HaXZlbkgAEioKCHJlY29yZGVk",
+            "GBQgASgLMhYudG93bnNmb2xrLnYxLlJlY29yZGVkSABCBwoFZXZlbnQqUgoO",
+            "T3ZlcmZsb3dQb2xpY3kSHwobT1ZFUkZMT1dfUE9MSUNZX1VOU1BFQ0lGSUVE",
+            "EAASHwobT1ZFUkZMT1dfUE9MSUNZX0RST1BfT0xERVNUEAEqaQoJRW50cnlL",
+            "aW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABIUChBFTlRSWV9LSU5E",
+            "X0hFQVJEEAESFAoQRU5UUllfS0lORF9TUE9LRRACEhQKEEVOVFJZX0tJTkRf",
+            "RVZFTlQQAyqdAQoNUGFyYW1ldGVyVHlwZRIeChpQQVJBTUVURVJfVFlQRV9V",
+            "TlNQRUNJRklFRBAAEhkKFVBBUkFNRVRFUl9UWVBFX1NUUklORxABEhoKFlBB",
+            "UkFNRVRFUl9UWVBFX0lOVEVHRVIQAhIZChVQQVJBTUVURVJfVFlQRV9OVU1C",
+            "RVIQAxIaChZQQVJBTUVURVJfVFlQRV9CT09MRUFOEAQqbQoPQWN0aW9uUGxh",
+            "Y2VtZW50EiAKHEFDVElPTl9QTEFDRU1FTlRfVU5TUEVDSUZJRUQQABIaChZB",
+            "Q1RJT05fUExBQ0VNRU5UX0FGVEVSEAESHAoYQUNUSU9OX1BMQUNFTUVOVF9C",
+            "RVRXRUVOEAIqoQEKD1N0YWdlRGlyZWN0aW9ucxIgChxTVEFHRV9ESVJFQ1RJ",
+            "T05TX1VOU1BFQ0lGSUVEEAASGQoVU1RBR0VfRElSRUNUSU9OU19LRUVQEAES",
+            "GgoWU1RBR0VfRElSRUNUSU9OU19BUEFSVBACEhkKFVNUQUdFX0RJUkVDVElP",
+            "TlNfRFJPUBADEhoKFlNUQUdFX0RJUkVDVElPTlNfU1BFQUsQBCqjAQoNRGly",
+            "ZWN0aW9uTWFyaxIeChpESVJFQ1RJT05fTUFSS19VTlNQRUNJRklFRBAAEhwK",
+            "GERJUkVDVElPTl9NQVJLX0FTVEVSSVNLUxABEh4KGkRJUkVDVElPTl9NQVJL",
+            "X1BBUkVOVEhFU0VTEAISGwoXRElSRUNUSU9OX01BUktfQlJBQ0tFVFMQAxIX",
+            "ChNESVJFQ1RJT05fTUFSS19UQUdTEAQqwgEKDFBlcnNvbmFGaWVsZBIdChlQ",
+            "RVJTT05BX0ZJRUxEX1VOU1BFQ0lGSUVEEAASHQoZUEVSU09OQV9GSUVMRF9E",
+            "RVNDUklQVElPThABEhcKE1BFUlNPTkFfRklFTERfR09BTFMQAhIgChxQRVJT",
+            "T05BX0ZJRUxEX1NQRUFLSU5HX1NUWUxFEAMSGAoUUEVSU09OQV9GSUVMRF9U",
+            "QUJPT1MQBBIfChtQRVJTT05BX0ZJRUxEX0VYQU1QTEVfTElORVMQBSpdCgdU",
+            "dXJuQ3VlEhgKFFRVUk5fQ1VFX1VOU1BFQ0lGSUVEEAASEQoNVFVSTl9DVUVf",
+            "U0FJRBABEhIKDlRVUk5fQ1VFX0VWRU5UEAISEQoNVFVSTl9DVUVfTk9ORRAD",
+            "KoMCCglFcnJvckNvZGUSGgoWRVJST1JfQ09ERV9VTlNQRUNJRklFRBAAEh8K",
+            "G0VSUk9SX0NPREVfSU5WQUxJRF9BUkdVTUVOVBABEhgKFEVSUk9SX0NPREVf",
+            "Tk9UX0ZPVU5EEAISIQodRVJST1JfQ09ERV9SRVNPVVJDRV9FWEhBVVNURUQQ",
+            "AxIiCh5FUlJPUl9DT0RFX0ZBSUxFRF9QUkVDT05ESVRJT04QBBIgChxFUlJP",
+            "Ul9DT0RFX0RFQURMSU5FX0VYQ0VFREVEEAUSFwoTRVJST1JfQ09ERV9JTlRF",
+            "Uk5BTBAGEh0KGUVSUk9SX0NPREVfQUxSRUFEWV9FWElTVFMQB0IPqgIMVG93",
+            "bnNmb2xrLlYxYgZwcm90bzM="));
       descriptor = pbr::FileDescriptor.FromGeneratedCode(descriptorData,
           new pbr::FileDescriptor[] { global::Townsfolk.V1.SamplingReflection.Descriptor, },
           new pbr::GeneratedClrTypeInfo(new[] {typeof(global::Townsfolk.V1.OverflowPolicy), typeof(global::Townsfolk.V1.EntryKind), typeof(global::Townsfolk.V1.ParameterType), typeof(global::Townsfolk.V1.ActionPlacement), typeof(global::Townsfolk.V1.StageDirections), typeof(global::Townsfolk.V1.DirectionMark), typeof(global::Townsfolk.V1.PersonaField), typeof(global::Townsfolk.V1.TurnCue), typeof(global::Townsfolk.V1.ErrorCode), }, null, new pbr::GeneratedClrTypeInfo[] {
@@ -162,7 +163,7 @@ namespace Townsfolk.V1 {
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.ActionSettled), global::Townsfolk.V1.ActionSettled.Parser, new[]{ "TurnId", "ActionId", "Accepted", "Text" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SpeechSettings), global::Townsfolk.V1.SpeechSettings.Parser, new[]{ "Directions", "Marks" }, null, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.PersonaContrast), global::Townsfolk.V1.PersonaContrast.Parser, new[]{ "Fields", "Strength" }, null, null, null, null),
-            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech", "Adapter", "Contrast" }, new[]{ "HesitationEntropy" }, null, null, null),
+            new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionConfig), global::Townsfolk.V1.SessionConfig.Parser, new[]{ "SessionId", "Persona", "LoreIds", "Sampling", "Priority", "History", "OverflowPolicy", "HesitationEntropy", "Actions", "Speech", "Adapter", "Contrast", "OffTheRecord" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SavedGame), global::Townsfolk.V1.SavedGame.Parser, new[]{ "Characters" }, null, null, null, new pbr::GeneratedClrTypeInfo[] { null, }),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.Utterance), global::Townsfolk.V1.Utterance.Parser, new[]{ "Text", "Speaker", "TurnId", "Sampling", "DeadlineMs", "Grammar", "HesitationEntropy", "Actions", "Cue" }, new[]{ "HesitationEntropy" }, null, null, null),
             new pbr::GeneratedClrTypeInfo(typeof(global::Townsfolk.V1.SessionOpened), global::Townsfolk.V1.SessionOpened.Parser, new[]{ "SessionId", "Resumed", "SystemTokens", "ContextTokens" }, null, null, null, null),
@@ -3818,6 +3819,7 @@ namespace Townsfolk.V1 {
       speech_ = other.speech_ != null ? other.speech_.Clone() : null;
       adapter_ = other.adapter_;
       contrast_ = other.contrast_ != null ? other.contrast_.Clone() : null;
+      offTheRecord_ = other.offTheRecord_;
       _unknownFields = pb::UnknownFieldSet.Clone(other._unknownFields);
     }
 
@@ -4021,6 +4023,21 @@ namespace Townsfolk.V1 {
       }
     }
 
+    /// <summary>Field number for the "off_the_record" field.</summary>
+    public const int OffTheRecordFieldNumber = 13;
+    private bool offTheRecord_;
+    /// <summary>
+    /// Keep the conversation out of what a runtime records of play (townsfolk serve --record-play); without that, nothing is recorded anyway.
+    /// </summary>
+    [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
+    [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
+    public bool OffTheRecord {
+      get { return offTheRecord_; }
+      set {
+        offTheRecord_ = value;
+      }
+    }
+
     [global::System.Diagnostics.DebuggerNonUserCodeAttribute]
     [global::System.CodeDom.Compiler.GeneratedCode("protoc", null)]
     public override bool Equals(object other) {
@@ -4048,6 +4065,7 @@ namespace Townsfolk.V1 {
       if (!object.Equals(Speech, other.Speech)) return false;
       if (Adapter != other.Adapter) return false;
       if (!object.Equals(Contrast, other.Contrast)) return false;
+      if (OffTheRecord != other.OffTheRecord) return false;
       return Equals(_unknownFields, other._unknownFields);
     }
 
@@ -4067,6 +4085,7 @@ namespace Townsfolk.V1 {
       if (speech_ != null) hash ^= Speech.GetHashCode();
       if (Adapter.Length != 0) hash ^= Adapter.GetHashCode();
       if (contrast_ != null) hash ^= Contrast.GetHashCode();
+      if (OffTheRecord != false) hash ^= OffTheRecord.GetHashCode();
       if (_unknownFields != null) {
         hash ^= _unknownFields.GetHashCode();
       }
@@ -4124,6 +4143,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(98);
         output.WriteMessage(Contrast);
       }
+      if (OffTheRecord != false) {
+        output.WriteRawTag(104);
+        output.WriteBool(OffTheRecord);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(output);
       }
@@ -4173,6 +4196,10 @@ namespace Townsfolk.V1 {
         output.WriteRawTag(98);
         output.WriteMessage(Contrast);
       }
+      if (OffTheRecord != false) {
+        output.WriteRawTag(104);
+        output.WriteBool(OffTheRecord);
+      }
       if (_unknownFields != null) {
         _unknownFields.WriteTo(ref output);
       }
@@ -4212,6 +4239,9 @@ namespace Townsfolk.V1 {
       }
       if (contrast_ != null) {
         size += 1 + pb::CodedOutputStream.ComputeMessageSize(Contrast);
+      }
+      if (OffTheRecord != false) {
+        size += 1 + 1;
       }
       if (_unknownFields != null) {
         size += _unknownFields.CalculateSize();
@@ -4266,6 +4296,9 @@ namespace Townsfolk.V1 {
           Contrast = new global::Townsfolk.V1.PersonaContrast();
         }
         Contrast.MergeFrom(other.Contrast);
+      }
+      if (other.OffTheRecord != false) {
+        OffTheRecord = other.OffTheRecord;
       }
       _unknownFields = pb::UnknownFieldSet.MergeFrom(_unknownFields, other._unknownFields);
     }
@@ -4346,6 +4379,10 @@ namespace Townsfolk.V1 {
             input.ReadMessage(Contrast);
             break;
           }
+          case 104: {
+            OffTheRecord = input.ReadBool();
+            break;
+          }
         }
       }
     #endif
@@ -4423,6 +4460,10 @@ namespace Townsfolk.V1 {
               Contrast = new global::Townsfolk.V1.PersonaContrast();
             }
             input.ReadMessage(Contrast);
+            break;
+          }
+          case 104: {
+            OffTheRecord = input.ReadBool();
             break;
           }
         }
