@@ -65,9 +65,14 @@ class BlankCount:
                 self._most = max(self._most // 2, 1)
             self._count = 0
 
+    @property
+    def are_many(self) -> bool:
+        """Whether there are so many that no others may follow."""
+        return self._count >= self._most
+
     def restrict(self, mask: NDArray[np.int32]) -> None:
         """Take blanks out of a mask, [words], once there are too many and others may follow."""
-        if self._count < self._most:
+        if not self.are_many:
             return
         rest = mask & self._blanks.bits
         if rest.any():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only who uses grammars has to wait for the library, or to have it
@@ -20,6 +22,7 @@ from townsfolk.grammar.errors import InvalidGrammarError
 from townsfolk.grammar.matcher import Matcher, mask_words
 from townsfolk.grammar.schema import parse_schema
 from townsfolk.grammar.source import Grammar, GrammarKind
+from townsfolk.grammar.threads import most_threads
 
 MAX_KEPT = 64
 """Compiled grammars that are kept."""
@@ -35,14 +38,16 @@ _MOST_STATES = 50_000  # 1 to 2 KB each
 _MOST_SYMBOLS = 200_000
 _MOST_ITEMS = 50_000  # of a mask: 2.5 ms
 _MOST_FUEL = 200_000  # of a mask: 14 ms
-# Tokens of so many letters are known to fit into a text as one, instead of each being tried: the
-# masks of a text with few letters left take half the time. More of them take memory.
+# Tokens of so many letters are known to fit into a text as one, instead of each being tried. Where
+# the lengths stop at 10, a mask of a text that has a limit takes eight times as long in a real
+# vocabulary, whose tokens have up to 128. More of them take memory.
 _LETTER = r'[^"\\\x00-\x1F\x7F]'
 _SLICES = [
     r"[\x20\x0A\x0D\x09]+",
-    *(f"{_LETTER}{{1,{most}}}" for most in (2, 4, 7, 10)),
-    f"{_LETTER}+",
+    *(f"{_LETTER}{{1,{most}}}" for most in (2, 5, 8, 12, 20, 40)),
 ]
+_QUICK_S = 0.005  # a grammar that is compiled in less is compiled once for each thread of masks
+_MOST_TEXTS = 4096  # whose tokens are kept
 _MOST_REASON = 400  # characters of a message
 
 
@@ -53,21 +58,24 @@ class CompiledGrammar:
     Attributes:
         grammar: what it was made from.
         shortest: tokens of a short reply; None where none was found.
-        _prototype: follows no reply yet.
+        _prototypes: follow no reply yet; each has a lexer, for which its copies wait in turn.
         _finder: of ends.
         _blanks: of the vocabulary, where a reply must not fill up with them.
+        _numbers: of replies.
     """
 
     grammar: Grammar
     shortest: int | None
-    _prototype: LLMatcher
+    _prototypes: tuple[LLMatcher, ...]
     _finder: EndFinder
     _blanks: Blanks | None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def matcher(self) -> Matcher:
         """Return what follows one reply."""
         blanks = None if self._blanks is None else BlankCount(self._blanks)
-        return Matcher(self._prototype.deep_copy(), blanks)
+        prototype = self._prototypes[next(self._numbers) % len(self._prototypes)]
+        return Matcher(prototype.deep_copy(), blanks, id(prototype))
 
     def ender(self, matcher: Matcher, limit: int) -> Ender | None:
         """Return what brings a reply to its end within so many tokens, where that can be done."""
@@ -105,17 +113,25 @@ class GrammarCompiler:
     the first: none of it is for an event loop.
     """
 
-    def __init__(self, tokenizer: Vocabulary, vocab_size: int, eos_ids: Collection[int]) -> None:
+    def __init__(
+        self,
+        tokenizer: Vocabulary,
+        vocab_size: int,
+        eos_ids: Collection[int],
+        threads: int | None = None,
+    ) -> None:
         """Take a model's vocabulary.
 
         Args:
             tokenizer: its tokens, as those of `text.tokenizer`.
             vocab_size: of its logits.
             eos_ids: tokens that end a reply, which a grammar allows where it is complete.
+            threads: that may compute masks of a grammar at once; the machine's if not given.
         """
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
         self._eos_ids = sorted(each for each in eos_ids if each < vocab_size)
+        self._threads = most_threads() if threads is None else threads
         self._lock = threading.Lock()
         self._table: tuple[LLTokenizer, EndFinder, Blanks] | None = None
         self._known: OrderedDict[Grammar, CompiledGrammar] = OrderedDict()
@@ -140,13 +156,16 @@ class GrammarCompiler:
         from llguidance import LLMatcher
 
         table, finder, blanks = self._vocabulary()
-        prototype = LLMatcher(table, _text(grammar), log_level=0, limits=_limits())
+        text, begin = _text(grammar), time.perf_counter()
+        prototype = LLMatcher(table, text, log_level=0, limits=_limits())
         if prototype.is_error():
             raise InvalidGrammarError(_reason(grammar.kind, prototype.get_error()))
+        copies = self._threads - 1 if time.perf_counter() - begin < _QUICK_S else 0
+        others = (LLMatcher(table, text, log_level=0, limits=_limits()) for _ in range(copies))
         end = finder.find(prototype)
         shortest = None if end is None else len(end)
         own_blanks = blanks if grammar.kind is GrammarKind.JSON_SCHEMA else None
-        compiled = CompiledGrammar(grammar, shortest, prototype, finder, own_blanks)
+        compiled = CompiledGrammar(grammar, shortest, (prototype, *others), finder, own_blanks)
         with self._lock:
             self._known[grammar] = compiled
             while len(self._known) > MAX_KEPT:
@@ -183,6 +202,7 @@ class _Words:
         self.tokens = [tokenizer.token_bytes(each) for each in range(tokenizer.vocab_size)]
         self.special_token_ids = [*tokenizer.special_tokens.values()]
         self._tokenizer = tokenizer
+        self._known: dict[bytes, list[int]] = {}  # what schemas spell out comes again and again
 
     def bytes_ids(self) -> dict[int, int]:
         """Return the tokens of a single byte, by it."""
@@ -203,7 +223,13 @@ class _Words:
         return found
 
     def __call__(self, text: bytes) -> list[int]:
-        return self._tokenizer.encode(text.decode("utf-8", errors="replace"), continues=True)
+        ids = self._known.get(text)
+        if ids is None:
+            if len(self._known) >= _MOST_TEXTS:
+                self._known.clear()
+            ids = self._tokenizer.encode(text.decode("utf-8", errors="replace"), continues=True)
+            self._known[text] = ids
+        return ids
 
 
 def _text(grammar: Grammar) -> str:

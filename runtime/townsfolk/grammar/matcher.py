@@ -29,17 +29,20 @@ def mask_words(vocab_size: int) -> int:
 class Matcher:
     """Where one reply stands in its grammar. For one thread at a time."""
 
-    __slots__ = ("_went_on", "blanks", "raw")
+    __slots__ = ("_forced", "_went_on", "blanks", "lexer", "raw")
 
-    def __init__(self, raw: LLMatcher, blanks: BlankCount | None = None) -> None:
+    def __init__(self, raw: LLMatcher, blanks: BlankCount | None = None, lexer: int = 0) -> None:
         """Made by `CompiledGrammar.matcher`.
 
         Args:
             raw: llguidance's.
             blanks: keeps it from filling up with white space, where that is wanted.
+            lexer: which one `raw` has; those with the same wait for each other.
         """
         self.raw = raw
         self.blanks = blanks
+        self.lexer = lexer
+        self._forced: list[int] = []  # what must follow as far as that is known, the last first
         self._went_on: bool | None = None  # whether it could, by a token that is yet to be accepted
 
     @property
@@ -54,7 +57,13 @@ class Matcher:
 
     def forced(self) -> list[int]:
         """Return tokens of which the grammar leaves no choice; takes some microseconds."""
-        return self.raw.compute_ff_tokens()
+        self._look_ahead()
+        return self._forced[::-1]
+
+    def forced_token(self) -> int | None:
+        """Return the token that must come next; None where there is a choice."""
+        self._look_ahead()
+        return self._forced[-1] if self._forced else None
 
     def accept(self, token_id: int) -> None:
         """Go on by a token.
@@ -73,7 +82,14 @@ class Matcher:
         self._went_on = self._consume(token_id)
         return self._went_on
 
+    def _look_ahead(self) -> None:
+        """Know what must follow. A mask that is computed next does not ask for it again."""
+        if not self._forced:
+            self._forced = self.raw.compute_ff_tokens()[::-1]
+
     def _consume(self, token_id: int) -> bool:
+        if self._forced and self._forced.pop() != token_id:
+            self._forced = []
         if self.blanks is not None:
             self.blanks.add(token_id)
         return self.raw.consume_token(token_id)
@@ -146,8 +162,21 @@ class MaskRows:
             rows = np.zeros((2 * (first + len(matchers)), self._words), dtype=np.int32)
             rows[:first] = self._rows[:first]
             self._rows = rows
-        of = [(each.raw, row) for row, each in enumerate(matchers, first)]
-        self._threads.compute(of, self._rows)
-        for row, each in enumerate(matchers, first):
-            if each.blanks is not None:
+        chosen: list[tuple[Matcher, int]] = []
+        for row, matcher in enumerate(matchers, first):
+            token_id = matcher.forced_token()
+            if token_id is None:
+                chosen.append((matcher, row))
+            else:
+                self._allow_only(row, token_id)
+        # A thread gets neighbours, and those with the same lexer would wait for each other.
+        chosen.sort(key=lambda each: each[0].lexer)
+        self._threads.compute([(each.raw, row) for each, row in chosen], self._rows)
+        for each, row in chosen:
+            if each.blanks is not None and each.blanks.are_many:
                 each.blanks.restrict(self._rows[row])
+
+    def _allow_only(self, row: int, token_id: int) -> None:
+        mask = self._rows[row]
+        mask.fill(0)
+        mask.view(np.uint32)[token_id // 32] = 1 << token_id % 32

@@ -20,6 +20,11 @@ _WEIGHT = 0.1  # of the latest time in a mean
 _FEW = 4  # masks, which no thread is woken for
 
 
+def most_threads() -> int:
+    """Return how many threads may compute masks on this machine."""
+    return min(_MOST, max((os.cpu_count() or 1) // 2, 1))
+
+
 class Threads:
     """Computes masks with the number of threads that was fastest of late.
 
@@ -33,8 +38,7 @@ class Threads:
             counts: numbers of threads to choose from; those that suit the machine if not given.
         """
         if counts is None:
-            most = min(_MOST, max((os.cpu_count() or 1) // 2, 1))
-            counts = [each for each in (1, 2, 4, 8) if each <= most]
+            counts = [each for each in (1, 2, 4, 8) if each <= most_threads()]
         self._seconds: dict[int, float] = dict.fromkeys(counts, 0.0)  # of a mask
         self._tried: dict[int, int] = dict.fromkeys(counts, 0)
         self._pools: dict[int, LLExecutor] = {}
@@ -44,7 +48,7 @@ class Threads:
         """Compute masks.
 
         Args:
-            matchers: each with the number of its row.
+            matchers: each with the number of its row; may be none.
             rows: [rows, words], contiguous.
         """
         if len(matchers) <= _FEW or len(self._seconds) == 1:
