@@ -203,27 +203,26 @@ attend_fp32 = _over_pages(load, store, 4)
 
 
 @compiled
-def combine(step, phase, target):
-    """Put the splits of all sequences together: [count, heads * head_dim] fp32 at `target`."""
+def combine(step, phase, sequence, out):
+    """Put the splits of a sequence together: [heads * head_dim] fp32 at `out`."""
     head_bytes = 4 * phase.head_dim
     stride = head_bytes + 4 * EXTRA
-    for sequence in range(step.count):
-        first = load_int64(step.split_starts + 8 * sequence)
-        end = load_int64(step.split_starts + 8 * sequence + 8)
-        for head in range(phase.heads):
-            highest = -math.inf
-            for split in range(first, end):
-                own = step.partials + stride * (phase.heads * split + head)
-                highest = max(highest, load_scalar(own + head_bytes))
-            out = target + head_bytes * (phase.heads * sequence + head)
+    first = load_int64(step.split_starts + 8 * sequence)
+    end = load_int64(step.split_starts + 8 * sequence + 8)
+    for head in range(phase.heads):
+        highest = -math.inf
+        for split in range(first, end):
+            own = step.partials + stride * (phase.heads * split + head)
+            highest = max(highest, load_scalar(own + head_bytes))
+        for at in range(0, head_bytes, 4 * LANES):
+            store(out + at, splat(0.0))
+        summed = 0.0
+        for split in range(first, end):
+            own = step.partials + stride * (phase.heads * split + head)
+            share = math.exp(load_scalar(own + head_bytes) - highest)
+            summed += share * load_scalar(own + head_bytes + 4)
             for at in range(0, head_bytes, 4 * LANES):
-                store(out + at, splat(0.0))
-            summed = 0.0
-            for split in range(first, end):
-                own = step.partials + stride * (phase.heads * split + head)
-                share = math.exp(load_scalar(own + head_bytes) - highest)
-                summed += share * load_scalar(own + head_bytes + 4)
-                for at in range(0, head_bytes, 4 * LANES):
-                    store(out + at, multiply_add(load(own + at), splat(share), load(out + at)))
-            for at in range(0, head_bytes, 4 * LANES):
-                store(out + at, multiply(load(out + at), splat(1.0 / summed)))
+                store(out + at, multiply_add(load(own + at), splat(share), load(out + at)))
+        for at in range(0, head_bytes, 4 * LANES):
+            store(out + at, multiply(load(out + at), splat(1.0 / summed)))
+        out += head_bytes

@@ -51,6 +51,12 @@ class Kind(IntEnum):
     """Normalise what a block gave, and add it to the residual stream."""
     SHRINK = 3
     """Compute `A x` of each row and its adapter, for the product that follows."""
+    PREPARE = 4
+    """In a step with prompts: bring the rows of the product that follows into 8 bits."""
+    TURN = 5
+    """Likewise: rotate a prompt's queries, and write its keys and values into its pages."""
+    NORM = 6
+    """Likewise: normalise rows, from `source` to `target`."""
 
 
 class Input(IntEnum):
@@ -122,7 +128,7 @@ STEP = np.dtype(
     [
         ("team", np.int64),  # address of its state
         ("threads", np.int64),
-        ("count", np.int64),  # sequences
+        ("count", np.int64),  # sequences that decode, the first ones
         ("block_size", np.int64),
         ("pages_are_bf16", np.int64),  # else they are fp32
         ("positions", np.int64),  # [count] int64
@@ -139,12 +145,20 @@ STEP = np.dtype(
         ("shrunk", np.int64),  # [count, 3 * units * 16] fp32
         ("scratch", np.int64),  # of all threads
         ("scratch_bytes", np.int64),  # of each: see `scratch_bytes`
+        # Of a step with prompts; see `townsfolk_kernels.compiled.prompt`.
+        ("rows", np.int64),  # tokens: one of each sequence that decodes, then those of prompts
+        ("slots", np.int64),  # [rows] int64: block * block_size + offset of keys and values
+        ("ends", np.int64),  # [rows] int64: whether it is the last token of its sequence
+        ("tiles", np.int64),  # of prompts
+        ("tile_table", np.int64),  # [tiles, 3] int64: first row, rows, sequence
+        ("quantized", np.int64),  # rows of a product, in 8 bits
+        ("attended", np.int64),  # [rows, heads * head_dim] fp32
     ]
 )
 
 
 def scratch_bytes(count: int, widest: int, group: int, head_dim: int, block_size: int) -> int:
-    """Return the bytes of its own that a thread needs.
+    """Return the bytes of its own that a thread needs in a step that only decodes.
 
     Args:
         count: sequences at most.
@@ -160,7 +174,8 @@ def scratch_bytes(count: int, widest: int, group: int, head_dim: int, block_size
 
 
 @compiled
-def _normalise(source, count, hidden, weight, eps, target):
+def normalise(source, count, hidden, weight, eps, target):
+    """Write rows [count, hidden] fp32, normalised, to `target`, which may be `source`."""
     for row in range(count):
         begin = source + 4 * hidden * row
         out = target + 4 * hidden * row
@@ -189,6 +204,40 @@ def _activate(kind, x):
 
 
 @compiled
+def deliver(phase, width, group, first, count, tile, other):
+    """Do with a product what `phase.output` says.
+
+    Args:
+        phase: of the product.
+        width: columns of the result.
+        group: which 16 of them.
+        first: the first row of the result.
+        count: rows.
+        tile: address of [count, 16] fp32, what was multiplied.
+        other: address of the second half's, where `Output.GATE`.
+    """
+    for row in range(count):
+        result, up = tile + 4 * LANES * row, other + 4 * LANES * row
+        target = phase.target + 4 * (width * (first + row) + LANES * group)
+        if phase.output == Output.STORE:
+            _store(result, width - LANES * group, target)
+        elif phase.output == Output.ADD:
+            scaled = multiply(load(result), splat(phase.multiplier))
+            store(target, add(scaled, load(target)))
+        elif phase.output == Output.ACTIVATE:
+            store(target, _activate(phase.activation, load(result)))
+        else:
+            activated = _activate(phase.activation, load(result))
+            store(target, multiply(activated, load(up)))
+
+
+@compiled
+def _combine_all(step, phase, target):
+    for sequence in range(step.count):
+        combine(step, phase, sequence, target + 4 * phase.heads * phase.head_dim * sequence)
+
+
+@compiled
 def _multiply(step, phase, parts, number, scratch):
     """Multiply with a weight."""
     weight, count = phase.weight, step.count
@@ -208,10 +257,10 @@ def _multiply(step, phase, parts, number, scratch):
     if chunk < chunks:
         # Each thread does this for itself, which costs less than to wait for one that does.
         if phase.input == Input.NORMED:
-            _normalise(x, count, columns, phase.norm, phase.eps, own)
+            normalise(x, count, columns, phase.norm, phase.eps, own)
             x = own
         elif phase.input == Input.ATTENDED:
-            combine(step, phase, own)
+            _combine_all(step, phase, own)
             x = own
         if phase.quantized != 0:
             for row in range(count):
@@ -228,20 +277,8 @@ def _multiply(step, phase, parts, number, scratch):
                     _expand(step, phase, at, out)
                 out += tile_bytes
         for group in range(first, end):
-            for row in range(count):
-                result = tile + (group - first) * tile_bytes + 4 * LANES * row
-                up = other + (group - first) * tile_bytes + 4 * LANES * row
-                target = phase.target + 4 * (width * row + LANES * group)
-                if phase.output == Output.STORE:
-                    _store(result, width - LANES * group, target)
-                elif phase.output == Output.ADD:
-                    scaled = multiply(load(result), splat(phase.multiplier))
-                    store(target, add(scaled, load(target)))
-                elif phase.output == Output.ACTIVATE:
-                    store(target, _activate(phase.activation, load(result)))
-                else:
-                    activated = _activate(phase.activation, load(result))
-                    store(target, multiply(activated, load(up)))
+            at = (group - first) * tile_bytes
+            deliver(phase, width, group, 0, count, tile + at, other + at)
         finish(step.team, number)
         chunk = take(step.team, number)
     wait(step.team, number, chunks)
@@ -255,10 +292,10 @@ def _shrink(step, phase, number, scratch):
     item = take(step.team, number)
     if item < items:
         if phase.input == Input.NORMED:
-            _normalise(x, step.count, columns, phase.norm, phase.eps, scratch)
+            normalise(x, step.count, columns, phase.norm, phase.eps, scratch)
             x = scratch
         elif phase.input == Input.ATTENDED:
-            combine(step, phase, scratch)
+            _combine_all(step, phase, scratch)
             x = scratch
     while item < items:
         # Rows that share an adapter find it in the cache.
@@ -295,32 +332,39 @@ def _store(result, rows, target):
 
 
 @compiled
+def attend(step, phase, item, scratch):
+    """Compute attention of a split and key head, numbered together."""
+    if step.pages_are_bf16 != 0:
+        attend_bf16(step, phase, item, scratch)
+    else:
+        attend_fp32(step, phase, item, scratch)
+
+
+@compiled
 def _attend(step, phase, number, scratch):
     items = step.splits * phase.kv_heads
     item = take(step.team, number)
     while item < items:
-        if step.pages_are_bf16 != 0:
-            attend_bf16(step, phase, item, scratch)
-        else:
-            attend_fp32(step, phase, item, scratch)
+        attend(step, phase, item, scratch)
         finish(step.team, number)
         item = take(step.team, number)
     wait(step.team, number, items)
 
 
 @compiled
-def _add(step, phase, number):
+def add_normed(step, phase, number, rows):
+    """Normalise what a block gave, and add it to the residual stream."""
     columns = phase.weight.columns
     row = take(step.team, number)
-    while row < step.count:
+    while row < rows:
         source, target = phase.source + 4 * columns * row, phase.target + 4 * columns * row
-        _normalise(source, 1, columns, phase.norm, phase.eps, source)
+        normalise(source, 1, columns, phase.norm, phase.eps, source)
         for at in range(0, 4 * columns, 4 * LANES):
             scaled = multiply(load(source + at), splat(phase.multiplier))
             store(target + at, add(scaled, load(target + at)))
         finish(step.team, number)
         row = take(step.team, number)
-    wait(step.team, number, step.count)
+    wait(step.team, number, rows)
 
 
 @entry(
@@ -348,5 +392,5 @@ def run_step(steps, phases, parts, thread):
         elif phase.kind == Kind.SHRINK:
             _shrink(step, phase, number, scratch)
         else:
-            _add(step, phase, number)
+            add_normed(step, phase, number, step.count)
     leave(step.team, thread == 0)

@@ -245,6 +245,39 @@ def store_bf16(builder: ir.IRBuilder, address: ir.Value, vector: ir.Value) -> No
     builder.store(short, pointer(builder, address, short.type), align=1)
 
 
+@operation(types.void, types.int64, types.int64, types.int64, types.int64)
+def transpose(
+    builder: ir.IRBuilder,
+    source: ir.Value,
+    source_stride: ir.Value,
+    target: ir.Value,
+    target_stride: ir.Value,
+) -> None:
+    """Store the transpose of 16 rows of 16 fp32 numbers; strides are bytes from row to row."""
+    rows = []
+    for number in range(LANES):
+        own = builder.add(source, builder.mul(source_stride, _I64(number)))
+        rows.append(_load(builder, own, _FLOATS))
+    distance = LANES // 2
+    while distance:
+        for first in range(LANES):
+            if first & distance:
+                continue
+            upper, lower = rows[first], rows[first + distance]
+            for second in (0, 1):
+                # Blocks of `distance` lanes, in turns from the one and the other.
+                lanes = [
+                    (lane & ~distance) + second * distance + (LANES if lane & distance else 0)
+                    for lane in range(LANES)
+                ]
+                mask = ir.Constant(_INTS, lanes)
+                rows[first + second * distance] = builder.shuffle_vector(upper, lower, mask)
+        distance //= 2
+    for number, row in enumerate(rows):
+        own = builder.add(target, builder.mul(target_stride, _I64(number)))
+        builder.store(row, pointer(builder, own, _FLOATS), align=1)
+
+
 @operation(types.void, types.int64)
 def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
     """Have a line of 64 bytes brought into the cache; any address will do."""

@@ -23,7 +23,7 @@ from townsfolk.grammar.matcher import Bits, mask_words
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.batch import Chunk
-from townsfolk.models.decode_step import compile_steps, compiled_projections
+from townsfolk.models.decode_step import compile_prompts, compile_steps, compiled_projections
 from townsfolk.sampling import SampledTokens, SamplerBackend, token_infos
 from townsfolk.sampling.torch_backend import TorchBackend
 
@@ -77,6 +77,7 @@ class EagerRunner:
         )
         self._launched = 0
         self._compiled = compile_steps(decoder, kv)
+        self._prompts = compile_prompts(decoder, kv)
         compiled = None if self._compiled is None else compiled_projections(decoder)
         self.adapters = SlotAdapters(decoder, max_batch, projections=compiled)
 
@@ -190,7 +191,7 @@ class EagerRunner:
             if self._compiled is not None and self._compiled.takes(batch) and not special:
                 logits = self._compiled.logits(batch)
             else:
-                hidden = self._decoder.forward(batch, self._kv)  # [tokens, hidden]
+                hidden = self._forward(batch)  # [tokens, hidden]
             if hidden is not None and drawing:
                 rows = [ends[number] - 1 for number in drawing]
                 last = hidden if len(drawing) == length else hidden[rows]
@@ -215,6 +216,12 @@ class EagerRunner:
                     self._compute_drafts(step, places[number], parts[number])
         if logits is not None:
             self._draw_unmasked(step, [places[number] for number in drawing], logits)
+
+    def _forward(self, batch: ModelBatch) -> Tensor:
+        """Return hidden states [tokens, hidden], valid until the next step."""
+        if self._prompts is not None and self._prompts.takes(batch):
+            return self._prompts.forward(batch)
+        return self._decoder.forward(batch, self._kv)
 
     def _score(self, step: EagerStep, places: list[int], hidden: list[Tensor]) -> None:
         """Score prompts; where that fails, each alone."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from townsfolk.models.adapter_stack import AdapterStack
     from townsfolk.models.compiled_adapters import CompiledProjections
     from townsfolk.models.compiled_decode import CompiledDecode
+    from townsfolk.models.compiled_prompts import CompiledPrompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +174,20 @@ def compile_steps(decoder: Decoder, kv: KvPages) -> CompiledDecode | None:
     """Return compiled steps for a CPU; None where they don't compute what the spec says."""
     if decoder.device.type != "cpu" or not has_numba() or kv.k[0].dtype != decoder.dtype:
         return None
-    from townsfolk.models.compiled_decode import CompiledDecode, can_compile
+    from townsfolk.models.compiled_decode import CompiledDecode
+    from townsfolk.models.compiled_phases import can_compile
 
     return CompiledDecode(decoder, kv) if can_compile(decoder) else None
+
+
+def compile_prompts(decoder: Decoder, kv: KvPages) -> CompiledPrompts | None:
+    """Return compiled steps with prompts for a CPU; None where weights are not all in blocks."""
+    if compile_steps(decoder, kv) is None:
+        return None
+    from townsfolk.models.compiled_phases import are_in_blocks
+    from townsfolk.models.compiled_prompts import CompiledPrompts
+
+    return CompiledPrompts(decoder, kv) if are_in_blocks(decoder) else None
 
 
 def compiled_projections(decoder: Decoder) -> CompiledProjections:
