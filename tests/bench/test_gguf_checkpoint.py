@@ -44,6 +44,17 @@ def test_its_tensors_are_those_of_the_mix(path):
     assert len(weights.layers) == spec.num_layers
 
 
+def test_without_a_mix_its_matrices_are_bf16(tmp_path):
+    path = tmp_path / "m.gguf"
+    write_gguf(path, named_spec("llama-tiny"), None, CPU)
+    reader = GGUFReader(path)
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in reader.tensors}
+    assert kinds["token_embd.weight"] == kinds["blk.1.ffn_down.weight"] == "BF16"
+    assert kinds["blk.0.attn_norm.weight"] == "F32"
+    values = Decoder.load(path).weights.layers[1].down.dense()[0].float()
+    assert 0.019 < values.std() < 0.021
+
+
 def test_words_are_tokens(path):
     tokenizer = Tokenizer(open_source(path).tokenizer())
     assert len(tokenizer.encode(f" {word(3)} {word(4)}")) == 2

@@ -116,6 +116,8 @@ def test_the_persona_of_the_readme_is_one() -> None:
         (("bench", "--quantization", "q8_0"), "goes with decode speed or --prefill"),
         (("bench", "--shape", "llama-tiny", "--npcs", "2"), "--npcs has no meaning for decode"),
         (("bench", "--shape", "llama-tiny", "--cold", "--peer"), "--peer has no meaning for --col"),
+        (("bench", "--shape", "llama-tiny", "--peer", "--quantization", "q8_0"), "llama.cpp can"),
+        (("bench", "--shape", "llama-tiny", "--peer", "llama.cpp"), "it goes with --device cpu"),
         (("train", "--out", "out", "--starter-corpus", "--vocab-size", "5"), "number from 261"),
         (("train", "--out", "out", "--starter-corpus", "--resume"), "no run to go on from"),
         (("train", "--out", "out", "--starter-corpus", "--device", "gpu"), "write cpu, cuda or cu"),
@@ -147,8 +149,13 @@ def test_eval_of_a_model_of_another_family_is_told(run, tmp_path: Path) -> None:
     assert "NoSuchForCausalLM" in shown
 
 
-def test_a_peer_that_is_not_installed_is_told(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    status, shown = run("bench", "--shape", "llama-tiny", "--peer")
+@pytest.mark.parametrize(
+    ("peer", "package"), [("transformers", "transformers"), ("llama.cpp", "xllamacpp")]
+)
+def test_a_peer_that_is_not_installed_is_told(
+    run, monkeypatch: pytest.MonkeyPatch, peer: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    status, shown = run("bench", "--shape", "llama-tiny", "--device", "cpu", "--peer", peer)
     assert status == 1
-    assert "pip install transformers" in shown
+    assert f"pip install {package}" in shown

@@ -1,4 +1,4 @@
-"""A GGUF file of a named shape with random quantised weights, so that a runtime can load one.
+"""A GGUF file of a named shape with random weights, so that a runtime can load one.
 
 The vocabulary is that of `townsfolk.bench.checkpoint`. Stretched contexts are left out: they change
 no speed.
@@ -32,7 +32,7 @@ Value = int | float | str | bool | Sequence[str] | Sequence[int]
 """Of a metadata entry."""
 
 _ALIGNMENT = 32
-_F32 = 0
+_F32, _BF16 = 0, 30
 _DRAWN_ROWS = 8192
 _NUMBERS = {block_format: number for number, block_format in BLOCK_TYPES.items()}
 _UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
@@ -40,20 +40,22 @@ _UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A tensor to be written; without a format it is of numbers in fp32."""
+    """A tensor to be written; without a format it is of numbers."""
 
     spec: TensorSpec
     block_format: BlockFormat | None
+    dtype: torch.dtype = torch.float32
 
     @property
     def nbytes(self) -> int:
         if self.block_format is None:
-            return 4 * math.prod(self.spec.shape)
+            return self.dtype.itemsize * math.prod(self.spec.shape)
         return self.spec.shape[0] * self.block_format.row_bytes(self.spec.shape[1])
 
     def description(self, offset: int) -> bytes:
         """Name, shape, type and place, as the header has them."""
-        kind = _F32 if self.block_format is None else _NUMBERS[self.block_format]
+        numbers = _BF16 if self.dtype == torch.bfloat16 else _F32
+        kind = numbers if self.block_format is None else _NUMBERS[self.block_format]
         shape = self.spec.shape[::-1]
         sizes = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
         return _text(self.spec.name) + sizes + struct.pack("<IQ", kind, offset)
@@ -62,7 +64,8 @@ class _Planned:
         """Draw the bytes, some rows at a time."""
         if self.block_format is None:
             values = torch.empty(self.spec.shape, device=generator.device)
-            yield values.normal_(self.spec.mean, DEVIATION, generator=generator).view(-1)
+            drawn = values.normal_(self.spec.mean, DEVIATION, generator=generator)
+            yield drawn.to(self.dtype).view(-1)
             return
         rows, columns = self.spec.shape
         for first in range(0, rows, _DRAWN_ROWS):
@@ -70,13 +73,13 @@ class _Planned:
             yield random_blocks(self.block_format, count, columns, DEVIATION, generator).view(-1)
 
 
-def write_gguf(path: Path, spec: DecoderSpec, mix: Mix, device: torch.device) -> None:
+def write_gguf(path: Path, spec: DecoderSpec, mix: Mix | None, device: torch.device) -> None:
     """Write a model; the file is there once it is complete.
 
     Args:
         path: the file.
         spec: the decoder, of the Llama family.
-        mix: formats of its matrices.
+        mix: formats of its matrices; None for bf16.
         device: where weights are drawn: a GPU takes a second for what a CPU takes a minute.
 
     Raises:
@@ -84,7 +87,7 @@ def write_gguf(path: Path, spec: DecoderSpec, mix: Mix, device: torch.device) ->
     """
     metadata = {**_shape_metadata(spec), **_vocabulary(spec.vocab_size)}
     expected = expected_tensors(Architecture(spec, GGUF_NAMES)).values()
-    planned = [_Planned(each, mix.format_of(each, spec)) for each in expected]
+    planned = [_planned(each, spec, mix) for each in expected]
     offsets = [0, *itertools.accumulate(_aligned(each.nbytes) for each in planned)]
     header = b"GGUF" + struct.pack("<IQQ", 3, len(planned), len(metadata))
     header += b"".join(_text(key) + _entry(value) for key, value in metadata.items())
@@ -101,6 +104,12 @@ def write_gguf(path: Path, spec: DecoderSpec, mix: Mix, device: torch.device) ->
                 part.cpu().view(torch.uint8).numpy().tofile(file)
             file.write(b"\0" * (_aligned(each.nbytes) - each.nbytes))
     unfinished.rename(path)
+
+
+def _planned(tensor: TensorSpec, spec: DecoderSpec, mix: Mix | None) -> _Planned:
+    if mix is None and len(tensor.shape) == 2:
+        return _Planned(tensor, None, torch.bfloat16)
+    return _Planned(tensor, None if mix is None else mix.format_of(tensor, spec))
 
 
 def _padded(header: bytes) -> bytes:

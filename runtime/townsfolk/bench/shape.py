@@ -83,13 +83,7 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         if adapters:
             contestants.append(AdapterContestant(stage, adapters))
     if options.peer:
-        from townsfolk.bench.peer import TransformersContestant
-
-        assert subject.shape is not None
-        threads = options.threads or torch.get_num_threads()
-        contestants.append(
-            TransformersContestant(subject.shape, torch.bfloat16, subject.device, threads)
-        )
+        contestants.append(_peer(options, subject, most, options.prompt_tokens + longest))
     if options.grammar:
         contestants.append(GrammarContestant(stage))
     bandwidth = run_in_new_thread(memory_bandwidth, subject.device)
@@ -112,6 +106,19 @@ def _decode(options: argparse.Namespace, subject: Subject) -> None:
         memory_bandwidth_gb_s=bandwidth / 1e9,
         peer=recorded.source(gpu_name(subject.device)),
     )
+
+
+def _peer(options: argparse.Namespace, subject: Subject, requests: int, tokens: int) -> Contestant:
+    """Return the peer that the options name, for so many requests of so many tokens each."""
+    threads = options.threads or torch.get_num_threads()
+    if options.peer == "llama.cpp":
+        from townsfolk.bench.llama_cpp import llama_cpp_contestant
+
+        return llama_cpp_contestant(subject.gguf_file(), threads, requests, tokens)
+    from townsfolk.bench.peer import transformers_contestant
+
+    assert subject.shape is not None
+    return transformers_contestant(subject.shape, torch.bfloat16, subject.device, threads)
 
 
 def _prefill(options: argparse.Namespace, subject: Subject) -> None:

@@ -235,6 +235,26 @@ class Subject:
         }
         return [str(part) for pair in arguments.items() if pair[1] is not None for part in pair]
 
+    def gguf_file(self) -> Path:
+        """Return a GGUF file with such weights, for a peer; it is written if it is not there yet.
+
+        Raises:
+            ValueError: the model is in other files, or of no Llama shape.
+        """
+        if self.shape is None:
+            if self.path.suffix != ".gguf":
+                raise ValueError(f"--peer llama.cpp reads GGUF files: {self.path} is none")
+            return self.path
+        if self.quantization is not None:
+            self._write()
+            return self.path
+        if self.dtype != torch.bfloat16:
+            raise ValueError("--peer llama.cpp is measured with --dtype bfloat16 or --quantization")
+        path = self.path.with_suffix(".gguf")
+        if not path.exists():
+            write_gguf(path, self.spec, None, self.device)
+        return path
+
     def _write(self) -> None:
         """Write the checkpoint that a runtime of its own loads, unless it is there."""
         if self.quantization is not None:

@@ -32,7 +32,9 @@ _OF_SHAPES = {
 }  # fmt: skip
 _OF_FRAMES = {"frames", "renderer", "seconds", "policy", "rival", "rival_loads_s", "plot"}
 # These make no sense for a model that is there.
-_RANDOM_ONLY = ("dtype", "quantization", "keep", "peer")
+_RANDOM_ONLY = ("dtype", "quantization", "keep")
+_PEERS = {"transformers": "transformers", "llama.cpp": "xllamacpp"}
+"""What can be measured beside ours, and the package that brings it."""
 _READS = {
     _CHARACTERS: {"connect", "token", "model", "adapter", "npcs"},
     "decode speed": _OF_SHAPES | {"batch", "prompt_tokens", "peer", "grammar", "adapters", "rank"},
@@ -91,7 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shape.add_argument("--prompt-tokens", type=count, default=512, help="default 512")
     shape.add_argument(
-        "--peer", action="store_true", help="decode: transformers, bf16, in turns with ours, too"
+        "--peer",
+        nargs="?",
+        choices=tuple(_PEERS),
+        const="transformers",
+        help="decode: in turns with ours, too: transformers, in bf16, or on the CPU llama.cpp, "
+        "with the same formats. Default transformers",
     )
     shape.add_argument(
         "--grammar",
@@ -247,10 +254,21 @@ def _refuse_unread(options: argparse.Namespace) -> None:
         raise ValueError(
             f"{option} has no meaning for {measurement}; it goes with {readers}{needs}"
         )
-    if options.peer and options.quantization:
-        raise ValueError("--peer measures transformers in bf16: it can't be had quantised")
-    if options.peer and importlib.util.find_spec("transformers") is None:
-        raise ValueError("--peer measures transformers, too: pip install transformers")
+    if options.peer:
+        _check_peer(options)
+
+
+def _check_peer(options: argparse.Namespace) -> None:
+    """Raise ValueError where the peer can't be measured."""
+    if options.peer == "transformers" and (options.model or options.quantization):
+        raise ValueError(
+            "--peer transformers is of random weights in bf16; llama.cpp can be had quantised"
+        )
+    if options.peer == "llama.cpp" and options.device != "cpu":
+        raise ValueError("--peer llama.cpp computes on the CPU: it goes with --device cpu")
+    package = _PEERS[options.peer]
+    if importlib.util.find_spec(package) is None:
+        raise ValueError(f"--peer measures {options.peer}, too: pip install {package}")
 
 
 def _frames(text: str) -> list[tuple[float, float]]:
