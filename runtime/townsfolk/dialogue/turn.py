@@ -40,6 +40,8 @@ from townsfolk.engine.unread import Unread, size
 from townsfolk.grammar import Grammar
 from townsfolk.sampling.params import SamplingParams
 
+_ENDS = get_args(TurnEnd)
+
 
 class TurnCue(Enum):
     """What a turn begins with."""
@@ -175,7 +177,7 @@ class Turn:
 
     def send(self, event: TurnEvent) -> None:
         """Hand an event to the reader."""
-        self.is_over = isinstance(event, get_args(TurnEnd))
+        self.is_over = isinstance(event, _ENDS)
         if self.is_over and self.expiry is not None:
             self.expiry.cancel()
         self._events.append(event)

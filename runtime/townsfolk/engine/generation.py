@@ -96,25 +96,28 @@ class Generation:
         """Takes all that the engine has sent; called in the handle's event loop."""
         if self.completion is not None or self._error is not None:
             events.clear()  # it was told of the engine's failure before
+        unread = 0
         while events:
             event = events.popleft()
             if isinstance(event, TextDelta):
                 self._texts.append(event.text)
                 self._tokens += event.tokens
-                self._count(event)
+                if self._unread is not None:
+                    unread += size(event.text, event.tokens)
             elif isinstance(event, Completion):
                 self.completion = event
             elif isinstance(event, tuple):
                 self.prompt_tokens = event
             else:
                 self._error = event
+        if unread:
+            self._count(unread)
         self._changed.set()
 
-    def _count(self, delta: TextDelta) -> None:
-        if self._unread is None:
-            return
+    def _count(self, unread: int) -> None:
+        assert self._unread is not None
         try:
-            self._unread.add(size(delta.text, delta.tokens))
+            self._unread.add(unread)
         except UnreadLimitError as error:
             self._take()
             self._error = error

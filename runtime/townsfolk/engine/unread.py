@@ -20,7 +20,7 @@ _TOKEN, _ALTERNATIVE = 200, 112
 
 def size(text: str, tokens: Iterable[TokenInfo] = ()) -> int:
     """Return about how many bytes a text and its tokens take."""
-    return 2 * len(text) + sum(_TOKEN + _ALTERNATIVE * len(token.top) for token in tokens)
+    return 2 * len(text) + sum([_TOKEN + _ALTERNATIVE * len(token.top) for token in tokens])
 
 
 class Unread:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from townsfolk.dialogue.errors import AlreadyExistsError
-from townsfolk.dialogue.events import Interrupted, SessionOpened
+from townsfolk.dialogue.events import Interrupted, SessionEvent, SessionOpened
 from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.turn import Turn
 from townsfolk.dialogue.turn_log import ErrorRecord
@@ -20,7 +20,6 @@ from townsfolk.service.errors import (
 from townsfolk.service.gate import Gate
 from townsfolk.service.messages import events, turns
 from townsfolk.service.messages.sessions import script_lines, session_config
-from townsfolk.v1.dialogue_pb2 import SessionEvent
 from townsfolk.v1.townsfolk_pb2 import ConverseRequest, ConverseResponse, OpenSession
 
 logger = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ class Conversation:
         session, opened = await open_session(self._gate, await self._first())
         with session.held():
             try:
-                await self._send(events.event_message(opened, self._tokenizer))
+                await self._send(opened)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._listen(session))
                     await self._answer()
@@ -113,8 +112,19 @@ class Conversation:
         return first.open
 
     async def _send(self, event: SessionEvent) -> None:
-        async with self._writing:
-            await self._write(ConverseResponse(event=event))
+        message = ConverseResponse()
+        events.write_event(message.event, event, self._tokenizer)
+        await self._send_message(message)
+
+    async def _send_error(self, error: Exception, turn_id: str = "") -> None:
+        await self._send_message(ConverseResponse(event=events.error_message(error, turn_id)))
+
+    async def _send_message(self, message: ConverseResponse) -> None:
+        await self._writing.acquire()  # `async with` takes three times as long, for each token
+        try:
+            await self._write(message)
+        finally:
+            self._writing.release()
 
     async def _listen(self, session: Session) -> None:
         """Take requests until the client has no more, or the runtime is about to end."""
@@ -135,13 +145,13 @@ class Conversation:
             try:
                 request = await anext(self._requests, None)
             except InvalidRequestError as error:
-                await self._send(events.error_message(error))
+                await self._send_error(error)
                 continue
             except UnknownFieldsError as error:
                 turn_id = (
                     error.request.say.turn_id if isinstance(error.request, ConverseRequest) else ""
                 )
-                await self._send(events.error_message(error, turn_id))
+                await self._send_error(error, turn_id)
                 continue
             if request is None:
                 return
@@ -156,7 +166,7 @@ class Conversation:
                 # The other turn of that name is not over.
                 taken = isinstance(error, AlreadyExistsError)
                 turn_id = "" if taken else request.say.turn_id
-                await self._send(events.error_message(error, turn_id))
+                await self._send_error(error, turn_id)
 
     async def _take(self, session: Session, request: ConverseRequest) -> bool:
         """Do what one request wants; return whether more may come."""
@@ -168,17 +178,14 @@ class Conversation:
                 self._unfinished.add(turn)
                 await self._turns.put(turn)
             case "notify":
-                notified = session.notify(request.notify)
-                await self._send(events.event_message(notified, self._tokenizer))
+                await self._send(session.notify(request.notify))
             case "record":
-                recorded = session.record(script_lines(request.record))
-                await self._send(events.event_message(recorded, self._tokenizer))
+                await self._send(session.record(script_lines(request.record)))
             case "interrupt":
                 cut = session.interrupt(*turns.interruption(request.interrupt))
-                await self._send(events.event_message(Interrupted(tuple(cut)), self._tokenizer))
+                await self._send(Interrupted(tuple(cut)))
             case "update_priority":
-                updated = session.set_priority(request.update_priority)
-                await self._send(events.event_message(updated, self._tokenizer))
+                await self._send(session.set_priority(request.update_priority))
             case "close":
                 await self._sessions.close(session.id)
                 return False
@@ -196,7 +203,7 @@ class Conversation:
         """Give the events of one turn after the other."""
         while (turn := await self._turns.get()) is not None:
             async for event in turn:
-                await self._send(events.event_message(event, self._tokenizer))
+                await self._send(event)
             self._over(turn)
 
     def _over(self, turn: Turn) -> None:

@@ -84,8 +84,9 @@ class TownsfolkServicer:
         try:
             with session.held():
                 async for event in turn:
-                    message = events.event_message(event, backend.tokenizer)
-                    await write(pb.SayResponse(event=message))
+                    message = pb.SayResponse()
+                    events.write_event(message.event, event, backend.tokenizer)
+                    await write(message)
         finally:
             turn.interrupt()
             self._gate.end(turn)

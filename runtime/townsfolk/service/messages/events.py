@@ -14,21 +14,27 @@ from townsfolk.text.tokenizer import Tokenizer
 from townsfolk.v1 import dialogue_pb2
 
 
-def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_pb2.SessionEvent:
-    """Return what happened in a session."""
+def write_event(
+    message: dialogue_pb2.SessionEvent, event: events.SessionEvent, tokenizer: Tokenizer
+) -> None:
+    """Write what happened in a session into an empty message.
+
+    Nearly all is text. It is written in its place: one that is made apart is copied into it.
+    """
     pb = dialogue_pb2
     match event:
-        case events.SessionOpened():
-            return pb.SessionEvent(opened=opened_message(event))
-        case events.TurnStarted():
-            return pb.SessionEvent(turn_started=pb.TurnStarted(turn_id=event.turn_id))
         case events.TextDelta():
-            message = pb.SessionEvent()
             delta = message.text_delta
             delta.turn_id, delta.text = event.turn_id, event.text
-            delta.direction = event.is_direction
-            add_tokens(delta.tokens, event.tokens, tokenizer)
-            return message
+            if event.is_direction:
+                delta.direction = True
+            if event.tokens:
+                add_tokens(delta.tokens, event.tokens, tokenizer)
+            return
+        case events.SessionOpened():
+            made = pb.SessionEvent(opened=opened_message(event))
+        case events.TurnStarted():
+            made = pb.SessionEvent(turn_started=pb.TurnStarted(turn_id=event.turn_id))
         case events.SentenceCompleted():
             sentence = pb.SentenceCompleted(
                 turn_id=event.turn_id,
@@ -39,13 +45,13 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
                 offset=event.offset,
                 length=event.length,
             )
-            return pb.SessionEvent(sentence_completed=sentence)
+            made = pb.SessionEvent(sentence_completed=sentence)
         case events.DirectionGiven():
-            return pb.SessionEvent(direction_given=direction_message(event))
+            made = pb.SessionEvent(direction_given=direction_message(event))
         case events.ActionRequested():
-            return pb.SessionEvent(action_requested=pb.ActionRequested(**asdict(event)))
+            made = pb.SessionEvent(action_requested=pb.ActionRequested(**asdict(event)))
         case events.ActionSettled():
-            return pb.SessionEvent(action_settled=pb.ActionSettled(**asdict(event)))
+            made = pb.SessionEvent(action_settled=pb.ActionSettled(**asdict(event)))
         case events.TurnFinished():
             finished = pb.TurnFinished(
                 turn_id=event.turn_id,
@@ -54,27 +60,28 @@ def event_message(event: events.SessionEvent, tokenizer: Tokenizer) -> dialogue_
                 usage=usage_message(event.usage),
                 retries=event.retries,
             )
-            return pb.SessionEvent(turn_finished=finished)
+            made = pb.SessionEvent(turn_finished=finished)
         case events.TurnInterrupted():
             interrupted = pb.TurnInterrupted(
                 turn_id=event.turn_id, text=event.text, usage=usage_message(event.usage)
             )
-            return pb.SessionEvent(turn_interrupted=interrupted)
+            made = pb.SessionEvent(turn_interrupted=interrupted)
         case events.TurnFailed():
-            return error_message(event.error, event.turn_id)
+            made = error_message(event.error, event.turn_id)
         case events.ContextTrimmed():
             dropped = map(entry_message, event.dropped)
             trimmed = pb.ContextTrimmed(turn_id=event.turn_id, dropped=dropped)
-            return pb.SessionEvent(context_trimmed=trimmed)
+            made = pb.SessionEvent(context_trimmed=trimmed)
         case events.Notified():
-            return pb.SessionEvent(notified=pb.Notified(text=event.text))
+            made = pb.SessionEvent(notified=pb.Notified(text=event.text))
         case events.Recorded():
-            return pb.SessionEvent(recorded=recorded_message(event))
+            made = pb.SessionEvent(recorded=recorded_message(event))
         case events.Interrupted():
-            return pb.SessionEvent(interrupted=pb.Interrupted(turn_ids=event.turn_ids))
+            made = pb.SessionEvent(interrupted=pb.Interrupted(turn_ids=event.turn_ids))
         case events.PriorityUpdated():
             updated = pb.PriorityUpdated(priority=event.priority)
-            return pb.SessionEvent(priority_updated=updated)
+            made = pb.SessionEvent(priority_updated=updated)
+    message.CopyFrom(made)
 
 
 def opened_message(event: events.SessionOpened) -> dialogue_pb2.SessionOpened:
