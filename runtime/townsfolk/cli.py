@@ -31,7 +31,7 @@ COMMANDS = {
         "have an adapter learn from play",
     ),
     "eval": ("townsfolk.commands.evaluate", "test how well a model plays its characters"),
-    "corpus": ("townsfolk.commands.corpus", "check or show what the starter model learns from"),
+    "corpus": ("townsfolk.commands.corpus", "dialogues to train on: write, check, teach, gather"),
     "doctor": ("townsfolk.commands.doctor", "say what hardware there is and what is missing"),
     "inspect": ("townsfolk.commands.inspect", "look into a running runtime, or record it"),
     "fake": ("townsfolk.commands.fake", "play a script instead of a model, for a game's tests"),

@@ -48,7 +48,7 @@ def open_runtime(options: argparse.Namespace) -> Runtime:
     """Return the runtime that the options name; use it as a context manager."""
     if options.connect:
         return Runtime.connect(options.connect, options.token)
-    _fetch(options.model)
+    fetch(options.model)
     adapter = ("--adapter", options.adapter) if options.adapter else ()
     return Runtime.launch("--model", options.model, *adapter)
 
@@ -58,7 +58,7 @@ def named_adapter(options: argparse.Namespace) -> str:
     return (options.adapter or "") if options.connect else ""
 
 
-def _fetch(model: str) -> None:
+def fetch(model: str) -> None:
     """Fetch a model that is not here yet, where its progress is seen and no start waits for it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`townsfolk corpus`: for those who write the texts of the starter's conversations."""
+"""`townsfolk corpus`: dialogues to train on: the starter's, a teacher's, recorded ones."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from townsfolk.commands import corpus_gather, corpus_teach
 from townsfolk.commands.options import whole_number
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus.book import DATA, BookError
@@ -53,12 +54,30 @@ def add_arguments(parser: ArgumentParser) -> None:
     write.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     write.add_argument("--seed", default="0", help="another seed gives other conversations")
     write.add_argument("--count", type=whole_number(1), default=1000, help="Default: 1000")
+    teach = actions.add_parser(
+        "teach",
+        help="have a model play characters, for others to learn from",
+        description="Have a model play the characters of a file, and those who talk with them; "
+        "keep what is sound.",
+    )
+    corpus_teach.add_arguments(teach)
+    gather = actions.add_parser(
+        "gather",
+        help="make dialogues of any source into data to train on",
+        description="Filter dialogues of people, teachers and recorded play, keep each once, hold "
+        "whole characters out, and describe what is in it.",
+    )
+    corpus_gather.add_arguments(gather)
     held_out = "of names, trades and facts that are in no other conversation"
     write.add_argument("--held-out", action="store_true", help=held_out)
 
 
 def run(args: Namespace) -> int:
     """Check or show; return 0, or 1 where something is wrong."""
+    if args.action == "teach":
+        return corpus_teach.run(args)
+    if args.action == "gather":
+        return corpus_gather.run(args)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     try:
         return {"check": _check, "show": _show, "write": _write}[args.action](args, console)
