@@ -8,7 +8,7 @@ const TownsfolkSettings := preload("res://addons/townsfolk/runtime/townsfolk_set
 # In a browser the rest waits, and everybody gets an answer.
 func twenty_over_six_connections() -> void:
 	_connect()
-	_runtime.get("_channel").set("max_connections", 6)
+	_runtime.get("_link").get("_channel").set("max_connections", 6)
 	await _speak_all_at_once(24)
 
 
@@ -86,11 +86,11 @@ func connection_cut() -> void:
 	)
 	await npc.say("First.").wait()
 	# As if the network had failed: the connection goes, the runtime stays.
-	var socket: Variant = _runtime.get("_channel").get("_socket")
+	var socket: Variant = _runtime.get("_link").get("_channel").get("_socket")
 	if socket != null:
 		socket.close("cut by the test")
 	else:
-		_runtime.get("_channel").call("_fail", "cut by the test")
+		_runtime.get("_link").get("_channel").call("_fail", "cut by the test")
 	await npc.say("Second.").wait()
 	await _report_session(npc)
 

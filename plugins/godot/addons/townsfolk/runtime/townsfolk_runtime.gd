@@ -22,18 +22,14 @@ signal stats_updated(stats: Townsfolk.WatchStatsResponse)
 ## that runs. READY: it can be spoken to. WAITING: for the next attempt. FAILED: given up.
 enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
-const Contract := preload("contract.gd")
 const ConverseStream := preload("converse_stream.gd")
 const FrameReporter := preload("frame_reporter.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
-const GrpcChannel := preload("../transport/grpc_channel.gd")
-const GrpcStatus := preload("../transport/grpc_status.gd")
-const GrpcWebChannel := preload("../transport/grpc_web_channel.gd")
-const Http2Channel := preload("../transport/http2_channel.gd")
 const NpcCast := preload("npc_cast.gd")
 const LorePack := preload("../resources/lore_pack.gd")
 const LoreRegister := preload("lore_register.gd")
 const PollBudget := preload("poll_budget.gd")
+const RuntimeLink := preload("runtime_link.gd")
 const RuntimeProcess := preload("runtime_process.gd")
 const SessionStream := preload("session_stream.gd")
 const Townsfolk := preload("../generated/townsfolk.gd")
@@ -49,16 +45,7 @@ const FIRST_BACKOFF_SECONDS := 0.25
 const LONGEST_BACKOFF_SECONDS := 8.0
 ## A runtime that was started and ended so many times in a row is not started again.
 const MAX_RESTARTS := 5
-const INFO_TIMEOUT_SECONDS := 10.0
-## How a runtime ends the first call that would end so again: the token, the contract's version.
-const REFUSALS := [
-	GrpcStatus.Code.UNAUTHENTICATED,
-	GrpcStatus.Code.FAILED_PRECONDITION,
-	GrpcStatus.Code.UNIMPLEMENTED,
-]
-## gRPC-Web has no connection whose end would be noticed: when it is silent for so long, the runtime
-## is asked whether it is there.
-const WEB_CHECK_SECONDS := 5.0
+const RELEASE_TIMEOUT_SECONDS := 10.0
 
 ## What the runtime is doing.
 var state := State.STOPPED
@@ -92,8 +79,7 @@ var connection_count := 0
 
 var _child: RuntimeProcess
 var _stopped_processes: Array[RuntimeProcess] = []  # asked to end
-var _channel: GrpcChannel
-var _client: Townsfolk.TownsfolkServiceClient
+var _link: RuntimeLink
 var _launch := Callable()  # starts the child again, when this side started it
 var _address := ""
 var _token := ""
@@ -103,7 +89,6 @@ var _was_ready := false
 var _stats_call: GrpcCall
 var _lore := LoreRegister.new()
 var _frames := FrameReporter.new()
-var _checked_at_usec := 0
 var _poll_budget := PollBudget.new()
 
 
@@ -131,8 +116,9 @@ func _process(_delta: float) -> void:
 		_child.poll()
 	if not _stopped_processes.is_empty():
 		_poll_stopped_processes()
-	if _channel != null:
-		_poll_channel()
+	if _link != null and _poll_budget.allows_poll():
+		_link.poll(int(frame_budget_ms * 1000.0))
+		_poll_budget.note_poll()
 	if state == State.WAITING and Time.get_ticks_usec() >= _retry_at_usec:
 		_try_again()
 
@@ -168,7 +154,7 @@ func connect_to_runtime(address := "", token := "") -> void:
 	var setting := TownsfolkSettings.WEB_ADDRESS if is_web else TownsfolkSettings.ADDRESS
 	_address = TownsfolkSettings.read(setting) if address == "" else address
 	_token = TownsfolkSettings.read(TownsfolkSettings.TOKEN) if token == "" else token
-	_connect_channel()
+	_open_link()
 
 
 ## Ends the connection, and the runtime if this game started it.
@@ -200,16 +186,16 @@ func endpoint() -> Dictionary[String, String]:
 
 ## The calls of the service; null until the runtime is ready.
 func client() -> Townsfolk.TownsfolkServiceClient:
-	return _client if state == State.READY else null
+	return _link.client if is_ready() and _link != null else null
 
 
 ## For sessions: a new way to the runtime; null until it is ready.
 func make_session_stream() -> SessionStream:
-	if not is_ready():
+	if client() == null:
 		return null
-	if _channel.can_stream_requests():
-		return ConverseStream.new(_client)
-	return UnaryStream.new(_client)
+	if _link.can_stream_requests:
+		return ConverseStream.new(client())
+	return UnaryStream.new(client())
 
 
 ## For agents: warns of two lore packs that share an id and differ; a runtime has one text for it.
@@ -235,7 +221,7 @@ func release(until_warm := false) -> String:
 		return message
 	var request := Townsfolk.ReleaseRequest.new()
 	request.until_warm = until_warm
-	var status := await client().release(request, INFO_TIMEOUT_SECONDS).wait()
+	var status := await client().release(request, RELEASE_TIMEOUT_SECONDS).wait()
 	return "" if status.is_ok() else status.message
 
 
@@ -267,7 +253,7 @@ func _let_go() -> void:
 	_address = ""
 	_attempts = 0
 	_was_ready = false
-	_drop_channel()
+	_drop_link()
 	if _child != null:
 		_child.stop()
 		_stopped_processes.append(_child)
@@ -299,12 +285,12 @@ func _poll_stopped_processes() -> void:
 func _on_process_ready(address: String, token: String) -> void:
 	_address = address
 	_token = token
-	_connect_channel()
+	_open_link()
 
 
 func _on_process_ended(reason: String) -> void:
 	_child = null
-	_drop_channel(reason)
+	_drop_link(reason)
 	if _was_ready and _attempts < MAX_RESTARTS:
 		_lose_connection(reason)
 	else:
@@ -317,98 +303,36 @@ func _on_line_logged(line: String) -> void:
 		startup_progressed.emit(line)
 
 
-func _connect_channel() -> void:
-	_drop_channel()
-	var is_encrypted: bool = TownsfolkSettings.read(TownsfolkSettings.USE_TLS)
-	# A runtime that this game started listens on this machine only, without TLS.
-	var tls_options := _tls_options() if is_encrypted and not _launch else null
-	if TownsfolkSettings.uses_grpc_web():
-		_channel = GrpcWebChannel.new(_address, tls_options)
-	else:
-		_channel = Http2Channel.new(_address, tls_options)
-	_channel.token = _token.strip_edges()
-	_channel.metadata = Contract.metadata()
-	_channel.state_changed.connect(_on_channel_state_changed)
+func _open_link() -> void:
+	_drop_link()
+	_link = RuntimeLink.new(_address, _token, _launch.is_valid())
+	_link.opened.connect(_on_link_opened)
+	_link.refused.connect(_on_link_refused)
+	_link.lost.connect(_on_link_lost)
 	_set_state(State.CONNECTING, "connecting to %s" % _address)
-	_channel.connect_to_server()
+	_link.open()
 
 
-func _tls_options() -> TLSOptions:
-	var path: String = TownsfolkSettings.read(TownsfolkSettings.CA_CERTIFICATE)
-	if path == "":
-		return TLSOptions.client()
-	var certificate := X509Certificate.new()
-	certificate.load(path)
-	return TLSOptions.client(certificate)
+func _on_link_opened(runtime_info: Townsfolk.GetRuntimeInfoResponse) -> void:
+	info = runtime_info
+	_attempts = 0
+	_was_ready = true
+	connection_count += 1
+	_lore.start_over()
+	_set_state(State.READY, "%s on %s" % [info.model, info.device])
+	_watch_stats()
+	_report_frames()
+	_tell_editor()
 
 
-func _on_channel_state_changed(channel_state: GrpcChannel.State) -> void:
-	match channel_state:
-		GrpcChannel.State.READY:
-			_greet()
-		GrpcChannel.State.FAILED:
-			var reason := _channel.error
-			_drop_channel()
-			_lose_connection(reason)
+func _on_link_refused(reason: String) -> void:
+	_let_go()
+	_give_up(reason)
 
 
-func _greet() -> void:
-	_client = Townsfolk.TownsfolkServiceClient.new(_channel)
-	var call := _client.get_runtime_info(
-		Townsfolk.GetRuntimeInfoRequest.new(), INFO_TIMEOUT_SECONDS
-	)
-	var channel := _channel
-	var answer := await call.response()
-	if channel != _channel:
-		return
-	var advice := "" if answer == null else Contract.advice(answer)
-	if answer != null and Contract.works(Contract.OWN, Contract.of_runtime(answer)):
-		if advice != "":
-			push_warning("Townsfolk: %s" % advice)
-		info = answer
-		_attempts = 0
-		_was_ready = true
-		connection_count += 1
-		_lore.start_over()
-		_set_state(State.READY, "%s on %s" % [info.model, info.device])
-		_watch_stats()
-		_report_frames()
-		_tell_editor()
-	elif answer != null or call.status.code in REFUSALS:
-		_let_go()
-		var refused := call.status.message
-		if call.status.code == GrpcStatus.Code.UNAUTHENTICATED:
-			refused = "the runtime refuses the token: %s" % refused
-		_give_up(refused if advice == "" else advice)
-	else:
-		_drop_channel()
-		_lose_connection(call.status.message)
-
-
-func _poll_channel() -> void:
-	if not _poll_budget.allows_poll():
-		return
-	_channel.poll(int(frame_budget_ms * 1000.0))
-	_poll_budget.note_poll()
-	if state == State.READY and not _channel.can_stream_requests():
-		_check_web_connection()
-
-
-func _check_web_connection() -> void:
-	var now := Time.get_ticks_usec()
-	if _channel.call_count() > 0:
-		_checked_at_usec = now
-	elif now - _checked_at_usec > WEB_CHECK_SECONDS * 1e6:
-		_checked_at_usec = now
-		var channel := _channel
-		var call := _client.get_runtime_info(
-			Townsfolk.GetRuntimeInfoRequest.new(), INFO_TIMEOUT_SECONDS
-		)
-		var status := await call.wait()
-		# When nobody was there the channel has failed already.
-		if not status.is_ok() and channel == _channel and is_ready():
-			_drop_channel(status.message)
-			_lose_connection(status.message)
+func _on_link_lost(reason: String) -> void:
+	_drop_link()
+	_lose_connection(reason)
 
 
 func _lose_connection(reason: String) -> void:
@@ -427,7 +351,7 @@ func _try_again() -> void:
 	if _launch.is_valid() and _child == null:
 		_launch.call()
 	else:
-		_connect_channel()
+		_open_link()
 
 
 func _give_up(reason: String) -> void:
@@ -438,12 +362,10 @@ func _give_up(reason: String) -> void:
 		connection_lost.emit(reason)
 
 
-func _drop_channel(reason := "") -> void:
-	if _channel != null:
-		_channel.state_changed.disconnect(_on_channel_state_changed)
-		_channel.close(reason)
-	_channel = null
-	_client = null
+func _drop_link(reason := "") -> void:
+	if _link != null:
+		_link.close(reason)
+	_link = null
 	_stats_call = null
 	_frames.drop()
 
