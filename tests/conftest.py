@@ -29,7 +29,7 @@ interpreted = [
     "engine/test_device_sampling.py",
     "models/test_fused_decode.py",
 ]
-need_triton = [*interpreted, "gpu", "engine/test_graph_book.py", "kernels/test_ahead_of_time.py"]
+need_triton = [*interpreted, "gpu", "engine/test_graph_cache.py", "kernels/test_ahead_of_time.py"]
 if torch.cuda.is_available():
     collect_ignore += interpreted
 else:

@@ -25,7 +25,7 @@ from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.slot_tables import SlotTables
-from townsfolk.engine.step import Against
+from townsfolk.engine.step import ContrastPair
 from townsfolk.engine.step_inputs import PREFILLS
 from townsfolk.grammar import mask_words
 from townsfolk.kv import BlockPool, BlockTable, KvCache
@@ -65,7 +65,7 @@ def make_cuda(decoder, monkeypatch):
         runner._general = set()
         runner.adapters = SlotAdapters(decoder, MAX_BATCH)
         runner._long_from = None
-        runner._book = SimpleNamespace(get=lambda shape: None)
+        runner._graphs = SimpleNamespace(get=lambda shape: None)
         runner._launched = 0
         return runner
 
@@ -140,7 +140,7 @@ class World:
                 if len(step.sequences[number].token_ids) % 2
             }
             contrasts = {
-                number: Against(step.sequences.index(sequence.partner), 1.5)
+                number: ContrastPair(step.sequences.index(sequence.partner), 1.5)
                 for number in places
                 if (sequence := step.sequences[number]).partner is not None
             }
@@ -211,7 +211,7 @@ def test_steps_with_adapters_are_those_of_the_eager_runner(decoder, make_cuda, d
 
     def filled(make, adapters=(1, 0, 1, 2)):
         world = World(decoder, make)
-        world.runner._book = SimpleNamespace(get=graphs.append)
+        world.runner._graphs = SimpleNamespace(get=graphs.append)
         world.runner.adapters.add(1, bound)
         world.runner.adapters.add(2, bound)
         for number, prompt in enumerate(([1, 2, 3], range(4, 34), [9, 9, 8], range(50, 63))):

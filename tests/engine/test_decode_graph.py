@@ -11,7 +11,7 @@ from townsfolk.engine.cuda_graphs import DecodeGraph, DecodeShape, GraphResource
 from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.late_changes import contrast_rows
 from townsfolk.engine.mixed_step import StepResources
-from townsfolk.engine.step import Against, StepItem
+from townsfolk.engine.step import ContrastPair, StepItem
 from townsfolk.sampling import Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.contrast import contrast_
 from townsfolk.sampling.triton_backend import TritonBackend
@@ -135,7 +135,7 @@ def test_a_pair_draws_in_contrast_beside_another(monkeypatch):
         ]
         assert world.graph.launch(items) is None
         rows = {place: world.graph.logits[place : place + 1] for place in (0, 1)}
-        contrast_rows(rows, {0: Against(1, 1.5)})
+        contrast_rows(rows, {0: ContrastPair(1, 1.5)})
         world.masks.write([0], SLOTS[:1], np.zeros((0, 7), dtype=np.int32))
         assert world.graph.replay_masked(False) is None
         expected = logits.clone()

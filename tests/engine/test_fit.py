@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from townsfolk.config import EngineSettings
-from townsfolk.engine import choice
-from townsfolk.engine.choice import choose, largest
-from townsfolk.engine.fit import LEAST_TOKENS, Demand, Machine, characters
+from townsfolk.engine import model_choice
+from townsfolk.engine.fit import LEAST_TOKENS, Machine, ModelFootprint, characters
+from townsfolk.engine.model_choice import choose, largest
 from townsfolk.kv.cache import MIB
 from townsfolk.library import DownloadError, ModelNotFoundError, NoRoomError, catalogue
 from townsfolk.library.places import starter_folder
@@ -39,8 +39,8 @@ def hub(monkeypatch):
             raise failures[name]
         return Path(f"{name}.gguf")
 
-    monkeypatch.setattr(choice, "find_known", lambda model: here.get(model.name))
-    monkeypatch.setattr(choice, "resolve", resolve)
+    monkeypatch.setattr(model_choice, "find_known", lambda model: here.get(model.name))
+    monkeypatch.setattr(model_choice, "resolve", resolve)
     return here, asked, failures
 
 
@@ -61,11 +61,11 @@ def test_more_memory_never_means_a_smaller_model():
 def test_what_is_chosen_fits_with_its_conversation_and_the_next_does_not(mib):
     machine = gpu(mib)
     model = largest(machine)
-    plan = Demand.of_known(model, GPU).plan(GPU, machine.settings)
+    plan = ModelFootprint.of_known(model, GPU).plan(GPU, machine.settings)
     assert plan.weights + plan.work + plan.cuda + plan.kv <= mib * MIB
     assert plan.num_blocks * plan.block_size >= LEAST_TOKENS
     larger = list(MODELS.values())[list(MODELS).index(model.name) + 1 :]
-    assert all(machine.misfit(Demand.of_known(each, GPU)) for each in larger)
+    assert all(machine.misfit(ModelFootprint.of_known(each, GPU)) for each in larger)
 
 
 def test_auto_takes_what_is_here_without_asking_the_hub(hub):
@@ -125,23 +125,23 @@ def test_a_cpu_takes_no_model_that_it_reads_too_slowly(monkeypatch):
     machine = Machine.of(CPU, EngineSettings())
     model = largest(machine)
     assert model.bytes < 2 * 1024**3
-    assert "too slow on a CPU" in machine.misfit(Demand.of_known(MODELS["qwen3-14b"], CPU))
+    assert "too slow on a CPU" in machine.misfit(ModelFootprint.of_known(MODELS["qwen3-14b"], CPU))
     monkeypatch.setattr("townsfolk.engine.fit.available_bytes", lambda: 3000 * MIB)
     assert largest(Machine.of(CPU, EngineSettings())).parameters < model.parameters
 
 
 def test_the_least_memory_of_a_context_is_enough_for_it():
     for model in MODELS.values():
-        demand = Demand.of_known(model, GPU)
-        least = gpu(6000).bytes_at(LEAST_TOKENS, demand)
+        footprint = ModelFootprint.of_known(model, GPU)
+        least = gpu(6000).bytes_at(LEAST_TOKENS, footprint)
         settings = EngineSettings(gpu_memory_mib=-(-least // MIB), step_token_budget=256)
-        plan = demand.plan(GPU, settings)
+        plan = footprint.plan(GPU, settings)
         assert plan.num_blocks * plan.block_size >= LEAST_TOKENS, model.name
 
 
 def test_characters_share_what_there_is():
-    demand = Demand.of_known(MODELS["llama-3.2-1b"], GPU)
-    plan = demand.plan(GPU, EngineSettings(gpu_memory_mib=4000))
+    footprint = ModelFootprint.of_known(MODELS["llama-3.2-1b"], GPU)
+    plan = footprint.plan(GPU, EngineSettings(gpu_memory_mib=4000))
     text = characters(plan)
     tokens = plan.num_blocks * plan.block_size
     assert text.startswith(f"{tokens:,} tokens of conversation: ")
@@ -150,5 +150,5 @@ def test_characters_share_what_there_is():
     for count, each in shares:
         count, each = int(count.replace(",", "")), int(each.replace(",", ""))
         assert count * each <= tokens < (count + 1) * each
-    short = demand.plan(GPU, EngineSettings(gpu_memory_mib=4000, max_context=1500))
+    short = footprint.plan(GPU, EngineSettings(gpu_memory_mib=4000, max_context=1500))
     assert re.findall(r"with ([\d,]+) tokens", characters(short)) == ["1,024"]

@@ -118,7 +118,7 @@ def test_graphs_give_what_eager_steps_give(decoder, speakers):
         if has_graphs:
             world.prepare()
         else:
-            world.runner._book.get = lambda shape: None
+            world.runner._graphs.get = lambda shape: None
         for number, each in enumerate(prompts):
             world.add(each, **various[number % 4])
         for _ in range(6):

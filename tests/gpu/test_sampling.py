@@ -6,7 +6,7 @@ from close_calls import is_close_call
 from townsfolk.sampling import Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.triton_backend import TritonBackend, is_plain
 from townsfolk_kernels.sampling.draw import NextStep, draw
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 
 DEVICE = torch.device("cuda")
 VOCAB = 128_256
@@ -45,7 +45,7 @@ def test_draws_are_those_of_the_sampler(plain):
     assert backend.drawn.tolist() == [each.latest for each in requests]
     rows = torch.arange(count, dtype=torch.int32, device=DEVICE)
     indices, positions = torch.zeros_like(rows), torch.zeros_like(rows)
-    _, report = Report.allocate(count, DEVICE)
+    _, report = DrawReport.allocate(count, DEVICE)
     mailbox = torch.zeros(4, count, dtype=torch.int32, pin_memory=True)
     following = NextStep(positions, torch.zeros(1, dtype=torch.int32, device=DEVICE))
     said: list[list[int]] = [[] for _ in asked]

@@ -8,7 +8,7 @@ import triton_interpreter  # noqa: F401  before a kernel runs
 from townsfolk.sampling import InvalidSamplingError, Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.triton_backend import TritonBackend, is_plain
 from townsfolk_kernels.sampling.draw import NextStep, draw
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 
 CPU = torch.device("cpu")
 EOS = (3, 5)
@@ -57,7 +57,7 @@ def test_general_draws_are_those_of_the_sampler(vocab, rounded):
         sampler.admit(row, params, seed, prompt, reply)
     assert backend.admit(joining) == {}
     assert backend.drawn.tolist() == [each.latest for each in joining]
-    _, out = Report.allocate(len(rows) + 1, CPU)
+    _, out = DrawReport.allocate(len(rows) + 1, CPU)
     places = torch.tensor([*rows[:3], -1, *rows[3:]], dtype=torch.int32)
     used = (places >= 0).nonzero()[:, 0]
     for step in range(steps):

@@ -9,7 +9,7 @@ from guarded_memory import guarded
 from product_checks import EPS, Rows, poisoned
 from torch import Tensor
 from torch.nn.functional import silu
-from townsfolk_kernels.decode.operands import Addition, Launch
+from townsfolk_kernels.decode.operands import Addition, LaunchConfig
 from townsfolk_kernels.decode.packed_projection import (
     PackedRows,
     packed_gate_up,
@@ -59,7 +59,7 @@ def check_packed_project(
     space = rows.workspace("project", count + tiles.rows, tiles)
     for norm in (None, rows.norm):
         out = poisoned(batch, count, dtype=torch.float32, device=device)
-        project_packed(rows.scaled, weight, out, Launch(tiles, space, dependent), norm)
+        project_packed(rows.scaled, weight, out, LaunchConfig(tiles, space, dependent), norm)
         rows.check(out, (normed(rows) if norm else rows.scaled.double()) @ values.T)
     return out
 
@@ -80,7 +80,7 @@ def check_packed_project_and_add(
         count = -(-hidden // tiles.rows)
         squares = poisoned(count, batch, dtype=torch.float32, device=device)
         addition = Addition(residual, 0.5, norm, scaled, squares)
-        project_packed_and_add(x, weight, bias, addition, Launch(tiles, space, dependent))
+        project_packed_and_add(x, weight, bias, addition, LaunchConfig(tiles, space, dependent))
         product = x.double() @ values.T + (0 if bias is None else bias.double())
         expected = before.double() + product / 2
         rows.check(residual, expected)
@@ -99,7 +99,7 @@ def check_packed_gate_up(
     space = rows.workspace("gate_up", 2 * inner, tiles)
     for bias in (None, rows.normal(2 * inner)):
         out = poisoned(batch, inner, dtype=dtype, device=device)
-        launch = Launch(tiles, space, dependent)
+        launch = LaunchConfig(tiles, space, dependent)
         packed_gate_up(rows.scaled, rows.norm, weight, bias, Activation.SILU, out, launch)
         both = normed(rows) @ values.T
         if bias is not None:

@@ -14,10 +14,10 @@ from townsfolk_kernels import Activation
 from townsfolk_kernels.decode import reference
 from townsfolk_kernels.decode.addition import add_rows
 from townsfolk_kernels.decode.mlp import gate_up
-from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Addition, LaunchConfig, RowNorm
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
-from townsfolk_kernels.gpu.tuning import split_space
+from townsfolk_kernels.gpu.tuning import split_workspace
 
 EPS = 1e-5
 NAN = float("nan")
@@ -62,7 +62,7 @@ class Rows:
 
     def workspace(self, op: str, out_features: int, tiles: Tiles) -> SplitWorkspace:
         """As large as the product needs."""
-        elements, counters = split_space(op, out_features, self.batch, tiles)
+        elements, counters = split_workspace(op, out_features, self.batch, tiles)
         space = SplitWorkspace.allocate(elements, counters, torch.device(self.device))
         space.parts.fill_(NAN)
         return space
@@ -89,7 +89,7 @@ def check_project_and_add(
         expected = reference.project_and_add(
             x.double(), weight.double(), bias, replace(addition, residual=residual.double())
         )
-        project_and_add(x, weight, bias, addition, Launch(tiles, space, dependent))
+        project_and_add(x, weight, bias, addition, LaunchConfig(tiles, space, dependent))
         for found, wanted in zip((residual, scaled, squares.sum(0)), expected, strict=True):
             rows.check(found, wanted)
         assert not space.counters.any()
@@ -106,7 +106,7 @@ def check_gate_up(
     space = rows.workspace("gate_up", 2 * inner, tiles)
     for bias in (None, rows.normal(2 * inner)):
         out = poisoned(batch, inner, dtype=dtype, device=device)
-        launch = Launch(tiles, space, dependent)
+        launch = LaunchConfig(tiles, space, dependent)
         gate_up(rows.scaled, rows.norm, weight, bias, activation, out, launch)
         wide = rows.scaled.double()
         rows.check(out, reference.gate_up(wide, rows.norm, weight.double(), bias, activation))
@@ -122,7 +122,7 @@ def check_project(
     rows = Rows(batch, width, dtype, device)
     weight = rows.weight(out_features)
     space = rows.workspace("head", out_features, tiles)
-    launch = Launch(tiles, space, dependent)
+    launch = LaunchConfig(tiles, space, dependent)
     for norm in (None, rows.norm):
         out = poisoned(batch, out_features, dtype=torch.float32, device=device)
         for multiplier, cap in ((1.0, None), (0.5, 1.5)):

@@ -7,7 +7,7 @@ import triton.language as tl
 from torch import Tensor
 
 from townsfolk_kernels.decode.low_rank import LowRankRows, add_low_rank, low_rank_arguments
-from townsfolk_kernels.decode.operands import Launch, RowNorm
+from townsfolk_kernels.decode.operands import LaunchConfig, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
@@ -126,7 +126,7 @@ def gate_up(
     bias: Tensor | None,
     activation: Activation,
     out: Tensor,
-    launch: Launch,
+    launch: LaunchConfig,
     added: LowRankRows | None = None,
 ) -> None:
     """Compute `activation(gate) * up` of the normalised residual stream.

@@ -46,7 +46,7 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class LaunchConfig:
     """How a product is launched.
 
     Attributes:

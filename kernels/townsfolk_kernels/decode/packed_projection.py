@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from townsfolk_kernels.decode.mlp import activated
-from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Addition, LaunchConfig, RowNorm
 from townsfolk_kernels.decode.packed_product import multiply
 from townsfolk_kernels.decode.product import inverse_rms, load_squares, sum_of_splits, tanh
 from townsfolk_kernels.gpu.card import card_of
@@ -185,7 +185,7 @@ def project_packed(
     x: Tensor,
     weight: Sequence[PackedRows],
     out: Tensor,
-    launch: Launch,
+    launch: LaunchConfig,
     norm: RowNorm | None = None,
     multiplier: float = 1.0,
     cap: float | None = None,
@@ -227,7 +227,7 @@ def project_packed(
 
 
 def project_packed_and_add(
-    x: Tensor, weight: PackedRows, bias: Tensor | None, addition: Addition, launch: Launch
+    x: Tensor, weight: PackedRows, bias: Tensor | None, addition: Addition, launch: LaunchConfig
 ) -> None:
     """Compute what `projection.project_and_add` does, with a packed weight."""
     tiles, workspace = launch.tiles, launch.workspace
@@ -258,7 +258,7 @@ def packed_gate_up(
     bias: Tensor | None,
     activation: Activation,
     out: Tensor,
-    launch: Launch,
+    launch: LaunchConfig,
 ) -> None:
     """Compute what `mlp.gate_up` does, with a packed weight."""
     tiles, workspace, width = launch.tiles, launch.workspace, out.shape[1]
@@ -295,7 +295,7 @@ def _part_options(part: PackedRows, tiles: Tiles) -> dict[str, Any]:
     }
 
 
-def _options(part: PackedRows, x: Tensor, launch: Launch) -> dict[str, Any]:
+def _options(part: PackedRows, x: Tensor, launch: LaunchConfig) -> dict[str, Any]:
     """Return the constants and launch options that are the same for all parts."""
     tiles, batch = launch.tiles, power_of_two(x.shape[0])
     return {

@@ -52,7 +52,7 @@ def packed_tiles(op: str, parts: Sequence[PackedRows], batch: int, dtype: torch.
     return tiles
 
 
-def packed_split_space(
+def packed_split_workspace(
     op: str, parts: Sequence[PackedRows], batch: int, tiles: Tiles
 ) -> tuple[int, int]:
     """Return the elements and counters that a product needs of a `SplitWorkspace`."""

@@ -11,7 +11,7 @@ from townsfolk_kernels.decode.low_rank import (
     low_rank_arguments,
     with_registers_left,
 )
-from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Addition, LaunchConfig, RowNorm
 from townsfolk_kernels.decode.product import (
     hold,
     inverse_rms,
@@ -111,7 +111,7 @@ def project(
     x: Tensor,
     weight: Tensor,
     out: Tensor,
-    launch: Launch,
+    launch: LaunchConfig,
     norm: RowNorm | None = None,
     multiplier: float = 1.0,
     cap: float | None = None,
@@ -237,7 +237,7 @@ def project_and_add(
     weight: Tensor,
     bias: Tensor | None,
     addition: Addition,
-    launch: Launch,
+    launch: LaunchConfig,
     added: LowRankRows | None = None,
 ) -> None:
     """Add `x @ weight.T + bias` to the residual stream.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
-from townsfolk_kernels.decode.operands import Heads, Launch, RowNorm, Sequences
+from townsfolk_kernels.decode.operands import Heads, LaunchConfig, RowNorm, Sequences
 from townsfolk_kernels.decode.single_programs import attend_to_share, project_heads
 from townsfolk_kernels.decode.single_workspace import (
     MAX_COPIES,
@@ -111,7 +111,7 @@ def qkv_attend(
     out: Tensor,
     workspace: SingleWorkspace,
     number: int,
-    launch: Launch,
+    launch: LaunchConfig,
 ) -> None:
     """Compute the attention of one new token, from the residual stream.
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from townsfolk_kernels.decode.mlp import gate_up
-from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Addition, LaunchConfig, RowNorm
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import (
@@ -34,7 +34,7 @@ from townsfolk_kernels.gpu.tuning import (
     guess,
     key,
     shared_memory,
-    split_space,
+    split_workspace,
     starts_early,
 )
 from townsfolk_kernels.ops.activation import Activation
@@ -156,8 +156,8 @@ class _Trial:
         product = self.product
         op, rows, batch = product.op, product.out_features, product.batch
         dependent = starts_early(op, rows, batch, tiles, self.device)
-        workspace = SplitWorkspace.allocate(*split_space(op, rows, batch, tiles), self.device)
-        launch = Launch(tiles, workspace, dependent)
+        workspace = SplitWorkspace.allocate(*split_workspace(op, rows, batch, tiles), self.device)
+        launch = LaunchConfig(tiles, workspace, dependent)
         norm = RowNorm(self.squares, product.in_features, 1e-5)
         for weight in self.weights:
             if product.op == "project":

@@ -62,7 +62,7 @@ def shared_memory(op: str, in_features: int, batch: int, tiles: Tiles) -> int:
     return tiles.stages * rows * tiles.depth * 2
 
 
-def split_space(op: str, out_features: int, batch: int, tiles: Tiles) -> tuple[int, int]:
+def split_workspace(op: str, out_features: int, batch: int, tiles: Tiles) -> tuple[int, int]:
     """Return the elements and counters that a product needs of a `SplitWorkspace`."""
     if tiles.splits == 1:
         return 0, 0

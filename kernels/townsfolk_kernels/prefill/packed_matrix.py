@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from townsfolk_kernels.decode.operands import Launch
+from townsfolk_kernels.decode.operands import LaunchConfig
 from townsfolk_kernels.decode.packed_projection import PackedRows, project_packed
-from townsfolk_kernels.decode.packed_tiles import packed_split_space, packed_tiles
+from townsfolk_kernels.decode.packed_tiles import packed_split_workspace, packed_tiles
 from townsfolk_kernels.gpu.launch import SplitWorkspace
 from townsfolk_kernels.prefill.dequantize import dequantize_packed
 from townsfolk_kernels.quantized.blocks import BlockFormat
@@ -77,9 +77,9 @@ class PackedMatrix(QuantizedMatrix):
             return
         if len(x) <= _MOST_FEW:
             tiles = packed_tiles("plain", (self.packed,), len(x), x.dtype)
-            sizes = packed_split_space("plain", (self.packed,), len(x), tiles)
+            sizes = packed_split_workspace("plain", (self.packed,), len(x), tiles)
             space = SplitWorkspace.allocate(*sizes, self.device)
-            project_packed(x, (self.packed,), out, Launch(tiles, space, dependent=False))
+            project_packed(x, (self.packed,), out, LaunchConfig(tiles, space, dependent=False))
             if bias is not None:
                 out += bias
             return

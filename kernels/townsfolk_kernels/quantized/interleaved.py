@@ -22,7 +22,7 @@ _CHUNK_VALUES = 1 << 18  # that are brought into values at once
 
 
 @dataclass(frozen=True, slots=True)
-class BlockShape:
+class InterleavedShape:
     """A layout of blocks of 16 rows and 32 columns.
 
     Attributes:
@@ -106,15 +106,15 @@ def _q6_k(blocks: Tensor) -> _Numbers:
     return _Numbers(integers, half(scale) * scales.view(torch.int8).float())
 
 
-_FORMATS: dict[BlockFormat, tuple[BlockShape, Callable[[Tensor], _Numbers]]] = {
-    BlockFormat.Q8_0: (BlockShape(8, offset=128), _q8_0),
-    BlockFormat.Q4_0: (BlockShape(4, offset=8), _q4_0),
-    BlockFormat.Q4_1: (BlockShape(4, shifted=True), _q4_1),
-    BlockFormat.Q5_0: (BlockShape(5, offset=16), _q5_0),
-    BlockFormat.Q5_1: (BlockShape(5, shifted=True), _q5_1),
-    BlockFormat.Q4_K: (BlockShape(4, shifted=True), _q4_k),
-    BlockFormat.Q5_K: (BlockShape(5, shifted=True), _q5_k),
-    BlockFormat.Q6_K: (BlockShape(6, halved=True, offset=32), _q6_k),
+_FORMATS: dict[BlockFormat, tuple[InterleavedShape, Callable[[Tensor], _Numbers]]] = {
+    BlockFormat.Q8_0: (InterleavedShape(8, offset=128), _q8_0),
+    BlockFormat.Q4_0: (InterleavedShape(4, offset=8), _q4_0),
+    BlockFormat.Q4_1: (InterleavedShape(4, shifted=True), _q4_1),
+    BlockFormat.Q5_0: (InterleavedShape(5, offset=16), _q5_0),
+    BlockFormat.Q5_1: (InterleavedShape(5, shifted=True), _q5_1),
+    BlockFormat.Q4_K: (InterleavedShape(4, shifted=True), _q4_k),
+    BlockFormat.Q5_K: (InterleavedShape(5, shifted=True), _q5_k),
+    BlockFormat.Q6_K: (InterleavedShape(6, halved=True, offset=32), _q6_k),
 }
 
 

@@ -26,7 +26,7 @@ from townsfolk_kernels.sampling.keys import (
     uniform,
     warps_of,
 )
-from townsfolk_kernels.sampling.logprobs import DrawnFrom, Report, report
+from townsfolk_kernels.sampling.logprobs import DrawnFrom, DrawReport, report
 from townsfolk_kernels.sampling.masks import TokenMasks, allowed_of
 from townsfolk_kernels.sampling.ranges import NOT_YET
 from townsfolk_kernels.sampling.rows import (
@@ -48,13 +48,13 @@ from townsfolk_kernels.sampling.rows import (
     TOP_P,
     SamplingRows,
 )
-from townsfolk_kernels.sampling.search import SearchSpace, search
+from townsfolk_kernels.sampling.search import SearchWorkspace, search
 
 _GROUPS = 64  # of one program
 
 
 @dataclass(frozen=True, slots=True)
-class SamplingSpace:
+class SamplingWorkspace:
     """Memory to draw in, for as many places as are drawn for at once.
 
     Attributes:
@@ -69,10 +69,10 @@ class SamplingSpace:
     maxima: Tensor
     masses: Tensor
     parts: Tensor
-    search: SearchSpace
+    search: SearchWorkspace
 
     @classmethod
-    def allocate(cls, places: int, vocab: int, device: torch.device) -> SamplingSpace:
+    def allocate(cls, places: int, vocab: int, device: torch.device) -> SamplingWorkspace:
         """Take the memory."""
         groups = -(-vocab // GROUP)
         return cls(
@@ -80,7 +80,7 @@ class SamplingSpace:
             maxima=torch.empty(2, places, groups, device=device),
             masses=torch.empty(places, groups, device=device),
             parts=torch.empty(2 * places, -(-groups // _GROUPS), device=device),
-            search=SearchSpace.allocate(places, vocab, device),
+            search=SearchWorkspace.allocate(places, vocab, device),
         )
 
     @property
@@ -284,8 +284,8 @@ def draw_general(
     rows: Tensor,
     indices: Tensor,
     state: SamplingRows,
-    space: SamplingSpace,
-    out: Report,
+    space: SamplingWorkspace,
+    out: DrawReport,
     masks: TokenMasks | None = None,
 ) -> None:
     """Draw one token for each place of a batch, note and report it.

@@ -29,7 +29,7 @@ _CANDIDATES = 32  # the power of two above MAX_TOP_LOGPROBS
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DrawReport:
     """What a batch has drawn.
 
     Attributes:
@@ -53,7 +53,7 @@ class Report:
     top_logprobs: Tensor
 
     @classmethod
-    def allocate(cls, batch: int, device: torch.device) -> tuple[Tensor, Report]:
+    def allocate(cls, batch: int, device: torch.device) -> tuple[Tensor, DrawReport]:
         """Take one tensor, so that one copy brings it to the host, and its views; see `of`.
 
         There may be some places more, so that all views begin at multiples of 16 bytes.
@@ -62,7 +62,7 @@ class Report:
         return flat, cls.of(flat)
 
     @classmethod
-    def of(cls, flat: Tensor) -> Report:
+    def of(cls, flat: Tensor) -> DrawReport:
         """View one int32 tensor, in the order of the attributes: the tokens come first."""
         batch = flat.shape[0] // _WIDTH
         wide = batch * MAX_TOP_LOGPROBS
@@ -78,9 +78,9 @@ class Report:
             top_logprobs.view(torch.float32).view(batch, MAX_TOP_LOGPROBS),
         )
 
-    def part(self, of: slice) -> Report:
+    def part(self, of: slice) -> DrawReport:
         """Return a part, of some places."""
-        return Report(
+        return DrawReport(
             self.tokens[of],
             self.logprobs[of],
             self.entropies[of],
@@ -200,7 +200,7 @@ def report(
     drawn_from: DrawnFrom,
     rows: Tensor,
     state: SamplingRows,
-    out: Report,
+    out: DrawReport,
 ) -> None:
     """Note what was drawn, and complete the report.
 

@@ -54,7 +54,7 @@ THRESHOLDS = tl.constexpr(8)
 
 
 @dataclass(frozen=True, slots=True)
-class SearchSpace:
+class SearchWorkspace:
     """Memory to search in.
 
     Attributes:
@@ -70,7 +70,7 @@ class SearchSpace:
     collected: Tensor
 
     @classmethod
-    def allocate(cls, places: int, vocab: int, device: torch.device) -> SearchSpace:
+    def allocate(cls, places: int, vocab: int, device: torch.device) -> SearchWorkspace:
         """Take the memory."""
         programs = -(-vocab // _TILE)
         ranges = RANGES.value
@@ -201,7 +201,7 @@ def search(
     rows: Tensor,
     indices: Tensor,
     state: SamplingRows,
-    space: SearchSpace,
+    space: SearchWorkspace,
     tokens: Tensor,
 ) -> None:
     """Draw for the places of a batch whose token is NOT_YET; others cost next to nothing.

@@ -198,9 +198,9 @@ def _model(options: argparse.Namespace) -> list[Finding]:
     from townsfolk.config import EngineSettings
     from townsfolk.dialogue.chat_template import ChatTemplate
     from townsfolk.dialogue.errors import UnsupportedTemplateError
-    from townsfolk.engine.choice import largest
     from townsfolk.engine.fit import Machine
     from townsfolk.engine.load_errors import LOAD_ERRORS
+    from townsfolk.engine.model_choice import largest
     from townsfolk.library import AUTO, find
     from townsfolk.models import open_source
     from townsfolk.models.loading import check_tensors, stored_as
@@ -243,9 +243,9 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
 
     from townsfolk.config import EngineSettings
     from townsfolk.engine import NotEnoughMemoryError
-    from townsfolk.engine.choice import largest
-    from townsfolk.engine.fit import Demand, Machine, characters
+    from townsfolk.engine.fit import Machine, ModelFootprint, characters
     from townsfolk.engine.load_errors import LOAD_ERRORS
+    from townsfolk.engine.model_choice import largest
     from townsfolk.library import AUTO, catalogue, find
 
     machine = Machine.here(options.gpu_memory_mib, EngineSettings(kv_dtype=options.kv_dtype))
@@ -256,15 +256,15 @@ def _memory_use(options: argparse.Namespace) -> list[Finding]:
     try:
         path = find(name)
         if path is not None:
-            demand = Demand.of_files(path, machine.device)
+            footprint = ModelFootprint.of_files(path, machine.device)
         elif name in catalogue():
-            demand = Demand.of_known(catalogue()[name], machine.device)
+            footprint = ModelFootprint.of_known(catalogue()[name], machine.device)
         else:
             return []  # said above
     except LOAD_ERRORS:
         return []  # said above
     try:
-        plan = demand.plan(machine.device, machine.settings)
+        plan = footprint.plan(machine.device, machine.settings)
         if machine.device.type == "cpu" or torch.cuda.is_available():
             plan.check_free(machine.device)
     except NotEnoughMemoryError as error:

@@ -85,30 +85,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _known(model: CatalogueModel, machine: Machine, context: int) -> Row:
-    from townsfolk.engine.fit import Demand
+    from townsfolk.engine.fit import ModelFootprint
 
     path = find_known(model)
-    demand = Demand.of_known(model, machine.device)
+    footprint = ModelFootprint.of_known(model, machine.device)
     return Row(
         name=model.name,
         here=str(path or ""),
         file_bytes=model.bytes,
         licence=model.licence,
-        memory_bytes=machine.bytes_at(context, demand),
-        misfit=machine.misfit(demand),
+        memory_bytes=machine.bytes_at(context, footprint),
+        misfit=machine.misfit(footprint),
         notes=model.notes,
     )
 
 
 def _found(found: Found, machine: Machine, context: int) -> Row:
-    from townsfolk.engine.fit import Demand
+    from townsfolk.engine.fit import ModelFootprint
     from townsfolk.engine.load_errors import LOAD_ERRORS
     from townsfolk.models import open_source
 
     memory, licence = 0, ""
     try:
-        demand = Demand.of_files(found.path, machine.device)
-        memory, misfit = machine.bytes_at(context, demand), machine.misfit(demand)
+        footprint = ModelFootprint.of_files(found.path, machine.device)
+        memory, misfit = machine.bytes_at(context, footprint), machine.misfit(footprint)
     except (*LOAD_ERRORS, OSError) as error:
         misfit = f"can't be run: {error}"
     else:

@@ -48,8 +48,8 @@ def _bring(options: argparse.Namespace) -> Path:
     if given.is_file():
         return _put(given)
     if name == AUTO:
-        from townsfolk.engine.choice import choose
         from townsfolk.engine.fit import Machine
+        from townsfolk.engine.model_choice import choose
 
         machine = Machine.here(options.gpu_memory_mib)
         choice = choose(name, machine.device, machine.settings)

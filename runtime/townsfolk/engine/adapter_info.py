@@ -37,11 +37,11 @@ class NoAdapters:
         return []
 
     async def need(self, name: str) -> AdapterInfo:
-        """Refuse; see `AdapterShelf`."""
+        """Refuse; see `AdapterRegistry`."""
         raise NoAdaptersError
 
     load = need
 
     async def unload(self, name: str) -> None:
-        """Refuse; see `AdapterShelf`."""
+        """Refuse; see `AdapterRegistry`."""
         raise AdapterNotFoundError(name, [], is_there=True)

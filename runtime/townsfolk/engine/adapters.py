@@ -48,7 +48,7 @@ class AdapterCommands(Protocol):
         """Let go of an adapter once nobody speaks with it, and then call `gone`."""
 
 
-class AdapterShelf:
+class AdapterRegistry:
     """The adapters of an engine. Methods may be called from any thread or event loop.
 
     A name is that of a folder within the one folder that the settings allow; nothing else is ever

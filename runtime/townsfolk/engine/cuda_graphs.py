@@ -15,7 +15,7 @@ from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.prefill.attention import AttentionWorkspace, PrefillWorkspace
 from townsfolk_kernels.sampling.draw import NextStep, draw
 from townsfolk_kernels.sampling.general import draw_general
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 from townsfolk_kernels.sampling.masks import TokenMasks
 
 from townsfolk.engine.mixed_step import MixedStep, StepResources
@@ -90,7 +90,7 @@ class StepGraph(ABC):
     """
 
     flat: Tensor
-    report: Report
+    report: DrawReport
     logits: Tensor | None = None
 
     def __init__(self, resources: GraphResources) -> None:
@@ -173,7 +173,7 @@ class DecodeGraph(StepGraph):
     def __init__(self, shape: DecodeShape, resources: GraphResources) -> None:
         """Take memory for the inputs; see `capture`."""
         super().__init__(resources)
-        self.flat, self.report = Report.allocate(shape.size, self._device)
+        self.flat, self.report = DrawReport.allocate(shape.size, self._device)
         self._shape = shape
         if shape.is_paired:
             vocab_size = resources.step.decoder.spec.vocab_size

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import upload
 from townsfolk_kernels.gpu.compiler import KernelCompiler
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 
 from townsfolk.engine.cuda_graphs import (
     MOST_FUSED,
@@ -28,12 +28,12 @@ from townsfolk.engine.cuda_graphs import (
     MixedGraph,
     bucket,
 )
-from townsfolk.engine.cuda_step import CudaStep, LateDraws
 from townsfolk.engine.cuda_steps import CudaSteps, Shape
 from townsfolk.engine.device_failure import raise_if_failed
-from townsfolk.engine.graph_book import GraphBook
+from townsfolk.engine.graph_cache import GraphCache
 from townsfolk.engine.host_report import HostReport
 from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
+from townsfolk.engine.launched_step import LateDraws, LaunchedStep
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.prompt_scores import add_scores, score_chunks, score_prompts
 from townsfolk.engine.slot_adapters import SlotAdapters
@@ -88,7 +88,7 @@ class CudaRunner:
         self._general: set[int] = set()  # slots for which the plain sampling kernels won't do
         self.adapters = SlotAdapters(decoder, max_batch, self._steps.stack)
         self._long_from = self._steps.long_from
-        self._book = GraphBook[Shape, DecodeGraph | MixedGraph](
+        self._graphs = GraphCache[Shape, DecodeGraph | MixedGraph](
             self._steps.graph, self._steps.wanted, KernelCompiler()
         )
         self._launched = 0
@@ -104,9 +104,9 @@ class CudaRunner:
         """See `Runner`."""
         return Pace([(decodes, tokens) for decodes in DECODES for tokens in TOKENS])
 
-    def launch(self, plan: StepPlan) -> CudaStep:
+    def launch(self, plan: StepPlan) -> LaunchedStep:
         """See `Runner`."""
-        step = CudaStep(plan.items, plan.is_simple)
+        step = LaunchedStep(plan.items, plan.is_simple)
         refused = self._admit(plan) if plan.admitted else {}
         if plan.admitted or plan.grown:
             self._resources.tables.update(plan)
@@ -136,7 +136,11 @@ class CudaRunner:
         return step
 
     def mask(
-        self, step: CudaStep, places: Sequence[int], masks: Bits, changes: LateChanges = UNCHANGED
+        self,
+        step: LaunchedStep,
+        places: Sequence[int],
+        masks: Bits,
+        changes: LateChanges = UNCHANGED,
     ) -> None:
         """See `Runner`."""
         if changes.biases:
@@ -183,7 +187,7 @@ class CudaRunner:
             raise_if_failed(self._device, error)
             raise
 
-    def collect(self, step: CudaStep) -> list[ItemOutput]:
+    def collect(self, step: LaunchedStep) -> list[ItemOutput]:
         """See `Runner`."""
         assert step.ready is not None
         try:
@@ -208,7 +212,7 @@ class CudaRunner:
             add_scores(outputs[place], scored, step.items[place].logprobs)
         return outputs
 
-    def seconds(self, step: CudaStep) -> float | None:
+    def seconds(self, step: LaunchedStep) -> float | None:
         """See `Runner`."""
         if step.begin is None or step.ready is None:
             return None
@@ -217,11 +221,11 @@ class CudaRunner:
 
     def prepare(self) -> float | None:
         """See `Runner`: captures one graph."""
-        return self._book.prepare()
+        return self._graphs.prepare()
 
     def close(self) -> None:
         """See `Runner`."""
-        self._book.close()
+        self._graphs.close()
 
     def _admit(self, plan: StepPlan) -> dict[int, Exception]:
         """Write how those draw who join; return what was wrong, by slot."""
@@ -246,11 +250,11 @@ class CudaRunner:
             step = self._steps.eager(shape, inputs)
             step.draw_masked(step.run()[1])
 
-        self._book.begin(run, _MOST_WAIT_S)
+        self._graphs.begin(run, _MOST_WAIT_S)
         run()
         torch.cuda.synchronize()
 
-    def _run(self, step: CudaStep, decodes: list[int], prompts: list[int]) -> None:
+    def _run(self, step: LaunchedStep, decodes: list[int], prompts: list[int]) -> None:
         """Run some items; where that fails, each alone, so that only the faulty ones fail."""
         if not decodes and not prompts:
             return
@@ -263,7 +267,7 @@ class CudaRunner:
             for place in (*decodes, *prompts):
                 self._run_alone(step, place)
 
-    def _run_alone(self, step: CudaStep, place: int) -> None:
+    def _run_alone(self, step: LaunchedStep, place: int) -> None:
         is_decoded = is_decode(step.items[place])
         try:
             self._run_eagerly(step, [place] if is_decoded else [], [] if is_decoded else [place])
@@ -271,7 +275,7 @@ class CudaRunner:
             raise_if_failed(self._device, error)
             step.errors[place] = error
 
-    def _run_together(self, step: CudaStep, decodes: list[int], prompts: list[int]) -> None:
+    def _run_together(self, step: LaunchedStep, decodes: list[int], prompts: list[int]) -> None:
         """Run some items: those at `decodes` decode, those at `prompts` have more tokens."""
         items = [step.items[place] for place in decodes]
         chunks = [step.items[place] for place in prompts]
@@ -301,14 +305,14 @@ class CudaRunner:
                 shape = replace(shape, is_plain=False, is_paired=True)
             if len(items) == 1 and self._long_from is not None and not adapted:
                 long = replace(shape, is_long=True)
-                if items[0].start >= self._long_from and self._book.get(long) is not None:
+                if items[0].start >= self._long_from and self._graphs.get(long) is not None:
                     shape = long  # until it is there, the other is right, too
         elif adapted:
             shape = None  # more than the fused kernels take
         else:
             tokens = sum(chunk.count for chunk in chunks)
             shape = StepShape.fitting(len(decodes), len(prompts), tokens)
-        graph = None if shape is None else self._book.get(shape)
+        graph = None if shape is None else self._graphs.get(shape)
         if graph is None:
             self._run_eagerly(step, decodes, prompts)
             return
@@ -325,7 +329,7 @@ class CudaRunner:
         replay = graph.replay_masked
         self._take(step, LateDraws(places, replay, graph.logits, graph.flat, graph.report))
 
-    def _run_eagerly(self, step: CudaStep, decodes: list[int], prompts: list[int]) -> None:
+    def _run_eagerly(self, step: LaunchedStep, decodes: list[int], prompts: list[int]) -> None:
         """Run a mixed step at the exact size of these items, operation by operation."""
         items = [step.items[place] for place in decodes]
         chunks = [step.items[place] for place in prompts]
@@ -351,7 +355,7 @@ class CudaRunner:
 
         self._take(step, LateDraws(rows, draw_masked, logits, mixed.flat, mixed.report))
 
-    def _take(self, step: CudaStep, launched: LateDraws) -> None:
+    def _take(self, step: LaunchedStep, launched: LateDraws) -> None:
         """Have what a launch draws copied to the host, and note what it draws late."""
         late: list[tuple[int, int]] = []
         now = launched.places
@@ -363,7 +367,7 @@ class CudaRunner:
             step.late.append(replace(launched, places=late))
 
     def _download(
-        self, step: CudaStep, places: list[tuple[int, int]], flat: Tensor, report: Report
+        self, step: LaunchedStep, places: list[tuple[int, int]], flat: Tensor, report: DrawReport
     ) -> None:
         """Have what was drawn copied to the host, where it is once the step is ready."""
         wanted = [(place, at) for place, at in places if step.items[place].draws]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 from townsfolk_kernels.sampling.masks import TokenMasks
 
 from townsfolk.grammar import mask_words
@@ -85,7 +85,9 @@ class DeviceMasks:
             raise ValueError(f"masks for {self._places} places, and a step of {count} sequences")
         return TokenMasks(self.rows[:count], self.bits)
 
-    def draw(self, sampler: TritonBackend, logits: Tensor, indices: Tensor, out: Report) -> None:
+    def draw(
+        self, sampler: TritonBackend, logits: Tensor, indices: Tensor, out: DrawReport
+    ) -> None:
         """Draw for the places of a step that were written.
 
         Args:

@@ -16,7 +16,7 @@ import torch
 
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
-from townsfolk.engine.adapters import AdapterShelf
+from townsfolk.engine.adapters import AdapterRegistry
 from townsfolk.engine.core import EngineCore
 from townsfolk.engine.errors import (
     EngineFailedError,
@@ -33,9 +33,9 @@ from townsfolk.engine.pretrained import Pretrained
 from townsfolk.engine.repetition import filter_of, repeats_of
 from townsfolk.engine.reply import Reply
 from townsfolk.engine.request import Request
-from townsfolk.engine.request_options import Asked, RequestOptions
+from townsfolk.engine.request_options import RequestOptions
 from townsfolk.engine.response import Response
-from townsfolk.engine.rules import ReplyRules
+from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import EngineStats, StepObserver
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
@@ -123,7 +123,7 @@ class Engine:
             else GrammarCompiler(words, spec.vocab_size, eos_ids or {spec.vocab_size - 1})
         )
         self._core = EngineCore(decoder, plan, settings, eos_ids, load)
-        self.adapters = AdapterShelf(
+        self.adapters = AdapterRegistry(
             settings.adapters,
             plan.adapters,
             architecture,
@@ -195,12 +195,12 @@ class Engine:
             EngineClosedError: the engine is closed.
             EngineFailedError: the engine has failed.
             RuntimeError: no event loop runs in this thread.
+            TypeError: there is no such option.
         """
         event_loop = asyncio.get_running_loop()
-        asked = Asked(**options)
-        with self.adapters.using(asked.adapter) as number:
-            request = self._inputs.request(prompt, params or self.default_params, asked, number)
-            return self._post(request, asked.rules, event_loop)
+        with self.adapters.using(options.get("adapter", "")) as number:
+            request = self._inputs.request(prompt, params or self.default_params, options, number)
+            return self._post(request, options.get("rules", NO_RULES), event_loop)
 
     def _post(
         self, request: Request, rules: ReplyRules, event_loop: asyncio.AbstractEventLoop

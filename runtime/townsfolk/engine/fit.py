@@ -30,7 +30,7 @@ _SMALL_STEP = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class ModelFootprint:
     """What a model takes of memory.
 
     Attributes:
@@ -44,7 +44,7 @@ class Demand:
     outline: WeightOutline
 
     @classmethod
-    def of_files(cls, path: Path, device: torch.device, dtype: str = "auto") -> Demand:
+    def of_files(cls, path: Path, device: torch.device, dtype: str = "auto") -> ModelFootprint:
         """Read it off the headers of a model's files.
 
         Args:
@@ -64,7 +64,7 @@ class Demand:
         return cls(spec, chosen, outline)
 
     @classmethod
-    def of_known(cls, model: CatalogueModel, device: torch.device) -> Demand:
+    def of_known(cls, model: CatalogueModel, device: torch.device) -> ModelFootprint:
         """Tell it by what the catalogue says, for a model whose file need not be here."""
         spec, mix = named_spec(model.shape), MIXES[model.quantisation.lower()]
         outline = WeightOutline.of_mix(spec, mix, spec.dtype, device)
@@ -120,32 +120,32 @@ class Machine:
         why = "as gpu_memory_mib says" if is_set else "half of what is free"
         return f"{self.budget // MIB:,} MiB of GPU memory, {why}"
 
-    def bytes_at(self, context: int, demand: Demand) -> int:
+    def bytes_at(self, context: int, footprint: ModelFootprint) -> int:
         """Return the memory for a model and one conversation of so many tokens.
 
         On a GPU it is that of the smallest steps, which a tight limit leads to.
         """
         steps = max(_SMALL_STEP, self.settings.max_batch)
         free = {"gpu_memory_mib": None, "kv_memory_mib": None, "step_token_budget": steps}
-        plan = demand.plan(self.device, self.settings.model_copy(update=free))
-        blocks = -(-min(context, demand.spec.context_length) // plan.block_size)
+        plan = footprint.plan(self.device, self.settings.model_copy(update=free))
+        blocks = -(-min(context, footprint.spec.context_length) // plan.block_size)
         return plan.weights + plan.work + plan.cuda + blocks * (plan.kv // plan.num_blocks)
 
-    def misfit(self, demand: Demand) -> str:
+    def misfit(self, footprint: ModelFootprint) -> str:
         """Return why a model is not for this machine; empty where it is."""
         on_gpu = self.device.type == "cuda"
-        weights = f"{demand.outline.nbytes / GIB:.1f} GiB of weights"
-        if not on_gpu and demand.outline.nbytes > MOST_CPU_WEIGHTS:
+        weights = f"{footprint.outline.nbytes / GIB:.1f} GiB of weights"
+        if not on_gpu and footprint.outline.nbytes > MOST_CPU_WEIGHTS:
             return f"is too slow on a CPU, which reads {weights} for each token"
         limited = self.settings.model_copy(update={"gpu_memory_mib": self.budget // MIB or 1})
         try:
-            plan = demand.plan(self.device, limited if on_gpu else self.settings)
+            plan = footprint.plan(self.device, limited if on_gpu else self.settings)
         except NotEnoughMemoryError:
             return f"does not fit: it has {weights}"
         if not on_gpu and plan.weights + plan.kv > self.budget:
             return f"does not fit: it has {weights}, and {plan.kv // MIB:,} MiB of conversation"
         tokens = plan.num_blocks * plan.block_size
-        if tokens < min(LEAST_TOKENS, demand.spec.context_length):
+        if tokens < min(LEAST_TOKENS, footprint.spec.context_length):
             return f"has room for {tokens:,} tokens of conversation only"
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 
 from townsfolk.sampling import TokenInfo
 from townsfolk.sampling.report import known
@@ -13,7 +13,7 @@ class HostReport:
     """A report that has arrived, as lists: to ask tensors for single numbers takes far longer."""
 
     def __init__(self, flat: Tensor) -> None:
-        report = Report.of(flat)
+        report = DrawReport.of(flat)
         self._tokens: list[int] = report.tokens.tolist()
         self._logprobs: list[float] = report.logprobs.tolist()
         self._entropies: list[float] = report.entropies.tolist()

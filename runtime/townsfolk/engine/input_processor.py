@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from townsfolk.engine.branches import Branches
 from townsfolk.engine.errors import InvalidPromptError, PromptTooLongError
 from townsfolk.engine.request import Request
-from townsfolk.engine.request_options import Asked
-from townsfolk.engine.rules import MAX_CONTRAST, Contrast, ReplyRules
+from townsfolk.engine.request_options import RequestOptions, check_names
+from townsfolk.engine.rules import MAX_CONTRAST, NO_RULES, Contrast, ReplyRules
 from townsfolk.sampling.params import SamplingParams
 from townsfolk.text.tokenizer import Tokenizer
 
@@ -66,7 +66,7 @@ class InputProcessor:
         self,
         prompt: str | Items[int],
         params: SamplingParams,
-        asked: Asked,
+        options: RequestOptions,
         adapter: int,
     ) -> Request:
         """Return a request.
@@ -74,16 +74,20 @@ class InputProcessor:
         Args:
             prompt: text or token ids; see `Engine.submit`.
             params: how to sample.
-            asked: how it is to be answered.
+            options: how it is to be answered.
             adapter: the number of the adapter's loading; 0 for the model alone.
 
         Raises:
             InvalidPromptError: the prompt or an option can't be used.
             PromptTooLongError: the prompt leaves no room for a reply.
             InvalidSamplingError: a parameter doesn't fit the model.
+            TypeError: there is no such option.
         """
-        rules, deadline_s = asked.rules, asked.deadline_s
-        check_priority(asked.priority)
+        check_names(options)
+        rules = options.get("rules", NO_RULES)
+        priority, namespace = options.get("priority", 0), options.get("namespace", "")
+        deadline_s, scored_from = options.get("deadline_s"), options.get("scored_from")
+        check_priority(priority)
         if deadline_s is not None and not deadline_s > 0:
             raise InvalidPromptError(f"deadline_s must be above 0, but is {deadline_s!r}")
         params.check_vocabulary(self._vocab_size)
@@ -92,7 +96,7 @@ class InputProcessor:
         token_ids = self._prompt_ids(prompt)
         longest = self._context_length
         if rules.contrast is not None:
-            longest = self._longest_contrasted(token_ids, rules.contrast, asked.scored_from)
+            longest = self._longest_contrasted(token_ids, rules.contrast, scored_from)
         arrived = time.monotonic()
         return Request(
             number=next(self._numbers),
@@ -100,18 +104,17 @@ class InputProcessor:
             params=params,
             seed=params.seed if params.seed is not None else secrets.randbits(64),
             max_tokens=min(
-                len(token_ids) + (params.max_new_tokens if asked.scored_from is None else 0),
-                longest,
+                len(token_ids) + (params.max_new_tokens if scored_from is None else 0), longest
             ),
-            namespace=f"{asked.namespace}\nadapter {adapter}" if adapter else asked.namespace,
-            priority=asked.priority,
+            namespace=f"{namespace}\nadapter {adapter}" if adapter else namespace,
+            priority=priority,
             arrived=arrived,
             deadline=None if deadline_s is None else arrived + deadline_s,
-            echo=asked.echo,
+            echo=options.get("echo", False),
             end_ids=rules.end_ids,
             penalized_ids=self._penalized(token_ids, params, rules),
-            grammar=asked.grammar,
-            scored_from=asked.scored_from,
+            grammar=options.get("grammar"),
+            scored_from=scored_from,
             own_lines=rules.own_lines,
             adapter=adapter,
             contrast=rules.contrast,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Adapters(Protocol):
-    """The adapters of an engine; see `AdapterShelf`."""
+    """The adapters of an engine; see `AdapterRegistry`."""
 
     def list(self) -> list[AdapterInfo]:
         """Return those that are there."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import upload
 
-from townsfolk.engine.step import Against, StepItem
+from townsfolk.engine.step import ContrastPair, StepItem
 from townsfolk.sampling.contrast import contrast_
 
 
@@ -24,13 +24,13 @@ class LateChanges:
     """
 
     biases: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
-    contrasts: Mapping[int, Against] = field(default_factory=dict)
+    contrasts: Mapping[int, ContrastPair] = field(default_factory=dict)
 
 
 UNCHANGED = LateChanges()
 
 
-def contrast_rows(rows: Mapping[int, Tensor], contrasts: Mapping[int, Against]) -> None:
+def contrast_rows(rows: Mapping[int, Tensor], contrasts: Mapping[int, ContrastPair]) -> None:
     """Move logits away from those of other prompts.
 
     Args:
@@ -50,7 +50,9 @@ def contrast_rows(rows: Mapping[int, Tensor], contrasts: Mapping[int, Against]) 
         rows[place][0].copy_(changed)
 
 
-def share_draws(drawn: Tensor, items: Sequence[StepItem], contrasts: Mapping[int, Against]) -> None:
+def share_draws(
+    drawn: Tensor, items: Sequence[StepItem], contrasts: Mapping[int, ContrastPair]
+) -> None:
     """Have those with other prompts go on by the tokens that were drawn in contrast to them.
 
     Args:

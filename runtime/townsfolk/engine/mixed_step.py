@@ -9,7 +9,7 @@ from torch import Tensor
 from townsfolk_kernels import PagedLayout
 from townsfolk_kernels.prefill.attention import AttentionWorkspace
 from townsfolk_kernels.prefill.gather import gather_tokens
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 
 from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.slot_tables import SlotTables
@@ -72,7 +72,7 @@ class MixedStep:
         device = resources.decoder.device
         # [3, tokens]: token ids, positions, slots
         self._gathered = torch.zeros(3, shape.tokens, dtype=torch.int64, device=device)
-        self.flat, self.report = Report.allocate(shape.sequences, device)
+        self.flat, self.report = DrawReport.allocate(shape.sequences, device)
 
     def run(self, adapters: BatchAdapters | None = None) -> tuple[Tensor, Tensor]:
         """Launch the step's operations one by one.

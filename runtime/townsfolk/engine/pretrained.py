@@ -13,9 +13,9 @@ import torch
 from townsfolk.checkpoint import read_adapter
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
-from townsfolk.engine.choice import choose
 from townsfolk.engine.errors import DeviceNotFoundError
 from townsfolk.engine.memory import MemoryPlan, out_of_memory
+from townsfolk.engine.model_choice import choose
 from townsfolk.engine.threads import compute_with, run_in_new_thread
 from townsfolk.library.places import adapter_folder
 from townsfolk.models import Architecture, Decoder, open_source

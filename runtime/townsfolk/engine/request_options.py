@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
-from townsfolk.engine.rules import NO_RULES, ReplyRules
+from townsfolk.engine.rules import ReplyRules
 from townsfolk.grammar import CompiledGrammar
 
 
 class RequestOptions(TypedDict, total=False):
-    """What `submit` takes by name; each may be left out."""
+    """What `submit` takes by name; each may be left out, and is 0, empty, False or None then."""
 
     priority: int
     """Larger goes first; -100 to 100."""
@@ -32,15 +31,8 @@ class RequestOptions(TypedDict, total=False):
     adapters share no KV."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """`RequestOptions` with what they are where they are left out."""
-
-    priority: int = 0
-    deadline_s: float | None = None
-    namespace: str = ""
-    echo: bool = False
-    rules: ReplyRules = NO_RULES
-    grammar: CompiledGrammar | None = None
-    scored_from: int | None = None
-    adapter: str = ""
+def check_names(options: RequestOptions) -> None:
+    """Raise TypeError for an option that there is not."""
+    unknown = options.keys() - RequestOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"submit() has no option {', '.join(sorted(unknown))}")

@@ -16,7 +16,7 @@ from townsfolk.engine.scheduled_step import ScheduledStep
 from townsfolk.engine.scheduler import Scheduler
 from townsfolk.engine.sequence import Sequence
 from townsfolk.engine.stats import Meter
-from townsfolk.engine.step import Against, ItemOutput, StepItem
+from townsfolk.engine.step import ContrastPair, ItemOutput, StepItem
 from townsfolk.grammar import GrammarFailedError, MaskRows, Matcher
 from townsfolk.grammar.matcher import Bits
 from townsfolk.sampling import plain_token
@@ -182,19 +182,19 @@ class Responder:
         repeats = ((place, self._responses[step.sequences[place]].repeats) for place in places)
         return {place: each.biases() for place, each in repeats if each is not None}
 
-    def contrasts(self, step: ScheduledStep, places: Items[int]) -> dict[int, Against]:
+    def contrasts(self, step: ScheduledStep, places: Items[int]) -> dict[int, ContrastPair]:
         """Return, by place, what items of a step are drawn in contrast to."""
         chosen = [place for place in places if step.sequences[place].partner is not None]
         if not chosen:
             return {}
         place_of = {sequence: place for place, sequence in enumerate(step.sequences)}
-        found: dict[int, Against] = {}
+        found: dict[int, ContrastPair] = {}
         for place in chosen:
             sequence = step.sequences[place]
             contrast, partner = sequence.request.contrast, sequence.partner
             assert contrast is not None
             assert partner is not None
-            found[place] = Against(place_of[partner], contrast.strength)
+            found[place] = ContrastPair(place_of[partner], contrast.strength)
         return found
 
     def take(self, step: ScheduledStep, outputs: list[ItemOutput], now: float) -> None:

@@ -44,7 +44,7 @@ class StepItem:
             that is drawn in its place, and the first that is not is replaced by what is.
         scoring: tokens of the prompt to score.
         masked: whether it draws only once the runner is told among which tokens.
-        paired: whether its logits are needed for a draw in contrast, as `Against` says.
+        paired: whether its logits are needed for a draw in contrast, as `ContrastPair` says.
     """
 
     slot: int
@@ -61,7 +61,7 @@ class StepItem:
 
 
 @dataclass(slots=True)
-class Against:
+class ContrastPair:
     """What an item's draw is contrasted with.
 
     Attributes:

@@ -29,8 +29,8 @@ from townsfolk.engine.info import EngineInfo
 from townsfolk.engine.outputs import Completion, FinishReason, TextDelta, TokenInfo, Usage
 from townsfolk.engine.pacing import FrameReport
 from townsfolk.engine.repetition import filter_of
-from townsfolk.engine.request_options import Asked, RequestOptions
-from townsfolk.engine.rules import ReplyRules
+from townsfolk.engine.request_options import RequestOptions, check_names
+from townsfolk.engine.rules import NO_RULES, ReplyRules
 from townsfolk.engine.stats import EngineStats, Meter, ModelState
 from townsfolk.engine.unread import MOST_OF_ALL, Unread
 from townsfolk.fake.acts import UnfitActError, check_written
@@ -119,16 +119,16 @@ class ScriptedEngine:
             raise EngineClosedError
         if self.failed.done():
             raise self.failed.result()
-        asked = Asked(**options)
-        if asked.adapter:
-            raise AdapterNotFoundError(asked.adapter, [], is_there=True)
+        check_names(options)
+        if adapter := options.get("adapter", ""):
+            raise AdapterNotFoundError(adapter, [], is_there=True)
         self._state = ModelState.LOADED
         ids = self.encode(prompt) if isinstance(prompt, str) else list(prompt)
         if len(ids) >= self.info.context_length:
             raise PromptTooLongError(len(ids), self.info.context_length)
-        if asked.scored_from is not None:
-            return self._scored(ids, asked.scored_from)
-        rules = asked.rules
+        if (scored_from := options.get("scored_from")) is not None:
+            return self._scored(ids, scored_from)
+        rules = options.get("rules", NO_RULES)
         heard = last_heard(ids, self.tokenizer)
         line = self._script.find(rules.speaker, heard)
         if line is None:
@@ -139,12 +139,12 @@ class ScriptedEngine:
         if line.fails is Failure.OVERLOADED:
             raise EngineOverloadedError(_MAX_BATCH)
         params = params or self.default_params
-        text = self._text(line, rules, heard, asked.grammar)
+        text = self._text(line, rules, heard, options.get("grammar"))
         reply = _Reply(text, line, params, rules, len(ids))
-        if asked.deadline_s is not None:
-            reply.deadline = asyncio.get_running_loop().time() + asked.deadline_s
+        if (deadline_s := options.get("deadline_s")) is not None:
+            reply.deadline = asyncio.get_running_loop().time() + deadline_s
         generation = Generation(reply.cancelled.set, lambda _: None, self.unread.reader())
-        if asked.echo:
+        if options.get("echo", False):
             generation.receive(deque([tuple(TokenInfo(token_id) for token_id in ids)]))
         task = asyncio.get_running_loop().create_task(self._speak(reply, generation))
         self._replies.add(task)

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace
-from townsfolk_kernels.decode.operands import HeadNorm, Heads, Launch, Sequences
+from townsfolk_kernels.decode.operands import HeadNorm, Heads, LaunchConfig, Sequences
 from townsfolk_kernels.decode.qkv_attention import qkv_attend
 from townsfolk_kernels.decode.rope_attention import (
     rope_store_attend,
@@ -45,7 +45,7 @@ _MOST_AHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepState:
     """One step on its way through the blocks.
 
     Attributes:
@@ -69,11 +69,11 @@ class Step:
 class Block(Protocol):
     """A part of a layer that adds to the residual stream."""
 
-    def run(self, step: Step) -> None:
+    def run(self, step: StepState) -> None:
         """Launch it."""
 
 
-class AttentionSpace:
+class FusedAttentionWorkspace:
     """The memory of the attention of a decoder's steps."""
 
     def __init__(self, decoder: Decoder, max_batch: int) -> None:
@@ -122,9 +122,9 @@ class FusedAttention:
     joining: Joining
     heads: Heads
     products: Products
-    space: AttentionSpace
+    space: FusedAttentionWorkspace
 
-    def run(self, step: Step) -> None:
+    def run(self, step: StepState) -> None:
         """See `Block`."""
         spec = self.layer.spec.attention
         out = self.space.out(spec, step.batch)
@@ -156,7 +156,7 @@ class FusedAttention:
             out,
             self.space.single[_shape(spec)],
             self.number,
-            Launch(tiles, launch.workspace, launch.dependent),
+            LaunchConfig(tiles, launch.workspace, launch.dependent),
         )
 
     def _attend(
@@ -183,7 +183,7 @@ class FusedMlp:
     products: Products
     memory: Tensor  # at least [max_batch, width], dtype of activations
 
-    def run(self, step: Step) -> None:
+    def run(self, step: StepState) -> None:
         """See `Block`."""
         mlp = self.layer.spec.mlp
         inner = _rows(self.memory, step.batch, mlp.width)
@@ -200,7 +200,7 @@ class PlainAttention:
     joining: Joining
     products: Products
 
-    def run(self, step: Step) -> None:
+    def run(self, step: StepState) -> None:
         """See `Block`."""
         ops, stream = step.ops(), step.stream
         normed = ops.norm(stream.residual, self.layer.attention_norm)
@@ -216,7 +216,7 @@ class PlainMlp:
     joining: Joining
     products: Products
 
-    def run(self, step: Step) -> None:
+    def run(self, step: StepState) -> None:
         """See `Block`."""
         ops, stream = step.ops(), step.stream
         out = mlp_output(self.layer, ops.norm(stream.residual, self.layer.mlp_norm), ops)

@@ -28,13 +28,13 @@ from townsfolk.models.decode_step import (
 )
 from townsfolk.models.decoder import Decoder
 from townsfolk.models.fused_blocks import (
-    AttentionSpace,
     Block,
     FusedAttention,
+    FusedAttentionWorkspace,
     FusedMlp,
     PlainAttention,
     PlainMlp,
-    Step,
+    StepState,
     heads_of,
 )
 from townsfolk.models.fused_products import Joining, Products, Stream, TileChoice, is_fusable
@@ -83,7 +83,7 @@ class FusedDecode:
         self._rotations = decoder.rotations(torch.arange(context_length, device=device))
         self._batches = PlainBatches(decoder, kv, max_batch, workspace)
         self._products = Products(decoder, max_batch, tiles, self._dependent)
-        self._attention = AttentionSpace(decoder, max_batch)
+        self._attention = FusedAttentionWorkspace(decoder, max_batch)
 
         def space(*size: int, of: torch.dtype = dtype) -> Tensor:
             return torch.empty(size, dtype=of, device=device)
@@ -129,7 +129,7 @@ class FusedDecode:
                 made.append(self._plain(inputs))
             return made[0]
 
-        step = Step(inputs, stream, ops, adapters)
+        step = StepState(inputs, stream, ops, adapters)
         for block in self._blocks:
             block.run(step)
         logits = self._logits[:batch]

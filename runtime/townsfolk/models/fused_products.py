@@ -11,7 +11,7 @@ from townsfolk_kernels import LinearWeight
 from townsfolk_kernels.decode.addition import add_rows
 from townsfolk_kernels.decode.low_rank import LowRankRows, shrink
 from townsfolk_kernels.decode.mlp import gate_up
-from townsfolk_kernels.decode.operands import Addition, Launch, RowNorm
+from townsfolk_kernels.decode.operands import Addition, LaunchConfig, RowNorm
 from townsfolk_kernels.decode.packed_projection import (
     PackedRows,
     packed_gate_up,
@@ -19,13 +19,13 @@ from townsfolk_kernels.decode.packed_projection import (
     project_packed_and_add,
 )
 from townsfolk_kernels.decode.packed_tiles import (
-    packed_split_space,
+    packed_split_workspace,
     packed_starts_early,
     packed_tiles,
 )
 from townsfolk_kernels.decode.projection import project, project_and_add
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
-from townsfolk_kernels.gpu.tuning import split_space, starts_early
+from townsfolk_kernels.gpu.tuning import split_workspace, starts_early
 from townsfolk_kernels.ops.low_rank import AdaptedWeight
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
@@ -130,16 +130,16 @@ class Products:
         self._output = torch.empty(outputs, device=self._device)  # fp32, of blocks with norms after
         self.workspace = self._split_workspace(decoder, max_batch)
 
-    def launch(self, op: str, shape: Sequence[int], batch: int) -> Launch:
+    def launch(self, op: str, shape: Sequence[int], batch: int) -> LaunchConfig:
         """Return how to multiply `batch` rows with a weight; `op` as in `tuning.choose`."""
         tiles = self._tiles(op, shape, batch)
         early = self.dependent and starts_early(op, shape[0], batch, tiles, self._device)
-        return Launch(tiles, self.workspace, early)
+        return LaunchConfig(tiles, self.workspace, early)
 
-    def _packed(self, op: str, parts: Sequence[PackedRows], batch: int) -> Launch:
+    def _packed(self, op: str, parts: Sequence[PackedRows], batch: int) -> LaunchConfig:
         tiles = packed_tiles(op, parts, batch, self._dtype)
         early = self.dependent and packed_starts_early(op, parts, batch, tiles)
-        return Launch(tiles, self.workspace, early)
+        return LaunchConfig(tiles, self.workspace, early)
 
     def qkv(
         self, x: Tensor, weight: LinearWeight, out: Tensor, adapters: StackedRows | None = None
@@ -235,7 +235,7 @@ class Products:
         shrink(x, added, self.dependent)
         return added
 
-    def _early(self, launch: Launch, added: LowRankRows | None) -> Launch:
+    def _early(self, launch: LaunchConfig, added: LowRankRows | None) -> LaunchConfig:
         """Return a launch that starts while `shrink` still runs, if that runs before it."""
         return launch if added is None else replace(launch, dependent=self.dependent)
 
@@ -252,12 +252,12 @@ class Products:
             for op, shape in product_shapes(decoder.spec):
                 for batch in batches:
                     tiles = self._tiles(op, shape, batch)
-                    size, count = split_space(op, shape[0], batch, tiles)
+                    size, count = split_workspace(op, shape[0], batch, tiles)
                     elements, counters = max(elements, size), max(counters, count)
         for op, parts in packed_products(decoder):
             for batch in batches:
                 tiles = packed_tiles(op, parts, batch, self._dtype)
-                size, count = packed_split_space(op, parts, batch, tiles)
+                size, count = packed_split_workspace(op, parts, batch, tiles)
                 elements, counters = max(elements, size), max(counters, count)
         return SplitWorkspace.allocate(elements, counters, self._device)
 

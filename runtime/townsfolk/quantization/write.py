@@ -31,7 +31,7 @@ _OF_WEIGHTS = ("config.json", "model.safetensors.index.json")
 
 
 @dataclass
-class Report:
+class QuantizationReport:
     """What became of a checkpoint.
 
     Attributes:
@@ -54,7 +54,7 @@ def quantize_model(
     importance: Mapping[str, Tensor],
     device: torch.device,
     progress: Callable[[str], None],
-) -> Report:
+) -> QuantizationReport:
     """Write a quantised copy of a model.
 
     Args:
@@ -69,7 +69,7 @@ def quantize_model(
     """
     names = architecture.names
     tables = frozenset({f"{names.root}{names.embedding}.weight", f"{names.head}.weight"})
-    target, report = make_target(target_name, tables), Report()
+    target, report = make_target(target_name, tables), QuantizationReport()
     specs = expected_tensors(architecture)
     quantized: dict[str, TensorSpec] = {}
     for name, spec in specs.items():

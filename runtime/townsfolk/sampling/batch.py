@@ -1,4 +1,4 @@
-"""How a batch is drawn: which row takes which way, with its parameters on the device."""
+"""How a batch is drawn: each row by which method, with its parameters on the device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from townsfolk.sampling.params import SamplingParams
 from townsfolk.sampling.report import LogprobRequest
 
 
-class Way(Enum):
+class DrawMethod(Enum):
     """From what a row draws; the three cost very different amounts of work."""
 
     CANDIDATES = auto()
@@ -26,24 +26,28 @@ class Way(Enum):
     """Neither: nothing is sorted."""
 
     @classmethod
-    def of(cls, params: SamplingParams, vocab_size: int) -> Way:
-        """The way that does least for what `params` ask."""
+    def of(cls, params: SamplingParams, vocab_size: int) -> DrawMethod:
+        """Return the method that does least for what `params` ask."""
         if params.temperature == 0 or 0 < params.top_k < vocab_size:
             return cls.CANDIDATES
         return cls.NUCLEUS if params.top_p < 1 else cls.VOCABULARY
 
 
 class DrawGroup:
-    """The rows of a batch that take one way."""
+    """The rows of a batch that are drawn by one method."""
 
     def __init__(
-        self, way: Way, places: Sequence[int], batch: Sequence[SamplingParams], device: torch.device
+        self,
+        method: DrawMethod,
+        places: Sequence[int],
+        batch: Sequence[SamplingParams],
+        device: torch.device,
     ) -> None:
         params = [batch[n] for n in places]
         # Most batches have one group: then nothing is copied.
         everything = len(places) == len(batch)
         self.places = slice(None) if everything else torch.tensor(places, device=device)
-        self._way = way
+        self._method = method
         greedy = [p.temperature == 0 for p in params]
 
         def numbers(values: Sequence[float]) -> Tensor:
@@ -62,11 +66,11 @@ class DrawGroup:
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """One token for each of its rows: [n] int64."""
         temperature, top_p, min_p = self._temperature, self._top_p, self._min_p
-        if self._way is Way.CANDIDATES:
+        if self._method is DrawMethod.CANDIDATES:
             return ops.draw_from_candidates(
                 logits, uniforms, temperature, self._top_k, top_p, min_p, self._max_top_k
             )
-        if self._way is Way.NUCLEUS:
+        if self._method is DrawMethod.NUCLEUS:
             return ops.draw_from_nucleus(logits, uniforms, temperature, top_p, min_p)
         return ops.draw_from_vocabulary(
             logits, uniforms, temperature, min_p if self._uses_min_p else None
@@ -96,10 +100,12 @@ class DrawBatch:
         self._divisors = torch.tensor(divisors, dtype=torch.float64, device=device)[:, None]
         shares = [params[n].min_p for n in whole]
         self._shares = torch.tensor(shares, dtype=torch.float64, device=device)[:, None]
-        ways: dict[Way, list[int]] = {}
+        methods: dict[DrawMethod, list[int]] = {}
         for n, p in enumerate(params):
-            ways.setdefault(Way.of(p, vocab_size), []).append(n)
-        self._groups = [DrawGroup(way, places, params, device) for way, places in ways.items()]
+            methods.setdefault(DrawMethod.of(p, vocab_size), []).append(n)
+        self._groups = [
+            DrawGroup(method, places, params, device) for method, places in methods.items()
+        ]
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """One token for each row.

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from townsfolk_kernels import upload
 from townsfolk_kernels.sampling import rows as column
-from townsfolk_kernels.sampling.general import SamplingSpace, draw_general
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.general import SamplingWorkspace, draw_general
+from townsfolk_kernels.sampling.logprobs import DrawReport
 from townsfolk_kernels.sampling.masks import TokenMasks
 from townsfolk_kernels.sampling.rows import (
     IN_PROMPT,
@@ -57,7 +57,7 @@ class TritonBackend:
         self._vocab_size = vocab_size
         self._biases: dict[int, Mapping[int, float]] = {}  # own ones of slots that are adjusted
         self._eos_ids = tuple(each for each in eos_ids if each < vocab_size)
-        self.space = SamplingSpace.allocate(places, vocab_size, device)
+        self.space = SamplingWorkspace.allocate(places, vocab_size, device)
         self.rows = SamplingRows.allocate(
             max_slots,
             vocab_size,
@@ -119,7 +119,7 @@ class TritonBackend:
     ) -> SampledTokens:
         """See `SamplerBackend`."""
         count = logits.shape[0]
-        _, out = Report.allocate(count, logits.device)
+        _, out = DrawReport.allocate(count, logits.device)
         out = out.part(slice(0, count))
         rows = torch.arange(count, dtype=torch.int32, device=logits.device)
         of_tokens = None if masks is None else TokenMasks(rows, masks.contiguous())
@@ -138,7 +138,7 @@ class TritonBackend:
         logits: Tensor,
         slots: Tensor,
         indices: Tensor,
-        out: Report,
+        out: DrawReport,
         masks: TokenMasks | None = None,
     ) -> None:
         """As `draw`, into a report; for any number of places, as many at once as have space."""

@@ -74,7 +74,7 @@ class AdaptedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptedWeight:
+class LoraWeight:
     """Matrices that are multiplied one by one, their results one behind the other.
 
     See `LinearWeight`.
@@ -247,7 +247,7 @@ class _Weights(Source):
     ) -> LinearWeight:
         of_parts: list[Tensor | None] = [None] * len(weights)
         of_parts[: len(biases)] = [self._tensors.numbers(bias, torch.float32) for bias in biases]
-        return AdaptedWeight(tuple(map(self._part, weights, of_parts)))
+        return LoraWeight(tuple(map(self._part, weights, of_parts)))
 
     def tied(self, embedding: Table, dtype: torch.dtype, roomy: bool) -> LinearWeight:
         assert isinstance(embedding, Tensor | RawMatrix)

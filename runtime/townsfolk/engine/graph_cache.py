@@ -1,4 +1,4 @@
-"""The graphs of a runner, made in moments when nobody speaks."""
+"""The graphs of a runner, captured in moments when nobody speaks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Key = TypeVar("Key", bound=Hashable)
 Graph = TypeVar("Graph", bound=Capturable)
 
 
-class GraphBook(Generic[Key, Graph]):
+class GraphCache(Generic[Key, Graph]):
     """Makes graphs one after the other: notes the kernels, has them compiled, captures.
 
     Nothing here waits for a compiler: threads compile, and a graph is captured once its kernels are
@@ -43,7 +43,7 @@ class GraphBook(Generic[Key, Graph]):
     def __init__(
         self, make: Callable[[Key], Graph], wanted: Sequence[Key], compiler: KernelCompiler
     ) -> None:
-        """Makes an empty book.
+        """Begin with no graph.
 
         Args:
             make: makes a step ready to be captured.

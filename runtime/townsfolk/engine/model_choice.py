@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from townsfolk.config import EngineSettings
-from townsfolk.engine.fit import Demand, Machine
+from townsfolk.engine.fit import Machine, ModelFootprint
 from townsfolk.installation import DEFAULT_MODEL, model_name
 from townsfolk.library import (
     AUTO,
@@ -22,7 +22,7 @@ from townsfolk.library import (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """A model that was chosen.
 
     Attributes:
@@ -41,24 +41,24 @@ def largest(machine: Machine) -> CatalogueModel | None:
     fitting = (
         model
         for model in reversed([*catalogue().values()])
-        if not machine.misfit(Demand.of_known(model, machine.device))
+        if not machine.misfit(ModelFootprint.of_known(model, machine.device))
     )
     return next(fitting, None)
 
 
-def choose(model: str | Path, device: torch.device, settings: EngineSettings) -> Choice:
+def choose(model: str | Path, device: torch.device, settings: EngineSettings) -> ModelChoice:
     """Find the model of this name, or choose one for "auto"; download it where needed.
 
     Raises:
         ModelNotFoundError: there is none of this name, or it can't be had.
     """
     if model != AUTO:
-        return Choice(model_name(str(model)), resolve(model))
+        return ModelChoice(model_name(str(model)), resolve(model))
     machine = Machine.of(device, settings)
     passed = {"too large": "", "not to be had": ""}  # the last and the first, of the largest first
     only_here = False
     for known in reversed([*catalogue().values()]):
-        if reason := machine.misfit(Demand.of_known(known, device)):
+        if reason := machine.misfit(ModelFootprint.of_known(known, device)):
             passed["too large"] = f"{known.name} {reason}"
             continue
         here = find_known(known)
@@ -71,7 +71,9 @@ def choose(model: str | Path, device: torch.device, settings: EngineSettings) ->
             passed["not to be had"] = passed["not to be had"] or str(error)
         else:
             why = f"{known.name} is the largest that is to be had and fits into {machine}"
-            return Choice(known.name, path, "; ".join([why, *filter(None, passed.values())]))
+            return ModelChoice(known.name, path, "; ".join([why, *filter(None, passed.values())]))
     why = f"the {DEFAULT_MODEL} model, as no larger one is to be had that fits into {machine}"
     reasons = filter(None, passed.values())
-    return Choice(model_name(DEFAULT_MODEL), resolve(DEFAULT_MODEL), "; ".join([why, *reasons]))
+    return ModelChoice(
+        model_name(DEFAULT_MODEL), resolve(DEFAULT_MODEL), "; ".join([why, *reasons])
+    )

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 import pytest
-from townsfolk.engine.graph_book import GraphBook
+from townsfolk.engine.graph_cache import GraphCache
 
 
 class Step:
@@ -45,12 +45,12 @@ class Compiler:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    monkeypatch.setattr("townsfolk.engine.graph_book._PAUSE_S", 0.0)
+    monkeypatch.setattr("townsfolk.engine.graph_cache._PAUSE_S", 0.0)
 
 
 def begun(*wanted):
     compiler = Compiler()
-    book = GraphBook(Step, wanted, compiler)
+    cache = GraphCache(Step, wanted, compiler)
 
     def needed():
         pass
@@ -62,20 +62,20 @@ def begun(*wanted):
         return kernels
 
     compiler.compile = compile_at_once
-    book.begin(needed, most_wait_s=0.0)
+    cache.begin(needed, most_wait_s=0.0)
     assert compiler.is_slow
-    return book, compiler
+    return cache, compiler
 
 
 def test_graphs_are_captured_in_idle_moments_as_their_kernels_come():
-    book, compiler = begun("a", "b", "c")
-    assert book.prepare() > 0  # comes back later
+    cache, compiler = begun("a", "b", "c")
+    assert cache.prepare() > 0  # comes back later
     compiler.finish("b")
-    assert book.prepare() == 0
-    assert book.prepare() > 0
+    assert cache.prepare() == 0
+    assert cache.prepare() > 0
     compiler.finish("a", "c")
-    assert [book.prepare() for _ in range(3)] == [0, 0, None]
-    assert [book.get(name).captured for name in "abc"] == [1, 1, 1]
+    assert [cache.prepare() for _ in range(3)] == [0, 0, None]
+    assert [cache.get(name).captured for name in "abc"] == [1, 1, 1]
 
 
 def test_graphs_without_anything_to_compile_are_noted_when_nobody_speaks():
@@ -86,67 +86,67 @@ def test_graphs_without_anything_to_compile_are_noted_when_nobody_speaks():
             noted.append(getattr(run, "__self__", None) and run.__self__.name)
             return []
 
-    book = GraphBook(Step, ["a", "b", "c"], Built())
-    book.begin(lambda: None, most_wait_s=0.0)
+    cache = GraphCache(Step, ["a", "b", "c"], Built())
+    cache.begin(lambda: None, most_wait_s=0.0)
     assert noted == [None, "a"]  # one is tried: kernels of graphs may be others
-    assert book.get("c") is None
+    assert cache.get("c") is None
     assert noted == [None, "a", "c"]
-    while book.prepare() is not None:
+    while cache.prepare() is not None:
         pass
     assert sorted(noted[1:]) == ["a", "b", "c"]
-    assert [book.get(name).captured for name in "abc"] == [1, 1, 1]
+    assert [cache.get(name).captured for name in "abc"] == [1, 1, 1]
 
 
 def test_a_graph_that_is_missed_is_made_as_soon_as_it_can_be():
-    book, compiler = begun("a")
-    assert book.get("a") is None
+    cache, compiler = begun("a")
+    assert cache.get("a") is None
     compiler.finish("a")
-    assert book.get("a").captured == 1
-    assert book.get("new") is None  # begins to compile
-    assert book.get("new") is None
+    assert cache.get("a").captured == 1
+    assert cache.get("new") is None  # begins to compile
+    assert cache.get("new") is None
     compiler.finish("new")
-    assert book.get("new").captured == 1
-    assert book.prepare() is None
+    assert cache.get("new").captured == 1
+    assert cache.prepare() is None
 
 
 def test_while_others_speak_graphs_are_made_one_now_and_then(monkeypatch):
-    monkeypatch.setattr("townsfolk.engine.graph_book._PAUSE_S", 1000.0)
-    book, compiler = begun("a")
+    monkeypatch.setattr("townsfolk.engine.graph_cache._PAUSE_S", 1000.0)
+    cache, compiler = begun("a")
     compiler.finish("a")
-    assert book.get("a") is None
-    assert book.prepare() == 0  # nobody speaks
-    assert book.get("a").captured == 1
+    assert cache.get("a") is None
+    assert cache.prepare() == 0  # nobody speaks
+    assert cache.get("a").captured == 1
 
 
 @pytest.mark.parametrize("compiles", [True, False], ids=["at capture", "at compiling"])
 def test_what_can_not_be_captured_stays_without_a_graph_and_harms_no_other(compiles):
-    book, compiler = begun("broken", "b")
+    cache, compiler = begun("broken", "b")
     if compiles:
         compiler.finish("broken")
     else:
         compiler.kernels["broken"].set_exception(RuntimeError("ptxas"))
     compiler.finish("b")
-    assert [book.prepare() for _ in range(3)] == [0, 0, None]
-    assert book.get("broken") is None
-    assert book.get("broken") is None
-    assert book.get("b").captured == 1
+    assert [cache.prepare() for _ in range(3)] == [0, 0, None]
+    assert cache.get("broken") is None
+    assert cache.get("broken") is None
+    assert cache.get("b").captured == 1
 
 
 def test_a_closed_book_has_nothing():
-    book, compiler = begun("a", "b")
+    cache, compiler = begun("a", "b")
     compiler.finish("a")
-    assert book.prepare() == 0
-    book.close()
+    assert cache.prepare() == 0
+    cache.close()
     assert compiler.is_closed
-    assert book.prepare() is None
-    assert book._graphs == {}
+    assert cache.prepare() is None
+    assert cache._graphs == {}
 
 
 def test_kernels_that_are_needed_must_compile():
     compiler = Compiler()
-    book = GraphBook(Step, [], compiler)
+    cache = GraphCache(Step, [], compiler)
     failed = Future()
     failed.set_exception(RuntimeError("ptxas"))
     compiler.compile = lambda run: [failed]
     with pytest.raises(RuntimeError, match="ptxas"):
-        book.begin(lambda: None, most_wait_s=0.0)
+        cache.begin(lambda: None, most_wait_s=0.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from townsfolk_kernels.sampling.logprobs import Report
+from townsfolk_kernels.sampling.logprobs import DrawReport
 
 from townsfolk.engine.step import StepItem
 from townsfolk.sampling import SampledTokens
@@ -30,11 +30,11 @@ class LateDraws:
     draw: Callable[[bool], Tensor | None]
     logits: Tensor | None
     flat: Tensor
-    report: Report
+    report: DrawReport
 
 
 @dataclass(slots=True)
-class CudaStep:
+class LaunchedStep:
     """A step that was launched.
 
     Attributes:
