@@ -15,7 +15,13 @@ from product_checks import EPS, NAN, Rows, error
 from torch import Tensor
 from townsfolk_kernels.decode import reference
 from townsfolk_kernels.decode.attention import DecodeWorkspace, KeySplits, decode_attention
-from townsfolk_kernels.decode.operands import FlatSequences, HeadNorm, Launch, LayerCache, RowNorm
+from townsfolk_kernels.decode.operands import (
+    FlatSequences,
+    HeadNorm,
+    LaunchConfig,
+    LayerCache,
+    RowNorm,
+)
 from townsfolk_kernels.decode.operands import Heads as LayerHeads
 from townsfolk_kernels.decode.operands import Sequences as Decoding
 from townsfolk_kernels.decode.qkv_attention import qkv_attend
@@ -207,7 +213,7 @@ def check_single(
         3, heads, kv_heads, dim, dtype, torch.device(device), step, splits
     )
     layer_heads = replace(layer_heads, k_pages=pages[0], v_pages=pages[1])
-    launch = Launch(
+    launch = LaunchConfig(
         tiles or Tiles(8, 0, 4), SplitWorkspace.allocate(1, 1, torch.device(device)), dependent
     )
     out = torch.full((1, heads, dim), NAN, dtype=dtype, device=device)
