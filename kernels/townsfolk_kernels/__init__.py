@@ -4,7 +4,7 @@ import torch
 
 import townsfolk_kernels.quantized.interleaved  # noqa: F401 (registers itself)
 from townsfolk_kernels.ops.activation import Activation, gated, swiglu
-from townsfolk_kernels.ops.attention import AttentionPlans, PagedLayout, paged_attention
+from townsfolk_kernels.ops.attention import AttentionPlans, paged_attention
 from townsfolk_kernels.ops.embedding import embedding
 from townsfolk_kernels.ops.layer_norm import layer_norm, norm_heads
 from townsfolk_kernels.ops.linear import (
@@ -14,6 +14,7 @@ from townsfolk_kernels.ops.linear import (
     pack_linear,
     plain_parts,
 )
+from townsfolk_kernels.ops.paged_layout import PagedLayout
 from townsfolk_kernels.ops.rms_norm import add_rms_norm, rms_norm
 from townsfolk_kernels.ops.rope import rope_and_store
 from townsfolk_kernels.registry import has_triton, use_reference

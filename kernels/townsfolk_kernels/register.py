@@ -10,7 +10,8 @@ from townsfolk_kernels.decode.operands import FlatSequences, LayerCache
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import beside
 from townsfolk_kernels.ops.activation import SWIGLU
-from townsfolk_kernels.ops.attention import PAGED_ATTENTION, AttentionPlans, PagedLayout
+from townsfolk_kernels.ops.attention import PAGED_ATTENTION, AttentionPlans
+from townsfolk_kernels.ops.paged_layout import PagedLayout
 from townsfolk_kernels.ops.rms_norm import ADD_RMS_NORM, RMS_NORM
 from townsfolk_kernels.ops.rope import ROPE_AND_STORE
 from townsfolk_kernels.prefill.activation import swiglu

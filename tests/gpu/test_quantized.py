@@ -14,9 +14,10 @@ from townsfolk.engine import Engine
 from townsfolk.engine.cuda_graphs import mixed_workspace
 from townsfolk.kv import KvCache
 from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec, open_source
-from townsfolk.models.decode_step import DecodeInputs, choose_step
+from townsfolk.models.decode_step import DecodeInputs
 from townsfolk.models.mixes import MIXES
 from townsfolk.models.outline import WeightOutline
+from townsfolk.models.step_choice import choose_step
 from townsfolk.sampling import SamplingParams
 from townsfolk_kernels import PagedLayout, use_reference
 from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize

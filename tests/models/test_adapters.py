@@ -12,7 +12,7 @@ from peft_adapters import adapt, save
 from townsfolk.checkpoint import AdapterError, read_adapter
 from townsfolk.models import Decoder, open_source
 from townsfolk.models.adapters import bind_adapter
-from townsfolk.models.decode_step import compile_steps
+from townsfolk.models.step_choice import compile_steps
 from townsfolk_kernels.ops.low_rank import AdaptedWeight
 from townsfolk_kernels.ops.stacked import StackedWeight
 

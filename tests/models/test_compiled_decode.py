@@ -6,10 +6,10 @@ from family_models import FAMILIES, make_model
 from paged_scene import SMALL, Scene
 from random_adapters import random_adapter, row_adapters
 from townsfolk.kv import KvCache
-from townsfolk.models import Chunk, Decoder, ModelBatch, decode_step, named_spec
+from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec, step_choice
 from townsfolk.models.compiled_decode import MOST_SEQUENCES
-from townsfolk.models.decode_step import compile_steps, compiled_projections
 from townsfolk.models.mixes import MIXES
+from townsfolk.models.step_choice import compile_steps, compiled_projections
 from townsfolk_kernels.cpu import linear as linear_cpu
 from townsfolk_kernels.quantized import interleaved
 from townsfolk_kernels.quantized.matrix import RawMatrix
@@ -120,7 +120,7 @@ def test_what_is_not_covered_is_left_to_the_operations(tmp_path):
 
 
 def test_without_numba_operations_run_instead(monkeypatch):
-    for module in (decode_step, interleaved):
+    for module in (step_choice, interleaved):
         monkeypatch.setattr(module, "has_numba", lambda: False)
     sizes = {"hidden_size": 256, "intermediate_size": 512}
     decoder = Decoder.random(

@@ -6,8 +6,8 @@ import pytest
 import torch
 from paged_scene import SMALL, Scene
 from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
-from townsfolk.models.decode_step import compile_prompts, compile_steps
 from townsfolk.models.mixes import MIXES
+from townsfolk.models.step_choice import compile_prompts, compile_steps
 
 SIZES = SMALL | {"hidden_size": 256, "intermediate_size": 512}
 KINDS = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from townsfolk_kernels.ops.attention import PagedLayout
+    from townsfolk_kernels.ops.paged_layout import PagedLayout
 
 Ints = NDArray[np.int64]
 

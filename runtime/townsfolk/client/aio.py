@@ -10,15 +10,14 @@ from typing import Unpack
 from townsfolk.client.actions import Actions, Function
 from townsfolk.client.arguments import check_options, message, milliseconds, prompt_field
 from townsfolk.client.arguments import token as checked_token
-from townsfolk.client.cast import Cast
 from townsfolk.client.choice import Choice, ChoiceOptions, choose_request
 from townsfolk.client.connection import CALL_TIMEOUT_S, LOAD_TIMEOUT_S, Connection
 from townsfolk.client.episode import AsyncEpisode, EpisodeOptions, episode_config, take_episodes
 from townsfolk.client.frames import AsyncFrames
-from townsfolk.client.lore_book import LoreBook
 from townsfolk.client.npc import AsyncNpc
 from townsfolk.client.npc_options import NpcOptions, session_config
 from townsfolk.client.process import Endpoint, RuntimeProcess
+from townsfolk.client.session_host import SessionHost
 from townsfolk.v1 import townsfolk_pb2 as pb
 from townsfolk.v1.dialogue_pb2 import ActionSpec, Persona
 from townsfolk.v1.episode_pb2 import Trajectory
@@ -45,10 +44,7 @@ class AsyncRuntime:
     ) -> None:
         """Prefer `connect` or `launch`; the connection is made on entering the context."""
         self.connection = Connection(endpoint, process, root_certificate)
-        self.lore = LoreBook(self.connection)
-        self._npcs: set[AsyncNpc] = set()  # whose sessions are to be closed at the end
-        self._cast = Cast(self._npcs.__contains__)
-        self._reconnecting = asyncio.Lock()
+        self._host = SessionHost(self.connection)
 
     @classmethod
     def connect(
@@ -111,7 +107,7 @@ class AsyncRuntime:
     async def close(self) -> None:
         """Close the sessions and the connection, and end a launched runtime."""
         if self.is_open:
-            await asyncio.gather(*(npc.close() for npc in [*self._npcs]))
+            await asyncio.gather(*(npc.close() for npc in [*self._host.open]))
         await self.connection.close()
 
     def npc(self, persona: Persona, **options: Unpack[NpcOptions]) -> AsyncNpc:
@@ -127,10 +123,10 @@ class AsyncRuntime:
         check_options("a character", options, NpcOptions)
         actions = Actions(options.get("actions", ()))
         save_key = options.get("save_key") or persona.name
-        history = list(options.get("history", ())) or self._cast.take_history(save_key)
+        history = list(options.get("history", ())) or self._host.cast.take_history(save_key)
         config = session_config(persona, options, actions, history)
-        npc = AsyncNpc(self, config, actions, save_key)
-        self._cast.add(npc)
+        npc = AsyncNpc(self._host, config, actions, save_key)
+        self._host.cast.add(npc)
         return npc
 
     def save(self) -> bytes:
@@ -141,7 +137,7 @@ class AsyncRuntime:
         Raises:
             InvalidArgumentError: Two characters with open sessions have the same `save_key`.
         """
-        return self._cast.save()
+        return self._host.cast.save()
 
     async def restore(self, saved: bytes) -> None:
         """Have all characters go on from a saved game.
@@ -153,11 +149,11 @@ class AsyncRuntime:
         Raises:
             InvalidArgumentError: This is no saved game of `save`.
         """
-        await self._cast.restore(saved)
+        await self._host.cast.restore(saved)
 
     async def register_lore(self, lore_id: str, text: str) -> int:
         """Register world knowledge that characters can share; return its length in tokens."""
-        return await self.lore.register(lore_id, text)
+        return await self._host.lore.register(lore_id, text)
 
     async def remove_lore(self, lore_id: str) -> None:
         """Forget world knowledge; characters that were opened with it keep it.
@@ -165,7 +161,7 @@ class AsyncRuntime:
         Raises:
             NotFoundError: There is no such lore.
         """
-        await self.lore.remove(lore_id)
+        await self._host.lore.remove(lore_id)
 
     async def generate(
         self,
@@ -223,23 +219,11 @@ class AsyncRuntime:
         request = choose_request(
             options, how, priority=priority, adapter=adapter, **prompt_field(prompt)
         )
-        return await self.answer_choice(request)
-
-    async def answer_action(self, request: pb.AnswerActionRequest) -> None:
-        """Say what came of an action; called by the character."""
-        await self.connection.call(self.stub.AnswerAction, request)
-
-    async def answer_choice(self, request: pb.ChooseRequest) -> Choice:
-        """Send a request of `choose`; called by the character, too."""
-        response: pb.ChooseResponse = await self.connection.call(self.stub.Choose, request)
-        return Choice(response)
+        return await self._host.choose(request)
 
     async def info(self) -> pb.GetRuntimeInfoResponse:
         """Return what runs there: model, device, limits."""
-        response: pb.GetRuntimeInfoResponse = await self.connection.call(
-            self.stub.GetRuntimeInfo, pb.GetRuntimeInfoRequest()
-        )
-        return response
+        return await self._host.info()
 
     async def watch_stats(
         self, interval_s: float = 1.0
@@ -329,7 +313,7 @@ class AsyncRuntime:
         Raises:
             ResourceExhaustedError: Too many sessions are open, or too much is recorded.
         """
-        config = episode_config(persona, actions, **options)
+        config = episode_config(persona, actions, options)
         return await AsyncEpisode.open(self.connection, config)
 
     async def take_episodes(
@@ -353,10 +337,7 @@ class AsyncRuntime:
 
     async def session(self, session_id: str) -> pb.GetSessionResponse:
         """Return a session's configuration and transcript: what a saved game keeps."""
-        response: pb.GetSessionResponse = await self.connection.call(
-            self.stub.GetSession, message(pb.GetSessionRequest, session_id=session_id)
-        )
-        return response
+        return await self._host.session(session_id)
 
     async def inspect(
         self, session_id: str, *, with_prompt: bool = True
@@ -377,8 +358,7 @@ class AsyncRuntime:
 
     async def close_session(self, session_id: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         """End a session, whoever opened it."""
-        request = message(pb.CloseSessionRequest, session_id=session_id)
-        await self.connection.call(self.stub.CloseSession, request, timeout_s)
+        await self._host.close_session(session_id, timeout_s)
 
     async def reconnect(self) -> None:
         """Make sure a runtime is there: restart a launched one that died.
@@ -386,18 +366,7 @@ class AsyncRuntime:
         Raises:
             RuntimeUnavailableError: It can't be started, or this connection was closed.
         """
-        async with self._reconnecting:
-            if await self.connection.renew():
-                await self.lore.restore()
-
-    def remember(self, npc: AsyncNpc) -> None:
-        """Take note of a session to be closed at the end; called by the character."""
-        self._npcs.add(npc)
-        self._cast.add(npc)
-
-    def forget(self, npc: AsyncNpc) -> None:
-        """Leave a session as it is at the end; called by the character."""
-        self._npcs.discard(npc)
+        await self._host.reconnect()
 
     async def _report_frames(self, request: pb.ReportFramesRequest) -> None:
         await self.connection.call(self.stub.ReportFrames, request, REPORT_TIMEOUT_S)

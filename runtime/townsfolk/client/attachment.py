@@ -6,16 +6,13 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from townsfolk.client.cast import Member
 from townsfolk.client.errors import NotFoundError, RuntimeUnavailableError, TownsfolkError
+from townsfolk.client.session_host import SessionHost
 from townsfolk.client.stream import SessionStream
 from townsfolk.v1.dialogue_pb2 import SessionConfig, SessionEvent
 from townsfolk.v1.townsfolk_pb2 import ConverseRequest, OpenSession
-
-if TYPE_CHECKING:
-    from townsfolk.client.aio import AsyncRuntime
-    from townsfolk.client.npc import AsyncNpc
 
 RECONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
@@ -34,8 +31,8 @@ class Attachment:
 
     def __init__(
         self,
-        npc: AsyncNpc,
-        runtime: AsyncRuntime,
+        npc: Member,
+        host: SessionHost,
         config: SessionConfig,
         follow: Callable[[SessionEvent], None],
         lose: Callable[[TownsfolkError], None],
@@ -44,14 +41,14 @@ class Attachment:
 
         Args:
             npc: The character.
-            runtime: Where its session is.
+            host: Where its session is.
             config: What that is opened with.
             follow: Is called with each event of it.
             lose: Is called with the reason when nothing comes any more.
         """
         self.config = config
         self._npc = npc
-        self._runtime = runtime
+        self._host = host
         self._follow = follow
         self._report_loss = lose
         self._stream: SessionStream | None = None
@@ -68,17 +65,17 @@ class Attachment:
                 return self._stream
             await self._stream.ended()
         if not self._may_exist:
-            await self._runtime.reconnect()
+            await self._host.reconnect()
             return await self._open(resume=False)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + RECONNECT_TIMEOUT_S
         pause = 0.1
         while True:
             try:
-                await self._runtime.reconnect()
+                await self._host.reconnect()
                 return await self._reopen()
             except RuntimeUnavailableError:
-                if not self._runtime.is_open or loop.time() + pause > give_up:
+                if not self._host.connection.is_open or loop.time() + pause > give_up:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
@@ -87,10 +84,10 @@ class Attachment:
         try:
             stream = await self._open(resume=True)
         except NotFoundError:  # a new runtime, or the session waited too long
-            await self._runtime.lore.restore()
+            await self._host.lore.restore()
             return await self._open(resume=False)
         # What the runtime generated when the connection broke may be more than what came here.
-        session = await self._runtime.session(self.config.session_id)
+        session = await self._host.session(self.config.session_id)
         self._npc.transcript.replace(session.config.history)
         return stream
 
@@ -100,17 +97,19 @@ class Attachment:
         opening = OpenSession(config=self.config, resume=resume)
         del opening.config.history[:]
         if not resume and self._npc.transcript.entries:
-            room = (await self._runtime.info()).max_message_bytes - opening.ByteSize()
+            room = (await self._host.info()).max_message_bytes - opening.ByteSize()
             self._npc.transcript.keep_newest(MAX_HISTORY, room - MESSAGE_OVERHEAD)
             opening.config.history.extend(self._npc.transcript.entries)
         self._may_exist = True
-        self._runtime.remember(self._npc)
+        self._host.remember(self._npc)
         try:
-            stream = await SessionStream.open(self._runtime, opening, self._follow, self._lose)
+            stream = await SessionStream.open(
+                self._host.connection, opening, self._follow, self._lose
+            )
         except TownsfolkError as error:
             if not isinstance(error, RuntimeUnavailableError):
                 self._may_exist = False
-                self._runtime.forget(self._npc)
+                self._host.forget(self._npc)
             raise
         self._stream = stream
         return stream
@@ -122,16 +121,16 @@ class Attachment:
             is_over = await self._end_stream(self._stream)
         if not is_over:  # nobody is attached to it, but it waits in the runtime
             with suppress(TownsfolkError):
-                await self._runtime.close_session(self.config.session_id, timeout_s=CLOSE_TIMEOUT_S)
+                await self._host.close_session(self.config.session_id, CLOSE_TIMEOUT_S)
         self._may_exist = False
-        self._runtime.forget(self._npc)
+        self._host.forget(self._npc)
 
     async def leave(self) -> None:
         """Leave the stream; the session waits in the runtime to be resumed."""
         if self._stream is not None:
             self._stream.cancel()
             await self._stream.ended()
-        self._runtime.forget(self._npc)
+        self._host.forget(self._npc)
 
     async def _end_stream(self, stream: SessionStream) -> bool:
         """Close session and stream; return False where the stream was lost and the session not."""

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
 from townsfolk.client.errors import InvalidArgumentError
-from townsfolk.v1.dialogue_pb2 import SavedGame, TranscriptEntry
+from townsfolk.client.transcript import Transcript
+from townsfolk.v1.dialogue_pb2 import SavedGame, SessionConfig, TranscriptEntry
 
-if TYPE_CHECKING:
-    from townsfolk.client.npc import AsyncNpc
+
+class Member(Protocol):
+    """A character, as `AsyncNpc` is one.
+
+    Attributes:
+        save_key: what it is called in a saved game.
+        transcript: the lines that it remembers.
+    """
+
+    save_key: str
+    transcript: Transcript
+
+    def save(self) -> SessionConfig:
+        """Return what a saved game keeps of it."""
+
+    async def restore(self, history: Iterable[TranscriptEntry]) -> None:
+        """Go on from the history of a saved game."""
+
+    async def close(self) -> None:
+        """End the session."""
 
 
 class Cast:
@@ -22,13 +41,13 @@ class Cast:
     place.
     """
 
-    def __init__(self, is_open: Callable[[AsyncNpc], bool]) -> None:
+    def __init__(self, is_open: Callable[[Member], bool]) -> None:
         """Be empty; `is_open` tells whether a character has a session."""
         self._is_open = is_open
-        self._npcs: dict[str, list[AsyncNpc]] = {}
+        self._npcs: dict[str, list[Member]] = {}
         self._restored: dict[str, tuple[TranscriptEntry, ...]] = {}
 
-    def add(self, npc: AsyncNpc) -> None:
+    def add(self, npc: Member) -> None:
         """Take a character in that was made, or opened."""
         others = [each for each in self._npcs.get(npc.save_key, ()) if each is not npc]
         self._npcs[npc.save_key] = [*filter(self._is_open, others), npc]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Required, TypedDict
 
 from townsfolk.client.actions import Actions, Function
-from townsfolk.client.arguments import message, milliseconds
+from townsfolk.client.arguments import check_options, message, milliseconds
 from townsfolk.client.connection import CALL_TIMEOUT_S, LOAD_TIMEOUT_S, Connection
 from townsfolk.client.portal import Portal
 from townsfolk.v1 import episode_pb2 as pb
@@ -130,38 +130,33 @@ class EpisodeOptions(TypedDict, total=False):
 
 
 def episode_config(
-    persona: Persona,
-    actions: Iterable[ActionSpec | Function],
-    *,
-    task: str,
-    group: str = "",
-    adapter: str = "",
-    lore: Iterable[str] = (),
-    temperature: float | None = None,
-    seed: int | None = None,
-    speech_tokens: int = 0,
-    episode_id: str = "",
+    persona: Persona, actions: Iterable[ActionSpec | Function], options: EpisodeOptions
 ) -> pb.EpisodeConfig:
     """Return what an episode is opened with; see `AsyncRuntime.open_episode`.
 
     Raises:
         InvalidArgumentError: A field can't hold its value.
+        TypeError: There is no such option, or no task.
     """
+    check_options("an episode", options, EpisodeOptions)
+    if "task" not in options:
+        raise TypeError("an episode needs a task")
+    drawing = {name: options.get(name) for name in ("temperature", "seed")}
     session = message(
         SessionConfig,
         persona=persona,
         actions=Actions(actions).messages,
-        lore_ids=list(lore),
-        adapter=adapter,
-        sampling=message(SamplingParams, temperature=temperature, seed=seed),
+        lore_ids=list(options.get("lore", ())),
+        adapter=options.get("adapter", ""),
+        sampling=message(SamplingParams, **drawing),
     )
     return message(
         pb.EpisodeConfig,
-        episode_id=episode_id,
-        task=task,
-        group=group,
+        episode_id=options.get("episode_id", ""),
+        task=options["task"],
+        group=options.get("group", ""),
         session=session,
-        speech_tokens=speech_tokens,
+        speech_tokens=options.get("speech_tokens", 0),
     )
 
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from townsfolk.client.actions import Actions
 from townsfolk.client.arguments import message
@@ -23,6 +23,7 @@ from townsfolk.client.hold import Hold
 from townsfolk.client.lines import spoken
 from townsfolk.client.open_turns import OpenTurns
 from townsfolk.client.options import TurnOptions, utterance
+from townsfolk.client.session_host import SessionHost
 from townsfolk.client.stream import ANSWER_TIMEOUT_S
 from townsfolk.client.transcript import Transcript
 from townsfolk.client.turn import AsyncTurn
@@ -41,9 +42,6 @@ from townsfolk.v1.townsfolk_pb2 import (
     RecordedLines,
 )
 
-if TYPE_CHECKING:
-    from townsfolk.client.aio import AsyncRuntime
-
 # The most characters that a character learns of an action.
 MAX_OUTCOME = 2048
 
@@ -61,7 +59,7 @@ class AsyncNpc:
 
     def __init__(
         self,
-        runtime: AsyncRuntime,
+        host: SessionHost,
         config: SessionConfig,
         actions: Actions | None = None,
         save_key: str = "",
@@ -73,8 +71,8 @@ class AsyncNpc:
         self._running: set[asyncio.Task[None]] = set()  # functions of actions
         self.transcript = Transcript(config.persona.name, config.history)
         """The lines that the character remembers; `entries` is the `history` of a saved game."""
-        self._runtime = runtime
-        self._attachment = Attachment(self, runtime, config, self._follow, self._lose)
+        self._host = host
+        self._attachment = Attachment(self, host, config, self._follow, self._lose)
         self._turns = OpenTurns()
         self._hold = Hold()
         self._sending = asyncio.Lock()  # first come, first served: turns keep their order
@@ -206,7 +204,7 @@ class AsyncNpc:
             if text:
                 said = message(Utterance, text=text, speaker=speaker, turn_id=turn_id)
                 request.utterance.CopyFrom(said)
-            choice = await self._runtime.answer_choice(request)
+            choice = await self._host.choose(request)
         if remember:
             self.transcript.remember(choice.response.turn_id, speaker, text, choice.text)
         return choice
@@ -222,7 +220,7 @@ class AsyncNpc:
         request = message(
             AnswerActionRequest, session_id=self.session_id, action_id=action_id, accept=result
         )
-        await self._runtime.answer_action(request)
+        await self._host.answer_action(request)
 
     async def reject(self, action_id: str, reason: str = "") -> None:
         """Say that an action is not done, and why; the character learns it and goes on.
@@ -233,7 +231,7 @@ class AsyncNpc:
         request = message(
             AnswerActionRequest, session_id=self.session_id, action_id=action_id, reject=reason
         )
-        await self._runtime.answer_action(request)
+        await self._host.answer_action(request)
 
     async def _run_action(self, request: ActionRequested) -> None:
         is_done, text = await self._actions.run(request)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
+from townsfolk.client.connection import Connection
 from townsfolk.client.errors import (
     RuntimeUnavailableError,
     TownsfolkError,
@@ -21,8 +22,6 @@ from townsfolk.v1.dialogue_pb2 import SessionEvent
 from townsfolk.v1.townsfolk_pb2 import ConverseRequest, ConverseResponse, OpenSession
 
 if TYPE_CHECKING:
-    from townsfolk.client.aio import AsyncRuntime
-
     Call = grpc.aio.StreamStreamCall[ConverseRequest, ConverseResponse]
 
 # What a runtime may take to answer a request that no model is involved in, in seconds.
@@ -49,7 +48,7 @@ class SessionStream:
     @classmethod
     async def open(
         cls,
-        runtime: AsyncRuntime,
+        connection: Connection,
         opening: OpenSession,
         follow: Callable[[SessionEvent], None],
         lose: Callable[[TownsfolkError], None],
@@ -57,7 +56,7 @@ class SessionStream:
         """Open a session or attach to one.
 
         Args:
-            runtime: Where.
+            connection: To its runtime.
             opening: The session.
             follow: Is called with each event to come.
             lose: Is called once, with the reason, when nothing comes any more.
@@ -66,7 +65,7 @@ class SessionStream:
             TownsfolkError: The runtime refused it, did not answer, or can't be reached.
         """
         with typed_errors():
-            call: Call = runtime.connection.stub.Converse(metadata=runtime.connection.metadata)
+            call: Call = connection.stub.Converse(metadata=connection.metadata)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await _begin(call, opening)

@@ -26,7 +26,8 @@ from townsfolk.engine.step_inputs import DECODES, PREFILLS, TOKENS, StepShape, d
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.models.adapter_stack import AdapterStack
-from townsfolk.models.decode_step import can_stack, choose_step
+from townsfolk.models.decode_step import can_stack
+from townsfolk.models.step_choice import choose_step
 from townsfolk.sampling.triton_backend import TritonBackend
 
 Shape = DecodeShape | StepShape

@@ -23,7 +23,7 @@ from townsfolk.grammar.matcher import Bits, mask_words
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder, ModelBatch
 from townsfolk.models.batch import Chunk
-from townsfolk.models.decode_step import compile_prompts, compile_steps, compiled_projections
+from townsfolk.models.step_choice import compile_prompts, compile_steps, compiled_projections
 from townsfolk.sampling import SampledTokens, SamplerBackend, token_infos
 from townsfolk.sampling.torch_backend import TorchBackend
 
