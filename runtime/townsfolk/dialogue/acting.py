@@ -37,7 +37,7 @@ class Acting:
         return self.book.format.begins
 
     def goes_on(self, outcome: Outcome) -> bool:
-        """Whether the character speaks on behind an action."""
+        """Return whether the character speaks on behind an action."""
         return not self.now.silent and (
             self.now.placement is Placement.BETWEEN
             or not outcome.is_accepted
@@ -46,7 +46,7 @@ class Acting:
 
 
 def action_params(params: SamplingParams, number: int = 0) -> SamplingParams:
-    """How an action's JSON is drawn: as the speech is, but for what is about speech alone.
+    """Return how an action's JSON is drawn: as speech is, but for what concerns speech alone.
 
     It has random numbers of its own, which follow from the speech's seed: with the same ones, what
     is done would hang on how it was said.

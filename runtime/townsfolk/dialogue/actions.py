@@ -187,7 +187,7 @@ class ActionFormat:
 
     @classmethod
     def of(cls, template: str | None) -> "ActionFormat":
-        """The one that a chat template has, or `OURS`."""
+        """Return the one that a chat template has, or `OURS`."""
         template = template or ""
         if "<tool_call>" in template:  # Hermes, Qwen 2.5 and 3, SmolLM3
             return cls(
@@ -224,7 +224,7 @@ class ActionCall:
     """As the model wrote it."""
 
     def told(self, character: str, outcome: "Outcome") -> str:
-        """What the character learns of it, in a line."""
+        """Return what the character learns of it, in a line."""
         takes = ", ".join(
             f"{name}={json.dumps(value, ensure_ascii=False)}"
             for name, value in self.arguments.items()
@@ -295,7 +295,7 @@ class ActionBook:
         return names
 
     def is_all(self, names: Sequence[str]) -> bool:
-        """Whether these are all of them."""
+        """Return whether these are all of them."""
         return len(names) == len(self._actions)
 
     def grammar(self, names: Sequence[str], *, or_none: bool = True) -> Grammar:

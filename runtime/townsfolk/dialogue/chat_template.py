@@ -114,13 +114,13 @@ class ChatTemplate:
         self._markers = _any_of(_MARKER.findall(plain), re.IGNORECASE)
 
     def is_ready(self, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> bool:
-        """Whether `render` would return at once, as there was a conversation of this shape."""
+        """Return whether `render` returns at once: there was a conversation of this shape."""
         return self._skeletons.has(_shape(self._adapted(messages), add_generation_prompt))
 
     def render(
         self, messages: Sequence[Message], character: str, *, add_generation_prompt: bool = True
     ) -> list[Unit]:
-        """The prompt of a conversation.
+        """Return the prompt of a conversation.
 
         A template without a system role (or one that moves the system text along with the newest
         message, so that no KV could be used again) gets the system text in its first user message.
@@ -158,7 +158,7 @@ class ChatTemplate:
         return leads + turns
 
     def _skeleton(self, messages: Sequence[Message], add_generation_prompt: bool) -> Skeleton:
-        """The rendered template with sentinels for contents; blank contents stay as they are."""
+        """Return the template rendered with sentinels for contents; blank contents stay."""
         shape = _shape(messages, add_generation_prompt)
         return self._skeletons.get(shape, partial(self._rendered, messages, add_generation_prompt))
 
@@ -195,7 +195,7 @@ class ChatTemplate:
         yield control, skeleton[start:]
 
     def _filled(self, text: str, outside: Sequence[str]) -> Iterator[str]:
-        """The pieces of `text`, with contents instead of sentinels."""
+        """Yield the pieces of `text`, with contents instead of sentinels."""
         end = 0
         for match in _SENTINEL.finditer(text):
             yield text[end : match.start()]
@@ -232,7 +232,7 @@ class _Skeletons:
         self._characters = 0
 
     def has(self, shape: _Shape) -> bool:
-        """Whether `get` would not have to make it."""
+        """Return whether `get` would not have to make it."""
         with self._lock:
             return shape in self._known
 
@@ -280,14 +280,14 @@ _ASSISTANT: Message = {"role": "assistant", "content": "a"}
 def _script(
     bos: str, messages: Sequence[Message], character: str, add_generation_prompt: bool
 ) -> str:
-    """The script of a conversation, for models that have no template."""
+    """Return the script of a conversation, for models that have no template."""
     lines = {"system": "{}\n\n", "user": "{}\n", "assistant": character + ": {}\n"}
     said = [lines[message["role"]].format(message["content"]) for message in messages]
     return bos + "".join(said) + (f"{character}:" if add_generation_prompt else "")
 
 
 def _shape(messages: Sequence[Message], add_generation_prompt: bool) -> _Shape:
-    """What the skeleton of these messages depends on."""
+    """Return what the skeleton of these messages depends on."""
     texts = (m["content"] if not m["content"].strip() else _OPEN for m in messages)
     roles = (message["role"] for message in messages)
     return tuple(part for pair in zip(roles, texts, strict=True) for part in pair), (
@@ -303,7 +303,7 @@ def _size(shape: _Shape, made: Skeleton | UnsupportedTemplateError) -> int:
 
 
 def _lines(unit: Unit) -> Iterator[Unit]:
-    """A unit in lines: where one ends, text is encoded as if another text began."""
+    """Yield a unit in lines: where one ends, text is encoded as if another text began."""
     first, *others = re.split(r"(?<=\n)(?!\n)", unit.text)
     yield Unit(unit.control, first)
     for line in others:
@@ -316,6 +316,6 @@ def _sentinel(index: int) -> str:
 
 
 def _any_of(texts: Iterable[str], flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """A pattern that matches each of `texts`, the longest first, and nothing if there is none."""
+    """Return a pattern of any of `texts`, the longest first; it matches nothing without them."""
     longest_first = sorted({text for text in texts if text}, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", flags)

@@ -107,6 +107,6 @@ class ConfidenceMeter:
 
 
 def _first_place(sentence: Spoken, characters: range) -> int | None:
-    """Where in the sentence the first of these characters stands that is said in it."""
+    """Return where in the sentence the first of these characters stands that is said in it."""
     places = (sentence.place_of(each) for each in characters)
     return next((place for place in places if place is not None), None)

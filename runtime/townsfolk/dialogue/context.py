@@ -78,7 +78,7 @@ class ContextWindow:
         self.expect([*history[first.dropped :], _LINE])
 
     def fit_at_once(self, transcript: Sequence[TranscriptEntry], max_new_tokens: int) -> Fit | None:
-        """As `fit`, where it takes no longer than an event loop can wait; None where it might.
+        """Do as `fit`, where it takes no longer than an event loop can wait; None where it might.
 
         That is where nothing must be left out, little is new, and there was a conversation of this
         shape before.
@@ -97,7 +97,7 @@ class ContextWindow:
         return Fit(whole, 0) if len(whole) <= room else None
 
     def fit(self, transcript: Sequence[TranscriptEntry], max_new_tokens: int) -> Fit:
-        """The prompt of `transcript`, whose last line is to be answered.
+        """Return the prompt of `transcript`, whose last line is to be answered.
 
         When it is too long, the oldest lines are left out until it takes three quarters of its
         room: the KV of all that follows them is lost each time, so this must not happen each turn.
@@ -120,7 +120,7 @@ class ContextWindow:
         generated_ids: Sequence[int],
         transcript: Sequence[TranscriptEntry],
     ) -> None:
-        """The model has answered a prompt with these tokens, whose KV it may still have.
+        """Note that the model has answered a prompt with these tokens, whose KV it may still have.
 
         Args:
             used: The prompt.
@@ -149,7 +149,7 @@ class ContextWindow:
             self._template.render(messages, self._name)
 
     def expects(self, transcript: Sequence[TranscriptEntry]) -> bool:
-        """Whether there is nothing for `expect` to do."""
+        """Return whether there is nothing for `expect` to do."""
         messages = prompt.messages(self._system, [*transcript, _ANSWER, _LINE])
         return self._template.is_ready(messages)
 
@@ -176,7 +176,7 @@ class ContextWindow:
     def _longest(
         self, transcript: Sequence[TranscriptEntry], places: Sequence[int], most: int
     ) -> Fit | None:
-        """The prompt that begins at the first of `places` from where it takes at most `most`."""
+        """Return the longest prompt of at most `most` tokens that begins at one of `places`."""
         best: Fit | None = None
         low, high = 0, len(places)
         while low < high:
@@ -205,7 +205,7 @@ def _characters(transcript: Sequence[TranscriptEntry]) -> int:
 
 
 def _places(transcript: Sequence[TranscriptEntry], max_characters: int) -> list[int]:
-    """Where what the model sees may begin, from the whole transcript to its last line alone.
+    """Return where what the model sees may begin, from the whole transcript to its last line alone.
 
     That is before each line but an answer, which would stand there without its question; a line
     that the character said of its own accord may come first. Left out are places with more than

@@ -34,7 +34,7 @@ class EncodedPrompt:
         return [token_id for ids in self.unit_ids for token_id in ids]
 
     def __len__(self) -> int:
-        """The number of tokens."""
+        """Return the number of tokens."""
         return sum(map(len, self.unit_ids))
 
 
@@ -49,11 +49,11 @@ class Spellings:
         self._known: OrderedDict[Unit, tuple[int, ...]] = OrderedDict()
 
     def get(self, unit: Unit) -> tuple[int, ...] | None:
-        """The ids of a unit that ends with a reply, if it was spelled here."""
+        """Return the ids of a unit that ends with a reply, if it was spelled here."""
         return self._known.get(unit)
 
     def note(self, unit: Unit, ids: tuple[int, ...]) -> None:
-        """The model has spelled a unit so."""
+        """Note how the model has spelled a unit."""
         with self._lock:
             self._tokens += len(ids) - len(self._known.pop(unit, ()))
             self._known[unit] = ids
@@ -73,7 +73,7 @@ class PromptEncoder:
         self._generated: tuple[int, ...] = ()
 
     def unknown_characters(self, units: Sequence[Unit]) -> int:
-        """How many characters `encode` would have to encode."""
+        """Return how many characters `encode` would have to encode."""
         places = enumerate(units)
         return sum(len(unit.text) for i, unit in places if (unit, i == 0) not in self._known)
 
@@ -90,7 +90,7 @@ class PromptEncoder:
             self._known = {(unit, i == 0): ids for i, (unit, ids) in places}
 
     def remember(self, prompt: EncodedPrompt, generated_ids: Sequence[int]) -> None:
-        """The model has continued `prompt` with these ids."""
+        """Note that the model has continued `prompt` with these ids."""
         self.keep(prompt)
         self._answered = prompt
         self._generated = tuple(generated_ids)
@@ -110,7 +110,7 @@ class PromptEncoder:
         return tuple(self._tokenizer.encode(unit.text)) if line is None else line
 
     def _spelled(self, index: int, unit: Unit) -> tuple[int, ...] | None:
-        """The ids of the unit that the answered prompt ended in, with the reply in it."""
+        """Return the ids of the unit that the answered prompt ended in, with the reply in it."""
         if index != len(self._answered.units) - 1:
             return None
         last, ids = self._answered.units[index], self._answered.unit_ids[index]
@@ -123,7 +123,7 @@ class PromptEncoder:
         return ids + reply_ids
 
     def _reply_ids(self, text: str) -> tuple[int, ...] | None:
-        """The ids of `text`, which begins with the reply: as generated as far as they agree.
+        """Return the ids of `text`, which begins with the reply: as generated as far as they agree.
 
         White space before the reply is the model's affair: the template may write another.
         """
@@ -145,7 +145,7 @@ class PromptEncoder:
     def _continuation_ids(
         self, text: str, anchors: Sequence[str] = _ANCHORS
     ) -> tuple[int, ...] | None:
-        """The ids of text that goes on after other text; None where they can't be told apart."""
+        """Return the ids of text that follows other text; None where they can't be told apart."""
         if not text:
             return ()
         for anchor in anchors:

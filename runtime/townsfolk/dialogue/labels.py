@@ -63,7 +63,7 @@ class SpeakerLabels:
         self._longest = max(map(len, self._names), default=0)
 
     def read(self, text: str) -> Label | Unsure | None:
-        """The label that `text` begins with; None where it begins with none."""
+        """Return the label that `text` begins with; None where it begins with none."""
         before = _BEFORE.match(text)
         assert before is not None
         if before.end() == len(text):
@@ -82,7 +82,7 @@ class SpeakerLabels:
     def _behind(
         self, text: str, before: re.Match[str], length: int, is_own: bool
     ) -> Label | Unsure | None:
-        """The label whose name has this length, if what follows makes it one."""
+        """Return the label whose name has this length, if what follows makes it one."""
         end = before.end() + length
         between = _BETWEEN.match(text, end)
         assert between is not None
@@ -103,7 +103,7 @@ class SpeakerLabels:
 
 
 def _forms(name: str) -> set[str]:
-    """How a name is looked for: as it is, and without the marks that may stand around it."""
+    """Return how a name is looked for: as it is, and without the marks that may stand around it."""
     return {_folded(name.strip()), _folded(name.strip(_AROUND))} - {""}
 
 

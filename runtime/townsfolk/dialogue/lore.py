@@ -71,7 +71,7 @@ class LoreBook:
         self._bytes -= _size(text)
 
     def texts(self, lore_ids: Sequence[str]) -> tuple[str, ...]:
-        """The texts of these ids, in this order.
+        """Return the texts of these ids, in this order.
 
         Raises:
             NotFoundError: No lore has this id.

@@ -38,7 +38,7 @@ def _sentence(model: type[BaseModel], error: ValidationError) -> str:
 
 
 def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str | None:
-    """The description of the field at `location`, which states its range."""
+    """Return the description of the field at `location`, which states its range."""
     field = None
     for step in location:
         if isinstance(step, int):
@@ -54,7 +54,7 @@ def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str | N
 
 
 def _model_inside(annotation: Any) -> type[BaseModel] | None:
-    """The model in an annotation such as `Persona`, `Persona | None` or `tuple[Persona, ...]`."""
+    """Return the model in an annotation: `Persona`, `Persona | None` or `tuple[Persona, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):

@@ -24,7 +24,7 @@ class Message(TypedDict):
 
 
 def system_text(persona: Persona, lore: Sequence[str] = ()) -> str:
-    """What the character is told before the conversation; empty fields leave no line."""
+    """Return what the character is told before the conversation; empty fields leave no line."""
     lines = [f"You are {persona.name}. {persona.description.strip()}".rstrip()]
     if goals := _filled(persona.goals):
         lines.append("Goals: " + "; ".join(goals))
@@ -40,7 +40,7 @@ def system_text(persona: Persona, lore: Sequence[str] = ()) -> str:
 
 
 def messages(system: str, transcript: Iterable[TranscriptEntry]) -> list[Message]:
-    """The conversation as messages: the system message, then user and assistant in turn.
+    """Return the conversation as messages: the system message, then user and assistant in turn.
 
     Consecutive entries of one side become one message, a line each. Replies of which nothing was
     heard are left out. A turn in which the character spoke of its own accord has a line of the

@@ -142,7 +142,7 @@ class ReplyText:
             self.began_as_another = begins
 
     def _next_place(self) -> int | None:
-        """Where in what is held the next label could stand, but for where it begins."""
+        """Return where in what is held the next label could stand, but for where it begins."""
         tail = (self.text[-_TAIL:] + self._spaces)[-_TAIL:]
         first = len(tail) + self._may_be_label
         for match in PLACE.finditer(tail + self._held):

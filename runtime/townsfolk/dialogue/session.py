@@ -162,7 +162,7 @@ class Session:
             self._touch()
 
     def opened(self, *, resumed: bool) -> SessionOpened:
-        """The event that tells of this session."""
+        """Return the event that tells of this session."""
         context_tokens = self._model.context_tokens
         return SessionOpened(self.id, resumed, self._window.system_tokens, context_tokens)
 

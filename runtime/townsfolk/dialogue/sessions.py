@@ -148,7 +148,7 @@ class Sessions:
         return session
 
     def get(self, session_id: str) -> Session:
-        """The open session of this id.
+        """Return the open session of this id.
 
         Raises:
             NotFoundError: There is none.
@@ -159,7 +159,7 @@ class Sessions:
         return session
 
     def list(self) -> list[Session]:
-        """All open sessions, by id."""
+        """Return all open sessions, by id."""
         return [self._sessions[session_id] for session_id in sorted(self._sessions)]
 
     def __len__(self) -> int:

@@ -110,12 +110,12 @@ class _Places:
             self._lengths.append(length)
 
     def in_other(self, place: int) -> int:
-        """Where a character stands in the other text."""
+        """Return where a character stands in the other text."""
         at = max(bisect_right(self._own, place) - 1, 0)
         return self._other[at] + min(place - self._own[at], self._lengths[at] - 1)
 
     def in_own(self, place: int) -> int | None:
-        """Where a character of the other text stands in this; None if it does not."""
+        """Return where a character of the other text stands in this; None if it does not."""
         at = bisect_right(self._other, place) - 1
         if at < 0 or place - self._other[at] >= self._lengths[at]:
             return None

@@ -161,7 +161,7 @@ class ToolReply:
 
 
 def _joined(said: Completion, written: Completion) -> Completion:
-    """What was said, which ends as what was written behind it."""
+    """Return what was said, which ends as what was written behind it."""
     usage = replace(
         said.usage,
         generated_tokens=said.usage.generated_tokens + written.usage.generated_tokens,

@@ -119,7 +119,7 @@ class Transcript:
         self.append(entries)
 
     def append(self, entries: Iterable[TranscriptEntry]) -> None:
-        """As `add`, whether there is room or not."""
+        """Do as `add`, whether there is room or not."""
         for entry in entries:
             if entry.speaker:
                 self._speakers[entry.speaker] = None
@@ -138,7 +138,7 @@ class Transcript:
         self._asked = cue is not None
 
     def answer(self, reply: TranscriptEntry) -> None:
-        """The character has answered."""
+        """Add the character's answer."""
         self._entries.insert(self._place, reply)
         self.size += size_of(reply)
 
@@ -149,11 +149,11 @@ class Transcript:
             self.size -= size_of(self._entries.pop(self._place))
 
     def with_answer(self, reply: TranscriptEntry) -> tuple[TranscriptEntry, ...]:
-        """All lines, as if the character had answered this."""
+        """Return all lines, as if the character had answered this."""
         return (*self._entries[: self._place], reply, *self._entries[self._place :])
 
     def excess(self) -> int:
-        """How many of the oldest lines are more than may be; never the last line."""
+        """Return how many of the oldest lines are more than may be; never the last line."""
         size, count = self.size, 0
         while size > self._most_bytes and count < len(self._entries) - 1:
             size -= size_of(self._entries[count])

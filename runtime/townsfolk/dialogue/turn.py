@@ -211,7 +211,7 @@ class Turn:
         return self._said
 
     def take(self, text: str, tokens: tuple[TokenInfo, ...] = ()) -> None:
-        """The character has said more: send it, and sentences that are whole.
+        """Send what more the character has said, and sentences that are whole.
 
         Raises:
             UnreadLimitError: Too much waits for the reader.
@@ -257,7 +257,7 @@ class Turn:
         return True
 
     def end_sentence(self) -> None:
-        """The character has said all: its last sentence is whole.
+        """Send the last sentence: the character has said all.
 
         Raises:
             UnreadLimitError: Too much waits for the reader.

@@ -80,18 +80,18 @@ class TurnLog:
         self._session_id = session_id
 
     def begin(self, turn: Turn) -> TurnRecord:
-        """A turn's answer begins."""
+        """Note that a turn's answer begins."""
         record = TurnRecord(turn.id, turn.asked_at, asyncio.get_running_loop().time())
         self.turns.append(record)
         return record
 
     def ask_model(self, record: TurnRecord, prompt: EncodedPrompt) -> None:
-        """The prompt of a turn is ready."""
+        """Note that the prompt of a turn is ready."""
         record.prompt_at = asyncio.get_running_loop().time()
         self.prompt = record, prompt
 
     def end(self, record: TurnRecord, turn: Turn, completion: Completion | None) -> None:
-        """A turn has ended well, or was cut off."""
+        """Note that a turn has ended well, or was cut off."""
         record.ended_at = asyncio.get_running_loop().time()
         record.retries = turn.retries
         cut = FinishReason.INTERRUPTED
@@ -100,7 +100,7 @@ class TurnLog:
         record.usage = None if completion is None else completion.usage
 
     def fail(self, turn: Turn, error: Exception, record: TurnRecord | None = None) -> None:
-        """A turn has failed; one without a record did so while it waited."""
+        """Note that a turn has failed; one without a record did so while it waited."""
         self.errors.append(ErrorRecord.of(error, session_id=self._session_id, turn_id=turn.id))
         if record is not None:
             record.ended_at = asyncio.get_running_loop().time()

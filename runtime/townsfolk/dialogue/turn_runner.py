@@ -116,14 +116,14 @@ class TurnRunner:
         )
 
     def _opening(self, turn: Turn) -> tuple[TranscriptEntry, ...]:
-        """What the model is told, and no transcript, where nothing began the turn."""
+        """Return what the model is told, and no transcript, where nothing began the turn."""
         if turn.utterance.cue is not TurnCue.NONE:
             return ()
         line = opening(self._transcript.entries)
         return () if line is None else (line,)
 
     async def _fit(self, turn: Turn, told: tuple[TranscriptEntry, ...]) -> EncodedPrompt:
-        """The turn's prompt; forgets old lines when it would be too long."""
+        """Return the turn's prompt; forgets old lines when it would be too long."""
         excess = self._transcript.excess()
         entries = (*self._transcript.entries[excess:], *told)
         most = turn.params.max_new_tokens
@@ -143,7 +143,7 @@ class TurnRunner:
         return fit.prompt
 
     def _acting(self, turn: Turn) -> Acting | None:
-        """What the character may do in a turn."""
+        """Return what the character may do in a turn."""
         names = self._actions.names(turn.utterance.actions.names)
         if not names:
             return None

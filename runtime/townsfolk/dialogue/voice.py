@@ -258,7 +258,7 @@ class Voice:
         return completion
 
     def _own_lines(self, turn: Turn) -> tuple[tuple[int, ...], ...]:
-        """What is not to be repeated, as tokens: what was said before, and in this turn."""
+        """Return what is not to be repeated, as tokens: what was said before, and in this turn."""
         if not turn.params.looks_back:
             return ()
         lines = [*turn.own_lines, turn.text] if turn.text else turn.own_lines
@@ -292,18 +292,18 @@ class _Said:
         return self.completion.finish_reason not in cut
 
     def begins_action(self, acting: Acting) -> bool:
-        """Whether it ends where an action begins."""
+        """Return whether it ends where an action begins."""
         return self.is_whole and self.reply.stopped == acting.begins
 
     def with_usage(self, usage: Usage) -> "_Said":
-        """As if another request had been part of it."""
+        """Return it as if another request had been part of it."""
         before = self.completion.usage
         usage = usage if before is NO_USAGE else _sum(before, usage)
         return replace(self, completion=replace(self.completion, token_ids=(), usage=usage))
 
 
 def _sum(first: Usage, again: Usage) -> Usage:
-    """What both took, as if the second had gone on from the first."""
+    """Return what both took, as if the second had gone on from the first."""
     return replace(
         again,
         prompt_tokens=first.prompt_tokens,

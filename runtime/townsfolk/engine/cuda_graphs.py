@@ -55,7 +55,7 @@ class DecodeShape:
 
 
 def bucket(batch: int) -> int:
-    """The size of the graph that decodes a batch."""
+    """Return the size of the graph that decodes a batch."""
     fitting = [size for size in _SMALL if size >= batch]
     return fitting[0] if fitting else -(-batch // 8) * 8
 

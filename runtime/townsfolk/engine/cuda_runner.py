@@ -385,7 +385,7 @@ def _pinned(source: Tensor) -> Tensor:
 
 
 def _event(*, timed: bool) -> torch.cuda.Event:
-    """One that a thread sleeps for: the game wants the processor that would ask again and again.
+    """Return an event that a thread sleeps for: a game wants the processor that would poll.
 
     It costs nothing, as the next step is launched already: at one speaker 0.38 instead of 1.07 of a
     processor, at 32 0.70 instead of 1.13, with the same tokens a second (Llama-3.2-1B, H200).

@@ -111,13 +111,13 @@ class CudaSteps:
         return self.graphs.fused.long_from
 
     def graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
-        """A step that can be captured."""
+        """Return a step that can be captured."""
         if isinstance(shape, DecodeShape):
             return DecodeGraph(shape, self.graphs)
         return MixedGraph(shape, self.graphs)
 
     def eager(self, shape: StepShape, inputs: Tensor) -> MixedStep:
-        """A step that is launched operation by operation, over inputs on the device."""
+        """Return a step that is launched operation by operation, over inputs on the device."""
         return MixedStep(shape, inputs, self.resources, self.eager_workspace)
 
 

@@ -79,7 +79,7 @@ class Engine:
         architecture: Architecture | None = None,
         vocabulary: Vocabulary | None = None,
     ) -> None:
-        """Runs a decoder that is in memory already; see `from_pretrained` for the usual way.
+        """Run a decoder that is in memory already; see `from_pretrained` for the usual way.
 
         Args:
             decoder: the model; `settings.device` and `settings.dtype` are not looked at.
@@ -138,7 +138,7 @@ class Engine:
     def from_pretrained(
         cls, model: str | Path | None = None, settings: EngineSettings | None = None
     ) -> Engine:
-        """Loads a model and starts its engine.
+        """Load a model and start its engine.
 
         Args:
             model: what `library.resolve` takes, or "auto"; `settings.model` when not given.
@@ -178,7 +178,7 @@ class Engine:
         params: SamplingParams | None = None,
         **options: Unpack[RequestOptions],
     ) -> Generation:
-        """Queues a request and gives its handle, to be read in this event loop.
+        """Queue a request and return its handle, to be read in this event loop.
 
         Args:
             prompt: text, which gets the model's begin token and in which control tokens are plain
@@ -261,7 +261,7 @@ class Engine:
         return await self._core.done(partial(self._core.loop.score, branches))
 
     def encode(self, text: str) -> list[int]:
-        """The token ids that `submit` makes of a text; may be called from any thread.
+        """Return the token ids that `submit` makes of a text; may be called from any thread.
 
         A long text takes milliseconds (3 for 1,000 tokens), which an event loop on which others
         speak does not have: encode it in a thread, and submit the ids.
@@ -283,7 +283,7 @@ class Engine:
         grammar: Grammar | None = None,
         adapter: str = "",
     ) -> Completion:
-        """Submits a request and waits for the whole reply; see `submit`.
+        """Submit a request and wait for the whole reply; see `submit`.
 
         Raises:
             EngineError: as `submit`, or the request failed.
@@ -303,7 +303,7 @@ class Engine:
         return await generation.result()
 
     def stats(self) -> EngineStats:
-        """The counters as they are now; may be called from any thread."""
+        """Return the counters as they are now; may be called from any thread."""
         return self._core.stats()
 
     def report_frames(self, report: FrameReport) -> None:
@@ -360,7 +360,7 @@ class Engine:
         return self._core.failed
 
     async def check(self) -> None:
-        """Checks between two steps that every block and row is where it should be.
+        """Check between two steps that every block and row is where it should be.
 
         Raises:
             RuntimeError: it is not so.
@@ -370,10 +370,10 @@ class Engine:
         await self._core.done(self._core.loop.check)
 
     def close(self) -> None:
-        """Ends all requests with EngineClosedError and stops the thread."""
+        """End all requests with EngineClosedError and stop the thread."""
         self._core.open_requests.close()
         self._finalizer()
 
     async def aclose(self) -> None:
-        """As `close`, without blocking the event loop."""
+        """Do as `close`, without blocking the event loop."""
         await asyncio.to_thread(self.close)

@@ -105,7 +105,7 @@ class Machine:
 
     @classmethod
     def of(cls, device: torch.device, settings: EngineSettings) -> Machine:
-        """What the settings allow on a device, or half of what is free there."""
+        """Return what the settings allow on a device, or half of what is free there."""
         if device.type == "cpu":
             return cls(device, int((available_bytes() or 0) * _SHARE), settings)
         if settings.gpu_memory_mib is not None:

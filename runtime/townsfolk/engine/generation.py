@@ -43,7 +43,7 @@ class Generation:
         self._changed = asyncio.Event()
 
     def cancel(self) -> None:
-        """Ends the reply where it is, with finish reason INTERRUPTED; may be called at any time."""
+        """End the reply where it is, with finish reason INTERRUPTED; may be called at any time."""
         self._cancel()
 
     def discard(self) -> None:
@@ -53,11 +53,11 @@ class Generation:
         self._let_all_wait()
 
     def set_priority(self, priority: int) -> None:
-        """Sets the priority, -100 to 100; holds from the next step on."""
+        """Set the priority, -100 to 100; holds from the next step on."""
         self._set_priority(priority)
 
     async def result(self) -> Completion:
-        """Waits for the whole reply; text that was not read yet is only in there.
+        """Wait for the whole reply; text that was not read yet is only in there.
 
         When the task that waits is cancelled, so is the request.
 
@@ -93,7 +93,7 @@ class Generation:
             await self._changed.wait()
 
     def receive(self, events: deque[Event]) -> None:
-        """Takes all that the engine has sent; called in the handle's event loop."""
+        """Take all that the engine has sent; called in the handle's event loop."""
         if self.completion is not None or self._error is not None:
             events.clear()  # it was told of the engine's failure before
         unread = 0

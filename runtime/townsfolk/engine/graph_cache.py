@@ -22,10 +22,10 @@ class Capturable(Protocol):
     """A step that can be captured."""
 
     def run(self) -> None:
-        """Launches its operations one by one."""
+        """Launch its operations one by one."""
 
     def capture(self) -> None:
-        """Makes its graph."""
+        """Make its graph."""
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -63,7 +63,7 @@ class GraphCache(Generic[Key, Graph]):
         self._is_told = False
 
     def begin(self, run: Callable[[], object], most_wait_s: float) -> None:
-        """Compiles kernels with all processors, before anybody speaks; later one thread goes on.
+        """Compile kernels with all processors, before anybody speaks; later one thread goes on.
 
         Threads that compile hold Python's lock a fifth of the time, and would make steps stumble.
 
@@ -88,7 +88,7 @@ class GraphCache(Generic[Key, Graph]):
             logger.info("%d kernels are still to be compiled; one thread goes on", len(late))
 
     def get(self, key: Key) -> Graph | None:
-        """A graph if it is there, or if its turn has come and it can be made at once."""
+        """Return a graph if it is there, or if its turn has come and it can be made at once."""
         graph = self._graphs.get(key)
         if graph is not None:
             return graph
@@ -103,7 +103,7 @@ class GraphCache(Generic[Key, Graph]):
         return self._graphs.get(key)
 
     def prepare(self) -> float | None:
-        """Captures one graph, or notes one; see `Runner.prepare`."""
+        """Capture one graph, or note one; see `Runner.prepare`."""
         for key in self._to_capture:
             if self._is_compiled(key):
                 self._capture(key)
@@ -120,7 +120,7 @@ class GraphCache(Generic[Key, Graph]):
         return None
 
     def close(self) -> None:
-        """Ends the compiling, and frees the graphs."""
+        """End the compiling, and free the graphs."""
         self._compiler.close()
         for made in (
             self._to_note,
@@ -143,7 +143,7 @@ class GraphCache(Generic[Key, Graph]):
         self._to_capture.append(key)
 
     def _to_compile(self) -> bool:
-        """Whether what was noted last has to be compiled, as all else will, then."""
+        """Return whether what was noted last has to be compiled, as all else will, then."""
         return not self._kernels or bool(next(reversed(self._kernels.values())))
 
     def _is_compiled(self, key: Key) -> bool:

@@ -21,7 +21,7 @@ class HostReport:
         self._ids, self._scores = report.top_ids.numpy(), report.top_logprobs.numpy()
 
     def token_info(self, at: int, asked: int) -> TokenInfo:
-        """What was drawn in a place, with as many alternatives as were asked for."""
+        """Return what was drawn in a place, with as many alternatives as were asked for."""
         top = zip(self._ids[at, :asked].tolist(), self._scores[at, :asked].tolist(), strict=True)
         return TokenInfo(
             self._tokens[at],

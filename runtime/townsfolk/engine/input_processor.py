@@ -151,7 +151,7 @@ class InputProcessor:
     def _longest_contrasted(
         self, token_ids: tuple[int, ...], contrast: Contrast, scored_from: int | None
     ) -> int:
-        """How long prompt and reply may become where a second one is computed beside them.
+        """Return how long prompt and reply may become where a second one is computed beside them.
 
         Raises:
             InvalidPromptError: there is none, or it can't be used.
@@ -177,7 +177,7 @@ class InputProcessor:
     def _penalized(
         self, prompt_ids: tuple[int, ...], params: SamplingParams, rules: ReplyRules
     ) -> tuple[int, ...]:
-        """The prompt's tokens that the repetition penalty counts.
+        """Return the prompt's tokens that the repetition penalty counts.
 
         Never end tokens: to end would grow less likely with each turn of a conversation.
         """

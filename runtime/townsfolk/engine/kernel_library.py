@@ -95,7 +95,7 @@ def launches_of(
     block_size: int = 16,
     kept: torch.dtype | None = None,
 ) -> LaunchList:
-    """All that decoders on paper may launch on the cards of a capability.
+    """Return all that decoders on paper may launch on the cards of a capability.
 
     Args:
         decoders: the models.

@@ -41,7 +41,7 @@ class LaunchList:
 
     @classmethod
     def joined(cls, lists: Iterable[LaunchList]) -> LaunchList:
-        """What any of several lists has."""
+        """Return what any of several lists has."""
         decoding: dict[str, Launch] = {}
         others: dict[str, Launch] = {}
         for each in lists:
@@ -50,16 +50,16 @@ class LaunchList:
         return cls(decoding, {name: others[name] for name in others.keys() - decoding.keys()})
 
     def every(self) -> Iterator[tuple[str, Launch]]:
-        """All of them, with their places."""
+        """Yield all of them, with their places."""
         yield from self.decoding.items()
         yield from self.others.items()
 
     def of_rooms(self, rooms: Collection[str]) -> LaunchList:
-        """Those of the kernels in some rooms of `townsfolk_kernels`, such as "decode"."""
+        """Return those of the kernels in some rooms of `townsfolk_kernels`, such as "decode"."""
         return self._kept({p for p, each in self.every() if each.kernel.room in rooms})
 
     def samples(self) -> LaunchList:
-        """The largest of each form of each kernel: those with the same constants at zero or off."""
+        """Return the largest of each form of each kernel: by which constants are zero or off."""
         largest: dict[object, tuple[int, str]] = {}
         for place, launch in self.every():
             off = frozenset(at for at, value in launch.constants.items() if not value)
@@ -73,7 +73,7 @@ class LaunchList:
 
 
 def _size(launch: Launch) -> int:
-    """A measure of what a launch takes: the product of its constants."""
+    """Return a measure of what a launch takes: the product of its constants."""
     return math.prod(
         value for value in launch.constants.values() if isinstance(value, int) and value > 0
     )
@@ -82,13 +82,13 @@ def _size(launch: Launch) -> int:
 def random_on_paper(
     spec: DecoderSpec, dtype: torch.dtype | None = None, mix: Mix | None = None
 ) -> Decoder:
-    """A decoder without memory for weights, for `launch_list`; see `Decoder.random`."""
+    """Return a decoder without memory for weights, for `launch_list`; see `Decoder.random`."""
     register()
     return Decoder.random(spec, dtype, "meta", mix=mix)
 
 
 def model_on_paper(path: Path, dtype: torch.dtype | None = None) -> Decoder:
-    """A decoder of a model's files without memory for weights; see `Decoder.on_paper`."""
+    """Return a decoder of a model's files without memory for weights; see `Decoder.on_paper`."""
     register()
     return Decoder.on_paper(path, dtype)
 
@@ -123,7 +123,7 @@ def launch_list(
 
 
 def _eager_shapes() -> Iterator[StepShape]:
-    """Steps that are no graphs, of each kind for which there is another kernel."""
+    """Yield steps that are no graphs, of each kind for which there is another kernel."""
     for speaking in DECODES:
         yield StepShape(speaking, speaking, 0, 1)
     for prompts in (4, *(1 << n for n in range(8, _MAX_BATCH.bit_length()))):

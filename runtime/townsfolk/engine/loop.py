@@ -247,7 +247,7 @@ class EngineLoop:
             self._leaving.pop(number)()
 
     def _has_time_for_readers(self) -> bool:
-        """Whether they are told now, or a step later: masks of many leave them little."""
+        """Return whether they are told now, or a step later: masks of many leave them little."""
         now = time.monotonic()
         is_busy = self._unmasked is not None and len(self._unmasked.sequences) >= _MANY
         if is_busy and now < self._told_at + _TELL_EVERY_S:

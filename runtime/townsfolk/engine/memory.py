@@ -84,7 +84,7 @@ class MemoryPlan:
         settings: EngineSettings,
         outline: WeightOutline | None = None,
     ) -> MemoryPlan:
-        """Divides the memory that the settings allow.
+        """Divide the memory that the settings allow.
 
         Args:
             spec: what the model computes.
@@ -170,7 +170,7 @@ class MemoryPlan:
             torch.cuda.set_per_process_memory_fraction(1.0, _index(device))
 
     def check_free(self, device: torch.device) -> None:
-        """Checks that the device has what is planned.
+        """Check that the device has what is planned.
 
         On the CPU pages take no memory until they are used: only what the machine can never have
         is refused.
@@ -200,7 +200,7 @@ class MemoryPlan:
         raise NotEnoughMemoryError(message)
 
     def too_much_kv(self) -> NotEnoughMemoryError:
-        """What to tell when this machine can't give a CPU's conversations their memory."""
+        """Return what to tell when this machine can't give a CPU's conversations their memory."""
         free = available_bytes()
         message = f"kv_memory_mib asks for {_mib(self.kv)} MiB, which this machine does not have"
         if free is not None:
@@ -209,7 +209,7 @@ class MemoryPlan:
         return NotEnoughMemoryError(message)
 
     def _shortage(self, block_bytes: int, least_context: int) -> str:
-        """Says what fits."""
+        """Say what fits."""
         each = block_bytes / self.block_size
         taken = self.weights + self.work + self.cuda + self.adapters
         if self.limit is None or self.limit - taken > self.kv:
@@ -240,7 +240,7 @@ class MemoryPlan:
 
 
 def out_of_memory(error: torch.OutOfMemoryError) -> NotEnoughMemoryError:
-    """What to tell when the device has less than was planned."""
+    """Return what to tell when the device has less than was planned."""
     free, total = torch.cuda.mem_get_info()
     return NotEnoughMemoryError(
         f"the GPU ran out of memory ({_mib(free)} of {_mib(total)} MiB are free): end other "
@@ -267,7 +267,7 @@ def kv_dtype(
 
 
 def own_bytes(device: torch.device) -> int:
-    """What CUDA takes on the device for itself, as far as it can be known.
+    """Return what CUDA takes on the device for itself, as far as it can be known.
 
     On an H200 that is 518 MiB for the context, 158 for cuBLAS once it has multiplied, and what
     `_KERNELS` is for.
@@ -291,7 +291,7 @@ def own_bytes(device: torch.device) -> int:
 
 
 def _step_sizes(settings: EngineSettings, device: torch.device) -> list[int]:
-    """Tokens of a step to choose from, the preferred first; smaller ones need less work space."""
+    """Return sizes of steps in tokens, the preferred first; smaller ones need less work space."""
     if settings.step_token_budget is not None:
         return [settings.step_token_budget]
     usual = _STEP_TOKENS[device.type]
@@ -302,7 +302,7 @@ def _step_sizes(settings: EngineSettings, device: torch.device) -> list[int]:
 def _work_bytes(
     spec: DecoderSpec, dtype: torch.dtype, outline: WeightOutline, steps: int, rows: int
 ) -> int:
-    """A bound of what a step works in, beside weights and KV, for so many tokens and rows."""
+    """Return a bound of the work space of a step of so many tokens and rows."""
     heads = max(layer.attention.query_width for layer in spec.layers)
     kv_heads = max(layer.attention.kv_width for layer in spec.layers)
     inner = max(layer.mlp.width for layer in spec.layers)
@@ -323,14 +323,14 @@ def _work_bytes(
 
 
 def _adapter_work_bytes(spec: DecoderSpec, dtype: torch.dtype, steps: int) -> int:
-    """A bound of what steps with adapters work in beside that: copies of rows and of products."""
+    """Return a bound of what adapters add to that: copies of rows and of products."""
     inner = max(layer.mlp.width for layer in spec.layers)
     heads = max(layer.attention.query_width + layer.attention.kv_width for layer in spec.layers)
     return 2 * steps * (3 * inner + 2 * heads + spec.hidden_size) * dtype.itemsize
 
 
 def _is_lean(layer: LayerSpec) -> bool:
-    """Whether steps with prompts run the layer by kernels that make no copies."""
+    """Return whether steps with prompts run the layer by kernels that make no copies."""
     is_added_at_once = not layer.norm_after and layer.residual_multiplier == 1.0
     is_swiglu = layer.mlp.gated and layer.mlp.activation is Activation.SILU
     is_normed_at_once = layer.norm.kind is NormKind.RMS and layer.attention.qk_norm is None

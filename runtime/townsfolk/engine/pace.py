@@ -94,7 +94,7 @@ class Pace:
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]] = (), slowdown: float = 0.8) -> None:
-        """Makes a pace that has measured nothing yet.
+        """Make a pace that has measured nothing yet.
 
         Args:
             sizes: steps that the runner computes best, as places for those who speak and places in
@@ -118,7 +118,7 @@ class Pace:
         return TokenAllowance(budget if most is None else min(budget, most))
 
     def undisturbed_tokens(self, wanted: int) -> int | None:
-        """Tokens of prompts for a step in which nobody speaks; None for as many as fit into it.
+        """Return prompt tokens for a step in which nobody decodes; None for as many as fit.
 
         Args:
             wanted: tokens that all prompts still need at most.
@@ -127,7 +127,7 @@ class Pace:
         return largest if 0 < wanted <= _FEW * largest else None
 
     def prompt_tokens(self, decodes: int, prompts: int) -> int | None:
-        """Tokens of prompts for a step in which others speak; None for as many as fit into it.
+        """Return prompt tokens for a step in which others decode; None for as many as fit.
 
         Args:
             decodes: requests that decode in the step.
@@ -176,7 +176,7 @@ class Pace:
             self._measured[size] = _Measured(seconds, self._steps)
 
     def _decode_seconds(self, own: int, totals: Sequence[int]) -> float | None:
-        """Seconds of a step without prompts; None where nothing of this size was measured.
+        """Return the seconds of a step without prompts; None where no such size was measured.
 
         When many come at once there may be no such step for long. Then it is reckoned from those
         with prompts, which were measured: else 64 prompts would go on in the smallest pieces.

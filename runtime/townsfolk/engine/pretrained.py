@@ -112,7 +112,7 @@ def _device(settings: EngineSettings) -> torch.device:
 
 
 def _default_params(raw: Mapping[str, Any]) -> SamplingParams:
-    """What the model's authors recommend, over our own defaults.
+    """Return what the model's authors recommend, over our own defaults.
 
     Args:
         raw: the contents of a `generation_config.json`.

@@ -33,7 +33,7 @@ class Reply:
         stops: Sequence[str],
         text_filter: TextFilter | None = None,
     ) -> None:
-        """Starts a reply; without a tokenizer it has no text."""
+        """Start a reply; without a tokenizer it has no text."""
         tail = prompt_ids[-_PROMPT_TAIL:]
         self._detokenizer = Detokenizer(tokenizer, tail) if tokenizer is not None else None
         self.ended: FinishReason | None = None
@@ -53,7 +53,7 @@ class Reply:
         return self._scanner.stopped
 
     def push(self, token: TokenInfo, tokens_left: int) -> TextDelta | None:
-        """Takes a token, and how many may follow; gives the text that became certain, if any."""
+        """Take a token, and how many may follow; return the text that became certain, if any."""
         text = ""
         if self._detokenizer is not None:
             text = self._scanner.push(self._detokenizer.push(token.token_id))
@@ -72,7 +72,7 @@ class Reply:
         return TextDelta(text, (token,))
 
     def finish(self, reason: FinishReason, last: TokenInfo | None = None) -> TextDelta | None:
-        """Gives what was held back, with the end or stop token if there was one.
+        """Return what was held back, with the end or stop token if there was one.
 
         A character that is half written is given as U+FFFD only where the model itself ended so.
         """

@@ -42,7 +42,7 @@ class Resident:
     def make(
         cls, decoder: Decoder, plan: MemoryPlan, eos_ids: Collection[int], max_batch: int
     ) -> Resident:
-        """Takes the memory that was planned; the runner is the fastest one for the device.
+        """Take the memory that was planned; the runner is the fastest one for the device.
 
         Raises:
             NotEnoughMemoryError: the device has less than that.
@@ -94,7 +94,7 @@ class Residency:
         pool: BlockPool,
         load: Callable[[Progress], Resident] | None = None,
     ) -> None:
-        """Begins with the model in memory.
+        """Begin with the model in memory.
 
         Args:
             resident: the model.
@@ -114,7 +114,7 @@ class Residency:
         self._stopping = False
 
     def release(self) -> None:
-        """Gives back weights, KV and all that the runner has; no request may hold a block."""
+        """Give back weights, KV and all that the runner has; no request may hold a block."""
         self._pool.forget()
         self._pool.copy_block = _nothing_to_copy
         self._let_go()
@@ -123,7 +123,7 @@ class Residency:
         logger.info("the model is released until the next request")
 
     def load(self, done: Callable[[Loaded], None]) -> None:
-        """Begins to load the model unless that is under way; `settle` must get what `done` gets.
+        """Begin to load the model unless that is under way; `settle` must get what `done` gets.
 
         Args:
             done: called in the loader's thread, once.
@@ -136,7 +136,7 @@ class Residency:
             self._loader.start()
 
     def settle(self, loaded: Loaded) -> None:
-        """Ends a loading: the model is there, or the next `load` tries again."""
+        """End a loading: the model is there, or the next `load` tries again."""
         self.since = time.monotonic()
         if isinstance(loaded, Resident):
             self._pool.copy_block = loaded.kv.copy_block
@@ -146,7 +146,7 @@ class Residency:
             self.state = ModelState.RELEASED
 
     def stop(self) -> None:
-        """Ends a loading under way, waits for that, and lets go of the model for good."""
+        """End a loading under way, wait for that, and let go of the model for good."""
         self._stopping = True
         if self._loader is not None:
             self._loader.join()
@@ -182,7 +182,7 @@ class Residency:
 
 
 def give_back() -> None:
-    """Frees what only garbage holds, and returns the allocator's memory to the device."""
+    """Free what only garbage holds, and return the allocator's memory to the device."""
     frozen = gc.get_freeze_count() > 0  # the service keeps what it loaded out of collections
     gc.unfreeze()
     gc.collect()

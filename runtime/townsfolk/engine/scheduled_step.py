@@ -123,7 +123,7 @@ class StepDraft:
 
 
 def _scoring(sequence: Sequence, start: int, end: int) -> Scoring | None:
-    """Which tokens of its prompt are scored when these positions are computed."""
+    """Return which tokens of its prompt are scored when these positions are computed."""
     first = max(start, sequence.num_scored - 1)
     last = min(end, sequence.prompt_length - 1)
     if first >= last:

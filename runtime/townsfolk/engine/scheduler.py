@@ -193,7 +193,7 @@ class Scheduler:
             raise RuntimeError(f"{self._pool.num_used} KV blocks are used, but {len(held)} held")
 
     def _first_turns(self, decoding: list[Sequence], count: int) -> list[Sequence]:
-        """The most important of those who decode; among equals those whose last turn is oldest."""
+        """Return the most important decodes; among equals those whose last turn is oldest."""
         decoding.sort(key=lambda each: (-each.priority, each.leader.last_turn, each.number))
         first = decoding[:count]
         last = first[-1:]
@@ -237,7 +237,7 @@ class Scheduler:
         return added
 
     def _has_room(self, sequence: Sequence, capacity: int, draft: StepDraft) -> bool:
-        """Whether there are blocks for more tokens, which are then its own; nobody gives way."""
+        """Return whether there are blocks for more tokens, which it then owns; preempt nobody."""
         known = len(sequence.table.block_ids)
         try:
             sequence.table.grow(capacity)
@@ -278,7 +278,7 @@ class Scheduler:
         return decoding, prompts
 
     def _prompts(self, budget: int, draft: StepDraft, running: list[Sequence]) -> list[Sequence]:
-        """Sequences with prompts to compute, `running` and newcomers, in order."""
+        """Yield sequences with prompts to compute, `running` and newcomers, in order."""
         prompts = [sequence for sequence in running if sequence.slot is not None]
         wanted = sum(sequence.num_computable for sequence in prompts)
         while budget > 0 and (len(prompts) < PROMPTS_AT_ONCE or wanted < budget):

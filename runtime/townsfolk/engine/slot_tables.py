@@ -12,7 +12,7 @@ _SPARE_BLOCKS = 8  # a table may be a few blocks ahead of its sequence
 
 
 def table_width(context_length: int, block_size: int) -> int:
-    """Blocks that the table of a sequence of so many tokens may have.
+    """Return blocks that the table of a sequence of so many tokens may have.
 
     It is a multiple of 16, for which kernels need be compiled but once.
     """

@@ -118,7 +118,7 @@ class Meter:
         self.cached_tokens = 0
 
     def note_step(self, tokens: int) -> None:
-        """A step has given so many tokens."""
+        """Note that a step has given so many tokens."""
         now = time.monotonic()
         with self._lock:
             self.steps += 1
@@ -130,32 +130,32 @@ class Meter:
             self.step_observer(now, tokens)
 
     def note_step_time(self, seconds: float, *, has_prompts: bool) -> None:
-        """A step has taken so long; not each is measured."""
+        """Note how long a step has taken; not each is measured."""
         times = self._prompt_steps_ms if has_prompts else self._decode_steps_ms
         with self._lock:
             times.append(1000 * seconds)
 
     def note_first_token(self, milliseconds: float, prompt: int, cached: int) -> None:
-        """A request has given its first token."""
+        """Note that a request has given its first token."""
         with self._lock:
             self._first_tokens_ms.append(milliseconds)
             self.prompt_tokens += prompt
             self.cached_tokens += cached
 
     def tokens_per_second(self) -> float:
-        """The rate of late."""
+        """Return the rate of late."""
         since = time.monotonic() - _RATE_WINDOW_S
         with self._lock:
             return sum(tokens for when, tokens in self._recent if when >= since) / _RATE_WINDOW_S
 
     def first_token_percentiles(self, shares: Sequence[float]) -> list[float]:
-        """Percentiles of the time to first token, in milliseconds; 0 when there is none yet."""
+        """Return percentiles of the time to first token, in milliseconds; 0 where there is none."""
         with self._lock:
             ordered = sorted(self._first_tokens_ms)
         return _percentiles(ordered, shares)
 
     def step_times(self) -> tuple[StepStats, StepStats]:
-        """What steps without and with prompts took of late."""
+        """Return what steps without and with prompts took of late."""
         with self._lock:
             both = sorted(self._decode_steps_ms), sorted(self._prompt_steps_ms)
         without, with_prompts = (

@@ -28,7 +28,7 @@ PREFILLS = 16
 
 
 def is_decode(item: StepItem) -> bool:
-    """Whether an item computes its slot's latest token alone: the one it drew last."""
+    """Return whether an item computes its slot's latest token alone: the one it drew last."""
     return item.count == 1 and item.draws and not item.token_ids
 
 
@@ -60,13 +60,13 @@ class StepShape:
 
     @classmethod
     def graph(cls, decodes: int, tokens: int) -> StepShape:
-        """The shape of a graph."""
+        """Return the shape of a graph."""
         chunk = tokens - decodes
         return cls(decodes, tokens, PREFILLS if chunk else 0, chunk)
 
     @classmethod
     def fitting(cls, decodes: int, prefills: int, prompt_tokens: int) -> StepShape | None:
-        """The smallest shape of a graph for a step; None where it is too large for any."""
+        """Return the smallest shape of a graph for a step; None where it is too large for any."""
         places = decode_places(decodes)
         if places is None or prefills > PREFILLS:
             return None
@@ -79,7 +79,7 @@ class StepShape:
     def exact(
         cls, decodes: Sequence[StepItem], prompts: Sequence[StepItem], multiple: int = 1
     ) -> StepShape:
-        """The shape of just these items, filled up to multiples of some number."""
+        """Return the shape of just these items, padded to multiples of some number."""
         counts = [item.count for item in prompts]
         tokens, sequences = len(decodes) + sum(counts), len(decodes) + len(prompts)
         return cls(
@@ -91,7 +91,7 @@ class StepShape:
 
 
 def decode_places(decodes: int) -> int | None:
-    """Places that a graph has for so many that decode; None where they are too many."""
+    """Return the places that a graph has for so many that decode; None where they are too many."""
     return next((places for places in DECODES if places >= decodes), None)
 
 
@@ -120,7 +120,7 @@ class StepInputs:
 
     @staticmethod
     def sizes(shape: StepShape) -> tuple[int, ...]:
-        """Lengths of the arrays, in the order of the attributes above."""
+        """Return the lengths of the arrays, in the order of the attributes above."""
         return (shape.tokens,) * 3 + (shape.sequences,) * 5 + (shape.sequences + 1,)
 
     @classmethod

@@ -138,7 +138,7 @@ def rank(sequence: Sequence) -> tuple[int, int, int]:
 
 
 def _alike(one: list[int], other: list[int], limit: int) -> int:
-    """How many leading tokens two sequences have in common, at most `limit`."""
+    """Return how many leading tokens two sequences have in common, at most `limit`."""
     for start in range(0, limit, _PIECE):
         end = min(start + _PIECE, limit)
         if one[start:end] != other[start:end]:

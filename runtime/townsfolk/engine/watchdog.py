@@ -46,7 +46,7 @@ class Watchdog:
         self._awake.set()
 
     def begin(self) -> None:
-        """A turn begins, and the one before has ended. Watched thread only, as `rest`."""
+        """Begin a turn; the one before has ended. Watched thread only, as `rest`."""
         now = time.monotonic()
         if self._awake.is_set():
             self._longest_s = max(now - self._began, self._longest_s * _FORGETS)
@@ -56,7 +56,7 @@ class Watchdog:
         self._turns += 1
 
     def rest(self) -> None:
-        """The turn has ended, and none is under way until the next begins."""
+        """End the turn; none is under way until the next begins."""
         if not self._stopping.is_set():
             self._awake.clear()
 

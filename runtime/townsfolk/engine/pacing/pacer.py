@@ -253,7 +253,7 @@ class FramePacer:
             self._prompts_wait = now
 
     def _rest(self, now: float) -> StepLimit | float:
-        """A limit of nothing, or after how many seconds a frame leaves most of its room yet."""
+        """Return a limit of nothing, or the seconds until a frame still leaves most of its room."""
         window = self._window(now)
         is_known = len(self._clocks) == 1 and self._room_s() >= _REST_S
         if window is None or not is_known or not self._policy().waits:
@@ -269,20 +269,20 @@ class FramePacer:
         return min(waits) + policy.patience_s
 
     def _neglects(self, limit: StepLimit, demand: Demand) -> bool:
-        """Whether a step leaves those waiting who have waited longest."""
+        """Return whether a step leaves those waiting who have waited longest."""
         decodes, prompts = self._decodes_wait, self._prompts_wait
         if prompts is None or (decodes is not None and decodes <= prompts):
             return limit.decodes < demand.decodes
         return limit.prompt_tokens == 0
 
     def _is_new(self, demand: Demand) -> bool:
-        """Whether nobody knows what the smallest step takes that would help."""
+        """Return whether nobody knows what the smallest step takes that would help."""
         if demand.decodes:
             return not self._times.is_known(demand.decodes, 0)
         return not self._times.is_known(0, min(CHUNKS[0], demand.prompt_tokens))
 
     def _fitting(self, demand: Demand, room_s: float, share: float) -> StepLimit | None:
-        """The largest step that fits: those who decode first, then prompts; None if none does."""
+        """Return the largest step that fits: decodes first, then prompts; None if none does."""
         decodes = demand.decodes
         while decodes:
             seconds = self._times.estimate(decodes, 0, share)
@@ -311,7 +311,7 @@ class FramePacer:
     def _prompts(
         self, decodes: int, demand: Demand, room_s: float, share: float
     ) -> StepLimit | None:
-        """The largest step with prompts that fits, beside so many who decode."""
+        """Return the largest step with prompts that fits, beside so many who decode."""
         fitting = None
         for total in CHUNKS:
             tokens = min(total - decodes, demand.prompt_tokens)
@@ -326,7 +326,7 @@ class FramePacer:
         return fitting
 
     def _smallest(self, demand: Demand, share: float) -> StepLimit:
-        """The smallest step that helps those who have waited longest."""
+        """Return the smallest step that helps those who have waited longest."""
         decodes, prompts = self._decodes_wait, self._prompts_wait
         if decodes is not None and (prompts is None or decodes <= prompts):
             seconds = self._times.estimate(demand.decodes, 0, share)
