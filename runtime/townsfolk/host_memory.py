@@ -9,7 +9,7 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def total_bytes() -> int | None:
-    """All of it; None where the system doesn't tell."""
+    """Return all of it, in bytes; None where the system doesn't tell."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -17,7 +17,7 @@ def total_bytes() -> int | None:
 
 
 def available_bytes() -> int | None:
-    """What programs can still get; all of it where the system doesn't tell that."""
+    """Return the bytes that programs can still get; all where the system doesn't tell."""
     try:
         lines = _MEMINFO.read_text().splitlines()
     except OSError:

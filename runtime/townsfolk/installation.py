@@ -18,7 +18,7 @@ BUNDLED = "bundled"
 
 
 def is_frozen() -> bool:
-    """Whether this program is a bundle's, so that there is no Python and no package around it."""
+    """Return whether this program is a bundle's, with no Python and no package around it."""
     return bool(getattr(sys, "frozen", False))
 
 

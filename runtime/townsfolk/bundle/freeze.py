@@ -94,7 +94,7 @@ def _arguments(work: Path, *, cuda: bool, small: bool) -> Iterator[str]:
 
 
 def _modules(root: Path, package: str) -> Iterator[str]:
-    """The names of all modules of a package: commands are imported by name."""
+    """Yield the names of all modules of a package: commands are imported by name."""
     for file in sorted(root.rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts
         name = ".".join((package, *(parts[:-1] if parts[-1] == "__init__" else parts)))
@@ -103,7 +103,7 @@ def _modules(root: Path, package: str) -> Iterator[str]:
 
 
 def _data_files(root: Path) -> Iterator[Path]:
-    """What modules read of their package; models are laid beside the program instead."""
+    """Yield what modules read of their package; models are laid beside the program instead."""
     for pattern in _DATA:
         for file in sorted(root.rglob(pattern)):
             if not {root / "starter", root / "adapters"} & set(file.parents):

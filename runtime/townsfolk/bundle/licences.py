@@ -97,7 +97,7 @@ def _is_text(file: Path) -> bool:
 
 
 def _owners(source: Path, packages: Mapping[str, list[str]]) -> Iterator[str]:
-    """The distributions that a file of an environment belongs to, by its topmost folder."""
+    """Yield the distributions that a file of an environment belongs to, by its topmost folder."""
     for root in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *sys.path}:
         if root and Path(root).name == "site-packages" and source.is_relative_to(root):
             top = source.relative_to(root).parts[0]
@@ -121,7 +121,7 @@ def _distribution(distribution: importlib.metadata.Distribution) -> Part:
 
 
 def _apache_text() -> Path:
-    """The text of the Apache licence, which is Townsfolk's too."""
+    """Return the text of the Apache licence, which is Townsfolk's too."""
     files = importlib.metadata.distribution("townsfolk").files or ()
     for file in files:
         if file.name == "LICENSE":
@@ -140,7 +140,7 @@ def _python() -> Part:
 
 
 def _system_parts(sources: Iterable[Path]) -> Iterator[Part]:
-    """The packages of the operating system whose libraries came along; Debian's kind tell."""
+    """Yield the packages of the operating system whose libraries came along; Debian's kind tell."""
     if shutil.which("dpkg") is None:
         return
     prefixes = (Path(sys.prefix), Path(sys.base_prefix), *map(Path, filter(None, sys.path)))

@@ -186,7 +186,7 @@ def _describe(
 
 @contextmanager
 def _workplace(out: Path) -> Iterator[Path]:
-    """A folder on the same disk as the bundle's, and gone in the end."""
+    """Yield a folder on the disk of the bundle's, and remove it in the end."""
     parent = out.resolve().parent
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{out.resolve().name}-", dir=parent))

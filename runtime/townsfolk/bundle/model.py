@@ -74,7 +74,7 @@ class ModelFiles:
 
 
 def _parts(file: Path) -> list[Path]:
-    """All parts of a GGUF file."""
+    """Return all parts of a GGUF file."""
     found = _PART.search(file.name)
     if found is None:
         return [file]

@@ -57,7 +57,7 @@ def _strip(program: str, file: Path) -> int:
 
 
 def can_be_mapped(file: Path) -> bool:
-    """Whether the loader can map an ELF file: its segments lie in the file as they do in memory."""
+    """Return whether the loader can map an ELF file: segments lie in it as they do in memory."""
     data = file.read_bytes()
     if data[:6] != _ELF + b"\x02\x01":
         return False

@@ -59,7 +59,7 @@ class Checkpoint(TensorStore):
         return "" if dtype in _DTYPES else f"is {dtype}, only {', '.join(_DTYPES)} are read"
 
     def kind(self, name: str) -> str:
-        """What the file calls the dtype of a tensor."""
+        """Return what the file calls the dtype of a tensor."""
         return str(self._files[name].get_slice(name).get_dtype())
 
     def nbytes(self, name: str) -> int:
@@ -83,7 +83,7 @@ class Checkpoint(TensorStore):
 
 
 def _header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Where a safetensors file's data begin, and its header, which `safe_open` has checked.
+    """Return where a safetensors file's data begin, and its header, which `safe_open` has checked.
 
     The format (https://huggingface.co/docs/safetensors): 8 bytes with the header's length,
     little-endian; the header, a JSON object; the data.

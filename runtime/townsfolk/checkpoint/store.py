@@ -42,7 +42,7 @@ class StoredTensor(Protocol):
     def encoding(self) -> Encoding: ...  # noqa: D102
 
     def part(self, begin: int) -> Reading:
-        """What reads bytes from `begin` on, which must be that of a row."""
+        """Return what reads bytes from `begin` on, which must be that of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +88,15 @@ class TensorStore(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[str]:
-        """The names of all tensors."""
+        """Return the names of all tensors."""
 
     @abstractmethod
     def __contains__(self, name: object) -> bool:
-        """Whether there is a tensor of this name."""
+        """Return whether there is a tensor of this name."""
 
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor."""
+        """Return the shape of a tensor."""
 
     @abstractmethod
     def problem(self, name: str) -> str:
@@ -104,11 +104,11 @@ class TensorStore(ABC):
 
     @abstractmethod
     def nbytes(self, name: str) -> int:
-        """Bytes that a tensor takes in its file; see `check` first."""
+        """Return bytes that a tensor takes in its file; see `check` first."""
 
     @abstractmethod
     def tensor(self, name: str, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The tensor of this name: a view of the mapped file, or values computed from it.
+        """Return the tensor of this name: a view of the mapped file, or values computed from it.
 
         Args:
             name: the name.
@@ -117,7 +117,7 @@ class TensorStore(ABC):
 
     @abstractmethod
     def stored(self, name: str) -> StoredTensor:
-        """The tensor of this name, to read it without mapping it; see `check` first.
+        """Return the tensor of this name, to read it without mapping it; see `check` first.
 
         Raises:
             OSError: the file can't be read any more.
@@ -164,7 +164,7 @@ class TensorStore(ABC):
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first few of some names, and how many more there are, for messages."""
+    """Return the first few of some names, and how many more there are, for messages."""
     every = list(names)
     rest = f" and {len(every) - _NAMES_SHOWN} more" if len(every) > _NAMES_SHOWN else ""
     return ", ".join(every[:_NAMES_SHOWN]) + rest

@@ -33,7 +33,7 @@ class Upload:
     """
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES) -> None:
-        """Makes the buffers.
+        """Make the buffers.
 
         Args:
             device: where `placing` copies to: CUDA, or the CPU, where nothing is pinned.
@@ -52,12 +52,12 @@ class Upload:
         self._parts: list[tuple[Future[None], int]] = []
 
     def add(self, reading: Reading, nbytes: int, placing: Placing) -> None:
-        """Has `nbytes` bytes read and given to `placing`, in one of the threads."""
+        """Have `nbytes` bytes read and given to `placing`, in one of the threads."""
         future = self._executor.submit(self._carry, reading, nbytes, placing)
         self._parts.append((future, nbytes))
 
     def finish(self, progress: Callable[[int], None]) -> None:
-        """Waits until all is on the device; `progress` is called with the bytes that are.
+        """Wait until all is on the device; `progress` is called with the bytes that are.
 
         Raises:
             CheckpointError: a file ended too early.

@@ -51,7 +51,7 @@ class Actions:
             self._functions[made.name] = (each, enums)
 
     def runs(self, name: str) -> bool:
-        """Whether a function is behind this action."""
+        """Return whether a function is behind this action."""
         return name in self._functions
 
     async def run(self, request: pb.ActionRequested) -> tuple[bool, str]:

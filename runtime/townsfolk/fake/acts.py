@@ -61,14 +61,14 @@ def check_written(text: str, grammar: CompiledGrammar, tokenizer: Tokenizer) -> 
 
 
 def _calls(grammar: CompiledGrammar) -> list[dict[str, Any]]:
-    """The schemas of what can be called."""
+    """Return the schemas of what can be called."""
     schema: dict[str, Any] = json.loads(grammar.grammar.source)
     found: list[dict[str, Any]] = schema.get("anyOf", [schema])
     return found
 
 
 def _ordered(value: Any, schema: Any) -> Any:
-    """The same value, its fields in the order of a schema."""
+    """Return the same value, its fields in the order of a schema."""
     if not isinstance(value, dict) or not isinstance(schema, dict):
         return value
     known = schema.get("properties", {})

@@ -212,7 +212,7 @@ class ScriptedEngine:
     def _text(
         self, line: Line, rules: ReplyRules, heard: Heard, grammar: CompiledGrammar | None
     ) -> str:
-        """What is written this time: what the character does, or what it says.
+        """Return what is written this time: what the character does, or what it says.
 
         Raises:
             InvalidPromptError: The script has it do nothing here, or what it can't.
@@ -234,7 +234,7 @@ class ScriptedEngine:
         return text
 
     def _speech(self, line: Line, character: str, heard: Heard) -> str:
-        """What is said this time."""
+        """Return what is said this time."""
         if not line.says:
             return ""
         times = self._said[line, character]
@@ -358,7 +358,7 @@ class _Reply:
         return self._delta(shown)
 
     def rest(self) -> list[Event]:
-        """What was held back, as the reply has ended."""
+        """Return what was held back, as the reply has ended."""
         shown = self._stops.flush()
         if self._filter is not None:
             shown = self._filter.finish(shown)
@@ -366,12 +366,12 @@ class _Reply:
         return [] if delta is None else [delta]
 
     def completion(self) -> Completion:
-        """The whole reply."""
+        """Return the whole reply."""
         reason = self.ended or FinishReason.END
         return Completion(self._shown, (), reason, self._usage(), self._stops.stopped)
 
     def waited_ms(self) -> float:
-        """How long it has been since the reply was asked for."""
+        """Return how long it has been since the reply was asked for."""
         return (time.monotonic() - self._began) * 1000
 
     def _delta(self, shown: str) -> TextDelta | None:

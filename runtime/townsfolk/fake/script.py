@@ -104,7 +104,7 @@ class Line(Pace):
         return self
 
     def fits(self, character: str | None, heard: Heard) -> bool:
-        """Whether this is the line for such a turn; None is any character."""
+        """Return whether this is the line for such a turn; None is any character."""
         is_theirs = character is None or self.character in ("", character)
         is_such = self.cue in (None, heard.cue)
         return (

@@ -68,7 +68,7 @@ class Inspector(App[None]):
         return next((v for v in views if v.summary.session_id == self._chosen), None)
 
     def compose(self) -> ComposeResult:
-        """Sessions to the left, the chosen one to the right, the runtime below."""
+        """Lay sessions out to the left, the chosen one to the right, the runtime below."""
         yield Header()
         with Horizontal():
             yield DataTable(id="sessions", cursor_type="row")
@@ -178,7 +178,7 @@ def _fill(table: Table, rows: list[tuple[str, tuple[str, ...]]], chosen: str = "
 
 
 def _prompt(view: SessionView | None) -> Text:
-    """The prompt; what came from the cache is dim."""
+    """Return the prompt; what came from the cache is dim."""
     if view is None:
         return Text("no session is open")
     prompt = view.seen.prompt

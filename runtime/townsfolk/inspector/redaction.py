@@ -58,7 +58,7 @@ class Redaction:
         return f"[{len(text)} characters]"
 
     def _number(self, text: str) -> int:
-        """The same for the same text: what belongs together stays together."""
+        """Return the same for the same text: what belongs together stays together."""
         return self._numbers.setdefault(text, len(self._numbers) + 1)
 
     def _cleaned(self, text: str) -> str:

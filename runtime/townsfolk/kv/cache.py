@@ -42,7 +42,7 @@ class KvCache:
         dtype: torch.dtype,
         device: torch.device,
     ) -> KvCache:
-        """Allocates `num_blocks` blocks of undefined content.
+        """Allocate `num_blocks` blocks of undefined content.
 
         On the CPU untouched pages take no memory: a generous limit costs nothing until it is used.
         """
@@ -68,12 +68,12 @@ class KvCache:
         return self.k[0].shape[0]
 
     def copy_block(self, source: int, target: int) -> None:
-        """Copies a block's keys and values in all layers, in the order of the device's stream."""
+        """Copy a block's keys and values in all layers, in the order of the device's stream."""
         for each in self.memory:
             each[target].copy_(each[source])
 
     def spread_block(self, source: int, targets: Sequence[int]) -> None:
-        """Copies a block's keys and values to each of others, as `copy_block` does."""
+        """Copy a block's keys and values to each of others, as `copy_block` does."""
         rows = upload(np.array(targets, dtype=np.int64), self.memory[0].device)
         for each in _joined(self.memory):
             each[:, rows] = each[:, source].clone().unsqueeze(1)
@@ -92,7 +92,7 @@ def _joined(memory: Sequence[Tensor]) -> list[Tensor]:
 
 
 def block_bytes(spec: DecoderSpec, block_size: int, dtype: torch.dtype) -> int:
-    """Bytes of one block: keys and values of all layers."""
+    """Return bytes of one block: keys and values of all layers."""
     attentions = (layer.attention for layer in spec.layers)
     return sum(
         2 * each.num_kv_heads * piece_bytes(block_size, each.head_dim, dtype) for each in attentions

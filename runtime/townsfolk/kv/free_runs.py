@@ -25,7 +25,7 @@ class FreeRuns:
         return position > 0 and block_id < self._ends[self._starts[position - 1]]
 
     def take(self, count: int, after: int | None = None) -> list[int]:
-        """Takes `count` ids, which must be there; right behind the id `after` if possible."""
+        """Take `count` ids, which must be there; right behind the id `after` if possible."""
         taken: list[int] = []
         if after is not None and after + 1 in self._ends:
             taken += self._cut(after + 1, count)
@@ -39,7 +39,7 @@ class FreeRuns:
         return taken
 
     def give(self, block_id: int) -> None:
-        """Puts an id back."""
+        """Put an id back."""
         start, end = block_id, block_id + 1
         position = bisect_left(self._starts, block_id)
         if end in self._ends:  # joins the run on its right
@@ -53,7 +53,7 @@ class FreeRuns:
         self._count += 1
 
     def _cut(self, start: int, count: int) -> list[int]:
-        """Takes up to `count` ids from the beginning of a run."""
+        """Take up to `count` ids from the beginning of a run."""
         end = self._ends.pop(start)
         last = min(end, start + count)
         position = bisect_left(self._starts, start)

@@ -24,7 +24,7 @@ class BlockPool:
     def __init__(
         self, num_blocks: int, block_size: int, copy_block: Callable[[int, int], None]
     ) -> None:
-        """Makes a pool of free blocks; `copy_block(source, target)` copies content."""
+        """Make a pool of free blocks; `copy_block(source, target)` copies content."""
         self.num_blocks = num_blocks
         self.block_size = block_size
         self.copy_block = copy_block
@@ -54,11 +54,11 @@ class BlockPool:
         return self.num_free + self.num_cached
 
     def holders(self, block_id: int) -> int:
-        """How many hold a block."""
+        """Return how many hold a block."""
         return self._holders[block_id]
 
     def allocate(self, count: int, after: int | None = None) -> list[int]:
-        """Takes `count` blocks of undefined content, side by side and behind `after` if possible.
+        """Take `count` blocks of undefined content, side by side and behind `after` if possible.
 
         Raises:
             OutOfBlocksError: fewer than `count` are available.
@@ -73,13 +73,13 @@ class BlockPool:
         return taken
 
     def hold(self, block_id: int) -> None:
-        """Adds a holder to a block that is used or cached."""
+        """Add a holder to a block that is used or cached."""
         if self._holders[block_id] == 0:
             del self._cached[block_id]
         self._holders[block_id] += 1
 
     def release(self, block_ids: Sequence[int]) -> None:
-        """Takes one holder from each of a sequence's blocks, given in the sequence's order.
+        """Take one holder from each of a sequence's blocks, given in the sequence's order.
 
         Those that nobody holds then are cached if the index knows them, else free. The end of the
         sequence is given away before its beginning, without which the end could not be found.
@@ -95,7 +95,7 @@ class BlockPool:
                     self._free.give(block_id)
 
     def forget(self) -> None:
-        """Makes all cached blocks free: their content is lost."""
+        """Free all cached blocks: their content is lost."""
         while self._cached:
             self._forget_oldest()
 
@@ -105,7 +105,7 @@ class BlockPool:
         self._free.give(block_id)
 
     def check(self) -> None:
-        """Checks that every block is exactly one of used, cached and free.
+        """Check that every block is exactly one of used, cached and free.
 
         Raises:
             RuntimeError: it is not so; the message names the block.

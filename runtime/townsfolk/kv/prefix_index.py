@@ -45,22 +45,22 @@ class PrefixIndex:
         return len(self._entries)
 
     def root(self, namespace: str) -> bytes:
-        """The digest that a namespace's first blocks have as their parent."""
+        """Return the digest that a namespace's first blocks have as their parent."""
         digest = blake2b(namespace.encode(), digest_size=16, key=self._secret, person=b"namespace")
         return digest.digest()
 
     def child(self, parent: bytes, token_ids: Sequence[int]) -> bytes:
-        """The digest of a full block with these tokens behind `parent`."""
+        """Return the digest of a full block with these tokens behind `parent`."""
         content = parent + array("i", token_ids).tobytes()
         return blake2b(content, digest_size=16, key=self._secret, person=b"block").digest()
 
     def tokens(self, block_id: int) -> tuple[int, ...]:
-        """The tokens under which a block is indexed; empty when it is not."""
+        """Return the tokens under which a block is indexed; empty when it is not."""
         entry = self._entries.get(block_id)
         return entry[1] if entry else ()
 
     def find(self, parent: bytes, token_ids: tuple[int, ...]) -> Match | None:
-        """The block behind `parent` that shares the most leading tokens, at least one."""
+        """Return the block behind `parent` that shares the most leading tokens, at least one."""
         children = self._children.get(parent)
         if not children:
             return None
@@ -73,7 +73,7 @@ class PrefixIndex:
         return best
 
     def add(self, block_id: int, parent: bytes, token_ids: tuple[int, ...]) -> bool:
-        """Indexes a block, in place of what it was indexed as; says whether that was of use.
+        """Index a block, in place of what it was indexed as; return whether that was of use.
 
         It is of none when another block has the same tokens or more.
         """
@@ -86,7 +86,7 @@ class PrefixIndex:
         return True
 
     def discard(self, block_id: int) -> None:
-        """Forgets a block, if it is known."""
+        """Forget a block, if it is known."""
         entry = self._entries.pop(block_id, None)
         if entry is None:
             return

@@ -21,7 +21,7 @@ class BlockTable:
     __slots__ = ("_digest", "_pool", "_root", "_tail", "block_ids", "namespace", "num_tokens")
 
     def __init__(self, pool: BlockPool, namespace: str) -> None:
-        """Makes an empty table; sequences of different namespaces never share a block."""
+        """Make an empty table; sequences of different namespaces never share a block."""
         self.namespace = namespace
         self.block_ids: list[int] = []
         self.num_tokens = 0
@@ -34,7 +34,7 @@ class BlockTable:
     def open(
         self, token_ids: Sequence[int], capacity: int, reuse: int | None = None, spare: int = 0
     ) -> int:
-        """Takes the longest cached prefix and room for `capacity` tokens, or nothing.
+        """Take the longest cached prefix and room for `capacity` tokens, or nothing.
 
         Args:
             token_ids: the sequence.
@@ -90,7 +90,7 @@ class BlockTable:
         return self.num_tokens
 
     def grow(self, capacity: int) -> None:
-        """Makes room for `capacity` tokens in all.
+        """Make room for `capacity` tokens in all.
 
         Raises:
             OutOfBlocksError: there is no room. The table is as it was.
@@ -101,7 +101,7 @@ class BlockTable:
             self._extend(capacity + ahead, 0)
 
     def commit(self, token_ids: Sequence[int]) -> None:
-        """Notes that the next tokens' keys and values are written; full blocks can be shared."""
+        """Note that the next tokens' keys and values are written; full blocks can be shared."""
         size = self._pool.block_size
         full_blocks = self.num_tokens // size
         self.num_tokens += len(token_ids)
@@ -117,13 +117,13 @@ class BlockTable:
             full_blocks += 1
 
     def publish(self) -> None:
-        """Lets other sequences find the last block's tokens too, though it is not full."""
+        """Let other sequences find the last block's tokens too, though it is not full."""
         if self._tail:
             block_id = self.block_ids[self.num_tokens // self._pool.block_size]
             self._pool.index.add(block_id, self._digest, tuple(self._tail))
 
     def release(self) -> None:
-        """Gives all blocks back; what they hold can be found until it is overwritten."""
+        """Give all blocks back; what they hold can be found until it is overwritten."""
         self.publish()
         self._abandon()
 

@@ -86,7 +86,7 @@ class _Growing:
         return len(self._tokens)
 
     def missing(self, text: Sequence[int]) -> int:
-        """How many nodes a text would add."""
+        """Return how many nodes a text would add."""
         node = -1
         for depth, token in enumerate(text):
             following = self._children.get((node, token))

@@ -172,7 +172,7 @@ def _module(name: str) -> Any:
 
 
 def _place(repository: str) -> Path:
-    """The folder of the cache for a repository."""
+    """Return the folder of the cache for a repository."""
     repo_folder_name = _module("file_download").repo_folder_name
     folder: str = repo_folder_name(repo_id=repository, repo_type="model")
     return Path(_module("constants").HF_HUB_CACHE) / folder

@@ -161,7 +161,7 @@ def _in_models_folder(name: str) -> Path | None:
 
 
 def _bundled() -> Path:
-    """The model of the bundle that this program belongs to."""
+    """Return the model of the bundle that this program belongs to."""
     path = bundled_model()
     if path is None:
         raise ModelNotFoundError(
@@ -176,7 +176,7 @@ def _bundled() -> Path:
 
 
 def _beside_program(path: Path) -> Path | None:
-    """A model by its place in a bundle's folder, from wherever the game was started."""
+    """Return a model by its place in a bundle's folder, from wherever the game was started."""
     folder = bundle_folder()
     if folder is None or path.is_absolute() or not path.name:
         return None
@@ -187,7 +187,7 @@ def _beside_program(path: Path) -> Path | None:
 
 
 def _gguf_in(directory: Path) -> Path | None:
-    """The GGUF file of a folder that holds no other model."""
+    """Return the GGUF file of a folder that holds no other model."""
     if (directory / "config.json").exists():
         return None
     found = first_parts(path.name for path in directory.glob("*.gguf"))

@@ -49,7 +49,7 @@ def found_here() -> list[Found]:
 
 
 def _models_of(folder: Path, prefix: str) -> Iterator[Found]:
-    """The GGUF files of a folder that are whole."""
+    """Yield the GGUF files of a folder that are whole."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.gguf")]
     for name in first_parts(name for name in names if "mmproj" not in name.lower()):
         parts = [folder / part for part in parts_of(name)]

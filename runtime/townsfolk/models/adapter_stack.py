@@ -147,7 +147,7 @@ class AdapterStack:
         return sum(shape.elements(rank) for shape, rank in both)
 
     def _places(self, held: _Held) -> list[tuple[int, int]]:
-        """Where A and B of each projection begin in the pool."""
+        """Return where A and B of each projection begin in the pool."""
         found, at = [], held.begin
         for shape, rank in zip(self._projections, held.ranks, strict=True):
             inner = rank * len(shape.ends) * shape.columns

@@ -148,7 +148,7 @@ class FileTensors(BlockSource):
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        """Gives tensors on `device`.
+        """Give tensors on `device`.
 
         Args:
             checkpoint: where they are read from.

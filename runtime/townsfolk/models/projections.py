@@ -29,7 +29,7 @@ class Projection:
         return self.ends[-1]
 
     def elements(self, rank: int) -> int:
-        """Elements that an adapter of some padded rank takes, a multiple of 16."""
+        """Return the elements that an adapter of some padded rank takes, a multiple of 16."""
         return rank * len(self.ends) * self.columns + self.rows * rank
 
 

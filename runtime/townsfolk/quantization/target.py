@@ -42,15 +42,15 @@ class Target(ABC):
 
     @abstractmethod
     def pieces(self, spec: TensorSpec) -> list[Piece]:
-        """The tensors that a matrix becomes."""
+        """Return the tensors that a matrix becomes."""
 
     @abstractmethod
     def encode(self, spec: TensorSpec, values: Tensor, importance: Tensor | None) -> list[Tensor]:
-        """The contents of `pieces`, of values [rows, columns]."""
+        """Return the contents of `pieces`, of values [rows, columns]."""
 
     @abstractmethod
     def description(self, quantized: Mapping[str, TensorSpec]) -> dict[str, Any]:
-        """The `quantization_config` of a checkpoint with these matrices."""
+        """Return the `quantization_config` of a checkpoint with these matrices."""
 
 
 class BlockTarget(Target):
@@ -137,7 +137,7 @@ TARGETS = ("int8", "int4", "fp8")
 
 
 def make_target(name: str, tables: frozenset[str]) -> Target:
-    """The target of a name in `TARGETS`; `tables` are the names of embedding and head."""
+    """Return the target of a name in `TARGETS`; `tables` are the names of embedding and head."""
     if name == "fp8":
         return Float8Target(tables)
     small = (BlockFormat.Q4_K, BlockFormat.Q4_1) if name == "int4" else (BlockFormat.Q8_0,)

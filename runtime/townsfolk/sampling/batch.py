@@ -64,7 +64,7 @@ class DrawGroup:
         self._top_k = torch.tensor(top_k, device=device)
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
-        """One token for each of its rows: [n] int64."""
+        """Return one token for each of its rows: [n] int64."""
         temperature, top_p, min_p = self._temperature, self._top_p, self._min_p
         if self._method is DrawMethod.CANDIDATES:
             return ops.draw_from_candidates(
@@ -108,7 +108,7 @@ class DrawBatch:
         ]
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
-        """One token for each row.
+        """Return one token for each row.
 
         Args:
             logits: [n, vocab] float32, edited.
@@ -125,7 +125,7 @@ class DrawBatch:
         return drawn
 
     def drawn_logprobs(self, logits: Tensor, token_ids: Tensor) -> Tensor | None:
-        """How likely tokens were in the distributions that they were drawn from, in nats.
+        """Return how likely tokens were in the distributions that they were drawn from, in nats.
 
         Args:
             logits: [n, vocab] float32, edited.
@@ -148,5 +148,5 @@ class DrawBatch:
 
 
 def _is_whole(params: SamplingParams) -> bool:
-    """Whether no filter cuts the distribution to tokens that only a sort tells."""
+    """Return whether no filter cuts the distribution to tokens that only a sort tells."""
     return params.temperature > 0 and params.top_k == 0 and params.top_p >= 1

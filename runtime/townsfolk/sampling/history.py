@@ -32,7 +32,7 @@ class Penalized:
     def of(
         cls, rows: Sequence[int], params: Sequence[SamplingParams], device: torch.device
     ) -> Penalized | None:
-        """Finds them among the rows of a batch; None when there are none."""
+        """Find them among the rows of a batch; None when there are none."""
         places = [n for n, p in enumerate(params) if p.penalizes]
         if not places:
             return None
@@ -63,7 +63,7 @@ class History:
         self._reply_counts = self._zeros(0, torch.int32)  # [max_rows, vocab], or none yet
 
     def admit(self, row: int, prompt_ids: Sequence[int], generated_ids: Sequence[int]) -> None:
-        """Starts a row anew."""
+        """Start a row anew."""
         if self._reply_counts.shape[1] == 0:
             self._reply_counts = self._zeros(self._vocab_size, torch.int32)
         seen = list(dict.fromkeys((*prompt_ids, *generated_ids)))
@@ -77,7 +77,7 @@ class History:
         self._reply_counts[row] = torch.bincount(said, minlength=self._vocab_size)
 
     def penalize_(self, logits: Tensor, batch: Penalized) -> None:
-        """Applies the penalties to a batch's logits [n, vocab], in place."""
+        """Apply the penalties to a batch's logits [n, vocab], in place."""
         lengths = [self._lengths[row] for row in batch.rows]
         longest = max(lengths)
         if longest == 0:
@@ -97,7 +97,7 @@ class History:
         )
 
     def append(self, batch: Penalized, token_ids: Tensor) -> None:
-        """Notes the tokens [n] just drawn for a batch."""
+        """Note the tokens [n] just drawn for a batch."""
         said = token_ids[batch.places]
         lengths = [self._lengths[row] for row in batch.rows]
         self._reserve(max(lengths) + 1)
@@ -110,7 +110,7 @@ class History:
             self._lengths[row] += 1
 
     def _reserve(self, length: int) -> None:
-        """Makes room, doubling; the room that is new repeats each row's first token."""
+        """Make room, doubling; the room that is new repeats each row's first token."""
         capacity = self._seen_ids.shape[1]
         if length <= capacity:
             return

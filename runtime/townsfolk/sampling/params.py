@@ -149,7 +149,7 @@ class SamplingParams:
         return type(self), tuple(plain)
 
     def check_vocabulary(self, vocab_size: int) -> None:
-        """Raises InvalidSamplingError when a token id is not below `vocab_size`."""
+        """Raise InvalidSamplingError when a token id is not below `vocab_size`."""
         for field_name, ids in (
             ("logit_bias key", self.logit_bias),
             ("stop_token_ids", self.stop_token_ids),

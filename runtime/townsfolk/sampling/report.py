@@ -85,7 +85,7 @@ def prompt_logprobs(logits: Tensor, next_ids: Tensor, top_n: int) -> SampledToke
 
 
 def with_logprobs(logits: Tensor, token_ids: Tensor, request: LogprobRequest) -> SampledTokens:
-    """Adds log-probabilities for the rows that want them; the others cost nothing.
+    """Add log-probabilities for the rows that want them; the others cost nothing.
 
     Args:
         logits: [n, vocab] float32, as the model gave them.

@@ -33,7 +33,7 @@ class Sampler:
     def __init__(
         self, max_rows: int, vocab_size: int, eos_ids: Collection[int], device: torch.device
     ) -> None:
-        """Makes the state.
+        """Make the state.
 
         Args:
             max_rows: how many requests can be admitted at once.
@@ -66,7 +66,7 @@ class Sampler:
         generated_ids: Sequence[int] = (),
         end_ids: Collection[int] = (),
     ) -> None:
-        """Gives a free row to a request.
+        """Give a free row to a request.
 
         Args:
             row: from 0 to max_rows - 1.
@@ -96,7 +96,7 @@ class Sampler:
         self._params[row] = params
 
     def adjust(self, row: int, biases: Mapping[int, float]) -> None:
-        """Sets what is added to a row's logits besides its bias, until it is set anew."""
+        """Set what is added to a row's logits besides its bias, until it is set anew."""
         self._adjusted.pop(row, None)
         if biases:
             ids = torch.tensor(list(biases), device=self._device)
@@ -104,7 +104,7 @@ class Sampler:
             self._adjusted[row] = ids, values
 
     def release(self, row: int) -> None:
-        """Takes a row back. A row that is free already stays so."""
+        """Take a row back. A row that is free already stays so."""
         self._adjusted.pop(row, None)
         self._params[row] = None
         self._batch = None
@@ -116,7 +116,7 @@ class Sampler:
         generated_counts: Sequence[int],
         masks: Tensor | None = None,
     ) -> SampledTokens:
-        """Draws one token for each of some rows. Does not wait for the device.
+        """Draw one token for each of some rows. Does not wait for the device.
 
         Args:
             logits: [n, vocab] float32; not changed.
@@ -180,7 +180,7 @@ class Sampler:
         return edited
 
     def _draw_uniforms(self, batch: DrawBatch, generated_counts: Sequence[int]) -> Tensor:
-        """The random number of each row's index, from blocks made ahead: [n] float64."""
+        """Return the random number of each row's index, from blocks made ahead: [n] float64."""
         blocks = [count // DRAW_BLOCK for count in generated_counts]
         stale = [
             (row, block)
@@ -199,6 +199,6 @@ class Sampler:
         return self._uniforms[batch.row_ids, torch.tensor(inside, device=self._device)]
 
     def _write(self, table: Tensor, row: int, values: Sequence[float]) -> None:
-        """Fills a row of `table`, the rest with 0: adding 0 to token 0 changes nothing."""
+        """Fill a row of `table`, the rest with 0: adding 0 to token 0 changes nothing."""
         table[row] = 0
         table[row, : len(values)] = torch.tensor(values, dtype=table.dtype, device=table.device)

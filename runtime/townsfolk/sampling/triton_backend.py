@@ -141,7 +141,7 @@ class TritonBackend:
         out: DrawReport,
         masks: TokenMasks | None = None,
     ) -> None:
-        """As `draw`, into a report; for any number of places, as many at once as have space."""
+        """Do as `draw`, into a report, for any number of places: as many at once as have space."""
         for first in range(0, logits.shape[0], self.space.places):
             part = slice(first, first + self.space.places)
             draw_general(
@@ -156,7 +156,7 @@ class TritonBackend:
 
 
 def is_plain(params: SamplingParams, vocab_size: int) -> bool:
-    """Whether the two kernels that most sequences need can draw for one with these parameters."""
+    """Return whether the two kernels that most sequences need can draw with these parameters."""
     few = params.temperature == 0 or 1 <= params.top_k < min(MAX_CANDIDATES + 1, vocab_size)
     return (
         few
@@ -210,7 +210,7 @@ class _RowDraft:
 
 
 def _said(joining: SlotSampling, vocab_size: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    """Which tokens a prompt and, if the sequence was preempted, its reply have: [vocab]."""
+    """Return which tokens a prompt and, if the sequence was preempted, its reply have: [vocab]."""
     said = np.zeros(vocab_size, dtype=np.int16)
     times = np.bincount(np.array(joining.reply_ids, dtype=np.int64), minlength=vocab_size)
     said[:] = np.minimum(times, MOST_SAID)

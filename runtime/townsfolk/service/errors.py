@@ -86,7 +86,7 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
 
 
 def status_of_kind(kind: type[Exception], message: str) -> tuple[grpc.StatusCode, str]:
-    """As `status_of`, of an error that is no longer there."""
+    """Return `status_of` an error of this kind, which need not be there."""
     for each, code in _CODES:
         if issubclass(kind, each):
             return code, message

@@ -17,7 +17,7 @@ class Detokenizer:
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt_tail: Sequence[int] = ()) -> None:
-        """Starts a reply.
+        """Start a reply.
 
         Args:
             tokenizer: the model's vocabulary.
@@ -35,7 +35,7 @@ class Detokenizer:
                 self._decode(token_id)
 
     def push(self, token_id: int) -> str:
-        """Takes one more token and gives the whole characters that it completes."""
+        """Take one more token and return the whole characters that it completes."""
         if self._is_between and not self._drops_space:
             text = self._tokenizer.whole_text(token_id)
             if text is not None:
@@ -43,7 +43,7 @@ class Detokenizer:
         return self._without_prefix_space(self._decode(token_id))
 
     def flush(self) -> str:
-        """Gives what is left at the end: U+FFFD for a character that was never completed."""
+        """Return what is left at the end: U+FFFD for a character that was never completed."""
         return self._without_prefix_space(self._decoder.decode(b"", final=True))
 
     def _decode(self, token_id: int) -> str:

@@ -265,7 +265,7 @@ def _direction(text: str, mark: Mark) -> Part:
 
 
 def _run(text: str, start: int) -> int:
-    """How many asterisks stand here."""
+    """Return how many asterisks stand here."""
     return len(text) - start - len(text[start:].lstrip("*"))
 
 

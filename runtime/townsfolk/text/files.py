@@ -38,7 +38,7 @@ class TokenizerFiles:
 
     @classmethod
     def read(cls, directory: Path) -> TokenizerFiles:
-        """Reads all of it.
+        """Read all of it.
 
         Raises:
             TokenizerError: there is no `tokenizer.json`, or a file is not what it should be.
@@ -63,14 +63,14 @@ class TokenizerFiles:
 
 
 def token_text(value: Any) -> str | None:
-    """The text of a token written as `"<s>"` or as `{"content": "<s>", ...}`."""
+    """Return the text of a token written as `"<s>"` or as `{"content": "<s>", ...}`."""
     if isinstance(value, Mapping):
         value = value.get("content")
     return value if isinstance(value, str) else None
 
 
 def token_ids(value: Any, where: str) -> list[int]:
-    """Ids written as a number, a list of numbers or null.
+    """Return ids written as a number, a list of numbers or null.
 
     Raises:
         TokenizerError: it is anything else; `where` names the field in the message.
@@ -94,7 +94,7 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def _read_chat_template(directory: Path, settings: Mapping[str, Any]) -> str | None:
-    """The template of conversations, from wherever releases put it; a warning where that is odd.
+    """Return the chat template, from wherever releases put it; warn where that is odd.
 
     Newer releases have `chat_template.jinja`; those with pictures had `chat_template.json`; others
     have it in `tokenizer_config.json`, alone or among several with names.

@@ -79,7 +79,7 @@ class _Metadata:
         return value
 
     def numbers(self, field: str) -> list[Any]:
-        """A number for each token."""
+        """Return a number for each token."""
         value: Any = self._metadata.get(f"{_TOKENIZER}{field}")
         is_array = hasattr(value, "tolist")  # numbers come as numpy arrays
         count = len(value) if is_array else 0
@@ -107,7 +107,7 @@ class _Metadata:
         return value
 
     def vocab(self) -> dict[str, int]:
-        """Ids by token; where several tokens have one text, that of the first."""
+        """Return ids by token; where several tokens have one text, that of the first."""
         vocab: dict[str, int] = {}
         for token_id, token in enumerate(self.tokens):
             vocab.setdefault(token, token_id)
@@ -115,7 +115,7 @@ class _Metadata:
 
 
 def _sentencepiece(source: _Metadata) -> dict[str, Any]:
-    """Pieces with scores, where the pair whose piece has the best score is merged first."""
+    """Return pieces with scores, where the pair whose piece has the best score is merged first."""
     vocab, scores = source.vocab(), source.numbers("scores")
     unknown = source.token_id("unknown_token_id")
     prefix = source.flag("add_space_prefix", True)
@@ -145,7 +145,7 @@ def _sentencepiece(source: _Metadata) -> dict[str, Any]:
 def _merges(
     source: _Metadata, vocab: Mapping[str, int], scores: Sequence[float]
 ) -> list[tuple[str, str]]:
-    """All pairs of pieces that make a piece, that of the best score first."""
+    """Return all pairs of pieces that make a piece, that of the best score first."""
     pieces = [
         token_id
         for token_id, (token, kind) in enumerate(zip(source.tokens, source.kinds, strict=True))
@@ -165,7 +165,7 @@ def _pairs(piece: str, vocab: Mapping[str, int]) -> Iterator[tuple[str, str]]:
 
 
 def _byte_level(source: _Metadata, style: Mapping[str, Any]) -> dict[str, Any]:
-    """Tokens in the byte alphabet, with merges."""
+    """Return tokens in the byte alphabet, with merges."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
     splits = [
         {"type": "Split", "pattern": {"Regex": split}, "behavior": "Isolated", "invert": False}
@@ -197,7 +197,7 @@ def _byte_level(source: _Metadata, style: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _style(source: _Metadata) -> Mapping[str, Any]:
-    """How the text is cut into words, by the name in the file."""
+    """Return how the text is cut into words, by the name in the file."""
     name = source.text(f"{_TOKENIZER}pre")
     styles = _styles()
     if name not in styles:
@@ -217,7 +217,7 @@ def _styles() -> dict[str, Mapping[str, Any]]:
 
 
 def _added_tokens(source: _Metadata) -> list[dict[str, Any]]:
-    """Tokens that are looked for in the text itself: control tokens, and those of users."""
+    """Return tokens that are looked for in the text itself: control tokens, and those of users."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     vocab = source.vocab()
     return [

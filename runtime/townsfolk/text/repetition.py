@@ -84,7 +84,7 @@ class RepetitionGuard:
         return held
 
     def _comes_back(self, end: int) -> bool:
-        """Whether the last characters were there before."""
+        """Return whether the last characters were there before."""
         key = self._text[max(end - _KEY, 0) : end]
         first = max(end - _KEY - MAX_PERIOD, 0)
         return len(key) == _KEY and self._text.rfind(key, first, end - 1) >= 0

@@ -90,20 +90,20 @@ class SentenceSplitter:
         return self._text
 
     def push(self, text: str) -> list[str]:
-        """Takes more text and gives the sentences that are now complete."""
+        """Take more text and return the sentences that are now complete."""
         return [each.text for each in self.take(text)]
 
     def flush(self) -> list[str]:
-        """Gives what is left at the end of the reply."""
+        """Return what is left at the end of the reply."""
         return [each.text for each in self.finish()]
 
     def take(self, text: str) -> list[Sentence]:
-        """As `push`, with where they stand."""
+        """Do as `push`, with where they stand."""
         self._text += text
         return self._cut(final=False)
 
     def finish(self) -> list[Sentence]:
-        """As `flush`, with where they stand."""
+        """Do as `flush`, with where they stand."""
         sentences = self._cut(final=True)
         return sentences + self._take_out(len(self._text))
 
@@ -138,7 +138,7 @@ class SentenceSplitter:
         return sentences
 
     def _end(self, stop: re.Match[str], *, final: bool) -> int | None:
-        """Where the sentence ends that may end at this stop: 0 if it does not; None if unsure yet.
+        """Return where a sentence that may end at this stop does; 0 if it does not, None if unsure.
 
         What only the text to come can say is unsure, as long as more can come.
         """
@@ -184,7 +184,7 @@ class SentenceSplitter:
     def _ends_before(
         self, stop: re.Match[str], following: str, *, closed: bool = False, final: bool = True
     ) -> bool | None:
-        """Whether a sentence ends at this stop when `following` comes next; None if unsure yet."""
+        """Return whether a sentence ends at this stop before `following`; None if unsure yet."""
         marks: str = stop["marks"]
         before = self._text[: stop.start()]
         if marks == ";" and not "\u0370" <= before[-1:] <= "\u03ff":
@@ -201,7 +201,7 @@ class SentenceSplitter:
         return not self._is_abbreviated(before, word, following)
 
     def _is_abbreviated(self, before: str, word: str, following: str) -> bool:
-        """Whether a full stop behind this word is not that of a sentence."""
+        """Return whether a full stop behind this word is not that of a sentence."""
         folded = word.lower()
         if folded in _LANGUAGE.abbreviations or _LANGUAGE.phrases.search(before[-16:]):
             return True
@@ -218,7 +218,7 @@ class SentenceSplitter:
     def _ends_at_number(
         self, before: str, number: str, following: str, *, final: bool
     ) -> bool | None:
-        """Whether a full stop behind a number ends a sentence."""
+        """Return whether a full stop behind a number ends a sentence."""
         if before.strip() == number:
             return False  # "1. Go north." is a line of a list
         next_word = _NEXT_WORD.match(following)

@@ -19,7 +19,7 @@ class StopScanner:
     """The stop string that ended the reply, or None as long as none did."""
 
     def __init__(self, stops: Sequence[str]) -> None:
-        """Starts a reply. Raises ValueError when a stop string is empty."""
+        """Start a reply. Raises ValueError when a stop string is empty."""
         if any(not stop for stop in stops):
             raise ValueError("a stop string must have at least one character")
         self.stopped = None
@@ -30,7 +30,7 @@ class StopScanner:
         self._beginnings = frozenset(stop[0] for stop in self._stops)
 
     def push(self, text: str) -> str:
-        """Takes more text and gives what can be shown; nothing once a stop string was found."""
+        """Take more text and return what can be shown; nothing once a stop string was found."""
         if self.stopped is not None:
             return ""
         if not self._held and self._beginnings.isdisjoint(text):
@@ -48,13 +48,13 @@ class StopScanner:
         return shown
 
     def flush(self) -> str:
-        """Gives what was held back, when the reply ended without a stop string."""
+        """Return what was held back, when the reply ended without a stop string."""
         held, self._held = self._held, ""
         self._matched = [0] * len(self._stops)
         return held
 
     def _advance(self, character: str) -> str | None:
-        """Moves every automaton by a character; gives the longest stop now complete."""
+        """Move every automaton by a character; return the longest stop now complete."""
         found: str | None = None
         for n, (stop, borders) in enumerate(zip(self._stops, self._borders, strict=True)):
             matched = self._matched[n]

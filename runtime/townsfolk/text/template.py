@@ -117,7 +117,7 @@ class _Limits:
             self._resource.setrlimit(self._resource.RLIMIT_AS, (most, most))
 
     def begin(self) -> None:
-        """A rendering begins."""
+        """Begin a rendering."""
         if self._resource is None:
             self._timer = threading.Timer(self._wall_s, os._exit, [1])
             self._timer.daemon = True
@@ -129,13 +129,13 @@ class _Limits:
         self._resource.setrlimit(self._resource.RLIMIT_CPU, (seconds, most))
 
     def end(self) -> None:
-        """It is done."""
+        """End it."""
         if self._timer is not None:
             self._timer.cancel()
 
 
 def _resource() -> ModuleType | None:
-    """The module that limits a process; None on Windows."""
+    """Return the module that limits a process; None on Windows."""
     try:
         import resource
     except ImportError:

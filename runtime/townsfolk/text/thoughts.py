@@ -41,16 +41,16 @@ class ThoughtFilter:
 
 
 def is_thinking(prompt: str) -> bool:
-    """Whether a prompt ends within a thought."""
+    """Return whether a prompt ends within a thought."""
     return prompt.rstrip().endswith(OPEN)
 
 
 def without_thought(prompt: str) -> str:
-    """The prompt, with an empty thought where it ends within one."""
+    """Return the prompt, with an empty thought where it ends within one."""
     return f"{prompt.rstrip()}\n\n{CLOSE}\n\n" if is_thinking(prompt) else prompt
 
 
 def _longest_beginning(text: str, mark: str) -> int:
-    """How many characters at the end of `text` begin `mark`."""
+    """Return how many characters at the end of `text` begin `mark`."""
     most = min(len(text), len(mark) - 1)
     return next((count for count in range(most, 0, -1) if text.endswith(mark[:count])), 0)

@@ -104,7 +104,7 @@ class Tokenizer:
 
     @classmethod
     def from_directory(cls, path: Path) -> Tokenizer:
-        """Loads the tokenizer of a Hugging Face model directory.
+        """Load the tokenizer of a Hugging Face model directory.
 
         `tokenizer.json` must be there; `tokenizer_config.json`, `generation_config.json`,
         `config.json` and `chat_template.jinja` are read where they are.
@@ -115,7 +115,7 @@ class Tokenizer:
         return cls(TokenizerFiles.read(Path(path)))
 
     def encode(self, text: str, *, specials: bool = False, continues: bool = False) -> list[int]:
-        """Turns text into token ids. Adds no beginning-of-sequence token.
+        """Turn text into token ids, without a beginning-of-sequence token.
 
         Args:
             text: any text that can be written as UTF-8.
@@ -138,7 +138,7 @@ class Tokenizer:
         return ids + self._encode_plain(text[end:], inner=continues or bool(ids))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Turns token ids into text; control tokens are left out.
+        """Turn token ids into text; control tokens are left out.
 
         Bytes that are not UTF-8 become U+FFFD, one for each maximal invalid sequence (Unicode
         standard, section 3.9). A vocabulary that begins every text with a space loses it here;
@@ -150,7 +150,7 @@ class Tokenizer:
         return text[1:] if self._adds_prefix_space and text.startswith(" ") else text
 
     def is_control(self, token_id: int) -> bool:
-        """Whether this is a control token, which `decode` leaves out."""
+        """Return whether this is a control token, which `decode` leaves out."""
         return token_id in self._control_ids
 
     @property
@@ -159,7 +159,7 @@ class Tokenizer:
         return self._adds_prefix_space
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes a token stands for, not always whole characters.
+        """Return the bytes a token stands for, not always whole characters.
 
         A control token gives its name. An id beyond the vocabulary, which a model with a padded
         embedding can draw, gives none.
@@ -170,7 +170,7 @@ class Tokenizer:
         return data
 
     def whole_text(self, token_id: int) -> str | None:
-        """The text of a token that is whole characters; None for a control token and for others."""
+        """Return the text of a token of whole characters; None for control tokens and others."""
         try:
             return self._whole_texts[token_id]
         except KeyError:
@@ -226,7 +226,7 @@ class Tokenizer:
     def _find_prefix(
         self, before_text: Sequence[str] | None, adds_bos: bool | None
     ) -> tuple[int, ...]:
-        """The ids before a raw text.
+        """Return the ids before a raw text.
 
         `add_bos_token` in tokenizer_config.json has the last word on the token that begins a text.
         Where neither it nor a post-processor says anything, SentencePiece's custom holds.
@@ -239,7 +239,7 @@ class Tokenizer:
         return (self.bos_id, *ids) if adds_bos else tuple(one for one in ids if one != self.bos_id)
 
     def _find_eos(self, files: TokenizerFiles) -> frozenset[int]:
-        """Ids of the generation settings, of the tokenizer, and of turns the template ends.
+        """Return ids of the generation settings, of the tokenizer, and of turns the template ends.
 
         As in transformers, `generation_config.json` overrides `config.json`. The template's own
         turn ends are added because releases exist (the first Llama 3) that do not list them.
@@ -274,7 +274,7 @@ def _named_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _flag(settings: Mapping[str, Any], field: str) -> bool | None:
-    """A setting that is true, false, or silent: absent or null."""
+    """Return a setting that is true, false, or silent: absent or null."""
     value = settings.get(field)
     if value is not None and not isinstance(value, bool):
         raise TokenizerError(f"{field} in tokenizer_config.json must be true or false: {value!r}")
@@ -284,7 +284,7 @@ def _flag(settings: Mapping[str, Any], field: str) -> bool | None:
 def _control_tokens(
     added: Sequence[Mapping[str, Any]], renderer: TemplateRenderer | None
 ) -> list[Mapping[str, Any]]:
-    """The added tokens that are control tokens, longest first.
+    """Return the added tokens that are control tokens, longest first.
 
     The marks around thoughts are text: whoever reads a reply has to see them.
     """
@@ -298,7 +298,7 @@ def _control_tokens(
 
 
 def _control_pattern(control: Sequence[Mapping[str, Any]]) -> re.Pattern[str]:
-    """Finds control tokens, which come longest first: one group for each, in their order."""
+    """Return a pattern of control tokens, the longest first: a group for each, in their order."""
     alternatives = (
         (r"\s*" if token.get("lstrip") else "")
         + f"({re.escape(token['content'])})"

@@ -76,7 +76,7 @@ class GgufCheckpoint(TensorStore):
         return name in self._parts
 
     def info(self, name: str) -> TensorInfo:
-        """What the header says of a tensor."""
+        """Return what the header says of a tensor."""
         return self._parts[name].header.tensors[name]
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -113,7 +113,7 @@ class GgufCheckpoint(TensorStore):
 
 
 def _parts(path: Path) -> list[Path]:
-    """All files of a model, of which `path` is one."""
+    """Return all files of a model, of which `path` is one."""
     match = _PART.fullmatch(path.name)
     if match is None:
         return [path]

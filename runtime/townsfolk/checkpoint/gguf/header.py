@@ -186,7 +186,7 @@ def _describe(cursor: _Cursor) -> TensorInfo:
 
 
 def _placed(described: Sequence[TensorInfo], begin: int, file_bytes: int) -> dict[str, TensorInfo]:
-    """The tensors by name, with their places in the file."""
+    """Return the tensors by name, with their places in the file."""
     tensors: dict[str, TensorInfo] = {}
     for info in described:
         name, shape = info.name, info.shape

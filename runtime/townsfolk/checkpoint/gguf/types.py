@@ -21,12 +21,12 @@ BLOCK_TYPES = {
 
 
 def size_of(number: int) -> Layout | None:
-    """Values and bytes of a block of this type; None for one that is not read."""
+    """Return values and bytes of a block of this type; None for one that is not read."""
     if number in DENSE_TYPES:
         return Layout(1, DENSE_TYPES[number].itemsize)
     return BLOCK_TYPES[number].layout if number in BLOCK_TYPES else None
 
 
 def readable() -> str:
-    """The types that are read, for messages."""
+    """Return the types that are read, for messages."""
     return ", ".join(TYPE_NAMES[number] for number in sorted({*DENSE_TYPES, *BLOCK_TYPES}))

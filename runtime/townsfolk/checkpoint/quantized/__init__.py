@@ -27,7 +27,7 @@ METHODS = tuple(_OPENERS)
 
 
 def open_quantized(checkpoint: Checkpoint, config: Mapping[str, Any]) -> QuantizedCheckpoint:
-    """The weights of a checkpoint as its `quantization_config` describes them.
+    """Return the weights of a checkpoint as its `quantization_config` describes them.
 
     Raises:
         CheckpointError: they are in a layout that is not read; the message says which are.

@@ -61,7 +61,7 @@ class _AwqWeight(QuantizedWeight):
 
 
 def weights(checkpoint: Checkpoint, config: Mapping[str, Any]) -> dict[str, QuantizedWeight]:
-    """The weights of an AWQ checkpoint.
+    """Return the weights of an AWQ checkpoint.
 
     Raises:
         CheckpointError: they are no integers of 4 bits, or in the order of other kernels.

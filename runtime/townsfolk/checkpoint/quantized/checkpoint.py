@@ -47,7 +47,7 @@ class QuantizedWeight(ABC):
 
     @abstractmethod
     def rows(self, first: int, count: int) -> Tensor:
-        """Rows in blocks, [count, bytes of a row] uint8, or as numbers, [count, columns]."""
+        """Return rows in blocks, [count, bytes of a row] uint8, or as numbers, [count, columns]."""
 
     def part(self, begin: int) -> Reading:
         """See `StoredTensor`."""

@@ -82,7 +82,7 @@ class _ScaledWeight(QuantizedWeight):
 
 
 def weights(checkpoint: Checkpoint, config: Mapping[str, Any]) -> dict[str, QuantizedWeight]:
-    """The weights of a compressed-tensors checkpoint.
+    """Return the weights of a compressed-tensors checkpoint.
 
     Raises:
         CheckpointError: some have zeros, are in another format or in an order of their own.

@@ -97,7 +97,7 @@ class _GptqWeight(QuantizedWeight):
 
 
 def weights(checkpoint: Checkpoint, config: Mapping[str, Any]) -> dict[str, QuantizedWeight]:
-    """The weights of a GPTQ checkpoint.
+    """Return the weights of a GPTQ checkpoint.
 
     Raises:
         CheckpointError: they have another number of bits than 4 or 8.

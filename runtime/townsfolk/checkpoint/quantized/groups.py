@@ -10,7 +10,7 @@ BLOCK = 32  # values of a block
 
 
 def blocks_of_4_bits(integers: Tensor, scales: Tensor, zeros: Tensor | None) -> Tensor:
-    """Rows of `scale * (integer - zero)` as Q4_1 blocks; without zeros as Q4_0, whose zero is 8.
+    """Return rows of `scale * (integer - zero)` as Q4_1; without zeros as Q4_0, whose zero is 8.
 
     Args:
         integers: [rows, columns] uint8, below 16.
@@ -31,7 +31,7 @@ def blocks_of_4_bits(integers: Tensor, scales: Tensor, zeros: Tensor | None) -> 
 
 
 def blocks_of_8_bits(integers: Tensor, scales: Tensor) -> Tensor:
-    """Rows of `scale * integer` as Q8_0 blocks.
+    """Return rows of `scale * integer` as Q8_0 blocks.
 
     Args:
         integers: [rows, columns] int8.
@@ -77,7 +77,7 @@ def numbers(integers: Tensor, scales: Tensor, zeros: Tensor | None, dtype: torch
 
 
 def fits(columns: int, groups: int) -> bool:
-    """Whether groups of a row are whole blocks."""
+    """Return whether groups of a row are whole blocks."""
     return groups > 0 and columns % (groups * BLOCK) == 0
 
 

@@ -47,13 +47,13 @@ class _Blocks(QuantizedWeight):
 
 
 def description(formats: Mapping[str, BlockFormat]) -> dict[str, Any]:
-    """The `quantization_config` of a checkpoint whose weights are in these formats, by name."""
+    """Return the `quantization_config` of a checkpoint with weights in these formats, by name."""
     blocks = {name: block_format.value for name, block_format in formats.items()}
     return {"quant_method": METHOD, "version": VERSION, "blocks": blocks}
 
 
 def weights(checkpoint: Checkpoint, config: Mapping[str, Any]) -> dict[str, QuantizedWeight]:
-    """The weights that a `quantization_config` describes."""
+    """Return the weights that a `quantization_config` describes."""
     if config.get("version") != VERSION:
         raise CheckpointError(
             f"quantization_config is of version {config.get('version')!r}; {VERSION} is read: "

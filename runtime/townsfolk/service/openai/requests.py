@@ -134,7 +134,7 @@ class ChatMessage(_Fields):
         return self
 
     def message(self, box: ToolBox) -> Message:
-        """As the chat template takes it. Whoever has a name speaks a line of a script."""
+        """Return it as the chat template takes it. Whoever has a name speaks a line of a script."""
         if self.role == "tool":
             return {"role": "user", "content": box.returned(self.content)}
         if self.tool_calls:

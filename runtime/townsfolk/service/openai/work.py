@@ -108,7 +108,7 @@ class Work:
 
 
 def _call(generation: Generation | ToolReply) -> Fields | None:
-    """What a reply calls, if anything."""
+    """Return what a reply calls, if anything."""
     if not isinstance(generation, ToolReply) or generation.call is None:
         return None
     return responses.call_fields(generation.call)
