@@ -7,25 +7,23 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from townsfolk.dialogue.prompt import Message
-from townsfolk.dialogue.tools import Tool, ToolBox, ToolCall
+from townsfolk.dialogue.tools import Tool
 from townsfolk.grammar import Grammar
 from townsfolk.sampling.params import MAX_LOGPROBS, SamplingParams
 from townsfolk.service.openai.errors import invalid, unsupported
+from townsfolk.service.openai.fields import NAME, Fields, Whole, as_list, as_map
+from townsfolk.service.openai.messages import ChatMessage
 
 MAX_CHOICES = 128
 MAX_PROMPTS = 128
 MAX_TOOLS = 64
-_NAME = r"^[a-zA-Z0-9_-]{1,64}$"
 _SEEDS = 2**64
 _NO_FUNCTIONS = "is what OpenAI had before tools; give tools and tool_choice"
 _NO_OTHER = "is not supported by this runtime; leave it out"
@@ -51,104 +49,10 @@ _REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
 _IGNORED = ("user", "metadata", "safety_identifier", "prompt_cache_key")
 
 
-class _Fields(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {name: value for name, value in data.items() if value is not None}
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _text(content: Any) -> Any:
-    """Return a message's content, which may come in parts, as one text."""
-    if not isinstance(content, list):
-        return content
-    texts = []
-    for index, part in enumerate(content):
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind != "text" or not isinstance(part.get("text"), str):
-            raise ValueError(f"part {index} is no text, and only text is supported")
-        texts.append(part["text"])
-    return "\n".join(texts)
-
-
-class CalledFunction(_Fields):
-    """What was called."""
-
-    name: str = Field(pattern=_NAME)
-    arguments: str
-
-    @property
-    def call(self) -> ToolCall:
-        """As the model has it.
-
-        Raises:
-            ApiError: The arguments are no JSON object.
-        """
-        try:
-            arguments = json.loads(self.arguments)
-        except (ValueError, RecursionError):
-            arguments = None
-        if not isinstance(arguments, dict):
-            raise invalid("messages", f"the arguments of a call of {self.name} are no JSON object")
-        return ToolCall(self.name, arguments)
-
-
-class MessageCall(_Fields):
-    """A call in a message of the assistant's."""
-
-    id: str
-    type: Literal["function"] = "function"
-    function: CalledFunction
-
-
-class ChatMessage(_Fields):
-    """One message."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[str, BeforeValidator(_text)]
-    name: str = ""
-    tool_calls: list[MessageCall] = []
-    tool_call_id: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _may_only_call(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("tool_calls") and data.get("content") is None:
-            return data | {"content": ""}
-        return data
-
-    @model_validator(mode="after")
-    def _has_what_its_role_has(self) -> ChatMessage:
-        if (self.role == "tool") != bool(self.tool_call_id):
-            raise ValueError("tool_call_id belongs to the role tool, and must be there")
-        if self.tool_calls and self.role != "assistant":
-            raise ValueError("tool_calls belong to the role assistant")
-        return self
-
-    def message(self, box: ToolBox) -> Message:
-        """Return it as the chat template takes it. Whoever has a name speaks a line of a script."""
-        if self.role == "tool":
-            return {"role": "user", "content": box.returned(self.content)}
-        if self.tool_calls:
-            calls = [box.called(each.function.call) for each in self.tool_calls]
-            return {"role": "assistant", "content": "\n".join([self.content, *calls]).strip()}
-        role = "system" if self.role == "developer" else self.role
-        named = self.name and role != "assistant"
-        return {"role": role, "content": f"{self.name}: {self.content}" if named else self.content}
-
-
-class Function(_Fields):
+class Function(Fields):
     """A function that may be called."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NAME)
     description: str = ""
     parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object"})
     strict: bool = True
@@ -165,7 +69,7 @@ class Function(_Fields):
         return absent[info.field_name or ""] if value is None else value
 
 
-class ChatTool(_Fields):
+class ChatTool(Fields):
     """A tool; functions are the only ones."""
 
     type: Literal["function"]
@@ -178,23 +82,23 @@ class ChatTool(_Fields):
         return Tool(own.name, own.description, own.parameters)
 
 
-class ChosenFunction(_Fields):
+class ChosenFunction(Fields):
     """Which function must be called."""
 
     name: str
 
 
-class ChosenTool(_Fields):
+class ChosenTool(Fields):
     """Which tool must be called."""
 
     type: Literal["function"]
     function: ChosenFunction
 
 
-class JsonSchema(_Fields):
+class JsonSchema(Fields):
     """A schema by name."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NAME)
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
     description: str = ""
     strict: bool = True
@@ -205,7 +109,7 @@ class JsonSchema(_Fields):
         return data  # null is a value within a schema
 
 
-class ResponseFormat(_Fields):
+class ResponseFormat(Fields):
     """What the reply must be."""
 
     type: Literal["text", "json_object", "json_schema"]
@@ -226,28 +130,30 @@ class ResponseFormat(_Fields):
         return Grammar.json_schema(json.dumps(schema, ensure_ascii=False))
 
 
-class StreamOptions(_Fields):
+class StreamOptions(Fields):
     """How a stream ends."""
 
     include_usage: bool = False
     include_obfuscation: Literal[False] = False
 
 
-class _Request(_Fields):
+class _Request(Fields):
     model: str
     stream: bool = False
     stream_options: StreamOptions | None = None
-    n: int = Field(1, ge=1, le=MAX_CHOICES)
-    max_tokens: int | None = Field(None, ge=1)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**64)
-    stop: Annotated[list[str], BeforeValidator(_as_list)] = []
+    n: Whole = Field(1, ge=1, le=MAX_CHOICES)
+    max_tokens: Whole | None = Field(None, ge=1)
+    seed: Whole | None = Field(None, ge=-(2**63), lt=2**64)
+    stop: Annotated[list[str], BeforeValidator(as_list)] = Field([])
     temperature: float | None = None
     top_p: float | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    logit_bias: dict[Annotated[int, Field(strict=False)], float] = {}
+    logit_bias: Annotated[
+        dict[Annotated[int, Field(strict=False)], float], BeforeValidator(as_map)
+    ] = Field({})
     # Beyond OpenAI's, as other local servers have them.
-    top_k: int | None = None
+    top_k: Whole | None = None  # 0 and -1 for all
     min_p: float | None = None
     repetition_penalty: float | None = None
 
@@ -290,7 +196,7 @@ class _Request(_Fields):
             "top_p": self.top_p,
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
-            "top_k": self.top_k,
+            "top_k": 0 if self.top_k == -1 else self.top_k,
             "min_p": self.min_p,
             "repetition_penalty": self.repetition_penalty,
             "logprobs": logprobs,
@@ -317,9 +223,9 @@ class ChatRequest(_Request):
     """The body of POST /v1/chat/completions."""
 
     messages: list[ChatMessage] = Field(min_length=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: Whole | None = Field(None, ge=1)
     logprobs: bool = False
-    top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    top_logprobs: Whole | None = Field(None, ge=0, le=MAX_LOGPROBS)
     response_format: ResponseFormat | None = None
     tools: list[ChatTool] = Field([], max_length=MAX_TOOLS)
     tool_choice: Literal["none", "auto", "required"] | ChosenTool | None = None
@@ -353,7 +259,7 @@ class ChatRequest(_Request):
 
     @model_validator(mode="after")
     def _agrees(self) -> ChatRequest:
-        if self.top_logprobs is not None and not self.logprobs:
+        if self.top_logprobs and not self.logprobs:
             raise invalid("top_logprobs", "only with logprobs")
         return self
 
@@ -375,7 +281,7 @@ class CompletionRequest(_Request):
     prompt: Annotated[
         list[Any], BeforeValidator(_prompts), Field(min_length=1, max_length=MAX_PROMPTS)
     ]
-    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    logprobs: Whole | None = Field(None, ge=0, le=MAX_LOGPROBS)
 
     @model_validator(mode="after")
     def _has_prompts(self) -> CompletionRequest:
