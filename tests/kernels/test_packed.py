@@ -10,7 +10,9 @@ from packed_checks import (
     check_packed_project_and_add,
 )
 from product_checks import error
-from townsfolk_kernels.gpu.launch import Tiles
+from townsfolk_kernels.decode.operands import Launch
+from townsfolk_kernels.decode.packed_projection import PackedRows, project_packed
+from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
 from townsfolk_kernels.prefill.dequantize import dequantize_packed
 from townsfolk_kernels.prefill.packed_matrix import PackedMatrix
 from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
@@ -61,6 +63,68 @@ def test_rows_in_a_loop(block_format, tiles):
 def test_a_row_in_registers(block_format, ragged):
     width = width_of(block_format, ragged)
     check_packed_project(1, width, [(block_format, 21)], IN_REGISTERS, torch.float16, "cpu")
+
+
+KINDS = pytest.mark.parametrize("block_format", HELD[2:], ids=lambda f: f.name)
+
+
+@KINDS
+@pytest.mark.parametrize("splits", [1, 2])
+def test_rows_by_slices(block_format, splits):
+    """Each warp has units of its own, and the last ones may lie beyond the end."""
+    tiles = Tiles(16, 128, 2, splits=splits, matrix=True)
+    width = width_of(block_format, ragged=splits == 2)
+    check_packed_project(3, width, [(block_format, 21)], tiles, torch.float16, "cpu")
+
+
+@pytest.mark.parametrize("matrix", [False, True], ids=["in a loop", "by slices"])
+@pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q8_0], ids=str)
+def test_scales_on_sums(block_format, matrix):
+    tiles = Tiles(16, 128, 2, matrix=matrix, way=1)
+    check_packed_project(2, 256, [(block_format, 5)], tiles, torch.bfloat16, "cpu")
+
+
+@KINDS
+@pytest.mark.parametrize("way", [1, 2], ids=["at once", "by blocks"])
+def test_a_row_in_fixed_point(block_format, way):
+    tiles = Tiles(4, 0, 1, stages=2, way=way)
+    width = width_of(block_format, ragged=way == 2)
+    check_packed_project(1, width, [(block_format, 6)], tiles, torch.float16, "cpu")
+
+
+@pytest.mark.parametrize("batch", [1, 2], ids=["by blocks", "by slices"])
+def test_other_products(batch):
+    blocks, slices = Tiles(4, 0, 1, stages=2, way=2), Tiles(16, 128, 2, matrix=True, way=1)
+    tiles = blocks if batch == 1 else slices
+    check_packed_gate_up(batch, 256, 3, BlockFormat.Q4_K, tiles, torch.float16, "cpu")
+    check_packed_project_and_add(batch, 256, (BlockFormat.Q8_0, 5), tiles, torch.float16, "cpu")
+    parts = [(BlockFormat.Q4_K, 3), (BlockFormat.Q8_0, 2)]
+    check_packed_project(batch, 256, parts, tiles, torch.float16, "cpu")
+
+
+def row_times_ones(x):
+    """A row in fixed point times a weight whose first 64 columns are 0 and others 1."""
+    raw = torch.ones(3, 2, 34, dtype=torch.uint8)
+    raw[:, :, :2] = torch.tensor([0.0, 1.0]).half().view(2, 1).view(torch.uint8)
+    raw = raw.repeat_interleave(2, dim=1).view(3, -1)
+    data = pack(raw, BlockFormat.Q8_0)
+    weight = PackedRows(data, BlockFormat.Q8_0, 128, packed_table(BlockFormat.Q8_0, CPU))
+    out, space = torch.full((1, 3), torch.nan), SplitWorkspace.allocate(0, 0, CPU)
+    project_packed(x, (weight,), out, Launch(Tiles(4, 0, 4, way=1), space, dependent=False))
+    return out
+
+
+def test_large_numbers_leave_far_ones_of_a_row_their_digits():
+    x = torch.randn(1, 128).half() * 1e-3
+    expected = x[0, 64:].double().sum()
+    x[0, :64] = 6e4
+    assert (row_times_ones(x) - expected).abs().max() < 1e-4 * x[0, 64:].double().norm()
+
+
+def test_what_is_no_number_in_a_row_leaves_none():
+    x = torch.randn(1, 128).half()
+    x[0, 77] = torch.nan
+    assert row_times_ones(x).isnan().all()
 
 
 @formats

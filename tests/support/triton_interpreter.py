@@ -29,3 +29,22 @@ def _reduce(self, input):  # noqa: A002
 
 
 interpreter.ReduceOps.generic_reduce = _reduce
+
+
+_create_dot = interpreter.InterpreterBuilder.create_dot
+
+
+def _dot(self, a, b, d, input_precision, max_num_imprecise_acc):
+    """Triton 3.6 multiplies the bits of bfloat16 numbers as integers."""
+    a, b = (_widened(each) for each in (a, b))
+    return _create_dot(self, a, b, d, input_precision, max_num_imprecise_acc)
+
+
+def _widened(handle):
+    if handle.dtype.scalar != interpreter.tl.bfloat16:
+        return handle
+    data = (handle.data.astype(np.uint32) << 16).view(np.float32)
+    return interpreter.TensorHandle(data, interpreter.tl.float32)
+
+
+interpreter.InterpreterBuilder.create_dot = _dot

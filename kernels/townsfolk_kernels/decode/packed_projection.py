@@ -87,8 +87,8 @@ def _project_kernel(
     UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr,
     STRIDE2: tl.constexpr, UNITS2: tl.constexpr, UNIT2: tl.constexpr, LAYOUT2: tl.constexpr,
     SCALES2: tl.constexpr, PER2: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr,
-    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
-    SIGNALS: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, SLICES: tl.constexpr,
+    WAY: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     r, m = tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -97,23 +97,25 @@ def _project_kernel(
         n = tile * ROWS + r
         inside = n < N1
         acc, _ = multiply(
-            x, w, table, tl.minimum(n, N1 - 1), split, batch, out, inside, K, STRIDE, UNITS,
-            UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
+            x, w, table, tile * ROWS, split, batch, out, inside, ROWS, ROWS, N1 - 1, K, STRIDE,
+            UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION,
+            DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     elif tile < TILES1:
         n = tile * ROWS + r
         inside = n < N1
         acc, _ = multiply(
-            x, w, table, tl.minimum(n, N1 - 1), split, batch, out, inside, K, STRIDE, UNITS,
-            UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
+            x, w, table, tile * ROWS, split, batch, out, inside, ROWS, ROWS, N1 - 1, K, STRIDE,
+            UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION,
+            DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     else:
         n = N1 + (tile - TILES1) * ROWS + r
         inside = n < N
         acc, _ = multiply(
-            x, w2, table2, tl.minimum(n, N - 1) - N1, split, batch, out, inside, K, STRIDE2,
-            UNITS2, UNIT2, LAYOUT2, SCALES2, PER2, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT,
-            SIGNALS, False,
+            x, w2, table2, (tile - TILES1) * ROWS, split, batch, out, inside, ROWS, ROWS,
+            N - N1 - 1, K, STRIDE2, UNITS2, UNIT2, LAYOUT2, SCALES2, PER2, BATCH, STAGES, SPLITS,
+            SLICES, WAY, PRECISION, DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if NORMED:
@@ -131,7 +133,8 @@ def _project_and_add_kernel(
     N: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr,
     UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr,
     PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
-    SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    SPLITS: tl.constexpr, SLICES: tl.constexpr, WAY: tl.constexpr, PRECISION: tl.constexpr,
+    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -139,8 +142,9 @@ def _project_and_add_kernel(
     at = m[None, :] * N + n[:, None]
     inside = (n[:, None] < N) & (m[None, :] < batch)
     acc, before = multiply(
-        x, w, table, tl.minimum(n, N - 1), split, batch, residual + at, inside, K, STRIDE, UNITS,
-        UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, True,
+        x, w, table, tile * ROWS, split, batch, residual + at, inside, ROWS, ROWS, N - 1, K,
+        STRIDE, UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION,
+        DEPENDENT, SIGNALS, True,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     stored = is_last & inside
@@ -159,16 +163,17 @@ def _gate_up_kernel(
     N: tl.constexpr, SUMS: tl.constexpr, HAS_BIAS: tl.constexpr, ACTIVATION: tl.constexpr,
     K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
     LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, ROWS: tl.constexpr,
-    BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
-    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr, SLICES: tl.constexpr,
+    WAY: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     # Rows of the gate, then as many of up, which lie N rows behind.
     r = tl.arange(0, 2 * ROWS)
     rows = tl.minimum(tile * ROWS + r % ROWS, N - 1) + r // ROWS * N
     acc, _ = multiply(
-        x, w, table, rows, split, batch, out, rows >= 0, K, STRIDE, UNITS, UNIT, LAYOUT, SCALES,
-        PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS, False,
+        x, w, table, tile * ROWS, split, batch, out, rows >= 0, 2 * ROWS, ROWS, N - 1, K, STRIDE,
+        UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION, DEPENDENT,
+        SIGNALS, False,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     acc *= inverse_rms(load_squares(squares, batch, SUMS, BATCH), eps, K)
@@ -304,6 +309,8 @@ def _options(part: PackedRows, x: Tensor, launch: LaunchConfig) -> dict[str, Any
         "BATCH": batch if tiles.depth == 0 else max(batch, 8),
         "STAGES": tiles.stages,
         "SPLITS": tiles.splits,
+        "SLICES": tiles.warps if tiles.matrix else 0,
+        "WAY": tiles.way,
         "PRECISION": precision(x),
         "DEPENDENT": launch.dependent,
         "SIGNALS": card_of(x.device).has_dependent_launch,

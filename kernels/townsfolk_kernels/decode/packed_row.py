@@ -22,39 +22,87 @@ def _load(at, mask, MASKED: tl.constexpr):
 
 @triton.jit
 def hold_packed(
-    w, n, STRIDE: tl.constexpr, UNITS: tl.constexpr, WIDTH: tl.constexpr, LAYOUT: tl.constexpr
-):
-    """Load a program's share of rows `n`, before it waits; `WIDTH` is `UNITS` as a power of two."""
+    w, n, STRIDE: tl.constexpr, UNITS: tl.constexpr, WIDTH: tl.constexpr, LAYOUT: tl.constexpr,
+    BY_RUN: tl.constexpr,
+):  # fmt: skip
+    """Load a program's share of rows `n`, before it waits; `WIDTH` is `UNITS` as a power of two.
+
+    With BY_RUN scales are words for each run of 4 words of integers, which one thread holds.
+    """
     MASKED: tl.constexpr = WIDTH != UNITS
     row = w + n.to(tl.int64) * STRIDE
     words = row.to(tl.pointer_type(tl.int32))[:, None]
-    u, c = tl.arange(0, WIDTH), tl.arange(0, 16 * WIDTH)[None, :]
-    inside, is_unit = c < 16 * UNITS, (u < UNITS)[None, :, None]
-    halves = row.to(tl.pointer_type(tl.float16))[:, None, None]
-    pairs = row.to(tl.pointer_type(tl.int32))[:, None, None]
-    unit = u[None, :, None]
-    if LAYOUT == AFFINE4:
-        a = _load(words + c, inside, MASKED)
-        b = a
-        h = a
-        s = _load(pairs + (UNITS * 16 + unit * 4 + _upto(4)), is_unit, MASKED)
-    elif LAYOUT == CODE4:
-        a = _load(words + c, inside, MASKED)
-        b = a
-        h = a
-        s = _load(halves + (UNITS * 32 + unit * 4 + _upto(4)), is_unit, MASKED)
-    elif LAYOUT == SCALED8:
-        a = _load(words + c, inside, MASKED)
-        b = a
-        h = a
-        s = _load(halves + (UNITS * 32 + unit * 2 + _upto(2)), is_unit, MASKED)
-    else:
-        tl.static_assert(LAYOUT == SCALED6)
+    c = tl.arange(0, 16 * WIDTH)[None, :]
+    inside = c < 16 * UNITS
+    if LAYOUT == SCALED6:
         a = _load(words + (c // 16 * 32 + c % 16), inside, MASKED)
         b = _load(words + (c // 16 * 32 + c % 16 + 16), inside, MASKED)
         h = _load(words + (UNITS * 32 + c), inside, MASKED)
-        s = _load(halves + (UNITS * 96 + unit * 16 + _upto(16)), is_unit, MASKED)
+    else:
+        a = _load(words + c, inside, MASKED)
+        b = a
+        h = a
+    if BY_RUN:
+        s = _scales_of_runs(row, UNITS, WIDTH, LAYOUT, MASKED)
+    else:
+        s = _scales_of_units(row, UNITS, WIDTH, LAYOUT, MASKED)
     return a, b, h, s
+
+
+@triton.jit
+def _scales_of_units(
+    row, UNITS: tl.constexpr, WIDTH: tl.constexpr, LAYOUT: tl.constexpr, MASKED: tl.constexpr
+):
+    unit = tl.arange(0, WIDTH)[None, :, None]
+    is_unit = unit < UNITS
+    halves = row.to(tl.pointer_type(tl.float16))[:, None, None]
+    pairs = row.to(tl.pointer_type(tl.int32))[:, None, None]
+    if LAYOUT == AFFINE4:
+        s = _load(pairs + (UNITS * 16 + unit * 4 + _upto(4)), is_unit, MASKED)
+    elif LAYOUT == CODE4:
+        s = _load(halves + (UNITS * 32 + unit * 4 + _upto(4)), is_unit, MASKED)
+    elif LAYOUT == SCALED8:
+        s = _load(halves + (UNITS * 32 + unit * 2 + _upto(2)), is_unit, MASKED)
+    else:
+        tl.static_assert(LAYOUT == SCALED6)
+        s = _load(halves + (UNITS * 96 + unit * 16 + _upto(16)), is_unit, MASKED)
+    return s
+
+
+@triton.jit
+def _scales_of_runs(
+    row, UNITS: tl.constexpr, WIDTH: tl.constexpr, LAYOUT: tl.constexpr, MASKED: tl.constexpr
+):
+    """Return four words [rows, runs], where there are so many; others of a unit load them, too.
+
+    They are loaded as [runs, rows]: the compiler then deals them out as it does integers, and no
+    product has to go through shared memory to meet its scale.
+    """
+    unit = (tl.arange(0, 4 * WIDTH) // 4)[:, None]
+    is_unit = unit < UNITS
+    long = row.to(tl.pointer_type(tl.int64))[None, :]
+    if LAYOUT == AFFINE4:
+        both = (long + (UNITS * 8 + unit * 2))[:, :, None] + tl.arange(0, 2)[None, None, :]
+        s0, s1 = tl.split(_load(both, is_unit[:, :, None], MASKED))
+        s2 = s0
+        s3 = s0
+    elif LAYOUT == CODE4:
+        s0 = _load(long + (UNITS * 8 + unit), is_unit, MASKED)
+        s1 = s0
+        s2 = s0
+        s3 = s0
+    elif LAYOUT == SCALED8:
+        short = row.to(tl.pointer_type(tl.int32))[None, :]
+        s0 = _load(short + (UNITS * 16 + unit), is_unit, MASKED)
+        s1 = s0
+        s2 = s0
+        s3 = s0
+    else:
+        tl.static_assert(LAYOUT == SCALED6)
+        lower = (long + (UNITS * 24 + unit * 4))[:, :, None] + tl.arange(0, 2)[None, None, :]
+        s0, s1 = tl.split(_load(lower, is_unit[:, :, None], MASKED))
+        s2, s3 = tl.split(_load(lower + 2, is_unit[:, :, None], MASKED))
+    return tl.trans(s0), tl.trans(s1), tl.trans(s2), tl.trans(s3)
 
 
 @triton.jit
@@ -153,7 +201,7 @@ def _load_part(at, first, K: tl.constexpr, MASKED: tl.constexpr):
 
 
 @triton.jit
-def _number(word, i: tl.constexpr, dtype: tl.constexpr):
+def number(word, i: tl.constexpr, dtype: tl.constexpr):
     """Return the lower or upper 16 bits of a word as a number, in fp32."""
     if dtype == tl.bfloat16:
         if i == 0:
@@ -165,7 +213,7 @@ def _number(word, i: tl.constexpr, dtype: tl.constexpr):
 
 
 @triton.jit
-def _quarters(tile):
+def quarters(tile):
     """Part each 4 neighbouring words, which one thread holds: four tiles [rows, runs]."""
     ROWS: tl.constexpr = tile.shape[0]
     RUNS: tl.constexpr = tile.shape[1] // 4
@@ -177,25 +225,25 @@ def _quarters(tile):
 
 @triton.jit
 def _product(words, x, place: tl.constexpr, zero, dtype: tl.constexpr, WIDE: tl.constexpr):
-    """Return bytes `place` and `place + 2` of `_quarters` times neighbours of `x`: [rows, runs]."""
+    """Return bytes `place` and `place + 2` of `quarters` times neighbours of `x`: [rows, runs]."""
     ROWS: tl.constexpr = words[0].shape[0]
-    x = _quarters(tl.broadcast_to(x[None, :], [ROWS, x.shape[0]]))
+    x = quarters(tl.broadcast_to(x[None, :], [ROWS, x.shape[0]]))
     magic = zero + (0x4B000000 if WIDE else 0x3F000000)
     # less 2**23, and 128 as the signs' bits were turned; exact
     less: tl.constexpr = 8388736.0 if WIDE else 0.0
     # One chain, so that each step is one operation.
-    total = (_byte(words[0], place, magic, WIDE) - less) * _number(x[0], 0, dtype)
-    total += (_byte(words[0], place + 2, magic, WIDE) - less) * _number(x[0], 1, dtype)
+    total = (_byte(words[0], place, magic, WIDE) - less) * number(x[0], 0, dtype)
+    total += (_byte(words[0], place + 2, magic, WIDE) - less) * number(x[0], 1, dtype)
     for i in tl.static_range(1, 4):
-        total += (_byte(words[i], place, magic, WIDE) - less) * _number(x[i], 0, dtype)
-        total += (_byte(words[i], place + 2, magic, WIDE) - less) * _number(x[i], 1, dtype)
+        total += (_byte(words[i], place, magic, WIDE) - less) * number(x[i], 0, dtype)
+        total += (_byte(words[i], place + 2, magic, WIDE) - less) * number(x[i], 1, dtype)
     return total
 
 
 @triton.jit
 def _sum(x, RUNS: tl.constexpr, dtype: tl.constexpr):
     """Return the sums of `x` over so many runs: [1, units * 4 / RUNS]."""
-    both = _number(x, 0, dtype) + _number(x, 1, dtype)
+    both = number(x, 0, dtype) + number(x, 1, dtype)
     return tl.sum(tl.reshape(both, [1, x.shape[0] // (4 * RUNS), 4 * RUNS]), axis=2)
 
 
@@ -233,7 +281,7 @@ def times_row(a, b, h, s, x, zero, dtype: tl.constexpr, LAYOUT: tl.constexpr):
     if LAYOUT == SCALED6:
         result = _times_six_bits(a, b, h, s, x, zero, dtype)
     elif LAYOUT == SCALED8:
-        words = _quarters(a ^ -0x7F7F7F80)
+        words = quarters(a ^ -0x7F7F7F80)
         f0, f1 = tl.split(s.to(tl.float32))
         total = _product(words, x[0], 0, zero, dtype, True) * _each(f0, 4)
         total += _product(words, x[1], 1, zero, dtype, True) * _each(f1, 4)
@@ -248,7 +296,7 @@ def _times_four_bits(a, s, x, zero, dtype: tl.constexpr, LAYOUT: tl.constexpr):
     ROWS: tl.constexpr = s.shape[0]
     UNITS: tl.constexpr = s.shape[1]
     # By part: the second and the fourth are in the upper bits of bytes.
-    low, high = _quarters(_nibbles(a)), _quarters(_nibbles(a >> 4))
+    low, high = quarters(_nibbles(a)), quarters(_nibbles(a >> 4))
     even, odd = tl.split(tl.reshape(s, [ROWS, UNITS, 2, 2]))
     s0, s2 = tl.split(even)
     s1, s3 = tl.split(odd)
@@ -283,14 +331,14 @@ def _times_six_bits(a, b, h, s, x, zero, dtype: tl.constexpr):
     f2, f6 = tl.split(e1)
     f1, f5 = tl.split(o0)
     f3, f7 = tl.split(o1)
-    low = _quarters(_nibbles(a) | ((h << 4) & 0x30303030))
-    high = _quarters(_nibbles(a >> 4) | ((h << 2) & 0x30303030))
+    low = quarters(_nibbles(a) | ((h << 4) & 0x30303030))
+    high = quarters(_nibbles(a >> 4) | ((h << 2) & 0x30303030))
     total, rest = _six_bit_part(low, x[0], 0, f0, zero, dtype)
     total, rest = _add(total, rest, _six_bit_part(high, x[1], 0, f1, zero, dtype))
     total, rest = _add(total, rest, _six_bit_part(low, x[2], 1, f2, zero, dtype))
     total, rest = _add(total, rest, _six_bit_part(high, x[3], 1, f3, zero, dtype))
-    low = _quarters(_nibbles(b) | (h & 0x30303030))
-    high = _quarters(_nibbles(b >> 4) | ((h >> 2) & 0x30303030))
+    low = quarters(_nibbles(b) | (h & 0x30303030))
+    high = quarters(_nibbles(b >> 4) | ((h >> 2) & 0x30303030))
     total, rest = _add(total, rest, _six_bit_part(low, x[4], 0, f4, zero, dtype))
     total, rest = _add(total, rest, _six_bit_part(high, x[5], 0, f5, zero, dtype))
     total, rest = _add(total, rest, _six_bit_part(low, x[6], 1, f6, zero, dtype))

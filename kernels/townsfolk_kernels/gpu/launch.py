@@ -50,7 +50,9 @@ class Tiles:
         stages: iterations whose loads are in flight.
         splits: the most programs that share one tile's reduction.
         matrix: whether tensor cores multiply where `depth` is 0, each warp a slice of the
-            reduction; where it is not, they always do.
+            reduction; where it is not, they always do, packed weights by such slices, too.
+        way: how packed integers are multiplied: 0 as numbers; 1 as integers, with scales on sums,
+            one row in fixed point; 2 likewise, one row with `stages` blocks of rows one by one.
     """
 
     rows: int
@@ -59,6 +61,7 @@ class Tiles:
     stages: int = 3
     splits: int = 1
     matrix: bool = False
+    way: int = 0
 
     @property
     def uses_tensor_cores(self) -> bool:
