@@ -81,7 +81,8 @@ def _shared(op: str, tiles: Tiles, batch: int, dtype: torch.dtype) -> int:
     rows = tiles.rows * (2 if op == "gate_up" else 1)
     # Packed bytes are one a number at most; where fp32 is multiplied, numbers lie there, too.
     of_weight = rows * (1 if dtype.itemsize == 2 else 5)
-    return tiles.stages * tiles.depth * (of_weight + max(power_of_two(batch), 8) * dtype.itemsize)
+    depth = tiles.depth * (tiles.warps if tiles.matrix else 1)
+    return tiles.stages * depth * (of_weight + max(power_of_two(batch), 8) * dtype.itemsize)
 
 
 def _guess_held(op: str, part: PackedRows) -> Tiles:
