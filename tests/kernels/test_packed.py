@@ -10,7 +10,7 @@ from packed_checks import (
     check_packed_project_and_add,
 )
 from product_checks import error
-from townsfolk_kernels.decode.operands import Launch
+from townsfolk_kernels.decode.operands import LaunchConfig
 from townsfolk_kernels.decode.packed_projection import PackedRows, project_packed
 from townsfolk_kernels.gpu.launch import SplitWorkspace, Tiles
 from townsfolk_kernels.prefill.dequantize import dequantize_packed
@@ -110,7 +110,7 @@ def row_times_ones(x):
     data = pack(raw, BlockFormat.Q8_0)
     weight = PackedRows(data, BlockFormat.Q8_0, 128, packed_table(BlockFormat.Q8_0, CPU))
     out, space = torch.full((1, 3), torch.nan), SplitWorkspace.allocate(0, 0, CPU)
-    project_packed(x, (weight,), out, Launch(Tiles(4, 0, 4, way=1), space, dependent=False))
+    project_packed(x, (weight,), out, LaunchConfig(Tiles(4, 0, 4, way=1), space, dependent=False))
     return out
 
 
