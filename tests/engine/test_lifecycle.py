@@ -79,7 +79,7 @@ async def test_a_storm_of_cancellations_returns_all_blocks(start, prompts):
 async def test_a_cancelled_task_cancels_its_request(start):
     engine = start()
     task = asyncio.create_task(engine.generate([1], LONG))
-    await asyncio.sleep(0.05)
+    await until(lambda: engine.stats().running == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -97,9 +97,10 @@ async def test_a_handle_that_nobody_holds_cancels_its_request(start):
 
 async def test_a_deadline_cuts_the_reply_and_keeps_the_text(start):
     engine = start()
-    for deadline_s in (0.1, 0.5, 2.5):  # until one is long enough for a first token
+    # Twice as long each time, so that one in which a token comes ends long before the reply does.
+    for doublings in range(12):
         with suppress(DeadlineExceededError):
-            reply = await engine.generate([1], LONG, deadline_s=deadline_s)
+            reply = await engine.generate([1], LONG, deadline_s=0.02 * 2**doublings)
             break
     assert reply.finish_reason is FinishReason.DEADLINE
     assert 0 < len(reply.token_ids) < 300

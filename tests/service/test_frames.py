@@ -85,9 +85,10 @@ async def test_answers_beside_frames_are_those_without(starter, policy):
             over.set()
             await drawing
             assert shown.policy == policy
-            if policy == pb.PACE_POLICY_SMOOTH:
+            # Where a frame leaves time, all steps of a fast machine may fit into it.
+            if policy == pb.PACE_POLICY_SMOOTH and busy_us == 30_000:
                 assert shown.steps_delayed > 0
-                assert busy_us == 4000 or shown.steps_forced > 5
+                assert shown.steps_forced > 5
     assert len(set(texts)) == 1
 
 

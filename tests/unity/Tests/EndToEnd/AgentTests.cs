@@ -59,7 +59,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task AWaitThatIsCancelledCutsTheAnswerOff()
         {
-            var agent = Scene.Character(tokens: 400);
+            var agent = Scene.Character(tokens: SharedRuntime.Long);
             using var cancellation = new CancellationTokenSource();
             agent.TextStreamed += _ => cancellation.Cancel();
             var reply = WaitAsync(agent.SayAsync("Tell me everything.", cancellation.Token));
@@ -96,7 +96,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public void AnInterruptionKeepsWhatWasHeardAndDropsWhatWaits()
         {
-            var agent = Scene.Character(tokens: 400);
+            var agent = Scene.Character(tokens: SharedRuntime.Long);
             var heard = Scene.Listen(agent);
             agent.Say("Tell me everything.");
             agent.Say("And then?");
@@ -147,7 +147,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public void EndingTheConnectionEndsWhatIsUnderWay()
         {
-            var agent = Scene.Character(tokens: 400);
+            var agent = Scene.Character(tokens: SharedRuntime.Long);
             var heard = Scene.Listen(agent);
             var reply = WaitAsync(agent.SayAsync("Tell me everything."));
             agent.Say("And then?");
@@ -229,7 +229,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task ADestroyedCharacterLeavesTheRuntime()
         {
-            var agent = Scene.Character("Gone " + Guid.NewGuid().ToString("N").Substring(0, 8), tokens: 400);
+            var agent = Scene.Character("Gone " + Guid.NewGuid().ToString("N").Substring(0, 8), tokens: SharedRuntime.Long);
             agent.Say("Tell me everything.");
             Scene.FramesUntil(() => agent.CurrentText.Length > 0);
             Object.Destroy(agent.gameObject);

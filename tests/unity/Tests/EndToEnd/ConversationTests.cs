@@ -35,12 +35,13 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task AnAnswerStreams()
         {
-            await using var session = await _client.OpenSessionAsync(Innkeeper());
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 40));
             var events = await ReadAsync(session, "What is your name?");
             var kinds = events.Select(happened => happened.Kind).ToList();
             Assert.That(kinds.First(), Is.EqualTo(NpcEventKind.Started));
             Assert.That(kinds.Last(), Is.EqualTo(NpcEventKind.Finished));
-            Assert.That(kinds.Count(kind => kind == NpcEventKind.Text), Is.GreaterThan(2));
+            // In how many pieces depends on the machine; but not whole at its end.
+            Assert.That(kinds.Count(kind => kind == NpcEventKind.Text), Is.GreaterThan(1));
             Assert.That(kinds, Does.Contain(NpcEventKind.Sentence));
 
             var text = string.Concat(
@@ -200,7 +201,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task AnInterruptedAnswerKeepsWhatWasHeard()
         {
-            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 300));
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: Long));
             var text = string.Empty;
             var heard = string.Empty;
             NpcEvent last = default;
@@ -265,7 +266,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task LeavingTheLoopInterruptsTheAnswer()
         {
-            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 300));
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: Long));
             await foreach (var happened in session.SayAsync("Tell me everything."))
             {
                 if (happened.Kind == NpcEventKind.Text)
@@ -281,7 +282,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task CancellingReachesTheRuntime()
         {
-            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 300));
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: Long));
             using var cancellation = new CancellationTokenSource();
             Assert.CatchAsync<OperationCanceledException>(async () =>
             {
@@ -296,9 +297,10 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public async Task ADeadlineEndsAnAnswerThatBegan()
         {
-            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: 400));
+            await using var session = await _client.OpenSessionAsync(Innkeeper(tokens: Long));
             NpcEvent last = default;
-            foreach (var milliseconds in new[] { 300, 1200, 4800, 19200 })
+            // Twice as long each time, so that one in which a token comes ends long before the answer does.
+            for (var milliseconds = 100; milliseconds < 60000; milliseconds *= 2)
             {
                 try
                 {

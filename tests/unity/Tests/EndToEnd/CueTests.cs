@@ -13,7 +13,7 @@ namespace Townsfolk.Tests.EndToEnd
 {
     /// <summary>Characters speak first, answer events, remember a script's lines, wait, and are saved at once.</summary>
     [TestFixture]
-    [Timeout(60000)]
+    [Timeout(600000)]
     internal sealed class CueTests
     {
         private Scene _scene = null!;

@@ -80,7 +80,7 @@ namespace Townsfolk.Tests.EndToEnd
         public void WhoTurnsAwayCutsTheCharacterOff([Values(KeyCode.None, KeyCode.Escape)] KeyCode key)
         {
             OpenBox();
-            var who = Speaker(tokens: 300, charactersPerSecond: 20f);
+            var who = Speaker(tokens: SharedRuntime.Long, charactersPerSecond: 20f);
             _box.Open(who);
             _box.Say("Tell me everything.");
             Scene.FramesUntil(() => who.Typewriter.VisibleCharacters > 5);
@@ -106,7 +106,7 @@ namespace Townsfolk.Tests.EndToEnd
         public void WhoIsNotSpokenToAnyMoreGoesOnUnseen()
         {
             OpenBox();
-            var first = Speaker(tokens: 300);
+            var first = Speaker(tokens: SharedRuntime.Long);
             var second = Speaker(tokens: 5);
             _box.Open(first);
             _box.Say("Tell me everything.");

@@ -63,7 +63,7 @@ namespace Townsfolk.Tests.EndToEnd
         public async Task DisposingTheClientEndsAnAnswerThatSomebodyReads()
         {
             var client = SharedRuntime.Connect(_wire);
-            var session = await client.OpenSessionAsync(Innkeeper(tokens: 400));
+            var session = await client.OpenSessionAsync(Innkeeper(tokens: Long));
             var reading = await BeginReadingAsync(session, "Tell me everything.");
             client.Dispose();
             Assert.CatchAsync<Exception>(() => reading);
@@ -74,7 +74,7 @@ namespace Townsfolk.Tests.EndToEnd
         public async Task ClosingTheSessionEndsAnAnswerThatSomebodyReads()
         {
             using var client = SharedRuntime.Connect(_wire);
-            var session = await client.OpenSessionAsync(Innkeeper(tokens: 400));
+            var session = await client.OpenSessionAsync(Innkeeper(tokens: Long));
             var reading = await BeginReadingAsync(session, "Tell me everything.");
             await session.DisposeAsync();
             try

@@ -106,7 +106,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public void AChatThatIsForgottenLeavesNothingInTheNextOne()
         {
-            var agent = Scene.Character(tokens: 400);
+            var agent = Scene.Character(tokens: SharedRuntime.Long);
             var gui = EditorPlayer.Inspect(typeof(EditorRuntime).Assembly, "Townsfolk.Editor.NpcAgentEditor", agent);
             EditorPlayer.Draw(gui, press: "Say", type: "Tell me everything.");
             Until(() => EditorPlayer.Draw(gui).Any(line => line.StartsWith("Mara: ", StringComparison.Ordinal) && line.Length > 10));

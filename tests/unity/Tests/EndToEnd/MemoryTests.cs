@@ -37,7 +37,7 @@ namespace Townsfolk.Tests.EndToEnd
         public void ASaveIsRestoredOverARunningConversation()
         {
             var saved = SaveAfter("I lost my ring.");
-            var agent = Named(tokens: 400);
+            var agent = Named(tokens: SharedRuntime.Long);
             var heard = Scene.Listen(agent);
             agent.Say("Tell me everything.");
             Scene.FramesUntil(() => agent.CurrentText.Length > 0);
@@ -91,7 +91,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public void ASaveHasTheAnswerUnderWay()
         {
-            var agent = Named(tokens: 400);
+            var agent = Named(tokens: SharedRuntime.Long);
             agent.Say("Tell me everything.");
             Scene.FramesUntil(() => agent.CurrentText.Length > 0);
             var until = agent.CurrentText;

@@ -105,7 +105,7 @@ namespace Townsfolk.Tests.EndToEnd
             settings.serveArguments = serveArguments;
             Player.Resources[TownsfolkSettings.ResourceName] = settings;
 
-            var agents = Enumerable.Range(0, 3).Select(i => Scene.Character("Mara " + i, tokens: 400)).ToList();
+            var agents = Enumerable.Range(0, 3).Select(i => Scene.Character("Mara " + i, tokens: SharedRuntime.Long)).ToList();
             foreach (var agent in agents)
             {
                 agent.Say("Tell me everything.");

@@ -14,6 +14,9 @@ namespace Townsfolk.Tests.EndToEnd
     [SetUpFixture]
     internal sealed class SharedRuntime
     {
+        /// <summary>Tokens of an answer that a test cuts off: no machine is done with them before it does.</summary>
+        public const int Long = 1000;
+
         public static RuntimeProcess Process { get; private set; } = null!;
 
         public static string Log => "\nThe runtime's log:\n" + string.Join("\n", Process.Log.Lines());

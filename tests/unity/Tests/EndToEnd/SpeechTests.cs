@@ -87,7 +87,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public void WhatTheGameCutsIsNotShown()
         {
-            Open(tokens: 300, charactersPerSecond: 20f);
+            Open(tokens: SharedRuntime.Long, charactersPerSecond: 20f);
             var turn = _speech.Agent.BeginTurn("Tell me everything.");
             Scene.FramesUntil(() => _speech.Typewriter.VisibleCharacters > 5);
             var heard = _speech.Typewriter.Read.Substring(0, 3);

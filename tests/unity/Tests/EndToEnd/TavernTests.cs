@@ -38,7 +38,9 @@ namespace Townsfolk.Tests.EndToEnd
             Assert.That(_root.Q<Label>("npc-name").text, Is.EqualTo("Joss"));
             _root.Q<TextField>("npc-input").value = "Hello!";
             Screen.Click(_root, "npc-say");
-            Scene.FramesUntil(() => Bubble(1).text == "…");
+            Player.Frame();
+            // Unless this thread had to wait for so long that the answer came first.
+            Assert.That(Bubble(1).text == "…" || !_guests[1].IsThinking, Is.True);
             Scene.FramesUntil(() => !_guests[1].IsBusy);
             Player.Frame();
             Assert.That(_root.Q<Label>("npc-speech").text.Trim(), Is.EqualTo(_guests[1].Agent.CurrentText));
@@ -74,7 +76,7 @@ namespace Townsfolk.Tests.EndToEnd
         [Test]
         public void WhoIsSpokenToLeavesTheTalk()
         {
-            Open(tokens: 300, pairs: 1);
+            Open(tokens: SharedRuntime.Long, pairs: 1);
             Scene.FramesUntil(() => _guests[0].Typewriter.VisibleCharacters > 5);
             var turn = _guests[0].Agent.CurrentTurn!;
             var read = _guests[0].Typewriter.Read;
