@@ -74,21 +74,26 @@ def test_the_transcript_is_the_runtimes(runtime: LaunchedRuntime) -> None:
 
 
 def test_a_saved_transcript_restores_the_conversation(runtime: LaunchedRuntime) -> None:
-    greedy = SamplingParams(temperature=0, max_new_tokens=24)
     with connect(runtime) as client:
-        with client.npc(MIRA, sampling=greedy) as npc:
+        with client.npc(MIRA, sampling=SAMPLING) as npc:
             npc.say("Hello!").wait()
             saved = client.session(npc.session_id).config
-            expected = npc.say("Where do you live?").wait().text
-        restored = client.npc(MIRA, sampling=greedy, history=saved.history)
-        assert restored.say("Where do you live?").wait().text == expected
-        restored.close()
+            asked = npc.say("Where do you live?").wait().usage
+        with client.npc(MIRA, sampling=SAMPLING, history=saved.history) as restored:
+            again = restored.say("Where do you live?").wait().usage
+            # The KV that is found says that it is the same prompt, token for token. The answer is
+            # the same but for rounding, which on some processors decides between two words.
+            assert again.prompt_tokens == asked.prompt_tokens
+            assert again.cached_tokens == again.prompt_tokens - 1
 
 
 def test_an_interrupt_keeps_exactly_what_was_heard(runtime: LaunchedRuntime) -> None:
     with connect(runtime) as client, client.npc(MIRA, sampling=LONG) as npc:
         turn = npc.say("Tell me a long story.")
-        heard = next(iter(turn)).lstrip()[:3]
+        said, pieces = "", iter(turn)
+        while len(said.lstrip()) < 3:
+            said += next(pieces)
+        heard = said.lstrip()[:3]
         turn.interrupt(heard_characters=len(heard))
         turn.wait()
         assert turn.interrupted

@@ -126,8 +126,10 @@ def test_a_cpu_takes_no_model_that_it_reads_too_slowly(monkeypatch):
     model = largest(machine)
     assert model.bytes < 2 * 1024**3
     assert "too slow on a CPU" in machine.misfit(ModelFootprint.of_known(MODELS["qwen3-14b"], CPU))
-    monkeypatch.setattr("townsfolk.engine.fit.available_bytes", lambda: 3000 * MIB)
-    assert largest(Machine.of(CPU, EngineSettings())).parameters < model.parameters
+    # Half of it is for the model, however large a one this processor reads fast enough.
+    monkeypatch.setattr("townsfolk.engine.fit.available_bytes", lambda: 2 * model.bytes)
+    smaller = largest(Machine.of(CPU, EngineSettings()))
+    assert smaller is None or smaller.parameters < model.parameters
 
 
 def test_the_least_memory_of_a_context_is_enough_for_it():

@@ -417,6 +417,16 @@ def test_a_runtime_that_goes_while_nobody_speaks_is_missed(godot, model, transpo
     assert named(events, "state")
 
 
+def test_who_stops_while_the_runtime_is_asked_something_has_lost_no_connection(godot, runtime):
+    events = drive(godot, runtime, "stopped_while_asked", "npc_connection")
+    assert all(event["calls"] > 0 for event in named(events, "asked"))
+    stopped, connecting, ready = 0, 2, 3
+    states = [event["state"] for event in named(events, "state")]
+    assert states == [connecting, stopped, connecting, ready, stopped]
+    assert [event["attempts"] for event in named(events, "stopped")] == [0, 0]
+    assert not named(events, "connection_lost")
+
+
 def test_a_session_that_the_runtime_forgot_goes_on(godot, model, transport):
     web_port = free_port()
     flags = ("--web-port", str(web_port), "--session-idle-timeout-s", "3")

@@ -2,6 +2,7 @@
 extends "res://drivers/npc.gd"
 
 const Dialogue := preload("res://addons/townsfolk/generated/dialogue.gd")
+const RuntimeLink := preload("res://addons/townsfolk/runtime/runtime_link.gd")
 const TownsfolkSettings := preload("res://addons/townsfolk/runtime/townsfolk_settings.gd")
 
 
@@ -102,6 +103,35 @@ func killed_while_idle() -> void:
 	OS.execute("kill", ["-9", arguments[2]])
 	await _runtime.connection_lost
 	report("state", {"state": _runtime.state})
+
+
+# What is asked of the runtime when the game lets go of it ends, and nobody has lost anything.
+func stopped_while_asked() -> void:
+	_runtime.state_changed.connect(
+		func(state: TownsfolkRuntime.State) -> void: report("state", {"state": state})
+	)
+	_connect()
+	while _calls_under_way() == 0:  # since it is asked what it is
+		await get_tree().process_frame
+	report("asked", {"calls": _calls_under_way()})
+	_runtime.stop()
+	report("stopped", {"attempts": _runtime.get("_attempts")})
+	_connect()
+	while not _runtime.is_ready():
+		await get_tree().process_frame
+	var link: RuntimeLink = _runtime.get("_link")
+	_runtime.reports_frames = false
+	while _calls_under_way() > 0:
+		await get_tree().process_frame
+	link.set("_checked_at_usec", -1_000_000_000)
+	link.call("_check_web_connection")
+	report("asked", {"calls": _calls_under_way()})
+	_runtime.stop()
+	report("stopped", {"attempts": _runtime.get("_attempts")})
+
+
+func _calls_under_way() -> int:
+	return _runtime.get("_link").get("_channel").call("call_count")
 
 
 func exported_for_ever() -> void:

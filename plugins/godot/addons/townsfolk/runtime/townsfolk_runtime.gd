@@ -165,7 +165,7 @@ func stop() -> void:
 
 ## Whether the runtime can be spoken to now.
 func is_ready() -> bool:
-	return state == State.READY
+	return state == State.READY and _link != null
 
 
 ## Whether a turn that is asked for now can hope for an answer soon.
@@ -186,7 +186,7 @@ func endpoint() -> Dictionary[String, String]:
 
 ## The calls of the service; null until the runtime is ready.
 func client() -> Townsfolk.TownsfolkServiceClient:
-	return _link.client if is_ready() and _link != null else null
+	return _link.client if is_ready() else null
 
 
 ## For sessions: a new way to the runtime; null until it is ready.
@@ -363,11 +363,13 @@ func _give_up(reason: String) -> void:
 
 
 func _drop_link(reason := "") -> void:
-	if _link != null:
-		_link.close(reason)
+	var dropped := _link
 	_link = null
 	_stats_call = null
 	_frames.drop()
+	if dropped != null:
+		# Last: who waits for a call goes on at once, and must find that the connection is let go of.
+		dropped.close(reason)
 
 
 # In the editor nothing is drawn that a game would miss.
