@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
@@ -139,6 +140,8 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="starter", help="a directory or a hub id")
     options = parser.parse_args()
+    if not sys.stdin.isatty():
+        parser.error("the tavern is played in a terminal; `townsfolk talk` also reads from a pipe")
     async with AsyncRuntime.launch("--model", options.model) as runtime:
         await Tavern(runtime).run_async()
 

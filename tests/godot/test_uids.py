@@ -1,4 +1,4 @@
-"""Every script has the identifier that the editor would make, so that a game keeps its references."""
+"""Every script has the identifier that the editor makes, so that scenes keep their references."""
 
 from __future__ import annotations
 

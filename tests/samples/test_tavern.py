@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +35,19 @@ def test_samples_import_what_a_game_may() -> None:
         }
         ours = {name for name in names if name.split(".")[0].startswith("townsfolk")}
         assert ours <= {"townsfolk.client", "townsfolk.starter.cast"}, sample
+
+
+def test_what_is_no_terminal_is_told_where_to_talk(tavern: ModuleType) -> None:
+    assert tavern.__file__ is not None
+    done = subprocess.run(
+        [sys.executable, tavern.__file__],
+        input="Hello!\n",
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2
+    assert "`townsfolk talk`" in done.stderr
 
 
 async def test_five_answer_at_once_and_one_can_be_addressed(tavern: ModuleType) -> None:
