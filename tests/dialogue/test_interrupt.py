@@ -25,6 +25,7 @@ from townsfolk.dialogue.errors import (
 from townsfolk.dialogue.events import (
     TextDelta,
     TurnFailed,
+    TurnFinished,
     TurnInterrupted,
 )
 from townsfolk.dialogue.session import Session
@@ -196,7 +197,12 @@ class TestDeadline:
         session = open_session(start(context=8192), max_new_tokens=7000)
         controls = session._model.tokenizer.special_tokens.values()
         never = {"logit_bias": dict.fromkeys(controls, -100.0)}
-        last = await finish(say(session, deadline_ms=1000, sampling=never))
+        # Twice as long each time: one in which a token comes ends long before the reply does.
+        for doublings in range(12):
+            turn = say(session, deadline_ms=50 * 2**doublings, sampling=never)
+            last = (await events_of(turn))[-1]
+            if isinstance(last, TurnFinished):
+                break
         assert last.finish_reason is FinishReason.DEADLINE
         assert session.transcript[-1].text == last.text
         assert session.transcript[-1].cut

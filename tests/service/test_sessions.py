@@ -312,8 +312,15 @@ async def test_forgotten_lines_are_named(runtime):
 async def test_a_turns_deadline_keeps_what_was_said(runtime):
     stream = Stream(runtime)
     await stream.open(sampling=exactly(4000))
-    await stream.send(say=dialogue.Utterance(text="Go on.", deadline_ms=1000))
-    finished = (await stream.next("turn_finished")).turn_finished
+    # Twice as long each time, so that one in which a token comes ends long before the answer does.
+    for doublings in range(12):
+        late = dialogue.Utterance(text="Go on.", deadline_ms=50 * 2**doublings)
+        await stream.send(say=late)
+        event = await stream.next("turn_finished", "error")
+        if event.HasField("turn_finished"):
+            break
+        assert event.error.code == dialogue.ERROR_CODE_DEADLINE_EXCEEDED
+    finished = event.turn_finished
     assert finished.finish_reason == sampling.FINISH_REASON_DEADLINE
     assert finished.text
     await runtime.settled()
