@@ -59,9 +59,11 @@ class RepetitionGuard:
         first = len(self._text) + 1
         self._text += text
         shown = self._shown
-        may_end = self._most_left is None or tokens_left < self._most_left
+        if self._most_left is not None and tokens_left >= self._most_left:
+            self._shown = len(self._text)
+            first = self._shown + 1
         for end in range(first, len(self._text) + 1):
-            if not may_end or not self._comes_back(end):
+            if not self._comes_back(end):
                 self._shown = end
                 continue
             self._shown = max(self._shown, end - _MOST_HELD)

@@ -20,6 +20,8 @@ class ThoughtFilter:
 
     def push(self, text: str) -> str:
         """Take more text; give what is no thought."""
+        if not self._held and not self._is_open and OPEN[0] not in text:
+            return text  # nearly always
         self._held += text
         said = ""
         while True:
