@@ -31,6 +31,9 @@ launched = set()
 for shape, mix in (("llama-tiny", None), ("llama-tiny", MIXES["q4_k_m"]), ("gemma-3-1b", None)):
     found = launch_list(random_on_paper(named_spec(shape), mix=mix), card)
     launched |= {launch.kernel.full_name for _, launch in found.every()}
+tiny = random_on_paper(named_spec("llama-tiny"))
+first, second = (dict(launch_list(tiny, card).every()).keys() for _ in range(2))
+assert first == second, "what was noted once is noted again"
 print(*({kernel.full_name for kernel in KERNELS} - launched), sep="\\n")
 """
 

@@ -78,7 +78,8 @@ class Kernel(JITFunction):  # type: ignore[misc]
 
     def run(self, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
         """Launch it, unless it is `only_compiled`. Triton's hook."""
-        return super().run(*args, grid=grid, warmup=warmup or _only_compiled.get(), **kwargs)
+        launched = not (warmup or _only_compiled.get() or isinstance(driver.active, _PaperDriver))
+        return super().run(*args, grid=grid, warmup=not launched, **kwargs)
 
     def __reduce__(self) -> tuple[Callable[[str, str], Kernel], tuple[str, str]]:
         """Go to another process by name."""
@@ -104,12 +105,14 @@ class Kernel(JITFunction):  # type: ignore[misc]
         attrs: Mapping[tuple[int, ...], Any],
         warmup: bool,
     ) -> Any:
-        """Find or make what a launch needs; None where it is not to be launched. Triton's hook."""
+        """Find or make what a launch needs; with a card on paper, note it. Triton's hook."""
         active = driver.active
         if isinstance(active, _PaperDriver):
             launch = Launch(self, key, signature, constexprs, attrs, options)
-            active.launches.setdefault((self.full_name, key), launch)
-            return None
+            active.launches[self.full_name, key] = launch
+            # So that Triton asks once for each, however many layers and steps launch it.
+            self.device_caches[device][0][key] = launch
+            return launch
         built = library.find(self.full_name, key, device)
         if built is None:
             return super()._do_compile(key, signature, device, constexprs, options, attrs, warmup)
@@ -189,3 +192,5 @@ def recorded(card: Card) -> Iterator[dict[tuple[str, str], Launch]]:
             yield paper.launches
     finally:
         driver._active = before
+        for launch in paper.launches.values():
+            launch.kernel.device_caches.pop(paper.get_current_device(), None)
