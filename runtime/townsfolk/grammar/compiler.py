@@ -47,6 +47,7 @@ _SLICES = [
     *(f"{_LETTER}{{1,{most}}}" for most in (2, 5, 8, 12, 20, 40)),
 ]
 _QUICK_S = 0.005  # a grammar that is compiled in less is compiled once for each thread of masks
+_MOST_LEXERS = 4  # of a grammar; each takes some 100 KB, and three times as much in use
 _MOST_TEXTS = 4096  # whose tokens are kept
 _MOST_REASON = 400  # characters of a message
 
@@ -131,7 +132,7 @@ class GrammarCompiler:
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
         self._eos_ids = sorted(each for each in eos_ids if each < vocab_size)
-        self._threads = most_threads() if threads is None else threads
+        self._lexers = min(most_threads() if threads is None else threads, _MOST_LEXERS)
         self._lock = threading.Lock()
         self._table: tuple[LLTokenizer, EndFinder, Blanks] | None = None
         self._known: OrderedDict[Grammar, CompiledGrammar] = OrderedDict()
@@ -160,7 +161,7 @@ class GrammarCompiler:
         prototype = LLMatcher(table, text, log_level=0, limits=_limits())
         if prototype.is_error():
             raise InvalidGrammarError(_reason(grammar.kind, prototype.get_error()))
-        copies = self._threads - 1 if time.perf_counter() - begin < _QUICK_S else 0
+        copies = self._lexers - 1 if time.perf_counter() - begin < _QUICK_S else 0
         others = (LLMatcher(table, text, log_level=0, limits=_limits()) for _ in range(copies))
         end = finder.find(prototype)
         shortest = None if end is None else len(end)
