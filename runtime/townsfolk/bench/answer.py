@@ -63,7 +63,7 @@ class Answer:
         return [gap / tokens for gap, tokens in zip(self.gaps_s, each, strict=True)]
 
     def tokens_between(self, begin: float, end: float) -> float:
-        """Tokens that came after `begin` and until `end`.
+        """Return tokens that came after `begin` and until `end`.
 
         A message's tokens are taken to be its share of the answer's characters.
         """
@@ -78,7 +78,7 @@ class AnswersTooShortError(MeasurementError):
 
 
 def steady_rate(answers: Sequence[Answer]) -> float:
-    """Tokens a second over all answers while all of them were being given, prefill left out.
+    """Return tokens a second over all answers while all of them were being given, prefill left out.
 
     Raises:
         AnswersTooShortError: they were never given all at once.
@@ -92,7 +92,7 @@ def steady_rate(answers: Sequence[Answer]) -> float:
 
 
 def long_enough(lengths: Sequence[int], run: Callable[[int], object]) -> int:
-    """The first length of answers with which all are given at once for a while.
+    """Return the first length of answers with which all are given at once for a while.
 
     Slow machines read the last prompt long after they have begun to answer the first.
 

@@ -104,7 +104,7 @@ def _write(file: BinaryIO, tensor: torch.Tensor) -> None:
 
 
 def with_controls_last(shape: Mapping[str, Any]) -> dict[str, Any]:
-    """The shape with the control tokens where the checkpoint has them: at the vocabulary's end.
+    """Return the shape with the control tokens at the vocabulary's end, as the checkpoint has them.
 
     The tokenizers library gives added tokens the ids that follow those of the vocabulary.
     """
@@ -146,7 +146,7 @@ def _tokenizer(vocab_size: int) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def tokens() -> Iterator[str]:
-    """Bytes, what prompts are made of, then words without end."""
+    """Yield bytes, what prompts are made of, then words without end."""
     yield from BYTE_ALPHABET
     yield from _PROMPT_WORDS
     yield from (_SPACE + word(index) for index in itertools.count())

@@ -54,7 +54,7 @@ def _best_s(work: Callable[[], object], device: torch.device) -> float:
 
 
 def layers_parameters(spec: DecoderSpec) -> int:
-    """Weights of all layers' products."""
+    """Return the number of weights of all layers' products."""
     return sum(product_parameters(layer, spec.hidden_size) for layer in spec.layers)
 
 
@@ -101,6 +101,6 @@ def prefill_operations(spec: DecoderSpec, tokens: int) -> int:
 
 
 def _pairs(tokens: int, window: int | None) -> int:
-    """Queries with keys that they see."""
+    """Return how many pairs there are of a query and a key that it sees."""
     narrow = min(tokens, window or tokens)
     return narrow * (narrow + 1) // 2 + (tokens - narrow) * narrow

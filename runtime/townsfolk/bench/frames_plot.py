@@ -75,5 +75,5 @@ def _kinds(rows: Sequence[Row]) -> list[tuple[float, float]]:
 
 
 def _turns(row: Row) -> int:
-    """Frames that should have been drawn: a missed one takes the next one's turn."""
+    """Return the frames that should have been drawn: a missed one takes the next one's turn."""
     return int(row["frames"] + row["missed"])

@@ -168,7 +168,7 @@ def _vocabulary(vocab_size: int) -> dict[str, Value]:
 
 
 def _entry(value: Value) -> bytes:
-    """A metadata value behind its type."""
+    """Return a metadata value behind its type."""
     if isinstance(value, bool):
         return struct.pack("<I?", _BOOL, value)
     if isinstance(value, int):
@@ -182,7 +182,7 @@ def _entry(value: Value) -> bytes:
 
 
 def _item(first: str | int) -> tuple[int, Callable[[str | int], bytes]]:
-    """The type of an array's items, and what writes one."""
+    """Return the type of an array's items, and what writes one."""
     if isinstance(first, str):
         return _STRING, lambda item: _text(str(item))
     return _INT32, lambda item: struct.pack("<i", item)

@@ -80,7 +80,7 @@ def profile(
 
 
 def decode_steps(events: Sequence[Event]) -> list[Step]:
-    """The launches of the graph that was launched most often, in their order.
+    """Return the launches of the graph that was launched most often, in their order.
 
     Raises:
         MeasurementError: no graph was launched twice.
@@ -107,7 +107,7 @@ def decode_steps(events: Sequence[Event]) -> list[Step]:
 
 
 def step_facts(steps: Sequence[Step]) -> Row:
-    """The time from step to step and the idle time between two, medians, in us."""
+    """Return the time from step to step and the idle time between two, medians, in us."""
     periods = [after.begin - before.begin for before, after in itertools.pairwise(steps)]
     gaps = [after.begin - before.end for before, after in itertools.pairwise(steps)]
     period, gap = median(periods), median([max(gap, 0.0) for gap in gaps])
@@ -120,7 +120,7 @@ def step_facts(steps: Sequence[Step]) -> Row:
 
 
 def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[Row]:
-    """A row for each kernel, the costliest first.
+    """Return a row for each kernel, the costliest first.
 
     Kernels may overlap. A kernel's exposed time is what it adds to the step: from the end of all
     that began before it to its own end. The exposed times of a step sum up to the step.
@@ -159,7 +159,7 @@ def kernel_rows(steps: Sequence[Step], known_bytes: Mapping[str, int]) -> list[R
 
 
 def kernel_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int) -> dict[str, int]:
-    """What a decode step's kernels read at least, by their names in `townsfolk_kernels.decode`."""
+    """Return the bytes that a decode step's kernels read at least, by their names."""
     hidden, inner = spec.hidden_size, spec.layers[0].mlp.width
     attention = spec.layers[0].attention
     queries, keys = attention.query_width, attention.kv_width
@@ -177,7 +177,7 @@ def kernel_bytes(spec: DecoderSpec, element_bytes: int, batch: int, context: int
 
 
 def operation_rows(traced: torch.profiler.profile) -> list[Row]:
-    """A row for each PyTorch operation on the CPU, the costliest first; prefill is in it.
+    """Return a row for each PyTorch operation on the CPU, the costliest first; prefill is in it.
 
     Times are an operation's own, without those that it calls.
     """

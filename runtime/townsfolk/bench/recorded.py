@@ -16,7 +16,7 @@ def source(gpu: str | None) -> str | None:
 
 
 def decode(gpu: str | None, shape: str, batch: int) -> float | None:
-    """Tokens a second, if recorded."""
+    """Return tokens a second, if recorded."""
     rate: float | None = _figures(gpu, "decode", shape).get(str(batch))
     return rate
 
@@ -28,7 +28,7 @@ def prefill(gpu: str | None, shape: str) -> tuple[float, float] | None:
 
 
 def tavern(gpu: str | None, shape: str) -> Mapping[int, Mapping[str, float]]:
-    """Figures by number of characters, by the names that the tavern's columns have."""
+    """Return figures by number of characters, by the names that the tavern's columns have."""
     return {int(npcs): row for npcs, row in _figures(gpu, "tavern", shape).items()}
 
 

@@ -186,7 +186,7 @@ def _town(uuid: str | None) -> Town:
 
 
 def _calibrate(work: Work, frames: Frames) -> int:
-    """How often its piece of work is to be done in a frame, at the frames' rhythm."""
+    """Return how often its piece of work is to be done in a frame, at the frames' rhythm."""
     times = 8
     for _ in range(_GUESSES):
         taken = []

@@ -35,7 +35,7 @@ def rest(pid: int, most_s: float = 120.0) -> None:
 
 
 def processor_seconds(pid: int) -> float:
-    """Seconds of processor time that a process and all below it have taken; Linux only."""
+    """Return the seconds of processor time of a process and all below it; Linux only."""
     return _family(pid)[1]
 
 

@@ -74,7 +74,7 @@ class Stage(Protocol):
 
 
 def word(index: int) -> str:
-    """The word of a number from 0: four letters."""
+    """Return the word of a number from 0: four letters."""
     letters = []
     for _ in range(4):
         index, letter = divmod(index, len(_LETTERS))
@@ -88,11 +88,11 @@ def text(draw: random.Random, words: int) -> str:
 
 
 def pause_s(draw: random.Random, mean_s: float) -> float:
-    """How long somebody thinks."""
+    """Return how long somebody thinks."""
     return draw.expovariate(1 / mean_s) if mean_s > 0 else 0.0
 
 
 def elapsed_s(answers: Sequence[Answer]) -> float:
-    """Seconds from the first question to the last token."""
+    """Return the seconds from the first question to the last token."""
     end = max(answer.arrivals[-1] for answer in answers if answer.arrivals)
     return end - min(answer.asked for answer in answers)

@@ -150,7 +150,7 @@ def _through_service(options: argparse.Namespace, subject: Subject) -> None:
 
 
 def _answer_lengths(options: argparse.Namespace, batch: int) -> list[int]:
-    """Tokens of each answer, to try: the last prompt must be read while the first one speaks."""
+    """Return lengths of answers to try: the last prompt must be read while the first one speaks."""
     if options.new_tokens:
         return [options.new_tokens]
     least = max(NEW_TOKENS, 4 * batch)

@@ -77,7 +77,7 @@ class Subject:
     @classmethod
     @contextlib.contextmanager
     def of(cls, options: argparse.Namespace) -> Iterator[Subject]:
-        """What the options name; a checkpoint that they do not keep is gone afterwards.
+        """Yield what the options name; a checkpoint that they do not keep is gone afterwards.
 
         Raises:
             ValueError: there is no such shape, model or device.
@@ -177,7 +177,7 @@ class Subject:
         return Architecture(self.spec, source.modules)
 
     def engine_stage(self, requests: int, tokens: int, adapters: Path | None = None) -> EngineStage:
-        """An engine in this process, at rest, with room for so many requests and tokens.
+        """Return an engine in this process, at rest, with room for so many requests and tokens.
 
         Args:
             requests: how many at once.
@@ -209,7 +209,7 @@ class Subject:
         return stage
 
     def service_stage(self, requests: int, tokens: int) -> ServiceStage:
-        """A runtime process with such room, that serves and is at rest.
+        """Return a runtime process with such room, that serves and is at rest.
 
         Raises:
             RuntimeUnavailableError: it could not start.

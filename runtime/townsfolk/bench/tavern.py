@@ -23,7 +23,7 @@ def tavern(stage: Stage, scene: Scene, sizes: Sequence[int]) -> list[Row]:
 
 
 def with_recorded(rows: Sequence[Row], gpu: str | None, shape: str) -> list[Row]:
-    """The rows, each beside a peer's recorded figures if there are some of this GPU."""
+    """Return the rows, each beside a peer's recorded figures if there are some of this GPU."""
     figures = recorded.tavern(gpu, shape)
     if not figures:
         return list(rows)

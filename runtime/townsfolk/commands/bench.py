@@ -217,12 +217,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measures_model(options: argparse.Namespace) -> bool:
-    """Whether a model's own weights are measured, instead of its characters."""
+    """Return whether a model's own weights are measured, instead of its characters."""
     return options.model is not None and (options.batch is not None or _asked(options) != "")
 
 
 def _asked(options: argparse.Namespace) -> str:
-    """The option that names a measurement, if there is one."""
+    """Return the option that names a measurement, if there is one."""
     return next((f"--{name}" for name in _OWN if getattr(options, name)), "")
 
 

@@ -124,7 +124,7 @@ def _device(_: argparse.Namespace) -> list[Finding]:
 
 
 def _kernels(_: argparse.Namespace) -> list[Finding]:
-    """Where the kernels of a GPU come from: whether a compiler is needed, and is there."""
+    """Return where the kernels of a GPU come from: whether a compiler is needed, and is there."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("triton") is None:
         return []
     import torch
@@ -141,7 +141,7 @@ def _kernels(_: argparse.Namespace) -> list[Finding]:
 
 
 def kernel_finding(built: int, path: str, can_compile: bool, cache: str | None) -> Finding:
-    """What to say of kernels.
+    """Return what to say of kernels.
 
     Args:
         built: how many are built beforehand.
@@ -177,7 +177,7 @@ def _packages(_: argparse.Namespace) -> list[Finding]:
 
 
 def _bundle(_: argparse.Namespace) -> list[Finding]:
-    """Whether a bundle is as it was made."""
+    """Return whether a bundle is as it was made."""
     folder = bundle_folder()
     if folder is None:
         return []
@@ -194,7 +194,7 @@ def _bundle(_: argparse.Namespace) -> list[Finding]:
 
 
 def _model(options: argparse.Namespace) -> list[Finding]:
-    """What loading the model would say of its files."""
+    """Return what loading the model would say of its files."""
     from townsfolk.config import EngineSettings
     from townsfolk.dialogue.chat_template import ChatTemplate
     from townsfolk.dialogue.errors import UnsupportedTemplateError
@@ -238,7 +238,7 @@ def _model(options: argparse.Namespace) -> list[Finding]:
 
 
 def _memory_use(options: argparse.Namespace) -> list[Finding]:
-    """What the model would take, whether it fits, and how many characters with it."""
+    """Return what the model would take, whether it fits, and how many characters with it."""
     import torch
 
     from townsfolk.config import EngineSettings

@@ -183,7 +183,7 @@ def _texts(documents: list[Script | str]) -> list[str]:
 
 
 def _new_shape(args: Namespace) -> dict[str, Any]:
-    """The `config.json` of a new model, but for what its tokenizer and its end say."""
+    """Return the `config.json` of a new model, but for what its tokenizer and its end say."""
     shape = {name: getattr(args, name) for name in recipe.SHAPE}
     vocabulary = Tokenizer.from_file(str(args.out / "tokenizer.json")).get_vocab_size()
     return recipe.CONFIG | shape | {"vocab_size": vocabulary}

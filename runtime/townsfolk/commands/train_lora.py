@@ -208,7 +208,7 @@ def _config(options: argparse.Namespace, path: Path, begun: Adapter | None) -> A
 def _examples(
     options: argparse.Namespace, tokenizer: Tokenizer, length: int
 ) -> tuple[list[Example], list[Example]]:
-    """What is learned, and what the loss is measured on, in tokens."""
+    """Return what is learned, and what the loss is measured on, in tokens."""
     from townsfolk.training.chat import ChatEncoder
     from townsfolk.training.held_out import hold_out
     from townsfolk.training.script import read
@@ -270,7 +270,7 @@ def _settings(options: argparse.Namespace, rows: int, device: str) -> TrainerSet
 def _noted(
     options: argparse.Namespace, config: AdapterConfig, length: int, steps: int
 ) -> dict[str, Any]:
-    """All that decides what a run comes to."""
+    """Return all that decides what a run comes to."""
     names = (
         *("rows", "learning_rate", "warmup_steps", "weight_decay", "prompt_weight", "seed"),
         *("accumulate", "hold_out", "patience", "log_every", "max_minutes"),

@@ -9,7 +9,7 @@ The Tide Market is held every seventh day. The mayor is Osric Vane."""
 
 
 def innkeeper() -> Persona:
-    """The one to talk to first."""
+    """Return the one to talk to first."""
     return Persona(
         name="Mira Holloway",
         description=(
@@ -26,7 +26,7 @@ def innkeeper() -> Persona:
 
 
 def cast() -> list[Persona]:
-    """All five, the innkeeper first."""
+    """Return all five, the innkeeper first."""
     return [
         innkeeper(),
         Persona(

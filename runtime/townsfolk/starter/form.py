@@ -14,12 +14,12 @@ _VOCABULARY_CONVERSATIONS = 10_000
 
 
 def words(text: str) -> set[str]:
-    """The words of a text in lower case."""
+    """Return the words of a text in lower case."""
     return {match.lower().removesuffix("'s") for match in _WORD.findall(text)}
 
 
 def _plurals(word: str) -> set[str]:
-    """What the word may be the plural of."""
+    """Return what the word may be the plural of."""
     return {
         word.removesuffix("s"),
         word.removesuffix("es"),
@@ -29,7 +29,7 @@ def _plurals(word: str) -> set[str]:
 
 
 def vocabulary() -> set[str]:
-    """The words of the corpus' replies."""
+    """Return the words of the corpus' replies."""
     found: set[str] = set()
     for index in range(_VOCABULARY_CONVERSATIONS):
         for entry in conversation(f"vocabulary:{index}").transcript:
@@ -38,7 +38,7 @@ def vocabulary() -> set[str]:
 
 
 def faults(reply: str, known: set[str], context: Iterable[str]) -> list[str]:
-    """What is broken about a reply; empty when nothing is.
+    """Return what is broken about a reply; empty when nothing is.
 
     Args:
         reply: The whole reply.
@@ -54,7 +54,7 @@ def faults(reply: str, known: set[str], context: Iterable[str]) -> list[str]:
 
 
 def broken(reply: str, context: Iterable[str]) -> list[str]:
-    """What is broken about a reply, whatever its words are; empty when nothing is.
+    """Return what is broken about a reply, whatever its words are; empty when nothing is.
 
     Args:
         reply: The whole reply.

@@ -51,7 +51,7 @@ class Interview:
     actions: tuple[Action, ...] = ()
 
     def passes(self, replies: Sequence[str]) -> bool:
-        """Whether the last reply has an accepted text in whole words, and no other name."""
+        """Return whether the last reply has an accepted text in whole words, and no other name."""
         reply = replies[-1]
         if self.name and _gives_another_name(self.name, reply):
             return False
@@ -59,12 +59,12 @@ class Interview:
 
 
 def _has_words(text: str, reply: str) -> bool:
-    """Whether a reply has these words, letter case aside: "Stonehand" does not have "Stone"."""
+    """Return whether a reply has these words, in any case: "Stonehand" does not have "Stone"."""
     return bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reply, re.IGNORECASE))
 
 
 def _gives_another_name(name: str, reply: str) -> bool:
-    """Whether a word of the name is followed by another name than in it: "Garrick Stonehand"."""
+    """Return whether another name follows a word of the name than in it: "Garrick Stonehand"."""
     words = name.split()
     for word, after in zip(words, [*words[1:], ""], strict=True):
         if word[0].isupper():
@@ -113,7 +113,7 @@ _FILLERS: tuple[Callable[[Talk], None], ...] = (
 
 
 def _subject(rng: Random) -> tuple[Character, World]:
-    """A held-out character who has a trade and a home, and its world."""
+    """Return a held-out character who has a trade and a home, and its world."""
     while True:
         self = character(rng, Split.HELD_OUT)
         if self.trade and self.home:
@@ -122,7 +122,7 @@ def _subject(rng: Random) -> tuple[Character, World]:
 
 
 def _heard(talk: Talk, topic: Callable[[Talk], None]) -> list[str]:
-    """The player's lines of a topic."""
+    """Return the player's lines of a topic."""
     before = len(talk.entries)
     topic(talk)
     return [entry.text for entry in talk.entries[before:] if entry.kind is EntryKind.HEARD]
@@ -143,7 +143,7 @@ def _player(rng: Random, self: Character) -> Talk:
 
 
 def about_itself(subject: str, number: int, seed: str) -> list[Interview]:
-    """Interviews that end in a question for the character's ``name``, ``trade`` or ``home``."""
+    """Return interviews that end by asking for the character's ``name``, ``trade`` or ``home``."""
     asks = {"name": identity.ASK_NAME, "trade": identity.ASK_TRADE, "home": identity.ASK_HOME}[
         subject
     ]
@@ -178,7 +178,7 @@ def about_itself(subject: str, number: int, seed: str) -> list[Interview]:
 
 
 def recall(number: int, seed: str) -> list[Interview]:
-    """Interviews in which the player asks for what he told before three turns of other talk."""
+    """Return interviews in which the player asks for what he told three turns before."""
     interviews: list[Interview] = []
     for index in range(number):
         rng = Random(f"{seed}:recall:{index}")

@@ -44,7 +44,7 @@ _CUT_SHARES = (0.0, 0.0, 0.1, 0.3)
 
 
 def script(told: Conversation) -> Script:
-    """The conversation as training data."""
+    """Return the conversation as training data."""
     return Script(told.persona, tuple(told.world.lore), told.transcript, told.actions)
 
 
@@ -63,7 +63,7 @@ def _encoder(folder: Path) -> Encoder:
 
 
 def batch(folder: Path, seed: int, rows: int, length: int, step: int, *, edition: int = 1) -> Batch:
-    """The batch of a step: conversations made for it alone, packed.
+    """Return the batch of a step: conversations made for it alone, packed.
 
     Args:
         folder: Where the tokenizer's files are.

@@ -140,7 +140,7 @@ _CAST: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 def named() -> list[Interview]:
-    """Interviews that ask everybody in the cast for the name, each in many ways."""
+    """Return interviews that ask everybody in the cast for the name, each in many ways."""
     asked: dict[str, None] = dict.fromkeys(("What is your name?", "Who are you?", *UNSEEN["name"]))
     return [
         Interview("cast", person, (LORE,), (line,), (name, _calls_itself(name)), name)
@@ -150,7 +150,7 @@ def named() -> list[Interview]:
 
 
 def _calls_itself(name: str) -> str:
-    """The part of a name that stands for it: the first, but for a title."""
+    """Return the part of a name that stands for it: the first, but for a title."""
     first, *others = name.split()
     return others[0] if first in ("Sister", "Captain") else first
 
@@ -170,7 +170,7 @@ def _people() -> dict[str, Persona]:
 
 
 def wild() -> list[Interview]:
-    """All of these interviews."""
+    """Return all of these interviews."""
     people = _people()
     known = [Interview("wild", persona, (), lines, accepted) for persona, lines, accepted in _WILD]
     return known + [

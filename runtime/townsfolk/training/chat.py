@@ -34,7 +34,7 @@ class ChatEncoder:
         self._template = ChatTemplate(tokenizer)
 
     def __call__(self, document: Script | str) -> list[Example]:
-        """The tokens of a document, and which of them are the character's own words.
+        """Return the tokens of a document, and which of them are the character's own words.
 
         A conversation is one example as long as each prompt goes on from the one before. Where a
         template writes earlier replies otherwise than the newest, as those of models that think
@@ -53,7 +53,7 @@ class ChatEncoder:
         return self._conversation(document.messages(), document.persona.name)
 
     def fitting(self, document: Script | str, length: int) -> list[Example]:
-        """The examples of a document that have something to learn within a row of a length.
+        """Return the examples of a document that have something to learn within a row of a length.
 
         A text comes in pieces; of a conversation what goes beyond the row is left out.
         """
@@ -95,7 +95,7 @@ class ChatEncoder:
     def _reply(
         self, messages: Sequence[Message], name: str, asked: EncodedPrompt, encoder: PromptEncoder
     ) -> list[int]:
-        """What the model should answer to a prompt: the last message, and its end."""
+        """Return what the model should answer to a prompt: the last message, and its end."""
         units = self._template.render(messages, name, add_generation_prompt=False)
         last, place = asked.units[-1], len(asked.units) - 1
         end = units[place + 1].control if place + 1 < len(units) else None
@@ -113,14 +113,14 @@ class ChatEncoder:
         return reply + self._end(end)
 
     def _acting(self, text: str) -> list[int]:
-        """A reply that acts: the action is a request of its own, and no token spans its edges."""
+        """Return a reply that acts: no token spans an edge of the action, a request of its own."""
         said, opens, rest = text.partition(OURS.opens)
         action, closes, _ = rest.partition(OURS.closes)
         parts = (said + opens, action, closes)
         return [token for part in parts for token in self._tokenizer.encode(part, continues=True)]
 
     def _end(self, control: str | None) -> list[int]:
-        """The token that ends a reply; none where a text does."""
+        """Return the token that ends a reply; none where a text does."""
         if control is not None:
             return [self._tokenizer.special_tokens[control]]
         return [] if self._template.stops else sorted(self._tokenizer.eos_ids)[:1]

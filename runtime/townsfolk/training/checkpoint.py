@@ -39,7 +39,7 @@ def save_model(
 
 
 def load_model(folder: Path) -> TrainableDecoder:
-    """A model in fp32 from a Hugging Face directory.
+    """Return a model in fp32 from a Hugging Face directory.
 
     Raises:
         UnsupportedModelError: No family has such a model, or it is quantised.

@@ -40,7 +40,7 @@ class Encoder:
 
     @classmethod
     def from_directory(cls, folder: Path) -> "Encoder":
-        """The encoder of a Hugging Face directory; raises ValueError where it has none."""
+        """Return the encoder of a Hugging Face directory; raise ValueError where it has none."""
         config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
         missing = [
             key for key in ("chat_template", "bos_token", "eos_token") if not config.get(key)
@@ -56,7 +56,7 @@ class Encoder:
         return cls(tokenizer, config)
 
     def __call__(self, script: Script | str, cuts: Cuts | None = None) -> Example:
-        """Tokens and kinds of one document.
+        """Return tokens and kinds of one document.
 
         Args:
             script: A conversation, or plain text.
@@ -74,7 +74,7 @@ class Encoder:
         return self._join(segments)
 
     def decode(self, tokens: Sequence[int], skip_control: bool = True) -> str:
-        """The text of tokens, with or without control tokens."""
+        """Return the text of tokens, with or without control tokens."""
         return self._tokenizer.decode(list(map(int, tokens)), skip_special_tokens=skip_control)
 
     def _render(self, messages: Sequence[Message], ask: bool) -> str:
@@ -83,7 +83,7 @@ class Encoder:
         )
 
     def _segments(self, messages: Sequence[Message]) -> list[tuple[str, int]]:
-        """Texts in turn, cut exactly where generation begins and ends at run time."""
+        """Return texts in turn, cut exactly where generation begins and ends at run time."""
         segments: list[tuple[str, int]] = []
         done = ""
         for at, message in enumerate(messages):

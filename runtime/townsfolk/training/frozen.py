@@ -40,11 +40,11 @@ class FrozenMatrix:
         return self.weight.nbytes + (0 if self.bias is None else self.bias.nbytes)
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """The weight as numbers, and the bias."""
+        """Return the weight as numbers, and the bias."""
         return self.values(), self.bias
 
     def values(self) -> Tensor:
-        """The weight as numbers."""
+        """Return the weight as numbers."""
         if isinstance(self.weight, RawMatrix):
             return self.weight.values(0, self.weight.rows, self.dtype)
         return self.weight.to(self.dtype)
@@ -85,13 +85,13 @@ class FrozenTensors:
         self._checkpoint, self._device, self._paired = checkpoint, device, paired
 
     def numbers(self, spec: TensorSpec, dtype: torch.dtype | None = None) -> Tensor:
-        """A tensor as numbers, [rows, ...]; None leaves the dtype that it has."""
+        """Return a tensor as numbers, [rows, ...]; None leaves the dtype that it has."""
         tensor = self._checkpoint.tensor(spec.name, dtype or torch.float32)
         tensor = tensor.to(self._device, dtype)
         return self._apart(spec, tensor.mT if spec.transposed else tensor)
 
     def matrix(self, spec: TensorSpec) -> Tensor | RawMatrix:
-        """A matrix [rows, columns]: in its blocks, if it is in blocks."""
+        """Return a matrix [rows, columns]: in its blocks, if it is in blocks."""
         encoding = self._checkpoint.stored(spec.name).encoding
         # Blocks of what is stored transposed run across the rows that are multiplied.
         if not isinstance(encoding, BlockFormat) or spec.transposed:
@@ -99,7 +99,7 @@ class FrozenTensors:
         return self.blocks(spec, encoding)
 
     def blocks(self, spec: TensorSpec, encoding: BlockFormat) -> RawMatrix:
-        """A matrix in blocks."""
+        """Return a matrix in blocks."""
         rows, columns = spec.shape
         stored = self._checkpoint.stored(spec.name)
         raw = torch.empty(stored.nbytes, dtype=torch.uint8)
@@ -116,7 +116,7 @@ class FrozenTensors:
 
 
 def _apart(spec: TensorSpec, device: torch.device) -> Tensor:
-    """Where each row of a checkpoint's usual order is in one whose pairs are neighbours."""
+    """Return where each row of a checkpoint's usual order is in one whose pairs are neighbours."""
     order = torch.arange(spec.rows, device=device)
     parts: Sequence[Run] = list(spec.runs(spec.rows))
     turned = torch.cat([run.turned(order[run.first : run.first + run.count]) for run in parts])

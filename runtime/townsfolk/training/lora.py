@@ -88,7 +88,7 @@ class LoraWeight:
         return sum(part.base.nbytes for part in self.parts)
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """What is frozen as one tensor, and the bias."""
+        """Return what is frozen as one tensor, and the bias."""
         weights, biases = zip(*(part.base.dense() for part in self.parts), strict=True)
         given = [bias for bias in biases if bias is not None]
         return torch.cat(weights), torch.cat(given) if given else None
@@ -100,7 +100,7 @@ class LoraWeight:
 
 
 def module_names(architecture: Architecture, checkpoint: TensorStore) -> dict[str, str]:
-    """What transformers calls the modules that can be adapted, by their weights' names in files.
+    """Return transformers' names of modules that can be adapted, by their weights' names in files.
 
     These are all products within the layers.
     """
@@ -116,7 +116,7 @@ def module_names(architecture: Architecture, checkpoint: TensorStore) -> dict[st
 
 
 def _in_transformers(names: TensorNames, root: str) -> TensorNames:
-    """The names with the root that modules have where those of the files have another.
+    """Return the names with the root that modules have where those of the files have another.
 
     Files may lack it (OpenAI's GPT-2). Those of models that see, too, have the text decoder deeper
     than others of its family, the older ones at a place that transformers has given up.
@@ -179,7 +179,7 @@ class LoraDecoder(DecoderModule):
             self.switch.is_on = True
 
     def adapter(self) -> Adapter:
-        """The adapter as it is now, in fp32, on the CPU."""
+        """Return the adapter as it is now, in fp32, on the CPU."""
         tensors = {name: each.detach().cpu() for name, each in self.weights().items()}
         return Adapter(
             self.config,

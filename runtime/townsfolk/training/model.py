@@ -38,7 +38,7 @@ class TrainedWeight:
         return sum(weight.nbytes for weight, _ in self.parts)
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """The weight as one tensor, and the bias."""
+        """Return the weight as one tensor, and the bias."""
         weights: list[Tensor] = [w.mT if self.transposed else w for w, _ in self.parts]
         biases: list[Tensor] = [bias for _, bias in self.parts if bias is not None]
         return torch.cat(weights), torch.cat(biases) if biases else None

@@ -50,7 +50,7 @@ class DecoderModule(nn.Module):
         ]
 
     def forward(self, tokens: Tensor, positions: Tensor, masks: Masks) -> Tensor:
-        """Logits for every position.
+        """Return logits for every position.
 
         Args:
             tokens: [batch, length], int64.
@@ -63,7 +63,7 @@ class DecoderModule(nn.Module):
         return self.logits(self.hidden(tokens, positions, masks))
 
     def losses(self, tokens: Tensor, positions: Tensor, masks: Masks, wanted: Tensor) -> Tensor:
-        """The loss of each next token, nats.
+        """Return the loss of each next token, nats.
 
         Args:
             tokens: [batch, length + 1], int64.
@@ -81,7 +81,7 @@ class DecoderModule(nn.Module):
         return losses.view_as(positions)
 
     def hidden(self, tokens: Tensor, positions: Tensor, masks: Masks) -> Tensor:
-        """Rows [batch, length, hidden] ready for the head; see ``forward``."""
+        """Return rows [batch, length, hidden] ready for the head; see ``forward``."""
         ops = TrainingOps(self._rotations(positions.flatten()), masks)
         run = run_layer
         if self.checkpointing and torch.is_grad_enabled():
@@ -89,7 +89,7 @@ class DecoderModule(nn.Module):
         return run_layers(self._weights, self._embedded(tokens, positions), ops, run)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of the next token, [..., vocabulary]."""
+        """Return scores of the next token, [..., vocabulary]."""
         head = self.spec.head
         logits = self._weights.head.product(hidden)
         if head.multiplier != 1.0:
@@ -99,7 +99,7 @@ class DecoderModule(nn.Module):
         return logits
 
     def weights(self) -> dict[str, Tensor]:
-        """The parameters under the checkpoint's names; a tied head is not in it."""
+        """Return the parameters under the checkpoint's names; a tied head is not in it."""
         return dict(self.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:

@@ -53,7 +53,7 @@ def _mask(documents: Tensor, window: int | None, blockwise: bool) -> Mask:
 
 
 def document_positions(documents: Tensor) -> Tensor:
-    """Each token's position in its own document. [batch, length], integer."""
+    """Return each token's position in its own document. [batch, length], integer."""
     index = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
     starts = torch.ones_like(documents, dtype=torch.bool)
     starts[:, 1:] = documents[:, 1:] != documents[:, :-1]

@@ -28,7 +28,7 @@ class Batch:
 
     @classmethod
     def empty(cls, rows: int, length: int) -> "Batch":
-        """A batch of padding."""
+        """Return a batch of padding."""
         shape = (rows, length + 1)
         return cls(np.zeros(shape, np.uint32), np.zeros(shape, np.uint8), np.zeros(shape, np.int16))
 
@@ -74,7 +74,7 @@ def pack(examples: Iterable[Example], length: int, rows: int | None = None) -> B
 
 
 def pieces(example: Example, length: int) -> list[Example]:
-    """A long plain text in pieces that fit a row, so that none of it is lost."""
+    """Return a long plain text in pieces that fit a row, so that none of it is lost."""
     width = length + 1
     return [
         Example(example.tokens[at : at + width], example.kinds[at : at + width])

@@ -49,13 +49,13 @@ class Script:
     """What the character can do; a reply that does stands as the model writes it."""
 
     def messages(self) -> list[Message]:
-        """The conversation as the runtime shows it to the model."""
+        """Return the conversation as the runtime shows it to the model."""
         acts = ActionBook(self.actions, None).text
         system = "\n\n".join(filter(None, [system_text(self.persona, self.lore), acts]))
         return messages(system, self.transcript)
 
     def to_json(self) -> dict[str, Any]:
-        """The script as one JSON object."""
+        """Return the script as one JSON object."""
         values: dict[str, Any] = {
             "persona": self.persona.model_dump(mode="json", exclude_defaults=True),
             "lore": list(self.lore),
@@ -71,7 +71,7 @@ class Script:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Script":
-        """Raises InvalidFieldError naming the field."""
+        """Return the script of a JSON object; raise InvalidFieldError naming the field."""
         needs = (
             'needs "persona", "transcript" with at least one entry, and optionally "lore" and '
             '"actions"'
@@ -120,7 +120,7 @@ def _within(place: str, kind: type[Part], values: dict[str, Any]) -> Part:
 
 
 def read(paths: Iterable[Path]) -> list[Script | str]:
-    """All scripts and texts of the files; raises ValueError, mostly InvalidScriptError."""
+    """Return all scripts and texts of the files; raise ValueError, mostly InvalidScriptError."""
     found: list[Script | str] = []
     for path in paths:
         for number, line in enumerate(read_text(path).split("\n"), 1):

@@ -17,7 +17,7 @@ class Source(Protocol):
     """An endless, repeatable stream of batches."""
 
     def batches(self, first_step: int) -> Generator[Batch, None, None]:
-        """The batches of this step and all later ones."""
+        """Return the batches of this step and all later ones."""
         ...
 
 

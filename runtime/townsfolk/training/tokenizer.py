@@ -40,7 +40,7 @@ _WORDS = Regex(
 
 
 def train(texts: Iterable[str] | Iterator[str], vocab_size: int) -> Tokenizer:
-    """A tokenizer of exactly this size (if the text is rich enough), control tokens first."""
+    """Return a tokenizer of this size (if the text is rich enough), control tokens first."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -191,7 +191,7 @@ class Trainer:
         save_progress(self.model, self._optimizers, state, self._folder)
 
     def _used(self) -> float:
-        """The share of the run that is over, by steps, time or patience, whichever is further."""
+        """Return the share of the run that is over: the largest of steps, time and patience."""
         settings = self.settings
         if settings.patience is not None and self.history.since_best >= settings.patience:
             return 1.0
@@ -199,7 +199,7 @@ class Trainer:
         return max(self._step / settings.steps, by_time)
 
     def _update(self, batches: Sequence[Batch], used: float) -> Tensor:
-        """One optimizer step; returns the reply loss' sum and the number of reply tokens."""
+        """Take one optimizer step; return the reply loss' sum and the number of reply tokens."""
         warm = min(1.0, (self._step + 1) / self.settings.warmup_steps)
         fallen = max(0.0, min(used, 1.0) - self.settings.hold) / max(1.0 - self.settings.hold, 1e-9)
         cosine = 0.5 * (1 + math.cos(math.pi * fallen))
@@ -220,7 +220,7 @@ class Trainer:
         return sums
 
     def _weight(self, batch: Batch) -> float:
-        """The weights of all targets of a batch together."""
+        """Return the weights of all targets of a batch together."""
         kinds = _targets(batch)
         replies = np.count_nonzero(kinds == REPLY)
         return replies + self.settings.prompt_weight * np.count_nonzero(kinds == PROMPT)
@@ -239,7 +239,7 @@ class Trainer:
         return torch.stack(((losses.detach() * replies).sum(), replies.sum()))
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The loss of each target and what kind of token it is. Both [rows, length]."""
+        """Return the loss of each target and what kind of token it is. Both [rows, length]."""
         device = self.settings.device
         tokens = torch.from_numpy(batch.tokens.astype("int64")).to(device, non_blocking=True)
         kinds = torch.from_numpy(_targets(batch)).to(device, non_blocking=True)
@@ -281,7 +281,7 @@ class Trainer:
 
 
 def _targets(batch: Batch) -> NDArray[np.uint8]:
-    """What kind of token each target is; PADDING behind a document's end. [rows, length]."""
+    """Return what kind of token each target is; PADDING behind a document's end. [rows, length]."""
     documents = batch.documents
     # What follows a document's end is another document: nothing to learn from.
     return np.where(documents[:, 1:] == documents[:, :-1], batch.kinds[:, 1:], np.uint8(PADDING))

@@ -12,7 +12,7 @@ _TEXT = book("aims")
 
 
 def aims(character: Character, rng: Random, split: Source) -> None:
-    """Gives the character goals and taboos, or not."""
+    """Give the character goals and taboos, or not."""
     if rng.random() < 0.4:
         character.goals = [
             _aim(_TEXT["goals"], character, rng, split) for _ in range(pick(rng, (1, 1, 2, 3)))
@@ -55,7 +55,7 @@ def _aim(templates: tuple[str, ...], character: Character, rng: Random, split: S
 
 
 def possessive(text: str, poss: str) -> str:
-    """A goal or taboo with its possessive filled in."""
+    """Return a goal or taboo with its possessive filled in."""
     return text.replace("{poss}", poss)
 
 

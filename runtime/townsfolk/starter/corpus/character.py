@@ -117,7 +117,7 @@ def goods(rng: Random, scene: Scene, split: Source) -> list[Good]:
 
 
 def relative(rng: Random, split: Source) -> Relative:
-    """A member of the family."""
+    """Return a member of the family."""
     she = _maybe(rng, 0.5)
     kin = pick(rng, lexicon.KIN_SHE if she else lexicon.KIN_HE)
     if _maybe(rng, 0.15):

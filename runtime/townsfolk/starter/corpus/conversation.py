@@ -57,7 +57,7 @@ def _fill_lines(self: Character, rng: Random) -> None:
 
 
 def _interrupt(talk: Talk, rng: Random) -> None:
-    """Cuts the last reply short; the player may then ask for the rest."""
+    """Cut the last reply short; the player may then ask for the rest."""
     last = talk.entries[-1]
     words = last.text.split(" ")
     if last.kind is not EntryKind.SPOKE or len(words) < 4:
@@ -157,7 +157,7 @@ def _course(talk: Talk, where: World, rng: Random, *, cued: bool) -> None:
 
 
 def _acting(talk: Talk, rng: Random) -> tuple[Action, ...]:
-    """Ends a conversation in which the character can act; not every line calls for it."""
+    """End a conversation in which the character can act; not every line calls for it."""
     able = abilities(rng)
     for _ in range(pick(rng, (0, 0, 0, 1, 2))):
         act(talk, pick(rng, able), is_last=False)
@@ -182,7 +182,7 @@ def _acting(talk: Talk, rng: Random) -> tuple[Action, ...]:
 
 
 def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Conversation:
-    """The conversation of this seed: the same seed always gives the same one.
+    """Return the conversation of this seed: the same seed always gives the same one.
 
     Args:
         seed: Decides everything.
@@ -201,7 +201,7 @@ def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Con
 
 
 def natural(seed: str, split: Split = Split.TRAIN) -> Conversation:
-    """The conversation of this seed with somebody who says more than was asked for.
+    """Return the conversation of this seed with somebody who says more than was asked for.
 
     For models that can write already, and are to learn how characters talk.
     """
@@ -211,7 +211,7 @@ def natural(seed: str, split: Split = Split.TRAIN) -> Conversation:
 
 
 def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) -> Conversation:
-    """A conversation with a character of loose facts.
+    """Return a conversation with a character of loose facts.
 
     Args:
         rng: Decides everything.

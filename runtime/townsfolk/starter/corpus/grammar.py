@@ -31,7 +31,7 @@ class Hole:
         self.name = name[0].lower() + name[1:]
 
     def fill(self, slots: Mapping[str, str]) -> str:
-        """The text for this hole; raises KeyError when its slot is missing."""
+        """Return the text for this hole; raise KeyError when its slot is missing."""
         if self.verbs:
             return self.verbs[0] if slots["person"] == "second" else self.verbs[1]
         value = slots[self.name]
@@ -62,12 +62,12 @@ class TemplateError(ValueError):
 
 
 def capitalise(text: str) -> str:
-    """The text with its first letter in upper case."""
+    """Return the text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 
 def with_article(noun: str) -> str:
-    """The noun phrase with "a" or "an" before it."""
+    """Return the noun phrase with "a" or "an" before it."""
     vowel = noun[:1].lower() in "aeiou" and not noun.lower().startswith(_SPOKEN_CONSONANTS)
     return ("an " if vowel else "a ") + noun
 
@@ -77,13 +77,13 @@ _SPOKEN_CONSONANTS = ("one", "uni", "use", "eu")
 
 @cache
 def parse(template: str) -> tuple[Node, ...]:
-    """The template as nodes; raises TemplateError when brackets don't match."""
+    """Return the template as nodes; raise TemplateError when brackets don't match."""
     nodes, _ = _parse_sequence(template, 0, "")
     return nodes
 
 
 def holes(nodes: tuple[Node, ...]) -> Iterator[Hole]:
-    """The holes of a template, those of its choices among them."""
+    """Yield the holes of a template, those of its choices among them."""
     for node in nodes:
         if isinstance(node, Hole):
             yield node
@@ -136,7 +136,7 @@ def _write(nodes: tuple[Node, ...], rng: Random, slots: Mapping[str, str], out: 
 
 
 def fill(template: str, rng: Random, slots: Mapping[str, str]) -> str:
-    """One text of the template, as it is: for parts of sentences."""
+    """Return one text of the template, as it is: for parts of sentences."""
     out: list[str] = []
     try:
         _write(parse(template), rng, slots, out)
@@ -146,7 +146,7 @@ def fill(template: str, rng: Random, slots: Mapping[str, str]) -> str:
 
 
 def expand(template: str, rng: Random, slots: Mapping[str, str]) -> str:
-    """One text of the template, tidied."""
+    """Return one text of the template, tidied."""
     return tidy(fill(template, rng, slots))
 
 
@@ -163,10 +163,10 @@ def tidy(text: str) -> str:
 
 
 def pick(rng: Random, options: Sequence[T]) -> T:
-    """One of the options, each equally likely (faster than ``Random.choice``)."""
+    """Return one of the options, each equally likely (faster than ``Random.choice``)."""
     return options[int(rng.random() * len(options))]
 
 
 def phrases(text: str) -> tuple[str, ...]:
-    """The templates of a block, with `` / `` between them; line breaks mean nothing."""
+    """Return the templates of a block, with `` / `` between them; line breaks mean nothing."""
     return tuple(" ".join(text.split()).split(" / "))

@@ -50,7 +50,7 @@ _IRREGULAR = dict(_TEXT.pairs("irregular plurals"))
 
 
 def plural(noun: str) -> str:
-    """The plural of a regular English noun, with the exceptions among this module's words."""
+    """Return the plural of an English noun: regular, or an exception of this module's words."""
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]
     if noun.endswith(("s", "x", "ch", "sh")):
@@ -63,7 +63,7 @@ def plural(noun: str) -> str:
 
 
 def in_words(number: int) -> str:
-    """A number from 1 to 99 in words."""
+    """Return a number from 1 to 99 in words."""
     if number < 20:
         return _TEXT["ones"][number - 1]
     ten, one = divmod(number, 10)
@@ -71,7 +71,7 @@ def in_words(number: int) -> str:
 
 
 def price(rng: Random) -> str:
-    """An amount of money: ``12 silver``, ``1 penny``."""
+    """Return an amount of money: ``12 silver``, ``1 penny``."""
     amount = int(pick(rng, _TEXT["amounts"]))
     if rng.random() < 0.2:
         amount = rng.randint(1, 500)
@@ -87,12 +87,12 @@ COINED_SHARE = 0.2
 
 
 def noun(rng: Random, known: Sequence[str]) -> str:
-    """A noun of the list, or an invented one."""
+    """Return a noun of the list, or an invented one."""
     return names.coined_word(rng) if rng.random() < COINED_SHARE else pick(rng, known)
 
 
 def trade(rng: Random, split: Source) -> str:
-    """A line of work: from the list, composed (``eel trapper``) or invented (``vesker``)."""
+    """Return a line of work: from the list, composed (``eel trapper``) or invented (``vesker``)."""
 
     def composed(r: Random) -> str:
         draw = r.random()
@@ -124,7 +124,7 @@ def thing(rng: Random, split: Source) -> str:
 
 
 def food(rng: Random, split: Source) -> str:
-    """A dish or a drink: ``smoked trout``."""
+    """Return a dish or a drink: ``smoked trout``."""
     return split.draw(
         rng,
         lambda r: (
@@ -151,7 +151,7 @@ def monsters(rng: Random, split: Source) -> str:
 
 
 def people(rng: Random, split: Source) -> str:
-    """A kind of people: ``nobles``, ``eel trappers``."""
+    """Return a kind of people: ``nobles``, ``eel trappers``."""
     return (
         split.draw(rng, lambda r: pick(r, PEOPLE))
         if rng.random() < 0.5
@@ -183,7 +183,7 @@ def fear(rng: Random, split: Source) -> str:
 
 
 def secret(rng: Random, split: Source) -> tuple[str, str]:
-    """What somebody did once or does in secret, as said of "I" and of "she".
+    """Return what somebody did once or does in secret, as said of "I" and of "she".
 
     For example ``buried the mayor's tin cup under the well``, ``hides a widow's ring``.
     """
@@ -199,7 +199,7 @@ def secret(rng: Random, split: Source) -> tuple[str, str]:
 
 
 def deed(rng: Random, split: Source) -> tuple[str, str]:
-    """What somebody does, as said of "I" and of "she": ``bake bread``, ``bakes bread``."""
+    """Return what somebody does, as said of "I" and of "she": ``bake bread``, ``bakes bread``."""
     if rng.random() < 0.3:
         verb, verbs, what = pick(rng, _POSTS)
         return f"{verb} {what}", f"{verbs} {what}"

@@ -31,7 +31,7 @@ def _syllables(rng: Random, ends: tuple[str, ...], middles: tuple[int, ...]) -> 
 
 
 def coined_word(rng: Random) -> str:
-    """An invented common noun, ``grondle`` or ``vesk``. Facts of such words can only be copied."""
+    """Return an invented noun, ``grondle`` or ``vesk``. Facts of such words can only be copied."""
 
     def word(r: Random) -> str:
         draw = r.random()
@@ -46,7 +46,7 @@ def coined_word(rng: Random) -> str:
 
 
 def given_name(rng: Random, split: Source, she: bool) -> str:
-    """A first name; one in four is a well-known one, the rest are invented."""
+    """Return a first name; one in four is a well-known one, the rest are invented."""
     if rng.random() < 0.25:
         return split.draw(rng, lambda r: pick(r, _TEXT["she" if she else "he"]))
     ends = _TEXT["ends she"] if she else _TEXT["ends he"]
@@ -54,7 +54,7 @@ def given_name(rng: Random, split: Source, she: bool) -> str:
 
 
 def family_name(rng: Random, split: Source) -> str:
-    """A family name."""
+    """Return a family name."""
     if rng.random() < 0.6:
         return split.draw(
             rng, lambda r: pick(r, _TEXT["family first"]) + pick(r, _TEXT["family last"])
@@ -81,7 +81,7 @@ def person(rng: Random, split: Source) -> Name:
 
 
 def place(rng: Random, split: Source) -> str:
-    """A town, a village or a land."""
+    """Return a town, a village or a land."""
 
     def core(r: Random) -> str:
         if r.random() < 0.55:
@@ -94,7 +94,7 @@ def place(rng: Random, split: Source) -> str:
 
 
 def house(rng: Random, split: Source) -> str:
-    """An inn, a shop: ``the Salted Herring``."""
+    """Return an inn, a shop: ``the Salted Herring``."""
 
     def name(r: Random) -> str:
         draw = r.random()
@@ -108,7 +108,7 @@ def house(rng: Random, split: Source) -> str:
 
 
 def ship(rng: Random, split: Source) -> str:
-    """A ship: ``the Grey Petrel``."""
+    """Return a ship: ``the Grey Petrel``."""
     return split.draw(
         rng, lambda r: f"the {pick(r, _TEXT['house adjectives'])} {pick(r, _TEXT['ship nouns'])}"
     )

@@ -17,7 +17,7 @@ _PHRASES = _TEXT.section("phrases")
 
 
 def voice(character: Character, rng: Random) -> dict[str, str]:
-    """The slots of a grammatical person: second, third, or third with the name at first."""
+    """Return the slots of a grammatical person: second, third, or third with the name at first."""
     she = character.name.she
     if rng.random() < 0.3:
         return {"person": "second", "s": "you", "poss": "your", "o": "you", "n": "you"}
@@ -212,7 +212,7 @@ def _join(sentences: list[str], rng: Random) -> str:
 
 
 def persona(character: Character, rng: Random, source: Source = Split.TRAIN) -> Persona:
-    """The persona that a developer would write for this character."""
+    """Return the persona that a developer would write for this character."""
     style = wording(character.style, rng)
     if style and rng.random() < 0.4:
         style += "."

@@ -45,7 +45,7 @@ class Split(Enum):
     HELD_OUT = "held-out"
 
     def owns(self, value: str) -> bool:
-        """Whether the value belongs to this side; letter case makes no difference."""
+        """Return whether the value belongs to this side; letter case makes no difference."""
         held_out = crc32((_SALT + value.lower()).encode()) % HELD_OUT_SHARE == 0
         return held_out == (self is Split.HELD_OUT)
 
@@ -54,7 +54,7 @@ class Split(Enum):
         return templates
 
     def draw(self, rng: Random, generate: Callable[[Random], str]) -> str:
-        """The first value of the generator that belongs to this side."""
+        """Return the first value of the generator that belongs to this side."""
         while True:
             value = generate(rng)
             if self.owns(value):

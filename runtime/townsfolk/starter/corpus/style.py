@@ -28,7 +28,7 @@ class Style:
     swaps: tuple[tuple[str, str], ...] = ()
 
     def dress(self, reply: str, rng: Random) -> str:
-        """The reply as somebody with this style says it."""
+        """Return the reply as somebody with this style says it."""
         for word, other in self.swaps:
             reply = re.sub(rf"\b{word}\b", other, reply)
         if self.openers and rng.random() < self.opening:
@@ -47,7 +47,7 @@ def _first_word(text: str) -> str:
 
 
 def wording(style: Style, rng: Random) -> str:
-    """One way to describe the style in a persona; empty for plain speech."""
+    """Return one way to describe the style in a persona; empty for plain speech."""
     if style.wordings:
         return capitalise(expand(pick(rng, style.wordings), rng, {}))
     if rng.random() < 0.6:
@@ -75,5 +75,5 @@ STYLES = tuple(style for style in _STYLES.values() if style is not PLAIN)
 
 
 def any_style(rng: Random) -> Style:
-    """A style; plain speech is the most frequent."""
+    """Return a style; plain speech is the most frequent."""
     return PLAIN if rng.random() < 0.4 else pick(rng, STYLES)

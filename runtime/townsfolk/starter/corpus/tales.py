@@ -14,7 +14,7 @@ _TALES = _TEXT.pairs("tales")
 
 
 def tale(rng: Random, split: Source) -> Known:
-    """A sentence about somebody, some place or something, and the questions that it answers."""
+    """Return a sentence about somebody, a place or something, and the questions it answers."""
     subject, template = pick(rng, _TALES)
     slots = {
         "spot": lexicon.noun(rng, lexicon.PLACES_NEAR),

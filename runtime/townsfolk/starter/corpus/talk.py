@@ -21,7 +21,7 @@ _SHORTHAND = dict(_TEXT.pairs("shorthand"))
 
 
 def lower_question(text: str, first: str) -> str:
-    """The question after a lead: a question word loses its capital, a name does not."""
+    """Return the question after a lead: a question word loses its capital, a name does not."""
     return text[0].lower() + text[1:] if first in _TEXT["question words"] else text
 
 
@@ -70,7 +70,7 @@ class Talk:
         return facts
 
     def typed(self, value: str) -> str:
-        """A value as this player types it."""
+        """Return a value as this player types it."""
         return value.lower() if self.lowercase else value
 
     @property
@@ -102,7 +102,7 @@ class Talk:
         self.entries.append(TranscriptEntry(kind=EntryKind.EVENT, text=text))
 
     def say(self, templates: Sequence[str], **slots: str) -> str:
-        """The character answers in its style."""
+        """Have the character answer in its style."""
         style = self.character.style
         text = self._expand(templates, slots)
         if "few words" in style.wordings[0] if style.wordings else False:
@@ -133,7 +133,7 @@ class Talk:
         self.entries.append(TranscriptEntry(kind=EntryKind.SPOKE, text=text))
 
     def _phrased(self, text: str) -> str:
-        """A question with something before or after it, as people ask."""
+        """Return a question with something before or after it, as people ask."""
         rng = self.rng
         if not text.endswith("?") or len(text) > 70 or text.count("?") > 1:
             return text
@@ -185,17 +185,17 @@ class Talk:
         return text or "..."
 
     def someone(self) -> str:
-        """A name that is nobody's here."""
+        """Return a name that is nobody's here."""
         return names.given_name(self.rng, self.split, self.rng.random() < 0.5)
 
     def other_trade(self) -> str:
-        """A trade that is not the character's."""
+        """Return a trade that is not the character's."""
         while (trade := lexicon.trade(self.rng, self.split)) == self.character.trade:
             pass
         return trade
 
     def other_place(self) -> str:
-        """A place that is not the character's home."""
+        """Return a place that is not the character's home."""
         while (place := names.place(self.rng, self.split)) == self.character.home:
             pass
         return place

@@ -32,7 +32,7 @@ def _fact(truth: Truth, rng: Random, split: Source, land: str) -> Known:
 
 
 def world(rng: Random, split: Source, home: str | None) -> World:
-    """A world of one to three lores; the home town is often spoken of."""
+    """Return a world of one to three lores; the home town is often spoken of."""
     self = World()
     land = home if home and rng.random() < 0.6 else names.place(rng, split)
     truths = rng.sample(TRUTHS, pick(rng, (1, 2, 2, 3, 4, 5, 6)))

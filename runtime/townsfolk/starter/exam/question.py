@@ -77,7 +77,7 @@ class Question:
         return Mark(exact, faults, reply.looped)
 
     def _says(self, text: str, reply: str) -> bool:
-        """Whether a reply has this text and then no more letters, nor another name behind a name.
+        """Return whether a reply has this text as whole words, and no other name behind a name.
 
         Case counts but for a first letter, which a sentence may have changed.
         """
@@ -114,7 +114,7 @@ class Question:
         )
 
     def right_action(self, reply: Reply) -> bool:
-        """Whether the action is right, whatever its arguments are."""
+        """Return whether the action is right, whatever its arguments are."""
         return self.action is not None and any(act.name == self.action[0] for act in reply.acts)
 
 
@@ -128,6 +128,6 @@ def _bounded(text: str) -> str:
 
 
 def _same(said: object, wanted: str) -> bool:
-    """Whether an argument is what was asked for, but for an article and the case of letters."""
+    """Return whether an argument is what was asked for, but for articles and letter case."""
     text = _ARTICLE.sub("", str(said).strip()).casefold()
     return text == wanted.casefold()

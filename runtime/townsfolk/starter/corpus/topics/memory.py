@@ -24,7 +24,7 @@ class Told:
     speaker: str
 
     def slots(self, talk: Talk) -> dict[str, str]:
-        """What the kind's templates use."""
+        """Return what the kind's templates use."""
         them = "her" if self.word in lexicon.KIN_SHE else "him"
         return {
             "x": self.value,
@@ -50,7 +50,7 @@ def _lead(leads: tuple[str, ...], templates: tuple[str, ...], talk: Talk) -> tup
 
 
 def fresh(talk: Talk, taken: set[tuple[str, str]]) -> Told:
-    """A fact nobody has told yet."""
+    """Return a fact nobody has told yet."""
     while True:
         key = pick(talk.rng, tuple(KINDS))
         if talk.rng.random() < 0.25:
