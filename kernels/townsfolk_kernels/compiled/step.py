@@ -1,7 +1,7 @@
 """A decode step of a whole decoder in one call: a token of each sequence, from embedding to logits.
 
-What a step took outside of products was mostly the calls themselves: some forty a layer, each with
-threads to wake. Here the threads of a team go through all layers by themselves, five phases each;
+Outside of products a step would mostly consist of calls: some forty a layer, each with threads to
+wake. Instead the threads of a team go through all layers by themselves, five phases each;
 between two phases they wait awake, for a microsecond. Numbers are fp32 throughout, but for weights,
 keys and values.
 """

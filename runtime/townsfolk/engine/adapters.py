@@ -1,4 +1,4 @@
-"""Adapters that requests name: found in one folder, loaded and let go of while others speak."""
+"""Adapters that requests name: found in one folder, loaded and unloaded while requests run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class AdapterCommands(Protocol):
         """Have an adapter ready for steps."""
 
     def unload_adapter(self, number: int, gone: Callable[[], None], done: Future[None]) -> None:
-        """Let go of an adapter once nobody speaks with it, and then call `gone`."""
+        """Unload an adapter once no request has it, and then call `gone`."""
 
 
 class AdapterRegistry:

@@ -124,7 +124,7 @@ class StepGraph(ABC):
         assert stream is not None
         self._resources.step.masks.clear()
         stream.wait_stream(current)
-        # Not `torch.cuda.graph`, which collects garbage and waits for the device: others speak.
+        # Not `torch.cuda.graph`: it collects garbage and waits for the device, and others decode.
         with torch.cuda.stream(stream):
             self.run()  # loads the kernels
             # A graph that finds no memory when it begins ends the process where it is freed.

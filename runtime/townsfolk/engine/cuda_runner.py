@@ -380,14 +380,14 @@ class CudaRunner:
 
 
 def _pinned(source: Tensor) -> Tensor:
-    """Memory of the host for a copy, which the device writes while the host goes on."""
+    """Return memory of the host for a copy, which the device writes while the host goes on."""
     return torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
 
 
 def _event(*, timed: bool) -> torch.cuda.Event:
     """Return an event that a thread sleeps for: a game wants the processor that would poll.
 
-    It costs nothing, as the next step is launched already: at one speaker 0.38 instead of 1.07 of a
-    processor, at 32 0.70 instead of 1.13, with the same tokens a second (Llama-3.2-1B, H200).
+    It costs nothing, as the next step is launched already: at batch 1 0.38 instead of 1.07 of a
+    processor, at batch 32 0.70 instead of 1.13, with the same tokens a second (Llama-3.2-1B, H200).
     """
     return torch.cuda.Event(enable_timing=timed, blocking=True)

@@ -263,8 +263,8 @@ class Engine:
     def encode(self, text: str) -> list[int]:
         """Return the token ids that `submit` makes of a text; may be called from any thread.
 
-        A long text takes milliseconds (3 for 1,000 tokens), which an event loop on which others
-        speak does not have: encode it in a thread, and submit the ids.
+        A long text takes milliseconds (3 for 1,000 tokens), for which an event loop cannot
+        stand still: encode it in a thread, and submit the ids.
 
         Raises:
             InvalidPromptError: the text can't be written as UTF-8, or there is no tokenizer.

@@ -1,4 +1,4 @@
-"""The graphs of a runner, captured in moments when nobody speaks."""
+"""The graphs of a runner, captured while no request is under way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from townsfolk_kernels.gpu.compiler import KernelCompiler
 
 logger = logging.getLogger(__name__)
 
-# A graph that is missed while others speak is made at once, but only so often: it takes 10 ms.
+# A graph that is missed while others decode is made at once, but only so often: it takes 10 ms.
 _PAUSE_S = 0.1
 _POLL_S = 0.005
 
@@ -37,7 +37,7 @@ class GraphCache(Generic[Key, Graph]):
 
     Nothing here waits for a compiler: threads compile, and a graph is captured once its kernels are
     there. Until then a step is launched operation by operation. Where there is nothing to compile,
-    graphs are noted, too, in moments when nobody speaks: a first word waits for none of them.
+    graphs are noted, too, while no request is under way: no first token waits for them.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class GraphCache(Generic[Key, Graph]):
         self._is_told = False
 
     def begin(self, run: Callable[[], object], most_wait_s: float) -> None:
-        """Compile kernels with all processors, before anybody speaks; later one thread goes on.
+        """Compile kernels with all processors, before the first request; later one thread goes on.
 
         Threads that compile hold Python's lock a fifth of the time, and would make steps stumble.
 

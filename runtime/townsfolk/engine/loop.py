@@ -82,7 +82,7 @@ class EngineLoop:
         self._warming: list[Future[None]] = []  # those who wait for the model
         self._waits_for_warm = False
         self._adapters: dict[int, BoundAdapter] = {}  # by number; they outlast the resident model
-        self._leaving: dict[int, Callable[[], None]] = {}  # once nobody speaks with them
+        self._leaving: dict[int, Callable[[], None]] = {}  # once no request has them
         self._deadlines: list[tuple[float, int, Response]] = []  # heap
         self._in_flight: deque[tuple[ScheduledStep, Any]] = deque()
         self._unmasked: ScheduledStep | None = None  # the latest, while draws of it wait
@@ -123,7 +123,7 @@ class EngineLoop:
         done.set_result(None)
 
     def unload_adapter(self, number: int, gone: Callable[[], None], done: Future[None]) -> None:
-        """Let go of an adapter once nobody speaks with it, and then call `gone`; sets `done`."""
+        """Unload an adapter once no request has it, and then call `gone`; sets `done`."""
         self._leaving[number] = gone
         self._let_adapters_go()
         done.set_result(None)
@@ -238,7 +238,7 @@ class EngineLoop:
         self._responder.outbox.note_wait(seconds)
 
     def _let_adapters_go(self) -> None:
-        """Forget adapters that are leaving and that no request speaks with any more."""
+        """Unload adapters that are leaving and that no request has."""
         spoken = {each.request.adapter for each in self._responder.sequences()}
         for number in self._leaving.keys() - spoken:
             del self._adapters[number]
@@ -298,7 +298,7 @@ class EngineLoop:
             self._mask(runner)
 
     def _give_back(self) -> None:
-        """Give the model's memory back; who speaks pauses, and is computed again later."""
+        """Give the model's memory back; replies pause, and are computed again later."""
         releasing, self._releasing = self._releasing, []
         if (resident := self._residency.resident) is not None:
             self._settle_all(resident.runner)

@@ -22,7 +22,7 @@ LOCK_SHARE = 0.6
 # lock.
 LOOP_SHARE = 0.25
 # Between deliveries to all the readers of an event loop, in seconds: at first, and at most, so that
-# each of 32 who speak is heard of in every frame of a game.
+# each of 32 replies arrives in every frame of a game.
 FIRST_S, MOST_S = 0.0002, 0.0005
 # What an event loop saves up of the time between deliveries, to serve several readers at once.
 SAVED_S = 0.002
@@ -33,12 +33,12 @@ MEASURED_S = 0.1
 
 
 class Outbox:
-    """Hands what the engine's thread says to the readers, no more often than is of use.
+    """Hands what the engine's thread has for readers, no more often than is of use.
 
     A request's events wait in its `OutputQueue`; its event loop is told once that there are some,
     and takes all that have come by the time it looks. A reply's first and last events are handed
     over at once. Others take turns with those of other requests, and while that takes too much of
-    the interpreter, those who speak get longer pieces, not more of them.
+    the interpreter's time, readers get longer pieces, not more of them.
     """
 
     def __init__(self) -> None:

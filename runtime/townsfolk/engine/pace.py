@@ -1,4 +1,4 @@
-"""How much of a prompt a step may compute while others speak: the only place that decides it."""
+"""How much of a prompt a step may compute while others decode: the only place that decides it."""
 
 from __future__ import annotations
 
@@ -84,21 +84,21 @@ class _Measured:
 
 
 class Pace:
-    """Keeps steps with prompts short, as measured, so that a voice does not stumble.
+    """Keeps steps with prompts short, as measured, so that replies under way go on evenly.
 
-    A step with prompts may take a certain part longer than one without. Where many wait with their
-    prompts, more than the square root of those who speak, it may take as many times longer: then to
-    begin soon is worth more than to go on evenly. (With a fixed part, 64 prompts of 512 tokens that
-    came at once took 560 ms on an H200; without speech their tokens take about 150 by its rate.)
-    While nobody speaks, prompts have the whole step, unless they need but few of those sizes.
+    A step with prompts may take a certain share longer than one without. Where more prompts wait
+    than the square root of the sequences that decode, it may take as many times longer: then to
+    begin soon is worth more than to go on evenly. (With a fixed share, 64 prompts of 512 tokens
+    that come at once take 560 ms on an H200; at its rate without decodes they would take 150.)
+    While none decodes, prompts have the whole step, unless they need only a few of those sizes.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]] = (), slowdown: float = 0.8) -> None:
         """Make a pace that has measured nothing yet.
 
         Args:
-            sizes: steps that the runner computes best, as places for those who speak and places in
-                all; without any, prompts always have the whole step.
+            sizes: steps that the runner computes best, as places for decodes and places in all;
+                without any, prompts always have the whole step.
             slowdown: how much longer a step with prompts may take, as a part of one without.
         """
         self._slowdown = slowdown

@@ -27,7 +27,7 @@ class Runner(Protocol):
     """So many tokens are computed in one step, as a prompt's are, where a grammar leaves no choice
     of them; fewer are drawn one after the other. None: however many."""
     adapters: SlotAdapters
-    """What sequences may speak with."""
+    """The adapters that sequences may have."""
 
     @property
     def mask_memory(self) -> Bits | None:

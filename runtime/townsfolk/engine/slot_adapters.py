@@ -1,4 +1,4 @@
-"""Which adapter each slot of the batch speaks with."""
+"""Which adapter each slot of the batch has."""
 
 from __future__ import annotations
 

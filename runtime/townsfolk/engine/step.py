@@ -80,7 +80,7 @@ class Admission:
     Attributes:
         sampling: its slot, and how it draws.
         block_ids: its block table.
-        adapter: number of the adapter it speaks with; 0 for none.
+        adapter: number of its adapter; 0 for none.
     """
 
     sampling: SlotSampling

@@ -11,10 +11,10 @@ from townsfolk.engine.pace import Allowance, TokenAllowance
 
 Floats = NDArray[np.float64]
 
-# Seconds that a step may take: while others speak, who would stumble, and while nobody does, when a
-# request that is cancelled or that comes waits for its end. Where a step that only decodes takes
-# long, so many times that: smaller chunks read all weights for few tokens.
-_SPEAKING_S, _SPEAKING_TIMES = 0.05, 3.0
+# Seconds that a step may take: while others decode, whose replies would falter, and while none
+# does, when only requests that come or are cancelled wait for its end. Where a step that only
+# decodes takes long, so many times that: smaller chunks read all weights for few tokens.
+_DECODING_S, _DECODING_TIMES = 0.05, 3.0
 _ALONE_S, _ALONE_TIMES = 0.25, 12.0
 _LEAST = 16  # tokens of a step, however long they take
 _FORGETS = 0.97  # what is left of the weight of a measurement with each one that comes
@@ -27,7 +27,7 @@ class TimedPace:
 
     A step takes some time in any case, and so much for each sequence that decodes, for each token
     of a prompt, and for each position that one of these sees: four figures, fitted to the steps of
-    late. (A step of 128 tokens always took 0.02 s at the beginning of a prompt and 0.8 s behind
+    late. (A step of 128 tokens takes 0.02 s at the beginning of a prompt and 0.8 s behind
     8,000 tokens of it.)
     """
 
@@ -48,9 +48,9 @@ class TimedPace:
         base, decode, token, pair = (self._costs / _UNITS).tolist()
         fixed = base + decode * decodes
         if decodes:
-            # As many times longer where more wait than speak: to begin soon is worth more then.
+            # As many times longer where more wait than decode: to begin soon is worth more then.
             crowd = max(1.0, prompts / decodes**0.5 / 2)
-            seconds = max(_SPEAKING_S, _SPEAKING_TIMES * crowd * fixed)
+            seconds = max(_DECODING_S, _DECODING_TIMES * crowd * fixed)
         else:
             seconds = max(_ALONE_S, _ALONE_TIMES * fixed)
         return _TimeAllowance(most, seconds - fixed, token, pair)

@@ -81,7 +81,7 @@ class FusedAttentionWorkspace:
         device, dtype, layers = decoder.device, decoder.dtype, decoder.spec.num_layers
         shapes = {_shape(layer.attention) for layer in decoder.spec.layers}
         self.processors = card_of(device).wave
-        self.step = torch.zeros(1, dtype=torch.int32, device=device)  # the number of the lone step
+        self.step = torch.zeros(1, dtype=torch.int32, device=device)  # number of a step at batch 1
         # A shape each: a word must be written again before its tag returns; see `relay`.
         self.single = {
             shape: SingleWorkspace.allocate(
