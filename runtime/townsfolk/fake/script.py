@@ -38,7 +38,7 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Pace(_Data):
+class Timing(_Data):
     """How fast a line is said; what is not set is as in the script's [defaults]."""
 
     delay_ms: float | None = Field(
@@ -49,7 +49,7 @@ class Pace(_Data):
     )
 
 
-class Line(Pace):
+class Line(Timing):
     """What somebody answers."""
 
     character: str = Field(default="", description="Who; empty: anybody.")
@@ -125,7 +125,7 @@ class Script(_Data):
         le=1 << 20,
         description="The context of the model that is not there; a token is a byte.",
     )
-    defaults: Pace = Pace(delay_ms=0, words_per_second=0)
+    defaults: Timing = Timing(delay_ms=0, words_per_second=0)
     lines: tuple[Line, ...] = Field(default=(), description="The lines, [[lines]] each.")
 
     @classmethod
