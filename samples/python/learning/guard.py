@@ -1,7 +1,7 @@
 """A guard who finds the smuggler: `townsfolk learn guard:Guard --base starter -o adapters/guard`.
 
-Run it in this folder. What suspects say is in guard.yaml: some to learn from, other words that
-nobody learns from, to measure with.
+Run it in this folder. What the guard sees and hears is in guard.yaml: some to learn from, other
+words that nobody learns from, to measure with.
 """
 
 from __future__ import annotations
@@ -14,47 +14,56 @@ from townsfolk.client import ActionParameter, ActionSpec, Persona
 from townsfolk.learning.environment import Action, Observation
 
 DATA = yaml.safe_load(Path(__file__).with_name("guard.yaml").read_text(encoding="utf-8"))
-SUSPECTS = DATA["suspects"]
+SUSPECTS, TOPICS = DATA["suspects"], DATA["topics"]
+QUESTIONS = 3
 
 
 class Guard:
-    """One of three travellers smuggles, and shows it when he is questioned.
+    """One of three travellers smuggles, and a trace tells by what he can be known.
 
-    One has answered already. The guard arrests whoever answered last, or questions on; behind the
-    third answer he must arrest. The reward is 1 for the arrest of the smuggler and -1 for that
-    of another; each question costs 0.05.
+    The guard asks to see something of theirs, or accuses one. What the trace is of shows who it
+    is; anything else shows nothing. The reward is 1 for the smuggler and -1 for another; each
+    question costs 0.1, and there are three at most.
     """
 
     persona = Persona(**DATA["persona"])
     actions = (
         ActionSpec(
-            name="question",
-            description="question a traveller",
+            name="ask",
+            description="ask to see something of all three",
+            parameters=[ActionParameter(name="topic", options=TOPICS)],
+        ),
+        ActionSpec(
+            name="accuse",
+            description="accuse one of them",
             parameters=[ActionParameter(name="who", options=SUSPECTS)],
         ),
-        ActionSpec(name="arrest", description="arrest the one who answered last"),
     )
 
     def __init__(self, held_out: bool = False) -> None:
-        """Hear the words to learn from, or those that nobody learns from."""
-        self._words = DATA["held_out" if held_out else "answers"]
+        """See and hear the words to learn from, or those that nobody learns from."""
+        self._words = DATA["held_out" if held_out else "learned"]
 
     def reset(self, seed: int) -> Observation:
-        """Three travellers stand at the gate, and one of them answers."""
+        """A trace, and three travellers."""
         self._rng = Random(seed)
-        self._smuggler = self._rng.choice(SUSPECTS)
-        self._answers = 0
-        return self._answer(self._rng.choice(SUSPECTS))
+        self._smuggler, self._topic = self._rng.choice(SUSPECTS), self._rng.choice(TOPICS)
+        self._left = QUESTIONS
+        return Observation(self._rng.choice(self._words["traces"][self._topic]))
 
     def step(self, action: Action) -> tuple[Observation, float, bool]:
-        """A traveller answers, or is led away."""
-        if action.name == "arrest":
-            return Observation("It is done."), 1.0 if self._asked == self._smuggler else -1.0, True
-        return self._answer(action.arguments["who"]), -0.05, False
-
-    def _answer(self, who: str) -> Observation:
-        self._asked = who
-        self._answers += 1
-        words = self._rng.choice(self._words["guilty" if who == self._smuggler else "honest"])
-        possible = ["question", "arrest"] if self._answers < 3 else ["arrest"]
-        return Observation(words.format(who=who), actions=possible)
+        """They show what they are asked for, or one is led away."""
+        if action.name == "accuse":
+            found = action.arguments["who"] == self._smuggler
+            return Observation("It is done."), 1.0 if found else -1.0, True
+        self._left -= 1
+        topic = action.arguments["topic"]
+        if topic == self._topic:
+            seen = self._rng.choice(self._words["found"]).format(topic=topic, who=self._smuggler)
+        else:
+            seen = self._rng.choice(self._words["nothing"]).format(topic=topic)
+        return (
+            Observation(seen, actions=["ask", "accuse"] if self._left else ["accuse"]),
+            -0.1,
+            False,
+        )
