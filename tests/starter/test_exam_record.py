@@ -8,8 +8,11 @@ import torch
 from chat_models import write_model
 from townsfolk.checkpoint import AdapterConfig, write_adapter
 from townsfolk.commands import evaluate
+from townsfolk.dialogue.persona import Persona
 from townsfolk.starter.exam.record import Record, RecordError, draw
 from townsfolk.starter.exam.report import Tally
+from townsfolk.starter.interview import Interview
+from townsfolk.starter.reply import Act, Reply
 from townsfolk.training.lora import LoraDecoder
 
 
@@ -41,6 +44,22 @@ def test_models_are_drawn_beside_each_other(tmp_path, record):
     assert (tmp_path / "exam.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_sampled_replies_are_judged_by_their_form():
+    lines = ("Hello.", "And?", "Go on.", "More.", "Take it!")
+    asked = Interview("name", Persona(name="Mira"), (), lines)
+    said = [
+        Reply("Well met."),
+        Reply("a broken one"),
+        Reply("Round and round.", looped=True),
+        Reply("A broken one twice. A broken one."),  # its words stood before
+        Reply("", (Act("give", {}),)),
+    ]
+    marks = [mark for _, mark in evaluate._marked(asked, said)]
+    assert [mark.right for mark in marks] == [True, False, False, True, True]
+    assert "full stop" in evaluate._wrong(marks[1])
+    assert evaluate._wrong(marks[2]) == "it goes round in circles"
+
+
 def test_a_model_is_examined_with_its_adapter(tmp_path, record, capsys, monkeypatch):
     monkeypatch.setattr(evaluate, "_MAX_NEW_TOKENS", 2)  # what it says doesn't matter here
     model = write_model(tmp_path / "model", "llama3", context=4096)
@@ -55,6 +74,7 @@ def test_a_model_is_examined_with_its_adapter(tmp_path, record, capsys, monkeypa
     assert evaluate.run(parser.parse_args([*places, *fast, *beside])) == 1  # it knows nothing
     found = Record.read(tmp_path / "o" / "exam.json")
     assert found.title == "model with mira"
+    assert evaluate.SENTENCES not in found.tallies
     assert found.tallies["all"].of == len(found.tallies) - 1
     assert (tmp_path / "o" / "exam.png").exists()
     assert evaluate.run(parser.parse_args(["--adapter", str(tmp_path / "nobody")])) == 2

@@ -10,7 +10,8 @@ import json
 import random
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -35,8 +36,9 @@ from townsfolk.engine.load_errors import LOAD_ERRORS
 from townsfolk.engine.outputs import FinishReason
 from townsfolk.starter import form, interview
 from townsfolk.starter.exam.paper import Paper
+from townsfolk.starter.exam.question import Mark
 from townsfolk.starter.exam.record import Record, RecordError, draw
-from townsfolk.starter.exam.report import Tally, total
+from townsfolk.starter.exam.report import Tally, total, wilson
 from townsfolk.starter.interview import Interview
 from townsfolk.starter.reply import Act, Reply
 from townsfolk.starter.wild import named, wild
@@ -45,6 +47,8 @@ SUBJECTS = ("name", "trade", "home", "recall", "wild", "cast")
 EXAM_AIMS = {"name": 0.97, "told": 0.85, "action": 0.90, "no action": 0.95}
 EXAM_AIM = 0.90
 """Of all questions together."""
+SENTENCES = "sampled sentences"
+"""The row of replies that were drawn as the model draws them, and are judged by their form."""
 AIMS = {"name": 0.95, "trade": 0.95, "home": 0.95, "recall": 0.80}
 """The least share of right answers, by subject."""
 _AT_ONCE = 32
@@ -177,7 +181,9 @@ def run(args: Namespace) -> int:
             reached = _answers(interviewer, args, console) & _form(interviewer, args, console)
         else:
             record = _exam(interviewer, args, console)
-            reached = _reached(record) & _loops(interviewer, args, console)
+            sentences = _sentences(interviewer, args, console)
+            reached = _reached(record) & all(not each.looped for each in sentences.values())
+            record = replace(record, tallies={**record.tallies, **sentences})
             if args.output:
                 record.write(args.output / "exam.json")
                 draw([record, *others], args.output / "exam.png")
@@ -224,20 +230,48 @@ def _reached(record: Record) -> bool:
     return all(record.tallies[kind].share >= aim for kind, aim in aims.items())
 
 
-def _loops(interviewer: EngineInterviewer, args: Namespace, console: Console) -> bool:
-    """Let characters of the exam talk with the model's own sampling; count loops."""
+def _sentences(
+    interviewer: EngineInterviewer, args: Namespace, console: Console
+) -> dict[str, Tally]:
+    """Let characters of the exam talk with the model's own sampling; count what is broken.
+
+    Returns:
+        the row of sound replies; none where none were asked for.
+    """
     paper = Paper(f"loops:{args.seed}")
     asked: list[Interview] = []
     each_kind = -(-args.replies // len(paper.kinds))
     for kind in paper.kinds:
         asked += [each.interview for each in paper.questions(kind, each_kind)]
     held = interviewer.converse(asked, greedy=False)
-    replies = [reply for each in held for reply in each][: args.replies]
-    looped = [reply for reply in replies if reply.looped]
-    for reply in looped[: args.failures]:
-        console.print(f"loop: {reply.text!r}", markup=False)
-    console.print(f"{len(replies)} sampled replies, {len(looped)} in loops")
-    return not looped
+    marked = [pair for each, said in zip(asked, held, strict=True) for pair in _marked(each, said)]
+    marked = marked[: args.replies]
+    for reply, mark in [pair for pair in marked if not pair[1].right][: args.failures]:
+        console.print(f"sampled: {reply.text!r}: {_wrong(mark)}", markup=False)
+    tally = Tally.count(mark for _, mark in marked)
+    if not tally.of:
+        return {}
+    low, high = wilson(tally.right, tally.of)
+    console.print(
+        f"{tally.of} sampled replies, {tally.looped} in loops, {tally.right} unbroken "
+        f"({tally.share:.1%}, {low:.0%} to {high:.0%})"
+    )
+    return {SENTENCES: tally}
+
+
+def _marked(asked: Interview, said: Sequence[Reply]) -> Iterator[tuple[Reply, Mark]]:
+    """Yield each reply of an interview with what its form is worth."""
+    heard = [system_text(asked.persona, asked.lore)]
+    for line, reply in zip(asked.lines, said, strict=True):
+        heard.append(line)
+        # Who acts need not speak.
+        faults = form.broken(reply.text, heard) if reply.text or not reply.acts else []
+        yield reply, Mark(not faults, tuple(faults), reply.looped)
+        heard.append(reply.text)
+
+
+def _wrong(mark: Mark) -> str:
+    return "; ".join([*mark.faults, *(["it goes round in circles"] if mark.looped else [])])
 
 
 def _answers(interviewer: Interviewer, args: Namespace, console: Console) -> bool:
