@@ -185,6 +185,10 @@ def test_another_run_is_neither_overwritten_nor_gone_on_with(tmp_path):
         ("characters: [{name: Mira, trade: smith}]", "characters.0.trade"),
         ("characters: [{name: Mira}, {name: Mira}]", "two called 'Mira'"),
         ('characters: [{name: Mira, facts: [{ask: ["Who?"]}]}]', "says or never"),
+        (
+            "characters: [{name: Mira, facts: [{ask: [Who], line: No., never: [No.]}]}]",
+            "never: has a text twice",
+        ),
         ("- Mira", "must have the fields"),
         ("characters: [", "cast.yaml"),
     ],

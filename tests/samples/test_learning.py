@@ -62,7 +62,9 @@ def test_a_merchant_who_asks_for_what_buyers_pay_earns_more(held_out):
 def test_a_guard_who_asks_for_the_right_thing_finds_the_smuggler(held_out):
     asked = []
 
-    def guesses(_):
+    def guesses(seen):
+        if seen.actions == ["ask"]:
+            return Action("ask", {"topic": "bags"})
         return Action("accuse", {"who": "red"})
 
     def asks_anything(seen):
@@ -76,16 +78,12 @@ def test_a_guard_who_asks_for_the_right_thing_finds_the_smuggler(held_out):
 
     def reads(seen):
         """Ask for what the trace is of."""
-        if not seen.actions:
+        if seen.actions == ["ask"]:
             topic = next(each for each in TOPICS if each in seen.text.lower())
             return Action("ask", {"topic": topic})
         return asks_anything(seen)
 
-    def ignores(seen):
-        """Ask, and don't listen."""
-        return guesses(seen) if seen.actions else reads(seen)
-
-    earned = [play("guard:Guard", each, held_out) for each in (ignores, guesses, asks_anything)]
-    assert earned[0] < earned[1] < 0 < earned[2]
-    assert 0.75 < earned[2] < 0.85  # two questions on average
+    earned = [play("guard:Guard", each, held_out) for each in (guesses, asks_anything)]
+    assert -0.55 < earned[0] < -0.3
+    assert 0.75 < earned[1] < 0.85  # two questions on average
     assert play("guard:Guard", reads, held_out) == pytest.approx(0.9)

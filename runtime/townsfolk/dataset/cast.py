@@ -43,6 +43,8 @@ class Fact(Outside):
             raise ValueError("says or never is needed, to judge an answer by")
         if self.never and not self.line:
             raise ValueError("line is needed beside never: a right answer to hold against it")
+        if len({self.line, *self.never}) <= len(self.never):
+            raise ValueError("never: has a text twice, or the line itself")
         return self
 
 

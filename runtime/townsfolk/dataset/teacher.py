@@ -21,9 +21,8 @@ from townsfolk.dataset.cast import Cast, Character, Fact
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.training.script import Script
-from townsfolk.v1.sampling_pb2 import FINISH_REASON_LENGTH, FINISH_REASON_REPETITION
+from townsfolk.v1.sampling_pb2 import FINISH_REASON_REPETITION
 
-_LOOPS = (FINISH_REASON_LENGTH, FINISH_REASON_REPETITION)
 _OPENINGS = Path(__file__).with_name("openings.yaml")
 _MOST_OF_A_LINE = 40
 """Tokens of what a player says."""
@@ -165,7 +164,9 @@ class Teacher:
                 dialogue.add(EntryKind.HEARD, line)
                 answer = await npc.say(line, dialogue.player).wait()
                 dialogue.add(EntryKind.SPOKE, answer.text or "\u2026")
-                fault = self._fault(dialogue, answer.finish_reason in _LOOPS, fact)
+                fault = self._fault(
+                    dialogue, answer.finish_reason == FINISH_REASON_REPETITION, fact
+                )
                 if fault is not None:
                     rejected = answer.text
                     break
@@ -222,7 +223,8 @@ class Teacher:
         answer = await player.say(reply, dialogue.character.name).wait()
         line = " ".join(answer.text.split())
         said = {filters.plain(entry.text) for entry in dialogue.transcript}
-        is_fit = line and answer.finish_reason not in _LOOPS and filters.plain(line) not in said
+        looped = answer.finish_reason == FINISH_REASON_REPETITION
+        is_fit = line and not looped and filters.plain(line) not in said
         return (line, None) if is_fit else ("", None)
 
     async def _margins(self, npc: AsyncNpc, dialogue: _Dialogue) -> list[float]:
@@ -306,7 +308,7 @@ def _message(persona: Persona) -> PersonaMessage:
 def about(settings: TeacherSettings, cast: Cast, info: Any) -> dict[str, Any]:
     """Return what decides what a teacher plays, for the card, and to go on from."""
     return {
-        "teacher": info.model,
+        "teacher": Path(info.model).name,
         "parameters": info.parameters,
         "dtype": info.dtype,
         "runtime": info.version,

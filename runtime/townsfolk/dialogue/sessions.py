@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from pathlib import Path
 
 from townsfolk.dialogue.chat import Chat
 from townsfolk.dialogue.chat_model import ChatModel
@@ -186,7 +187,7 @@ class Sessions:
         """End a session, and keep what was played where that is asked for."""
         await session.close()
         if self._play_folder is not None and session.play_log is not None:
-            played = session.played(self._engine.info.model, end)
+            played = session.played(Path(self._engine.info.model).name, end)
             await asyncio.to_thread(self._play_folder.keep, played)
 
     def _window(self, config: SessionConfig, persona: Persona) -> ContextWindow:

@@ -21,9 +21,9 @@ QUESTIONS = 3
 class Guard:
     """One of three travellers smuggles, and a trace tells by what he can be known.
 
-    The guard asks to see something of theirs, or accuses one. What the trace is of shows who it
-    is; anything else shows nothing. The reward is 1 for the smuggler and -1 for another; each
-    question costs 0.1, and there are three at most.
+    The guard asks to see something of theirs, and then asks on or accuses one. What the trace is
+    of shows who it is; anything else shows nothing. The reward is 1 for the smuggler and -1 for
+    another; each question costs 0.1, and there are three at most.
     """
 
     persona = Persona(**DATA["persona"])
@@ -49,7 +49,8 @@ class Guard:
         self._rng = Random(seed)
         self._smuggler, self._topic = self._rng.choice(SUSPECTS), self._rng.choice(TOPICS)
         self._left = QUESTIONS
-        return Observation(self._rng.choice(self._words["traces"][self._topic]))
+        # An untrained model accuses somebody at once, nearly always: it would never learn to ask.
+        return Observation(self._rng.choice(self._words["traces"][self._topic]), actions=["ask"])
 
     def step(self, action: Action) -> tuple[Observation, float, bool]:
         """They show what they are asked for, or one is led away."""
