@@ -60,7 +60,7 @@ OWN = ContractVersion(
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Compatibility:
     """What a client and a runtime can make of each other.
 
     Attributes:
@@ -72,15 +72,15 @@ class Comparison:
     upgrade: str
 
 
-def compare(client: ContractVersion, runtime: ContractVersion) -> Comparison:
+def compare(client: ContractVersion, runtime: ContractVersion) -> Compatibility:
     """Return what a client and a runtime of these versions can make of each other."""
     older = "runtime" if runtime < client else "client"
     if client.major != runtime.major:
-        return Comparison(False, older)
-    return Comparison(True, older if runtime < client else "")
+        return Compatibility(False, older)
+    return Compatibility(True, older if runtime < client else "")
 
 
-def advice(client: str, runtime: str, comparison: Comparison) -> str:
+def advice(client: str, runtime: str, comparison: Compatibility) -> str:
     """Return what to do where versions differ; empty where nothing need be done.
 
     Args:

@@ -13,7 +13,7 @@ from townsfolk.checkpoint import GgufCheckpoint, Upload
 from townsfolk.models import Decoder, named_spec, open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
 from townsfolk.models.mixes import MIXES
-from townsfolk.models.weights import DecoderWeights, Precision, Source
+from townsfolk.models.weights import DecoderWeights, Precision, WeightSource
 from townsfolk_kernels.ops.stacked import StackedWeight
 from townsfolk_kernels.quantized.blocks import BlockFormat
 from townsfolk_kernels.quantized.matrix import QuantizedMatrix
@@ -164,7 +164,7 @@ def test_loading_takes_little_more_than_the_file(tmp_path):
     assert int(done.stdout) < 1.12 * path.stat().st_size + buffers
 
 
-class Numbers(Source):
+class Numbers(WeightSource):
     """All tensors of another source as numbers, as a GPU has them, and what they were."""
 
     def __init__(self, source):

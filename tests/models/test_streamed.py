@@ -8,13 +8,13 @@ from family_models import FAMILIES, write_model
 from townsfolk.checkpoint import Checkpoint, Upload
 from townsfolk.models import open_source
 from townsfolk.models.loading import MappedTensors, StreamedTensors
-from townsfolk.models.weights import DecoderWeights, Precision, Source, expected_tensors
+from townsfolk.models.weights import DecoderWeights, Precision, WeightSource, expected_tensors
 from transformers import LlamaConfig, LlamaForCausalLM
 
 CPU = torch.device("cpu")
 
 
-class Noted(Source):
+class Noted(WeightSource):
     """Another source, and all that it gave."""
 
     def __init__(self, source):

@@ -22,7 +22,7 @@ _ALWAYS = ("townsfolk", "pyinstaller")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LicensedPart:
     """Somebody's work in a bundle.
 
     Attributes:
@@ -38,7 +38,7 @@ class Part:
     texts: tuple[Path, ...]
 
 
-def parts_of(modules: Iterable[str], sources: Iterable[Path]) -> list[Part]:
+def parts_of(modules: Iterable[str], sources: Iterable[Path]) -> list[LicensedPart]:
     """Return whose work modules and libraries are, by name.
 
     Args:
@@ -62,7 +62,7 @@ def parts_of(modules: Iterable[str], sources: Iterable[Path]) -> list[Part]:
     return found
 
 
-def write_texts(parts: Iterable[Part], bundle: Path) -> None:
+def write_texts(parts: Iterable[LicensedPart], bundle: Path) -> None:
     """Lay the texts of all parts into a bundle, each part's in a folder of its own."""
     for part in parts:
         folder = bundle / FOLDER / "-".join(filter(None, (part.name, part.version)))
@@ -104,7 +104,7 @@ def _owners(source: Path, packages: Mapping[str, list[str]]) -> Iterator[str]:
             yield from packages.get(top.partition(".")[0], ())  # numpy.libs is numpy's
 
 
-def _distribution(distribution: importlib.metadata.Distribution) -> Part:
+def _distribution(distribution: importlib.metadata.Distribution) -> LicensedPart:
     metadata = distribution.metadata
     given = [metadata[name] for name in ("License-Expression", "License") if name in metadata]
     licence = next(iter(given), "")
@@ -117,7 +117,7 @@ def _distribution(distribution: importlib.metadata.Distribution) -> Part:
     texts = [file for file in files if ".dist-info" in str(file) and _is_text(file)]
     if not texts and _APACHE in licence.lower():
         texts = [_apache_text()]
-    return Part(metadata["Name"], distribution.version, licence, tuple(sorted(texts)))
+    return LicensedPart(metadata["Name"], distribution.version, licence, tuple(sorted(texts)))
 
 
 def _apache_text() -> Path:
@@ -129,17 +129,17 @@ def _apache_text() -> Path:
     raise BundleError("Townsfolk's own LICENSE is not in this installation: install it again")
 
 
-def _python() -> Part:
+def _python() -> LicensedPart:
     version = ".".join(map(str, sys.version_info[:3]))
     places = (Path(sysconfig.get_path("stdlib")), Path(sys.base_prefix))
     system = Path(f"/usr/share/doc/python{sys.version_info[0]}.{sys.version_info[1]}/copyright")
     texts = [text for place in places if (text := place / "LICENSE.txt").is_file()]
     if not texts and system.is_file():
         texts = [system]
-    return Part("Python", version, "PSF-2.0", tuple(texts[:1]))
+    return LicensedPart("Python", version, "PSF-2.0", tuple(texts[:1]))
 
 
-def _system_parts(sources: Iterable[Path]) -> Iterator[Part]:
+def _system_parts(sources: Iterable[Path]) -> Iterator[LicensedPart]:
     """Yield the packages of the operating system whose libraries came along; Debian's kind tell."""
     if shutil.which("dpkg") is None:
         return
@@ -160,4 +160,4 @@ def _system_parts(sources: Iterable[Path]) -> Iterator[Part]:
         )
         text = Path("/usr/share/doc") / name / "copyright"
         texts = (text,) if text.is_file() else ()
-        yield Part(name, told.stdout.partition("\n")[0].replace(":", "_"), "", texts)
+        yield LicensedPart(name, told.stdout.partition("\n")[0].replace(":", "_"), "", texts)

@@ -28,7 +28,7 @@ KERNELS = "kernels"
 """Where kernels that were compiled beforehand lie in a bundle."""
 Device = Literal["cpu", "cuda"]
 Engine = Literal["godot", "unity"]
-Report = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Order:
     small: bool = False
 
 
-def make_bundle(order: Order, report: Report) -> list[FileFacts]:
+def make_bundle(order: Order, report: Progress) -> list[FileFacts]:
     """Make the bundle, prove that it talks, and put it in its place; return what is in it.
 
     What was there is replaced only by a bundle that talks.
@@ -139,7 +139,7 @@ def _complete(
     licences.write_texts(parts, bundle)
     if texts:
         name = f"model {model.name}".replace("/", "-")
-        licences.write_texts([licences.Part(name, "", "", tuple(texts))], bundle)
+        licences.write_texts([licences.LicensedPart(name, "", "", tuple(texts))], bundle)
     rows = [f"| {part.name} | {part.version} | {part.licence} |" for part in parts]
     table = "\n".join(["| whose | version | licence |", "|---|---|---|", *rows])
     (bundle / licences.FOLDER / "README.md").write_text(

@@ -29,20 +29,20 @@ def share(key: str, arguments: Sequence[str], settings: ServiceSettings) -> int:
         settings: Of the service.
     """
     from townsfolk.sharing.attendant import attend
-    from townsfolk.sharing.place import Place, shared_folder
+    from townsfolk.sharing.host_files import HostFiles, shared_folder
 
     log = ("--log-format", settings.log_format, "--log-level", settings.log_level)
     command = (*own_command(), *arguments, *log, "--share-host", key)
-    return attend(Place(shared_folder(), key), command, settings)
+    return attend(HostFiles(shared_folder(), key), command, settings)
 
 
 def be_host(key: str, load: Callable[[], TextEngine], settings: ServiceSettings) -> int:
     """Be the shared runtime of a key; return the exit status."""
     from townsfolk.sharing.host import host
-    from townsfolk.sharing.place import Place, shared_folder
+    from townsfolk.sharing.host_files import HostFiles, shared_folder
 
-    place = Place(shared_folder(), key)
-    return host(place, load, settings.log_format, settings.log_level)
+    files = HostFiles(shared_folder(), key)
+    return host(files, load, settings.log_format, settings.log_level)
 
 
 def engine_arguments(settings: EngineSettings) -> list[str]:

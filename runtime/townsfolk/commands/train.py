@@ -20,7 +20,7 @@ from townsfolk.training.model import TrainableDecoder
 from townsfolk.training.packing import Batch, pack, pieces
 from townsfolk.training.plot import PlottingUnavailableError, plot_losses
 from townsfolk.training.script import InvalidScriptError, Script, read
-from townsfolk.training.sources import PackedSource, Source, WorkerSource
+from townsfolk.training.sources import BatchSource, PackedSource, WorkerSource
 from townsfolk.training.trainer import Trainer, TrainerSettings
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
@@ -189,9 +189,11 @@ def _new_shape(args: Namespace) -> dict[str, Any]:
     return recipe.CONFIG | shape | {"vocab_size": vocabulary}
 
 
-def _data(args: Namespace, documents: list[Script | str] | None) -> tuple[Source, Sequence[Batch]]:
+def _data(
+    args: Namespace, documents: list[Script | str] | None
+) -> tuple[BatchSource, Sequence[Batch]]:
     encoder = Encoder.from_directory(args.out)
-    source: Source
+    source: BatchSource
     validation: list[Batch] = []
     if documents is None:
         shape = (args.rows, args.length)

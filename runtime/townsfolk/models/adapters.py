@@ -19,7 +19,7 @@ from townsfolk.checkpoint import Adapter, AdapterError
 from townsfolk.checkpoint.store import listed
 from townsfolk.models.names import Architecture, TensorNames
 from townsfolk.models.spec import DecoderSpec
-from townsfolk.models.weights import DecoderWeights, Precision, Source, TensorSpec, is_roomy
+from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec, WeightSource, is_roomy
 
 _HOST = torch.device("cpu")
 _NOTHING = torch.empty(0, device="meta")
@@ -150,7 +150,7 @@ def _merged(
     return PlainWeight(numbers, bias)
 
 
-class _AdapterSource(Source):
+class _AdapterSource(WeightSource):
     """Gives an adapter's weights where a decoder's are asked for.
 
     Attributes:
@@ -162,7 +162,7 @@ class _AdapterSource(Source):
         self._left = dict(adapter.weights)
 
     def tensor(self, specs: Sequence[TensorSpec], dtype: torch.dtype | None) -> Tensor:
-        """See `Source`; there is none."""
+        """See `WeightSource`; there is none."""
         return _NOTHING
 
     def linear(
@@ -172,7 +172,7 @@ class _AdapterSource(Source):
         dtype: torch.dtype,
         roomy: bool,
     ) -> LinearWeight:
-        """See `Source`; notes what is added to it."""
+        """See `WeightSource`; notes what is added to it."""
         parts, first = [], 0
         for spec in weights:
             if (part := self._part(spec, first)) is not None:
@@ -182,7 +182,7 @@ class _AdapterSource(Source):
         return PlainWeight(_NOTHING)
 
     def tied(self, embedding: Table, dtype: torch.dtype, roomy: bool) -> LinearWeight:
-        """See `Source`."""
+        """See `WeightSource`."""
         self.updates.append(None)
         return PlainWeight(_NOTHING)
 

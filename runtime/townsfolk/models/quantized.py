@@ -17,10 +17,10 @@ from townsfolk_kernels.quantized.matrix import (
     RawMatrix,
 )
 
-from townsfolk.models.weights import Source, TensorSpec
+from townsfolk.models.weights import TensorSpec, WeightSource
 
 
-class BlockSource(Source):
+class BlockSource(WeightSource):
     """Gives matrices in blocks where the tensors are; neighbours of one format are one matrix.
 
     Attributes:
@@ -61,7 +61,7 @@ class BlockSource(Source):
         dtype: torch.dtype,
         roomy: bool,
     ) -> LinearWeight:
-        """See `Source`."""
+        """See `WeightSource`."""
         groups = [(kind, list(specs)) for kind, specs in groupby(weights, self.block_format)]
         if all(kind is None for kind, _ in groups):
             return super().linear(weights, biases, dtype, roomy)
@@ -75,7 +75,7 @@ class BlockSource(Source):
         return StackedWeight(parts, sizes, self.tensor(biases, dtype) if biases else None)
 
     def table(self, spec: TensorSpec) -> Table:
-        """See `Source`."""
+        """See `WeightSource`."""
         kind = self.block_format(spec)
         return super().table(spec) if kind is None else self._matrix(kind, [spec])
 

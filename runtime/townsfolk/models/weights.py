@@ -129,7 +129,7 @@ def is_roomy(spec: DecoderSpec, precision: Precision) -> bool:
     return spec.num_parameters * precision.weights.itemsize <= _ROOMY_BYTES
 
 
-class Source(ABC):
+class WeightSource(ABC):
     """Where weights come from."""
 
     @abstractmethod
@@ -245,7 +245,7 @@ class DecoderWeights:
 
     @classmethod
     def build(
-        cls, architecture: Architecture, precision: Precision, source: Source
+        cls, architecture: Architecture, precision: Precision, source: WeightSource
     ) -> DecoderWeights:
         """Ask `source` for every tensor, in the order of the forward pass."""
         spec, names = architecture.spec, architecture.names
@@ -280,7 +280,7 @@ class _Builder:
     hidden: int
     names: TensorNames
     precision: Precision
-    source: Source
+    source: WeightSource
     roomy: bool
 
     def norm(self, name: str, spec: NormSpec) -> Norm:
@@ -359,7 +359,7 @@ class _Builder:
         return TensorSpec(f"{name}.weight", (width,), rotary, offset=offset, mean=1.0 - offset)
 
 
-class _Recorder(Source):
+class _Recorder(WeightSource):
     """Notes what is asked for."""
 
     def __init__(self) -> None:

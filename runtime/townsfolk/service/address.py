@@ -16,10 +16,10 @@ import grpc.aio
 from townsfolk.service.start_error import StartError
 
 
-class Place(Protocol):
+class ListenAddress(Protocol):
     """Where a gRPC server can listen; as a string it is what a channel dials."""
 
-    def bind(self, server: grpc.aio.Server) -> Place:
+    def bind(self, server: grpc.aio.Server) -> ListenAddress:
         """Have a gRPC server listen here; return the place with all that is known now.
 
         Raises:
@@ -124,7 +124,7 @@ class LocalSocket:
         return f"unix-abstract:{self.name}"
 
     def bind(self, server: grpc.aio.Server) -> LocalSocket:
-        """See Place."""
+        """See ListenAddress."""
         try:
             server.add_insecure_port(str(self))
         except RuntimeError as error:
@@ -132,7 +132,7 @@ class LocalSocket:
         return self
 
 
-def inner_place() -> Place:
+def inner_place() -> ListenAddress:
     """Return where this process reaches its own gRPC server, without TLS.
 
     On Linux it is no port; elsewhere gRPC only has ports for it.

@@ -20,7 +20,7 @@ from grpc._cython import cygrpc
 from grpc.aio import _server
 
 from townsfolk import contract
-from townsfolk.service.address import Address, Place
+from townsfolk.service.address import Address, ListenAddress
 from townsfolk.service.auth import refusal
 from townsfolk.service.start_error import StartError
 
@@ -90,7 +90,7 @@ class Listener:
     def __init__(
         self,
         address: Address,
-        inner: Place | None,
+        inner: ListenAddress | None,
         interceptors: Sequence[grpc.aio.ServerInterceptor],
         options: Options,
         register: Callable[[grpc.aio.Server], None],

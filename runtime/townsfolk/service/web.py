@@ -46,7 +46,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WebReply:
     """The HTTP answer to one call: its messages, then its trailers."""
 
     send: Send
@@ -103,10 +103,10 @@ class GrpcWebApp:
                 send, 415, "the content type must be application/grpc-web+proto", cors
             )
         else:
-            await self._serve(scope["path"], headers, receive, Reply(send, content_type, cors))
+            await self._serve(scope["path"], headers, receive, WebReply(send, content_type, cors))
 
     async def _serve(
-        self, path: str, headers: dict[str, str], receive: Receive, reply: Reply
+        self, path: str, headers: dict[str, str], receive: Receive, reply: WebReply
     ) -> None:
         try:
             body = await self._body(receive, text=reply.content_type in _TEXT)
@@ -165,7 +165,7 @@ def _can_travel(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-async def _forward(call: Call, receive: Receive, reply: Reply) -> None:
+async def _forward(call: Call, receive: Receive, reply: WebReply) -> None:
     """Send what the call answers. A client that goes away cancels it."""
     watch = asyncio.create_task(http.until_disconnected(receive))
     watch.add_done_callback(lambda _: call.cancel())

@@ -20,7 +20,7 @@ from townsfolk.service.settings import ServiceSettings
 from townsfolk.service.start_error import StartError
 from townsfolk.sharing import lease
 from townsfolk.sharing.finding import take_lease
-from townsfolk.sharing.place import Place
+from townsfolk.sharing.host_files import HostFiles
 
 logger = logging.getLogger(__name__)
 
@@ -29,19 +29,19 @@ _END_S = 10.0
 _LAST_LINES_S = 2.0
 
 
-def attend(place: Place, command: Sequence[str], settings: ServiceSettings) -> int:
+def attend(files: HostFiles, command: Sequence[str], settings: ServiceSettings) -> int:
     """Have a part in the shared runtime until ended; return the exit status.
 
     It is 0 when this process was asked to end, and 1 when there was no runtime or it ended.
 
     Args:
-        place: Of the shared runtime.
+        files: Those of the shared runtime.
         command: What starts it.
         settings: Of the service, for this game.
     """
     log = logs.configure(settings.log_format, settings.log_level)
     try:
-        return asyncio.run(_Attendant(place, settings).run(command))
+        return asyncio.run(_Attendant(files, settings).run(command))
     except StartError as error:
         logger.error("%s", error)
         return 1
@@ -50,8 +50,8 @@ def attend(place: Place, command: Sequence[str], settings: ServiceSettings) -> i
 
 
 class _Attendant:
-    def __init__(self, place: Place, settings: ServiceSettings) -> None:
-        self._place = place
+    def __init__(self, files: HostFiles, settings: ServiceSettings) -> None:
+        self._files = files
         self._settings = settings
         self._ready_file = ReadyFile(settings.ready_file)
         self._gone = asyncio.Event()
@@ -82,13 +82,13 @@ class _Attendant:
             finally:
                 listening.cancel()
                 writer.close()
-        raise StartError(self._why or f"the shared runtime has ended. {self._place.log_tail()}")
+        raise StartError(self._why or f"the shared runtime has ended. {self._files.log_tail()}")
 
     async def _lease(self, command: Sequence[str], lifetime: Lifetime) -> socket.socket | None:
         stop = threading.Event()
         told = lease.settings_told(self._settings)
         taking = asyncio.create_task(
-            asyncio.to_thread(take_lease, self._place, command, told, stop)
+            asyncio.to_thread(take_lease, self._files, command, told, stop)
         )
         ended = asyncio.create_task(lifetime.ended.wait())
         await asyncio.wait({taking, ended}, return_when=asyncio.FIRST_COMPLETED)

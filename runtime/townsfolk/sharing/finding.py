@@ -14,7 +14,7 @@ from typing import Any
 
 from townsfolk.service.start_error import StartError
 from townsfolk.sharing import lease
-from townsfolk.sharing.place import HostAddress, Place
+from townsfolk.sharing.host_files import HostAddress, HostFiles
 
 _CONNECT_S = 5.0
 # What a host may take to answer that is busy: at its start, or on a machine that is.
@@ -24,7 +24,7 @@ _POLL_S = 0.02
 
 
 def take_lease(
-    place: Place, command: Sequence[str], settings: dict[str, Any], stop: threading.Event
+    files: HostFiles, command: Sequence[str], settings: dict[str, Any], stop: threading.Event
 ) -> socket.socket | None:
     """Return a connection on which a lease is held; None if told to stop before.
 
@@ -32,7 +32,7 @@ def take_lease(
     for a thread.
 
     Args:
-        place: Where to look.
+        files: Where it is looked for.
         command: What starts a host there.
         settings: What is wanted of the service; see `settings_told`.
         stop: Makes it give up.
@@ -40,56 +40,56 @@ def take_lease(
     Raises:
         StartError: A host can't be started, or there is one that doesn't answer.
     """
-    with place.finding(stop) as is_alone:
+    with files.finding(stop) as is_alone:
         if not is_alone:
             return None
-        held = _hold(place.host(), settings)
-        return held if held is not None else _start(place, command, settings, stop)
+        held = _hold(files.host(), settings)
+        return held if held is not None else _start(files, command, settings, stop)
 
 
 def _start(
-    place: Place, command: Sequence[str], settings: dict[str, Any], stop: threading.Event
+    files: HostFiles, command: Sequence[str], settings: dict[str, Any], stop: threading.Event
 ) -> socket.socket | None:
-    before = place.host()
+    before = files.host()
     try:
-        process = _spawn(place, command)
+        process = _spawn(files, command)
     except OSError as error:
         raise StartError(f"share: can't start {command[0]}: {error}") from error
     deadline = time.monotonic() + _START_S
     while not stop.is_set():
-        host = place.host()
+        host = files.host()
         held = _hold(host, settings) if host != before else None
         if held is not None:
             return held
         if process.poll() is not None:
             raise StartError(
                 f"share: the shared runtime ended with {process.returncode} at its start. "
-                f"{place.log_tail()}".strip()
+                f"{files.log_tail()}".strip()
             )
         if time.monotonic() > deadline:
             process.kill()
             raise StartError(
-                f"share: the shared runtime did not start within {_START_S:g} s. {place.log_tail()}"
+                f"share: the shared runtime did not start within {_START_S:g} s. {files.log_tail()}"
             )
         time.sleep(_POLL_S)
     process.kill()  # nobody else can have a lease yet
     return None
 
 
-def _spawn(place: Place, command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _spawn(files: HostFiles, command: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a process that is not ended with this one, nor with its terminal."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     # Windows can't remove it while the host before still has it.
-    descriptor = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    descriptor = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=place.folder,  # a game's folder must not be held on to
+            cwd=files.folder,  # a game's folder must not be held on to
             start_new_session=True,
             creationflags=flags,
         )

@@ -32,7 +32,7 @@ from townsfolk.service.server import RuntimeServer
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.service.start_error import StartError
 from townsfolk.sharing import lease
-from townsfolk.sharing.place import HostAddress, Place
+from townsfolk.sharing.host_files import HostAddress, HostFiles
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +46,15 @@ _UNREAD = 1 << 18
 
 
 def host(
-    place: Place, load: Load, log_format: Literal["text", "json"] = "text", log_level: str = "info"
+    files: HostFiles,
+    load: Load,
+    log_format: Literal["text", "json"] = "text",
+    log_level: str = "info",
 ) -> int:
     """Serve whoever takes a lease, until nobody has one; return the exit status.
 
     Args:
-        place: Where it is found.
+        files: By which it is found.
         load: Makes the engine, in a thread.
         log_format: How lines look that are told to the games.
         log_level: The least important ones.
@@ -59,7 +62,7 @@ def host(
     log = _LeaseLog()
     writer = logs.configure(log_format, log_level, log)
     try:
-        return asyncio.run(_Hosting(place, log).run(load))
+        return asyncio.run(_Hosting(files, log).run(load))
     except StartError:
         return 1  # those who have a lease were told
     except Exception:
@@ -159,8 +162,8 @@ class _LeaseLog(logging.Handler):
 class _Hosting:
     """The process, from its start to the end of the last lease."""
 
-    def __init__(self, place: Place, log: _LeaseLog) -> None:
-        self._place = place
+    def __init__(self, files: HostFiles, log: _LeaseLog) -> None:
+        self._files = files
         self._log = log
         self._token = secrets.token_urlsafe(32)
         self._loaded = asyncio.Event()
@@ -178,7 +181,7 @@ class _Hosting:
         )
         port = server.sockets[0].getsockname()[1]
         address = HostAddress(port, self._token, os.getpid())
-        lifetime = Lifetime(lambda: self._place.withdraw(address))
+        lifetime = Lifetime(lambda: self._files.withdraw(address))
         lifetime.on_signals()
         lifetime.watch_loop()
         logger.info("starting a shared runtime", extra={"pid": address.pid})
@@ -186,7 +189,7 @@ class _Hosting:
         ended = asyncio.create_task(self._end_with(lifetime))
         engine: TextEngine | None = None
         try:
-            self._place.announce(address)
+            self._files.announce(address)
             with ExitStack() as alone:
                 engine = await self._load(load, alone)
                 if engine is not None:
@@ -197,7 +200,7 @@ class _Hosting:
                     async with watched_weights(engine, self._fail):
                         await self._over.wait()
                 server.close()
-                self._place.withdraw(address)
+                self._files.withdraw(address)
                 lifetime.end_hard_after(self._grace_s + END_S)
                 await asyncio.gather(*self._tasks, return_exceptions=True)
                 if engine is not None:
@@ -205,7 +208,7 @@ class _Hosting:
         finally:
             ended.cancel()
             server.close()
-            self._place.withdraw(address)
+            self._files.withdraw(address)
         return self._status
 
     async def _load(self, load: Load, alone: ExitStack) -> TextEngine | None:
@@ -213,7 +216,7 @@ class _Hosting:
         stop = threading.Event()
 
         def load_alone() -> TextEngine:
-            if not alone.enter_context(self._place.hosting(stop)):
+            if not alone.enter_context(self._files.hosting(stop)):
                 raise StartError("nobody wants the shared runtime any more")
             return load()
 

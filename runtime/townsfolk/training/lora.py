@@ -22,8 +22,8 @@ from townsfolk.models.loading import check_tensors
 from townsfolk.models.weights import (
     DecoderWeights,
     Precision,
-    Source,
     TensorSpec,
+    WeightSource,
     expected_tensors,
 )
 from townsfolk.training.frozen import FrozenMatrix, FrozenTensors
@@ -216,7 +216,7 @@ class LoraDecoder(DecoderModule):
         return float(torch.tensor(embedding.multiplier).to(self.spec.dtype))
 
 
-class _Weights(Source):
+class _Weights(WeightSource):
     """Gives a decoder's weights as they are in its files, with parameters of an adapter."""
 
     def __init__(

@@ -13,7 +13,7 @@ from townsfolk_kernels import LinearWeight
 from townsfolk_kernels.ops.embedding import Table
 
 from townsfolk.models import Architecture, read_config
-from townsfolk.models.weights import DecoderWeights, Precision, Source, TensorSpec
+from townsfolk.models.weights import DecoderWeights, Precision, TensorSpec, WeightSource
 from townsfolk.training.module import DecoderModule, register
 
 _FULL = Precision(torch.float32, torch.float32, torch.float32)
@@ -52,7 +52,7 @@ class TrainedWeight:
         return products[0] if len(products) == 1 else torch.cat(products, dim=-1)
 
 
-class _Parameters(Source):
+class _Parameters(WeightSource):
     """Makes parameters of a module, drawn as GPT-2's are."""
 
     def __init__(self, module: nn.Module, architecture: Architecture) -> None:

@@ -13,7 +13,7 @@ from townsfolk.training.encoding import Example
 from townsfolk.training.packing import Batch, pack
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """An endless, repeatable stream of batches."""
 
     def batches(self, first_step: int) -> Generator[Batch, None, None]:
@@ -36,7 +36,7 @@ class PackedSource:
         self._seed = seed
 
     def batches(self, first_step: int) -> Generator[Batch, None, None]:
-        """See ``Source``."""
+        """See ``BatchSource``."""
         order = self._order(first_step * self._rows)
         while True:
             yield self._all.rows(np.array(list(islice(order, self._rows))))
@@ -58,7 +58,7 @@ class WorkerSource:
         self._workers = workers
 
     def batches(self, first_step: int) -> Generator[Batch, None, None]:
-        """See ``Source``. The workers end with the iterator."""
+        """See ``BatchSource``. The workers end with the iterator."""
         # "spawn": CUDA does not survive a fork.
         with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
             ahead: deque[Future[Batch]] = deque()

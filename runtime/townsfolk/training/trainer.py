@@ -25,7 +25,7 @@ from townsfolk.training.module import DecoderModule
 from townsfolk.training.ops import document_masks, document_positions
 from townsfolk.training.optimizers import optimizers
 from townsfolk.training.packing import Batch
-from townsfolk.training.sources import Source
+from townsfolk.training.sources import BatchSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Trainer:
     def __init__(
         self,
         model: DecoderModule,
-        source: Source,
+        source: BatchSource,
         settings: TrainerSettings,
         folder: Path,
         validation: Sequence[Batch] = (),

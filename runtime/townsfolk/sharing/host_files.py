@@ -75,7 +75,7 @@ class HostAddress:
     pid: int
 
 
-class Place:
+class HostFiles:
     """The files of the shared runtime of one kind."""
 
     def __init__(self, folder: Path, key: str) -> None:

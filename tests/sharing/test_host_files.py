@@ -15,16 +15,16 @@ from townsfolk.config import EngineSettings
 from townsfolk.service.settings import ServiceSettings
 from townsfolk.service.start_error import StartError
 from townsfolk.sharing import key as keys
+from townsfolk.sharing.host_files import HostAddress, HostFiles, shared_folder
 from townsfolk.sharing.key import key_of_script, key_of_settings
 from townsfolk.sharing.lease import is_proof, proof, settings_told
-from townsfolk.sharing.place import HostAddress, Place, shared_folder
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX's")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path, "key")
+def files(tmp_path: Path) -> HostFiles:
+    return HostFiles(tmp_path, "key")
 
 
 @pytest.fixture
@@ -81,38 +81,38 @@ def test_on_windows_it_lies_in_the_users_own_data(tmp_path: Path, monkeypatch: p
 
 
 @posix
-def test_what_a_host_announces_is_for_this_user_only(place: Place):
-    place.announce(host := HostAddress(5000, "secret", 1))
-    assert place.host() == host
-    [file] = place.folder.iterdir()
+def test_what_a_host_announces_is_for_this_user_only(files: HostFiles):
+    files.announce(host := HostAddress(5000, "secret", 1))
+    assert files.host() == host
+    [file] = files.folder.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_host_withdraws_no_other_one(place: Place):
-    place.announce(old := HostAddress(5000, "old", 1))
-    place.announce(new := HostAddress(5001, "new", 2))
-    place.withdraw(old)
-    assert place.host() == new
-    place.withdraw(new)
-    assert place.host() is None
+def test_a_host_withdraws_no_other_one(files: HostFiles):
+    files.announce(old := HostAddress(5000, "old", 1))
+    files.announce(new := HostAddress(5001, "new", 2))
+    files.withdraw(old)
+    assert files.host() == new
+    files.withdraw(new)
+    assert files.host() is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"port": "x", "token": "t", "pid": 1}'])
-def test_what_is_no_announcement_is_none(place: Place, text: str):
-    (place.folder / "key.json").write_text(text)
-    assert place.host() is None
+def test_what_is_no_announcement_is_none(files: HostFiles, text: str):
+    (files.folder / "key.json").write_text(text)
+    assert files.host() is None
 
 
-def test_only_one_looks_for_a_host_at_a_time(place: Place):
+def test_only_one_looks_for_a_host_at_a_time(files: HostFiles):
     stop, order = threading.Event(), []
     entered = threading.Event()
 
     def look() -> None:
         entered.set()
-        with place.finding(threading.Event()) as is_alone:
+        with files.finding(threading.Event()) as is_alone:
             order.append(is_alone)
 
-    with place.finding(stop) as is_alone:
+    with files.finding(stop) as is_alone:
         other = threading.Thread(target=look)
         other.start()
         entered.wait()
@@ -121,11 +121,11 @@ def test_only_one_looks_for_a_host_at_a_time(place: Place):
     assert order == ["first True", True]
 
 
-def test_who_is_told_to_stop_looks_no_longer(place: Place):
+def test_who_is_told_to_stop_looks_no_longer(files: HostFiles):
     stop = threading.Event()
-    with place.finding(threading.Event()):
+    with files.finding(threading.Event()):
         stop.set()
-        with place.finding(stop) as is_alone:
+        with files.finding(stop) as is_alone:
             assert not is_alone
 
 
