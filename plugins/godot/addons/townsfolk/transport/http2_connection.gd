@@ -16,6 +16,7 @@ const HpackEncoder := preload("hpack_encoder.gd")
 const Http2Frame := preload("http2_frame.gd")
 const Http2HeaderBlock := preload("http2_header_block.gd")
 const Http2Input := preload("http2_input.gd")
+const Http2Limits := preload("http2_limits.gd")
 const Http2Output := preload("http2_output.gd")
 const Http2Stream := preload("http2_stream.gd")
 const Type := Http2Frame.Type
@@ -42,12 +43,12 @@ var _output := Http2Output.new()
 var _headers := Http2HeaderBlock.new()
 var _receive_window := CONNECTION_WINDOW
 var _send_window := Http2Frame.DEFAULT_WINDOW
-var _peer_initial_window := Http2Frame.DEFAULT_WINDOW
-var _peer_max_frame := Http2Frame.DEFAULT_FRAME_SIZE
-var _peer_max_streams := Http2Frame.MAX_WINDOW
+var _limits := Http2Limits.new(_encoder)
 
 
 func _init() -> void:
+	_limits.window_moved.connect(_move_windows)
+	_limits.refused.connect(fail)
 	var settings: Dictionary[Setting, int] = {
 		Setting.ENABLE_PUSH: 0,
 		Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
@@ -62,7 +63,7 @@ func has_room() -> bool:
 	return (
 		error == ""
 		and not is_going_away
-		and _streams.size() < _peer_max_streams
+		and _streams.size() < _limits.max_streams
 		and _next_stream_id < Http2Frame.MAX_WINDOW
 	)
 
@@ -78,9 +79,9 @@ func open_stream(headers: PackedStringArray) -> Http2Stream:
 	var stream := Http2Stream.new(_next_stream_id, send_pending, reset_stream)
 	_next_stream_id += 2
 	stream.receive_window = STREAM_WINDOW
-	stream.send_window = _peer_initial_window
+	stream.send_window = _limits.initial_window
 	_streams[stream.id] = stream
-	_output.put_headers(stream.id, _encoder.encode(headers), _peer_max_frame)
+	_output.put_headers(stream.id, _encoder.encode(headers), _limits.max_frame)
 	return stream
 
 
@@ -88,7 +89,7 @@ func open_stream(headers: PackedStringArray) -> Http2Stream:
 func send_pending(stream: Http2Stream) -> void:
 	var start := 0
 	while start < stream.unsent.size():
-		var room := mini(mini(_send_window, stream.send_window), _peer_max_frame)
+		var room := mini(mini(_send_window, stream.send_window), _limits.max_frame)
 		if room <= 0:
 			break
 		var end := mini(start + room, stream.unsent.size())
@@ -290,9 +291,7 @@ func _handle_settings(flags: int, stream_id: int, payload: PackedByteArray) -> v
 	elif not has_settings and is_ack:
 		fail(ErrorCode.PROTOCOL_ERROR, "the server's first frame is not SETTINGS")
 	elif not is_ack:
-		for at in range(0, payload.size(), 6):
-			var identifier := (payload[at] << 8) | payload[at + 1]
-			_apply_setting(identifier, Http2Frame.get_u32(payload, at + 2))
+		_limits.take(payload)
 		if error == "":
 			has_settings = true
 			_output.put_settings_ack()
@@ -300,30 +299,12 @@ func _handle_settings(flags: int, stream_id: int, payload: PackedByteArray) -> v
 			room_changed.emit()
 
 
-func _apply_setting(identifier: int, value: int) -> void:
-	match identifier:
-		Setting.HEADER_TABLE_SIZE:
-			_encoder.limit_table(value)
-		Setting.ENABLE_PUSH:
-			if value != 0:
-				fail(ErrorCode.PROTOCOL_ERROR, "the server's ENABLE_PUSH is not 0")
-		Setting.MAX_CONCURRENT_STREAMS:
-			_peer_max_streams = value
-		Setting.INITIAL_WINDOW_SIZE:
-			if value > Http2Frame.MAX_WINDOW:
-				fail(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE is too large")
-				return
-			for stream: Http2Stream in _streams.values():
-				stream.send_window += value - _peer_initial_window
-				if stream.send_window > Http2Frame.MAX_WINDOW:
-					fail(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window is too large")
-					return
-			_peer_initial_window = value
-		Setting.MAX_FRAME_SIZE:
-			if value < Http2Frame.DEFAULT_FRAME_SIZE or value > 0xFFFFFF:
-				fail(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE is out of range")
-			else:
-				_peer_max_frame = value
+func _move_windows(by: int) -> void:
+	for stream: Http2Stream in _streams.values():
+		stream.send_window += by
+		if stream.send_window > Http2Frame.MAX_WINDOW:
+			fail(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window is too large")
+			return
 
 
 func _handle_ping(flags: int, stream_id: int, payload: PackedByteArray) -> void:
