@@ -8,6 +8,7 @@ from paged_scene import SMALL, Scene
 from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
 from townsfolk.models.mixes import MIXES
 from townsfolk.models.step_choice import compile_prompts, compile_steps
+from townsfolk_kernels.cpu import linear as linear_cpu
 
 SIZES = SMALL | {"hidden_size": 256, "intermediate_size": 512}
 KINDS = {
@@ -52,6 +53,18 @@ def test_prompts_are_those_of_the_decoder(mix, kind):
     decoder = in_blocks(mix, **KINDS[kind])
     scene = Scene(decoder, (30, 1, 7, 100, 15, 16, 129))
     exact = Decoder.random(decoder.spec, torch.float32, mix=MIXES[mix])
+    beside = Scene(exact, scene.lengths)
+    beside.tokens = scene.tokens
+    expected = exact.forward(whole_prompts(beside), beside.kv)
+    assert (whole(scene) - expected).norm() < 0.03 * expected.norm()
+
+
+def test_pages_in_fp32(monkeypatch):
+    """As where a processor multiplies no bf16."""
+    monkeypatch.setattr(linear_cpu, "packed_dtypes", lambda: {torch.bfloat16: torch.float32})
+    scene = Scene(in_blocks(), (30, 1, 100))
+    assert scene.kv.k[0].dtype == torch.float32
+    exact = Decoder.random(scene.decoder.spec, torch.float32, mix=MIXES["q8_0"])
     beside = Scene(exact, scene.lengths)
     beside.tokens = scene.tokens
     expected = exact.forward(whole_prompts(beside), beside.kv)

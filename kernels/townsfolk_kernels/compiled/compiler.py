@@ -36,10 +36,10 @@ class _UserCache(UserWideCacheLocator):
     Numba compiles a function again when its own file changes. Those it calls stand in others.
     """
 
-    def get_source_stamp(self) -> tuple[str, Any]:
+    def get_source_stamp(self) -> str:
         """Return what code must have been compiled from to be used."""
-        # Numba's own is that of the program where the sources are frozen into one.
-        return _digest(), super().get_source_stamp()
+        # Numba's own has the file's time, which a checkout changes, and in a bundle the program's.
+        return _digest()
 
 
 class _Format(CompileResultCacheImpl):
