@@ -6,7 +6,7 @@ import pytest
 import torch
 from paged_scene import SMALL, Scene
 from townsfolk.models import Chunk, Decoder, ModelBatch, named_spec
-from townsfolk.models.mixes import MIXES
+from townsfolk.models.mixes import MIXES, Mix
 from townsfolk.models.step_choice import compile_prompts, compile_steps
 from townsfolk_kernels.cpu import linear as linear_cpu
 
@@ -57,6 +57,23 @@ def test_prompts_are_those_of_the_decoder(mix, kind):
     beside.tokens = scene.tokens
     expected = exact.forward(whole_prompts(beside), beside.kv)
     assert (whole(scene) - expected).norm() < 0.03 * expected.norm()
+
+
+class HeadAsNumbers(Mix):
+    """As in files of GPTQ and AWQ."""
+
+    def format_of(self, tensor, spec):
+        is_head = tensor.name in ("token_embd.weight", "output.weight")
+        return None if is_head else super().format_of(tensor, spec)
+
+
+def test_a_head_of_numbers():
+    q8_0 = MIXES["q8_0"]
+    spec = named_spec("llama-tiny", **SIZES)
+    decoder = Decoder.random(spec, torch.bfloat16, mix=HeadAsNumbers(q8_0.base, q8_0.head))
+    scene = Scene(decoder, (30, 100))
+    expected = decoder.logits(decoder.forward(whole_prompts(scene), scene.kv))
+    assert (decoder.logits(whole(scene)) - expected).norm() < 0.03 * expected.norm()
 
 
 def test_pages_in_fp32(monkeypatch):

@@ -152,9 +152,12 @@ def are_in_blocks(decoder: Decoder) -> bool:
         for layer in decoder.weights.layers
         for weight in (layer.qkv, layer.output, layer.up, layer.down)
     ]
-    return all(
-        isinstance(part, InterleavedMatrix) for weight in weights for part, _ in _parts(weight)
-    )
+    return all(is_in_blocks(weight) for weight in weights)
+
+
+def is_in_blocks(weight: LinearWeight) -> bool:
+    """Return whether all of a weight that `can_compile` covers is in blocks of compiled code."""
+    return all(isinstance(part, InterleavedMatrix) for part, _ in _parts(weight))
 
 
 @dataclass(frozen=True, slots=True)

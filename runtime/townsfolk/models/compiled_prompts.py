@@ -23,6 +23,7 @@ from townsfolk.models.compiled_phases import (
     Splits,
     StepPhases,
     for_prompts,
+    is_in_blocks,
     widest_input,
 )
 from townsfolk.models.decoder import Decoder
@@ -42,6 +43,8 @@ class CompiledPrompts:
         self._group = max(each.num_heads // each.num_kv_heads for each in attentions)
         self._head_dim = max(each.head_dim for each in attentions)
         self._widest = widest_input(decoder.spec)
+        # A head of numbers is multiplied in their dtype.
+        self._dtype = torch.float32 if is_in_blocks(decoder.weights.head) else decoder.dtype
         self._take_memory(_ROWS)
 
     def takes(self, batch: ModelBatch) -> bool:
@@ -56,7 +59,8 @@ class CompiledPrompts:
             batch: as `takes` says.
 
         Returns:
-            [tokens, hidden] fp32, as `Decoder.forward`; valid until the next step.
+            [tokens, hidden], as `Decoder.forward`, fp32 if the head is in blocks, too; valid until
+            the next step.
 
         Raises:
             IndexError: a token id lies outside the vocabulary.
@@ -101,7 +105,7 @@ class CompiledPrompts:
         values["attended"] = self._attended.data_ptr()
         values["scratch"], values["scratch_bytes"] = scratch.data_ptr(), needed
         team.run(partial(prompt.run_prompt_step, steps, self._phases.table, self._own.parts))
-        return self._hidden[:rows]
+        return self._hidden[:rows].to(self._dtype)
 
     def _tiles(self, starts: Ints, decodes: int) -> Ints:
         """Return the tiles [tiles, 3] of prompts; the last ones, which see most, come first."""
