@@ -129,6 +129,14 @@ async def test_an_answer_without_the_fact_is_dropped(tmp_path):
     assert ("Mira", filters.WRONG) in {(each.task.character, each.fault) for each in outcomes}
 
 
+async def test_whoever_asks_for_a_fact_is_to_be_told(tmp_path):
+    async with teacher(tmp_path, MIRA + BRAN + PLAYERS) as it:
+        mira = it._cast.characters[0]
+        assert it._asked(mira, "what is your trade").says == ("innkeeper",)
+        assert it._asked(mira, "What's your name?").says == ("Mira", "Mira")
+        assert it._asked(mira, "Is there a bed?") is None
+
+
 async def test_a_contradiction_that_became_likelier_is_seen(tmp_path):
     # The fake engine finds a text likely that the script would say, whoever the character is.
     anybody = BRAN.replace('character = "Bran"\n', "")

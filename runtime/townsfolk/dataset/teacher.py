@@ -199,13 +199,23 @@ class Teacher:
     def _facts(self, character: Character) -> list[Fact]:
         """What can be asked of a character: its facts, and its name."""
         own = character.name.split()
-        name = Fact(ask=("What's your name?", "Who are you?"), says=(character.name, own[0]))
+        name = Fact(
+            ask=("What's your name?", "What are you called?"), says=(character.name, own[0])
+        )
         return [*character.facts, name]
+
+    def _asked(self, character: Character, line: str) -> Fact | None:
+        """The fact that a line asks for, whoever thought of it; None for none."""
+        for fact in self._facts(character):
+            if filters.plain(line) in map(filters.plain, fact.ask):
+                return fact
+        return None
 
     def _opening(self, dialogue: _Dialogue, rng: Random) -> tuple[str, Fact | None]:
         if rng.random() < 0.4:
             return self._question(dialogue, rng)
-        return rng.choice(self._book["openings"]), None
+        line = rng.choice(self._book["openings"])
+        return line, self._asked(dialogue.character, line)
 
     def _question(self, dialogue: _Dialogue, rng: Random) -> tuple[str, Fact | None]:
         fact = rng.choice(self._facts(dialogue.character))
@@ -225,7 +235,7 @@ class Teacher:
         said = {filters.plain(entry.text) for entry in dialogue.transcript}
         looped = answer.finish_reason == FINISH_REASON_REPETITION
         is_fit = line and not looped and filters.plain(line) not in said
-        return (line, None) if is_fit else ("", None)
+        return (line, self._asked(dialogue.character, line)) if is_fit else ("", None)
 
     async def _margins(self, npc: AsyncNpc, dialogue: _Dialogue) -> list[float]:
         """By how many nats a token each fact is likelier than its likeliest contradiction."""
