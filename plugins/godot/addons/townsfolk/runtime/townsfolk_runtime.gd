@@ -22,6 +22,7 @@ signal stats_updated(stats: Townsfolk.WatchStatsResponse)
 ## that runs. READY: it can be spoken to. WAITING: for the next attempt. FAILED: given up.
 enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
+const Backoff := preload("backoff.gd")
 const ConverseStream := preload("converse_stream.gd")
 const FrameReporter := preload("frame_reporter.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
@@ -41,8 +42,6 @@ const AUTOLOAD := "TownsfolkRuntime"
 ## How a game that is played from the editor tells it where its runtime is: address and token.
 const DEBUGGER_CAPTURE := "townsfolk"
 const ENDPOINT_MESSAGE := "townsfolk:runtime"
-const FIRST_BACKOFF_SECONDS := 0.25
-const LONGEST_BACKOFF_SECONDS := 8.0
 ## A runtime that was started and ended so many times in a row is not started again.
 const MAX_RESTARTS := 5
 const RELEASE_TIMEOUT_SECONDS := 10.0
@@ -83,8 +82,7 @@ var _link: RuntimeLink
 var _launch := Callable()  # starts the child again, when this side started it
 var _address := ""
 var _token := ""
-var _attempts := 0
-var _retry_at_usec := 0
+var _backoff := Backoff.new()
 var _was_ready := false
 var _stats_call: GrpcCall
 var _lore := LoreRegister.new()
@@ -119,7 +117,7 @@ func _process(_delta: float) -> void:
 	if _link != null and _poll_budget.allows_poll():
 		_link.poll(int(frame_budget_ms * 1000.0))
 		_poll_budget.note_poll()
-	if state == State.WAITING and Time.get_ticks_usec() >= _retry_at_usec:
+	if state == State.WAITING and _backoff.is_over():
 		_try_again()
 
 
@@ -251,7 +249,7 @@ func restore_npcs(saved: Dictionary) -> String:
 func _let_go() -> void:
 	_launch = Callable()
 	_address = ""
-	_attempts = 0
+	_backoff.reset()
 	_was_ready = false
 	_drop_link()
 	if _child != null:
@@ -291,7 +289,7 @@ func _on_process_ready(address: String, token: String) -> void:
 func _on_process_ended(reason: String) -> void:
 	_child = null
 	_drop_link(reason)
-	if _was_ready and _attempts < MAX_RESTARTS:
+	if _was_ready and _backoff.failures < MAX_RESTARTS:
 		_lose_connection(reason)
 	else:
 		_give_up(reason)
@@ -315,7 +313,7 @@ func _open_link() -> void:
 
 func _on_link_opened(runtime_info: Townsfolk.GetRuntimeInfoResponse) -> void:
 	info = runtime_info
-	_attempts = 0
+	_backoff.reset()
 	_was_ready = true
 	connection_count += 1
 	_lore.start_over()
@@ -337,13 +335,11 @@ func _on_link_lost(reason: String) -> void:
 
 func _lose_connection(reason: String) -> void:
 	var was_ready := state == State.READY
-	var backoff := minf(FIRST_BACKOFF_SECONDS * pow(2.0, _attempts), LONGEST_BACKOFF_SECONDS)
-	_attempts += 1
-	_retry_at_usec = Time.get_ticks_usec() + int(backoff * 1e6)
+	_backoff.fail()
 	_set_state(State.WAITING, reason)
 	if was_ready:
 		connection_lost.emit(reason)
-	elif _attempts == 1:
+	elif _backoff.failures == 1:
 		push_warning("Townsfolk: %s" % reason)
 
 
