@@ -9,7 +9,7 @@ import gguf
 import pytest
 import tokenizers
 import torch
-from gguf import GGUFReader, quants
+from gguf import GGUFReader, ReaderTensor, quants
 from nasty_strings import nasty_strings
 from paged import PagedRun
 from real_files import packaged
@@ -45,7 +45,13 @@ def tokenizer(path: Path) -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def model(path: Path) -> Gemma3ForCausalLM:
+def stored(path: Path) -> dict[str, ReaderTensor]:
+    """The file's tensors, by their names."""
+    return {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+
+
+@pytest.fixture(scope="module")
+def model(stored: dict[str, ReaderTensor]) -> Gemma3ForCausalLM:
     """transformers, on the weights that the file's blocks stand for."""
     config = Gemma3TextConfig(
         vocab_size=262144,
@@ -61,7 +67,6 @@ def model(path: Path) -> Gemma3ForCausalLM:
     )
     model = Gemma3ForCausalLM(config).float().eval()
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GEMMA3, 18)
-    stored = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             tensor = stored[names.get_name(name, try_suffixes=(".weight",))]
@@ -124,11 +129,10 @@ async def test_greedy_text_is_that_of_transformers(
         assert (best.amax(-1) - drawn).max() < 2 * TOLERANCE, prompt
 
 
-def test_the_formats_are_those_of_the_mix(path: Path) -> None:
+def test_the_formats_are_those_of_the_mix(path: Path, stored: dict[str, ReaderTensor]) -> None:
     """It was made by llama.cpp's own quantiser."""
-    expected = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
     architecture = open_source(path).architecture()
     for name, spec in expected_tensors(architecture).items():
         if len(spec.shape) == 2:
             kind = MIXES["q4_k_m"].format_of(spec, architecture.spec)
-            assert kind.name == expected[name].tensor_type.name, name
+            assert kind.name == stored[name].tensor_type.name, name

@@ -475,3 +475,17 @@ class TestBrokenFiles:
         edit(model / "tokenizer.json", pre_tokenizer={"type": "Nonsense"})
         with pytest.raises(TokenizerError, match="cannot be read"):
             Tokenizer.from_directory(model)
+
+
+def test_control_tokens_take_white_space_along_if_they_say_so(tmp_path: Path) -> None:
+    backend = Backend.from_file(str(directory("byte-level") / "tokenizer.json"))
+    tokens = [
+        AddedToken("<mask>", special=True, lstrip=True),
+        AddedToken("<masked>", special=True),
+        AddedToken("<mask", special=True, rstrip=True),
+    ]
+    backend.add_special_tokens(tokens)
+    tokenizer = Tokenizer.from_directory(small_tokenizers.save(backend, tmp_path, {}))
+    text = "the <mask> ale <masked> of <mask wolves <mask>\n<mask  <masked>"
+    expected = backend.encode(text, add_special_tokens=False).ids
+    assert tokenizer.encode(text, specials=True) == expected
