@@ -1,10 +1,11 @@
 """What a bundle's program does: this file is frozen, and runs nowhere else."""
 
 import importlib
+import os
 import pkgutil
 import sys
 
-from townsfolk.installation import PROVE_IMPORTS, RENDER_TEMPLATE
+from townsfolk.installation import COMPILE, PROVE_IMPORTS, RENDER_TEMPLATE
 
 
 def prove_imports() -> None:
@@ -21,12 +22,23 @@ def prove_imports() -> None:
                     raise
 
 
+def compile_for(level: str) -> None:
+    """Compile all code for processors, for those of a level, and keep it in the bundle."""
+    levels = importlib.import_module("townsfolk_kernels.compiled.levels")
+    os.environ[levels.COMPILE_FOR] = level
+    package = importlib.import_module("townsfolk_kernels.compiled")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+
+
 if sys.argv[1:] == [RENDER_TEMPLATE]:
     from townsfolk.text import template
 
     template.main()
 elif sys.argv[1:] == [PROVE_IMPORTS]:
     prove_imports()
+elif sys.argv[1:2] == [COMPILE]:
+    compile_for(sys.argv[2])
 else:
     from townsfolk.cli import main
 

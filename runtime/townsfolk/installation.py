@@ -13,6 +13,8 @@ RENDER_TEMPLATE = "render-template"
 """A bundle's program with this word alone is the process that runs a chat template."""
 PROVE_IMPORTS = "prove-imports"
 """With this word it imports all that it is made of, and ends."""
+COMPILE = "compile"
+"""With this word and a level of processors it compiles its code for these, and keeps it."""
 BUNDLED = "bundled"
 """The name of the model that a bundle brings along."""
 

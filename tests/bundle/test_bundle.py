@@ -15,6 +15,8 @@ import bare_machine
 import psutil
 import pytest
 from townsfolk.bundle.manifest import differences
+from townsfolk.installation import PROVE_IMPORTS
+from townsfolk_kernels.compiled.levels import LEVELS
 
 # The first one makes the bundle, which takes a minute where nothing else runs.
 pytestmark = pytest.mark.timeout(1800)
@@ -22,10 +24,10 @@ pytestmark = pytest.mark.timeout(1800)
 PROGRAM = "townsfolk.exe" if os.name == "nt" else "townsfolk"
 
 
-def run(bundle: Path, *arguments: str, text: str = "") -> str:
+def run(bundle: Path, *arguments: str, text: str = "", **variables: str) -> str:
     done = subprocess.run(
         bare_machine.command(bundle / PROGRAM, *arguments, seen=[bundle]),
-        env=bare_machine.environment(),
+        env=bare_machine.environment(**variables),
         cwd="/",
         input=text,
         capture_output=True,
@@ -40,6 +42,15 @@ def test_it_talks_where_nothing_else_is(game_bundle):
     said = run(game_bundle, "talk", text="Hello!\nWhat is your name?\n")
     assert "model: starter" in said
     assert "You: What is your name?\nMira Holloway: " in said
+
+
+def test_its_code_for_processors_is_compiled(game_bundle):
+    said = run(game_bundle, PROVE_IMPORTS, NUMBA_DEBUG_CACHE="1")
+    read = {line.split("'")[1] for line in said.splitlines() if "data loaded" in line}
+    [level] = {str(Path(path).parent) for path in read}
+    assert read == {str(path) for path in Path(level).glob("*.nbc")}
+    assert {folder.name for folder in Path(level).parent.iterdir()} == {one.name for one in LEVELS}
+    assert "saved" not in said
 
 
 def test_its_doctor_finds_it_as_it_was_made(game_bundle):

@@ -18,6 +18,7 @@ from numba import types
 from numba.extending import intrinsic, models, register_model
 
 from townsfolk_kernels.compiled.compiler import compiled
+from townsfolk_kernels.compiled.levels import has_feature
 
 LANES = 16
 
@@ -51,13 +52,9 @@ packed = _Vector("uint8x64", _BYTES)
 """16 lanes of four bytes each."""
 
 
-def _has(feature: str) -> bool:
-    return bool(llvm.get_host_cpu_features().get(feature, False))
-
-
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
-HAS_VNNI = IS_X86 and _has("avx512vnni")
-HAS_AVX2 = IS_X86 and _has("avx2")
+HAS_VNNI = IS_X86 and has_feature("avx512vnni")
+HAS_AVX2 = IS_X86 and has_feature("avx2")
 
 
 def operation(result: types.Type, *parameters: types.Type) -> Callable[[Build], Any]:

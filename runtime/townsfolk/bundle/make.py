@@ -15,6 +15,7 @@ from typing import Literal
 
 from townsfolk import __version__
 from townsfolk.bundle import licences
+from townsfolk.bundle.compile import compile_for_processors
 from townsfolk.bundle.errors import BundleError
 from townsfolk.bundle.freeze import LIBRARIES, PROGRAM, Frozen, freeze, platform_tag
 from townsfolk.bundle.manifest import FileFacts, look_at_files, write_manifest
@@ -77,6 +78,9 @@ def make_bundle(order: Order, report: Progress) -> list[FileFacts]:
         if device == "cuda" and order.kernels is None:
             report("compiling the kernels that the model needs on players' GPUs")
             _build_kernels(model, bundle / KERNELS)
+        if not order.small:
+            report("compiling for players' processors; this takes a minute")
+            compile_for_processors(bundle / program_name())
         facts = _describe(bundle, frozen, order, model, device)
         report("trying it: it starts with an empty environment and says something")
         prove(bundle / program_name(), sum(fact.size for fact in facts))

@@ -1,4 +1,4 @@
-"""Has a finished bundle talk, in an environment that has nothing."""
+"""Runs a bundle's program in an environment that has nothing, and has it talk."""
 
 from __future__ import annotations
 
@@ -28,13 +28,18 @@ def prove(program: Path, size: int) -> None:
         BundleError: It does not run; the message holds what it printed.
     """
     timeout_s = _LEAST_S + size / _BYTES_PER_S
-    _run([str(program), PROVE_IMPORTS], "", timeout_s)
-    said = _run([str(program), "talk"], _LINE, timeout_s)
+    run_alone([str(program), PROVE_IMPORTS], "", timeout_s)
+    said = run_alone([str(program), "talk"], _LINE, timeout_s)
     if _LINE.strip() not in said:
         raise BundleError(f"the bundle's program said nothing:\n{said}")
 
 
-def _run(command: list[str], text: str, timeout_s: float) -> str:
+def run_alone(command: list[str], text: str, timeout_s: float) -> str:
+    """Run a bundle's program as a player's machine would; return what it printed.
+
+    Raises:
+        BundleError: It failed, or took longer; the message holds what it printed.
+    """
     # Windows can't load its own libraries without this one.
     kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="townsfolk-proof-") as elsewhere:
