@@ -21,9 +21,11 @@ def make_once(shared: Path) -> Path:
     if made := os.environ.get("TOWNSFOLK_BUNDLE"):
         return Path(made)
     shared.mkdir(exist_ok=True)
-    bundle = shared / NAME
+    bundle, failure = shared / NAME, shared / "failure"
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if failure.exists():  # it would fail again, a minute for each test
+            raise AssertionError(failure.read_text())
         if not bundle.exists():
             made = shared / "made" / "bundle"
             made.parent.mkdir(exist_ok=True)
@@ -35,6 +37,8 @@ def make_once(shared: Path) -> Path:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-            assert done.returncode == 0, done.stdout
+            if done.returncode != 0:
+                failure.write_text(done.stdout)
+                raise AssertionError(done.stdout)
             made.rename(bundle)
     return bundle
