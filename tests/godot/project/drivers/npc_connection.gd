@@ -115,7 +115,7 @@ func stopped_while_asked() -> void:
 		await get_tree().process_frame
 	report("asked", {"calls": _calls_under_way()})
 	_runtime.stop()
-	report("stopped", {"attempts": _runtime.get("_attempts")})
+	report("stopped", {"attempts": _runtime.get("_backoff").get("failures")})
 	_connect()
 	while not _runtime.is_ready():
 		await get_tree().process_frame
@@ -127,7 +127,7 @@ func stopped_while_asked() -> void:
 	link.call("_check_web_connection")
 	report("asked", {"calls": _calls_under_way()})
 	_runtime.stop()
-	report("stopped", {"attempts": _runtime.get("_attempts")})
+	report("stopped", {"attempts": _runtime.get("_backoff").get("failures")})
 
 
 func _calls_under_way() -> int:
