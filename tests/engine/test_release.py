@@ -155,5 +155,6 @@ def test_twenty_releases_leave_nothing():
     report = json.loads(run.stdout.splitlines()[-1])
     assert report["texts"] == 1
     for state in ("released", "warm"):
-        third, last = report[state][2]["host"], report[state][-1]["host"]
-        assert last - third < 16  # MiB
+        host = [each["host"] for each in report[state]]
+        # MiB. What threads keep of freed memory goes up and down; what is left behind only adds up.
+        assert min(host[-5:]) - max(host[2:5]) < 16
