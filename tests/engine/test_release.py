@@ -143,18 +143,25 @@ async def test_a_reply_under_a_grammar_goes_on(tmp_path):
     await engine.aclose()
 
 
-def test_twenty_releases_leave_nothing():
+def cycles(count: int) -> dict:
+    """Release and warm a model in a process of its own; return what it took each time."""
     job = {
         "model": "starter",
-        "cycles": 20,
+        "cycles": count,
         "settings": {"device": "cpu", "threads": 1, "kv_memory_mib": 128},
     }
     command = [sys.executable, CYCLES, json.dumps(job)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]
-    report = json.loads(run.stdout.splitlines()[-1])
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_twenty_releases_leave_nothing():
+    cycles(1)  # compiles for this processor if nobody has, after which memory is in pieces
+    report = cycles(20)
     assert report["texts"] == 1
     for state in ("released", "warm"):
         host = [each["host"] for each in report[state]]
-        # MiB. What threads keep of freed memory goes up and down; what is left behind only adds up.
-        assert min(host[-5:]) - max(host[2:5]) < 16
+        # MiB. What threads keep of freed memory goes up and down; what is left behind only adds up,
+        # and the model's weights alone are 20.
+        assert min(host[-5:]) - max(host[2:5]) < 24

@@ -22,7 +22,9 @@ GREEDY = SamplingParams(temperature=0, max_new_tokens=16, min_new_tokens=16)
 
 def taken() -> dict[str, float]:
     """Return MiB: on the GPU all that anybody takes, on the host what this process has."""
-    report = {"host": psutil.Process().memory_info().rss / MIB}
+    host = psutil.Process().memory_info()
+    # Not what is mapped from files: pages of libraries come and go as the system likes.
+    report = {"host": (host.rss - getattr(host, "shared", 0)) / MIB}
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         report |= {"gpu": (total - free) / MIB, "torch": torch.cuda.memory_reserved() / MIB}
