@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,7 +10,7 @@ from typing import Any
 
 from townsfolk.dialogue.actions import ActionCall, Outcome
 from townsfolk.dialogue.config import SessionConfig
-from townsfolk.dialogue.limits import MAX_HISTORY_BYTES
+from townsfolk.dialogue.limits import MAX_ENTRIES, MAX_HISTORY_BYTES
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry, size_of
 
 FORMAT = 1
@@ -35,15 +36,15 @@ class PlayLog:
         lore: what the character knows, in full, as it was when the session was opened.
         forgotten: lines that outgrew the context, oldest first.
         lost: how many lines before them are kept nowhere, as they outgrew this, too.
-        acts: the actions that were taken.
-        failed: ids of turns that failed; what they said until then stands as cut.
+        acts: the actions that were taken, the last `MAX_ENTRIES` of them.
+        failed: ids of turns that failed, the last as many; what they said stands as cut.
     """
 
     lore: tuple[str, ...] = ()
-    forgotten: list[TranscriptEntry] = field(default_factory=list)
+    forgotten: deque[TranscriptEntry] = field(default_factory=deque)
     lost: int = 0
-    acts: list[dict[str, Any]] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    acts: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_ENTRIES))
+    failed: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_ENTRIES))
     _bytes: int = 0
 
     def forget(self, entries: Iterable[TranscriptEntry]) -> None:
@@ -52,7 +53,7 @@ class PlayLog:
             self.forgotten.append(entry)
             self._bytes += size_of(entry)
         while self._bytes > MAX_HISTORY_BYTES:
-            self._bytes -= size_of(self.forgotten.pop(0))
+            self._bytes -= size_of(self.forgotten.popleft())
             self.lost += 1
 
     def act(self, turn_id: str, call: ActionCall, outcome: Outcome) -> None:
