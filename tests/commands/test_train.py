@@ -53,6 +53,19 @@ def test_a_model_is_trained_fine_tuned_and_loads_elsewhere(tmp_path, data):
     assert (first / "tokenizer.json").read_bytes() == (second / "tokenizer.json").read_bytes()
 
 
+def test_a_new_model_can_have_the_tokenizer_of_another(tmp_path, data):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(data, "--out", first) == 0
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"text": "Quite another text, of quite other words. " * 20}))
+    assert train(other, "--out", second, "--tokenizer", first) == 0
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        assert (second / name).read_bytes() == (first / name).read_bytes()
+    AutoTokenizer.from_pretrained(second)
+    assert train(other, "--out", tmp_path / "third", "--tokenizer", tmp_path / "nothing") == 2
+    assert train(data, "--out", tmp_path / "third", "--tokenizer", first, "--model", first) == 2
+
+
 def test_what_was_trained_can_be_read_by_those_who_read_other_files(tmp_path, data):
     assert train(data, "--out", tmp_path / "new") == 0
     (tmp_path / "other").touch()

@@ -212,7 +212,7 @@ def test_some_say_more_than_they_are_asked_for():
         for entry in conversation(f"more:{number}", edition=2).transcript
         if entry.kind is EntryKind.SPOKE
     ]
-    assert mean(map(len, spoken)) > 1.3 * mean(map(len, plain_spoken))
+    assert mean(map(len, spoken)) > 1.15 * mean(map(len, plain_spoken))
 
 
 def test_the_prompt_lists_the_actions(told):

@@ -47,6 +47,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     data.add_argument("--validation", type=Path, help="a JSONL file to measure the loss on")
     data.add_argument("--model", type=Path, help="go on from this Hugging Face directory")
+    words = "the tokenizer of this directory, for a new model; without, one is trained"
+    data.add_argument("--tokenizer", type=Path, help=words)
     data.add_argument("--out", type=Path, required=True, help="folder for model, checkpoint, plot")
     data.add_argument(
         "--prompt-weight",
@@ -105,6 +107,9 @@ def _run(args: Namespace) -> int:
     if bool(args.data) == args.starter_corpus:
         print("townsfolk train: give JSONL files, or --starter-corpus")
         return 2
+    if args.model and args.tokenizer:
+        print("townsfolk train: --model brings its own tokenizer; --tokenizer is for a new model")
+        return 2
     _check_device(args.device)
     if args.resume and not args.model:
         require_progress(args.out / "checkpoint")
@@ -159,11 +164,12 @@ def _check_device(name: str) -> None:
 
 
 def _prepare_files(args: Namespace, documents: list[Script | str] | None) -> None:
-    """Put the tokenizer's files into --out: those of --model, or new ones."""
+    """Put the tokenizer's files into --out: those of --model or --tokenizer, or new ones."""
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.model:
+    given = args.model or args.tokenizer
+    if args.model or (given and not args.resume):
         for name in _TOKENIZER_FILES:
-            (args.out / name).write_bytes((args.model / name).read_bytes())
+            (args.out / name).write_bytes((given / name).read_bytes())
     elif not args.resume:
         texts = recipe.tokenizer_texts(args.edition) if documents is None else _texts(documents)
         trained = tokenizers.train(texts, args.vocab_size)

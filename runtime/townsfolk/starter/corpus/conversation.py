@@ -194,8 +194,8 @@ def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Con
     if edition == 1:
         return _conversation(rng, split, acts=False)
     source = SecondEdition(split, pick(rng, (0.0, 0.3, 0.6, 1.0)))
-    acts = rng.random() < 0.35
-    if rng.random() < 0.4:
+    acts = rng.random() < 0.42
+    if rng.random() < 0.5:
         return _sketched(rng, source, acts=acts)
     return _conversation(rng, source, acts=acts, cued=True)
 
