@@ -1,6 +1,6 @@
 """A whole conversation: a character, its world, and a course of topics, from one seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from townsfolk.dialogue.actions import Action
@@ -9,10 +9,12 @@ from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import cues, names
 from townsfolk.starter.corpus.acts import abilities, act, refuse, remind, unable
 from townsfolk.starter.corpus.aims import aims
+from townsfolk.starter.corpus.authored import authored
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character, character
 from townsfolk.starter.corpus.grammar import pick
 from townsfolk.starter.corpus.portrait import persona
+from townsfolk.starter.corpus.scene import SCENES
 from townsfolk.starter.corpus.second import SecondEdition
 from townsfolk.starter.corpus.sketch import Sketch
 from townsfolk.starter.corpus.split import Source, Split
@@ -23,6 +25,9 @@ from townsfolk.starter.corpus.world import World, world
 
 _TEXT = book("conversation")
 _MORE = book("natural")
+_OPEN = _MORE.pairs("open")
+_AUTHORED = 0.08
+"""How many of the natural conversations were written whole, of one."""
 _TOPICS = tuple(topic(_TEXT.section("topics"), name) for name in _TEXT.section("topics").texts)
 _BETWEEN = (
     smalltalk.health,
@@ -206,6 +211,10 @@ def natural(seed: str, split: Split = Split.TRAIN) -> Conversation:
     For models that can write already, and are to learn how characters talk.
     """
     rng = Random(seed)
+    if rng.random() < _AUTHORED:
+        told = authored(rng, split)
+        self = Character(told.name, pick(rng, SCENES))
+        return Conversation(self, World(), told.persona, told.transcript)
     source = SecondEdition(split, pick(rng, (0.0, 0.0, 0.3, 0.6)))
     return _sketched(rng, source, acts=rng.random() < 0.3, share=0.7)
 
@@ -220,6 +229,11 @@ def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) ->
         share: How many replies say more than was asked for, of one.
     """
     sketch = Sketch(rng, source)
+    if share:  # who says more has less need of a catchword
+        style = sketch.character.style
+        sketch.character.style = replace(
+            style, opening=style.opening / 3, closing=style.closing / 3
+        )
 
     def more(kind: str) -> None:
         if rng.random() < share:
@@ -246,6 +260,9 @@ def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) ->
             waiting.append((step + rng.randint(1, 5), told))
         elif draw < 0.8:
             cues.unasked(talk)
+        elif share and rng.random() < share:
+            ask, answer = pick(rng, _OPEN)
+            talk.exchange((ask,), (answer,))
         else:
             pick(rng, _BETWEEN)(talk)
     for _, told in waiting:
