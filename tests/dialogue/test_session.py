@@ -33,7 +33,8 @@ from townsfolk.dialogue.events import (
     TurnFinished,
     TurnStarted,
 )
-from townsfolk.dialogue.session import MAX_WAITING_TURNS, Session
+from townsfolk.dialogue.limits import MAX_WAITING_TURNS
+from townsfolk.dialogue.session import Session
 from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.engine.errors import EngineClosedError
 from townsfolk.engine.outputs import FinishReason

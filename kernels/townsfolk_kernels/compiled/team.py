@@ -21,7 +21,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from townsfolk_kernels.compiled.compiler import compiled, entry
-from townsfolk_kernels.compiled.vectors import IS_X86, call, operation, pointer
+from townsfolk_kernels.compiled.intrinsics import IS_X86, call, operation, pointer
 
 _I64 = ir.IntType(64)
 _CLOSED = 1 << 32

@@ -7,29 +7,24 @@ Neon. Addresses are int64 and need no alignment.
 
 from __future__ import annotations
 
-import inspect
-import platform
-from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
 
 from townsfolk_kernels.compiled.compiler import compiled
+from townsfolk_kernels.compiled.intrinsics import IS_X86, call, operation, pointer
 from townsfolk_kernels.compiled.levels import has_feature
 
 LANES = 16
-
 
 _I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _FLOAT = ir.FloatType()
 _FLOATS = ir.VectorType(_FLOAT, LANES)
 _INTS = ir.VectorType(_I32, LANES)
 _BYTES = ir.VectorType(ir.IntType(8), 4 * LANES)
-
-Build = Callable[..., ir.Value]
 
 
 class _Vector(types.Type):
@@ -52,48 +47,8 @@ packed = _Vector("uint8x64", _BYTES)
 """16 lanes of four bytes each."""
 
 
-IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 HAS_VNNI = IS_X86 and has_feature("avx512vnni")
 HAS_AVX2 = IS_X86 and has_feature("avx2")
-
-
-def operation(result: types.Type, *parameters: types.Type) -> Callable[[Build], Any]:
-    """Make a function of an LLVM builder and values one of compiled code: a decorator."""
-
-    def make(build: Build) -> Any:
-        def typed(_context: Any, *_arguments: Any) -> tuple[Any, Any]:
-            def generate(
-                context: Any, builder: ir.IRBuilder, _signature: Any, values: Any
-            ) -> ir.Value:
-                value = build(builder, *values)
-                return context.get_dummy_value() if result is types.void else value
-
-            return result(*parameters), generate
-
-        names = ("context", *(f"value_{number}" for number in range(len(parameters))))
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        typed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [inspect.Parameter(name, kind) for name in names]
-        )
-        typed.__name__ = build.__name__
-        typed.__doc__ = build.__doc__
-        return intrinsic(typed)
-
-    return make
-
-
-def call(builder: ir.IRBuilder, name: str, result: ir.Type, *values: ir.Value) -> ir.Value:
-    """Call a function by its name, such as one of LLVM's intrinsics."""
-    function = builder.module.globals.get(name)
-    if function is None:
-        kind = ir.FunctionType(result, [value.type for value in values])
-        function = ir.Function(builder.module, kind, name)
-    return builder.call(function, values)
-
-
-def pointer(builder: ir.IRBuilder, address: ir.Value, of: ir.Type) -> ir.Value:
-    """Return an address as a pointer."""
-    return builder.inttoptr(address, of.as_pointer())
 
 
 def _load(builder: ir.IRBuilder, address: ir.Value, of: ir.Type) -> ir.Value:

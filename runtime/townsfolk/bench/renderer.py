@@ -69,7 +69,7 @@ class Drawn:
 Kind = Literal["town", "products"]
 
 
-class Work(Protocol):
+class Workload(Protocol):
     """Keeps a processor busy.
 
     Attributes:
@@ -162,7 +162,7 @@ def _run(pipe: Connection, kind: Kind, uuid: str | None, endpoint: Endpoint) -> 
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     try:
         with Runtime.connect(endpoint.address, endpoint.token) as runtime:
-            work: Work = _town(uuid) if kind == "town" else _Products()
+            work: Workload = _town(uuid) if kind == "town" else _Products()
             pipe.send(work.name)
             times: dict[tuple[float, float], int] = {}
             while True:
@@ -185,7 +185,7 @@ def _town(uuid: str | None) -> Town:
     return Town(size=_SMALL) if uuid is None else Town(uuid)
 
 
-def _calibrate(work: Work, frames: Frames) -> int:
+def _calibrate(work: Workload, frames: Frames) -> int:
     """Return how often its piece of work is to be done in a frame, at the frames' rhythm."""
     times = 8
     for _ in range(_GUESSES):
@@ -198,7 +198,7 @@ def _calibrate(work: Work, frames: Frames) -> int:
     return times
 
 
-def _draw(runtime: Runtime, work: Work, times: int, frames: Frames) -> Drawn:
+def _draw(runtime: Runtime, work: Workload, times: int, frames: Frames) -> Drawn:
     drawn, missed = [], 0
     with _reported(runtime, frames) as report:
         begin = time.perf_counter()

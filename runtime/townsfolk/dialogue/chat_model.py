@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from townsfolk.dialogue.actions import Action, ActionBook
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.errors import InvalidFieldError
 from townsfolk.engine.interface import TextEngine
+from townsfolk.grammar import InvalidGrammarError
 from townsfolk.sampling.params import InvalidSamplingError, SamplingParams
 from townsfolk.text.thoughts import CLOSE
 from townsfolk.text.tokenizer import Tokenizer
@@ -56,6 +59,21 @@ class ChatModel:
     def actions(self, actions: Sequence[Action]) -> ActionBook:
         """Return a character's actions as this model is told of them and writes them."""
         return ActionBook(actions, self.tokenizer.chat_template, self.template.tools)
+
+    def prewarm(self, actions: ActionBook) -> asyncio.Task[None] | None:
+        """Begin to compile the grammar of a character's actions, before one is taken.
+
+        Returns:
+            what compiles it, for the caller to hold; None where there are no actions.
+        """
+        if not actions:
+            return None
+
+        async def compile_() -> None:
+            with suppress(InvalidGrammarError):  # who speaks to the character is told
+                await self.engine.compile(actions.grammar(actions.names(None)))
+
+        return asyncio.get_running_loop().create_task(compile_())
 
     @property
     def default_params(self) -> SamplingParams:

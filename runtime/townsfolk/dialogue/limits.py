@@ -1,4 +1,4 @@
-"""How long texts and transcripts can be at all."""
+"""How long texts, transcripts and queues can be at all."""
 
 from townsfolk.dialogue.errors import InvalidFieldError
 
@@ -6,6 +6,10 @@ MAX_CHARACTERS_PER_TOKEN = 16
 """More than any real text has on average."""
 MAX_EVENT_CHARACTERS = 4096
 """The longest line of what happens, or of a script."""
+MAX_OUTCOME_CHARACTERS = 2048
+"""The longest text with which a game says what came of an action."""
+MAX_WAITING_TURNS = 32
+"""The most turns of a session that wait to be answered."""
 MAX_ENTRIES = 10_000
 """The most lines of a transcript."""
 MAX_HISTORY_BYTES = 3 * 1024 * 1024

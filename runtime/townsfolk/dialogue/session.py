@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
-from townsfolk.dialogue.actions import ActionBook, Outcome
+from townsfolk.dialogue.actions import Outcome
 from townsfolk.dialogue.chat_model import ChatModel
 from townsfolk.dialogue.choice import Choice, Question
 from townsfolk.dialogue.confidence import ConfidenceMeter
@@ -19,7 +19,11 @@ from townsfolk.dialogue.errors import (
     SessionClosedError,
 )
 from townsfolk.dialogue.events import Notified, PriorityUpdated, Recorded, SessionOpened
-from townsfolk.dialogue.limits import MAX_EVENT_CHARACTERS
+from townsfolk.dialogue.limits import (
+    MAX_EVENT_CHARACTERS,
+    MAX_OUTCOME_CHARACTERS,
+    MAX_WAITING_TURNS,
+)
 from townsfolk.dialogue.play import End, Played, PlayLog
 from townsfolk.dialogue.script import ScriptLines
 from townsfolk.dialogue.transcript import EntryKind, Transcript, TranscriptEntry
@@ -29,12 +33,7 @@ from townsfolk.dialogue.turn_queue import TurnQueue
 from townsfolk.dialogue.turn_runner import TurnRunner
 from townsfolk.dialogue.voice import Voice
 from townsfolk.engine.errors import DeadlineExceededError
-from townsfolk.engine.interface import TextEngine
 from townsfolk.engine.unread import MOST_OF_ONE, Unread
-from townsfolk.grammar import InvalidGrammarError
-
-MAX_WAITING_TURNS = 32
-MAX_OUTCOME_CHARACTERS = 2048
 
 
 class Session:
@@ -62,7 +61,7 @@ class Session:
         self._config = config
         self._model = model
         self._actions = model.actions(config.actions)
-        self._prewarming = _prewarmed(model.engine, self._actions)
+        self._prewarming = model.prewarm(self._actions)
         self._window = window
         self._params = model.check(config.sampling.over(model.default_params))
         self.play_log = play_log
@@ -390,15 +389,3 @@ class Session:
             self._turn_count += 1
             wanted = f"turn-{self._turn_count}"
         return wanted
-
-
-def _prewarmed(engine: TextEngine, actions: ActionBook) -> asyncio.Task[None] | None:
-    """Have the grammar of a session's actions ready before one is taken."""
-    if not actions:
-        return None
-
-    async def compile_() -> None:
-        with suppress(InvalidGrammarError):  # who speaks to the character is told
-            await engine.compile(actions.grammar(actions.names(None)))
-
-    return asyncio.get_running_loop().create_task(compile_())

@@ -18,10 +18,10 @@ from townsfolk.service import http
 from townsfolk.service.gate import Gate
 from townsfolk.service.http import Event, Headers, Receive, Send
 from townsfolk.service.openai import responses
+from townsfolk.service.openai.choices import Choices
 from townsfolk.service.openai.errors import ApiError, api_error
 from townsfolk.service.openai.requests import ChatRequest, CompletionRequest, choice_params
 from townsfolk.service.openai.responses import ChatForm, TextForm
-from townsfolk.service.openai.work import Work
 
 logger = logging.getLogger(__name__)
 
@@ -209,22 +209,23 @@ class OpenAiApp:
         tokenizer = self._gate.backend.tokenizer
         form = ChatForm if isinstance(request, ChatRequest) else TextForm
         wants_logprobs = request.logprobs is not None and request.logprobs is not False
-        work = Work(request.n, request.model, tokenizer, partial(form, tokenizer, wants_logprobs))
-        self._gate.begin(work)
+        make_form = partial(form, tokenizer, wants_logprobs)
+        choices = Choices(request.n, request.model, tokenizer, make_form)
+        self._gate.begin(choices)
         try:
-            await self._submit(request, work.generations, adapter)
+            await self._submit(request, choices.generations, adapter)
             if request.stream:
                 await reply.start()
-                await work.stream(reply.write, counts=request.includes_usage)
+                await choices.stream(reply.write, counts=request.includes_usage)
                 await reply.write(responses.DONE)
                 await reply.end()
             else:
-                await reply.whole(200, await work.whole())
+                await reply.whole(200, await choices.whole())
         finally:
-            for generation in work.generations:
+            for generation in choices.generations:
                 generation.discard()
                 self._generations.discard(generation)
-            self._gate.end(work)
+            self._gate.end(choices)
 
     async def _submit(
         self, request: ChatRequest | CompletionRequest, generations: list[Reply], adapter: str

@@ -1,4 +1,4 @@
-"""The generations behind one request, and how their text reaches the client."""
+"""The choices that answer one request, and how their text reaches the client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Work:
+class Choices:
     """All choices of a request, those of one prompt after the other.
 
     Attributes:
