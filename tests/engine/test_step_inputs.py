@@ -1,6 +1,7 @@
 """The inputs of mixed steps, as graphs take them."""
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.engine.step import StepItem
@@ -76,3 +77,21 @@ def test_what_fits_into_no_graph():
     assert StepShape.fitting(1, PREFILLS + 1, 20) is None
     assert StepShape.fitting(1, 1, TOKENS[-1]) is None
     assert StepShape.fitting(DECODES[-1], 0, 0).chunk == 0
+
+
+def test_a_batch_finds_the_tokens_drawn_last_and_its_pages():
+    tables = torch.tensor([[3, 8, 0], [5, 1, 2], [7, 4, 6]], dtype=torch.int32)
+    drawn = torch.tensor([10, 11, 12])
+    speaker = item(2, 17, 1, samples=True, prompt=9)
+    prompt = item(1, 15, 3, samples=True, pending=True)
+    shape = StepShape.exact([speaker], [prompt])
+    inputs = StepInputs.pack(shape, [speaker], [prompt])
+    batch = inputs.to_batch(tables, drawn, 16, torch.device("cpu"))
+    assert batch.token_ids.tolist() == [12, 115, 116, 11]
+    assert batch.positions.tolist() == [17, 15, 16, 17]
+    assert batch.slots.tolist() == [4 * 16 + 1, 5 * 16 + 15, 1 * 16, 1 * 16 + 1]
+    assert batch.layout.query_starts.tolist() == [0, 1, 4]
+    assert batch.layout.kv_lengths.tolist() == [18, 18]
+    assert batch.layout.block_tables.tolist() == [[7, 4], [5, 1]]
+    assert {batch.token_ids.dtype, batch.positions.dtype, batch.slots.dtype} == {torch.int64}
+    assert {batch.layout.kv_lengths.dtype, batch.layout.block_tables.dtype} == {torch.int32}

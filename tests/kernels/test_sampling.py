@@ -195,6 +195,21 @@ class TestTopCandidates:
         assert torch.equal(ids, expected_ids[:, :k])
         assert torch.equal(values, expected_values[:, :k])
 
+    @pytest.mark.parametrize("possible", [0, 3, 39, 500])
+    def test_of_a_large_vocabulary_of_which_few_are_possible(self, possible: int) -> None:
+        logits = torch.full((1, 33_001), -math.inf)
+        allowed = torch.randperm(33_001, generator=torch.Generator().manual_seed(1))[:possible]
+        logits[0, allowed] = random_logits(1, possible).round()
+        values, ids = sampling.top_candidates(logits, 40)
+        expected_values, expected_ids = logits.sort(dim=-1, descending=True, stable=True)
+        assert torch.equal(ids, expected_ids[:, :40])
+        assert torch.equal(values, expected_values[:, :40])
+
+    def test_the_likeliest_of_equals_is_the_first(self) -> None:
+        logits = torch.tensor([[0.0, 2.0, 1.0, 2.0], [-0.0, -3.0, 0.0, -math.inf]])
+        assert sampling.likeliest(logits).tolist() == [1, 0]
+        assert draw(logits[0], torch.tensor([0.0, LARGEST]), top_k=1).tolist() == [1, 1]
+
 
 class TestEdits:
     def penalize(self, logits: Tensor, seen: list[int], said: list[int], **strengths) -> Tensor:

@@ -179,6 +179,8 @@ class StepInputs:
             block_size: tokens in a block.
             device: of the model.
         """
+        if device.type == "cpu":
+            return self._to_host_batch(tables.numpy(), drawn.numpy(), block_size)
         flat = torch.from_numpy(self.flat).to(device)
         token_ids, positions, owners = flat[: 3 * self.shape.tokens].view(3, -1).long()
         if (self.token_ids < 0).any():
@@ -197,6 +199,27 @@ class StepInputs:
                 query_starts=sequences[5 * count :],
                 kv_lengths=lengths,
                 block_tables=tables[:, :width].index_select(0, slots),
+                block_size=block_size,
+                longest=self.shape.longest,
+                singles=self.shape.decodes,
+            ),
+        )
+
+    def _to_host_batch(self, tables: Ints, drawn: NDArray[np.int64], block_size: int) -> ModelBatch:
+        """See `to_batch`: in NumPy, whose operations on a few numbers cost far less."""
+        token_ids, positions = self.token_ids.astype(np.int64), self.positions.astype(np.int64)
+        unknown = token_ids < 0
+        token_ids[unknown] = drawn[-1 - token_ids[unknown]]
+        blocks = tables[self.owners, positions // block_size].astype(np.int64)
+        width = -(-int(self.lengths.max()) // block_size)
+        return ModelBatch(
+            torch.from_numpy(token_ids),
+            torch.from_numpy(positions),
+            torch.from_numpy(blocks * block_size + positions % block_size),
+            PagedLayout(
+                query_starts=torch.from_numpy(self.starts),
+                kv_lengths=torch.from_numpy(self.lengths),
+                block_tables=torch.from_numpy(tables[self.slots, :width]),
                 block_size=block_size,
                 longest=self.shape.longest,
                 singles=self.shape.decodes,

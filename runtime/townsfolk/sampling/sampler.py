@@ -14,8 +14,6 @@ from townsfolk.sampling.batch import DrawBatch
 from townsfolk.sampling.history import History
 from townsfolk.sampling.params import (
     MAX_BIAS_ENTRIES,
-    MAX_END_TOKENS,
-    MAX_STOP_TOKENS,
     SamplingParams,
 )
 from townsfolk.sampling.report import SampledTokens, with_logprobs
@@ -46,11 +44,9 @@ class Sampler:
         self._device = device
         self._params: list[SamplingParams | None] = [None] * max_rows
         self._batch: DrawBatch | None = None  # of the last batch; most often the next is the same
-        most_ends = len(self._eos_ids) + MAX_END_TOKENS + MAX_STOP_TOKENS
         self._bias_ids = torch.zeros(max_rows, MAX_BIAS_ENTRIES, dtype=torch.int64, device=device)
         self._bias_values = torch.zeros(max_rows, MAX_BIAS_ENTRIES, device=device)
-        self._end_ids = torch.zeros(max_rows, most_ends, dtype=torch.int64, device=device)
-        self._end_values = torch.zeros(max_rows, most_ends, device=device)
+        self._end_ids: list[Tensor | None] = [None] * max_rows  # forbidden before `min_new_tokens`
         self._history = History(max_rows, vocab_size, device)
         self._seeds = torch.zeros(max_rows, dtype=torch.int64, device=device)
         self._uniforms = torch.zeros(max_rows, DRAW_BLOCK, dtype=torch.float64, device=device)
@@ -84,11 +80,10 @@ class Sampler:
             raise ValueError(f"row {row} is taken; release it first")
         params.check_vocabulary(self._vocab_size)
         biases = params.logit_bias
-        ends = dict.fromkeys((*self._eos_ids, *end_ids, *params.stop_token_ids), -math.inf)
+        ends = dict.fromkeys((*self._eos_ids, *end_ids, *params.stop_token_ids))
         self._write(self._bias_ids, row, list(biases))
         self._write(self._bias_values, row, list(biases.values()))
-        self._write(self._end_ids, row, list(ends))
-        self._write(self._end_values, row, list(ends.values()))
+        self._end_ids[row] = torch.tensor(list(ends), dtype=torch.int64, device=self._device)
         if params.penalizes:
             self._history.admit(row, prompt_ids, generated_ids)
         self._seeds[row] = seed - 2**64 if seed >= 2**63 else seed
@@ -171,10 +166,10 @@ class Sampler:
             ops.add_at_(edited, batch.biased, ids, values)
         for n, token_ids, values in adjusted:
             edited[n, token_ids] += values
-        if early:
-            places = torch.tensor(early, device=self._device)
-            rows = batch.row_ids[places]
-            ops.add_at_(edited, places, self._end_ids[rows], self._end_values[rows])
+        for n in early:
+            ends = self._end_ids[batch.rows[n]]
+            assert ends is not None
+            edited[n].index_fill_(0, ends, -math.inf)
         if masks is not None:
             ops.mask_(edited, torch.arange(len(masks), device=self._device), masks)
         return edited
