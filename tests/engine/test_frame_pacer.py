@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -74,9 +74,10 @@ def play(
     decodes: int = 4,
     prompts: int = 0,
     host_s: Callable[[float], float] = lambda now: 0.0,
+    padded: Sequence[tuple[int, int]] = (),
 ) -> tuple[FramePacer, list[Step]]:
     """Run steps as the pacer lets them; each takes a time by what it computes."""
-    pacer, now, steps = FramePacer(), 0.5, []
+    pacer, now, steps = FramePacer(padded), 0.5, []
     while now < until:
         for game in games:
             game.report(pacer, now)
@@ -91,7 +92,10 @@ def play(
         assert decided.decodes <= decodes
         assert decided.prompt_tokens <= prompts
         assert decided.decodes + decided.prompt_tokens > 0
-        seconds = takes["step"] + takes["token"] * (decided.decodes + decided.prompt_tokens)
+        tokens = decided.decodes + decided.prompt_tokens
+        if decided.prompt_tokens:
+            tokens = next((total for _, total in padded if total >= tokens), tokens)
+        seconds = takes["step"] + takes["token"] * tokens
         span = StepSpan(now, now + host_s(now) + seconds, seconds)
         steps.append(Step(now, span.end, decided))
         now = span.end
@@ -363,3 +367,36 @@ def test_sizes_that_nobody_tried_are_tried_where_small_ones_leave_room():
     decided = pacer.decide(now, Demand(5, 400))
     assert isinstance(decided, StepLimit)
     assert decided.prompt_tokens > 40
+
+
+PADDED = [(places, total) for places in (8, 32) for total in (64, 128, 256, 512)]
+
+
+@pytest.mark.parametrize("decodes", [0, 3, 8, 20])
+def test_chunks_of_prompts_fill_the_steps_that_are_padded_anyway(decodes):
+    # A step of 512 places does not fit, one of 256 does; one of 64 takes as long for one token.
+    takes = {"step": 0.0015, "token": 1.2e-5}
+    _, steps = play(
+        [Game(0.010, policy=PacePolicy.SMOOTH)], takes, 3.0, decodes, 5000, padded=PADDED
+    )
+    late = [step.limit for step in steps if step.begin > 1.5]
+    assert late
+    places = 8 if decodes <= 8 else 32
+    assert {limit.prompt_tokens for limit in late} <= {0, *(n - places for n in (64, 128, 256))}
+    assert max(limit.prompt_tokens for limit in late) == 256 - places
+    assert not any(limit.is_forced for limit in late)
+
+
+def test_what_a_small_chunk_took_counts_for_all_that_are_padded_to_its_size():
+    pacer = FramePacer(PADDED)
+    for _ in range(20):
+        pacer.note(4, 0, 0.0013)
+        pacer.note(4, 3, 0.0055)  # padded to 64 places
+    game = Game(0.010)
+    for number in range(10):
+        game.report(pacer, 0.3 + number * 0.1)
+    begin = pacer.decide(1.2, Demand(4, 400))
+    decided = pacer.decide(1.2 + begin, Demand(4, 400))
+    assert isinstance(decided, StepLimit)
+    assert (decided.decodes, decided.prompt_tokens) == (4, 56)
+    assert decided.estimate_s == pytest.approx(0.0055)

@@ -69,14 +69,13 @@ class EngineCore:
         self._residency = Residency(
             resident, self.pool, None if load is None else lambda report: make(load(report))
         )
-        self.scheduler = Scheduler(
-            self.pool, settings.max_batch, plan.step_tokens, resident.runner.pace()
-        )
+        pace = resident.runner.pace()
+        self.scheduler = Scheduler(self.pool, settings.max_batch, plan.step_tokens, pace)
         self._meter = Meter()
         self.open_requests = OpenRequests(settings.max_batch + settings.max_waiting)
         mask_rows = MaskRows(decoder.spec.vocab_size)
         responder = Responder(self.scheduler, self._meter, self.open_requests, eos_ids, mask_rows)
-        self._pacer = FramePacer()
+        self._pacer = FramePacer(pace.padded)
         self.loop = EngineLoop(
             self.scheduler,
             self._residency,

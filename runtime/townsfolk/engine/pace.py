@@ -35,6 +35,13 @@ class Allowance(Protocol):
 class Pacing(Protocol):
     """Decides how much of prompts a step computes, and learns from what steps took."""
 
+    @property
+    def padded(self) -> Sequence[tuple[int, int]]:
+        """Sizes that the runner pads steps with prompts to, which take as long as if full.
+
+        Each is places for sequences that decode, and for tokens in all. None where it pads nothing.
+        """
+
     def allow(
         self, budget: int, decodes: int, prompts: int, wanted: Callable[[], int]
     ) -> Allowance:
@@ -102,7 +109,7 @@ class Pace:
             slowdown: how much longer a step with prompts may take, as a part of one without.
         """
         self._slowdown = slowdown
-        self._sizes = sorted(sizes)
+        self.padded = self._sizes = sorted(sizes)
         # By size; a step without prompts has as many places as are for decodes.
         self._measured: dict[tuple[int, int], _Measured] = {}
         self._steps = 0  # with prompts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class TimedPace:
     late. (A step of 128 tokens takes 0.02 s at the beginning of a prompt and 0.8 s behind
     8,000 tokens of it.)
     """
+
+    padded: Sequence[tuple[int, int]] = ()
 
     def __init__(self) -> None:
         """Make a pace that has measured nothing yet, and begins with small chunks."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from townsfolk.engine.pacing.frames import FrameClock, FrameReport, PacePolicy
-from townsfolk.engine.pacing.step_times import StepTimes
+from townsfolk.engine.pacing.step_times import Size, StepSizes, StepTimes
 
 MOST_REPORTERS = 8
-CHUNKS = (16, 32, 64, 128, 256, 512, 1024, 2048)
-"""Tokens in all of steps with prompts."""
 
 _FRAMES_AHEAD = 8  # in which room between the frames of several games is looked for
 # Part of what the frames leave that must be left of it yet for a step that was never measured.
@@ -103,10 +102,15 @@ class FramePacer:
     for those who decode and for prompts each, so that answers go on beside any game.
     """
 
-    def __init__(self) -> None:
-        """Pace nothing until a game reports."""
+    def __init__(self, padded: Sequence[Size] = ()) -> None:
+        """Pace nothing until a game reports.
+
+        Args:
+            padded: see `Pacing.padded`.
+        """
         self._clocks: dict[str, FrameClock] = {}
-        self._times = StepTimes()
+        self._sizes = StepSizes(padded)
+        self._times = StepTimes(self._sizes)
         # Since when those who decode and prompts have waited for a step.
         self._decodes_wait: float | None = None
         self._prompts_wait: float | None = None
@@ -279,7 +283,7 @@ class FramePacer:
         """Return whether nobody knows what the smallest step takes that would help."""
         if demand.decodes:
             return not self._times.is_known(demand.decodes, 0)
-        return not self._times.is_known(0, min(CHUNKS[0], demand.prompt_tokens))
+        return not self._times.is_known(0, self._least(demand))
 
     def _fitting(self, demand: Demand, room_s: float, share: float) -> StepLimit | None:
         """Return the largest step that fits: decodes first, then prompts; None if none does."""
@@ -313,10 +317,8 @@ class FramePacer:
     ) -> StepLimit | None:
         """Return the largest step with prompts that fits, beside so many who decode."""
         fitting = None
-        for total in CHUNKS:
-            tokens = min(total - decodes, demand.prompt_tokens)
-            if tokens <= 0:
-                continue
+        for chunk in self._sizes.chunks(decodes):
+            tokens = min(chunk, demand.prompt_tokens)
             seconds = self._times.estimate(decodes, tokens, share)
             if seconds is None or seconds > room_s:
                 break
@@ -331,12 +333,16 @@ class FramePacer:
         if decodes is not None and (prompts is None or decodes <= prompts):
             seconds = self._times.estimate(demand.decodes, 0, share)
             return StepLimit(demand.decodes, 0, seconds)
-        least = min(CHUNKS[0], demand.prompt_tokens)
+        least = self._least(demand)
         seconds = self._times.estimate(0, least, share)
         if seconds is None:
             return StepLimit(0, least)
         limit = self._prompts(0, demand, _HARDLY_LONGER * seconds, share)
         return limit or StepLimit(0, least, seconds)
+
+    def _least(self, demand: Demand) -> int:
+        """Return the tokens of the smallest step that helps prompts."""
+        return min(self._sizes.chunks(0)[0], demand.prompt_tokens)
 
     def _force(self, now: float, demand: Demand, policy: PacePolicy) -> StepLimit:
         self._forced += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 
 from townsfolk.engine.pacing.frames import quantile
 
@@ -19,8 +20,51 @@ _PROMPTS = 2.0  # times what the host takes for a step without prompts, it takes
 # to this power: reading the weights is most of a small step. If that is too little, one step tells.
 _GROWTH = 0.5
 
+CHUNKS = (16, 32, 64, 128, 256, 512, 1024, 2048)
+"""Tokens in all of steps with prompts that the runner does not pad."""
+
 Size = tuple[int, int]
-"""Sequences that decode, and tokens in all, both rounded up to powers of two."""
+"""Sequences that decode, and tokens in all, both rounded up."""
+
+
+class StepSizes:
+    """Which steps take equally long: those that the runner pads to the same size.
+
+    Of steps without prompts, and where the runner pads nothing, those that are rounded up to the
+    same powers of two.
+    """
+
+    def __init__(self, padded: Sequence[Size] = ()) -> None:
+        """Take the sizes that steps with prompts are padded to.
+
+        Args:
+            padded: places for sequences that decode, and for tokens in all.
+        """
+        self._padded = sorted(padded)
+
+    def of(self, decodes: int, prompt_tokens: int) -> Size:
+        """Return the size of a step that computes so much."""
+        if prompt_tokens:
+            for places, total in self._beside(decodes):
+                if total - places >= prompt_tokens:
+                    return places, total
+        return _rounded(decodes), _rounded(decodes + prompt_tokens)
+
+    def chunks(self, decodes: int) -> list[int]:
+        """Return how many tokens of prompts fill a step of each size, beside so many who decode."""
+        own = self._beside(decodes)
+        most = max((total for _, total in own), default=0)
+        filled = [total - places for places, total in own]
+        return [
+            count
+            for count in (*filled, *(total - decodes for total in CHUNKS if total > most))
+            if count > 0
+        ]
+
+    def _beside(self, decodes: int) -> list[Size]:
+        """Return the padded sizes for so many who decode, the smallest first."""
+        least = min((size[0] for size in self._padded if size[0] >= decodes), default=None)
+        return [size for size in self._padded if size[0] == least]
 
 
 class _Samples:
@@ -56,8 +100,9 @@ class StepTimes:
     which the host was slow is forgotten with the next steps, whatever they compute.
     """
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, sizes: StepSizes) -> None:
+        """Know nothing yet of steps of these sizes."""
+        self._sizes = sizes
         self._device: dict[Size, _Samples] = {}
         self._host: dict[bool, _Samples] = {}  # by whether there are prompts in the step
         self._steps = 0
@@ -67,14 +112,14 @@ class StepTimes:
     ) -> None:
         """Learn how long a step took on the device, and beyond that on the host if known."""
         self._steps += 1
-        size = size_of(decodes, prompt_tokens)
+        size = self._sizes.of(decodes, prompt_tokens)
         self._device.setdefault(size, _Samples()).add(device_s, self._steps)
         if host_s is not None:
             self._host.setdefault(prompt_tokens > 0, _Samples()).add(host_s, self._steps)
 
     def is_known(self, decodes: int, prompt_tokens: int) -> bool:
         """Return whether such a step was measured."""
-        return size_of(decodes, prompt_tokens) in self._device
+        return self._sizes.of(decodes, prompt_tokens) in self._device
 
     def estimate(self, decodes: int, prompt_tokens: int, share: float) -> float | None:
         """Return the seconds in which so large a share of such steps is done; None if unknown.
@@ -82,7 +127,7 @@ class StepTimes:
         Of a size that was not measured, what the fastest larger one takes, or as much more than a
         smaller one as its tokens tell, if that is less.
         """
-        device = self._device_s(size_of(decodes, prompt_tokens), share)
+        device = self._device_s(self._sizes.of(decodes, prompt_tokens), share)
         if device is None:
             return None
         share = min(share, _HOST)
@@ -104,11 +149,6 @@ class StepTimes:
                 grown.append(samples.estimate(share) * (size[1] / other[1]) ** _GROWTH)
         guesses = [min(guess) for guess in (larger, grown) if guess]
         return min(guesses, default=None)
-
-
-def size_of(decodes: int, prompt_tokens: int) -> Size:
-    """Return the size of a step that computes so much."""
-    return _rounded(decodes), _rounded(decodes + prompt_tokens)
 
 
 def _rounded(count: int) -> int:
