@@ -49,7 +49,8 @@ def draw(figure: Any, report: Mapping[str, Any]) -> None:
 
 def _draw_axis(axis: Any, rows: Sequence[Row], value: Callable[[Row], float | None]) -> None:
     counts = sorted({row["NPCs"] for row in rows if row["NPCs"]})
-    for way, (label, colour) in _WAYS.items():
+    others = {row["paced"]: (row["paced"], "tab:purple") for row in rows if row["paced"]}
+    for way, (label, colour) in (others | _WAYS).items():
         points = [(row["NPCs"], value(row)) for row in rows if row["paced"] == way]
         known = sorted((npcs, found) for npcs, found in points if found is not None)
         if known:

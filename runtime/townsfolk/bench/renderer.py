@@ -29,6 +29,7 @@ _NICE = -10  # of the renderer's process
 _SMALL = (160, 90)  # pixels of a picture that no GPU of the runtime's draws: by a CPU, it may be
 _SAMPLE = 12  # frames of each guess at how much work takes how long
 _GUESSES = 5
+_AWAKE_S = 0.002  # before a frame's turn
 LEAD_IN_S = 1.0  # before frames count: until the runtime knows them
 
 
@@ -55,12 +56,14 @@ class Drawn:
 
     Attributes:
         begins: when each frame's turn came, in seconds of the process's clock.
-        times_s: from there until its work was done.
+        late_s: from there until the process was awake to begin it.
+        times_s: from its turn until its work was done.
         work_s: what its work took, as the processor itself measures it.
         missed: frames whose work was not done when the next one should have begun.
     """
 
     begins: list[float]
+    late_s: list[float]
     times_s: list[float]
     work_s: list[float]
     missed: int
@@ -205,20 +208,27 @@ def _draw(runtime: Runtime, work: Workload, times: int, frames: Frames) -> Drawn
         counts_from = begin + LEAD_IN_S
         end = counts_from + frames.seconds
         while begin < end:
-            time.sleep(max(begin - time.perf_counter(), 0.0))
+            _wait_until(begin)
+            woke = time.perf_counter()
             report.begin()
             taken = work.run(times)
             report.end()
             done = time.perf_counter()
             counts = begin >= counts_from
             if counts:
-                drawn.append((begin, done - begin, taken))
+                drawn.append((begin, woke - begin, done - begin, taken))
             begin += frames.frame_s
             if done > begin:  # it is shown with the next one
                 missed += counts
                 begin += frames.frame_s * ((done - begin) // frames.frame_s + 1)
-    begins, times_s, work_s = (list(column) for column in zip(*drawn, strict=True))
-    return Drawn(begins, times_s, work_s, missed)
+    begins, late_s, times_s, work_s = (list(column) for column in zip(*drawn, strict=True))
+    return Drawn(begins, late_s, times_s, work_s, missed)
+
+
+def _wait_until(begin: float) -> None:
+    """Wait as games do whose frames come evenly: the last bit without sleep, which ends late."""
+    while (left := begin - time.perf_counter()) > 0:
+        time.sleep(max(left - _AWAKE_S, 0.0))
 
 
 class _Reported(Protocol):

@@ -1,4 +1,4 @@
-"""Another program that computes on the same processor, to be measured beside."""
+"""Another program that computes on the same processor, to be measured beside or talked to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import time
 from types import TracebackType
 
 from townsfolk.bench.answer import MeasurementError
+from townsfolk.bench.rival_talk import RivalTalk
 
 _STOPS_S = 10.0
+_ASKS_EVERY_S = 0.1  # whether it serves
 
 
 class Rival:
@@ -18,14 +20,17 @@ class Rival:
 
     Attributes:
         name: the program, as a report calls it.
+        url: where it serves OpenAI's chat completions; None where it computes by itself.
     """
 
-    def __init__(self, command: str, begins_after_s: float) -> None:
+    def __init__(self, command: str, begins_after_s: float, url: str | None = None) -> None:
         """Take a command; nothing starts yet.
 
         Args:
             command: as a shell would take it.
-            begins_after_s: how long it loads before it computes, in seconds.
+            begins_after_s: how long it loads before it computes, in seconds; with a URL, how long
+                it may take at most until it serves.
+            url: see `Rival.url`.
 
         Raises:
             MeasurementError: there is no command.
@@ -37,6 +42,7 @@ class Rival:
         if not self._command:
             raise MeasurementError("--rival: is empty")
         self.name = os.path.basename(self._command[0])
+        self.url = url
         self._begins_after_s = begins_after_s
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -45,8 +51,11 @@ class Rival:
             self._process = subprocess.Popen(self._command)
         except OSError as error:
             raise MeasurementError(f"--rival: {self.name} can't be started: {error}") from None
-        time.sleep(self._begins_after_s)
-        self._check()
+        try:
+            self._await_start()
+        except MeasurementError:
+            self._stop()
+            raise
         return self
 
     def __exit__(
@@ -60,6 +69,21 @@ class Rival:
                 self._check()
         finally:
             self._stop()
+
+    def _await_start(self) -> None:
+        if self.url is None:
+            time.sleep(self._begins_after_s)
+            self._check()
+            return
+        server, until = RivalTalk(self.url, "", 1), time.monotonic() + self._begins_after_s
+        while not server.is_ready():
+            self._check()
+            if time.monotonic() > until:
+                raise MeasurementError(
+                    f"--rival-url: {self.name} does not serve at {self.url} after "
+                    f"{self._begins_after_s:g} s; see --rival-loads-s"
+                )
+            time.sleep(_ASKS_EVERY_S)
 
     def _check(self) -> None:
         assert self._process is not None

@@ -188,7 +188,11 @@ def _render(options: argparse.Namespace, subject: Subject) -> None:
     policies = options.policy or ["none", "balanced"]
     ways = Ways(frames, options.render, [None if each == "none" else each for each in policies])
     scene = replace(render.SCENE, npcs=max(options.render))
-    rival = Rival(options.rival, options.rival_loads_s) if options.rival else None
+    rival = None
+    if options.rival:
+        rival = Rival(options.rival, options.rival_loads_s, options.rival_url)
+    elif options.rival_url:
+        raise ValueError("--rival-url says where --rival serves, which is missing")
     if options.renderer == "products" and subject.device.type == "cuda":
         raise ValueError("--renderer products keeps the CPU busy, and the model is on the GPU")
     kind: Kind = options.renderer or ("town" if subject.device.type == "cuda" else "products")

@@ -250,7 +250,7 @@ class Subject:
             return self.path
         if self.dtype != torch.bfloat16:
             raise ValueError("--peer llama.cpp is measured with --dtype bfloat16 or --quantization")
-        path = self.path.with_suffix(".gguf")
+        path = self.path.with_name(f"{self.path.name}.gguf")
         if not path.exists():
             write_gguf(path, self.spec, None, self.device)
         return path

@@ -30,7 +30,16 @@ _CHARACTERS = "characters of a model"
 _OF_SHAPES = {
     "model", "adapter", "device", "dtype", "quantization", "kv_dtype", "step_tokens", "keep",
 }  # fmt: skip
-_OF_FRAMES = {"frames", "renderer", "seconds", "policy", "rival", "rival_loads_s", "plot"}
+_OF_FRAMES = {
+    "frames",
+    "renderer",
+    "seconds",
+    "policy",
+    "rival",
+    "rival_url",
+    "rival_loads_s",
+    "plot",
+}
 # These make no sense for a model that is there.
 _RANDOM_ONLY = ("dtype", "quantization", "keep")
 _PEERS = {"transformers": "transformers", "llama.cpp": "xllamacpp"}
@@ -183,11 +192,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     frames.add_argument(
         "--rival",
         metavar="COMMAND",
-        help="a program that computes on the same processor, for a row of its own; it must run for "
-        "longer than --seconds, and is ended then",
+        help="a program that computes on the same processor in the runtime's place, for a row of "
+        "its own; it must run for longer than --seconds, and is ended then",
     )
     frames.add_argument(
-        "--rival-loads-s", type=positive, default=5.0, help="before it computes. Default 5"
+        "--rival-url",
+        metavar="URL",
+        help="where --rival serves OpenAI's chat completions, such as http://127.0.0.1:8080 for "
+        "llama-server: as many characters speak by it",
+    )
+    frames.add_argument(
+        "--rival-loads-s",
+        type=positive,
+        default=5.0,
+        help="before it computes, or with --rival-url at most until it serves. Default 5",
     )
     scene.add_argument("--plot", type=Path, metavar="PNG", help="tavern, render: draw the figures")
 

@@ -14,7 +14,7 @@ _FRAMES_AHEAD = 8  # in which room between the frames of several games is looked
 # Part of what the frames leave that must be left of it yet for a step that was never measured.
 _FRESH = 0.8
 # How much longer a chunk may take than the smallest one to be taken instead, when none fits.
-_HARDLY_LONGER = 1.25
+_HARDLY_LONGER = 1.5
 _REST_S = 0.001  # that a single game must leave for its beginning to be waited for without a step
 _LEAST_WAIT_S = 0.00002  # so that rounding can't have it asked for ever at the same time
 
