@@ -36,6 +36,7 @@ from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows,
 from townsfolk.engine.launched_step import LateDraws, LaunchedStep
 from townsfolk.engine.pace import Pace
 from townsfolk.engine.prompt_scores import add_scores, score_chunks, score_prompts
+from townsfolk.engine.score_graph import Scored, ScoreGraph, score_in_graphs
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.step import ItemOutput, StepPlan
 from townsfolk.engine.step_inputs import (
@@ -65,6 +66,7 @@ class CudaRunner:
     depth = 2
     # A prompt in a step costs all who decode in it: what it would gain was not measured yet.
     least_forced: int | None = None
+    scores_in_graphs = False  # it never ran on a GPU
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class CudaRunner:
         self._general: set[int] = set()  # slots for which the plain sampling kernels won't do
         self.adapters = SlotAdapters(decoder, max_batch, self._steps.stack)
         self._long_from = self._steps.long_from
-        self._graphs = GraphCache[Shape, DecodeGraph | MixedGraph](
+        self._graphs = GraphCache[Shape, DecodeGraph | MixedGraph | ScoreGraph](
             self._steps.graph, self._steps.wanted, KernelCompiler()
         )
         self._launched = 0
@@ -178,6 +180,10 @@ class CudaRunner:
         self, begun: int | None, chunks: Sequence[Chunk], next_ids: Sequence[int]
     ) -> list[float]:
         """See `Runner`."""
+        if self.scores_in_graphs:
+            found = score_in_graphs(self._graphs, Scored(begun, chunks, next_ids))
+            if found is not None:
+                return found
         kv = self._resources.kv
         batch = ModelBatch.build(chunks, kv.block_size, self._device)
         batch.layout = replace(batch.layout, singles=0)  # nothing to be looked at on the device
@@ -323,6 +329,7 @@ class CudaRunner:
                 step.draws.append((places, host))
                 return
         else:
+            assert isinstance(graph, MixedGraph)
             graph.launch(items, chunks)
             first = graph.shape.decodes
             places += zip(prompts, range(first, first + len(prompts)), strict=True)

@@ -21,6 +21,7 @@ from townsfolk.engine.cuda_graphs import (
 )
 from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.mixed_step import MixedStep, StepResources
+from townsfolk.engine.score_graph import ScoreGraph, ScoreShape
 from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step_inputs import DECODES, PREFILLS, TOKENS, StepShape, decode_places
 from townsfolk.kv import KvCache
@@ -30,7 +31,7 @@ from townsfolk.models.decode_step import can_stack
 from townsfolk.models.step_choice import choose_step
 from townsfolk.sampling.triton_backend import TritonBackend
 
-Shape = DecodeShape | StepShape
+Shape = DecodeShape | StepShape | ScoreShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,12 @@ class CudaSteps:
         """See `DecodeStep`."""
         return self.graphs.fused.long_from
 
-    def graph(self, shape: Shape) -> DecodeGraph | MixedGraph:
+    def graph(self, shape: Shape) -> DecodeGraph | MixedGraph | ScoreGraph:
         """Return a step that can be captured."""
         if isinstance(shape, DecodeShape):
             return DecodeGraph(shape, self.graphs)
+        if isinstance(shape, ScoreShape):
+            return ScoreGraph(shape, self.graphs)
         return MixedGraph(shape, self.graphs)
 
     def eager(self, shape: StepShape, inputs: Tensor) -> MixedStep:

@@ -74,9 +74,18 @@ class KvCache:
 
     def spread_block(self, source: int, targets: Sequence[int]) -> None:
         """Copy a block's keys and values to each of others, as `copy_block` does."""
-        rows = upload(np.array(targets, dtype=np.int64), self.memory[0].device)
+        both = upload(np.array([source, *targets], dtype=np.int64), self.memory[0].device)
+        self.spread(both[:1], both[1:])
+
+    def spread(self, source: Tensor, targets: Tensor) -> None:
+        """Copy a block's keys and values to each of others, which may be that block itself.
+
+        Args:
+            source: [1], int64.
+            targets: [blocks], int64.
+        """
         for each in _joined(self.memory):
-            each[:, rows] = each[:, source].clone().unsqueeze(1)
+            each[:, targets] = each.index_select(1, source)
 
 
 def _joined(memory: Sequence[Tensor]) -> list[Tensor]:
