@@ -32,6 +32,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from townsfolk_kernels.large_pages import empty_on_large_pages
+
 # oneDNN keeps what it has compiled for each number of rows, and its layer in PyTorch what it has
 # prepared: with their own limits of 1024 each, products of the starter model's shapes come to 1026
 # MiB where the numbers of rows vary, with these to 563, at the same speed for up to 64 rows. Both
@@ -68,6 +70,11 @@ def pack(weight: Tensor, bias: Tensor | None, roomy: bool) -> OnednnWeight | Fbg
     return FbgemmWeight(weight, bias, keep_plain)
 
 
+def _on_large_pages(weight: Tensor) -> Tensor:
+    found = empty_on_large_pages(weight.nbytes, weight.device).view(weight.dtype)
+    return found.view(weight.shape).copy_(weight)
+
+
 class OnednnWeight:
     """A bf16 or fp32 weight in the blocks of oneDNN; also plain, for compiled steps.
 
@@ -79,7 +86,7 @@ class OnednnWeight:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, keep_plain: bool = False) -> None:
         self._bias = bias
-        self.plain = (weight, bias) if keep_plain else None
+        self.plain = (_on_large_pages(weight), bias) if keep_plain else None
         copies = 2 if keep_plain else 1
         self.nbytes = copies * weight.nbytes + (0 if bias is None else bias.nbytes)
         self._packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
@@ -112,7 +119,7 @@ class FbgemmWeight:
     __slots__ = ("_packed", "_product", "nbytes", "plain")
 
     def __init__(self, weight: Tensor, bias: Tensor | None, keep_plain: bool = False) -> None:
-        self.plain = (weight, bias) if keep_plain else None
+        self.plain = (_on_large_pages(weight), bias) if keep_plain else None
         largest = torch.finfo(torch.float16).max
         wide = weight.float().clamp_(-largest, largest)
         copies = 2 if keep_plain else 1

@@ -7,12 +7,14 @@ all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from townsfolk_kernels.large_pages import empty_on_large_pages
 from townsfolk_kernels.quantized.blocks import BlockFormat, cut, five_bits, half, k_scales, unpack
 from townsfolk_kernels.quantized.matrix import QUANTIZED, QuantizedMatrix, RawMatrix
 from townsfolk_kernels.registry import has_numba
@@ -133,9 +135,8 @@ class InterleavedMatrix(QuantizedMatrix):
         super().__init__(block_format, rows, columns, device)
         self.shape, self._read = _FORMATS[block_format]
         groups = -(-rows // LANES)
-        self.blocks = torch.empty(
-            groups, columns // _COLUMNS, self.shape.nbytes, dtype=torch.uint8, device=device
-        )
+        sizes = (groups, columns // _COLUMNS, self.shape.nbytes)
+        self.blocks = empty_on_large_pages(math.prod(sizes), device).view(sizes)
         self.blocks[-1] = 0
 
     @property
