@@ -120,6 +120,29 @@ def test_a_game_tells_the_editor_where_its_runtime_is(godot, tmp_path):
     assert heard.index(address.encode(), told) < heard.index(launched.token.encode(), told)
 
 
+def test_the_play_button_runs_the_game_and_the_dock_looks_into_it(godot, tmp_path):
+    script = tmp_path / "inn.toml"
+    script.write_text(SCRIPT, encoding="utf-8")
+    settings = godot.project / "project.godot"
+    before = settings.read_text()
+    played = f'[editor]\n\nrun/main_run_args="--headless -- npc launched_for_ever {script}"\n'
+    model = f'[townsfolk]\n\nruntime/model="{script}"\n'
+    settings.write_text(before.replace("[townsfolk]\n", played + model))
+    try:
+        output = godot.run("--editor", TOWNSFOLK_PROBE="play", TOWNSFOLK_EXECUTABLE=str(TOWNSFOLK))
+    finally:
+        settings.write_text(before)
+    seen = godot_engine.events(output)
+    (shown,) = (event for event in seen if event["event"] == "played")
+    ((name, _, _, _),) = json.loads(shown["sessions"])
+    assert (name, shown["is_the_docks"]) == ("Mira", "false")
+    assert shown["docks_runtime"] == "Stopped"
+    assert seen[-1] == {"event": "ended", "is_playing": "false"}
+    (turn,) = (event for event in seen if event["event"] == "turn")  # the game's own words
+    assert turn["text"] == "Well met."
+    godot_engine.wait_until_gone(turn["pid"])
+
+
 def test_the_addon_is_switched_off_without_an_error(godot):
     settings = godot.project / "project.godot"
     before = settings.read_text()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from chat_models import write_model
+from godot_engine import is_alive, wait_until_gone
 from runtime_process import LaunchedRuntime, launch_runtime
 from tls_proxy import make_certificate, tls_proxy
 
@@ -95,18 +95,6 @@ def only(events, name: str):
 
 def kinds(events, *, without: tuple[str, ...] = ("text", "sentence")):
     return [event["event"] for event in events if event["event"] not in without]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until_gone(pid: int) -> None:
-    while is_alive(pid):  # the test's time limit ends it otherwise
-        time.sleep(0.05)
 
 
 def test_one_npc(godot, runtime):

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +90,20 @@ class Godot:
         finally:
             process.kill()
             process.communicate()
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs, and is no remnant that nobody has asked for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait until a process has ended."""
+    while is_alive(pid):  # the test's time limit ends it otherwise
+        time.sleep(0.05)
 
 
 def events(output: str) -> list[dict[str, Any]]:

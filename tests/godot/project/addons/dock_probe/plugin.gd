@@ -16,6 +16,8 @@ func _enter_tree() -> void:
 			_use_dock.call_deferred()
 		"inspector":
 			_inspect.call_deferred()
+		"play":
+			_play.call_deferred()
 		"switch_off":
 			_switch_off.call_deferred()
 
@@ -28,6 +30,32 @@ func _open_dock() -> TownsfolkDock:
 	if tabs != null:
 		tabs.current_tab = tabs.get_tab_idx_from_control(dock.get_parent())
 	return dock
+
+
+# The play button is pressed while the dock's own runtime is up, and then the stop button.
+func _play() -> void:
+	var dock := await _open_dock()
+	_show_inspector(dock)
+	dock.toggle()
+	while not dock.runtime.is_ready():
+		await get_tree().process_frame
+	EditorInterface.play_main_scene()
+	var sessions: Tree = dock.inspector.get("_sessions")
+	while _cells(sessions) == "[]":
+		await get_tree().process_frame
+	_report(
+		"played",
+		{
+			"sessions": _cells(sessions),
+			"is_the_docks": dock.inspector.runtime == dock.runtime,
+			"docks_runtime": dock.get("_state_label").text,
+		}
+	)
+	EditorInterface.stop_playing_scene()
+	while dock.inspector.runtime != dock.runtime:
+		await get_tree().process_frame
+	_report("ended", {"is_playing": EditorInterface.is_playing_scene()})
+	get_tree().quit()
 
 
 # The add-on is switched off in a project out of which somebody has taken its autoload.
@@ -52,8 +80,7 @@ func _inspect() -> void:
 	var facts := OS.get_environment("TOWNSFOLK_PROBE_ENDPOINT").split(" ")
 	link.call("_capture", "townsfolk:runtime", [facts[0], facts[1]], 0)
 	var inspector := dock.inspector
-	var tabs: TabContainer = dock.get("_tabs")
-	tabs.current_tab = tabs.get_tab_idx_from_control(inspector)
+	_show_inspector(dock)
 	var sessions: Tree = inspector.get("_sessions")
 	var prompt: RichTextLabel = inspector.get("_prompt")
 	var status: Label = inspector.get("_status")
@@ -81,6 +108,11 @@ func _inspect() -> void:
 	link.game_ended.emit()
 	_report("left", {"is_the_docks": inspector.runtime == dock.runtime, "rows": _cells(sessions)})
 	get_tree().quit()
+
+
+static func _show_inspector(dock: TownsfolkDock) -> void:
+	var tabs: TabContainer = dock.get("_tabs")
+	tabs.current_tab = tabs.get_tab_idx_from_control(dock.inspector)
 
 
 static func _cells(table: Tree) -> String:
