@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from townsfolk_kernels.quantized.blocks import BlockFormat
+from townsfolk_kernels.quantized.blocks import BlockFormat, dequantize
 from townsfolk_kernels.quantized.interleaved import InterleavedMatrix
 from townsfolk_kernels.quantized.random_blocks import random_blocks
 
@@ -51,6 +51,26 @@ def near_ties(x):
     most = runs.abs().amax(dim=2, keepdim=True)
     steps = (runs * (127 / most).nan_to_num(posinf=0)).abs()
     return ((steps.frac() - 0.5).abs().lt(1e-4) * (most / 127)).flatten(1)
+
+
+@formats
+def test_rows_are_those_of_the_file_but_for_the_rounding_of_scales(block_format):
+    raw = random_blocks(block_format, ROWS, COLUMNS, 0.05, torch.Generator().manual_seed(3))
+    matrix = matrix_of(block_format, raw=raw)
+    ids = torch.tensor([69, 3, 16, 3, 0, 33])
+    rows = dequantize(raw, block_format, torch.float32)[ids]
+    found = matrix.gather(ids, torch.float32)
+    # Scales of K formats are products of two numbers, here rounded to fp16.
+    slack = 2**-10 * rows.abs().max() if block_format.name.endswith("_K") else 0
+    assert (found - rows).abs().max() <= slack
+    assert torch.equal(matrix.gather(ids, torch.bfloat16), found.bfloat16())
+    assert matrix.gather(ids[:0], torch.float32).shape == (0, COLUMNS)
+
+
+@pytest.mark.parametrize("row", [-1, ROWS])
+def test_a_row_outside_is_refused(row):
+    with pytest.raises(IndexError, match="outside the 70 rows"):
+        matrix_of(BlockFormat.Q4_K).gather(torch.tensor([0, row]), torch.float32)
 
 
 @formats

@@ -243,6 +243,18 @@ def load_scalar(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
     return _load(builder, address, _FLOAT)
 
 
+@operation(types.float32, types.int64)
+def load_half(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Return one fp16 number as fp32."""
+    return builder.fpext(_load(builder, address, ir.HalfType()), _FLOAT)
+
+
+@operation(types.int64, types.int64)
+def load_uint8(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Return one byte."""
+    return builder.zext(_load(builder, address, _BYTES.element), _I64)
+
+
 @operation(types.void, types.int64, types.float32)
 def store_scalar(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
     """Store one fp32 number."""

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -156,13 +157,16 @@ class InterleavedMatrix(QuantizedMatrix):
 
     def gather(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """See `QuantizedMatrix`."""
-        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.rows:
+        from townsfolk_kernels.compiled.products import PART, part_of
+        from townsfolk_kernels.compiled.rows import gather_rows
+
+        numbers = ids.numpy()
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self.rows:
             raise IndexError(f"a row lies outside the {self.rows} rows of the matrix")
-        out = torch.empty(len(ids), self.columns, dtype=dtype)
-        count = max(_CHUNK_VALUES // self.columns, 1)
-        for part, target in zip(ids.split(count), out.split(count), strict=True):
-            target.copy_(self._values(part))
-        return out
+        out = torch.empty(len(numbers), self.columns)
+        part = np.array([part_of(self)], dtype=PART)
+        gather_rows(part, np.ascontiguousarray(numbers), out.data_ptr())
+        return out.to(dtype)
 
     def multiply(self, x: Tensor, out: Tensor, bias: Tensor | None) -> None:
         """See `QuantizedMatrix`; the rows of `x` are quantised to 8 bits."""
@@ -199,18 +203,6 @@ class InterleavedMatrix(QuantizedMatrix):
         scales[group, lane] = torch.cat(factors, dim=2).half()
         planes[group, lane] = _to_planes(integers, shape.bits)
 
-    def _values(self, ids: Tensor) -> Tensor:
-        scales, planes = self._planes()
-        group, lane = ids // LANES, ids % LANES
-        factors = scales[group, lane].float()  # [rows, blocks, kinds]
-        integers = _from_planes(planes[group, lane], self.shape.bits).float()
-        scale = factors[..., : 1 + self.shape.halved, None, None]
-        if self.shape.shifted:
-            values = integers * scale + factors[..., -1:, None, None]
-        else:
-            values = (integers - self.shape.offset) * scale
-        return values.flatten(1)
-
 
 def _to_planes(integers: Tensor, bits: int) -> Tensor:
     """Return bytes [rows, blocks, vectors, 4] of integers [rows, blocks, 2, 4, 4] uint8."""
@@ -230,22 +222,6 @@ def _joined(parts: Tensor, bits: int) -> Tensor:
     shifts = torch.arange(0, 8, bits, dtype=torch.uint8).view(-1, 1)
     joined: Tensor = (parts << shifts).sum(dim=2, keepdim=True, dtype=torch.uint8)
     return joined
-
-
-def _from_planes(planes: Tensor, bits: int) -> Tensor:
-    """Return the integers [rows, blocks, 2, 4, 4] of bytes [rows, blocks, vectors, 4]."""
-    if bits == 8:
-        whole: Tensor = planes.unflatten(2, (2, 4))
-        return whole
-    low = planes[:, :, :4]
-    integers = torch.stack((low & 15, low >> 4), dim=2)
-    if bits == 5:
-        shifts = torch.arange(8, dtype=torch.uint8).view(2, 4, 1)
-        integers |= ((planes[:, :, 4:, None] >> shifts) & 1) << 4
-    if bits == 6:
-        shifts = torch.arange(0, 8, 2, dtype=torch.uint8).view(4, 1)
-        integers |= ((planes[:, :, 4:, None] >> shifts) & 3) << 4
-    return integers
 
 
 @QUANTIZED.register("cpu")

@@ -177,6 +177,9 @@ class Splits:
     @classmethod
     def of(cls, positions: NDArray[np.int64]) -> Splits:
         """Divide all positions up to those of the tokens to compute, [count]."""
+        if positions.max(initial=0) < attention.SPLIT:
+            each = np.arange(len(positions) + 1)
+            return cls(each, each[:-1], np.zeros(len(positions), dtype=np.int64))
         counts = -(-(positions + 1) // attention.SPLIT)
         starts = np.concatenate(([0], np.cumsum(counts)))
         owners = np.repeat(np.arange(len(positions)), counts)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from townsfolk.models.spec import AttentionSpec, RopeSpec, RopeType
 
+_FIRST_TABLE = 1024  # positions
+
 
 class Rotations:
     """The rotations of a decoder's layers, which may differ in their frequencies."""
@@ -30,14 +32,30 @@ class Rotations:
             RotaryAngles(rope, head_dim, context_length, device) for rope, head_dim in kinds
         ]
         self._kinds = [kinds.index((layer.rope, layer.head_dim)) for layer in layers]
+        # On a CPU, where ten small operations cost more than a decode step has to spare.
+        self._known = [torch.empty(0)] * len(kinds) if device.type == "cpu" else None
 
     def __call__(self, positions: Tensor) -> list[Tensor]:
         """Return each layer's rotation of positions [tokens] int64: [tokens, head_dim / 2, 2] fp32.
 
         Layers that turn alike share a tensor.
         """
-        tables = [angles(positions) for angles in self._angles]
+        if self._known is None:
+            tables = [angles(positions) for angles in self._angles]
+        else:
+            needed = int(positions.numpy().max(initial=0)) + 1
+            tables = [known.index_select(0, positions) for known in self._tables(needed)]
         return [tables[kind] for kind in self._kinds]
+
+    def _tables(self, needed: int) -> list[Tensor]:
+        """Return the rotations of all positions up to `needed` and some more."""
+        known = self._known
+        assert known is not None
+        if len(known[0]) < needed:
+            with torch.inference_mode(False), torch.no_grad():  # training may use them
+                positions = torch.arange(max(_FIRST_TABLE, 2 ** (needed - 1).bit_length()))
+                known = self._known = [angles(positions) for angles in self._angles]
+        return known
 
 
 class RotaryAngles:
