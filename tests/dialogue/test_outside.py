@@ -59,6 +59,26 @@ def test_refusals_name_the_field(
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("model", "fields", "reason"),
+    [
+        (Persona, {"name": "x" * 65}, "is too long: at most 64 characters"),
+        (Lore, {"lore_id": "", "text": "x"}, "must not be empty"),
+        (SessionConfig, {"persona": MIRA, "priority": 101}, "must be at most 100"),
+        (SessionConfig, {"persona": MIRA, "priority": 1.5}, "must be a whole number"),
+        (Utterance, {"text": "Hi", "deadline_ms": -1}, "must be at least 0"),
+        (Utterance, {"text": 5}, "must be a text"),
+    ],
+)
+def test_refusals_are_in_the_words_of_a_game_maker(
+    model: type[Outside], fields: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(InvalidFieldError) as refusal:
+        model.checked(**fields)
+    assert f": {reason}" in str(refusal.value)
+    assert "should" not in str(refusal.value)  # as the library's own sentences say
+
+
 def test_limits_themselves_are_allowed() -> None:
     config = SessionConfig.checked(
         persona={"name": "x" * 64},
