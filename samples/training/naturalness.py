@@ -44,7 +44,7 @@ def talk(options: argparse.Namespace) -> None:
             persona = Persona(**{key: value for key, value in person.items() if key != "said"})
             for number, lines in enumerate(person["said"]):
                 with runtime.npc(
-                    persona, sampling=SamplingParams(seed=number, max_new_tokens=96)
+                    persona, sampling=SamplingParams(seed=options.seed + number, max_new_tokens=96)
                 ) as npc:
                     replies = [(line, "".join(npc.say(line))) for line in lines]
                 about = {"name": persona.name, "description": persona.description}
@@ -103,6 +103,7 @@ def main() -> None:
     one.add_argument("output", type=Path)
     one.add_argument("--model", required=True)
     one.add_argument("--adapter")
+    one.add_argument("--seed", type=int, default=0)
     one.set_defaults(do=talk)
     one = actions.add_parser("pair", help="shuffle two of them")
     one.add_argument("first", type=Path)

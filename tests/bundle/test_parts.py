@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from townsfolk.bundle import licences
+from townsfolk.bundle.adapter import copy_adapter, find_adapter
 from townsfolk.bundle.errors import BundleError
 from townsfolk.bundle.make import Order, make_bundle, sizes
 from townsfolk.bundle.manifest import FileFacts, differences, look_at_files, write_manifest
 from townsfolk.bundle.model import ModelFiles
 from townsfolk.bundle.prune import can_be_mapped
+from townsfolk.library.places import adapter_folder
 
 # Imports all that a bundle has of Townsfolk; prints what it must not have, and is loaded all the
 # same.
@@ -239,3 +241,21 @@ def test_stripping_keeps_what_it_can_not_strip(tmp_path):
     assert strip_symbols(tmp_path) == 0
     assert (tmp_path / "broken.so").stat().st_size == 300_004
     assert [path.name for path in tmp_path.iterdir()] == ["broken.so"]
+
+
+def test_an_adapter_comes_along_without_its_training(tmp_path):
+    source = tmp_path / "runs" / "guard"
+    shutil.copytree(adapter_folder(Path("townsfolk-npc")), source)
+    (source / "LICENSE").touch()
+    (source / "checkpoint").mkdir()
+    (source / "loss.png").touch()
+    copy_adapter(find_adapter(source), tmp_path / "bundle")
+    there = {file.name for file in (tmp_path / "bundle" / "adapters" / "guard").iterdir()}
+    told = {"README.md", "LICENSE"}
+    files = {"adapter_config.json", "adapter_model.safetensors", "generation_config.json"}
+    assert there == told | files
+
+
+def test_an_adapter_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(BundleError, match=r"--adapter: .*taven"):
+        find_adapter(tmp_path / "taven")

@@ -15,6 +15,7 @@ from townsfolk.checkpoint import (
     AdapterError,
     LowRank,
     read_adapter,
+    read_generation,
     write_adapter,
 )
 
@@ -185,3 +186,14 @@ def test_says_what_is_missing_or_damaged(tmp_path):
     save_file({}, tmp_path / "adapter_model.safetensors")
     with pytest.raises(AdapterError, match="no tensors"):
         read_adapter(tmp_path)
+
+
+def test_how_replies_are_drawn_may_lie_beside_it(tmp_path):
+    assert read_generation(tmp_path) == {}
+    path = tmp_path / "generation_config.json"
+    path.write_text('{"temperature": 0.3}')
+    assert read_generation(tmp_path) == {"temperature": 0.3}
+    for wrong in ("[]", "{"):
+        path.write_text(wrong)
+        with pytest.raises(AdapterError, match="generation_config"):
+            read_generation(tmp_path)

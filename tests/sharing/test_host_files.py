@@ -139,6 +139,8 @@ def test_the_same_settings_have_the_same_key_and_others_another(tmp_path: Path):
         EngineSettings(model=str(model), max_context=512),
         EngineSettings(model=str(model), kv_dtype="int8"),
         EngineSettings(model=str(model), adapters=tmp_path),
+        EngineSettings(model=str(model), adapter=Path("townsfolk-npc")),
+        EngineSettings(model=str(model), adapter=Path("no-such-adapter")),
         EngineSettings(model="starter"),
         EngineSettings(model="no-such-model"),
     ]

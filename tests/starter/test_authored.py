@@ -1,5 +1,6 @@
 """Conversations that were written whole, and answers to open questions."""
 
+import re
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from townsfolk.starter.corpus.authored import authored
 from townsfolk.starter.corpus.book import BookError
 from townsfolk.starter.corpus.conversation import conversation, natural
 from townsfolk.starter.corpus.split import Split
+from townsfolk.starter.exam import paper
 
 OPEN = {ask for ask, _ in books.book("natural").pairs("open")}
 
@@ -58,3 +60,15 @@ def test_natural_conversations_have_open_questions_and_those_of_the_starter_have
 
     assert any(asked(natural(f"open:{number}")) for number in range(30))
     assert not any(asked(conversation(f"open:{number}", edition=2)) for number in range(30))
+
+
+def test_nothing_of_the_exam_is_in_them():
+    written = [books.book(name) for name in ("authored", "natural")]
+    text = "\n".join(line.text for each in written for key, line in each.walk() if key != "slots")
+    exam = paper.read()
+    told = [line for book in exam.values() for key, line in book.walk() if key != "slots"]
+    parts = {part for line in told for part in line.text.split(books.ARROW)}
+    values = {line.text for key, line in exam["values"].walk() if key not in ("slots", "kin")}
+    values |= {name for key in ("items", "foes", "openings") for name in exam["acts"][key]}
+    theirs = values | {part for part in parts if part.count(" ") >= 2}
+    assert not {each for each in theirs if re.search(rf"(?<!\w){re.escape(each)}(?!\w)", text)}

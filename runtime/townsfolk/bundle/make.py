@@ -15,6 +15,7 @@ from typing import Literal
 
 from townsfolk import __version__
 from townsfolk.bundle import licences
+from townsfolk.bundle.adapter import copy_adapter, find_adapter
 from townsfolk.bundle.compile import compile_for_processors
 from townsfolk.bundle.errors import BundleError
 from townsfolk.bundle.freeze import LIBRARIES, PROGRAM, Frozen, freeze, platform_tag
@@ -44,6 +45,7 @@ class Order:
         model_licences: the model's licence texts; empty for those beside it.
         kernels: a folder of kernels compiled beforehand; None to compile the model's for CUDA.
         small: leave out the compiler for the player's processor.
+        adapter: one that comes along, as `townsfolk serve --adapter` takes it.
     """
 
     model: str
@@ -53,6 +55,7 @@ class Order:
     model_licences: tuple[Path, ...] = ()
     kernels: Path | None = None
     small: bool = False
+    adapter: Path | None = None
 
 
 def make_bundle(order: Order, report: Progress) -> list[FileFacts]:
@@ -67,6 +70,7 @@ def make_bundle(order: Order, report: Progress) -> list[FileFacts]:
     device = _device(order.device)
     model = ModelFiles.find(order.model)
     texts = _model_texts(model, order)
+    adapter = None if order.adapter is None else find_adapter(order.adapter)
     with _workplace(order.out) as work:
         report("freezing the runtime; this takes a minute")
         frozen = freeze(work, cuda=device == "cuda", small=order.small)
@@ -75,6 +79,8 @@ def make_bundle(order: Order, report: Progress) -> list[FileFacts]:
         if saved is not None:
             report(f"{saved / 1e6:.0f} MB of symbols left out")
         _complete(bundle, frozen, order, model, texts)
+        if adapter is not None:
+            copy_adapter(adapter, bundle)
         if device == "cuda" and order.kernels is None:
             report("compiling the kernels that the model needs on players' GPUs")
             _build_kernels(model, bundle / KERNELS)

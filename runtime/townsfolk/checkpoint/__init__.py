@@ -1,6 +1,12 @@
 """Reading weights."""
 
-from townsfolk.checkpoint.adapter import Adapter, LowRank, read_adapter, write_adapter
+from townsfolk.checkpoint.adapter import (
+    Adapter,
+    LowRank,
+    read_adapter,
+    read_generation,
+    write_adapter,
+)
 from townsfolk.checkpoint.adapter_config import AdapterConfig, AdapterError
 from townsfolk.checkpoint.gguf import GgufCheckpoint, GgufError
 from townsfolk.checkpoint.reader import Checkpoint
@@ -28,5 +34,6 @@ __all__ = [
     "TensorStore",
     "Upload",
     "read_adapter",
+    "read_generation",
     "write_adapter",
 ]

@@ -25,6 +25,7 @@ from townsfolk.checkpoint.replacing import replace_file
 from townsfolk.checkpoint.store import listed
 
 CONFIG_FILE = "adapter_config.json"
+GENERATION_FILE = "generation_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 
 _PREFIX = "base_model.model."
@@ -115,6 +116,24 @@ def read_adapter(directory: Path) -> Adapter:
             "doesn't name"
         )
     return Adapter(config, weights)
+
+
+def read_generation(directory: Path) -> dict[str, Any]:
+    """Return how an adapter's authors would have replies drawn; empty where they don't say.
+
+    Raises:
+        AdapterError: Its `generation_config.json` holds something else.
+    """
+    path = directory / GENERATION_FILE
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise AdapterError(f"{path}: {error}") from error
+    if not isinstance(told, dict):
+        raise AdapterError(f"{path} holds no object")
+    return told
 
 
 def write_adapter(adapter: Adapter, directory: Path) -> None:

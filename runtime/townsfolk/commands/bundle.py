@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a licence text of the model, where none lies beside it",
     )
     parser.add_argument(
+        "--adapter",
+        type=Path,
+        metavar="DIR",
+        help="an adapter to bring along, as `townsfolk serve` takes it, and there by its name",
+    )
+    parser.add_argument(
         "--small",
         action="store_true",
         help="leave out what compiles the CPU's decode steps on the player's machine: 180 MB less, "
@@ -68,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
         model_licences=tuple(options.model_licence),
         kernels=options.kernels,
         small=options.small,
+        adapter=options.adapter,
     )
     try:
         facts = make_bundle(order, lambda line: print(f"{line} ...", flush=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from townsfolk.checkpoint import read_adapter
+from townsfolk.checkpoint import read_adapter, read_generation
 from townsfolk.checkpoint.marks import FileMarks
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import DeviceNotFoundError
@@ -66,9 +66,11 @@ class Pretrained:
         spec = architecture.spec
         dtype = spec.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype)
         outline = WeightOutline.of_checkpoint(architecture, source.checkpoint(), dtype, device)
-        adapter = None
+        adapter, drawn = None, source.generation()
         if settings.adapter is not None:
-            adapter = read_adapter(adapter_folder(settings.adapter))
+            folder = adapter_folder(settings.adapter)
+            adapter = read_adapter(folder)
+            drawn = {**drawn, **read_generation(folder)}
             bound = bind_adapter(adapter, architecture)
             outline = outline.with_adapter(bound, Precision.choose(dtype, device))
             logger.info("the adapter %s becomes part of the weights", settings.adapter.name)
@@ -96,7 +98,7 @@ class Pretrained:
         try:
             decoder = run_in_new_thread(load, log_progress())
             logger.info("weights loaded")
-            params = _default_params(source.generation())
+            params = _default_params(drawn)
         except BaseException:
             plan.let_go(device)
             raise
@@ -112,7 +114,7 @@ def _device(settings: EngineSettings) -> torch.device:
 
 
 def _default_params(raw: Mapping[str, Any]) -> SamplingParams:
-    """Return what the model's authors recommend, over our own defaults.
+    """Return what the authors of model and adapter recommend, over our own defaults.
 
     Args:
         raw: the contents of a `generation_config.json`.

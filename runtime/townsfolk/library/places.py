@@ -6,8 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+from townsfolk.installation import bundle_folder
+
+ADAPTERS = "adapters"
+"""The folder of adapters that ship with Townsfolk, or lie in a bundle."""
 FOLDER_VARIABLE = "TOWNSFOLK_MODELS"
-_ADAPTERS = Path(__file__).parent.parent / "adapters"
+_OWN = Path(__file__).parent.parent / ADAPTERS
 _STARTER = Path(__file__).parent.parent / "starter" / "model"
 
 
@@ -33,7 +37,14 @@ def starter_folder() -> Path:
 
 
 def adapter_folder(named: Path) -> Path:
-    """Return the folder of an adapter: one that ships with Townsfolk may be given by its name."""
-    ships = _ADAPTERS / named
-    is_name = len(named.parts) == 1 and not named.is_absolute()
-    return ships if is_name and not named.exists() and ships.is_dir() else named
+    """Return the folder of an adapter.
+
+    Args:
+        named: A folder; or the name of an adapter that ships with Townsfolk, and in a bundle of one
+            that it brings along, where there is no folder of that name.
+    """
+    if named.exists() or named.is_absolute() or len(named.parts) != 1:
+        return named
+    bundle = bundle_folder()
+    ships = (_OWN if bundle is None else bundle / ADAPTERS) / named
+    return ships if ships.is_dir() else named

@@ -12,13 +12,16 @@ from townsfolk import __version__, contract
 from townsfolk.config import EngineSettings
 from townsfolk.installation import BUNDLED, bundle_folder, read_manifest
 from townsfolk.library import ModelNotFoundError, find
+from townsfolk.library.places import adapter_folder
 
 
 def key_of_settings(settings: EngineSettings) -> str:
     """Return the key of an engine with these settings."""
     told = settings.model_dump(mode="json", exclude={"model", "adapter"})
     model = {"model": _model(settings.model)}
-    adapter = {} if settings.adapter is None else {"adapter": _files(settings.adapter)}
+    adapter = {}
+    if settings.adapter is not None:
+        adapter = {"adapter": _files(adapter_folder(settings.adapter))}
     return _key(told | model | adapter)
 
 

@@ -15,23 +15,21 @@ from townsfolk.learning.environment import Action, Observation
 
 DATA = yaml.safe_load(Path(__file__).with_name("guard.yaml").read_text(encoding="utf-8"))
 SUSPECTS, TOPICS = DATA["suspects"], DATA["topics"]
-QUESTIONS = 3
 
 
 class Guard:
     """One of three travellers smuggles, and a trace tells by what he can be known.
 
-    The guard asks to see something of theirs, and then asks on or accuses one. What the trace is
-    of shows who it is; anything else shows nothing. The reward is 1 for the smuggler and -1 for
-    another; each question costs 0.1, and there are three at most.
+    The guard asks to see something of theirs, and something else, until what the trace is of shows
+    who it is; then he accuses one. The reward is 1 for the smuggler and -1 for another, and each
+    question costs 0.1: it pays to read the trace, and to listen.
     """
 
     persona = Persona(**DATA["persona"])
     actions = (
-        ActionSpec(
-            name="ask",
-            description="ask to see something of all three",
-            parameters=[ActionParameter(name="topic", options=TOPICS)],
+        *(
+            ActionSpec(name=f"see_{topic}", description=f"ask to see the {topic} of all three")
+            for topic in TOPICS
         ),
         ActionSpec(
             name="accuse",
@@ -48,23 +46,21 @@ class Guard:
         """A trace, and three travellers."""
         self._rng = Random(seed)
         self._smuggler, self._topic = self._rng.choice(SUSPECTS), self._rng.choice(TOPICS)
-        self._left = QUESTIONS
-        # An untrained model accuses somebody at once, nearly always: it would never learn to ask.
-        return Observation(self._rng.choice(self._words["traces"][self._topic]), actions=["ask"])
+        self._unseen = list(TOPICS)
+        return self._next(self._rng.choice(self._words["traces"][self._topic]))
 
     def step(self, action: Action) -> tuple[Observation, float, bool]:
         """They show what they are asked for, or one is led away."""
         if action.name == "accuse":
             found = action.arguments["who"] == self._smuggler
             return Observation("It is done."), 1.0 if found else -1.0, True
-        self._left -= 1
-        topic = action.arguments["topic"]
+        topic = action.name.removeprefix("see_")
+        self._unseen.remove(topic)
         if topic == self._topic:
             seen = self._rng.choice(self._words["found"]).format(topic=topic, who=self._smuggler)
-        else:
-            seen = self._rng.choice(self._words["nothing"]).format(topic=topic)
-        return (
-            Observation(seen, actions=["ask", "accuse"] if self._left else ["accuse"]),
-            -0.1,
-            False,
-        )
+            return Observation(seen, actions=["accuse"]), -0.1, False
+        return self._next(self._rng.choice(self._words["nothing"]).format(topic=topic)), -0.1, False
+
+    def _next(self, text: str) -> Observation:
+        """Ask on: an untrained model would accuse somebody at once, and whom is luck then."""
+        return Observation(text, actions=[f"see_{topic}" for topic in self._unseen])

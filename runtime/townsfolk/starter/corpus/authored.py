@@ -41,7 +41,7 @@ def authored(rng: Random, source: Source) -> Authored:
     persona = Persona(
         name=name.full,
         description=expand(told.one("about"), rng, slots),
-        speaking_style=fill(told.one("style"), rng, slots) if rng.random() < 0.6 else "",
+        speaking_style=pick(rng, told.get("style") or ("",)) if rng.random() < 0.6 else "",
     )
     return Authored(name, persona, tuple(_said(told, rng, slots)))
 

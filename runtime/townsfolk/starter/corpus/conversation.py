@@ -26,8 +26,10 @@ from townsfolk.starter.corpus.world import World, world
 _TEXT = book("conversation")
 _MORE = book("natural")
 _OPEN = _MORE.pairs("open")
-_AUTHORED = 0.08
-"""How many of the natural conversations were written whole, of one."""
+_ABOUT = {kind: _MORE.section("about").pairs(kind) for kind in _MORE.section("about").texts}
+# Of models that can write already: how many of their conversations were written whole, how many
+# lines ask for no fact, and how many replies say more than was asked for; all of one.
+_AUTHORED, _OPEN_SHARE, _MORE_SHARE = 0.25, 0.25, 0.3
 _TOPICS = tuple(topic(_TEXT.section("topics"), name) for name in _TEXT.section("topics").texts)
 _BETWEEN = (
     smalltalk.health,
@@ -215,28 +217,28 @@ def natural(seed: str, split: Split = Split.TRAIN) -> Conversation:
         told = authored(rng, split)
         self = Character(told.name, pick(rng, SCENES))
         return Conversation(self, World(), told.persona, told.transcript)
-    source = SecondEdition(split, pick(rng, (0.0, 0.0, 0.3, 0.6)))
-    return _sketched(rng, source, acts=rng.random() < 0.3, share=0.7)
+    source = SecondEdition(split, pick(rng, (0.0, 0.0, 0.2, 0.5)))
+    return _sketched(rng, source, acts=rng.random() < 0.35, is_natural=True)
 
 
-def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) -> Conversation:
+def _sketched(rng: Random, source: Source, *, acts: bool, is_natural: bool = False) -> Conversation:
     """Return a conversation with a character of loose facts.
 
     Args:
         rng: Decides everything.
         source: Where values come from.
         acts: Whether the character can act.
-        share: How many replies say more than was asked for, of one.
+        is_natural: Whether it is for a model that can write already.
     """
     sketch = Sketch(rng, source)
-    if share:  # who says more has less need of a catchword
+    if is_natural:  # who says more has less need of a catchword
         style = sketch.character.style
         sketch.character.style = replace(
             style, opening=style.opening / 3, closing=style.closing / 3
         )
 
     def more(kind: str) -> None:
-        if rng.random() < share:
+        if is_natural and rng.random() < _MORE_SHARE:
             talk.add(_MORE[kind], **sketch.slots)
 
     talk = Talk(rng, source, sketch.character)
@@ -248,7 +250,9 @@ def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) ->
     waiting: list[tuple[int, memory.Told]] = []
     for step in range(pick(rng, (1, 2, 3, 3, 4, 5, 6, 8, 10))):
         draw = rng.random()
-        if waiting and waiting[0][0] <= step:
+        if is_natural and rng.random() < _OPEN_SHARE:
+            _ask_openly(talk, sketch)
+        elif waiting and waiting[0][0] <= step:
             memory.recall(talk, waiting.pop(0)[1])
             more("recall")
         elif draw < 0.55:
@@ -260,9 +264,6 @@ def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) ->
             waiting.append((step + rng.randint(1, 5), told))
         elif draw < 0.8:
             cues.unasked(talk)
-        elif share and rng.random() < share:
-            ask, answer = pick(rng, _OPEN)
-            talk.exchange((ask,), (answer,))
         else:
             pick(rng, _BETWEEN)(talk)
     for _, told in waiting:
@@ -272,6 +273,15 @@ def _sketched(rng: Random, source: Source, *, acts: bool, share: float = 0.0) ->
     actions = _acting(talk, rng) if acts else ()
     lore = World(sketch.lore)
     return Conversation(sketch.character, lore, sketch.persona, tuple(talk.entries), actions)
+
+
+def _ask_openly(talk: Talk, sketch: Sketch) -> None:
+    """Say what asks for no fact; the answer may be of what the persona says."""
+    rng = talk.rng
+    told = [kind for kind in sketch.kinds if kind in _ABOUT]
+    known = _ABOUT[pick(rng, told)] if told and rng.random() < 0.4 else _OPEN
+    ask, answer = pick(rng, known)
+    talk.exchange((ask,), (answer,), **sketch.slots)
 
 
 def _conversation(rng: Random, split: Source, *, acts: bool, cued: bool = False) -> Conversation:
