@@ -16,8 +16,8 @@ from townsfolk_kernels.quantized.random_blocks import random_blocks
 
 DEVICE = "cuda"
 formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.name)
-HELD, LOOP = Tiles(4, 0, 4), Tiles(64, 128, 4, splits=2)
-IN_REGISTERS = ("Q4_0", "Q4_1", "Q4_K", "Q6_K", "Q8_0")
+ONE_ROW, LOOP = Tiles(8, 0, 4, stages=4), Tiles(64, 128, 4, splits=2)
+IN_FIXED_POINT = ("Q4_0", "Q4_1", "Q4_K", "Q6_K", "Q8_0")
 # Numbers in blocks are rounded to bf16 or fp16 before they are multiplied, and so are results.
 BOUNDS = {torch.bfloat16: 6e-3, torch.float16: 1e-3}
 
@@ -26,7 +26,7 @@ BOUNDS = {torch.bfloat16: 6e-3, torch.float16: 1e-3}
 @pytest.mark.parametrize("dtype", BOUNDS, ids=str)
 @pytest.mark.parametrize("batch", [1, 2, 8, 21, 64])
 def test_projections(block_format, dtype, batch):
-    tiles = HELD if batch == 1 and block_format.name in IN_REGISTERS else LOOP
+    tiles = ONE_ROW if batch == 1 and block_format.name in IN_FIXED_POINT else LOOP
     check_packed_project(batch, 2048, [(block_format, 1000)], tiles, dtype, DEVICE)
 
 
@@ -36,7 +36,7 @@ def test_projections(block_format, dtype, batch):
 def test_products_of_layers(block_format, batch, dependent):
     if dependent and not card_of(torch.device(DEVICE)).has_dependent_launch:
         pytest.skip("no programmatic dependent launch on this device")
-    tiles = HELD if batch == 1 else LOOP
+    tiles = ONE_ROW if batch == 1 else LOOP
     dtype, part = torch.bfloat16, (block_format, 1030)
     check_packed_project_and_add(batch, 14336, part, tiles, dtype, DEVICE, dependent=dependent)
     check_packed_gate_up(batch, 4096, 1030, block_format, tiles, dtype, DEVICE, dependent=dependent)

@@ -21,9 +21,9 @@ from townsfolk_kernels.quantized.random_blocks import random_blocks
 
 formats = pytest.mark.parametrize("block_format", BlockFormat, ids=lambda f: f.name)
 CPU = torch.device("cpu")
-IN_REGISTERS, IN_A_LOOP = Tiles(4, 0, 4), Tiles(16, 128, 4)
+ONE_ROW, IN_A_LOOP = Tiles(4, 0, 4, stages=2), Tiles(16, 128, 4)
 SPLIT = Tiles(16, 128, 4, splits=3)
-HELD = [getattr(BlockFormat, name) for name in ("Q4_0", "Q4_1", "Q4_K", "Q6_K", "Q8_0")]
+IN_FIXED_POINT = [getattr(BlockFormat, name) for name in ("Q4_0", "Q4_1", "Q4_K", "Q6_K", "Q8_0")]
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 
@@ -58,48 +58,12 @@ def test_rows_in_a_loop(block_format, tiles):
     check_packed_project(3, width, [(block_format, 21)], tiles, dtype, "cpu")
 
 
-@pytest.mark.parametrize("block_format", HELD, ids=lambda f: f.name)
-@pytest.mark.parametrize("ragged", [False, True])
-def test_a_row_in_registers(block_format, ragged):
-    width = width_of(block_format, ragged)
-    check_packed_project(1, width, [(block_format, 21)], IN_REGISTERS, torch.float16, "cpu")
-
-
-KINDS = pytest.mark.parametrize("block_format", HELD[2:], ids=lambda f: f.name)
-
-
-@KINDS
-@pytest.mark.parametrize("splits", [1, 2])
-def test_rows_by_slices(block_format, splits):
-    """Each warp has units of its own, and the last ones may lie beyond the end."""
-    tiles = Tiles(16, 128, 2, splits=splits, matrix=True)
-    width = width_of(block_format, ragged=splits == 2)
-    check_packed_project(3, width, [(block_format, 21)], tiles, torch.float16, "cpu")
-
-
-@pytest.mark.parametrize("matrix", [False, True], ids=["in a loop", "by slices"])
-@pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q8_0], ids=str)
-def test_scales_on_sums(block_format, matrix):
-    tiles = Tiles(16, 128, 2, matrix=matrix, way=1)
-    check_packed_project(2, 256, [(block_format, 5)], tiles, torch.bfloat16, "cpu")
-
-
-@KINDS
-@pytest.mark.parametrize("way", [1, 2], ids=["at once", "by blocks"])
-def test_a_row_in_fixed_point(block_format, way):
-    tiles = Tiles(4, 0, 1, stages=2, way=way)
-    width = width_of(block_format, ragged=way == 2)
-    check_packed_project(1, width, [(block_format, 6)], tiles, torch.float16, "cpu")
-
-
-@pytest.mark.parametrize("batch", [1, 2], ids=["by blocks", "by slices"])
-def test_other_products(batch):
-    blocks, slices = Tiles(4, 0, 1, stages=2, way=2), Tiles(16, 128, 2, matrix=True, way=1)
-    tiles = blocks if batch == 1 else slices
-    check_packed_gate_up(batch, 256, 3, BlockFormat.Q4_K, tiles, torch.float16, "cpu")
-    check_packed_project_and_add(batch, 256, (BlockFormat.Q8_0, 5), tiles, torch.float16, "cpu")
-    parts = [(BlockFormat.Q4_K, 3), (BlockFormat.Q8_0, 2)]
-    check_packed_project(batch, 256, parts, tiles, torch.float16, "cpu")
+@pytest.mark.parametrize("block_format", IN_FIXED_POINT, ids=lambda f: f.name)
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_a_row_in_fixed_point(block_format, blocks):
+    tiles = Tiles(4, 0, 1, stages=blocks)
+    width = width_of(block_format, ragged=blocks == 2)
+    check_packed_project(1, width, [(block_format, 21)], tiles, torch.float16, "cpu")
 
 
 def row_times_ones(x):
@@ -110,7 +74,9 @@ def row_times_ones(x):
     data = pack(raw, BlockFormat.Q8_0)
     weight = PackedRows(data, BlockFormat.Q8_0, 128, packed_table(BlockFormat.Q8_0, CPU))
     out, space = torch.full((1, 3), torch.nan), SplitWorkspace.allocate(0, 0, CPU)
-    project_packed(x, (weight,), out, LaunchConfig(Tiles(4, 0, 4, way=1), space, dependent=False))
+    project_packed(
+        x, (weight,), out, LaunchConfig(Tiles(4, 0, 4, stages=1), space, dependent=False)
+    )
     return out
 
 
@@ -149,22 +115,22 @@ def test_matrices(block_format):
         assert wide[:, 47:].isnan().all()
 
 
-@pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP], ids=["in registers", "in a loop"])
+@pytest.mark.parametrize("tiles", [ONE_ROW, IN_A_LOOP], ids=["one row", "in a loop"])
 def test_parts_of_two_formats(tiles):
-    batch = 1 if tiles is IN_REGISTERS else 5
+    batch = 1 if tiles is ONE_ROW else 5
     parts = [(BlockFormat.Q4_K, 37), (BlockFormat.Q6_K, 11)]
     check_packed_project(batch, 512, parts, tiles, torch.float16, "cpu")
 
 
-@pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP, SPLIT], ids=["held", "loop", "split"])
+@pytest.mark.parametrize("tiles", [ONE_ROW, IN_A_LOOP, SPLIT], ids=["one row", "loop", "split"])
 @pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q6_K], ids=str)
 def test_added_to_the_residual_stream(tiles, block_format):
-    batch = 1 if tiles is IN_REGISTERS else 6
+    batch = 1 if tiles is ONE_ROW else 6
     check_packed_project_and_add(batch, 512, (block_format, 37), tiles, torch.float16, "cpu")
 
 
-@pytest.mark.parametrize("tiles", [IN_REGISTERS, IN_A_LOOP, SPLIT], ids=["held", "loop", "split"])
+@pytest.mark.parametrize("tiles", [ONE_ROW, IN_A_LOOP, SPLIT], ids=["one row", "loop", "split"])
 @pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q8_0], ids=str)
 def test_gate_and_up(tiles, block_format):
-    batch = 1 if tiles is IN_REGISTERS else 2
+    batch = 1 if tiles is ONE_ROW else 2
     check_packed_gate_up(batch, 512, 21, block_format, tiles, torch.float16, "cpu")

@@ -1,9 +1,9 @@
 """Products of few rows with a packed weight: the parts that its decode kernels share.
 
 As in `decode.product` the product is kept transposed, `acc` [rows of w, rows of x], and one row of
-`x` has a way of its own, where a program holds its share of the weight in registers. More rows go
-through a loop: packed bytes come through shared memory, become 16-bit numbers in the registers from
-which tensor cores take them, and never lie in memory as such.
+`x` has a way of its own, in fixed point; see `decode.fixed_row`. More rows go through a loop:
+packed bytes come through shared memory, become 16-bit numbers in the registers from which tensor
+cores take them, and never lie in memory as such.
 """
 
 from __future__ import annotations
@@ -13,15 +13,8 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from townsfolk_kernels.decode.fixed_row import fixed_row, times_fixed_row
-from townsfolk_kernels.decode.packed_row import hold_packed, load_row, times_row
-from townsfolk_kernels.gpu.units import (
-    AFFINE4,
-    load_unit,
-    load_units,
-    part_integers,
-    part_operand,
-    part_scales,
-)
+from townsfolk_kernels.decode.packed_row import hold_packed, load_row
+from townsfolk_kernels.gpu.units import load_unit, part_operand
 
 
 @triton.jit
@@ -34,38 +27,17 @@ def _wait_and_signal(DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr, EARLY: tl.c
         gdc_launch_dependents()
 
 
-@triton.constexpr_function
-def _scales_sums(way, dtype, layout):
-    """Return whether integers are multiplied as they are, and scales are those of the sums."""
-    return way == 1 and dtype == tl.bfloat16 and layout in ("affine4", "scaled8")
-
-
-@triton.jit
-def _add_part(acc, a, p, q, i: tl.constexpr, right, LAYOUT: tl.constexpr):
-    """Add part `i` times `right` to `acc`; what is added to its numbers, by a product with ones."""
-    left = part_integers(a, i, LAYOUT)
-    f, g = part_scales(p, q, i, LAYOUT)
-    acc += f * tl.dot(left, right, tl.zeros_like(acc))
-    if LAYOUT == AFFINE4:
-        acc += g * tl.dot(
-            tl.full(left.shape, 1.0, tl.float32).to(left.dtype), right, tl.zeros_like(acc)
-        )
-    return acc
-
-
 @triton.jit
 def _times_rows(
     x, w, table, n, split, batch,
     K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
     LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr,
     STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
-    WAY: tl.constexpr,
 ):  # fmt: skip
     """Return [rows, BATCH] fp32, over the share of the reduction that is `split`'s."""
     SHARE: tl.constexpr = (UNITS + SPLITS * PER - 1) // (SPLITS * PER) * PER
     RAGGED: tl.constexpr = SHARE * SPLITS != UNITS or K % UNIT != 0
     dtype: tl.constexpr = x.dtype.element_ty
-    SCALES_SUMS: tl.constexpr = _scales_sums(WAY, dtype, LAYOUT)
     m, k = tl.arange(0, BATCH), tl.arange(0, 32)
     row = w + n.to(tl.int64) * STRIDE
     # Rows beyond the end read the last one again: cheaper than masks, and never stored.
@@ -82,50 +54,9 @@ def _times_rows(
                     right = tl.load(x_at + column, mask=(column + k < K)[:, None], other=0.0)
                 else:
                     right = tl.load(x_at + column)
-                if SCALES_SUMS:
-                    acc = _add_part(acc, a, p, q, i, right, LAYOUT)
-                else:
-                    left = part_operand(a, b, c, p, q, r, s, i, LAYOUT, table, SCALES, dtype)
-                    acc = tl.dot(left, right, acc, input_precision=PRECISION)
+                left = part_operand(a, b, c, p, q, r, s, i, LAYOUT, table, SCALES, dtype)
+                acc = tl.dot(left, right, acc, input_precision=PRECISION)
     return acc
-
-
-@triton.jit
-def _times_slices(
-    x, w, table, n, split, batch,
-    K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
-    LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr,
-    STAGES: tl.constexpr, SPLITS: tl.constexpr, SLICES: tl.constexpr, PRECISION: tl.constexpr,
-    WAY: tl.constexpr,
-):  # fmt: skip
-    """Return what `_times_rows` does: each warp multiplies units of its own, all rows of them."""
-    STEP: tl.constexpr = PER * SLICES
-    SHARE: tl.constexpr = (UNITS + SPLITS * STEP - 1) // (SPLITS * STEP) * STEP
-    RAGGED: tl.constexpr = SHARE * SPLITS != UNITS or K % UNIT != 0
-    dtype: tl.constexpr = x.dtype.element_ty
-    SCALES_SUMS: tl.constexpr = _scales_sums(WAY, dtype, LAYOUT)
-    m, k, each = tl.arange(0, BATCH), tl.arange(0, 32), tl.arange(0, SLICES)
-    row = w + n.to(tl.int64) * STRIDE
-    # Rows beyond the end read the last one again: cheaper than masks, and never stored.
-    x_at = x + tl.minimum(m, batch - 1)[None, None, :] * K + k[None, :, None]
-    acc = tl.zeros([SLICES, n.shape[0], BATCH], dtype=tl.float32)
-    begin = split * SHARE
-    for done in tl.range(0, SHARE, STEP, num_stages=STAGES):
-        for step in tl.static_range(PER):
-            unit = begin + done + step * SLICES + each
-            a, b, c, p, q, r, s = load_units(row, unit, unit < UNITS, UNITS, LAYOUT, RAGGED)
-            for i in tl.static_range(UNIT // 32):
-                column = (unit * UNIT + i * 32)[:, None, None]
-                if RAGGED:
-                    right = tl.load(x_at + column, mask=column + k[None, :, None] < K, other=0.0)
-                else:
-                    right = tl.load(x_at + column)
-                if SCALES_SUMS:
-                    acc = _add_part(acc, a, p, q, i, right, LAYOUT)
-                else:
-                    left = part_operand(a, b, c, p, q, r, s, i, LAYOUT, table, SCALES, dtype)
-                    acc = tl.dot(left, right, acc, input_precision=PRECISION)
-    return tl.sum(acc, axis=0)
 
 
 @triton.jit
@@ -141,9 +72,8 @@ def multiply(
     ROWS: tl.constexpr, HALF: tl.constexpr, LAST: tl.constexpr,
     K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
     LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, BATCH: tl.constexpr,
-    STAGES: tl.constexpr, SPLITS: tl.constexpr, SLICES: tl.constexpr, WAY: tl.constexpr,
-    PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
-    HAS_BEFORE: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr,
+    SIGNALS: tl.constexpr, HAS_BEFORE: tl.constexpr,
 ):  # fmt: skip
     """Wait for the kernel before, and multiply a tile of rows of `w` with `x` [batch, K].
 
@@ -165,12 +95,10 @@ def multiply(
         UNIT: columns of one.
         LAYOUT: the value of a `PackedLayout`.
         SCALES: dtype of the scales of CODE4.
-        PER: units of one iteration; 0 for one row of `x` and a share in registers.
+        PER: units of one iteration; 0 for one row of `x` in fixed point.
         BATCH: rows of `x` in a tile.
-        STAGES: iterations whose loads are in flight.
+        STAGES: iterations whose loads are in flight; blocks of the tile's rows where PER is 0.
         SPLITS: shares of the reduction.
-        SLICES: warps that multiply units of their own; 0 where all multiply the same ones.
-        WAY: how numbers are made of integers; see `Tiles`.
         PRECISION: of the products of fp32.
         DEPENDENT: whether this kernel was launched before the one before has ended.
         SIGNALS: whether the next one may be, too.
@@ -179,43 +107,29 @@ def multiply(
     Returns:
         The product, [rows, BATCH] fp32, undefined beyond `batch`, and what was loaded beside.
     """
-    n = _rows(first, 0, ROWS, HALF, LAST)
     if PER == 0:
-        BLOCKS: tl.constexpr = STAGES if WAY == 2 else 1
-        FIXED: tl.constexpr = WAY > 0
+        EACH: tl.constexpr = ROWS // STAGES
+        tl.static_assert(EACH * STAGES == ROWS)
         WIDTH: tl.constexpr = triton.next_power_of_2(UNITS)
         dtype: tl.constexpr = x.dtype.element_ty
-        if BLOCKS == 1:
-            a, b, h, s = hold_packed(w, n, STRIDE, UNITS, WIDTH, LAYOUT, FIXED)
-            _wait_and_signal(DEPENDENT, SIGNALS, True)
-            held = load_row(x, UNITS, WIDTH, K, LAYOUT)
-            extra = 0.0
-            if HAS_BEFORE:
-                extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
-            if FIXED:
-                row = fixed_row(held, ROWS, dtype, LAYOUT)
-                acc = tl.sum(times_fixed_row(a, b, h, s, row, LAYOUT), axis=1)[:, None]
-            else:
-                acc = times_row(a, b, h, s, held, batch >> 30, dtype, LAYOUT)[:, None]
+        rows = _rows(first, 0, EACH, HALF, LAST)
+        a, b, h, s = hold_packed(w, rows, STRIDE, UNITS, WIDTH, LAYOUT)
+        _wait_and_signal(DEPENDENT, SIGNALS, True)
+        held = load_row(x, UNITS, WIDTH, K, LAYOUT)
+        extra = 0.0
+        if HAS_BEFORE:
+            extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
+        row = fixed_row(held, EACH, dtype, LAYOUT)
+        if STAGES == 1:
+            acc = tl.sum(times_fixed_row(a, b, h, s, row, LAYOUT), axis=1)[:, None]
         else:
-            EACH: tl.constexpr = ROWS // BLOCKS
-            a, b, h, s = hold_packed(
-                w, _rows(first, 0, EACH, HALF, LAST), STRIDE, UNITS, WIDTH, LAYOUT, True
-            )
-            _wait_and_signal(DEPENDENT, SIGNALS, True)
-            held = load_row(x, UNITS, WIDTH, K, LAYOUT)
-            extra = 0.0
-            if HAS_BEFORE:
-                extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
-            row = fixed_row(held, EACH, dtype, LAYOUT)
-            number = tl.arange(0, BLOCKS)[:, None, None]
-            sums = tl.zeros([BLOCKS, EACH, row[0].shape[1]], dtype=tl.float32)
+            number = tl.arange(0, STAGES)[:, None, None]
+            sums = tl.zeros([STAGES, EACH, row[0].shape[1]], dtype=tl.float32)
             # The next rows' bytes are on their way while those before are multiplied.
-            for block in tl.range(0, BLOCKS, num_stages=1):
-                after = tl.minimum(block + 1, BLOCKS - 1) * EACH
-                a2, b2, h2, s2 = hold_packed(
-                    w, _rows(first, after, EACH, HALF, LAST), STRIDE, UNITS, WIDTH, LAYOUT, True
-                )
+            for block in tl.range(0, STAGES, num_stages=1):
+                after = tl.minimum(block + 1, STAGES - 1) * EACH
+                rows = _rows(first, after, EACH, HALF, LAST)
+                a2, b2, h2, s2 = hold_packed(w, rows, STRIDE, UNITS, WIDTH, LAYOUT)
                 total = times_fixed_row(a, b, h, s, row, LAYOUT)
                 sums = tl.where(number == block, total[None, :, :], sums)
                 a, b, h, s = a2, b2, h2, s2
@@ -225,14 +139,8 @@ def multiply(
         extra = 0.0
         if HAS_BEFORE:
             extra = tl.load(before, mask=before_mask, other=0.0).to(tl.float32)
-        if SLICES > 0:
-            acc = _times_slices(
-                x, w, table, n, split, batch, K, STRIDE, UNITS, UNIT, LAYOUT, SCALES, PER, BATCH,
-                STAGES, SPLITS, SLICES, PRECISION, WAY,
-            )  # fmt: skip
-        else:
-            acc = _times_rows(
-                x, w, table, n, split, batch, K, STRIDE, UNITS, UNIT, LAYOUT, SCALES, PER, BATCH,
-                STAGES, SPLITS, PRECISION, WAY,
-            )  # fmt: skip
+        acc = _times_rows(
+            x, w, table, _rows(first, 0, ROWS, HALF, LAST), split, batch, K, STRIDE, UNITS, UNIT,
+            LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION,
+        )  # fmt: skip
     return acc, extra

@@ -69,12 +69,12 @@ class PackedRows:
         return kernel_units(self.layout, self.columns)
 
 
-_HELD = (PackedLayout.AFFINE4, PackedLayout.SCALED6, PackedLayout.SCALED8)
+_IN_FIXED_POINT = (PackedLayout.AFFINE4, PackedLayout.SCALED6, PackedLayout.SCALED8)
 
 
-def holds_row(part: PackedRows, batch: int, dtype: torch.dtype) -> bool:
-    """Return whether programs hold their share of `part` in registers, for `batch` rows."""
-    is_known = part.layout in _HELD or part.block_format is BlockFormat.Q4_0
+def is_in_fixed_point(part: PackedRows, batch: int, dtype: torch.dtype) -> bool:
+    """Return whether a program multiplies whole rows of `part` in fixed point, for `batch` rows."""
+    is_known = part.layout in _IN_FIXED_POINT or part.block_format is BlockFormat.Q4_0
     return batch == 1 and dtype.itemsize == 2 and is_known
 
 
@@ -87,8 +87,8 @@ def _project_kernel(
     UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr,
     STRIDE2: tl.constexpr, UNITS2: tl.constexpr, UNIT2: tl.constexpr, LAYOUT2: tl.constexpr,
     SCALES2: tl.constexpr, PER2: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr,
-    STAGES: tl.constexpr, SPLITS: tl.constexpr, SLICES: tl.constexpr,
-    WAY: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
+    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     r, m = tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -98,7 +98,7 @@ def _project_kernel(
         inside = n < N1
         acc, _ = multiply(
             x, w, table, tile * ROWS, split, batch, out, inside, ROWS, ROWS, N1 - 1, K, STRIDE,
-            UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION,
+            UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION,
             DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     elif tile < TILES1:
@@ -106,7 +106,7 @@ def _project_kernel(
         inside = n < N1
         acc, _ = multiply(
             x, w, table, tile * ROWS, split, batch, out, inside, ROWS, ROWS, N1 - 1, K, STRIDE,
-            UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION,
+            UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION,
             DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     else:
@@ -115,7 +115,7 @@ def _project_kernel(
         acc, _ = multiply(
             x, w2, table2, (tile - TILES1) * ROWS, split, batch, out, inside, ROWS, ROWS,
             N - N1 - 1, K, STRIDE2, UNITS2, UNIT2, LAYOUT2, SCALES2, PER2, BATCH, STAGES, SPLITS,
-            SLICES, WAY, PRECISION, DEPENDENT, SIGNALS, False,
+            PRECISION, DEPENDENT, SIGNALS, False,
         )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     if NORMED:
@@ -133,8 +133,7 @@ def _project_and_add_kernel(
     N: tl.constexpr, HAS_BIAS: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr,
     UNITS: tl.constexpr, UNIT: tl.constexpr, LAYOUT: tl.constexpr, SCALES: tl.constexpr,
     PER: tl.constexpr, ROWS: tl.constexpr, BATCH: tl.constexpr, STAGES: tl.constexpr,
-    SPLITS: tl.constexpr, SLICES: tl.constexpr, WAY: tl.constexpr, PRECISION: tl.constexpr,
-    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    SPLITS: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     n, m = tile * ROWS + tl.arange(0, ROWS), tl.arange(0, BATCH)
@@ -143,7 +142,7 @@ def _project_and_add_kernel(
     inside = (n[:, None] < N) & (m[None, :] < batch)
     acc, before = multiply(
         x, w, table, tile * ROWS, split, batch, residual + at, inside, ROWS, ROWS, N - 1, K,
-        STRIDE, UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION,
+        STRIDE, UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION,
         DEPENDENT, SIGNALS, True,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
@@ -163,8 +162,8 @@ def _gate_up_kernel(
     N: tl.constexpr, SUMS: tl.constexpr, HAS_BIAS: tl.constexpr, ACTIVATION: tl.constexpr,
     K: tl.constexpr, STRIDE: tl.constexpr, UNITS: tl.constexpr, UNIT: tl.constexpr,
     LAYOUT: tl.constexpr, SCALES: tl.constexpr, PER: tl.constexpr, ROWS: tl.constexpr,
-    BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr, SLICES: tl.constexpr,
-    WAY: tl.constexpr, PRECISION: tl.constexpr, DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
+    BATCH: tl.constexpr, STAGES: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
+    DEPENDENT: tl.constexpr, SIGNALS: tl.constexpr,
 ):  # fmt: skip
     tile, split = tl.program_id(0), tl.program_id(1)
     # Rows of the gate, then as many of up, which lie N rows behind.
@@ -172,8 +171,8 @@ def _gate_up_kernel(
     rows = tl.minimum(tile * ROWS + r % ROWS, N - 1) + r // ROWS * N
     acc, _ = multiply(
         x, w, table, tile * ROWS, split, batch, out, rows >= 0, 2 * ROWS, ROWS, N - 1, K, STRIDE,
-        UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, SLICES, WAY, PRECISION, DEPENDENT,
-        SIGNALS, False,
+        UNITS, UNIT, LAYOUT, SCALES, PER, BATCH, STAGES, SPLITS, PRECISION, DEPENDENT, SIGNALS,
+        False,
     )  # fmt: skip
     acc, is_last = sum_of_splits(acc, parts, counters, tile, split, SPLITS)
     acc *= inverse_rms(load_squares(squares, batch, SUMS, BATCH), eps, K)
@@ -309,8 +308,6 @@ def _options(part: PackedRows, x: Tensor, launch: LaunchConfig) -> dict[str, Any
         "BATCH": batch if tiles.depth == 0 else max(batch, 8),
         "STAGES": tiles.stages,
         "SPLITS": tiles.splits,
-        "SLICES": tiles.warps if tiles.matrix else 0,
-        "WAY": tiles.way,
         "PRECISION": precision(x),
         "DEPENDENT": launch.dependent,
         "SIGNALS": card_of(x.device).has_dependent_launch,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from townsfolk_kernels.decode.packed_projection import PackedRows, holds_row
+from townsfolk_kernels.decode.packed_projection import PackedRows, is_in_fixed_point
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.launch import (
     Tiles,
@@ -15,7 +15,8 @@ from townsfolk_kernels.gpu.launch import (
 )
 from townsfolk_kernels.gpu.tuning import tuned
 
-_HELD = 128  # integers that one thread holds; with 256 there are too many registers for most
+_BLOCKS = 4  # of one row's tile
+_BLOCK = 2  # rows of the weight in a block
 _RESIDENT = 4  # programs of a loop that fit on a multiprocessor
 _WANTED = 2  # of them, for as many as there are: splits beyond that took longer than they gave
 
@@ -37,13 +38,13 @@ def packed_tiles(op: str, parts: Sequence[PackedRows], batch: int, dtype: torch.
         dtype: of activations.
     """
     device = parts[0].data.device
-    is_held = all(holds_row(part, batch, dtype) for part in parts)
+    is_fixed = all(is_in_fixed_point(part, batch, dtype) for part in parts)
     known = tuned(card_of(device).name)
-    sizes = [1] if is_held else [size for size in (2, 4, 8, 16, 32, 64) if size >= batch]
+    sizes = [1] if is_fixed else [size for size in (2, 4, 8, 16, 32, 64) if size >= batch]
     names = [packed_key(op, parts, size) for size in sizes]
     tiles = next((known[name] for name in names if name in known), None)
     if tiles is None:
-        tiles = _guess_held(op, parts[0]) if is_held else _guess(op, parts, batch)
+        tiles = _guess_row(parts) if is_fixed else _guess(op, parts, batch)
     limit = card_of(device).shared_memory
     while tiles.depth > parts[0].unit and _shared(op, tiles, batch, dtype) > limit:
         tiles = replace(tiles, depth=tiles.depth // 2)
@@ -81,15 +82,15 @@ def _shared(op: str, tiles: Tiles, batch: int, dtype: torch.dtype) -> int:
     rows = tiles.rows * (2 if op == "gate_up" else 1)
     # Packed bytes are one a number at most; where fp32 is multiplied, numbers lie there, too.
     of_weight = rows * (1 if dtype.itemsize == 2 else 5)
-    depth = tiles.depth * (tiles.warps if tiles.matrix else 1)
-    return tiles.stages * depth * (of_weight + max(power_of_two(batch), 8) * dtype.itemsize)
+    return tiles.stages * tiles.depth * (of_weight + max(power_of_two(batch), 8) * dtype.itemsize)
 
 
-def _guess_held(op: str, part: PackedRows) -> Tiles:
-    width = power_of_two(part.units) * part.unit
-    warps = min(max(width // 1024, 2), 8)
-    rows = 32 * warps * _HELD // width // (2 if op == "gate_up" else 1)
-    return Tiles(max(rows, 1), depth=0, warps=warps)
+def _guess_row(parts: Sequence[PackedRows]) -> Tiles:
+    unit = max(part.unit for part in parts)
+    run = unit // 4  # columns of four words, which one thread holds of each row
+    width = power_of_two(-(-parts[0].columns // unit)) * unit
+    warps = min(max(width // (32 * run), 1), 16)
+    return Tiles(_BLOCK * _BLOCKS, depth=0, warps=warps, stages=_BLOCKS)
 
 
 def _guess(op: str, parts: Sequence[PackedRows], batch: int) -> Tiles:

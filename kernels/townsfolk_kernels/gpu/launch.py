@@ -47,12 +47,11 @@ class Tiles:
         depth: of the reduction, for one iteration; 0 for a program's whole share of it at once,
             which is loaded before the wait for the kernel before.
         warps: of one program.
-        stages: iterations whose loads are in flight.
+        stages: iterations whose loads are in flight; for one row of activations and a packed
+            weight, in how many blocks of rows, one by one, a program takes its tile.
         splits: the most programs that share one tile's reduction.
         matrix: whether tensor cores multiply where `depth` is 0, each warp a slice of the
-            reduction; where it is not, they always do, packed weights by such slices, too.
-        way: how packed integers are multiplied: 0 as numbers; 1 as integers, with scales on sums,
-            one row in fixed point; 2 likewise, one row with `stages` blocks of rows one by one.
+            reduction; where it is not, they always do.
     """
 
     rows: int
@@ -61,7 +60,6 @@ class Tiles:
     stages: int = 3
     splits: int = 1
     matrix: bool = False
-    way: int = 0
 
     @property
     def uses_tensor_cores(self) -> bool:

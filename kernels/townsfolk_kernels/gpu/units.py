@@ -135,54 +135,6 @@ def load_unit(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASK
 
 
 @triton.jit
-def load_units(row, unit, inside, UNITS: tl.constexpr, LAYOUT: tl.constexpr, MASKED: tl.constexpr):
-    """Load what several units of some rows take of each plane, as `load_unit` does of one.
-
-    Args:
-        row: [rows], pointers to uint8: where rows begin.
-        unit: [slices], which ones.
-        inside: [slices], whether there are such; without it all is 0.
-        UNITS: of a row.
-        LAYOUT: the value of a `PackedLayout` of `SLICED`.
-        MASKED: whether `inside` may be false.
-
-    Returns:
-        Three tiles of integers [slices, rows, 32], and four words of scales [slices, rows].
-    """
-    k, at = tl.arange(0, 32)[None, None, :], unit[:, None, None]
-    words = row.to(tl.pointer_type(tl.int16))[None, :, None] + k
-    long = row.to(tl.pointer_type(tl.int64))[None, :]
-    flat, mask, pair = unit[:, None], inside[:, None, None], tl.arange(0, 2)[None, None, :]
-    if LAYOUT == AFFINE4:
-        a = _load(words + at * 32, mask, MASKED)
-        b = a
-        c = a
-        p, q = tl.split(_load((long + (UNITS * 8 + flat * 2))[:, :, None] + pair, mask, MASKED))
-        r = p
-        s = p
-    elif LAYOUT == SCALED8:
-        a = _load(words + at * 32, mask, MASKED)
-        b = a
-        c = a
-        short = row.to(tl.pointer_type(tl.int32))[None, :]
-        p = _load(short + (UNITS * 16 + flat), inside[:, None], MASKED)
-        q = p
-        r = p
-        s = p
-    else:
-        tl.static_assert(LAYOUT == SCALED6)
-        a = _load(words + at * 64, mask, MASKED)
-        b = _load(words + (at * 64 + 32), mask, MASKED)
-        c = _load(words + (UNITS * 64 + at * 32), mask, MASKED)
-        four = (long + (UNITS * 24 + flat * 4))[:, :, None] + tl.arange(0, 4)[None, None, :]
-        scales = tl.reshape(_load(four, mask, MASKED), [unit.shape[0], row.shape[0], 2, 2])
-        even, odd = tl.split(scales)
-        p, r = tl.split(even)
-        q, s = tl.split(odd)
-    return a, b, c, p, q, r, s
-
-
-@triton.jit
 def _half(word, i: tl.constexpr, dtype: tl.constexpr):
     """Return the i-th 16 bits of a word as a float of `dtype`, in fp32."""
     return (word >> (16 * i)).to(tl.int16).to(dtype, bitcast=True).to(tl.float32)
@@ -206,23 +158,23 @@ def _by_half(first, second, table):
     Which is which is loaded, from `packed_table`: a condition on the column itself would keep the
     compiler from loading words as tensor cores take them.
     """
+    ROWS: tl.constexpr = first.shape[0]
     is_second = tl.load(table + tl.arange(0, 32))[None, :]
-    if len(first.shape) == 2:
-        is_second = is_second[None, :, :]
-    first, second = tl.expand_dims(first, -1), tl.expand_dims(second, -1)
     if USES_ASSEMBLER and first.dtype == tl.bfloat16:
-        is_second, first = tl.broadcast(is_second, first)
-        _, second = tl.broadcast(is_second, second)
         return tl.inline_asm_elementwise(
             "lop3.b32 $0, $1, $2, $3, 0xca;",
             "=r,r,r,r",
-            [is_second, second, first],
+            [
+                tl.broadcast_to(is_second, [ROWS, 32]),
+                tl.broadcast_to(second[:, None], [ROWS, 32]),
+                tl.broadcast_to(first[:, None], [ROWS, 32]),
+            ],
             dtype=tl.bfloat16,
             is_pure=True,
             pack=2,
         )
     else:
-        return tl.where(is_second != 0, second, first)
+        return tl.where(is_second != 0, second[:, None], first[:, None])
 
 
 @triton.constexpr_function
@@ -302,25 +254,6 @@ def _signed(words, i: tl.constexpr):
 
 
 @triton.jit
-def part_integers(a, i: tl.constexpr, LAYOUT: tl.constexpr):
-    """Return part `i` of AFFINE4 or SCALED8 as bf16 without its scales, for `part_scales`."""
-    return _four_bits(a, i) if LAYOUT == AFFINE4 else _signed(a, i).to(tl.bfloat16)
-
-
-@triton.jit
-def part_scales(p, q, i: tl.constexpr, LAYOUT: tl.constexpr):
-    """Return the scale of the integers of part `i`, and what is added to each number; fp32."""
-    if LAYOUT == AFFINE4:
-        word = p if i < 2 else q
-        f = _half(word, i % 2 * 2, tl.float16)
-        g = _half(word, i % 2 * 2 + 1, tl.float16) - 128 * f
-    else:
-        f = _half(p, i, tl.float16)
-        g = f
-    return tl.expand_dims(f, -1), tl.expand_dims(g, -1)
-
-
-@triton.jit
 def part_operand(
     a, b, c, p, q, r, s, i: tl.constexpr, LAYOUT: tl.constexpr, table, SCALES: tl.constexpr,
     dtype: tl.constexpr,
@@ -332,10 +265,9 @@ def part_operand(
     if dtype == tl.bfloat16 and LAYOUT == AFFINE4:
         word = p if i < 2 else q
         f, g = _half(word, i % 2 * 2, tl.float16), _half(word, i % 2 * 2 + 1, tl.float16)
-        f, g = tl.expand_dims(f.to(dtype), -1), tl.expand_dims(g.to(dtype), -1)
-        return (_four_bits(a, i) - 128) * f + g
+        return (_four_bits(a, i) - 128) * f.to(dtype)[:, None] + g.to(dtype)[:, None]
     elif dtype == tl.bfloat16 and LAYOUT == SCALED8:
-        return _signed(a, i) * tl.expand_dims(_half(p, i, tl.float16).to(dtype), -1)
+        return _signed(a, i) * _half(p, i, tl.float16).to(dtype)[:, None]
     elif dtype == tl.bfloat16 and LAYOUT == SCALED6:
         word = (p if i < 2 else q) if i < 4 else (r if i < 6 else s)
         first = _half(word, i % 2 * 2, tl.float16).to(dtype)
@@ -368,8 +300,7 @@ def part_values(
     if LAYOUT == AFFINE4:
         word = p if i < 2 else q
         f, g = _half(word, i % 2 * 2, tl.float16), _half(word, i % 2 * 2 + 1, tl.float16)
-        f, g = tl.expand_dims(f, -1), tl.expand_dims(g, -1)
-        return _four_bits(a, i).to(tl.float32) * f + (g - 128 * f)
+        return _four_bits(a, i).to(tl.float32) * f[:, None] + (g - 128 * f)[:, None]
     elif LAYOUT == AFFINE5:
         word = p if i < 2 else q
         f, g = _half(word, i % 2 * 2, tl.float16), _half(word, i % 2 * 2 + 1, tl.float16)
@@ -380,7 +311,7 @@ def part_values(
         numbers = tl.load(table + ((a.to(tl.int32) >> (4 * i)) & 15))
         return numbers * _half(p, i, SCALES)[:, None]
     elif LAYOUT == SCALED8:
-        return _signed(a, i).to(tl.float32) * tl.expand_dims(_half(p, i, tl.float16), -1)
+        return _signed(a, i).to(tl.float32) * _half(p, i, tl.float16)[:, None]
     elif LAYOUT == SCALED6:
         word = (p if i < 2 else q) if i < 4 else (r if i < 6 else s)
         first, second = _half(word, i % 2 * 2, tl.float16), _half(word, i % 2 * 2 + 1, tl.float16)
