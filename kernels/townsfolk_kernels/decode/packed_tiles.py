@@ -15,8 +15,7 @@ from townsfolk_kernels.gpu.launch import (
 )
 from townsfolk_kernels.gpu.tuning import tuned
 
-_BLOCKS = 4  # of one row's tile
-_BLOCK = 2  # rows of the weight in a block
+_ROW_TILE = 8  # rows of the weight that a program multiplies with one row
 _RESIDENT = 4  # programs of a loop that fit on a multiprocessor
 _WANTED = 2  # of them, for as many as there are: splits beyond that took longer than they gave
 
@@ -90,7 +89,8 @@ def _guess_row(parts: Sequence[PackedRows]) -> Tiles:
     run = unit // 4  # columns of four words, which one thread holds of each row
     width = power_of_two(-(-parts[0].columns // unit)) * unit
     warps = min(max(width // (32 * run), 1), 16)
-    return Tiles(_BLOCK * _BLOCKS, depth=0, warps=warps, stages=_BLOCKS)
+    # Two rows of a block together would take too many registers where a run is 64 columns.
+    return Tiles(_ROW_TILE, depth=0, warps=warps, stages=4 if run < 64 else 8)
 
 
 def _guess(op: str, parts: Sequence[PackedRows], batch: int) -> Tiles:
