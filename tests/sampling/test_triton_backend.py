@@ -44,7 +44,7 @@ def vocab(request):
 @pytest.mark.parametrize("rounded", [False, True], ids=["", "many equal"])
 def test_general_draws_are_those_of_the_sampler(vocab, rounded):
     steps, rows = 2, list(range(len(ASKED)))
-    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    generator = torch.Generator().manual_seed(torch.initial_seed() % 2**31)
     print("seed", generator.initial_seed())
     sampler = Sampler(len(rows), vocab, EOS, CPU)
     backend = TritonBackend(len(rows), vocab, EOS, CPU, len(rows) + 1)
@@ -101,7 +101,7 @@ def _check_drawn(found, expected):
 
 def test_masked_draws_are_those_of_the_sampler(vocab):
     rows = list(range(len(ASKED)))
-    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    generator = torch.Generator().manual_seed(torch.initial_seed() % 2**31)
     print("seed", generator.initial_seed())
     sampler = Sampler(len(rows), vocab, EOS, CPU)
     backend = TritonBackend(len(rows), vocab, EOS, CPU, 5)  # some at a time
@@ -131,7 +131,7 @@ def test_masked_draws_are_those_of_the_sampler(vocab):
 
 def test_adjusted_draws_are_those_of_the_sampler(vocab):
     rows = list(range(len(ASKED)))
-    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    generator = torch.Generator().manual_seed(torch.initial_seed() % 2**31)
     print("seed", generator.initial_seed())
     sampler = Sampler(len(rows), vocab, EOS, CPU)
     backend = TritonBackend(len(rows), vocab, EOS, CPU, len(rows))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from types import SimpleNamespace
+
 import numpy as np
 from triton.runtime import interpreter
 
@@ -48,3 +51,47 @@ def _widened(handle):
 
 
 interpreter.InterpreterBuilder.create_dot = _dot
+
+
+_builtins: dict[object, list[str]] = {}
+
+
+def _patch_builtin(package, builder, scope):
+    """Triton 3.6 looks at each member of a package for each call of a function."""
+    if package not in _builtins:
+        members = inspect.getmembers(package)
+        _builtins[package] = [
+            name for name, each in members if interpreter.tl.core.is_builtin(each)
+        ]
+    for name in _builtins[package]:
+        interpreter._patch_attr(package, name, getattr(package, name), builder, scope)
+
+
+interpreter._patch_builtin = _patch_builtin
+
+
+_LANGUAGE = SimpleNamespace(__globals__={"tl": interpreter.tl, "core": interpreter.tl.core})
+_patch_lang = interpreter._patch_lang
+
+
+class _Patches(interpreter._LangPatchScope):
+    """What is patched for a launch: for the functions that its kernel calls, too."""
+
+    are_there = False
+
+    def restore(self):
+        super().restore()
+        _Patches.are_there = False
+
+
+def _patch_lang_once(fn):
+    """Triton 3.6 patches the whole language once more for each call of a function."""
+    if _Patches.are_there:
+        return interpreter._LangPatchScope()
+    scope = _Patches()
+    scope._changes = _patch_lang(_LANGUAGE)._changes
+    _Patches.are_there = True
+    return scope
+
+
+interpreter._patch_lang = _patch_lang_once
