@@ -1,25 +1,21 @@
 """Every measurement of random weights, for real: a tiny shape on the CPU, runtimes as processes."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
+import warm_process
 from townsfolk.bench.checkpoint import write_checkpoint
 from townsfolk.bench.gguf_checkpoint import write_gguf
 from townsfolk.models import NAMED_SHAPES, named_spec
 from townsfolk.models.mixes import MIXES
 
-BENCH = [sys.executable, "-m", "townsfolk", "bench"]
 TINY = ("--shape", "llama-tiny", "--device", "cpu", "--threads", "1", "--rounds", "1")
 BRIEF = ("--turns", "2", "--thinking-s", "0.05")
 
 
 def bench(*arguments):
-    return subprocess.run(
-        [*BENCH, *map(str, arguments)], capture_output=True, text=True, timeout=500
-    )
+    return warm_process.run("bench", *map(str, arguments))
 
 
 def report(*arguments, name="llama-tiny"):

@@ -7,18 +7,17 @@ import os
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import warm_process
 from chat_models import write_model
 from fake_hub import FakeHub, FakeRepository, environment, serving, sha256
 from gguf import GGMLQuantizationType
 from gguf_files import random_model, tokenizer_metadata, write_gguf
 from townsfolk.library import catalogue
 
-TOWNSFOLK = [sys.executable, "-m", "townsfolk"]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -43,8 +42,7 @@ def townsfolk(hub: FakeHub, tmp_path: Path) -> Command:
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **environment(hub, tmp_path), **more}
-        command = [*TOWNSFOLK, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=500, env=env)
+        return warm_process.run(*arguments, env=env)
 
     return run
 

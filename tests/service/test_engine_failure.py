@@ -13,7 +13,7 @@ from service_runtime import exactly
 from townsfolk.v1 import dialogue_pb2 as dialogue
 from townsfolk.v1 import townsfolk_pb2 as pb
 
-# Imported by every Python that has its folder on PYTHONPATH: a fault once a file is there.
+# A fault once a file is there.
 FAULT = """
 import os, time
 from townsfolk.engine.eager_runner import EagerRunner
@@ -37,15 +37,8 @@ EagerRunner.launch = fail
 @pytest.fixture
 def faulty(tmp_path):
     """Where a file makes the engine of a runtime fail, and that runtime's environment."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(FAULT)
-    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
-        "FAULT_FILE": str(folder / "fault"),
-    }
-    return folder / "fault", environment
+    file = tmp_path / "fault"
+    return file, os.environ | {"FAULT_FILE": str(file)}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +46,10 @@ def faulty(tmp_path):
 )
 def test_an_engine_that_failed_ends_the_process_with_a_reason(model, tmp_path, faulty, kind, says):
     file, environment = faulty
-    with serve(model, tmp_path, env=environment) as (child, ready), stub_of(ready) as (stub, auth):
+    with (
+        serve(model, tmp_path, prelude=FAULT, env=environment) as (child, ready),
+        stub_of(ready) as (stub, auth),
+    ):
         request = pb.GenerateRequest(text="hello", sampling=exactly(2000))
         answers = [stub.Generate(request, metadata=auth) for _ in range(2)]
         next(answers[0])
@@ -71,7 +67,10 @@ def test_an_engine_that_failed_ends_the_process_with_a_reason(model, tmp_path, f
 
 def test_a_conversation_is_told_too(model, tmp_path, faulty):
     file, environment = faulty
-    with serve(model, tmp_path, env=environment) as (child, ready), stub_of(ready) as (stub, auth):
+    with (
+        serve(model, tmp_path, prelude=FAULT, env=environment) as (child, ready),
+        stub_of(ready) as (stub, auth),
+    ):
         config = dialogue.SessionConfig(
             session_id="gate", persona=dialogue.Persona(name="Mira"), sampling=exactly(2000)
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import socket
 
 import http2_frames
@@ -80,8 +79,8 @@ async def test_web_connections_beyond_the_limit_are_refused_and_the_others_work(
 
 @pytest.mark.skipif(os.name != "posix", reason="ulimit is POSIX's")
 def test_a_runtime_without_descriptors_is_quiet_and_recovers(model, tmp_path):
-    limits = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))}
-    with serve(model, tmp_path, "--web-port", "0", **limits) as (child, ready):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+    with serve(model, tmp_path, "--web-port", "0", prelude=limit) as (child, ready):
         log = child.read_log()
         silent: list[socket.socket] = []
         for _ in range(80):

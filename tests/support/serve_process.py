@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import grpc
 from townsfolk.v1.townsfolk_pb2_grpc import TownsfolkServiceStub
+from warm_process import Townsfolk
 
 ENDS_WITHIN_S = 300
 
@@ -24,11 +24,8 @@ class Serve:
     """
 
     def __init__(self, model: Path, *flags: str, prelude: str = "", **options) -> None:
-        program = f"{prelude}\nfrom townsfolk.cli import main\nmain()"
-        command = [sys.executable, "-c", program, "serve", "--model", str(model), *flags]
-        self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", **options
-        )
+        options |= {"stderr": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
+        self.process = Townsfolk("serve", "--model", str(model), *flags, prelude=prelude, **options)
 
     def read_log(self) -> Callable[[], str]:
         """Read the log as it comes; return what returns all that has come."""
