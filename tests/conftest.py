@@ -25,11 +25,7 @@ settings.load_profile("townsfolk")
 # Where there is no CUDA, Triton's interpreter runs the kernels, which must be said before anything
 # imports Triton.
 collect_ignore = []
-interpreted = [
-    "kernels/test_triton.py",
-    "engine/test_device_sampling.py",
-    "models/test_fused_decode.py",
-]
+interpreted = ["kernels/test_triton.py", "models/test_fused_decode.py"]
 need_triton = [*interpreted, "gpu", "engine/test_graph_cache.py", "kernels/test_ahead_of_time.py"]
 if torch.cuda.is_available():
     collect_ignore += interpreted
