@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import godot_engine
+from fresh_home import make_home
 
 SPOKE = 2
 TOWNSFOLK = Path(sys.executable).with_name("townsfolk")
@@ -39,8 +40,7 @@ def tour(godot_executable: str, folder: Path, **environment: str) -> list[dict]:
         clone / "samples/godot/tavern",
         ignore=shutil.ignore_patterns("addons", ".godot"),
     )
-    home = folder / "home"
-    home.mkdir()
+    home = make_home(folder / "home")
     run = str(clone / "samples/godot/tavern/run.py")
     visit = str(Path(__file__).with_name("tavern_tour.gd"))
     godot = ["--godot", godot_executable, "--", "--headless", "-s", visit]

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from fresh_home import make_home
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests/godot"
 # What must never be in the log of a run that went well.
@@ -42,9 +44,8 @@ class Godot:
         return [self.executable, "--headless", "--path", str(self.project), *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return an environment whose HOME is a new, empty folder."""
-        home = self.scratch / f"home-{len(list(self.scratch.iterdir()))}"
-        home.mkdir()
+        """Return an environment with a new HOME, in which Godot has nothing."""
+        home = make_home(self.scratch / f"home-{len(list(self.scratch.iterdir()))}")
         kept = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
         return {**kept, "HOME": str(home)}
 
