@@ -49,7 +49,7 @@ def decoder(directory):
 def make_cuda(decoder, monkeypatch):
     """A runner as on a GPU whose graphs are not made yet."""
     event = SimpleNamespace(record=lambda: None, synchronize=lambda: None)
-    monkeypatch.setattr(cuda_runner, "_event", lambda *, timed: event)
+    monkeypatch.setattr(cuda_runner, "_event", lambda **_: event)
     monkeypatch.setattr(cuda_runner, "_pinned", torch.empty_like)
     monkeypatch.setattr(cuda_runner, "_ALIGNED", 1)
 

@@ -1,7 +1,6 @@
 """How likely options are behind a prompt, on a GPU: as on the CPU, with graphs and before."""
 
 import asyncio
-import logging
 import random
 
 import pytest
@@ -9,6 +8,8 @@ import torch
 from townsfolk.bench.checkpoint import write_checkpoint
 from townsfolk.config import EngineSettings
 from townsfolk.engine import Engine, eager_runner
+from townsfolk.engine.cuda_runner import CudaRunner
+from townsfolk.engine.score_graph import ScoreGraph
 from townsfolk.engine.scoring import score
 from townsfolk.models import NAMED_SHAPES
 from townsfolk.sampling import SamplingParams
@@ -60,17 +61,18 @@ def start(model, device):
     return Engine.from_pretrained(model, settings)
 
 
-async def test_scores_are_the_cpu_s(model, caplog):
-    caplog.set_level(logging.INFO, "townsfolk")
+async def test_scores_are_the_cpu_s_in_graphs_and_without(model, monkeypatch):
     on_cpu = start(model, "cpu")
     expected = await scores(on_cpu)
     await on_cpu.aclose()
     engine = start(model, "cuda")
-    for wants_graphs in (False, True):
-        if wants_graphs:
-            async with asyncio.timeout(90):
-                while "graphs are ready" not in caplog.text:
-                    await asyncio.sleep(0.05)
+    made = engine._core.loop._residency.resident.runner._graphs._graphs
+    for in_graphs in (False, True):
+        monkeypatch.setattr(CudaRunner, "scores_in_graphs", in_graphs)
+        async with asyncio.timeout(90):
+            while in_graphs and sum(isinstance(each, ScoreGraph) for each in made.values()) < 3:
+                await scores(engine)
+                await asyncio.sleep(0.2)
         found = await scores(engine)
         for one, other in zip(found, expected, strict=True):
             assert one == pytest.approx(other, abs=1e-4)
@@ -78,7 +80,8 @@ async def test_scores_are_the_cpu_s(model, caplog):
     await engine.aclose()
 
 
-async def test_replies_beside_it_are_not_concerned(model):
+async def test_replies_beside_it_are_not_concerned(model, monkeypatch):
+    monkeypatch.setattr(CudaRunner, "scores_in_graphs", True)
     engine = start(model, "cuda")
     choose = random.Random(9)
     prompts = [some(choose, 40 + n) for n in range(6)]

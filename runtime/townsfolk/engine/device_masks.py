@@ -67,7 +67,7 @@ class DeviceMasks:
     def note_drawn(self) -> None:
         """Note that the draws were launched."""
         if self._on_gpu:
-            self._drawn = torch.cuda.Event()
+            self._drawn = self._drawn or torch.cuda.Event()
             self._drawn.record()
 
     def _wait(self) -> None:

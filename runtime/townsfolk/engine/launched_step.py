@@ -32,6 +32,18 @@ class LateDraws:
     flat: Tensor
     report: DrawReport
 
+    def chosen(self, places: Sequence[int]) -> tuple[list[tuple[int, int]], Sequence[int]]:
+        """Return those of `places` that it draws for, and at which of the numbers given they are.
+
+        Both are in the order of the places given, which are of a plan's items.
+        """
+        if [place for place, _ in self.places] == places:
+            return self.places, range(len(places))
+        numbers = {place: number for number, place in enumerate(places)}
+        wanted = [each for each in self.places if each[0] in numbers]
+        wanted.sort(key=lambda each: numbers[each[0]])
+        return wanted, [numbers[place] for place, _ in wanted]
+
 
 @dataclass(slots=True)
 class LaunchedStep:

@@ -168,7 +168,10 @@ class EngineLoop:
                 self._responder.send()
                 return self._pause(decided)
             limit = decided
+        if runner.least_forced is not None:
+            self._mask(runner)  # it may give replies tokens, of which the plan must know
         step = self._scheduler.plan(limit)
+        self._mask(runner)  # with a plan at hand, the device goes on right behind these draws
         if step.sequences:
             self._launch(runner, step)
             self._mask(runner)
@@ -180,7 +183,6 @@ class EngineLoop:
             if self._has_time_for_readers():
                 self._responder.send()
             self._settle(runner, *self._in_flight.popleft())
-            self._mask(runner)
         elif not step.sequences:
             self._responder.send()
             return self._pause(runner.prepare())
@@ -266,13 +268,17 @@ class EngineLoop:
         except Exception as error:
             self._fail_step(step, error)
 
+    def _next_unmasked(self) -> ScheduledStep | None:
+        """Return the step whose draws wait for masks, once all before it have been settled."""
+        step = self._unmasked
+        return None if step is None or self._in_flight[0][0] is not step else step
+
     def _mask(self, runner: Runner) -> None:
         """Have those draw who are under a grammar, once what they follow is known.
 
         The device computes their step meanwhile; those who are under none have drawn already.
         """
-        step = self._unmasked
-        if step is None or self._in_flight[0][0] is not step:
+        if (step := self._next_unmasked()) is None:
             return
         self._unmasked = None
         handle = self._in_flight[0][1]
@@ -294,8 +300,8 @@ class EngineLoop:
     def _settle_all(self, runner: Runner) -> None:
         """Have no step in flight."""
         while self._in_flight:
-            self._settle(runner, *self._in_flight.popleft())
             self._mask(runner)
+            self._settle(runner, *self._in_flight.popleft())
 
     def _give_back(self) -> None:
         """Give the model's memory back; replies pause, and are computed again later."""
@@ -325,22 +331,16 @@ class EngineLoop:
             self._note_pace(step, seconds, now)
             self._responder.note_step_time(seconds, has_prompts=step.has_prompts)
         self._paced = None
-        if self._unmasked is not None and self._in_flight[0][0] is self._unmasked:
+        if (following := self._next_unmasked()) is not None:
             # The device may wait for it.
-            self._responder.go_on(step, outputs, self._unmasked, runner.mask_memory)
+            self._responder.go_on(step, outputs, following, runner.mask_memory)
         self._responder.take(step, outputs, now)
 
     def _note_pace(self, step: ScheduledStep, seconds: float, now: float) -> None:
         """Have the pace learn what a step took, unless it did what others don't."""
-        decodes = prompt_tokens = pairs = 0
-        for item in step.plan.items:
-            if item.scoring is not None or item.drafts:
-                return
-            if item.count == 1 and item.draws:
-                decodes += 1
-            else:
-                prompt_tokens += item.count
-                pairs += item.count * (item.start + item.count // 2)
+        if (work := step.plan.work()) is None:
+            return
+        decodes, prompt_tokens, pairs = work
         self._scheduler.pace.note(decodes, prompt_tokens, seconds, pairs)
         if self._paced is None:
             self._pacer.note(decodes, prompt_tokens, seconds)

@@ -130,18 +130,18 @@ class Responder:
         waiting = {sequence for sequence, item in following.live() if item.masked}
         matchers: list[Matcher] = []
         token_ids: list[int] = []
-        for sequence, epoch, _, output in step.parts(outputs):
+        for sequence, epoch, output in zip(step.sequences, step.epochs, outputs, strict=True):
             if sequence not in waiting or sequence.epoch != epoch or sequence.follows:
                 continue
             response = self._responses[sequence]
             if response.matcher is None or output.error is not None or len(output.tokens) != 1:
                 continue
             token_id, left = output.tokens[0].token_id, response.tokens_left
-            is_end = self._ends(response, token_id) is not None
-            if is_end or left <= 1 or (response.ender is not None and response.ender.looks(left)):
+            if left <= 1 or (response.ender is not None and response.ender.looks(left)):
                 continue
-            matchers.append(response.matcher)
-            token_ids.append(token_id)
+            if self._ends(response, token_id) is None:
+                matchers.append(response.matcher)
+                token_ids.append(token_id)
         if matchers:
             self._mask_rows.go_on(matchers, token_ids)
 
@@ -154,24 +154,28 @@ class Responder:
             places in the step's plan, and [at most places, words], the masks of the first of them;
             the others may draw any token.
         """
-        waiting = [
-            (place, self.of(sequence))
-            for place, (sequence, epoch, item) in enumerate(
-                zip(step.sequences, step.epochs, step.plan.items, strict=True)
-            )
-            if item.masked and sequence.epoch == epoch and not sequence.is_extended
-            if not sequence.follows
-        ]
-        # Those that only look back may draw any token.
-        free = [place for place, each in waiting if each.matcher is None]
-        bound = [(place, each) for place, each in waiting if each.matcher is not None]
-        matchers = [each.matcher for _, each in bound if each.matcher is not None]
+        places: list[int] = []
+        matchers: list[Matcher] = []
+        free: list[int] = []  # those that only look back may draw any token
+        parts = zip(step.sequences, step.epochs, step.plan.items, strict=True)
+        for place, (sequence, epoch, item) in enumerate(parts):
+            if not item.masked or sequence.epoch != epoch:
+                continue
+            if sequence.is_extended or sequence.follows:
+                continue
+            matcher = self._responses[sequence].matcher
+            if matcher is None:
+                free.append(place)
+            else:
+                places.append(place)
+                matchers.append(matcher)
         masks, failed = self._mask_rows.fill(matchers)
-        for number, error in failed.items():
-            self.fail(bound[number][1], error)
-        kept = [number for number in range(len(bound)) if number not in failed]
-        masks = masks[kept] if failed else masks
-        return [*(bound[number][0] for number in kept), *free], masks
+        if failed:
+            for number, error in failed.items():
+                self.fail(self.of(step.sequences[places[number]]), error)
+            kept = [number for number in range(len(places)) if number not in failed]
+            places, masks = [places[number] for number in kept], masks[kept]
+        return places + free, masks
 
     def biases(self, step: ScheduledStep, places: Items[int]) -> dict[int, dict[int, float]]:
         """Return what is added to logits of items of a step that would else repeat themselves.

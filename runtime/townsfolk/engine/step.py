@@ -110,6 +110,22 @@ class StepPlan:
     timed: bool = False
     is_simple: bool = False
 
+    def work(self) -> tuple[int, int, int] | None:
+        """Count sequences that decode, tokens of prompts, and pairs of these and those before them.
+
+        None where items are scored or have drafts, which take longer than these tell.
+        """
+        decodes = prompt_tokens = pairs = 0
+        for item in self.items:
+            if item.scoring is not None or item.drafts:
+                return None
+            if item.count == 1 and item.draws:
+                decodes += 1
+            else:
+                prompt_tokens += item.count
+                pairs += item.count * (item.start + item.count // 2)
+        return decodes, prompt_tokens, pairs
+
 
 @dataclass(slots=True)
 class ItemOutput:

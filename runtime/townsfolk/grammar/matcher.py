@@ -57,13 +57,16 @@ class Matcher:
 
     def forced(self) -> list[int]:
         """Return tokens of which the grammar leaves no choice; takes some microseconds."""
-        self._look_ahead()
-        return self._forced[::-1]
+        return self.look_ahead()[::-1]
 
-    def forced_token(self) -> int | None:
-        """Return the token that must come next; None where there is a choice."""
-        self._look_ahead()
-        return self._forced[-1] if self._forced else None
+    def look_ahead(self) -> list[int]:
+        """Return what must follow, the last first; not to be changed.
+
+        A mask that is computed next does not ask for it again.
+        """
+        if not self._forced:
+            self._forced = self.raw.compute_ff_tokens()[::-1]
+        return self._forced
 
     def accept(self, token_id: int) -> None:
         """Go on by a token.
@@ -79,13 +82,8 @@ class Matcher:
 
     def go_on(self, token_id: int) -> bool:
         """Go on by the token that is accepted next; return whether it follows."""
-        self._went_on = self._consume(token_id)
-        return self._went_on
-
-    def _look_ahead(self) -> None:
-        """Know what must follow. A mask that is computed next does not ask for it again."""
-        if not self._forced:
-            self._forced = self.raw.compute_ff_tokens()[::-1]
+        self._went_on = went_on = self._consume(token_id)
+        return went_on
 
     def _consume(self, token_id: int) -> bool:
         if self._forced and self._forced.pop() != token_id:
@@ -109,13 +107,13 @@ class MaskRows:
         self._rows: Bits = np.zeros((1, self._words), dtype=np.int32)
         self._memory: Bits | None = None
         self._threads = Threads() if threads is None else Threads([threads])
-        self._ready: dict[Matcher, int] = {}
+        self._ready: list[Matcher] = []  # those of the first rows
 
     def use(self, memory: Bits | None) -> None:
         """Compute masks into other memory from now on, [rows, words], as far as it has room."""
         if memory is not None and memory is not self._memory:
             self._memory = self._rows = memory
-            self._ready = {}
+            self._ready = []
 
     def go_on(self, matchers: Sequence[Matcher], token_ids: Sequence[int]) -> None:
         """Have replies go on by a token each, and compute the masks behind them for `fill`.
@@ -128,7 +126,7 @@ class MaskRows:
             if matcher.go_on(token_id)
         ]
         self._compute(good, 0)
-        self._ready = {matcher: row for row, matcher in enumerate(good)}
+        self._ready = good
 
     def fill(self, matchers: Sequence[Matcher]) -> tuple[Bits, dict[int, GrammarFailedError]]:
         """Return which tokens may come next in each of some replies.
@@ -137,13 +135,16 @@ class MaskRows:
             [matchers, words], until the next call of a method, and what is wrong with those that
             can't go on.
         """
-        ready, self._ready = self._ready, {}
-        fresh = [matcher for matcher in matchers if matcher not in ready]
-        self._compute(fresh, len(ready))
-        ready.update((matcher, row) for row, matcher in enumerate(fresh, len(ready)))
-        places = [ready[matcher] for matcher in matchers]
-        in_order = places == [*range(len(places))]
-        masks = self._rows[: len(places)] if in_order else self._rows[places]
+        ready, self._ready = self._ready, []
+        masks = self._rows[: len(matchers)]
+        if ready != [*matchers]:
+            places = {matcher: row for row, matcher in enumerate(ready)}
+            fresh = [matcher for matcher in matchers if matcher not in places]
+            self._compute(fresh, len(ready))
+            places.update((matcher, row) for row, matcher in enumerate(fresh, len(ready)))
+            wanted = [places[matcher] for matcher in matchers]
+            in_order = wanted == [*range(len(wanted))]
+            masks = self._rows[: len(wanted)] if in_order else self._rows[wanted]
         # Nearly all may go on by a byte, and those are among the first tokens.
         begins: list[bool] = np.asarray(masks[:, :_BEGIN].any(axis=1)).tolist()
         failed: dict[int, GrammarFailedError] = {}
@@ -164,11 +165,11 @@ class MaskRows:
             self._rows = rows
         chosen: list[tuple[Matcher, int]] = []
         for row, matcher in enumerate(matchers, first):
-            token_id = matcher.forced_token()
-            if token_id is None:
-                chosen.append((matcher, row))
+            forced = matcher.look_ahead()
+            if forced:
+                self._allow_only(row, forced[-1])
             else:
-                self._allow_only(row, token_id)
+                chosen.append((matcher, row))
         # A thread gets neighbours, and those with the same lexer would wait for each other.
         chosen.sort(key=lambda each: each[0].lexer)
         self._threads.compute([(each.raw, row) for each, row in chosen], self._rows)
