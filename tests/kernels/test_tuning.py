@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("triton")
+from townsfolk_kernels.decode.packed_projection import PackedRows
+from townsfolk_kernels.decode.packed_tiles import packed_starts_early
 from townsfolk_kernels.decode.tune import save
 from townsfolk_kernels.gpu import tuning
 from townsfolk_kernels.gpu.card import known_cards, on_paper
 from townsfolk_kernels.gpu.launch import Tiles, power_of_two
+from townsfolk_kernels.quantized.blocks import BlockFormat
 
 CPU = torch.device("cpu")
 
@@ -97,3 +100,17 @@ def test_kernels_start_early_whose_programs_fit_at_once(monkeypatch):
         assert early("head", 128256, 1, Tiles(2, 0, 4))
     with on_paper(card("NVIDIA GeForce RTX 4090")):
         assert not early("head", 128256, 1, Tiles(2, 0, 4))
+
+
+def test_packed_products_start_early_whose_programs_fit_at_once():
+    def early(op, rows, batch, tiles):
+        data = torch.empty(rows, 2560, dtype=torch.uint8, device="meta")
+        return packed_starts_early(op, [PackedRows(data, BlockFormat.Q4_K, 4096)], batch, tiles)
+
+    with on_paper(card("NVIDIA H200")):
+        assert early("project", 4096, 8, Tiles(64, 128, 4, splits=2))
+        assert not early("project", 4096, 8, Tiles(64, 128, 4, splits=4))
+        assert early("gate_up", 16384, 8, Tiles(64, 128, 4))
+        assert early("head", 128256, 1, Tiles(8, 0, 4, stages=4))
+    with on_paper(card("NVIDIA GeForce RTX 4090")):
+        assert not early("head", 128256, 1, Tiles(8, 0, 4, stages=4))

@@ -16,8 +16,7 @@ from townsfolk_kernels.gpu.launch import (
 from townsfolk_kernels.gpu.tuning import tuned
 
 _ROW_TILE = 8  # rows of the weight that a program multiplies with one row
-_RESIDENT = 4  # programs of a loop that fit on a multiprocessor
-_WANTED = 2  # of them, for as many as there are: splits beyond that took longer than they gave
+_WANTED = 2  # programs of a loop for each that fits at once: more took longer than they gave
 
 
 def packed_key(op: str, parts: Sequence[PackedRows], batch: int) -> str:
@@ -64,11 +63,14 @@ def packed_split_workspace(
 
 
 def packed_starts_early(op: str, parts: Sequence[PackedRows], batch: int, tiles: Tiles) -> bool:
-    """Return whether a product should start while the one before runs; see `starts_early`."""
-    device = parts[0].data.device
+    """Return whether a product should start while the one before runs; see `starts_early`.
+
+    Others wait where programs of the one before have yet to run (8 rows of Llama-3.2-1B, H200:
+    1.05 ms a step instead of 0.82).
+    """
+    card = card_of(parts[0].data.device)
     programs = _tiles(op, parts, tiles.rows) * tiles.splits
-    fits = batch == 1 or programs <= _RESIDENT * card_of(device).processors
-    return card_of(device).has_dependent_launch and fits
+    return card.has_dependent_launch and (batch == 1 or programs <= card.wave)
 
 
 def _tiles(op: str, parts: Sequence[PackedRows], rows: int) -> int:
