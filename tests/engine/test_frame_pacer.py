@@ -75,6 +75,7 @@ def play(
     prompts: int = 0,
     host_s: Callable[[float], float] = lambda now: 0.0,
     padded: Sequence[tuple[int, int]] = (),
+    slow_s: Callable[[float], float] = lambda now: 0.0,
 ) -> tuple[FramePacer, list[Step]]:
     """Run steps as the pacer lets them; each takes a time by what it computes."""
     pacer, now, steps = FramePacer(padded), 0.5, []
@@ -95,7 +96,7 @@ def play(
         tokens = decided.decodes + decided.prompt_tokens
         if decided.prompt_tokens:
             tokens = next((total for _, total in padded if total >= tokens), tokens)
-        seconds = takes["step"] + takes["token"] * tokens
+        seconds = takes["step"] + takes["token"] * tokens + slow_s(now)
         span = StepSpan(now, now + host_s(now) + seconds, seconds)
         steps.append(Step(now, span.end, decided))
         now = span.end
@@ -412,3 +413,18 @@ def test_frames_of_a_game_that_has_our_clock_are_where_it_says():
         game.report(pacer, 0.2 + number * 0.05)
     now = 70 * FRAME_S + 0.001
     assert pacer.decide(now, Demand(1, 0)) == pytest.approx(0.007, abs=1e-6)
+
+
+def test_a_slow_moment_does_not_keep_decodes_out_of_tight_frames_for_long():
+    # 4.7 ms are left; steps of 1.5 ms take 6 for half a second.
+    def play_until(until: float) -> list[Step]:
+        return play(
+            [Game(0.0115, policy=PacePolicy.SMOOTH)],
+            {"step": 0.0015, "token": 0},
+            until,
+            slow_s=lambda now: 0.0045 if 1.0 < now < 1.5 else 0.0,
+        )[1]
+
+    late = [step for step in play_until(6.0) if step.begin > 3.5]
+    assert len(late) / 2.5 > 60  # one a frame at least
+    assert not any(step.limit.is_forced for step in late)

@@ -14,7 +14,7 @@ _FRAMES_AHEAD = 8  # in which room between the frames of several games is looked
 # Part of what the frames leave that must be left of it yet for a step that was never measured.
 _FRESH = 0.8
 # How much longer a chunk may take than the smallest one to be taken instead, when none fits.
-_HARDLY_LONGER = 1.5
+_HARDLY_LONGER = 1.75
 _REST_S = 0.001  # that a single game must leave for its beginning to be waited for without a step
 _LEAST_WAIT_S = 0.00002  # so that rounding can't have it asked for ever at the same time
 
@@ -197,7 +197,7 @@ class FramePacer:
             clocks = self._clocks.values()
             met = max(clock.busy_within(span.begin, span.end) for clock in clocks)
             device_s = device_s - met if met < device_s else device_s
-        self._times.note(decodes, prompt_tokens, device_s, span.host_s)
+        self._times.note(decodes, prompt_tokens, device_s, span.host_s, limit.is_forced)
 
     def stats(self, now: float) -> PaceStats | None:
         """Return how it goes; None while nothing is paced. From any thread."""

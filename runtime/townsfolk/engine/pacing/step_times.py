@@ -14,6 +14,9 @@ _FEW = 8  # samples below which the longest, and more, is reckoned with
 _MORE = 1.25
 _STALE = 256  # steps of other sizes after which unlucky samples don't keep a size out any more
 _USUAL = 0.5  # share of samples that stale ones are reckoned by
+# Steps of a size in a row that ran though they seemed not to fit, after which these tell of it
+# alone: they are few, and what was slow once would keep it out until as many as are kept have run.
+_ANEW = 4
 _HOST = 0.8  # share of the host's times
 _PROMPTS = 2.0  # times what the host takes for a step without prompts, it takes at most with them
 # A size that was not measured takes as many times longer than a smaller one as it has more tokens,
@@ -76,11 +79,14 @@ class _Samples:
 
     def __init__(self) -> None:
         self.when = 0
+        self._forced = 0  # in a row
         self._latest: deque[float] = deque()
         self._ordered: list[float] = []
 
-    def add(self, seconds: float, when: int) -> None:
-        if len(self._latest) == _SAMPLES:
+    def add(self, seconds: float, when: int, is_forced: bool = False) -> None:
+        self._forced = self._forced + 1 if is_forced else 0
+        kept = _ANEW if self._forced >= _ANEW else _SAMPLES
+        while len(self._latest) >= kept:
             del self._ordered[bisect_left(self._ordered, self._latest.popleft())]
         self._latest.append(seconds)
         insort(self._ordered, seconds)
@@ -108,12 +114,25 @@ class StepTimes:
         self._steps = 0
 
     def note(
-        self, decodes: int, prompt_tokens: int, device_s: float, host_s: float | None = None
+        self,
+        decodes: int,
+        prompt_tokens: int,
+        device_s: float,
+        host_s: float | None = None,
+        is_forced: bool = False,
     ) -> None:
-        """Learn how long a step took on the device, and beyond that on the host if known."""
+        """Learn how long a step took on the device, and beyond that on the host if known.
+
+        Args:
+            decodes: sequences that decoded in it.
+            prompt_tokens: tokens of prompts in it.
+            device_s: seconds on the device.
+            host_s: seconds on the host alone.
+            is_forced: whether it ran though it seemed not to fit.
+        """
         self._steps += 1
         size = self._sizes.of(decodes, prompt_tokens)
-        self._device.setdefault(size, _Samples()).add(device_s, self._steps)
+        self._device.setdefault(size, _Samples()).add(device_s, self._steps, is_forced)
         if host_s is not None:
             self._host.setdefault(prompt_tokens > 0, _Samples()).add(host_s, self._steps)
 
