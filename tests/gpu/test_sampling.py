@@ -5,7 +5,7 @@ import torch
 from close_calls import is_close_call
 from townsfolk.sampling import Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.triton_backend import TritonBackend, is_plain
-from townsfolk_kernels.sampling.draw import NextStep, draw
+from townsfolk_kernels.sampling.draw import Mailbox, draw
 from townsfolk_kernels.sampling.logprobs import DrawReport
 
 DEVICE = torch.device("cuda")
@@ -46,8 +46,8 @@ def test_draws_are_those_of_the_sampler(plain):
     rows = torch.arange(count, dtype=torch.int32, device=DEVICE)
     indices, positions = torch.zeros_like(rows), torch.zeros_like(rows)
     _, report = DrawReport.allocate(count, DEVICE)
-    mailbox = torch.zeros(4, count, dtype=torch.int32, pin_memory=True)
-    following = NextStep(positions, torch.zeros(1, dtype=torch.int32, device=DEVICE))
+    turns = torch.zeros(4, count, dtype=torch.int32, pin_memory=True)
+    mailbox = Mailbox(turns, torch.zeros(1, dtype=torch.int32, device=DEVICE), positions)
     said: list[list[int]] = [[] for _ in asked]
     for step in range(3):
         logits = torch.randn(count, VOCAB, generator=generator) * (1 + 3 * (step % 2))
@@ -55,9 +55,9 @@ def test_draws_are_those_of_the_sampler(plain):
         on_device = logits.to(DEVICE)
         if plain:
             space = torch.empty(count, -(-VOCAB // 64), device=DEVICE)
-            draw(on_device, rows, indices, backend.rows, space, mailbox, False, following)
+            draw(on_device, rows, indices, backend.rows, space, mailbox)
             torch.cuda.synchronize()
-            tokens = mailbox[(step + 1) % 4]
+            tokens = turns[(step + 1) % 4]
         else:
             indices.fill_(step)
             backend.draw_into(on_device, rows, indices, report.part(slice(0, count)))

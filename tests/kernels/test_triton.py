@@ -134,7 +134,7 @@ def test_the_reference_of_attention(shape):
     width = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
     positions = (case.kv_lengths - 1).int()
     layer = LayerHeads(
-        torch.randn(width), head_norm(shape, "cpu"), torch.randn(30, shape.head_dim // 2, 2),
+        0, torch.randn(width), head_norm(shape, "cpu"), torch.randn(30, shape.head_dim // 2, 2),
         case.k, case.v, shape.scale, shape.window,
     )  # fmt: skip
     decoding = Decoding(torch.arange(3).int(), positions, case.tables)
@@ -307,7 +307,7 @@ def test_gather_tokens():
     drawn = torch.randint(0, 50, (6,), dtype=torch.int32)
     tables = torch.randperm(60).view(6, 10).int()
     found = torch.full((3, 200), -7)
-    gather_tokens(given, positions, owners, drawn, tables, 4, *found)
+    gather_tokens(given, positions, owners, drawn, tables, 4, found)
     rows, wide = owners.long().clamp(min=0), positions.long()
     tokens = torch.where(given < 0, drawn[(-1 - given.long()).clamp(min=0)], given)
     slots = tables[rows, wide // 4] * 4 + wide % 4

@@ -7,7 +7,7 @@ import torch
 import triton_interpreter  # noqa: F401  before a kernel runs
 from townsfolk.sampling import InvalidSamplingError, Sampler, SamplingParams, SlotSampling
 from townsfolk.sampling.triton_backend import TritonBackend, is_plain
-from townsfolk_kernels.sampling.draw import NextStep, draw
+from townsfolk_kernels.sampling.draw import Mailbox, draw
 from townsfolk_kernels.sampling.logprobs import DrawReport
 
 CPU = torch.device("cpu")
@@ -183,19 +183,11 @@ def test_plain_draws_are_those_of_the_sampler(vocab):
     places = torch.tensor(rows, dtype=torch.int32)
     indices, positions = torch.zeros_like(places), torch.full_like(places, 7)
     turns = torch.zeros(2, len(rows), dtype=torch.int32)
-    following = NextStep(positions, torch.zeros(1, dtype=torch.int32))
+    mailbox = Mailbox(turns, torch.zeros(1, dtype=torch.int32), positions)
     for step in range(3):
         logits = torch.randn(len(rows), vocab)
         expected = sampler.sample(logits, rows, [step] * len(rows))
-        draw(
-            logits,
-            places,
-            indices,
-            backend.rows,
-            backend.space.maxima[0],
-            turns,
-            following=following,
-        )
+        draw(logits, places, indices, backend.rows, backend.space.maxima[0], mailbox)
         assert turns[(step + 1) % 2].tolist() == expected.token_ids.tolist()
         assert indices.unique().tolist() == [step + 1]
         assert positions.unique().tolist() == [step + 8]

@@ -16,6 +16,7 @@ from torch import Tensor
 from townsfolk_kernels.decode import reference
 from townsfolk_kernels.decode.attention import DecodeWorkspace, KeySplits, decode_attention
 from townsfolk_kernels.decode.operands import (
+    AttentionLaunch,
     FlatSequences,
     HeadNorm,
     LaunchConfig,
@@ -153,7 +154,7 @@ def check_step(
     positions = (case.kv_lengths - 1).clamp_min(0)
 
     norm = head_norm(shape, device)
-    layer = LayerHeads(bias, norm, rotation, case.k, case.v, shape.scale, shape.window)
+    layer = LayerHeads(0, bias, norm, rotation, case.k, case.v, shape.scale, shape.window)
     decoding, left = Decoding(rows, positions, case.tables), RowNorm(squares, hidden, EPS)
     new = reference.new_heads(qkv.double(), left, layer, decoding)
     case.q, new_k, new_v = (each.to(dtype) for each in new)
@@ -168,7 +169,8 @@ def check_step(
     space = DecodeWorkspace(programs, heads // kv_heads, dim, torch.device(device))
     out = torch.full((batch, heads, dim), NAN, dtype=dtype, device=device)
     layer = replace(layer, k_pages=k_pages, v_pages=v_pages)
-    rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
+    launch = AttentionLaunch(splits, dependent, ahead)
+    rope_store_attend(qkv, left, layer, decoding, out, space, launch)
     for pages, right in ((k_pages, case.k), (v_pages, case.v)):
         found, expected = values_of(pages), values_of(right)
         assert torch.equal(found.isnan(), expected.isnan())  # nothing else was written
@@ -177,7 +179,7 @@ def check_step(
     case.k, case.v = k_pages, v_pages
     case.check(out, used)
     again = out.clone()
-    rope_store_attend(qkv, left, layer, decoding, out, space, splits, dependent, ahead)
+    rope_store_attend(qkv, left, layer, decoding, out, space, launch)
     assert torch.equal(out[used], again[used])  # the counters are as they were
     assert not space.counters.any()
     return out
@@ -197,7 +199,7 @@ def check_single(
     position = torch.tensor([length - 1], dtype=torch.int32, device=device)
 
     norm = head_norm(shape, device)
-    layer_heads = LayerHeads(bias, norm, rotation, case.k, case.v, shape.scale, shape.window)
+    layer_heads = LayerHeads(0, bias, norm, rotation, case.k, case.v, shape.scale, shape.window)
     decoding = Decoding(torch.zeros_like(position), position, case.tables)
     qkv = x.scaled.double() @ weight.double().t()
     new = reference.new_heads(qkv, x.norm, layer_heads, decoding)
@@ -220,7 +222,8 @@ def check_single(
 
     def run(row: int, layer: int) -> None:
         own = replace(decoding, rows=torch.tensor([row], dtype=torch.int32, device=device))
-        qkv_attend(x.scaled, x.norm, weight, layer_heads, own, out, space, layer, launch)
+        numbered = replace(layer_heads, number=layer)
+        qkv_attend(x.scaled, x.norm, weight, numbered, own, out, space, launch)
 
     run(-1, 0)
     assert out.isnan().all()

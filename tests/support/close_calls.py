@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from townsfolk.kv import KvCache
@@ -45,3 +47,19 @@ def next_logits(decoder: Decoder, token_ids: list[int]) -> Tensor:
     kv = KvCache.allocate(decoder.spec, len(blocks), 16, decoder.dtype, decoder.device)
     batch = ModelBatch.build([Chunk(token_ids, 0, blocks)], 16)
     return decoder.logits(decoder.forward(batch, kv)[-1:])[0]
+
+
+def are_equally_likely(
+    decoder: Decoder,
+    prompt: Sequence[int],
+    ours: Sequence[int],
+    theirs: Sequence[int],
+    rounding: float,
+) -> bool:
+    """Whether two greedy replies are the same, or part between logits that are so near."""
+    place = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), None)
+    if place is None:
+        return True
+    logits = next_logits(decoder, [*prompt, *ours[:place]])
+    chosen = logits[[ours[place], theirs[place]]]
+    return bool((logits.max() - chosen.min()) < rounding)

@@ -96,6 +96,7 @@ class Heads:
     """Attention of one layer, from the fused projection on.
 
     Attributes:
+        number: of the layer, from 0.
         bias: [(heads + 2 * kv_heads) * head_dim] of the projection, or None.
         norm: of queries and keys, or None.
         rotation: [positions, head_dim / 2, 2], fp32: cosine and sine of each pair's angle.
@@ -106,6 +107,7 @@ class Heads:
         window: positions a token sees, itself included; None for all.
     """
 
+    number: int
     bias: Tensor | None
     norm: HeadNorm | None
     rotation: Tensor
@@ -113,6 +115,21 @@ class Heads:
     v_pages: Tensor
     scale: float
     window: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionLaunch:
+    """How the attention of a decode step is launched.
+
+    Attributes:
+        splits: the most programs for one sequence and head.
+        dependent: by programmatic dependent launch.
+        ahead: each program loads its first keys and values before the wait for the kernel before.
+    """
+
+    splits: int
+    dependent: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

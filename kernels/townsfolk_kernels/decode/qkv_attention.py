@@ -110,7 +110,6 @@ def qkv_attend(
     sequences: Sequences,
     out: Tensor,
     workspace: SingleWorkspace,
-    number: int,
     launch: LaunchConfig,
 ) -> None:
     """Compute the attention of one new token, from the residual stream.
@@ -121,11 +120,10 @@ def qkv_attend(
         x: [1, hidden]: the residual stream times the norm's weight, not yet divided by its rms.
         norm: what is left of the norm.
         weight: [(heads + 2 * kv_heads) * head_dim, hidden], dtype of `x`.
-        layer: the layer's heads.
+        layer: the layer's heads; its number is below `workspace.layers`.
         sequences: the one that decodes; where there is none, pages and `out` stay as they were.
         out: [1, heads, head_dim], dtype of `x`.
-        workspace: where programs meet. No two calls with one step may have the same number.
-        number: of this layer, below `workspace.layers`.
+        workspace: where programs meet. No two calls with one step may be of the same layer.
         launch: of the projection, in registers; `rows` of its tiles divides head_dim.
     """
     tiles, k_pages, heads_norm = launch.tiles, layer.k_pages, layer.norm
@@ -165,7 +163,7 @@ def qkv_attend(
         heads_norm and heads_norm.queries,
         heads_norm and heads_norm.keys,
         0.0 if heads_norm is None else heads_norm.eps,
-        number,
+        layer.number,
         LAYERS=workspace.layers,
         GROUP=heads // kv_heads,
         KV_HEADS=kv_heads,

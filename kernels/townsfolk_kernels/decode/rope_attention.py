@@ -26,7 +26,7 @@ from townsfolk_kernels.decode.attention import (
     scales_at,
     stages_in_flight,
 )
-from townsfolk_kernels.decode.operands import Heads, RowNorm, Sequences
+from townsfolk_kernels.decode.operands import AttentionLaunch, Heads, RowNorm, Sequences
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.gpu.kernel import kernel
 from townsfolk_kernels.gpu.launch import (
@@ -246,9 +246,7 @@ def rope_store_attend(
     sequences: Sequences,
     out: Tensor,
     workspace: DecodeWorkspace,
-    splits: int,
-    dependent: bool = False,
-    ahead: bool = False,
+    launch: AttentionLaunch,
 ) -> None:
     """Compute the attention of a decode step: one new token a sequence.
 
@@ -263,12 +261,11 @@ def rope_store_attend(
         layer: the layer's heads.
         sequences: who decodes.
         out: [batch, heads, head_dim], dtype of the activations.
-        workspace: for at least batch * kv_heads * splits programs, `splits` rounded up to a power
-            of two.
-        splits: the most programs for one sequence and head.
-        dependent: launch by programmatic dependent launch.
-        ahead: load each program's first keys and values before the wait for the kernel before.
+        workspace: for at least batch * kv_heads * splits programs, the launch's splits rounded up
+            to a power of two.
+        launch: how programs share the keys, and when they begin.
     """
+    splits, dependent, ahead = launch.splits, launch.dependent, launch.ahead
     batch, heads, head_dim = out.shape
     k_pages, heads_norm = layer.k_pages, layer.norm
     _, kv_heads, block_size, _ = k_pages.shape

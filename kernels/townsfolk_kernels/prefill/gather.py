@@ -49,11 +49,9 @@ def gather_tokens(
     drawn: Tensor,
     tables: Tensor,
     block_size: int,
-    token_ids: Tensor,
-    wide_positions: Tensor,
-    slots: Tensor,
+    gathered: Tensor,
 ) -> None:
-    """Look up the tokens that were drawn last, and the slots of all.
+    """Look up the tokens that were drawn last, and where the keys and values of all go.
 
     Args:
         given: [tokens], int32: token ids; -1 - row for the token that a row has drawn last.
@@ -62,11 +60,11 @@ def gather_tokens(
         drawn: [max_rows], int32: the token drawn last, by row.
         tables: [max_rows, max_blocks], int32: block tables.
         block_size: tokens in a block.
-        token_ids: [tokens], int64: becomes the token ids.
-        wide_positions: [tokens], int64: becomes the positions.
-        slots: [tokens], int64: becomes where keys and values go; -1 for a place that is not used.
+        gathered: [3, tokens], int64: becomes the token ids, the positions, and where keys and
+            values go; -1 for a place that is not used.
     """
     count = given.shape[0]
+    token_ids, wide_positions, slots = gathered
     _gather_kernel[(-(-count // _TOKENS),)](
         given,
         positions,

@@ -44,17 +44,17 @@ _GROUPS = 64  # of one program of the first kernel
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
-    """Inputs of the next step, which a draw makes ready: nothing need be copied to the device.
+class Mailbox:
+    """Where the draws of a launch that is repeated go, which also make its next inputs ready.
 
     Attributes:
-        positions: [batch], int32: go up by one where a place is used, as `indices` do.
-        turn: [1], int32: goes up by one; it tells, modulo the number of rows of the results, which
-            of them is written, so that the host can read one while the next is drawn.
+        tokens: [turns, batch], int32, may be pinned host memory; a row is written in each turn.
+        turn, positions: [1] and [batch], int32: go up by one; the latter where a place is used.
     """
 
-    positions: Tensor
+    tokens: Tensor
     turn: Tensor
+    positions: Tensor
 
 
 @kernel
@@ -168,9 +168,8 @@ def draw(
     indices: Tensor,
     state: SamplingRows,
     maxima: Tensor,
-    out: Tensor,
+    out: Tensor | Mailbox,
     dependent: bool = False,
-    following: NextStep | None = None,
     masks: TokenMasks | None = None,
 ) -> None:
     """Draw one token for each place of a batch, of rows with top-k from 1 to MAX_CANDIDATES.
@@ -183,13 +182,13 @@ def draw(
         indices: [batch], int32: how many tokens the request has drawn before.
         state: parameters of the rows; `state.drawn` gets the tokens.
         maxima: [batch, ceil(vocab / GROUP)], fp32: space to work in.
-        out: [batch], int32: the tokens; where a place is not used it stays as it was. With
-            `following` [turns, batch], of which one row is written; it may be pinned host memory.
+        out: [batch], int32: the tokens; where a place is not used it stays as it was. A mailbox
+            where the same launch will draw again.
         dependent: launch by programmatic dependent launch.
-        following: what to make ready for the next step, where the same launch will draw again.
         masks: of the batch; any token can be drawn without.
     """
     batch, vocab = logits.shape
+    mailbox = out if isinstance(out, Mailbox) else None
     groups = -(-vocab // GROUP)
     padded = max(power_of_two(groups), MAX_CANDIDATES)
     _maxima_kernel[(batch, -(-groups // _GROUPS))](
@@ -204,11 +203,11 @@ def draw(
         masks.bits.shape[1] if masks else 0,
         vocab,
         groups,
-        following and following.turn,
+        mailbox and mailbox.turn,
         GROUP=GROUP,
         GROUPS=_GROUPS,
         MOST_ENDS=state.ends.shape[1],
-        ADVANCES=following is not None,
+        ADVANCES=mailbox is not None,
         DEPENDENT=dependent,
         MASKED=masks is not None,
         **options(4, dependent=dependent),
@@ -218,20 +217,20 @@ def draw(
         maxima,
         rows,
         indices,
-        following and following.positions,
-        following and following.turn,
-        out.shape[0] if following else 1,
+        mailbox and mailbox.positions,
+        mailbox and mailbox.turn,
+        mailbox.tokens.shape[0] if mailbox else 1,
         state.numbers,
         state.counts,
         state.seeds,
         state.drawn,
-        out,
+        out.tokens if isinstance(out, Mailbox) else out,
         vocab,
         groups,
         GROUP=GROUP,
         PADDED=padded,
         CANDIDATES=MAX_CANDIDATES,
-        ADVANCES=following is not None,
+        ADVANCES=mailbox is not None,
         DEPENDENT=dependent,
         **options(warps_of(padded), dependent=dependent),
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace, most_programs
 from townsfolk_kernels.gpu.card import card_of
 from townsfolk_kernels.prefill.attention import AttentionWorkspace, PrefillWorkspace
-from townsfolk_kernels.sampling.draw import NextStep, draw
+from townsfolk_kernels.sampling.draw import Mailbox, draw
 from townsfolk_kernels.sampling.general import draw_general
 from townsfolk_kernels.sampling.logprobs import DrawReport
 from townsfolk_kernels.sampling.masks import TokenMasks
@@ -267,9 +267,9 @@ class DecodeGraph(StepGraph):
         """Launch plain draws."""
         sampler, size = self._resources.step.sampler, self._shape.size
         _, positions, indices, _ = self._inputs[:, :size]
-        maxima, following = sampler.space.maxima[0, :size], NextStep(positions, self._turn)
-        rows, mailbox = sampler.rows, self._mailbox
-        draw(logits, slots, indices, rows, maxima, mailbox, dependent, following, masks)
+        maxima = sampler.space.maxima[0, :size]
+        mailbox = Mailbox(self._mailbox, self._turn, positions)
+        draw(logits, slots, indices, sampler.rows, maxima, mailbox, dependent, masks)
 
 
 class MixedGraph(StepGraph):

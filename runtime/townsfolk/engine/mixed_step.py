@@ -88,19 +88,9 @@ class MixedStep:
         given, positions, owners, lengths, slots, last, draws, indices, starts = self.inputs.split(
             StepInputs.sizes(shape)
         )
-        token_ids, wide_positions, places = self._gathered
         tables, block_size = own.tables.blocks, own.kv.block_size
-        gather_tokens(
-            given,
-            positions,
-            owners,
-            own.sampler.drawn,
-            tables,
-            block_size,
-            token_ids,
-            wide_positions,
-            places,
-        )
+        drawn = own.sampler.drawn
+        gather_tokens(given, positions, owners, drawn, tables, block_size, self._gathered)
         layout = PagedLayout(
             starts,
             lengths,
@@ -110,7 +100,7 @@ class MixedStep:
             singles=shape.decodes,
             workspace=self._workspace,
         )
-        batch = ModelBatch(token_ids, wide_positions, places, layout, adapters)
+        batch = ModelBatch(*self._gathered, layout, adapters)
         hidden = own.decoder.forward(batch, own.kv)  # [tokens, hidden]
         logits = own.decoder.logits(hidden.index_select(0, last))
         own.sampler.draw_into(logits, draws, indices, self.report.part(slice(0, shape.sequences)))

@@ -14,7 +14,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 from townsfolk_kernels.decode.attention import DecodeWorkspace
-from townsfolk_kernels.decode.operands import HeadNorm, Heads, LaunchConfig, Sequences
+from townsfolk_kernels.decode.operands import (
+    AttentionLaunch,
+    HeadNorm,
+    Heads,
+    LaunchConfig,
+    Sequences,
+)
 from townsfolk_kernels.decode.qkv_attention import qkv_attend
 from townsfolk_kernels.decode.rope_attention import (
     rope_store_attend,
@@ -117,7 +123,6 @@ class FusedAttentionWorkspace:
 class FusedAttention:
     """Attention by fused kernels: one launch for one sequence alone, else two, and the output."""
 
-    number: int
     layer: Layer
     joining: Joining
     heads: Heads
@@ -155,7 +160,6 @@ class FusedAttention:
             sequences,
             out,
             self.space.single[_shape(spec)],
-            self.number,
             LaunchConfig(tiles, launch.workspace, launch.dependent),
         )
 
@@ -169,9 +173,8 @@ class FusedAttention:
         ahead = batch <= _MOST_AHEAD
         early = self.products.dependent and ahead
         splits = step_splits(batch, spec.num_kv_heads, self.space.processors)
-        rope_store_attend(
-            qkv, stream.norm, self.heads, sequences, out, self.space.split, splits, early, ahead
-        )
+        launch = AttentionLaunch(splits, early, ahead)
+        rope_store_attend(qkv, stream.norm, self.heads, sequences, out, self.space.split, launch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,7 @@ def heads_of(decoder: Decoder, kv: KvPages, number: int, rotation: Tensor) -> He
         assert layer.k_norm is not None
         norm = HeadNorm(layer.q_norm, layer.k_norm, spec.qk_norm.eps)
     bias = bias_of(layer.qkv)
-    return Heads(bias, norm, rotation, kv.k[number], kv.v[number], spec.scale, spec.window)
+    return Heads(number, bias, norm, rotation, kv.k[number], kv.v[number], spec.scale, spec.window)
 
 
 def _shape(spec: AttentionSpec) -> tuple[int, int, int]:

@@ -163,7 +163,7 @@ class FusedDecode:
             joining = Joining(1, multiplier, layer.after_attention, layer.mlp_norm)
             if is_fused(layer.spec) and is_fusable(layer.qkv, 2) and is_fusable(layer.output):
                 heads = heads_of(self._decoder, self._kv, number, self._rotations[number])
-                yield FusedAttention(number, layer, joining, heads, products, self._attention)
+                yield FusedAttention(layer, joining, heads, products, self._attention)
             else:
                 yield PlainAttention(number, layer, joining, products)
             joining = Joining(2, multiplier, layer.after_mlp, next_norm)
