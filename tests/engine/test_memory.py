@@ -109,6 +109,18 @@ def test_too_little_kv_memory_is_an_error_of_its_own():
         plan(spec=named_spec("llama-3.1-8b"), kv_memory_mib=3, gpu_memory_mib=30_000)
 
 
+def test_steps_of_many_prompts_are_graphs_where_there_is_memory_for_them(monkeypatch):
+    large, small = plan(), plan(gpu_memory_mib=20_000)
+    assert (large.step_tokens, large.graph_tokens) == (2048, 2048)
+    assert (small.step_tokens, small.graph_tokens) == (2048, 512)
+    assert large.work > small.work
+    for spare, expected in ((10, large), (-10, small)):
+        free = large.weights + large.work + large.kv + spare * MIB
+        monkeypatch.setattr(memory, "_free", lambda device, free=free: free)
+        assert plan().graph_tokens == expected.graph_tokens
+        assert plan().work == expected.work
+
+
 @pytest.mark.parametrize(
     ("free", "said"),
     [

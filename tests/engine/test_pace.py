@@ -2,7 +2,7 @@
 
 import pytest
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.step_inputs import DECODES, TOKENS
+from townsfolk.engine.step_inputs import DECODES, LARGE_TOKENS, TOKENS, StepShape, graph_sizes
 
 SIZES = [(speakers, tokens) for speakers in DECODES for tokens in TOKENS]
 
@@ -34,6 +34,23 @@ def test_a_few_steps_of_the_largest_size_are_preferred_to_a_larger_one():
     assert Pace(SIZES).undisturbed_tokens(3 * largest) == largest
     assert Pace(SIZES).undisturbed_tokens(3 * largest + 1) is None
     assert Pace().undisturbed_tokens(20) is None
+
+
+@pytest.mark.parametrize("speakers", [0, 3, 8, 50])
+def test_where_many_prompts_wait_a_step_is_the_largest_graph(speakers):
+    most = LARGE_TOKENS[-1]
+    pace = Pace(graph_sizes(most))
+    for _ in range(20):
+        found = pace.allow(most - speakers, speakers, 64, lambda: 64 * 512).tokens
+        pace.note(speakers, found, seconds(speakers, found))
+    assert StepShape.fitting(speakers, 5, found, most).tokens == most
+
+
+def test_a_step_that_is_no_graph_is_at_least_twice_as_large():
+    pace = Pace(SIZES)
+    room = TOKENS[-1] - DECODES[0]
+    assert pace.allow(2 * room - 1, 0, 64, lambda: 10_000).tokens == room
+    assert pace.allow(2 * room, 0, 64, lambda: 10_000).tokens == 2 * room
 
 
 def test_before_anything_is_measured_a_chunk_is_small():

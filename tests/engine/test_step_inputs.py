@@ -5,7 +5,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from townsfolk.engine.step import StepItem
-from townsfolk.engine.step_inputs import DECODES, PREFILLS, TOKENS, StepInputs, StepShape
+from townsfolk.engine.step_inputs import (
+    DECODES,
+    LARGE_TOKENS,
+    PREFILLS,
+    TOKENS,
+    StepInputs,
+    StepShape,
+    graph_sizes,
+)
 
 
 def item(row, start, count, *, samples, pending=False, prompt=None):
@@ -20,17 +28,23 @@ STEPS = st.tuples(
 )
 
 
-@given(STEPS)
-def test_every_step_that_fits_finds_all_of_it_in_its_place(step):
+@given(STEPS, st.sampled_from([TOKENS[-1], *LARGE_TOKENS]))
+def test_every_step_that_fits_finds_all_of_it_in_its_place(step, most):
     speaking, lengths = step
     tokens = sum(count for count, _ in lengths)
-    shape = StepShape.fitting(speaking, len(lengths), tokens)
+    shape = StepShape.fitting(speaking, len(lengths), tokens, most)
     places = next(each for each in DECODES if each >= speaking)
     if shape is None:
         assert places + tokens > TOKENS[-1]
+        large = [each for each in LARGE_TOKENS if each <= most]
+        assert all((places if speaking else 0) + tokens > each for each in large)
         return
+    if not speaking and places + tokens > TOKENS[-1]:
+        places = 0
     assert shape.decodes == places
-    assert shape.tokens == min(each for each in TOKENS if each >= places + tokens)
+    sizes = (*TOKENS, *LARGE_TOKENS)
+    assert shape.tokens == min(each for each in sizes if each >= places + tokens) <= most
+    assert (shape.decodes, shape.tokens) in graph_sizes(most)
     speakers = [item(row, 30 + row, 1, samples=True, prompt=20) for row in range(speaking)]
     prompts = [
         item(200 + row, 7 * row, count, samples=samples, pending=samples and count > 1)
@@ -76,6 +90,8 @@ def test_what_fits_into_no_graph():
     assert StepShape.fitting(DECODES[-1] + 1, 0, 0) is None
     assert StepShape.fitting(1, PREFILLS + 1, 20) is None
     assert StepShape.fitting(1, 1, TOKENS[-1]) is None
+    assert StepShape.fitting(1, 1, LARGE_TOKENS[-1], LARGE_TOKENS[-1]) is None
+    assert StepShape.fitting(0, 1, LARGE_TOKENS[-1], LARGE_TOKENS[-1]) is not None
     assert StepShape.fitting(DECODES[-1], 0, 0).chunk == 0
 
 

@@ -53,12 +53,12 @@ def test_kernels_that_are_there_are_not_launched_while_others_are_noted():
 class World:
     """A runner and a scheduler, driven step by step."""
 
-    def __init__(self, decoder, max_batch, context=600):
+    def __init__(self, decoder, max_batch, context=600, step_tokens=512):
         blocks = max_batch * -(-context // 16) + 16
         self.kv = KvCache.allocate(decoder.spec, blocks, 16, decoder.dtype, DEVICE)
         self.pool = BlockPool(blocks, 16, self.kv.copy_block)
-        self.runner = CudaRunner(decoder, self.kv, [1], max_batch, context)
-        self.scheduler = Scheduler(self.pool, max_batch, 512)
+        self.runner = CudaRunner(decoder, self.kv, [1], max_batch, context, 0, step_tokens)
+        self.scheduler = Scheduler(self.pool, max_batch, step_tokens)
         self.in_flight = []
         self.requests = []
 
@@ -99,22 +99,26 @@ def decoder():
     return Decoder.random(spec, torch.float32, DEVICE, seed=3)
 
 
-@pytest.mark.parametrize("speakers", [1, 7, 30, 70, 140])
+@pytest.mark.parametrize(
+    ("speakers", "lengths", "step_tokens"),
+    [*((each, (1, 17, 300, 40), 512) for each in (1, 7, 30, 70, 140)),
+     *((each, (1500, 1, 700, 900, 40), 2048) for each in (0, 8, 32))],
+)  # fmt: skip
 @torch.inference_mode()
-def test_graphs_give_what_eager_steps_give(decoder, speakers):
+def test_graphs_give_what_eager_steps_give(decoder, speakers, lengths, step_tokens):
     draw = torch.Generator().manual_seed(speakers)
 
     def prompt(length):
         return torch.randint(5, 4000, (length,), generator=draw).tolist()
 
     prompts = [prompt(n % 9 + 1) for n in range(speakers)]
-    late = [prompt(length) for length in (1, 17, 300, 40)]
+    late = [prompt(length) for length in lengths]
     # Cool, so that few tokens are near enough to each other for rounding to decide between them.
     various = [{}, {"top_k": 0, "top_p": 0.9}, {"repetition_penalty": 1.2}]
     various = [{"temperature": 0}, *({"temperature": 0.1, **params} for params in various)]
     found = []
     for has_graphs in (False, True):
-        world = World(decoder, speakers + len(late))
+        world = World(decoder, speakers + len(late), max(lengths) + 300, step_tokens)
         if has_graphs:
             world.prepare()
         else:
@@ -124,10 +128,12 @@ def test_graphs_give_what_eager_steps_give(decoder, speakers):
         for _ in range(6):
             world.step()
         for number, each in enumerate(late):
-            world.add(each, **various[number])
+            world.add(each, **various[number % 4])
         while world.step():
             pass
         world.scheduler.check()
         found.append([request.token_ids for request in world.requests])
     assert found[0] == found[1]
+    largest = max(getattr(shape, "tokens", 0) for shape in world.runner._graphs._graphs)
+    assert largest == step_tokens
     assert all(len(request.token_ids) == request.max_tokens for request in world.requests)

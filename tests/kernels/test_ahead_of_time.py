@@ -17,12 +17,16 @@ LINE = re.compile(r"^(\d+\.\d): (\d+) kernels", re.MULTILINE)
 
 LIST = """
 import importlib, pkgutil, sys
+import torch
 import townsfolk_kernels
+from townsfolk.engine.cuda_steps import CudaSteps
 from townsfolk.engine.launch_list import launch_list, random_on_paper
+from townsfolk.engine.step_inputs import LARGE_TOKENS, TOKENS
+from townsfolk.kv import KvCache
 from townsfolk.models import named_spec
 from townsfolk.models.mixes import MIXES
 from townsfolk_kernels.gpu.card import sample_cards
-from townsfolk_kernels.gpu.kernel import KERNELS
+from townsfolk_kernels.gpu.kernel import KERNELS, recorded
 
 for module in pkgutil.walk_packages(townsfolk_kernels.__path__, "townsfolk_kernels."):
     importlib.import_module(module.name)
@@ -34,6 +38,14 @@ for shape, mix in (("llama-tiny", None), ("llama-tiny", MIXES["q4_k_m"]), ("gemm
 tiny = random_on_paper(named_spec("llama-tiny"))
 first, second = (dict(launch_list(tiny, card).every()).keys() for _ in range(2))
 assert first == second, "what was noted once is noted again"
+with recorded(card) as noted, torch.inference_mode():
+    kv = KvCache.allocate(tiny.spec, 8, 16, tiny.dtype, tiny.device)
+    steps = CudaSteps.make(tiny, kv, [1], 64, 512, graph_tokens=LARGE_TOKENS[-1])
+    large = [each for each in steps.wanted if getattr(each, "tokens", 0) > TOKENS[-1]]
+    assert {each.decodes for each in large} == {0, 8, 16, 32, 64}
+    for shape in large:
+        steps.graph(shape).run()
+assert {launch.place for launch in noted.values()} <= first, "large graphs have others"
 print(*({kernel.full_name for kernel in KERNELS} - launched), sep="\\n")
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from townsfolk_kernels.sampling.masks import TokenMasks
 
 from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.step import StepItem
-from townsfolk.engine.step_inputs import Ints, StepInputs, StepShape
+from townsfolk.engine.step_inputs import TOKENS, Ints, StepInputs, StepShape
 from townsfolk.models import Decoder
 from townsfolk.models.decode_step import DecodeInputs, DecodeStep
 
@@ -283,7 +283,10 @@ class MixedGraph(StepGraph):
         """Take memory for the inputs; see `capture`."""
         super().__init__(resources)
         inputs = torch.from_numpy(StepInputs.pack(shape, (), ()).flat).to(self._device)
-        self._step = MixedStep(shape, inputs, resources.step, resources.workspace)
+        workspace = resources.workspace
+        if shape.tokens > TOKENS[-1]:  # its prompts fill the device, and need not be split
+            workspace = replace(workspace, prefill=None)
+        self._step = MixedStep(shape, inputs, resources.step, workspace)
         self.shape = shape
         self.flat, self.report = self._step.flat, self._step.report
 

@@ -44,6 +44,7 @@ from townsfolk.engine.step_inputs import (
     TOKENS,
     StepInputs,
     StepShape,
+    graph_sizes,
     is_decode,
 )
 from townsfolk.grammar.matcher import Bits
@@ -77,16 +78,20 @@ class CudaRunner:
         max_batch: int,
         context_length: int,
         adapters: int = 0,
+        graph_tokens: int = TOKENS[-1],
     ) -> None:
         """Make a runner with state for `max_batch` sequences of up to `context_length` tokens.
 
         Kernels that every request needs are compiled before this returns; see `prepare` for graphs.
-        All adapters that sequences name take `adapters` bytes at most.
+        All adapters that sequences name take `adapters` bytes at most; steps of up to
+        `graph_tokens` tokens become graphs.
         """
         begin = time.perf_counter()
         self._device, self._decoder = decoder.device, decoder
         self._vocab_size = decoder.spec.vocab_size
-        self._steps = CudaSteps.make(decoder, kv, eos_ids, max_batch, context_length, adapters)
+        self._steps = CudaSteps.make(
+            decoder, kv, eos_ids, max_batch, context_length, adapters, graph_tokens
+        )
         self._resources = self._steps.resources
         self._general: set[int] = set()  # slots for which the plain sampling kernels won't do
         self.adapters = SlotAdapters(decoder, max_batch, self._steps.stack)
@@ -105,7 +110,7 @@ class CudaRunner:
 
     def pace(self) -> Pace:
         """See `Runner`."""
-        return Pace([(decodes, tokens) for decodes in DECODES for tokens in TOKENS])
+        return Pace(graph_sizes(self._steps.graph_tokens))
 
     def launch(self, plan: StepPlan) -> LaunchedStep:
         """See `Runner`."""
@@ -317,7 +322,7 @@ class CudaRunner:
             shape = None  # more than the fused kernels take
         else:
             tokens = sum(chunk.count for chunk in chunks)
-            shape = StepShape.fitting(len(decodes), len(prompts), tokens)
+            shape = StepShape.fitting(len(decodes), len(prompts), tokens, self._steps.graph_tokens)
         graph = None if shape is None else self._graphs.get(shape)
         if graph is None:
             self._run_eagerly(step, decodes, prompts)

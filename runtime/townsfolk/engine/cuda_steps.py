@@ -23,7 +23,14 @@ from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.mixed_step import MixedStep, StepResources
 from townsfolk.engine.score_graph import ScoreGraph, ScoreShape
 from townsfolk.engine.slot_tables import SlotTables, table_width
-from townsfolk.engine.step_inputs import DECODES, PREFILLS, TOKENS, StepShape, decode_places
+from townsfolk.engine.step_inputs import (
+    DECODES,
+    PREFILLS,
+    TOKENS,
+    StepShape,
+    decode_places,
+    graph_sizes,
+)
 from townsfolk.kv import KvCache
 from townsfolk.models import Decoder
 from townsfolk.models.adapter_stack import AdapterStack
@@ -44,12 +51,14 @@ class CudaSteps:
             need not be split, nor other kernels.
         wanted: graphs to make beforehand: first what one player's talk with few characters needs.
         stack: adapters that rows of graphs may have; None where graphs know none.
+        graph_tokens: the most tokens of a graph.
     """
 
     graphs: GraphResources
     eager_workspace: AttentionWorkspace
     wanted: tuple[Shape, ...]
     stack: AdapterStack | None = None
+    graph_tokens: int = TOKENS[-1]
 
     @classmethod
     def make(
@@ -60,6 +69,7 @@ class CudaSteps:
         max_batch: int,
         context_length: int,
         adapters: int = 0,
+        graph_tokens: int = TOKENS[-1],
     ) -> CudaSteps:
         """Take the memory for steps of up to `max_batch` sequences.
 
@@ -70,6 +80,7 @@ class CudaSteps:
             max_batch: the most sequences.
             context_length: the most tokens of one.
             adapters: bytes of all adapters that sequences may name; 0 for none.
+            graph_tokens: the most tokens of a graph.
         """
         device, on_gpu = decoder.device, decoder.device.type == "cuda"
         largest = bucket(min(max_batch, MOST_FUSED))
@@ -95,11 +106,11 @@ class CudaSteps:
             torch.cuda.Stream(device) if on_gpu else None,
         )
         has_long = fused.long_from is not None and context_length > fused.long_from
-        wanted = _wanted(largest, most_decodes, has_long)
+        wanted = _wanted(largest, most_decodes, graph_tokens, has_long)
         if fused.takes_adapters:
             decodes = [each for each in wanted if isinstance(each, DecodeShape)]
             wanted += [replace(each, adapted=True) for each in decodes if not each.is_long]
-        return cls(graphs, replace(workspace, prefill=None), tuple(wanted), stack)
+        return cls(graphs, replace(workspace, prefill=None), tuple(wanted), stack, graph_tokens)
 
     @property
     def resources(self) -> StepResources:
@@ -124,12 +135,11 @@ class CudaSteps:
         return MixedStep(shape, inputs, self.resources, self.eager_workspace)
 
 
-def _wanted(largest: int, most_decodes: int, has_long: bool) -> list[Shape]:
+def _wanted(largest: int, most_decodes: int, graph_tokens: int, has_long: bool) -> list[Shape]:
     sizes = sorted({bucket(batch) for batch in range(1, largest + 1)})
     mixed: list[Shape] = [
         StepShape.graph(decodes, tokens)
-        for decodes in DECODES
-        for tokens in TOKENS
+        for decodes, tokens in graph_sizes(graph_tokens)
         if decodes <= most_decodes and (tokens > decodes or decodes > MOST_FUSED)
         if tokens >= decodes
     ]

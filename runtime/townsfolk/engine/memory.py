@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from townsfolk_kernels import Activation
 from townsfolk.config import EngineSettings
 from townsfolk.engine.errors import NotEnoughMemoryError, UnfitSettingError
 from townsfolk.engine.nvml import process_bytes
+from townsfolk.engine.step_inputs import LARGE_TOKENS, TOKENS
 from townsfolk.host_memory import available_bytes, total_bytes
 from townsfolk.kv.cache import MIB, block_bytes
 from townsfolk.models import DecoderSpec
@@ -35,13 +37,11 @@ fp32 logits, which for a vocabulary of 128,000 are 0.5 MB each."""
 # So many fp32 copies of them: in decode steps and sampling, and where prompts are scored.
 _DRAWN_COPIES = 6
 _SCORED_COPIES = 4
-# Graphs with prompts keep the activations of so many tokens, beside those of the largest step.
-_GRAPH_TOKENS = 512
 # Workspaces of cuBLAS (on an H200 32 MiB for each of four threads and streams), those of attention
 # and split products, inputs of graphs, and what PyTorch's segments round up.
 _FIXED_WORK = 256 * MIB
 # Numbers that a product of a step with prompts makes of quantised weights at once: so many in
-# graphs, which keep that memory, and as many outside of them, there twice with longer steps.
+# graphs, which keep that memory, and as many outside of them, in both twice with longer steps.
 _TILE_VALUES = 1 << 24
 
 
@@ -58,6 +58,7 @@ class MemoryPlan:
         block_size: tokens in a block.
         context_length: longest prompt and reply together, in tokens.
         step_tokens: tokens that one step computes at most.
+        graph_tokens: tokens of a CUDA graph at most.
         limit: of all of it together, on a GPU; None where none is set.
         kv_dtype: of keys and values; int8 with scales.
         adapters: what adapters may take that requests name; on the CPU only that is limited.
@@ -71,6 +72,7 @@ class MemoryPlan:
     block_size: int
     context_length: int
     step_tokens: int
+    graph_tokens: int
     limit: int | None
     kv_dtype: torch.dtype
     adapters: int = 0
@@ -111,13 +113,15 @@ class MemoryPlan:
         limit = settings.gpu_memory_mib * MIB if on_gpu and settings.gpu_memory_mib else None
         set_kv = settings.kv_memory_mib * MIB if settings.kv_memory_mib else None
         wanted = set_kv or _USUAL_KV
-        for steps in _step_sizes(settings, device):
-            work = _work_bytes(spec, dtype, outline, steps, settings.max_batch) if on_gpu else 0
+        for steps, in_graphs in _step_sizes(settings, device):
+            tokens = (steps, min(steps, in_graphs))
+            work = _work_bytes(spec, dtype, outline, tokens, settings.max_batch) if on_gpu else 0
             work += _adapter_work_bytes(spec, dtype, steps) if on_gpu and adapters else 0
             taken = weights + work + cuda + adapters
-            room = wanted if limit is None else max(limit - taken, 0)
+            room = (_free(device) if limit is None else limit - cuda) - (taken - cuda)
             if room >= wanted:
                 break
+        room = wanted if limit is None else max(room, 0)
         if set_kv is not None:
             room = min(room, set_kv)
         kept = kv_dtype(spec, dtype, device, settings)
@@ -135,6 +139,7 @@ class MemoryPlan:
                 room // each * settings.block_size,
             ),
             step_tokens=steps,
+            graph_tokens=in_graphs,
             limit=limit,
             kv_dtype=kept,
             adapters=adapters,
@@ -290,19 +295,40 @@ def own_bytes(device: torch.device) -> int:
     return now + _KERNELS
 
 
-def _step_sizes(settings: EngineSettings, device: torch.device) -> list[int]:
-    """Return sizes of steps in tokens, the preferred first; smaller ones need less work space."""
+def _step_sizes(settings: EngineSettings, device: torch.device) -> list[tuple[int, int]]:
+    """Return sizes of steps in tokens, and of graphs, the preferred first.
+
+    Smaller ones need less work space: graphs keep the activations of their largest step, beside
+    those of steps that are none.
+    """
+    small = TOKENS[-1]
+    if device.type == "cpu":
+        usual = [(steps, small) for steps in _STEP_TOKENS["cpu"]]
+    elif settings.gpu_memory_mib is None:
+        usual = [(_STEP_TOKENS["cuda"][0], most) for most in (LARGE_TOKENS[-1], small)]
+    else:
+        usual = [(steps, small) for steps in _STEP_TOKENS["cuda"]]
     if settings.step_token_budget is not None:
-        return [settings.step_token_budget]
-    usual = _STEP_TOKENS[device.type]
-    sizes = usual if settings.gpu_memory_mib is not None and device.type == "cuda" else usual[:1]
-    return [max(size, settings.max_batch) for size in sizes]
+        usual = [(settings.step_token_budget, most) for _, most in usual]
+        return list(dict.fromkeys(usual))
+    return [(max(steps, settings.max_batch), most) for steps, most in usual]
+
+
+def _free(device: torch.device) -> int:
+    """Return what is free on the device; any amount where that can't be known."""
+    if device.type != "cuda" or not torch.cuda.is_available():
+        return sys.maxsize
+    return torch.cuda.mem_get_info(device)[0]
 
 
 def _work_bytes(
-    spec: DecoderSpec, dtype: torch.dtype, outline: WeightOutline, steps: int, rows: int
+    spec: DecoderSpec,
+    dtype: torch.dtype,
+    outline: WeightOutline,
+    tokens: tuple[int, int],
+    rows: int,
 ) -> int:
-    """Return a bound of the work space of a step of so many tokens and rows."""
+    """Return a bound of the work space of steps: of so many tokens, also in graphs, and rows."""
     heads = max(layer.attention.query_width for layer in spec.layers)
     kv_heads = max(layer.attention.kv_width for layer in spec.layers)
     inner = max(layer.mlp.width for layer in spec.layers)
@@ -312,11 +338,11 @@ def _work_bytes(
     if outline.is_quantized or not all(_is_lean(layer) for layer in spec.layers):
         # Plain operations in between: norms of heads and multipliers in fp32, activations apart.
         token += 6 * (heads + kv_heads) + 4 * spec.hidden_size + 2 * inner
-    activations = (steps + min(steps, _GRAPH_TOKENS)) * token * dtype.itemsize
+    activations = sum(tokens) * token * dtype.itemsize
     copies = _DRAWN_COPIES * min(rows, SCORED_ROWS) + _SCORED_COPIES * SCORED_ROWS
     scores = copies * spec.vocab_size * 4
     said = rows * spec.vocab_size * 2  # how often each row has said each token
-    tiles = 3 if steps > _GRAPH_TOKENS else 2
+    tiles = sum(2 if each > TOKENS[-1] else 1 for each in tokens)
     values = tiles * _TILE_VALUES * dtype.itemsize if outline.is_quantized else 0
     masks = 2 * rows * spec.vocab_size // 8  # of grammars
     return activations + scores + said + values + masks + _FIXED_WORK

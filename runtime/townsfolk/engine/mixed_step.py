@@ -100,7 +100,8 @@ class MixedStep:
             singles=shape.decodes,
             workspace=self._workspace,
         )
-        batch = ModelBatch(*self._gathered, layout, adapters)
+        token_ids, wide_positions, places = self._gathered
+        batch = ModelBatch(token_ids, wide_positions, places, layout, adapters)
         hidden = own.decoder.forward(batch, own.kv)  # [tokens, hidden]
         logits = own.decoder.logits(hidden.index_select(0, last))
         own.sampler.draw_into(logits, draws, indices, self.report.part(slice(0, shape.sequences)))

@@ -122,7 +122,10 @@ class Pace:
             most = self.prompt_tokens(decodes, prompts)
         else:
             most = self.undisturbed_tokens(wanted()) if self._sizes else None
-        return TokenAllowance(budget if most is None else min(budget, most))
+        tokens = budget if most is None else min(budget, most)
+        room = self._room(decodes)
+        # A step that is no graph takes as long as two that are.
+        return TokenAllowance(room if room < tokens < 2 * room else tokens)
 
     def undisturbed_tokens(self, wanted: int) -> int | None:
         """Return prompt tokens for a step in which nobody decodes; None for as many as fit.
@@ -130,7 +133,7 @@ class Pace:
         Args:
             wanted: tokens that all prompts still need at most.
         """
-        largest = max((total - places for places, total in self._sizes), default=0)
+        largest = self._room(0)
         return largest if 0 < wanted <= _FEW * largest else None
 
     def prompt_tokens(self, decodes: int, prompts: int) -> int | None:
@@ -194,6 +197,10 @@ class Pace:
             if (own, total) in self._measured:
                 return self._measured[own, total].seconds / _UNKNOWN**above
         return None
+
+    def _room(self, decodes: int) -> int:
+        """Return the prompt tokens of the largest size beside so many decodes; 0 without any."""
+        return max((total - own for own, total in self._sizes if own >= decodes), default=0)
 
     def _places(self, decodes: int) -> int | None:
         return next((own for own, _ in self._sizes if own >= decodes), None)

@@ -74,7 +74,9 @@ def _runner(
     if decoder.device.type == "cuda" and has_triton():
         from townsfolk.engine.cuda_runner import CudaRunner  # importing it needs Triton
 
-        return CudaRunner(decoder, kv, eos_ids, max_batch, context, plan.adapters)
+        return CudaRunner(
+            decoder, kv, eos_ids, max_batch, context, plan.adapters, plan.graph_tokens
+        )
     return EagerRunner(decoder, kv, eos_ids, max_batch, context)
 
 
