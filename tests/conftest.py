@@ -43,6 +43,7 @@ LONG = (
     "kernels/test_ahead_of_time.py",
     "real/test_gemma3.py",
     "godot/test_npc.py",
+    "godot/test_npc_connection.py",
     "godot/test_export.py",
     "real/test_smollm2.py",
     "bench/test_measurements.py",

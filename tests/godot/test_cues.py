@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 import pytest
 from godot_engine import Godot
+from godot_events import EVENT, GRPC_WEB, HEARD, SPOKE, free_port
 from runtime_process import LaunchedRuntime, launch_runtime
 
-HEARD, SPOKE, EVENT = 1, 2, 3
-GRPC_WEB = "2"  # of the project setting townsfolk/connection/transport
 SCRIPT = """
 [[lines]]
 cue = "none"
@@ -46,11 +44,6 @@ says = "Well now. Where was I?"
 cue = "said"
 says = "You said {heard}"
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
