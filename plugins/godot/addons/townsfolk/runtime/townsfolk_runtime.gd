@@ -24,6 +24,7 @@ enum State { STOPPED, STARTING, CONNECTING, READY, WAITING, FAILED }
 
 const Backoff := preload("backoff.gd")
 const ConverseStream := preload("converse_stream.gd")
+const EndingProcesses := preload("ending_processes.gd")
 const FrameReporter := preload("frame_reporter.gd")
 const GrpcCall := preload("../transport/grpc_call.gd")
 const NpcCast := preload("npc_cast.gd")
@@ -77,7 +78,7 @@ var cast := NpcCast.new()
 var connection_count := 0
 
 var _child: RuntimeProcess
-var _stopped_processes: Array[RuntimeProcess] = []  # asked to end
+var _ending := EndingProcesses.new()
 var _link: RuntimeLink
 var _launch := Callable()  # starts the child again, when this side started it
 var _address := ""
@@ -112,8 +113,7 @@ func _process(_delta: float) -> void:
 	_frames.begin_frame()
 	if _child != null:
 		_child.poll()
-	if not _stopped_processes.is_empty():
-		_poll_stopped_processes()
+	_ending.poll()
 	if _link != null and _poll_budget.allows_poll():
 		_link.poll(int(frame_budget_ms * 1000.0))
 		_poll_budget.note_poll()
@@ -253,8 +253,7 @@ func _let_go() -> void:
 	_was_ready = false
 	_drop_link()
 	if _child != null:
-		_child.stop()
-		_stopped_processes.append(_child)
+		_ending.add(_child)
 		_child = null
 
 
@@ -271,13 +270,6 @@ func _start_process(executable: String, model: String, arguments: PackedStringAr
 	else:
 		_child = null
 		_give_up(error)
-
-
-func _poll_stopped_processes() -> void:
-	for stopped: RuntimeProcess in _stopped_processes.duplicate():
-		stopped.poll()
-		if stopped.pid == 0:
-			_stopped_processes.erase(stopped)
 
 
 func _on_process_ready(address: String, token: String) -> void:
