@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ _FRAMES = 64  # that are remembered
 _REPORTS = 64  # whose delays are
 # A clock that was never further behind ours when a report came is ours: processes of a machine
 # share one, unless they count from their own start. What lies between is the delay alone then.
-_SAME_CLOCK_S = 0.05
+# Where ours is a coarse one (Python 3.12 on Windows), games have a finer one that is near it.
+_SAME_CLOCK_S = 0.02 if time.get_clock_info("monotonic").resolution < 0.001 else 0.0
 _UNBOUND = 0.9  # of the target, below which frames come when they can and not as aimed for
 _LIKE_TARGET = 0.02  # part of the target by which frames may miss it and still be taken to keep it
 _UNKNOWN = 0.5  # part of the target that a frame is taken to be busy that does not say
