@@ -238,7 +238,7 @@ def _sketched(rng: Random, source: Source, *, acts: bool, is_natural: bool = Fal
         )
 
     def more(kind: str) -> None:
-        if is_natural and rng.random() < _MORE_SHARE:
+        if rng.random() < _MORE_SHARE and is_natural:
             talk.add(_MORE[kind], **sketch.slots)
 
     talk = Talk(rng, source, sketch.character)
