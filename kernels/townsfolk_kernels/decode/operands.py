@@ -62,7 +62,7 @@ class LaunchConfig:
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """Who decodes.
+    """The sequences of a decode step.
 
     Attributes:
         rows: [batch], int32: which row of `tables`; below 0 for a place that is not used, for

@@ -259,7 +259,7 @@ def rope_store_attend(
             stream times the norm's weight.
         norm: what is left of that norm.
         layer: the layer's heads.
-        sequences: who decodes.
+        sequences: those that decode.
         out: [batch, heads, head_dim], dtype of the activations.
         workspace: for at least batch * kv_heads * splits programs, the launch's splits rounded up
             to a power of two.

@@ -1,4 +1,4 @@
-"""Steps as CUDA graphs of model and sampler: of those who decode, and with prompts beside them."""
+"""Steps as CUDA graphs of model and sampler: decodes alone, and with prompts beside them."""
 
 from __future__ import annotations
 

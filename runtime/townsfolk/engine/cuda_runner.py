@@ -66,7 +66,7 @@ class CudaRunner:
     """See the module; a step ahead of the host."""
 
     depth = 2
-    # A prompt in a step costs all who decode in it: what it would gain was not measured yet.
+    # A prompt in a step delays all its decodes; what it would gain is not measured.
     least_forced: int | None = None
     scores_in_graphs = False  # it never ran on a GPU
 
@@ -239,7 +239,7 @@ class CudaRunner:
         self._graphs.close()
 
     def _admit(self, plan: StepPlan) -> dict[int, Exception]:
-        """Write how those draw who join; return what was wrong, by slot."""
+        """Write how sequences that join draw; return what was wrong, by slot."""
         refused: dict[int, Exception] = self._resources.sampler.admit(
             [each.sampling for each in plan.admitted]
         )

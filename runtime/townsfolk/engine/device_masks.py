@@ -24,7 +24,7 @@ class DeviceMasks:
         slots: [places], int32: the slot that draws; -1 for none.
         rows: [places], int32: the row of `bits` with its mask; -1 where it may draw any token.
         bits: [places, words], int32: masks.
-        memory: `bits`, for who computes masks: what is there need not be written once more.
+        memory: `bits`, for the code that computes masks: what is there need not be copied.
     """
 
     def __init__(self, places: int, vocab_size: int, device: torch.device) -> None:

@@ -238,7 +238,7 @@ class EagerRunner:
                 self._score(step, [place], [part])
 
     def _compute_drafts(self, step: EagerStep, place: int, hidden: Tensor) -> None:
-        """Verify an item's drafts, which concerns nobody else if it fails."""
+        """Verify an item's drafts; a failure concerns that item only."""
         try:
             self._verify(step, place, hidden)
         except Exception as error:

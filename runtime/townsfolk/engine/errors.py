@@ -172,7 +172,7 @@ class ModelStaysError(EngineError):
 
 
 class ModelReloadError(EngineError):
-    """The model was released while nobody needed it, and can't be loaded again now.
+    """The model was released while no request needed it, and can't be loaded again now.
 
     Attributes:
         reason: why not.

@@ -274,9 +274,9 @@ class EngineLoop:
         return None if step is None or self._in_flight[0][0] is not step else step
 
     def _mask(self, runner: Runner) -> None:
-        """Have those draw who are under a grammar, once what they follow is known.
+        """Have sequences under a grammar draw, once the tokens before are known.
 
-        The device computes their step meanwhile; those who are under none have drawn already.
+        The device computes their step meanwhile; all others have drawn already.
         """
         if (step := self._next_unmasked()) is None:
             return

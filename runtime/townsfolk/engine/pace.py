@@ -10,7 +10,7 @@ _WEIGHT = 0.2  # of a new measurement
 _STALE = 500  # steps with prompts after which a size is tried again
 _UNKNOWN = 1.2  # how much longer a size takes that was not measured than the one before, at a guess
 _FIRST = 128  # places of a step before anything was measured
-# Steps of the largest size that prompts which nobody interrupts go through rather than one of any
+# Steps of the largest size that prompts without decodes go through rather than one of any
 # size: such a step is launched by the host bit by bit, which took 8 ms for 512 tokens of
 # Llama-3.2-1B on an H200, and 12 for 2,048.
 _FEW = 3
@@ -128,7 +128,7 @@ class Pace:
         return TokenAllowance(room if room < tokens < 2 * room else tokens)
 
     def undisturbed_tokens(self, wanted: int) -> int | None:
-        """Return prompt tokens for a step in which nobody decodes; None for as many as fit.
+        """Return prompt tokens for a step without decodes; None for as many as fit.
 
         Args:
             wanted: tokens that all prompts still need at most.

@@ -1,4 +1,4 @@
-"""Whether the model is in memory: given back when nobody needs it, loaded again on demand."""
+"""Whether the model is in memory: given back when no request needs it, loaded on demand."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Residency:
 
         Args:
             resident: the model.
-            pool: who holds which block of its KV.
+            pool: which sequence holds which block of its KV.
             load: loads it again; None if it must stay.
         """
         self.state = ModelState.LOADED

@@ -89,7 +89,7 @@ class Runner(Protocol):
         """
 
     def seconds(self, step: Any) -> float | None:
-        """Return how long a step took that was collected; None where nobody measured."""
+        """Return how long a step took that was collected; None where it was not measured."""
 
     def prepare(self) -> float | None:
         """Use a moment in which there is nothing to compute, a few milliseconds at most.

@@ -237,7 +237,7 @@ class Scheduler:
         return added
 
     def _has_room(self, sequence: Sequence, capacity: int, draft: StepDraft) -> bool:
-        """Return whether there are blocks for more tokens, which it then owns; preempt nobody."""
+        """Return whether there are blocks for more tokens, which it then owns; preempt none."""
         known = len(sequence.table.block_ids)
         try:
             sequence.table.grow(capacity)

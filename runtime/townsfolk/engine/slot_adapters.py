@@ -73,7 +73,7 @@ class SlotAdapters:
                     self._updates[other] = self._stack.updates(other)
 
     def update(self, plan: StepPlan) -> None:
-        """Note the adapters of those who join."""
+        """Note the adapters of sequences that join."""
         changed = False
         for each in plan.admitted:
             slot = each.sampling.slot

@@ -31,7 +31,7 @@ class SlotTables:
         self.blocks = torch.zeros(max_slots, max_blocks, dtype=torch.int32, device=device)
 
     def update(self, plan: StepPlan) -> None:
-        """Write the tables of those who join, and the blocks that others have got since."""
+        """Write the tables of sequences that join, and the blocks that others have got since."""
         width = self.blocks.shape[1]
         places: list[int] = []
         blocks: list[int] = []

@@ -55,7 +55,7 @@ class EngineStats:
         waiting: requests that wait for room.
         tokens_per_second: tokens generated for each second, over the last two seconds.
         kv_blocks_used: KV blocks held by requests.
-        kv_blocks_cached: KV blocks nobody holds whose content can be used again.
+        kv_blocks_cached: KV blocks of no sequence whose content can be used again.
         kv_blocks_free: KV blocks that are empty.
         ttft_p50_ms: median time to first token of the last 256 requests, in milliseconds.
         ttft_p99_ms: its 99th percentile.

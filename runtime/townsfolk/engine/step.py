@@ -96,8 +96,8 @@ class StepPlan:
         vacated: slots whose sequences have left the batch since the last step.
         admitted: sequences that join it, in slots that may be among those.
         grown: slots whose block tables have got longer; from which place on, and the new blocks.
-        items: who computes what, a slot at most once.
-        timed: whether somebody wants to know how long it takes.
+        items: what each sequence computes, a slot at most once.
+        timed: whether its time is to be taken.
         is_simple: whether all items take tokens and draw one, and nothing else: none is scored,
             masked, paired, verified or reports log-probabilities. Most steps are, and none of their
             items need then be asked.

@@ -12,7 +12,7 @@ _LOOKS = 32  # sequences that one call looks at, at most
 
 
 class Waiting:
-    """Who waits, the most important first, and who may as well wait for another's prompt.
+    """Sequences that wait, the most important first; some wait for another's prompt.
 
     When many come at once whose prompts begin alike, as with shared lore, the first one computes
     that beginning and the others then find it in the cache. Those are set aside until it is

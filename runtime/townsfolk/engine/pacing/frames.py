@@ -68,7 +68,7 @@ class FrameReport:
     """What a game tells of its frames.
 
     Attributes:
-        reporter: who tells.
+        reporter: what reports them.
         arrived: when it came, on this process's monotonic clock, in seconds.
         clock: when it was sent, on the reporter's own clock, in seconds.
         target_s: from one frame's beginning to the next, as the game aims for.

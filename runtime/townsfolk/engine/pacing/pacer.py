@@ -39,7 +39,7 @@ class StepLimit:
     Attributes:
         decodes: sequences that decode.
         prompt_tokens: tokens of prompts.
-        estimate_s: what it is expected to take; None where nobody knows.
+        estimate_s: what it is expected to take; None where that is not known.
         is_forced: whether it runs though it does not fit, or nobody knows whether it does.
     """
 
@@ -97,9 +97,9 @@ class PaceStats:
 class FramePacer:
     """Lets a step run where it fits between the frames of every game that reports.
 
-    Knows no thread and no clock: whoever calls says what time it is, in seconds. Where nothing
+    Knows no thread and no clock: the caller says what time it is, in seconds. Where nothing
     fits, the smallest step that helps runs all the same once the policy's patience is at an end,
-    for those who decode and for prompts each, so that answers go on beside any game.
+    for sequences that decode and for prompts each, so that answers go on beside any game.
     """
 
     def __init__(self, padded: Sequence[Size] = ()) -> None:
@@ -111,7 +111,7 @@ class FramePacer:
         self._clocks: dict[str, FrameClock] = {}
         self._sizes = StepSizes(padded)
         self._times = StepTimes(self._sizes)
-        # Since when those who decode and prompts have waited for a step.
+        # Since when sequences that decode, and prompts, have waited for a step.
         self._decodes_wait: float | None = None
         self._prompts_wait: float | None = None
         self._delayed = self._forced = self._missed = self._late = 0
@@ -273,14 +273,14 @@ class FramePacer:
         return min(waits) + policy.patience_s
 
     def _neglects(self, limit: StepLimit, demand: Demand) -> bool:
-        """Return whether a step leaves those waiting who have waited longest."""
+        """Return whether a step leaves out what has waited longest."""
         decodes, prompts = self._decodes_wait, self._prompts_wait
         if prompts is None or (decodes is not None and decodes <= prompts):
             return limit.decodes < demand.decodes
         return limit.prompt_tokens == 0
 
     def _is_new(self, demand: Demand) -> bool:
-        """Return whether nobody knows what the smallest step takes that would help."""
+        """Return whether the time of the smallest step that would help is unknown."""
         if demand.decodes:
             return not self._times.is_known(demand.decodes, 0)
         return not self._times.is_known(0, self._least(demand))
@@ -300,7 +300,7 @@ class FramePacer:
         beside = self._prompts(decodes, demand, room_s, share)
         if beside is not None:
             return beside
-        # No prompt fits beside all who decode: it has its turn when it has waited longer.
+        # No prompt fits beside all decodes: it has its turn when it has waited longer.
         if decodes and not self._prompts_waited_longer():
             return StepLimit(decodes, 0, self._times.estimate(decodes, 0, share))
         return self._prompts(0, demand, room_s, share) or (
@@ -315,7 +315,7 @@ class FramePacer:
     def _prompts(
         self, decodes: int, demand: Demand, room_s: float, share: float
     ) -> StepLimit | None:
-        """Return the largest step with prompts that fits, beside so many who decode."""
+        """Return the largest step with prompts that fits, beside so many decodes."""
         fitting = None
         for chunk in self._sizes.chunks(decodes):
             tokens = min(chunk, demand.prompt_tokens)
@@ -328,7 +328,7 @@ class FramePacer:
         return fitting
 
     def _smallest(self, demand: Demand, share: float) -> StepLimit:
-        """Return the smallest step that helps those who have waited longest."""
+        """Return the smallest step that computes what has waited longest."""
         decodes, prompts = self._decodes_wait, self._prompts_wait
         if decodes is not None and (prompts is None or decodes <= prompts):
             seconds = self._times.estimate(demand.decodes, 0, share)
@@ -350,7 +350,7 @@ class FramePacer:
         return self._begin(now, demand, replace(limit, is_forced=True))
 
     def _begin(self, now: float, demand: Demand, limit: StepLimit) -> StepLimit:
-        """Note that a step begins, and who need not wait for one any more."""
+        """Note that a step begins, and what need not wait for one any more."""
         waits = [wait for wait in (self._decodes_wait, self._prompts_wait) if wait is not None]
         self._delayed += min(waits) < now
         if limit.decodes >= demand.decodes:

@@ -54,7 +54,7 @@ class StepSizes:
         return _rounded(decodes), _rounded(decodes + prompt_tokens)
 
     def chunks(self, decodes: int) -> list[int]:
-        """Return how many tokens of prompts fill a step of each size, beside so many who decode."""
+        """Return how many tokens of prompts fill a step of each size, beside so many decodes."""
         own = self._beside(decodes)
         most = max((total for _, total in own), default=0)
         filled = [total - places for places, total in own]
@@ -65,7 +65,7 @@ class StepSizes:
         ]
 
     def _beside(self, decodes: int) -> list[Size]:
-        """Return the padded sizes for so many who decode, the smallest first."""
+        """Return the padded sizes for so many decodes, the smallest first."""
         least = min((size[0] for size in self._padded if size[0] >= decodes), default=None)
         return [size for size in self._padded if size[0] == least]
 
