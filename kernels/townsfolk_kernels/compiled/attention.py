@@ -29,6 +29,7 @@ from townsfolk_kernels.compiled.vectors import (
     store_bf16,
     store_scalar,
     total,
+    turn,
 )
 
 SPLIT = 512
@@ -56,16 +57,11 @@ def turn_head(source, target, head_dim, norm, eps, rotation):
             value = load(source + at)
             squares = multiply_add(value, value, squares)
         scale = 1.0 / math.sqrt(total(squares) / head_dim + eps)
-    for at in range(0, 4 * head_dim, 8):
-        even = load_scalar(source + at) * scale
-        odd = load_scalar(source + at + 4) * scale
+    for at in range(0, 4 * head_dim, 4 * LANES):
+        numbers = load(source + at)
         if norm != 0:
-            even *= load_scalar(norm + at)
-            odd *= load_scalar(norm + at + 4)
-        cosine = load_scalar(rotation + at)
-        sine = load_scalar(rotation + at + 4)
-        store_scalar(target + at, even * cosine - odd * sine)
-        store_scalar(target + at + 4, even * sine + odd * cosine)
+            numbers = multiply(multiply(numbers, splat(scale)), load(norm + at))
+        store(target + at, turn(numbers, load(rotation + at)))
 
 
 def _over_pages(load_numbers, store_numbers, size):

@@ -17,6 +17,9 @@ are then summed exactly, blocks in fp32, in one order.
 
 from __future__ import annotations
 
+import numpy as np
+from numba import types
+
 from townsfolk_kernels.compiled.compiler import compiled
 from townsfolk_kernels.compiled.vectors import (
     LANES,
@@ -34,11 +37,14 @@ from townsfolk_kernels.compiled.vectors import (
     multiply_add,
     nearest,
     no_ints,
+    prefetch,
     put_above,
     repeat_bytes,
     splat,
+    splat_int32,
     store,
     store_int8,
+    store_int32,
     store_scalar,
     to_floats,
     total,
@@ -47,8 +53,8 @@ from townsfolk_kernels.compiled.vectors import (
 COLUMNS = 32
 """Of a block."""
 QUANTIZED_BYTES = 48
-"""Of 32 quantised numbers: their scale, the sums of both halves, padding, and int8."""
-_NUMBERS = 16
+"""Of 32 quantised numbers: scale, sums of both halves, -128 times that of integers, and int8."""
+_INTEGER_SUM, _NUMBERS = 12, 16
 
 
 @compiled
@@ -57,12 +63,14 @@ def quantize(x, columns, target):
     for _ in range(columns // COLUMNS):
         low, high = load(x), load(x + 4 * LANES)
         most = largest(greater(absolute(low), absolute(high)))
-        inverse = 127.0 / most if most > 0 else 0.0
-        scale = most / 127.0
-        low, high = nearest(multiply(low, splat(inverse))), nearest(multiply(high, splat(inverse)))
+        inverse = splat(np.float32(127.0) / most if most > 0 else np.float32(0.0))
+        scale = most / np.float32(127.0)
+        low, high = nearest(multiply(low, inverse)), nearest(multiply(high, inverse))
+        low_sum, high_sum = total(low), total(high)
         store_scalar(target, scale)
-        store_scalar(target + 4, total(low) * scale)
-        store_scalar(target + 8, total(high) * scale)
+        store_scalar(target + 4, low_sum * scale)
+        store_scalar(target + 8, high_sum * scale)
+        store_int32(target + _INTEGER_SUM, -128 * types.int32(low_sum + high_sum))
         store_int8(target + _NUMBERS, low)
         store_int8(target + _NUMBERS + LANES, high)
         x += 4 * COLUMNS
@@ -113,12 +121,20 @@ def _high_of_8(integers, number):
     return load_bytes(integers + 64 * (4 + number))
 
 
-def _product(low_of, high_of, halved):
-    """Multiply with blocks, whose first 16 columns have scales of their own where `halved`."""
+def _product(low_of, high_of, lines, halved=False, folded=False):
+    """Multiply with blocks, whose first 16 columns have scales of their own where `halved`.
+
+    Blocks take `lines` of 64 bytes. Where `folded`, integers have no shifts, and the offset 128,
+    with which sums begin.
+    """
 
     @compiled
     def finish(result, scales, low_sums, high_sums, low_scale, high_scale, low_shift, high_shift):
         scale = splat(load_scalar(scales))
+        if folded:
+            return multiply_add(
+                to_floats(add_ints(low_sums, high_sums)), multiply(low_scale, scale), result
+            )
         low_sum, high_sum = load_scalar(scales + 4), load_scalar(scales + 8)
         if halved:
             low, high = multiply(low_scale, scale), multiply(high_scale, scale)
@@ -129,6 +145,12 @@ def _product(low_of, high_of, halved):
         whole = to_floats(add_ints(low_sums, high_sums))
         result = multiply_add(whole, multiply(low_scale, scale), result)
         return multiply_add(low_shift, splat(low_sum + high_sum), result)
+
+    @compiled
+    def begin(x):
+        if folded:
+            return splat_int32(x + _INTEGER_SUM)
+        return no_ints()
 
     @compiled
     def of_group(part, group, x, count, tile):
@@ -150,7 +172,10 @@ def _product(low_of, high_of, halved):
                 x_3 = x_2 + row_bytes
                 x_4 = x_3 + row_bytes
                 for _ in range(blocks):
-                    low_1 = low_2 = low_3 = low_4 = no_ints()
+                    if sequence == 0:  # the next 16 rows: the processor foresees too little
+                        for line in range(lines):
+                            prefetch(at + blocks * size + 64 * line)
+                    low_1, low_2, low_3, low_4 = begin(x_1), begin(x_2), begin(x_3), begin(x_4)
                     high_1 = high_2 = high_3 = high_4 = no_ints()
                     for number in range(4):
                         low = low_of(at + integers_at, number)
@@ -184,7 +209,7 @@ def _product(low_of, high_of, halved):
                 sequence += 4
             else:
                 for _ in range(blocks):
-                    low_1 = high_1 = no_ints()
+                    low_1, high_1 = begin(x_1), no_ints()
                     for number in range(4):
                         low = low_of(at + integers_at, number)
                         high = high_of(at + integers_at, number)
@@ -205,7 +230,7 @@ def _product(low_of, high_of, halved):
     return of_group
 
 
-four_bits = _product(_low_of_4, _high_of_4, False)
-five_bits = _product(_low_of_5, _high_of_5, False)
-six_bits = _product(_low_of_6, _high_of_6, True)
-eight_bits = _product(_low_of_8, _high_of_8, False)
+four_bits = _product(_low_of_4, _high_of_4, 5)
+five_bits = _product(_low_of_5, _high_of_5, 6)
+six_bits = _product(_low_of_6, _high_of_6, 7, halved=True)
+eight_bits = _product(_low_of_8, _high_of_8, 9, folded=True)

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import models, register_model
 
 from townsfolk_kernels.compiled.compiler import compiled
-from townsfolk_kernels.compiled.intrinsics import IS_X86, call, operation, pointer
+from townsfolk_kernels.compiled.intrinsics import IS_X86, Build, call, operation, pointer
 from townsfolk_kernels.compiled.levels import has_feature
 
 LANES = 16
@@ -86,6 +86,18 @@ def load_fp16(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
 def no_ints(builder: ir.IRBuilder) -> ir.Value:
     """Return 16 zeros."""
     return ir.Constant(_INTS, [0] * LANES)
+
+
+@operation(ints, types.int64)
+def splat_int32(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Return the same int32 number, from memory, 16 times."""
+    return _splat(builder, _load(builder, address, _I32), LANES)
+
+
+@operation(types.void, types.int64, types.int32)
+def store_int32(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
+    """Store one int32 number."""
+    builder.store(value, pointer(builder, address, _I32), align=1)
 
 
 @operation(ints, ints, ints)
@@ -317,9 +329,8 @@ def absolute(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
     return call(builder, "llvm.fabs.v16f32", _FLOATS, vector)
 
 
-@operation(types.float32, floats)
-def total(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """Return the sum of all lanes, by halves."""
+def _by_halves(builder: ir.IRBuilder, vector: ir.Value, join: Build) -> ir.Value:
+    """Join all lanes to one value."""
     lanes = LANES
     while lanes > 1:
         lanes //= 2
@@ -332,14 +343,41 @@ def total(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
             )
             for first in (0, lanes)
         ]
-        vector = builder.fadd(*halves)
+        vector = join(*halves)
     return builder.extract_element(vector, _I32(0))
 
 
 @operation(types.float32, floats)
+def total(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """Return the sum of all lanes, by halves."""
+    return _by_halves(builder, vector, builder.fadd)
+
+
+@operation(types.float32, floats)
 def largest(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """Return the greatest of all lanes."""
-    return call(builder, "llvm.vector.reduce.fmax.v16f32", _FLOAT, vector)
+    """Return the greatest of all lanes, which are numbers."""
+    # LLVM's own reduction goes through lanes one by one, as it looks for what is not a number.
+    return _by_halves(
+        builder,
+        vector,
+        lambda left, right: builder.select(builder.fcmp_ordered(">", left, right), left, right),
+    )
+
+
+@operation(floats, floats, floats)
+def turn(builder: ir.IRBuilder, pairs: ir.Value, angles: ir.Value) -> ir.Value:
+    """Rotate 8 pairs of neighbours by 8 angles, given as cosines and sines in turn."""
+
+    def shuffled(left: ir.Value, right: ir.Value, lanes: list[int]) -> ir.Value:
+        return builder.shuffle_vector(left, right, ir.Constant(_INTS, lanes))
+
+    numbers = range(LANES)
+    cosines = shuffled(angles, angles, [n & ~1 for n in numbers])
+    sines = shuffled(angles, angles, [n | 1 for n in numbers])
+    straight = builder.fmul(pairs, cosines)
+    crossed = builder.fmul(shuffled(pairs, pairs, [n ^ 1 for n in numbers]), sines)
+    less, more = builder.fsub(straight, crossed), builder.fadd(straight, crossed)
+    return shuffled(less, more, [n + LANES * (n & 1) for n in numbers])
 
 
 @operation(floats, floats)
