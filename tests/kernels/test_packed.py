@@ -63,7 +63,7 @@ def test_rows_in_a_loop(block_format, tiles):
 def test_a_row_in_fixed_point(block_format, blocks):
     tiles = Tiles(4, 0, 1, stages=blocks)
     width = width_of(block_format, ragged=blocks == 2)
-    check_packed_project(1, width, [(block_format, 21)], tiles, torch.float16, "cpu")
+    check_packed_project(1, width, [(block_format, 6)], tiles, torch.float16, "cpu")
 
 
 def row_times_ones(x):
@@ -117,20 +117,20 @@ def test_matrices(block_format):
 
 @pytest.mark.parametrize("tiles", [ONE_ROW, IN_A_LOOP], ids=["one row", "in a loop"])
 def test_parts_of_two_formats(tiles):
-    batch = 1 if tiles is ONE_ROW else 5
-    parts = [(BlockFormat.Q4_K, 37), (BlockFormat.Q6_K, 11)]
+    batch, rows = (1, (6, 5)) if tiles is ONE_ROW else (5, (37, 11))
+    parts = list(zip((BlockFormat.Q4_K, BlockFormat.Q6_K), rows, strict=True))
     check_packed_project(batch, 512, parts, tiles, torch.float16, "cpu")
 
 
 @pytest.mark.parametrize("tiles", [ONE_ROW, IN_A_LOOP, SPLIT], ids=["one row", "loop", "split"])
 @pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q6_K], ids=str)
 def test_added_to_the_residual_stream(tiles, block_format):
-    batch = 1 if tiles is ONE_ROW else 6
-    check_packed_project_and_add(batch, 512, (block_format, 37), tiles, torch.float16, "cpu")
+    batch, rows = (1, 6) if tiles is ONE_ROW else (6, 37)
+    check_packed_project_and_add(batch, 512, (block_format, rows), tiles, torch.float16, "cpu")
 
 
 @pytest.mark.parametrize("tiles", [ONE_ROW, IN_A_LOOP, SPLIT], ids=["one row", "loop", "split"])
 @pytest.mark.parametrize("block_format", [BlockFormat.Q4_K, BlockFormat.Q8_0], ids=str)
 def test_gate_and_up(tiles, block_format):
-    batch = 1 if tiles is ONE_ROW else 2
-    check_packed_gate_up(batch, 512, 21, block_format, tiles, torch.float16, "cpu")
+    batch, rows = (1, 6) if tiles is ONE_ROW else (2, 21)
+    check_packed_gate_up(batch, 512, rows, block_format, tiles, torch.float16, "cpu")
