@@ -96,7 +96,7 @@ class EngineSettings(BaseModel):
         ge=1,
         description=(
             "Tokens that one step computes at most, at least max_batch. A long prompt is split "
-            "into steps of this size, between which others go on speaking. Not set: 128 on the "
+            "into steps of this size, between which others go on speaking. Not set: 256 on the "
             "CPU, 2048 on a GPU (down to 256 where gpu_memory_mib is tight), or max_batch if that "
             "is more."
         ),

@@ -64,8 +64,8 @@ def test_steps_get_smaller_where_the_limit_is_tight():
     tight = plan(gpu_memory_mib=3600)
     assert 256 <= tight.step_tokens < 2048
     assert plan(gpu_memory_mib=3600, step_token_budget=2048).kv < tight.kv
-    assert plan(CPU).step_tokens == 128
-    assert plan(CPU, max_batch=200).step_tokens == 200
+    assert plan(CPU).step_tokens == 256
+    assert plan(CPU, max_batch=300).step_tokens == 300
 
 
 @given(

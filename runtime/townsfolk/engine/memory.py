@@ -24,7 +24,7 @@ _USUAL_KV = 512 * MIB
 # The shortest context that is worth starting for, in tokens.
 _LEAST_CONTEXT = 32
 # Tokens of a step; the smaller ones where a limit leaves less than the usual KV beside the first.
-_STEP_TOKENS = {"cpu": [128], "cuda": [2048, 1024, 512, 256]}
+_STEP_TOKENS = {"cpu": [256], "cuda": [2048, 1024, 512, 256]}
 # CUDA's context and cuBLAS where the driver doesn't tell; an H200 takes 676 MiB.
 _USUAL_CUDA = 704 * MIB
 # What kernels and graphs take beside that once all are there; 140 MiB on an H200.
