@@ -23,7 +23,7 @@ ROWS, COLUMNS = 70, 512
 
 def matrix_of(block_format, rows=ROWS, raw=None):
     if raw is None:
-        generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+        generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
         raw = random_blocks(block_format, rows, COLUMNS, 0.05, generator)
     matrix = InterleavedMatrix(block_format, rows, COLUMNS, CPU)
     matrix.blocks.fill_(0xFF)  # what is not filled is NaN
