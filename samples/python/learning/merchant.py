@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import yaml
 from townsfolk.client import ActionParameter, ActionSpec, Persona
+from townsfolk.learning.environment import Action, Observation
 from townsfolk.v1.dialogue_pb2 import PARAMETER_TYPE_INTEGER
-
-if TYPE_CHECKING:
-    from townsfolk.learning.environment import Action
 
 DATA = yaml.safe_load(Path(__file__).with_name("merchant.yaml").read_text(encoding="utf-8"))
 
@@ -23,8 +20,10 @@ DATA = yaml.safe_load(Path(__file__).with_name("merchant.yaml").read_text(encodi
 class Merchant:
     """A merchant sells one thing to one buyer, who says no more than so many times.
 
-    The reward is the merchant's share of what the buyer would have paid beyond the cost: 1 for the
-    highest price that the buyer takes, 0 for no sale, and less than 0 for a sale below cost.
+    He names a price before he takes an offer: who always takes the first one never learns what
+    else he would have been paid. The reward is the merchant's share of what the buyer would have
+    paid beyond the cost: 1 for the highest price that the buyer takes, 0 for no sale, and less than
+    0 for a sale below cost.
     """
 
     persona = Persona(**DATA["persona"])
@@ -43,7 +42,7 @@ class Merchant:
         """Deal with the buyers to learn from, or with those that nobody learns from."""
         self._kinds = DATA["held_out" if held_out else "buyers"]
 
-    def reset(self, seed: int) -> str:
+    def reset(self, seed: int) -> Observation:
         """A buyer comes and makes an offer."""
         rng = Random(seed)
         self._kind, self._ware = rng.choice(self._kinds), rng.choice(DATA["wares"])
@@ -52,7 +51,8 @@ class Merchant:
         self._offer = round(self._cost + (self._most - self._cost) * self._kind["first"])
         self._left = self._kind["patience"]
         opening: str = self._kind["opening"]
-        return opening.format(ware=self._ware, offer=self._offer, cost=self._cost)
+        text = opening.format(ware=self._ware, offer=self._offer, cost=self._cost)
+        return Observation(text, actions=["ask"])
 
     def step(self, action: Action) -> tuple[str, float, bool]:
         """The buyer takes the price, offers more, or leaves."""
