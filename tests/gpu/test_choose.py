@@ -1,14 +1,14 @@
 """How likely options are behind a prompt, on a GPU: as on the CPU, with graphs and before."""
 
 import asyncio
+import logging
 import random
 
 import pytest
 import torch
 from townsfolk.bench.checkpoint import write_checkpoint
 from townsfolk.config import EngineSettings
-from townsfolk.engine import Engine, eager_runner
-from townsfolk.engine.cuda_runner import CudaRunner
+from townsfolk.engine import Engine, cuda_runner, eager_runner
 from townsfolk.engine.score_graph import ScoreGraph
 from townsfolk.engine.scoring import score
 from townsfolk.models import NAMED_SHAPES
@@ -61,27 +61,31 @@ def start(model, device):
     return Engine.from_pretrained(model, settings)
 
 
-async def test_scores_are_the_cpu_s_in_graphs_and_without(model, monkeypatch):
+async def test_scores_are_the_cpu_s_in_graphs_and_without(model, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, "townsfolk")
     on_cpu = start(model, "cpu")
     expected = await scores(on_cpu)
     await on_cpu.aclose()
     engine = start(model, "cuda")
-    made = engine._core.loop._residency.resident.runner._graphs._graphs
-    for in_graphs in (False, True):
-        monkeypatch.setattr(CudaRunner, "scores_in_graphs", in_graphs)
-        async with asyncio.timeout(90):
-            while in_graphs and sum(isinstance(each, ScoreGraph) for each in made.values()) < 3:
-                await scores(engine)
-                await asyncio.sleep(0.2)
+    async with asyncio.timeout(90):
+        while "graphs are ready" not in caplog.text:
+            await asyncio.sleep(0.05)
+    used = []
+    launch = ScoreGraph.launch
+    monkeypatch.setattr(ScoreGraph, "launch", lambda *each: used.append(1) or launch(*each))
+    for in_graphs in (True, False):
+        if not in_graphs:
+            monkeypatch.setattr(cuda_runner, "score_in_graphs", lambda *_: None)
         found = await scores(engine)
         for one, other in zip(found, expected, strict=True):
             assert one == pytest.approx(other, abs=1e-4)
+        assert bool(used) == in_graphs
+        used.clear()
     await engine.check()
     await engine.aclose()
 
 
-async def test_replies_beside_it_are_not_concerned(model, monkeypatch):
-    monkeypatch.setattr(CudaRunner, "scores_in_graphs", True)
+async def test_replies_beside_it_are_not_concerned(model):
     engine = start(model, "cuda")
     choose = random.Random(9)
     prompts = [some(choose, 40 + n) for n in range(6)]

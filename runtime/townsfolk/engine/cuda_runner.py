@@ -35,8 +35,8 @@ from townsfolk.engine.host_report import HostReport
 from townsfolk.engine.late_changes import UNCHANGED, LateChanges, contrast_rows, share_draws
 from townsfolk.engine.launched_step import LateDraws, LaunchedStep
 from townsfolk.engine.pace import Pace
-from townsfolk.engine.prompt_scores import add_scores, score_chunks, score_prompts
-from townsfolk.engine.score_graph import Scored, ScoreGraph, score_in_graphs
+from townsfolk.engine.prompt_scores import add_scores, score_prompts
+from townsfolk.engine.score_graph import Scored, ScoreGraph, score_eagerly, score_in_graphs
 from townsfolk.engine.slot_adapters import SlotAdapters
 from townsfolk.engine.step import ItemOutput, StepPlan
 from townsfolk.engine.step_inputs import (
@@ -49,7 +49,7 @@ from townsfolk.engine.step_inputs import (
 )
 from townsfolk.grammar.matcher import Bits
 from townsfolk.kv import KvCache
-from townsfolk.models import Decoder, ModelBatch
+from townsfolk.models import Decoder
 from townsfolk.models.batch import Chunk
 from townsfolk.sampling import TokenInfo, plain_token
 from townsfolk.sampling.triton_backend import is_plain
@@ -68,7 +68,6 @@ class CudaRunner:
     depth = 2
     # A prompt in a step delays all its decodes; what it would gain is not measured.
     least_forced: int | None = None
-    scores_in_graphs = False  # it never ran on a GPU
 
     def __init__(
         self,
@@ -186,15 +185,10 @@ class CudaRunner:
         self, begun: int | None, chunks: Sequence[Chunk], next_ids: Sequence[int]
     ) -> list[float]:
         """See `Runner`."""
-        if self.scores_in_graphs:
-            found = score_in_graphs(self._graphs, Scored(begun, chunks, next_ids))
-            if found is not None:
-                return found
-        kv = self._resources.kv
-        batch = ModelBatch.build(chunks, kv.block_size, self._device)
-        batch.layout = replace(batch.layout, singles=0)  # nothing to be looked at on the device
+        scored = Scored(begun, chunks, next_ids)
         try:
-            return score_chunks(self._decoder, kv, begun, chunks, batch, next_ids)
+            found = score_in_graphs(self._graphs, scored)
+            return score_eagerly(self._resources, scored) if found is None else found
         except Exception as error:
             raise_if_failed(self._device, error)
             raise

@@ -21,7 +21,8 @@ from townsfolk.engine.cuda_graphs import (
 )
 from townsfolk.engine.device_masks import DeviceMasks
 from townsfolk.engine.mixed_step import MixedStep, StepResources
-from townsfolk.engine.score_graph import ScoreGraph, ScoreShape
+from townsfolk.engine.score_graph import SEQUENCES, ScoreGraph, ScoreShape
+from townsfolk.engine.score_graph import TOKENS as SCORED
 from townsfolk.engine.slot_tables import SlotTables, table_width
 from townsfolk.engine.step_inputs import (
     DECODES,
@@ -149,4 +150,6 @@ def _wanted(largest: int, most_decodes: int, graph_tokens: int, has_long: bool) 
     masked: list[Shape] = [DecodeShape(size, True, is_masked=True) for size in sizes]
     long: list[Shape] = [DecodeShape(1, plain, is_long=True) for plain in (True, False)]
     long.append(DecodeShape(1, True, is_long=True, is_masked=True))
-    return [*first, *plain, *mixed[len(TOKENS) :], *general, *masked, *(long if has_long else [])]
+    scores: list[Shape] = [ScoreShape(each, SEQUENCES) for each in SCORED if each <= graph_tokens]
+    shapes = [*first, *plain, *mixed[len(TOKENS) :], *general, *masked]
+    return [*shapes, *(long if has_long else []), *scores]

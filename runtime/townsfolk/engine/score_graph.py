@@ -1,9 +1,9 @@
-"""Scoring of texts behind one prompt as CUDA graphs, in a few sizes."""
+"""Scoring of texts behind one prompt on a CUDA device: as graphs in a few sizes, or eagerly."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ from townsfolk_kernels import PagedLayout, upload
 
 from townsfolk.engine.cuda_graphs import GraphResources, StepGraph
 from townsfolk.engine.memory import SCORED_ROWS
+from townsfolk.engine.mixed_step import StepResources
+from townsfolk.engine.prompt_scores import score_chunks
 from townsfolk.engine.step_inputs import Ints
 from townsfolk.models.batch import Chunk, FlatChunks, ModelBatch
 from townsfolk.sampling import prompt_logprobs
@@ -167,3 +169,11 @@ def score_in_graphs(graphs: ScoreGraphs, scored: Scored) -> list[float] | None:
         launches.append((graph, part))
     logprobs: list[float] = torch.cat([graph.launch(part) for graph, part in launches]).tolist()
     return logprobs
+
+
+def score_eagerly(resources: StepResources, scored: Scored) -> list[float]:
+    """Score texts of any lengths operation by operation, and wait; see `Runner.score`."""
+    decoder, kv = resources.decoder, resources.kv
+    batch = ModelBatch.build(scored.chunks, kv.block_size, decoder.device)
+    batch.layout = replace(batch.layout, singles=0)  # nothing to be looked at on the device
+    return score_chunks(decoder, kv, scored.begun, scored.chunks, batch, scored.next_ids)
