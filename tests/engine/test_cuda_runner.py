@@ -66,7 +66,7 @@ def make_cuda(decoder, monkeypatch):
         runner.adapters = SlotAdapters(decoder, MAX_BATCH)
         runner._long_from = None
         runner._graphs = SimpleNamespace(get=lambda shape: None)
-        runner._launched = 0
+        runner._launched, runner._waited = 0, 0.0
         return runner
 
     return make

@@ -32,17 +32,25 @@ class LateDraws:
     flat: Tensor
     report: DrawReport
 
-    def chosen(self, places: Sequence[int]) -> tuple[list[tuple[int, int]], Sequence[int]]:
-        """Return those of `places` that it draws for, and at which of the numbers given they are.
+    def chosen(
+        self, places: Sequence[int], masks: int
+    ) -> tuple[list[tuple[int, int]], list[int] | None]:
+        """Return those of some places of a plan's items that it draws for, in the order given.
 
-        Both are in the order of the places given, which are of a plan's items.
+        Args:
+            places: those that draw now.
+            masks: how many of them, the first ones, have a mask.
+
+        Returns:
+            the places, as `places` has them; and which masks are theirs, None for all.
         """
         if [place for place, _ in self.places] == places:
-            return self.places, range(len(places))
+            return self.places, None
         numbers = {place: number for number, place in enumerate(places)}
         wanted = [each for each in self.places if each[0] in numbers]
         wanted.sort(key=lambda each: numbers[each[0]])
-        return wanted, [numbers[place] for place, _ in wanted]
+        theirs = [numbers[place] for place, _ in wanted if numbers[place] < masks]
+        return wanted, None if theirs == [*range(masks)] else theirs
 
 
 @dataclass(slots=True)
