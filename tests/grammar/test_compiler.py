@@ -211,3 +211,25 @@ def test_brackets_of_many_to_a_token_come_to_their_end(tokenizer, compiler):
         taken.append(widest)
     assert len(taken + end) <= limit
     jsonschema.validate(json.loads(tokenizer.decode(taken + end)), schema)
+
+
+@pytest.mark.parametrize("begin", [10, 120])
+def test_what_an_optional_part_requires_is_known_before_it_is_begun(tokenizer, compiler, begin):
+    rest = {f"and the {n}th of them": {"const": f"it is {n}"} for n in range(12)}
+    part = {"type": "object", "properties": {"line": {"type": "string"}, **rest}}
+    part["required"] = [*part["properties"]]
+    schema = {"type": "object", "properties": {"note": {"type": "string"}, "part": part}}
+    compiled = compiler.compile(Grammar.json_schema(schema))
+    limit, ids = 360, []
+    matcher = compiled.matcher()
+    ender = compiled.ender(matcher, limit)
+    text = '{"note": "' + "la " * begin + '", "part": {"line": "' + "la " * 400
+    for token_id in tokenizer.encode(text, continues=True):
+        end = ender.judge(token_id, limit - len(ids))
+        if end is not None:
+            ids += end
+            break
+        matcher.accept(token_id)
+        ids.append(token_id)
+    assert len(ids) <= limit
+    jsonschema.validate(json.loads(tokenizer.decode(ids)), schema)

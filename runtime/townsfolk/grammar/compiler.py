@@ -20,7 +20,7 @@ from townsfolk.grammar.blanks import BlankCount, Blanks
 from townsfolk.grammar.ending import Ender, EndFinder
 from townsfolk.grammar.errors import InvalidGrammarError
 from townsfolk.grammar.matcher import Matcher, mask_words
-from townsfolk.grammar.schema import parse_schema
+from townsfolk.grammar.schema import fullest, parse_schema
 from townsfolk.grammar.source import Grammar, GrammarKind
 from townsfolk.grammar.threads import most_threads
 
@@ -59,6 +59,7 @@ class CompiledGrammar:
     Attributes:
         grammar: what it was made from.
         shortest: tokens of a short reply; None where none was found.
+        fullest: bytes of a reply with all that is optional, of a schema; else 0.
         _prototypes: follow no reply yet; each has a lexer, for which its copies wait in turn.
         _finder: of ends.
         _blanks: of the vocabulary, where a reply must not fill up with them.
@@ -67,6 +68,7 @@ class CompiledGrammar:
 
     grammar: Grammar
     shortest: int | None
+    fullest: int
     _prototypes: tuple[LLMatcher, ...]
     _finder: EndFinder
     _blanks: Blanks | None
@@ -82,7 +84,7 @@ class CompiledGrammar:
         """Return what brings a reply to its end within so many tokens, where that can be done."""
         if self.shortest is None or self.shortest > limit:
             return None
-        return Ender(self._finder, matcher, self.shortest, limit)
+        return Ender(self._finder, matcher, max(2 * self.shortest, self.fullest), limit)
 
 
 class Vocabulary(Protocol):
@@ -165,8 +167,11 @@ class GrammarCompiler:
         others = (LLMatcher(table, text, log_level=0, limits=_limits()) for _ in range(copies))
         end = finder.find(prototype)
         shortest = None if end is None else len(end)
-        own_blanks = blanks if grammar.kind is GrammarKind.JSON_SCHEMA else None
-        compiled = CompiledGrammar(grammar, shortest, (prototype, *others), finder, own_blanks)
+        is_schema = grammar.kind is GrammarKind.JSON_SCHEMA
+        full = fullest(parse_schema(grammar.source)) if is_schema else 0
+        compiled = CompiledGrammar(
+            grammar, shortest, full, (prototype, *others), finder, blanks if is_schema else None
+        )
         with self._lock:
             self._known[grammar] = compiled
             while len(self._known) > MAX_KEPT:

@@ -18,7 +18,7 @@ _STRING, _CLOSERS, _REST = b'"', b"}]", b'",: 0123456789-.ntfaeirslu[{'
 _INSIDE = b"eoqz"  # what may follow within a text, and nowhere else in JSON
 _TRIES = 8  # of a byte, before those behind it get their turn
 _MOST = 512  # tokens of an end that is looked for
-# How many tokens beyond twice a short reply the first look is made.
+# How many tokens beyond what an end takes the first look is made.
 _EARLY = 96
 _SELDOM = 8  # tokens between looks where no end is found
 
@@ -99,18 +99,18 @@ class Ender:
 
     __slots__ = ("_depth", "_end", "_finder", "_look_at", "_matcher")
 
-    def __init__(self, finder: EndFinder, matcher: Matcher, shortest: int, limit: int) -> None:
+    def __init__(self, finder: EndFinder, matcher: Matcher, most: int, limit: int) -> None:
         """Watch a reply from its beginning.
 
         Args:
             finder: of ends.
             matcher: where it stands.
-            shortest: tokens of a short reply.
+            most: tokens of an end, wherever it stands.
             limit: tokens that it has.
         """
         self._finder, self._matcher = finder, matcher
         self._end: list[int] | None = None  # from where the reply stands
-        self._look_at = max(2 * shortest + _EARLY, limit // 4)  # tokens left then
+        self._look_at = max(most + _EARLY, limit // 4)  # tokens left then
         self._depth = 0  # brackets that are open, those in texts included
 
     def looks(self, left: int) -> bool:

@@ -12,6 +12,8 @@ _ONE = ("items", "additionalProperties", "contains")
 _LISTS = ("anyOf", "oneOf", "prefixItems")
 _NAMED = ("properties", "patternProperties", "$defs", "definitions")
 _VALUES = ("enum", "const", "multipleOf", "exclusiveMinimum", "exclusiveMaximum")
+_VALUE = 20  # bytes of a number, a date, a short text
+_MOST_BYTES = 4096
 _LARGEST = 2**53 - 1  # that JSON's numbers hold everywhere
 # Together with these, an object's properties need not all stand beside each other.
 _OPENING = ("patternProperties", "additionalProperties", "unevaluatedProperties", "minProperties")
@@ -74,3 +76,58 @@ def _bound(schema: dict[str, Any]) -> None:
     low, high = schema.get("minimum", -_LARGEST), schema.get("maximum", _LARGEST)
     if isinstance(low, int | float) and isinstance(high, int | float) and low <= high:
         schema["minimum"], schema["maximum"] = low, high
+
+
+def fullest(schema: dict[str, Any]) -> int:
+    """Return about how many bytes a document takes that has all that is optional, each once.
+
+    What is still to be written of a document takes no more, wherever it stands, unless a schema
+    contains itself.
+    """
+    try:
+        return min(_size(schema, schema, frozenset()), _MOST_BYTES)
+    except RecursionError:
+        return _MOST_BYTES
+
+
+def _size(schema: Any, root: dict[str, Any], seen: frozenset[str]) -> int:
+    if not isinstance(schema, dict):
+        return _VALUE
+    if isinstance(ref := schema.get("$ref"), str):
+        return 0 if ref in seen else _size(_found(ref, root), root, seen | {ref})
+    if "const" in schema:
+        return len(json.dumps(schema["const"]))
+    if isinstance(values := schema.get("enum"), list):
+        return max((len(json.dumps(each)) for each in values), default=0)
+
+    def size(inner: Any) -> int:
+        return _size(inner, root, seen)
+
+    of_lists = [map(size, schema[name]) for name in _LISTS if isinstance(schema.get(name), list)]
+    total = _VALUE + sum(max(sizes, default=0) for sizes in of_lists)
+    if isinstance(parts := schema.get("allOf"), list):
+        total += sum(map(size, parts))
+    for name in ("properties", "patternProperties"):
+        if isinstance(named := schema.get(name), dict):
+            total += sum(len(json.dumps(key)) + 4 + size(each) for key, each in named.items())
+    if isinstance(parts := schema.get("prefixItems"), list):
+        total += sum(size(each) + 2 for each in parts)
+    if "items" in schema:
+        total += max(_count(schema, "minItems"), 1) * (size(schema["items"]) + 2)
+    if schema.get("additionalProperties"):
+        total += _VALUE + size(schema["additionalProperties"])
+    return total + _count(schema, "minLength")
+
+
+def _count(schema: dict[str, Any], name: str) -> int:
+    count = schema.get(name, 0)
+    return int(count) if isinstance(count, int | float) else 0
+
+
+def _found(ref: str, root: dict[str, Any]) -> Any:
+    """Return the schema that a reference within the document names."""
+    found: Any = root
+    for part in ref.removeprefix("#").split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
