@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +15,6 @@ TIMEOUT_S = 0.5
 
 _FRAMES = 64  # that are remembered
 _REPORTS = 64  # whose delays are
-# A clock that was never further behind ours when a report came is ours: processes of a machine
-# share one, unless they count from their own start. What lies between is the delay alone then.
-# Where ours is a coarse one (Python 3.12 on Windows), games have a finer one that is near it.
-_SAME_CLOCK_S = 0.02 if time.get_clock_info("monotonic").resolution < 0.001 else 0.0
 _UNBOUND = 0.9  # of the target, below which frames come when they can and not as aimed for
 _LIKE_TARGET = 0.02  # part of the target by which frames may miss it and still be taken to keep it
 _UNKNOWN = 0.5  # part of the target that a frame is taken to be busy that does not say
@@ -68,7 +63,7 @@ class FrameReport:
     """What a game tells of its frames.
 
     Attributes:
-        reporter: what reports them.
+        reporter: who tells.
         arrived: when it came, on this process's monotonic clock, in seconds.
         clock: when it was sent, on the reporter's own clock, in seconds.
         target_s: from one frame's beginning to the next, as the game aims for.
@@ -89,10 +84,9 @@ class FrameReport:
 class FrameClock:
     """The frames of one reporter, past and, as far as they keep their rhythm, to come.
 
-    Only differences of the reporter's clock count, unless it is this process's, too. The least
-    delay that its reports had of late is taken for what lies between the two clocks, so that one
-    which came late does not move the frames, nor does it matter whether both run on the same
-    machine.
+    Only differences of the reporter's clock count. The least delay that its reports had of late is
+    taken for what lies between the two clocks, so that one which came late does not move the
+    frames, nor does it matter whether both run on the same machine.
 
     Frames of a game that draws more of them than it aims for have no gaps. Beside such a game a
     step may run at any time, but no longer than its target leaves it.
@@ -179,8 +173,6 @@ class FrameClock:
                 like = [gap for gap in gaps if 0.5 * usual < gap < 1.5 * usual]
                 self.frame_s = sum(like) / len(like)
         offset = min(self._offsets)
-        if 0 <= offset < _SAME_CLOCK_S:
-            offset = 0.0
         self._anchor = (begins[-1] if begins else 0.0) + offset
         busy = sorted(
             seconds if seconds > 0 else _UNKNOWN * self._target_s for _, seconds in self._frames
