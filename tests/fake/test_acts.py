@@ -40,6 +40,15 @@ says = "Here."
 acts = { name = "give", arguments = { item = "silver" } }
 
 [[lines]]
+heard = "sword"
+says = ["Take it.<action>{}</action> I said so.", "Now go.<action>{}</action>"]
+
+[[lines]]
+heard = "bread"
+says = ["Here.", "Eat it.<action>{}</action>"]
+acts = { name = "give", arguments = { item = "bread" } }
+
+[[lines]]
 character = "Mira"
 heard = "may go"
 acts = { name = "leave" }
@@ -126,3 +135,26 @@ def test_what_is_no_action_is_refused(tmp_path, acts):
     path.write_text(f"[[lines]]\nacts = {acts}", encoding="utf-8")
     with pytest.raises(ScriptError, match=r"lines\.0\.acts\.0.*"):
         Script.read(path)
+
+
+async def test_nobody_hears_an_action_that_may_not_be(runtime):
+    def leave() -> None:
+        """Leave."""
+        raise AssertionError("it was not asked for")
+
+    def give(item: str) -> None:
+        """Give something."""
+
+    async with runtime.npc(Persona(name="Mira")) as npc:  # can do nothing
+        turn = npc.say("The sword!", "Tom")
+        await turn.wait()
+        assert turn.text == "Take it."
+    async with runtime.npc(Persona(name="Mira"), actions=[leave]) as npc:  # can, but not now
+        turn = npc.say("The sword!", "Tom", actions=[])
+        await turn.wait()
+        assert turn.text == "Now go."
+    async with runtime.npc(Persona(name="Mira"), actions=[give]) as npc:  # did all that it may
+        once = ActionsNow(names=["give"], placement=ACTION_PLACEMENT_BETWEEN, most=1)
+        turn = npc.say("Some bread!", "Tom", actions=once)
+        await turn.wait()
+        assert turn.text == "Here. Eat it."

@@ -66,7 +66,7 @@ def test_strange_values_keep_to_their_side_of_the_split(split):
     rng = Random(0)
     values = [source.draw(rng, lambda r: f"Mira {r.randrange(10**6)}") for _ in range(200)]
     assert all(split.owns(value) for value in values)
-    assert sum("Mira" in value for value in values) < 20
+    assert sum("Mira" in value for value in values) < 40  # those that would be too long stay
 
 
 @pytest.mark.parametrize("value", ["Mira Stone", "eel trapper", "the Salted Herring", "fox"])

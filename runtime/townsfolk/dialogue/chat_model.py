@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from townsfolk.dialogue.actions import Action, ActionBook
+from townsfolk.dialogue.actions import Action, ActionBook, ActionFormat
 from townsfolk.dialogue.chat_template import ChatTemplate
 from townsfolk.dialogue.errors import InvalidFieldError
 from townsfolk.engine.interface import TextEngine
@@ -55,6 +55,11 @@ class ChatModel:
     def context_tokens(self) -> int:
         """The most tokens of prompt and reply."""
         return self.engine.info.context_length
+
+    @property
+    def action_format(self) -> ActionFormat:
+        """How this model writes that a character acts."""
+        return ActionFormat.of(self.tokenizer.chat_template)
 
     def actions(self, actions: Sequence[Action]) -> ActionBook:
         """Return a character's actions as this model is told of them and writes them."""

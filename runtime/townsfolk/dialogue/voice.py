@@ -267,9 +267,13 @@ class Voice:
     def _reply_text(self, turn: Turn, labels: SpeakerLabels, begins: str = "") -> ReplyText:
         longest, shortest = turn.params.max_new_tokens, turn.params.min_new_tokens
         last_tokens = min(LAST_TOKENS, longest // 2, longest - shortest)
+        stops, form = self._model.template.stops, self._model.action_format
+        # Models that have learned to act begin to where they may not: nobody should hear that.
+        if form.closes and form.begins != begins:
+            stops = (*stops, form.begins)
         return ReplyText(
             labels,
-            self._model.template.stops,
+            stops,
             begins_action=begins,
             last_tokens=last_tokens,
             begins_in_thought=self._model.template.begins_in_thought,

@@ -78,6 +78,12 @@ def unable(talk: Talk, known: tuple[Ability, ...]) -> None:
         talk.exchange(_KINDS[kind]["ask"], _TEXT["unable"], x=value, number=number)
 
 
+def idle(talk: Talk) -> None:
+    """The player names a thing, or none, and wants nothing."""
+    thing = talk.typed(lexicon.thing(talk.rng, talk.split))
+    talk.exchange(_TEXT["idle"], _TEXT["idle reply"], x=thing)
+
+
 def refuse(talk: Talk, ability: Ability) -> None:
     """The player asks for an action that isn't possible now."""
     told = _KINDS[ability.kind]

@@ -7,7 +7,7 @@ from townsfolk.dialogue.actions import Action
 from townsfolk.dialogue.persona import Persona
 from townsfolk.dialogue.transcript import EntryKind, TranscriptEntry
 from townsfolk.starter.corpus import cues, names
-from townsfolk.starter.corpus.acts import abilities, act, refuse, remind, unable
+from townsfolk.starter.corpus.acts import abilities, act, idle, refuse, remind, unable
 from townsfolk.starter.corpus.aims import aims
 from townsfolk.starter.corpus.authored import authored
 from townsfolk.starter.corpus.book import book
@@ -168,7 +168,7 @@ def _acting(talk: Talk, rng: Random) -> tuple[Action, ...]:
     able = abilities(rng)
     for _ in range(pick(rng, (0, 0, 0, 1, 2))):
         act(talk, pick(rng, able), is_last=False)
-        smalltalk.weather(talk)
+        (smalltalk.weather if rng.random() < 0.5 else idle)(talk)
     draw = rng.random()
     hinted = rng.random() < 0.3 and len(able) > 1
     one = pick(rng, able)
@@ -178,14 +178,26 @@ def _acting(talk: Talk, rng: Random) -> tuple[Action, ...]:
         possible = [each for each in able if each is one or each in others]
     else:
         possible = others
-        if draw < 0.7:
+        if draw < 0.65:
             if hinted:
                 refuse(talk, one)
             else:
                 unable(talk, able)
+        elif draw < 0.85:
+            idle(talk)
     if hinted and len(possible) < len(able):
         remind(talk, possible)
     return tuple(each.action for each in able)
+
+
+def _powerless(talk: Talk, rng: Random) -> tuple[Action, ...]:
+    """Sometimes ask who can do nothing but speak for an action, or speak idly; return no action."""
+    draw = rng.random()
+    if draw < 0.15:
+        unable(talk, ())
+    elif draw < 0.25:
+        idle(talk)
+    return ()
 
 
 def conversation(seed: str, split: Split = Split.TRAIN, edition: int = 1) -> Conversation:
@@ -270,7 +282,7 @@ def _sketched(rng: Random, source: Source, *, acts: bool, is_natural: bool = Fal
         memory.recall(talk, told)
     if not talk.entries:
         sketch.ask(talk)
-    actions = _acting(talk, rng) if acts else ()
+    actions = _acting(talk, rng) if acts else _powerless(talk, rng)
     lore = World(sketch.lore)
     return Conversation(sketch.character, lore, sketch.persona, tuple(talk.entries), actions)
 
@@ -300,6 +312,6 @@ def _conversation(rng: Random, split: Source, *, acts: bool, cued: bool = False)
         smalltalk.farewell(talk)
     while not talk.entries or talk.entries[-1].kind is not EntryKind.SPOKE:
         _topic(talk, where, rng)
-    actions = _acting(talk, rng) if acts else ()
+    actions = _acting(talk, rng) if acts else _powerless(talk, rng) if cued else ()
     told = persona(self, rng, split)
     return Conversation(self, where, told, tuple(talk.entries), actions)

@@ -7,7 +7,7 @@ between sentences that don't matter, asked for in many ways, and found or not.
 from random import Random
 
 from townsfolk.dialogue.persona import Persona
-from townsfolk.starter.corpus import lexicon, names
+from townsfolk.starter.corpus import lexicon, names, strange
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.character import Character
 from townsfolk.starter.corpus.grammar import expand, fill, pick, with_article
@@ -16,6 +16,7 @@ from townsfolk.starter.corpus.scene import SCENES
 from townsfolk.starter.corpus.split import Source
 from townsfolk.starter.corpus.style import any_style, wording
 from townsfolk.starter.corpus.talk import Talk
+from townsfolk.starter.corpus.values import Generator
 
 _TEXT = book("sketch")
 _FACTS = _TEXT.section("facts").sections
@@ -56,13 +57,13 @@ class Sketch:
         for key in ("kin name", "rival", "boss", "lender", "pet", "who"):
             person = names.person(rng, source)
             slots[key] = person.full if rng.random() < 0.4 else person.short
-        good = lexicon.thing(rng, source) if rng.random() < 0.6 else lexicon.food(rng, source)
+        good = self._good()
         slots |= {
-            "trade": lexicon.trade(rng, source),
-            "fear": lexicon.fear(rng, source),
+            "trade": self._of("trades", lexicon.trade),
+            "fear": self._of("fears", lexicon.fear),
             "good": with_article(good) if rng.random() < 0.7 else lexicon.plural(good),
-            "price": lexicon.price(rng),
-            "kin": pick(rng, lexicon.KIN),
+            "price": self._price(),
+            "kin": pick(rng, lexicon.KIN if rng.random() < 0.4 else _TEXT["more kin"]),
             "thing": lexicon.thing(rng, source),
             "animal": pick(rng, lexicon.ANIMALS),
             "monster": source.draw(rng, lambda r: pick(r, lexicon.MONSTERS)),
@@ -77,6 +78,35 @@ class Sketch:
             "spot": self._spot(),
         }
         return slots | {"at home": self._home(), "street": self._street()}
+
+    def _good(self) -> str:
+        """Return what can be bought: a thing, food, or two nouns that belong together."""
+        rng = self._rng
+        draw = rng.random()
+        if draw < 0.4:
+            return lexicon.thing(rng, self._source)
+        if draw < 0.65:
+            return lexicon.food(rng, self._source)
+        return self._source.draw(rng, lambda r: f"{strange.word(r)} {strange.word(r)}")
+
+    def _price(self) -> str:
+        rng = self._rng
+        if rng.random() < 0.5:
+            return lexicon.price(rng)
+        word = strange.word(rng)
+        count = rng.randint(2, 300)
+        slots = {
+            "c": str(count) if count > 99 or rng.random() < 0.6 else lexicon.in_words(count),
+            "w": word,
+            "p": lexicon.plural(word),
+        }
+        return fill(pick(rng, _TEXT["prices"]), rng, slots)
+
+    def _of(self, key: str, usual: Generator) -> str:
+        """Return a value of this book's list, or as often one of the lexicon's."""
+        if self._rng.random() < 0.5:
+            return usual(self._rng, self._source)
+        return self._source.draw(self._rng, lambda r: pick(r, _TEXT[key]))
 
     def _spot(self) -> str:
         """Return a building or a place near by, of a word or two."""
@@ -101,7 +131,7 @@ class Sketch:
                 "place": names.place(r, source),
                 "street": self._street(),
                 "number": str(r.randint(1, 199)),
-                "trade": lexicon.trade(r, source),
+                "trade": self._of("trades", lexicon.trade),
                 "thing": lexicon.thing(r, source),
                 "who": names.person(r, source).short,
                 "spot": self._spot(),
@@ -172,5 +202,15 @@ class Sketch:
             return "unknown"
         kind = pick(rng, self.kinds)
         told = _FACTS[kind]
+        if kind == "price" and rng.random() < 0.2:
+            other = strange.word(rng)
+            talk.hear(told["ask"], **self.slots | {"good": with_article(other)})
+            talk.say(_TEXT["not sold"], **self.slots, x=other)
+            return "unknown"
+        if kind == "relative" and rng.random() < 0.15:
+            other = pick(rng, [each for each in lexicon.KIN if each not in self.slots["kin"]])
+            talk.hear(told["ask"], **self.slots | {"kin": other})
+            talk.say(_TEXT["no relative"], **self.slots, x=other)
+            return "unknown"
         talk.exchange(told["ask"], told["answer"], **self.slots)
         return kind

@@ -35,6 +35,10 @@ def _accented(rng: Random) -> str:
 
 
 def _foreign(rng: Random) -> str:
+    if rng.random() < 0.5:
+        first, last = (ord(letter) for letter in pick(rng, _TEXT["ranges"]).split("-"))
+        letters = (chr(rng.randint(first, last)) for _ in range(rng.randint(2, 5)))
+        return "".join(letter for letter in letters if letter.isalpha()) or chr(first)
     alphabet = pick(rng, _TEXT["alphabets"])
     return "".join(pick(rng, alphabet) for _ in range(rng.randint(2, 7)))
 
@@ -49,6 +53,11 @@ def _marked(rng: Random) -> str:
     return written
 
 
+def _compound(rng: Random) -> str:
+    """Return two nouns in one word: what begins it says nothing of how it ends."""
+    return (pick(rng, _TEXT["words"]) + pick(rng, _TEXT["words"])).replace(" ", "")[:14]
+
+
 def name(rng: Random) -> str:
     """Return a name of a person, a place or a house."""
     draw = rng.random()
@@ -58,15 +67,15 @@ def name(rng: Random) -> str:
         return _marked(rng)
     if draw < 0.6:
         return _foreign(rng)
-    return capitalise(pick(rng, (_letters, _pieces, _pieces, _accented))(rng))
+    return capitalise(pick(rng, (_letters, _pieces, _compound, _compound, _accented))(rng))
 
 
 def word(rng: Random) -> str:
     """Return a common noun in Latin letters, which articles and plurals go with."""
     draw = rng.random()
-    if draw < 0.4:
+    if draw < 0.5:
         return pick(rng, _TEXT["words"])
-    return pick(rng, (_letters, _pieces, _accented))(rng)
+    return pick(rng, (_letters, _pieces, _compound, _accented))(rng)
 
 
 def estranged(value: str, rng: Random) -> str:

@@ -7,7 +7,12 @@ from townsfolk.starter.corpus import lexicon
 from townsfolk.starter.corpus.book import Book, book
 from townsfolk.starter.corpus.values import Generator, generator
 
-_WORDS = {"animal": lexicon.ANIMALS, "kin": lexicon.KIN}
+_VALUES = book("values")
+_WORDS = {
+    "animal": lexicon.ANIMALS,
+    "kin": lexicon.KIN,
+    **{name: _VALUES[name] for name in ("companion", "deed", "errand")},
+}
 """Which words a kind may go with: what ``word`` names in the book."""
 
 

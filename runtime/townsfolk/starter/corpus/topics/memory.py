@@ -6,7 +6,7 @@ from townsfolk.dialogue.transcript import EntryKind
 from townsfolk.starter.corpus import lexicon
 from townsfolk.starter.corpus.book import book
 from townsfolk.starter.corpus.exchange import exchanges
-from townsfolk.starter.corpus.grammar import expand, pick
+from townsfolk.starter.corpus.grammar import expand, fill, pick
 from townsfolk.starter.corpus.talk import Talk
 from townsfolk.starter.corpus.told import KINDS
 
@@ -49,6 +49,10 @@ def _lead(leads: tuple[str, ...], templates: tuple[str, ...], talk: Talk) -> tup
     return (lead + template,)
 
 
+def _word(talk: Talk, words: tuple[str, ...]) -> str:
+    return fill(pick(talk.rng, words), talk.rng, {}) if words else ""
+
+
 def fresh(talk: Talk, taken: set[tuple[str, str]]) -> Told:
     """Return a fact nobody has told yet."""
     while True:
@@ -56,7 +60,7 @@ def fresh(talk: Talk, taken: set[tuple[str, str]]) -> Told:
         if talk.rng.random() < 0.25:
             key = "name"
         kind = KINDS[key]
-        word = pick(talk.rng, kind.words) if kind.words else ""
+        word = _word(talk, kind.words)
         if (key, word) in taken or (key == "name" and talk.speaker in talk.player_names):
             continue
         taken.add((key, word))
@@ -80,7 +84,11 @@ def tell_two(talk: Talk, first: Told, second: Told) -> None:
         expand(pick(talk.rng, KINDS[told.kind].tell), talk.rng, talk.slots | own)
         for told, own in zip((first, second), slots, strict=True)
     ]
-    talk.hear(("{first} {second}",), first=lines[0], second=lines[1])
+    both = "{first} {second}"
+    if lines[0].endswith(".") and lines[1].startswith("I") and talk.rng.random() < 0.4:
+        lines[0] = lines[0][:-1]
+        both = "{first} and {second}"
+    talk.hear((both,), first=lines[0], second=lines[1])
     for told in (first, second):
         if told.kind == "name":
             talk.player_names[talk.speaker] = told.value
@@ -117,7 +125,7 @@ def ask_untold(talk: Talk, taken: set[tuple[str, str]]) -> None:
     """The player asks for something never told."""
     key = pick(talk.rng, tuple(KINDS))
     kind = KINDS[key]
-    word = pick(talk.rng, kind.words) if kind.words else ""
+    word = _word(talk, kind.words)
     if any(key == other for other, _ in taken):
         return
     if key == "name" and talk.speaker in talk.player_names:

@@ -77,6 +77,8 @@ def manners(talk: Talk) -> None:
                 (_TEXT["noises"], _TEXT["noise reply"]),
                 (_TEXT["noises"], _TEXT["noise reply"]),
                 (_TEXT["threat"], _TEXT["threatened"]),
+                (_TEXT["ask liked"], _TEXT["liked"]),
+                (_TEXT["ask deep"], _TEXT["deep"]),
             ),
         )
     )
