@@ -18,6 +18,8 @@ NAMELESS = _TEXT["nameless"]
 
 _TYPOS = dict(_TEXT.pairs("typos"))
 _SHORTHAND = dict(_TEXT.pairs("shorthand"))
+# The apostrophe that who types in haste leaves out; those of names are to be copied.
+_CONTRACTED = re.compile(r"'(?=(?:s|t|re|ve|m|ll|d)\b)")
 
 
 def lower_question(text: str, first: str) -> str:
@@ -175,7 +177,7 @@ class Talk:
                     words[at] = _SHORTHAND.get(word, word)
             text = " ".join(words)
             if rng.random() < 0.5:
-                text = text.replace("'", "")
+                text = _CONTRACTED.sub("", text)
             if rng.random() < 0.6:
                 text = text.rstrip(".?!")
             elif rng.random() < 0.1:
