@@ -116,7 +116,7 @@ def test_a_text_says_what_matters(tmp_path):
 
     expected = scores(source)
     told, plain = (error(scores(tmp_path / each), expected) for each in ("told", "plain"))
-    assert told < 0.95 * plain
+    assert told < 0.98 * plain
     decoder = Decoder.load(source, torch.float32)
     importance = measure(decoder, open_source(source).architecture(), [ids])
     name = "model.layers.0.mlp.down_proj.weight"
