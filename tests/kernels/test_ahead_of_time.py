@@ -35,6 +35,7 @@ launched = set()
 for shape, mix in (("llama-tiny", None), ("llama-tiny", MIXES["q4_k_m"]), ("gemma-3-1b", None)):
     found = launch_list(random_on_paper(named_spec(shape), mix=mix), card)
     launched |= {launch.kernel.full_name for _, launch in found.every()}
+    assert mix or all(each.kernel.room != "prefill" for each in found.decoding.values())
 tiny = random_on_paper(named_spec("llama-tiny"))
 first, second = (dict(launch_list(tiny, card).every()).keys() for _ in range(2))
 assert first == second, "what was noted once is noted again"

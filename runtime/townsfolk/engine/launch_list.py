@@ -16,6 +16,7 @@ from townsfolk_kernels.gpu.card import Card
 from townsfolk_kernels.gpu.kernel import Launch, recorded
 from townsfolk_kernels.register import register
 
+from townsfolk.engine.cuda_graphs import DecodeShape
 from townsfolk.engine.cuda_steps import CudaSteps
 from townsfolk.engine.step_inputs import DECODES, StepInputs, StepShape
 from townsfolk.kv import KvCache
@@ -110,8 +111,8 @@ def launch_list(
         kv = KvCache.allocate(spec, _BLOCKS, block_size, kept or decoder.dtype, device)
         context = spec.context_length
         steps = CudaSteps.make(decoder, kv, spec.eos_ids, _MAX_BATCH, context, _ADAPTERS)
-        for shape in sorted(steps.wanted, key=lambda shape: isinstance(shape, StepShape)):
-            if isinstance(shape, StepShape) and not decoding:
+        for shape in sorted(steps.wanted, key=lambda shape: not isinstance(shape, DecodeShape)):
+            if not isinstance(shape, DecodeShape) and not decoding:
                 decoding.update((launch.place, launch) for launch in found.values())
             steps.graph(shape).run()
         for shape in _eager_shapes():
