@@ -97,6 +97,19 @@ namespace Townsfolk.Tests.EndToEnd
         }
 
         [Test]
+        public void WhatTheGameCutsOfAWholeAnswerIsNotShown()
+        {
+            Open(tokens: 30, charactersPerSecond: 20f);
+            var turn = _speech.Agent.BeginTurn("Tell me everything.");
+            Scene.FramesUntil(() => turn.IsDone, seconds: 0f);
+            Scene.FramesUntil(() => _speech.Typewriter.VisibleCharacters > 5);
+            var heard = _speech.Typewriter.Read.Substring(0, 3);
+            turn.Interrupt(heard);
+            Scene.FramesUntil(() => !_speech.IsBusy);
+            Assert.That(_speech.Typewriter.Shown, Is.EqualTo(heard));
+        }
+
+        [Test]
         public void AllCanBeShownAtOnce()
         {
             Open(tokens: 20, charactersPerSecond: 1f);

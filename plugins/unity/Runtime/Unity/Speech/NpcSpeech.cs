@@ -214,11 +214,14 @@ namespace Townsfolk.Unity
             if (line.IsWhole && !Typewriter.IsComplete)
             {
                 Typewriter.Complete();
-                if (line.Turn is { } turn && (turn.WasInterrupted || turn.Failure != null))
-                {
-                    // What counts is what the character remembers, or the fallback line in its place.
-                    Typewriter.Replace(turn.Text);
-                }
+            }
+
+            if (line.Turn is { IsDone: true } turn && (turn.WasInterrupted || turn.Failure != null)
+                && Typewriter.Text != turn.Text)
+            {
+                // What counts is what the character remembers, or the fallback line in its place: the game may cut
+                // an answer that has come to its end, but is not shown so far.
+                Typewriter.Replace(turn.Text);
             }
 
             if (Typewriter.Advance(seconds) || Typewriter.Characters != before)
