@@ -78,6 +78,34 @@ def install_torch() -> None:
         pip("install", requirement)
 
 
+def torch_requirements() -> list[str]:
+    """Return what the installed PyTorch requires."""
+    code = (
+        "import importlib.metadata, json; print(json.dumps(importlib.metadata.requires('torch')))"
+    )
+    found = subprocess.run([python(), "-c", code], capture_output=True, text=True, check=True)
+    requirements: list[str] | None = json.loads(found.stdout)
+    return requirements or []
+
+
+def constraints(requirements: list[str]) -> str:
+    """Return constraints.txt without what a PyTorch that requires this pins itself.
+
+    Its CUDA build wants a Triton of exactly one version, which is not the one that the tests ran
+    with beside the CPU build.
+    """
+    own = {
+        canonical(match[1]) for each in requirements if (match := re.match(r"([\w.-]+)==", each))
+    }
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if canonical(line.partition("==")[0]) not in own)
+
+
+def canonical(name: str) -> str:
+    """Return a package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -99,7 +127,9 @@ def main() -> None:
         extras.append("gpu")
     target = f".[{','.join(extras)}]" if extras else "."
     os.chdir(ROOT)
-    pip("install", "--quiet", "--constraint", str(CONSTRAINTS), "--editable", target)
+    kept = ENVIRONMENT / "constraints.txt"
+    kept.write_text(constraints(torch_requirements()), encoding="utf-8")
+    pip("install", "--quiet", "--constraint", str(kept), "--editable", target)
     if options.stamp is not None:
         options.stamp.touch()
 
