@@ -32,6 +32,24 @@ def compiler(tokenizer):
     return GrammarCompiler(tokenizer, tokenizer.vocab_size, tokenizer.eos_ids)
 
 
+def ends_validly(
+    tokenizer: Tokenizer, compiler: GrammarCompiler, schema: dict, text: str, limit: int
+) -> None:
+    """Check that a reply that begins with a text comes to a valid end within so many tokens."""
+    compiled, ids = compiler.compile(Grammar.json_schema(schema)), []
+    matcher = compiled.matcher()
+    ender = compiled.ender(matcher, limit)
+    for token_id in tokenizer.encode(text, continues=True):
+        end = ender.judge(token_id, limit - len(ids))
+        if end is not None:
+            ids += end
+            break
+        matcher.accept(token_id)
+        ids.append(token_id)
+    assert len(ids) <= limit
+    jsonschema.validate(json.loads(tokenizer.decode(ids)), schema)
+
+
 def accepts(tokenizer: Tokenizer, compiled: CompiledGrammar, text: str) -> bool:
     """Whether a text is complete under a grammar."""
     matcher = compiled.matcher()
@@ -181,19 +199,7 @@ def test_what_goes_ever_deeper_comes_to_its_end(tokenizer, compiler, items):
     }
     listed = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}
     schema = {"$defs": {"node": node, "list": {**listed, **items}}, "$ref": "#/$defs/node"}
-    compiled = compiler.compile(Grammar.json_schema(schema))
-    limit, ids = 240, []
-    matcher = compiled.matcher()
-    ender = compiled.ender(matcher, limit)
-    for token_id in tokenizer.encode('{"n": ""' + ', "in": [{"n": ""' * 100, continues=True):
-        end = ender.judge(token_id, limit - len(ids))
-        if end is not None:
-            ids += end
-            break
-        matcher.accept(token_id)
-        ids.append(token_id)
-    assert len(ids) <= limit
-    jsonschema.validate(json.loads(tokenizer.decode(ids)), schema)
+    ends_validly(tokenizer, compiler, schema, '{"n": ""' + ', "in": [{"n": ""' * 100, limit=240)
 
 
 def test_brackets_of_many_to_a_token_come_to_their_end(tokenizer, compiler):
@@ -219,17 +225,5 @@ def test_what_an_optional_part_requires_is_known_before_it_is_begun(tokenizer, c
     part = {"type": "object", "properties": {"line": {"type": "string"}, **rest}}
     part["required"] = [*part["properties"]]
     schema = {"type": "object", "properties": {"note": {"type": "string"}, "part": part}}
-    compiled = compiler.compile(Grammar.json_schema(schema))
-    limit, ids = 360, []
-    matcher = compiled.matcher()
-    ender = compiled.ender(matcher, limit)
     text = '{"note": "' + "la " * begin + '", "part": {"line": "' + "la " * 400
-    for token_id in tokenizer.encode(text, continues=True):
-        end = ender.judge(token_id, limit - len(ids))
-        if end is not None:
-            ids += end
-            break
-        matcher.accept(token_id)
-        ids.append(token_id)
-    assert len(ids) <= limit
-    jsonschema.validate(json.loads(tokenizer.decode(ids)), schema)
+    ends_validly(tokenizer, compiler, schema, text, limit=360)
